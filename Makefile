@@ -1,0 +1,27 @@
+# Two commands do everything: `make demo` and `make test`. Everything they need is set up in .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check clean
+
+demo: $(READY)  ## pre-train, fine-tune, evaluate and report; DATA=<folder> for your own recordings
+	$(BIN)/skeletonmae demo --out runs/demo $(if $(DATA),--data "$(DATA)")
+
+test: $(READY)  ## the fast test suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)  ## linters and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all]" --group dev
+	touch $(READY)
