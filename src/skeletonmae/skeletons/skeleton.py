@@ -75,7 +75,10 @@ class Skeleton:
         members = sorted(joint for joints in self.parts.values() for joint in joints)
         if members != sorted(self.joints):
             missing = sorted(known - set(members))
-            raise refuse("every joint must be in exactly one part", got=f"in no part: {missing}" if missing else members)
+            raise refuse(
+                "every joint must be in exactly one part",
+                got=f"in no part: {missing}" if missing else members,
+            )
         if any(self.mirror.get(self.mirror[joint]) != joint for joint in self.joints if joint in self.mirror):
             raise refuse("mirroring twice must give the same joint", got=dict(self.mirror))
         if set(self.mirror) != known:
@@ -127,7 +130,9 @@ class Skeleton:
         """Which joints a bone connects; symmetric, without self-loops."""
         matrix = np.zeros((self.num_joints, self.num_joints), dtype=bool)
         for joint, parent in self.bones:
-            matrix[self.index[joint], self.index[parent]] = matrix[self.index[parent], self.index[joint]] = True
+            matrix[self.index[joint], self.index[parent]] = matrix[self.index[parent], self.index[joint]] = (
+                True
+            )
         return matrix
 
     @cached_property
@@ -136,7 +141,9 @@ class Skeleton:
         pairs = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
         return tuple((self.index[a], self.index[b]) for a, b in pairs if a in self.index and b in self.index)
 
-    def bone_lengths(self, positions: Float[np.ndarray, "*any joint axis"]) -> Float[np.ndarray, "*any joint"]:
+    def bone_lengths(
+        self, positions: Float[np.ndarray, "*any joint axis"]
+    ) -> Float[np.ndarray, "*any joint"]:
         """Distance of each joint from its parent, in the unit of `positions`; 0 for the root."""
         length: Float[np.ndarray, "*any joint"] = np.linalg.norm(
             positions - positions[..., self.parent_index, :], axis=-1

@@ -1,0 +1,351 @@
+"""Many recordings in a folder that opens at once: flat memory-mapped arrays, an index, a manifest.
+
+```
+manifest.json      format, skeleton, unit, classes, tags, and the size and SHA-256 of every file below
+positions.npy      [row, joint, axis] float32 or float16: all tracks of all recordings end to end
+observed.npy       [row, ceil(joint / 8)] uint8: one bit a joint
+track_rows.npy     [track + 1] int64: a track's rows are track_rows[i] : track_rows[i + 1]
+track_starts.npy   [track] int32: the frame of the recording in which the track starts
+recordings.npy     [recording + 1] int64: a recording's tracks are recordings[i] : recordings[i + 1]
+frames.npy, fps.npy, labels.npy      [recording]; label -1 is no label, fps NaN is not known
+names.npy, name_ends.npy             names end to end as UTF-8
+tag_<name>.npy     [recording] int32: places in the manifest's list of that tag's values, -1 is none
+```
+A track is one person from the first to the last frame in which any joint was observed. A joined store has a
+manifest that lists the folders of other stores (shards) instead of arrays of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+from skeletonmae.files import write_text
+from skeletonmae.sequences.sequence import SkeletonSequence
+from skeletonmae.skeletons import Skeleton
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+ARRAYS = {
+    "positions": None,  # float32 or float16, as the manifest says
+    "observed": np.uint8,
+    "track_rows": np.int64,
+    "track_starts": np.int32,
+    "recordings": np.int64,
+    "frames": np.int32,
+    "fps": np.float32,
+    "labels": np.int32,
+    "names": np.uint8,
+    "name_ends": np.int64,
+}
+
+
+class FileRecord(Config):
+    """What a file must be: its size in bytes and the SHA-256 of its content."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(Config):
+    """What a store says of itself."""
+
+    format: Literal[1] = FORMAT
+    dataset: str = ""
+    skeleton: dict[str, Any]
+    axes: Literal[2, 3]
+    unit: str
+    dtype: Literal["float32", "float16"] = "float32"
+    classes: tuple[str, ...] = ()
+    tags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    files: dict[str, FileRecord] = Field(default_factory=dict)
+    shards: dict[str, str] = Field(default_factory=dict)
+    """Folder of each shard, relative to this one -> SHA-256 of its manifest."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """The arrays of one folder, memory-mapped."""
+
+    path: Path
+    manifest: Manifest
+    arrays: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.arrays["frames"])
+
+    @classmethod
+    def open(cls, path: Path) -> Shard:
+        manifest = read_manifest(path)
+        arrays = {}
+        names = [*ARRAYS, *(f"tag_{tag}" for tag in manifest.tags)]
+        for name in names:
+            dtype = np.dtype(manifest.dtype if name == "positions" else ARRAYS.get(name, np.int32))
+            arrays[name] = _map(path / f"{name}.npy", manifest.files.get(f"{name}.npy"), dtype)
+        shard = cls(path, manifest, arrays)
+        shard._prove()
+        return shard
+
+    def _prove(self) -> None:
+        a, joints = self.arrays, len(self.manifest.skeleton["joints"])
+        num, tracks, rows = len(a["frames"]), len(a["track_starts"]), len(a["positions"])
+        expected = {
+            "positions": (rows, joints, self.manifest.axes),
+            "observed": (rows, -(-joints // 8)),
+            "track_rows": (tracks + 1,),
+            "recordings": (num + 1,),
+            "fps": (num,),
+            "labels": (num,),
+            "name_ends": (num + 1,),
+        } | {f"tag_{tag}": (num,) for tag in self.manifest.tags}
+        for name, shape in expected.items():
+            if a[name].shape != shape:
+                raise InputError(
+                    "wrong shape", where=self.path / f"{name}.npy", expected=shape, got=a[name].shape
+                )
+        ends = (int(a["track_rows"][-1]), int(a["recordings"][-1]), int(a["name_ends"][-1]))
+        if ends != (rows, tracks, len(a["names"])):
+            raise InputError("the index does not end where the arrays do", where=self.path)
+
+    def verify(self) -> None:
+        for name, record in self.manifest.files.items():
+            digest = file_sha256(self.path / name)
+            if digest != record.sha256:
+                problem = "the content has changed since it was written; prepare the store again"
+                raise InputError(
+                    problem, where=self.path / name, expected=f"SHA-256 {record.sha256}", got=digest
+                )
+
+
+class SequenceStore:
+    """Recordings of one layout, read from disk as they are asked for.
+
+    Opening costs the same for a thousand recordings and for ten million: nothing but the manifest is read.
+
+    Args:
+        shards: their recordings follow each other in this order.
+    """
+
+    def __init__(self, shards: Sequence[Shard]) -> None:
+        if not shards:
+            raise InputError("a store needs at least one shard")
+        first = shards[0].manifest
+        for shard in shards[1:]:
+            for key in ("skeleton", "axes", "unit"):
+                mine, other = getattr(first, key), getattr(shard.manifest, key)
+                if mine != other:
+                    mine, other = (s["name"] if key == "skeleton" else s for s in (mine, other))
+                    raise InputError(
+                        f"stores with another {key} cannot be pooled",
+                        where=shard.path,
+                        expected=mine,
+                        got=other,
+                    )
+        self.shards = tuple(shards)
+        self.skeleton = Skeleton.from_dict(first.skeleton, where=f"{shards[0].path / MANIFEST}")
+        self.axes = int(first.axes)
+        self.unit = first.unit
+        self.datasets = tuple(dict.fromkeys(shard.manifest.dataset for shard in shards))
+        self.classes = tuple(dict.fromkeys(name for shard in shards for name in shard.manifest.classes))
+        self.shard_ends = np.cumsum([len(shard) for shard in shards])
+
+    @classmethod
+    def open(cls, path: Path | str) -> SequenceStore:
+        """The store in folder `path`.
+
+        Raises:
+            InputError: it is not a store, a file is missing or has the wrong size, or the index is not sound.
+        """
+        path = Path(path)
+        manifest = read_manifest(path)
+        if not manifest.shards:
+            return cls([Shard.open(path)])
+        for name, digest in manifest.shards.items():
+            shard = path / name
+            if not (shard / MANIFEST).is_file() or file_sha256(shard / MANIFEST) != digest:
+                raise InputError("the shard is missing or is not the one that was joined", where=shard)
+        return cls([Shard.open(path / name) for name in manifest.shards])
+
+    @classmethod
+    def pool(cls, stores: Sequence[SequenceStore]) -> SequenceStore:
+        """One store of all recordings of `stores`, which must share layout, axes and unit."""
+        return cls([shard for store in stores for shard in store.shards])
+
+    def verify(self) -> None:
+        """Read every byte and compare with the checksums.
+
+        Raises:
+            InputError: a file is not what was written.
+        """
+        for shard in self.shards:
+            shard.verify()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of the whole content: equal if and only if the stores hold the same recordings."""
+        parts = [json.dumps(shard.manifest.model_dump(mode="json"), sort_keys=True) for shard in self.shards]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return int(self.shard_ends[-1])
+
+    def __iter__(self) -> Iterator[SkeletonSequence]:
+        return (self[index] for index in range(len(self)))
+
+    def locate(self, index: int) -> tuple[Shard, int]:
+        """The shard of recording `index` and its place there."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"recording {index} of {len(self)}")
+        shard = int(np.searchsorted(self.shard_ends, index, side="right"))
+        return self.shards[shard], index - (int(self.shard_ends[shard - 1]) if shard else 0)
+
+    def __getitem__(self, index: int) -> SkeletonSequence:
+        shard, i = self.locate(index)
+        a, manifest = shard.arrays, shard.manifest
+        tracks = range(int(a["recordings"][i]), int(a["recordings"][i + 1]))
+        shape = (len(tracks), int(a["frames"][i]), self.skeleton.num_joints)
+        positions = np.zeros((*shape, self.axes), dtype=np.float32)
+        observed = np.zeros(shape, dtype=bool)
+        for person, track in enumerate(tracks):
+            rows = slice(int(a["track_rows"][track]), int(a["track_rows"][track + 1]))
+            start = int(a["track_starts"][track])
+            frames = slice(start, start + rows.stop - rows.start)
+            bits = np.unpackbits(a["observed"][rows], axis=1, count=shape[2], bitorder="little")
+            observed[person, frames] = bits.astype(bool)
+            positions[person, frames] = a["positions"][rows]
+        label, fps = int(a["labels"][i]), float(a["fps"][i])
+        codes = {tag: int(a[f"tag_{tag}"][i]) for tag in manifest.tags}
+        return SkeletonSequence(
+            positions,
+            observed,
+            self.skeleton,
+            name=self.name(index),
+            unit=self.unit,
+            fps=None if np.isnan(fps) else fps,
+            label=None if label < 0 else manifest.classes[label],
+            tags={tag: manifest.tags[tag][code] for tag, code in codes.items() if code >= 0},
+        )
+
+    def name(self, index: int) -> str:
+        """The name of recording `index`."""
+        shard, i = self.locate(index)
+        ends = shard.arrays["name_ends"]
+        return bytes(shard.arrays["names"][int(ends[i]) : int(ends[i + 1])]).decode()
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """Place of each recording's label in `classes`, int64; -1 where there is none."""
+        places = {name: place for place, name in enumerate(self.classes)}
+        return np.concatenate(
+            [
+                np.array([*(places[name] for name in shard.manifest.classes), -1])[shard.arrays["labels"]]
+                for shard in self.shards
+            ]
+        )
+
+    @property
+    def num_frames(self) -> np.ndarray:
+        """Frames of each recording, int32."""
+        return np.concatenate([shard.arrays["frames"] for shard in self.shards])
+
+    @property
+    def num_persons(self) -> np.ndarray:
+        """Persons with at least one observed joint, of each recording, int64."""
+        return np.concatenate([np.diff(shard.arrays["recordings"]) for shard in self.shards])
+
+    def tag(self, name: str) -> np.ndarray:
+        """The value of tag `name` of each recording, as text; empty where it has none."""
+        columns = []
+        for shard in self.shards:
+            values = np.array([*shard.manifest.tags.get(name, ()), ""], dtype=object)
+            codes = shard.arrays.get(f"tag_{name}")
+            columns.append(np.full(len(shard), "", dtype=object) if codes is None else values[codes])
+        return np.concatenate(columns)
+
+    @property
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """Every tag and the values it takes."""
+        found: dict[str, dict[str, None]] = {}
+        for shard in self.shards:
+            for tag, values in shard.manifest.tags.items():
+                found.setdefault(tag, {}).update(dict.fromkeys(values))
+        return {tag: tuple(values) for tag, values in found.items()}
+
+
+def join(shards: Sequence[Path], path: Path) -> None:
+    """Make `path` the store of all recordings of the stores in `shards`, without copying any.
+
+    The manifest written to `path` names the shards relative to it; they must stay where they are.
+
+    Raises:
+        InputError: their layout, axes or unit differ.
+    """
+    store = SequenceStore([Shard.open(shard) for shard in shards])
+    first = store.shards[0].manifest
+    manifest = first.model_copy(
+        update={
+            "classes": store.classes,
+            "tags": store.tags,
+            "files": {},
+            "shards": {
+                Path(os.path.relpath(shard, path)).as_posix(): file_sha256(shard / MANIFEST)
+                for shard in shards
+            },
+        }
+    )
+    write_text(path / MANIFEST, manifest.model_dump_json(indent=1))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the store in folder `path`."""
+    file = path / MANIFEST
+    if not file.is_file():
+        raise InputError(
+            "not a store: there is no manifest.json", where=path, expected="a folder that `prepare` wrote"
+        )
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"not a manifest of format {FORMAT}: {key}: {first['msg']}", where=file) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndarray:
+    if record is None:
+        raise InputError("the manifest does not list this file", where=path)
+    if not path.is_file():
+        raise InputError("the file is missing", where=path)
+    size = path.stat().st_size
+    if size != record.bytes:
+        raise InputError(
+            "the file was cut short or changed", where=path, expected=f"{record.bytes} bytes", got=size
+        )
+    try:
+        # Copy-on-write, so that torch may share the memory without a warning; nothing is ever written back.
+        array: np.ndarray = np.load(path, mmap_mode="c", allow_pickle=False)
+    except ValueError as error:
+        try:
+            array = np.load(path, allow_pickle=False)  # an array without elements cannot be mapped
+        except ValueError:
+            raise InputError(f"not a numpy array ({error})", where=path) from error
+    if array.dtype != dtype:
+        raise InputError("wrong kind of numbers", where=path, expected=dtype, got=array.dtype)
+    return array
