@@ -34,7 +34,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; rename it to `path` when the block ends well, delete it when not.
+    """Yield a temporary folder beside `path`; rename it when the block ends well, delete it when not.
 
     Raises:
         FileExistsError: `path` is there already and is not an empty folder.

@@ -66,12 +66,12 @@ class SkeletonSequence:
     @property
     def num_persons(self) -> int:
         """How many persons there is room for."""
-        return self.positions.shape[0]
+        return int(self.positions.shape[0])
 
     @property
     def num_frames(self) -> int:
         """How many frames there are."""
-        return self.positions.shape[1]
+        return int(self.positions.shape[1])
 
     @classmethod
     def from_positions(
@@ -90,10 +90,18 @@ class SkeletonSequence:
 
         Args:
             positions: `(person, frame, joint, axis)`, or `(frame, joint, axis)` for one person.
+            skeleton: the joint layout.
             observed: the same without the axis; all True if not given.
+            name: what the recording is called.
+            unit: of the positions.
+            fps: frames per second, if known.
+            label: the name of the action, if known.
+            tags: what else is known.
         """
         values = np.array(positions, dtype=np.float32)
-        seen = np.isfinite(values).all(-1) if observed is None else observed & np.isfinite(values).all(-1)
+        seen = np.array(np.isfinite(values).all(-1))
+        if observed is not None:
+            seen &= observed
         if values.ndim == 3:
             values, seen = values[None], seen[None]
         values[~seen] = 0.0

@@ -35,7 +35,7 @@ from skeletonmae.files import write_text
 from skeletonmae.sequences.sequence import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 MANIFEST = "manifest.json"
 ARRAYS = {
     "positions": None,  # float32 or float16, as the manifest says
@@ -87,6 +87,7 @@ class Shard:
 
     @classmethod
     def open(cls, path: Path) -> Shard:
+        """The shard in folder `path`; raises `InputError` if a file is missing or has the wrong size."""
         manifest = read_manifest(path)
         arrays = {}
         names = [*ARRAYS, *(f"tag_{tag}" for tag in manifest.tags)]
@@ -119,6 +120,7 @@ class Shard:
             raise InputError("the index does not end where the arrays do", where=self.path)
 
     def verify(self) -> None:
+        """Read every byte; raises `InputError` if a file is not what was written."""
         for name, record in self.manifest.files.items():
             digest = file_sha256(self.path / name)
             if digest != record.sha256:

@@ -79,7 +79,7 @@ class StoreWriter:
         """Append one recording.
 
         Raises:
-            InputError: its layout, axes or unit are not the store's, or a value does not fit the store's dtype.
+            InputError: its layout, axes or unit are not the store's, or a value does not fit the dtype.
         """
         mine = (self.skeleton, self.axes, self.unit)
         its = (sequence.skeleton, sequence.positions.shape[3], sequence.unit)

@@ -55,13 +55,13 @@ class Conversion:
     def __call__(
         self, positions: Float[np.ndarray, "*any source axis"], observed: Bool[np.ndarray, "*any source"]
     ) -> tuple[Float[np.ndarray, "*any target axis"], Bool[np.ndarray, "*any target"]]:
-        """Positions and observed flags in the target layout; a mean is observed only if all its joints are."""
+        """Positions and observed flags in the target layout; a mean needs all its joints observed."""
         weights = np.zeros((self.target.num_joints, self.source.num_joints), dtype=np.float32)
         for row, origin in enumerate(self.origins.values()):
             for joint in origin:
                 weights[row, self.source.index[joint]] = 1.0 / len(origin)
         needed = weights > 0
-        seen = ((observed[..., None, :] | ~needed).all(-1)) & needed.any(-1)
+        seen = np.array((observed[..., None, :] | ~needed).all(-1) & needed.any(-1))
         moved = np.einsum("ts,...sa->...ta", weights, positions).astype(np.float32)
         return np.where(seen[..., None], moved, np.float32(0)), seen
 

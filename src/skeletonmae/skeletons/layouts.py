@@ -45,7 +45,7 @@ NTU25 = Skeleton(
         "right_hand_tip": "right_hand",
         "right_thumb": "right_wrist",
     },
-    source="Kinect for Windows SDK 2.0, JointType and the bones of the Body Basics sample; rooted at the spine",
+    source="Kinect for Windows SDK 2.0, JointType and the bones of its Body Basics sample",
 )  # fmt: skip
 
 KINECT20 = Skeleton(

@@ -55,7 +55,7 @@ class Skeleton:
 
     def _prove(self) -> None:
         def refuse(problem: str, **what: object) -> InputError:
-            return InputError(problem, where=f"skeleton {self.name!r}", **what)  # type: ignore[arg-type]
+            return InputError(problem, where=f"skeleton {self.name!r}", **what)
 
         known = set(self.joints)
         if not self.joints or len(known) != len(self.joints):
@@ -137,7 +137,7 @@ class Skeleton:
 
     @cached_property
     def left_right(self) -> tuple[tuple[int, int], ...]:
-        """(left, right) places of shoulders and hips, which say where the body faces; empty if it has none."""
+        """(left, right) places of shoulders and hips, which say where the body faces; may be empty."""
         pairs = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
         return tuple((self.index[a], self.index[b]) for a, b in pairs if a in self.index and b in self.index)
 
