@@ -256,12 +256,12 @@ class SequenceStore:
             ]
         )
 
-    @property
+    @cached_property
     def num_frames(self) -> np.ndarray:
         """Frames of each recording, int32."""
         return np.concatenate([shard.arrays["frames"] for shard in self.shards])
 
-    @property
+    @cached_property
     def num_persons(self) -> np.ndarray:
         """Persons with at least one observed joint, of each recording, int64."""
         return np.concatenate([np.diff(shard.arrays["recordings"]) for shard in self.shards])

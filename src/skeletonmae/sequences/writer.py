@@ -113,7 +113,7 @@ class StoreWriter:
         columns["labels"].append(-1 if label is None else self.classes.setdefault(label, len(self.classes)))
         self.names.append(sequence.name.encode())
         columns["name_ends"].append(columns["name_ends"][-1] + len(self.names[-1]))
-        for tag in {*self.tags, *sequence.tags}:
+        for tag in dict.fromkeys((*self.tags, *sequence.tags)):
             values_of = self.tags.setdefault(tag, {})
             column = self.codes.setdefault(tag, [-1] * (len(self) - 1))
             value = sequence.tags.get(tag)

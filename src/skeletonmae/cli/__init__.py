@@ -1,0 +1,45 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import tyro
+
+from skeletonmae import __version__
+from skeletonmae.cli import commands
+from skeletonmae.cli.console import say
+from skeletonmae.errors import InputError
+
+DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognise actions with few labels.
+
+Start with `skeletonmae demo`. For your own recordings: prepare, pretrain, evaluate, predict.
+Exit status: 0 done; 1 a mistake in what was given; 2 a mistake in the command; 3 done, something was left out."""
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    "demo": commands.demo,
+    "prepare": commands.prepare,
+    "pretrain": commands.pretrain,
+    "evaluate": commands.evaluate,
+    "predict": commands.predict,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status; a mistake of the user's is a line, not a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) == ["--version"]:
+        say(f"skeletonmae {__version__}")
+        return commands.OK
+    try:
+        status: int = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="skeletonmae", description=DESCRIPTION, args=list(arguments)
+        )
+    except (InputError, OSError) as error:
+        say(f"error: {error}")
+        return commands.MISTAKE
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on from where it was")
+        return 130
+    return status

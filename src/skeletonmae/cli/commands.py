@@ -1,0 +1,286 @@
+"""The commands. Each returns its exit status; what is slow to import is imported inside."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tyro.conf import Positional
+
+from skeletonmae.cli.console import answer, answer_table, counted, say, trained
+from skeletonmae.errors import InputError
+
+if TYPE_CHECKING:
+    from skeletonmae.evaluation import Result
+
+OK, MISTAKE, INCOMPLETE = 0, 1, 3
+
+
+def prepare(
+    source: Positional[Path],
+    out: Positional[Path],
+    dataset: str = "auto",
+    recordings: int = 2000,
+    seed: int = 0,
+    workers: int = 0,
+    dtype: Literal["float32", "float16"] = "float32",
+    strict: bool = False,
+    json: bool = False,
+) -> int:
+    """Read raw recordings into a store, the folder that all other commands read.
+
+    SOURCE is a folder of recordings (or one file), or the word `synthetic` for built-in motion. Classes are taken
+    from file names of a known dataset, or from the sub-folders, a `labels.csv` (recording,label,...) or the label
+    column of a table of your own. A file that cannot be read is listed in report.json in the store; the others
+    are kept, and the exit status is 3.
+
+    Examples:
+        skeletonmae prepare ~/recordings stores/mine
+        skeletonmae prepare synthetic stores/synthetic --recordings 500
+
+    Args:
+        source: where the recordings are.
+        out: the store to make; must not be there yet.
+        dataset: which dataset it is; `auto` looks at the files.
+        recordings: how many synthetic recordings to make.
+        seed: of the synthetic recordings.
+        workers: processes that read; 0 for as many as there are cores.
+        dtype: of the positions in the store; float16 halves it and errs by up to 1 mm at 3 m.
+        strict: stop at the first file that cannot be read.
+        json: print the report as JSON.
+    """
+    from skeletonmae import datasets
+
+    if str(source) == "synthetic" or dataset == "synthetic":
+        chosen: datasets.Dataset = replace(datasets.SYNTHETIC, num_recordings=recordings, seed=seed)
+    elif dataset == "auto":
+        chosen = datasets.detect_dataset(source)
+        say(f"{source}: {chosen.title} ({chosen.name})")
+    elif dataset in datasets.DATASETS:
+        chosen = datasets.DATASETS[dataset]
+    else:
+        raise InputError("unknown dataset", expected=", ".join(datasets.DATASETS), got=dataset)
+    with counted("prepare") as progress:
+        report = datasets.prepare(
+            chosen,
+            source,
+            out,
+            workers=workers or os.cpu_count() or 1,
+            dtype=dtype,
+            strict=strict,
+            progress=progress,
+        )
+    if json:
+        answer(report.model_dump_json(indent=1))
+    else:
+        answer_table(["class", "recordings"], [[name, str(num)] for name, num in report.classes.items()])
+        answer(
+            f"\n{report.recordings} recordings, {report.frames} frames, {report.unlabelled} unlabelled -> {out}"
+        )
+    for odd in report.odd[:10]:
+        say(f"note: {odd.recording}: {odd.what}")
+    for dropped in report.dropped[:10]:
+        say(f"dropped: {dropped.file}: {dropped.reason}")
+    if report.dropped:
+        say(f"{len(report.dropped)} dropped in all; see {out / 'report.json'}")
+    return INCOMPLETE if report.dropped else OK
+
+
+def pretrain(
+    recipe: Positional[Path],
+    overrides: Positional[tuple[str, ...]] = (),
+    out: Path | None = None,
+    device: str = "auto",
+    json: bool = False,
+) -> int:
+    """Pre-train on motion without labels, as a recipe says.
+
+    Writes model.safetensors, the resolved recipe.yaml, log.csv and the state of the run. Run the same command
+    again after a stop, whatever the reason: it goes on where it was. With several GPUs:
+    `torchrun --nproc-per-node 4 -m skeletonmae pretrain ...`.
+
+    Examples:
+        skeletonmae pretrain recipes/nw_ucla/joint_patch.yaml --out runs/mine
+        skeletonmae pretrain recipes/nw_ucla/joint_patch.yaml data.stream=bone training.epochs=50
+
+    Args:
+        recipe: a YAML file.
+        overrides: settings in place of the recipe's, such as training.epochs=50.
+        out: folder of the run; runs/<name of the recipe> if not given.
+        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
+        json: print where the model is as JSON.
+    """
+    from skeletonmae import runs
+    from skeletonmae.recipe import read_recipe
+    from skeletonmae.training import processes
+
+    chosen = read_recipe(recipe, overrides)
+    folder = out or Path("runs") / recipe.stem
+    with processes(device) as together, trained() as report:
+        model = runs.pretrain(chosen, folder, together, report)
+        if together.first:
+            answer(_json({"model": str(model)}) if json else f"pre-trained model: {model}")
+    return OK
+
+
+def evaluate(
+    recipe: Positional[Path],
+    overrides: Positional[tuple[str, ...]] = (),
+    checkpoint: Path | None = None,
+    from_scratch: bool = False,
+    out: Path | None = None,
+    device: str = "auto",
+    json: bool = False,
+) -> int:
+    """Judge a pre-trained model, or the same network from scratch, by the protocols of a recipe.
+
+    Writes results.json, a picture of every confusion matrix, and the fine-tuned classifiers, which `predict` uses.
+
+    Examples:
+        skeletonmae evaluate recipes/nw_ucla/joint_patch.yaml --checkpoint runs/mine
+        skeletonmae evaluate recipes/nw_ucla/joint_patch.yaml --from-scratch --out runs/scratch
+
+    Args:
+        recipe: a YAML file; its data and evaluation count.
+        overrides: settings in place of the recipe's, such as evaluation.0.epochs=50.
+        checkpoint: a run's folder, or its model.safetensors.
+        from_scratch: the baseline: the recipe's network with fresh weights.
+        out: folder for the results; the checkpoint's folder, or runs/<name of the recipe>-scratch, if not given.
+        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
+        json: print the results as JSON.
+    """
+    from skeletonmae import runs
+    from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.recipe import read_recipe
+    from skeletonmae.training import processes
+
+    if (checkpoint is None) != from_scratch:
+        raise InputError("say what to judge", expected="either --checkpoint <run> or --from-scratch")
+    chosen = read_recipe(recipe, overrides)
+    folder = out or _folder_of(checkpoint) or Path("runs") / f"{recipe.stem}-scratch"
+    with processes(device) as together, trained() as report:
+        model = load_checkpoint(checkpoint, together.device) if checkpoint else None
+        results = runs.evaluate(chosen, model, folder, together, report)
+    if together.first:
+        _draw(results, folder)
+        if json:
+            answer(_json([result.model_dump() for result in results]))
+        else:
+            answer_table(*_result_table(results))
+            say(f"written to {folder}")
+    return OK
+
+
+def predict(
+    checkpoint: Positional[Path],
+    recordings: Positional[tuple[Path, ...]],
+    top: int = 3,
+    each_person: bool = False,
+    device: str = "auto",
+    json: bool = False,
+) -> int:
+    """Name the likeliest actions of recordings.
+
+    Takes files of any known format, folders of them, and stores. A file that cannot be read is said, the others
+    are answered, and the exit status is 3.
+
+    Examples:
+        skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/*.csv
+        skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/ --each-person --json
+
+    Args:
+        checkpoint: a fine-tuned classifier that `evaluate` wrote.
+        recordings: files, folders or stores.
+        top: how many actions to name for each.
+        each_person: judge every person alone, not the recording as a whole.
+        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
+        json: print the answers as JSON.
+    """
+    from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.inference import predict, read_recordings
+    from skeletonmae.training import choose_device
+
+    if top < 1:
+        raise InputError("--top must be at least 1", got=top)
+    model = load_checkpoint(checkpoint, choose_device(device))
+    sequences, problems = read_recordings(recordings)
+    answers = predict(model, sequences, top=top, each_person=each_person)
+    if json:
+        answer(_json([asdict(one) for one in answers]))
+    else:
+        for one in answers:
+            who = one.recording if one.person is None else f"{one.recording}, person {one.person}"
+            said = ", ".join(f"{name} {share:.0%}" for name, share in one.actions) or "nobody is seen"
+            answer(f"{who}: {said}")
+    for problem in problems:
+        say(f"not read: {problem}")
+    return INCOMPLETE if problems else OK
+
+
+def demo(out: Path = Path("runs/demo"), data: Path | None = None, device: str = "auto", json: bool = False) -> int:
+    """Do everything once, in a few minutes: pre-train, fine-tune on few labels, evaluate, write a report.
+
+    Without --data on built-in synthetic motion; with it on your recordings, which need labels (sub-folders named
+    after the actions will do). Prints a table, writes result.json and report.html.
+
+    Args:
+        out: folder for everything that is made.
+        data: a folder of recordings.
+        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
+        json: print result.json.
+    """
+    from skeletonmae.demo import run_demo
+    from skeletonmae.training import processes
+
+    with processes(device) as together, trained() as report:
+        results = run_demo(out, data, together, report, say)
+    if json:
+        answer((out / "result.json").read_text(encoding="utf-8"))
+    else:
+        answer_table(*_result_table(results))
+        answer(f"\nreport: {out / 'report.html'}\nnumbers: {out / 'result.json'}")
+    return OK
+
+
+def _result_table(results: list[Result]) -> tuple[list[str], list[list[str]]]:
+    columns = ["protocol", "encoder", "labels", "seed", "training clips", "top-1 %", "top-5 %"]
+    rows = [
+        [
+            result.name,
+            "pre-trained" if result.pretrained else "not pre-trained",
+            f"{result.label_fraction:.0%}",
+            str(result.seed),
+            str(result.num_train),
+            f"{100 * result.top1:.1f}",
+            f"{100 * result.top5:.1f}",
+        ]
+        for result in results
+    ]
+    return columns, rows
+
+
+def _draw(results: list[Result], folder: Path) -> None:
+    import numpy as np
+
+    try:
+        from skeletonmae.report import picture_confusion, save_picture
+
+        for result in results:
+            name = f"confusion-{result.name}-{result.label_fraction:g}-seed{result.seed}".replace(" ", "-")
+            save_picture(
+                picture_confusion(np.array(result.confusion), result.classes, title=result.name),
+                folder / f"{name}.png",
+            )
+    except InputError as error:
+        say(f"no pictures: {error}")
+
+
+def _folder_of(checkpoint: Path | None) -> Path | None:
+    return checkpoint if checkpoint is None or checkpoint.is_dir() else checkpoint.parent
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)

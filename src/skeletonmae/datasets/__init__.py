@@ -1,0 +1,61 @@
+"""Which recordings, which classes, which split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.folder import FOLDER
+from skeletonmae.datasets.generated import SYNTHETIC
+from skeletonmae.datasets.kinder_gator import KINDER_GATOR
+from skeletonmae.datasets.msr_action3d import MSR_ACTION3D
+from skeletonmae.datasets.nw_ucla import NW_UCLA
+from skeletonmae.datasets.prepare import Report, prepare
+from skeletonmae.datasets.splits import (
+    Split,
+    SplitRule,
+    StratifiedSplit,
+    TagSplit,
+    label_subset,
+    validation_part,
+)
+from skeletonmae.datasets.utd_mhad import UTD_MHAD
+from skeletonmae.errors import InputError
+
+__all__ = [
+    "DATASETS",
+    "SYNTHETIC",
+    "Dataset",
+    "Report",
+    "Split",
+    "SplitRule",
+    "StratifiedSplit",
+    "TagSplit",
+    "detect_dataset",
+    "label_subset",
+    "prepare",
+    "validation_part",
+]
+
+DATASETS: dict[str, Dataset] = {
+    entry.name: entry for entry in (SYNTHETIC, NW_UCLA, UTD_MHAD, MSR_ACTION3D, KINDER_GATOR, FOLDER)
+}
+"""Dataset name -> dataset. To add one: a file of its own, and its name here."""
+
+
+def detect_dataset(root: Path) -> Dataset:
+    """The dataset in folder `root`: a known one by the names of its files, else one's own recordings.
+
+    Raises:
+        InputError: there is no such folder, no file of a known format in it, or more than one known dataset.
+    """
+    if not root.exists():
+        raise InputError("there is no such folder", where=root)
+    found = [entry for entry in DATASETS.values() if entry is not FOLDER and entry.matches(root)]
+    if len(found) > 1:
+        got = ", ".join(entry.name for entry in found)
+        raise InputError("more than one dataset; name the folder of one", where=root, got=got)
+    if not found and not FOLDER.matches(root):
+        known = ", ".join(entry.title for entry in DATASETS.values())
+        raise InputError("no recording of a known format in it", where=root, expected=f"one of: {known}")
+    return found[0] if found else FOLDER

@@ -1,0 +1,52 @@
+"""The built-in synthetic motion as a dataset: a virtual file is a run of recordings from the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.splits import StratifiedSplit, TagSplit
+from skeletonmae.datasets.synthetic import CLASSES, generate
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import NTU25
+
+RUN = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated(Dataset):
+    """Synthetic recordings; `dataclasses.replace` changes how many and from which seed."""
+
+    num_recordings: int = 2000
+    seed: int = 0
+
+    def files(self, root: Path) -> list[Path]:  # noqa: ARG002
+        """One virtual path for each run of recordings; there is nothing on disk."""
+        return [Path(f"{start:08d}") for start in range(0, self.num_recordings, RUN)]
+
+    def read(self, path: Path, root: Path) -> Iterator[SkeletonSequence]:  # noqa: ARG002
+        """The run of recordings that starts at the number in `path`."""
+        start = int(path.name)
+        return generate(min(RUN, self.num_recordings - start), seed=self.seed, start=start)
+
+    def matches(self, root: Path) -> bool:  # noqa: ARG002
+        """No folder is this dataset."""
+        return False
+
+
+SYNTHETIC = Generated(
+    name="synthetic",
+    title="Synthetic motion",
+    source="this package: forward kinematics from a seed",
+    terms="Apache-2.0, as the package",
+    skeleton=NTU25,
+    classes=tuple(CLASSES),
+    tags=("subject", "camera"),
+    splits={
+        "subject": StratifiedSplit(by="subject", test_share=0.25),
+        "view": TagSplit(tag="camera", train=("1", "2"), test=("3",)),
+    },
+    default_split="subject",
+)

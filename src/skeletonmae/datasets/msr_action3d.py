@@ -1,0 +1,28 @@
+"""MSR-Action3D: twenty gestures of ten subjects, each done two or three times."""
+
+from skeletonmae.datasets.dataset import NamedFiles
+from skeletonmae.datasets.splits import TagSplit
+from skeletonmae.formats.msr_action3d import MSR_ACTION3D as FORMAT
+from skeletonmae.skeletons import KINECT20
+
+CLASSES = (
+    "high arm wave", "horizontal arm wave", "hammer", "hand catch", "forward punch", "high throw", "draw x",
+    "draw tick", "draw circle", "hand clap", "two hand wave", "side boxing", "bend", "forward kick",
+    "side kick", "jogging", "tennis swing", "tennis serve", "golf swing", "pick up and throw",
+)  # fmt: skip
+
+MSR_ACTION3D = NamedFiles(
+    name="msr_action3d",
+    title="MSR-Action3D",
+    source="Li, Zhang and Liu, Action Recognition Based on a Bag of 3D Points, CVPR Workshops 2010",
+    terms="research only; no licence to redistribute",
+    skeleton=KINECT20,
+    classes=CLASSES,
+    tags=("subject", "trial"),
+    splits={"subject": TagSplit(tag="subject", train=("1", "3", "5", "7", "9"), test=("2", "4", "6", "8", "10"))},
+    default_split="subject",
+    format=FORMAT,
+    pattern=r"a(?P<action>\d+)_s(?P<subject>\d+)_e(?P<trial>\d+)_skeleton3D\.txt",
+    shape="aAA_sSS_eEE_skeleton3D.txt",
+    actions={str(number): name for number, name in enumerate(CLASSES, start=1)},
+)

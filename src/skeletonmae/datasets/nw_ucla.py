@@ -1,0 +1,35 @@
+"""Northwestern-UCLA: ten actions of ten subjects, each seen by three cameras."""
+
+from skeletonmae.datasets.dataset import NamedFiles
+from skeletonmae.datasets.splits import TagSplit
+from skeletonmae.formats.nw_ucla import NW_UCLA as FORMAT
+from skeletonmae.skeletons import KINECT20
+
+ACTIONS = {
+    "1": "pick up with one hand",
+    "2": "pick up with two hands",
+    "3": "drop trash",
+    "4": "walk around",
+    "5": "sit down",
+    "6": "stand up",
+    "8": "donning",
+    "9": "doffing",
+    "11": "throw",
+    "12": "carry",
+}
+
+NW_UCLA = NamedFiles(
+    name="nw_ucla",
+    title="Northwestern-UCLA",
+    source="Wang, Nie, Xia, Wu and Zhu, Cross-view Action Modeling, Learning and Recognition, CVPR 2014",
+    terms="research only; no licence to redistribute",
+    skeleton=KINECT20,
+    classes=tuple(ACTIONS.values()),
+    tags=("subject", "repetition", "camera"),
+    splits={"view": TagSplit(tag="camera", train=("1", "2"), test=("3",))},
+    default_split="view",
+    format=FORMAT,
+    pattern=r"a(?P<action>\d+)_s(?P<subject>\d+)_e(?P<repetition>\d+)_v(?P<camera>\d+)\.json",
+    shape="aAA_sSS_eEE_vVV.json",
+    actions=ACTIONS,
+)

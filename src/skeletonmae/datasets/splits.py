@@ -1,0 +1,180 @@
+"""Which recordings are for training and which for testing: rules on a store's tags and labels.
+
+Evaluation needs labels, so a recording without one is on neither side.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple, Self
+
+import numpy as np
+from jaxtyping import Int
+from pydantic import Field, model_validator
+
+from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+from skeletonmae.sequences import SequenceStore
+
+Index = Int[np.ndarray, " recording"]
+
+
+class Split(NamedTuple):
+    """Places of recordings in a store, ascending; the two sides share none."""
+
+    train: Index
+    test: Index
+
+
+class TagSplit(Config):
+    """The value of a tag says the side; a recording with another value is on neither."""
+
+    kind: Literal["tag"] = "tag"
+    tag: str
+    """Such as `subject` or `camera`."""
+    train: tuple[str, ...] = Field(min_length=1)
+    """Values of the training side."""
+    test: tuple[str, ...] = Field(min_length=1)
+    """Values of the test side."""
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        if both := sorted(set(self.train) & set(self.test)):
+            raise ValueError(f"on both sides of the split: {', '.join(both)}")
+        return self
+
+    def __call__(self, store: SequenceStore) -> Split:
+        """The two sides of `store`.
+
+        Raises:
+            InputError: a side is empty.
+        """
+        values, labelled = store.tag(self.tag).astype(str), store.labels >= 0
+        sides = Split(*(np.flatnonzero(labelled & np.isin(values, side)) for side in (self.train, self.test)))
+        for side, wanted, index in zip(Split._fields, (self.train, self.test), sides, strict=True):
+            if not len(index):
+                raise InputError(
+                    f"the {side} side has no labelled recording",
+                    where=f"split on tag {self.tag!r}",
+                    expected=", ".join(wanted),
+                    got=", ".join(store.tags.get(self.tag, ())) or f"tags {sorted(store.tags)}",
+                )
+        return sides
+
+    def pretraining(self, store: SequenceStore) -> Index:
+        """Recordings of the training values, with or without a label, ascending."""
+        return np.flatnonzero(np.isin(store.tag(self.tag).astype(str), self.train))
+
+
+class StratifiedSplit(Config):
+    """A share of each class by chance, or whole values of a tag (such as subjects) that make up the share."""
+
+    kind: Literal["stratified"] = "stratified"
+    test_share: float = Field(default=0.2, gt=0, lt=1)
+    """Of the labelled recordings."""
+    seed: int = Field(default=0, ge=0)
+    """Chooses them."""
+    by: str | None = None
+    """A tag whose values are never divided between the sides."""
+    tag_required: bool = True
+    """If False, `by` is left aside where the recordings have fewer than two values of it."""
+
+    def __call__(self, store: SequenceStore) -> Split:
+        """The two sides of `store`.
+
+        Raises:
+            InputError: a side is empty, or no two values of the tag are there.
+        """
+        labelled = np.flatnonzero(store.labels >= 0)
+        return Split(*_divide(store, labelled, self.test_share, self._tag(store), self.seed))
+
+    def pretraining(self, store: SequenceStore) -> Index:
+        """Every recording, with or without a label, that is not on the test side, ascending.
+
+        With `by`, one that shares its value of the tag with the test side is left out too.
+        """
+        test, by = self(store).test, self._tag(store)
+        if by is None:
+            return np.setdiff1d(np.arange(len(store)), test)
+        values = store.tag(by).astype(str)
+        return np.flatnonzero(~np.isin(values, values[test]))
+
+    def _tag(self, store: SequenceStore) -> str | None:
+        """The tag to keep whole, if it can be."""
+        few = self.by is not None and len(store.tags.get(self.by, ())) < 2
+        return None if few and not self.tag_required else self.by
+
+
+SplitRule = Annotated[TagSplit | StratifiedSplit, Field(discriminator="kind")]
+"""Any of the rules, told apart by `kind`."""
+
+
+def validation_part(
+    store: SequenceStore, train_index: Index, share: float = 0.2, by: str | None = None, seed: int = 0
+) -> tuple[Index, Index]:
+    """Divide a training side: what to fit on, and what every choice is made on.
+
+    Args:
+        store: the recordings.
+        train_index: the training side of a split.
+        share: how much of it is for validation.
+        by: a tag whose values are kept whole; without it each class gives its share.
+        seed: chooses them.
+
+    Returns:
+        (fit, validation), ascending; together the labelled recordings of `train_index`.
+
+    Raises:
+        InputError: one of them would be empty.
+    """
+    return _divide(store, train_index[store.labels[train_index] >= 0], share, by, seed)
+
+
+def label_subset(labels: Index, index: Index, fraction: float, seed: int) -> Index:
+    """The recordings of `index` whose labels are used: the same fraction of each class, at least one.
+
+    With the same seed a smaller fraction is a subset of a larger one; fraction 1 is every labelled recording.
+
+    Args:
+        labels: of all recordings of the store; negative is none.
+        index: to choose from.
+        fraction: above 0, at most 1.
+        seed: chooses them.
+
+    Raises:
+        InputError: the fraction is out of range.
+    """
+    if not 0 < fraction <= 1:
+        raise InputError("fraction of labels out of range", expected="above 0, at most 1", got=fraction)
+    index = np.sort(index[labels[index] >= 0])
+    rank, count = _rank_in_class(labels[index], seed)
+    return index[rank < np.maximum(1, np.rint(fraction * count))]
+
+
+def _rank_in_class(labels: Index, seed: int) -> tuple[Index, Index]:
+    """Each recording's place in a random order of its class, and the size of that class."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    _, code, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    order = order[np.argsort(code[order], kind="stable")]
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[order] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return rank, counts[code]
+
+
+def _divide(store: SequenceStore, index: Index, share: float, by: str | None, seed: int) -> tuple[Index, Index]:
+    """(rest, share) of `index`, both ascending."""
+    index = np.sort(index)
+    if by is None:
+        rank, count = _rank_in_class(store.labels[index], seed)
+        taken = rank < np.clip(np.rint(share * count), np.minimum(1, count - 1), count - 1)
+    else:
+        values, code, counts = np.unique(store.tag(by)[index].astype(str), return_inverse=True, return_counts=True)
+        if len(values) < 2:
+            got = [str(value) for value in values]
+            raise InputError(f"tag {by!r} cannot divide them", expected="at least two values", got=got)
+        order = np.random.default_rng(seed).permutation(len(values))
+        off = np.abs(np.cumsum(counts[order])[:-1] - share * len(index))
+        taken = np.isin(code, order[: int(np.argmin(off)) + 1])
+    if taken.all() or not taken.any():
+        problem = f"{len(index)} labelled recordings cannot be divided {1 - share:.0%} to {share:.0%}"
+        raise InputError(problem, expected="a class with at least two recordings")
+    return index[~taken], index[taken]

@@ -1,0 +1,146 @@
+"""Recordings of people who act, each a pure function of (seed, index)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float
+
+from skeletonmae.datasets.synthetic.actions import ACTIONS
+from skeletonmae.datasets.synthetic.body import Pose, joint_positions
+from skeletonmae.datasets.synthetic.pairs import PAIR_ACTIONS
+from skeletonmae.datasets.synthetic.people import (
+    NUM_SUBJECTS,
+    Person,
+    occupy_arms,
+    occupy_legs,
+    personalise,
+    stand,
+)
+from skeletonmae.datasets.synthetic.sensor import CAMERAS, sense, view
+from skeletonmae.datasets.synthetic.stage import Stage
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import NTU25
+
+CLASSES: tuple[str, ...] = (*ACTIONS, *PAIR_ACTIONS)
+"""One-person actions, then two-person ones."""
+FPS = 30
+FRAMES = (40, 150)
+"""Least and most frames of a recording."""
+
+
+def generate(num_recordings: int, seed: int = 0, start: int = 0, noise: bool = True) -> Iterator[SkeletonSequence]:
+    """Recordings `start` to `start + num_recordings`, on `NTU25`, in metres as a Kinect gives them, at 30 frames a second.
+
+    Recording i depends on (seed, i) alone, so several processes may each make a range. Its class is number
+    i modulo the number of classes. Tags: `subject` s01 to s40, `camera` 1 to 3.
+
+    Args:
+        num_recordings: how many.
+        seed: another seed gives other people and other recordings.
+        start: index of the first.
+        noise: with the sensor's errors and losses; without, every bone keeps its length.
+    """
+    for index in range(start, start + num_recordings):
+        yield record(index, seed, noise)
+
+
+def record(index: int, seed: int = 0, noise: bool = True) -> SkeletonSequence:
+    """Recording number `index`; see `generate`."""
+    rng = np.random.default_rng([seed, 1, index])
+    label = CLASSES[index % len(CLASSES)]
+    subject = (index // len(CLASSES) * 7 + index % len(CLASSES)) % NUM_SUBJECTS
+    person = Person.random(np.random.default_rng([seed, 2, subject]))
+    bodies = perform(label, person, rng)
+    if person.left_handed != (rng.random() < 0.3):
+        bodies = mirror(bodies)
+    camera = int(rng.integers(len(CAMERAS)))
+    positions = view(rng, bodies, camera)
+    observed = None
+    if noise:
+        positions, observed = sense(rng, positions, np.arange(positions.shape[1]) / FPS)
+    return SkeletonSequence.from_positions(
+        positions,
+        NTU25,
+        observed=observed,
+        name=f"synthetic_{index:06d}",
+        fps=FPS,
+        label=label,
+        tags={"subject": f"s{subject + 1:02d}", "camera": str(camera + 1)},
+    )
+
+
+def perform(label: str, person: Person, rng: np.random.Generator) -> Float[np.ndarray, "person frame 25 3"]:
+    """Joints of everybody in one right-handed performance, metres; x right and -z ahead of the person, floor at y = 0."""
+    number = CLASSES.index(label)
+    if label in PAIR_ACTIONS:
+        return _perform_pair(label, person, rng)
+    action = ACTIONS[label]
+    low, high = action.repetitions
+    repetitions = float(rng.uniform(low, high)) if action.cyclic else float(rng.integers(low, high + 1))
+    stage = _stage(rng, person, action.seconds, repetitions)
+    if rng.random() < 0.85:
+        occupy_arms(stage)
+    if action.free_legs:
+        occupy_legs(stage)
+    action.perform(stage)
+    personalise(stage, person, number)
+    return joint_positions(stage.body, stage.pose)[None]
+
+
+def _perform_pair(label: str, person: Person, rng: np.random.Generator) -> np.ndarray:
+    """The second is a stranger who is met once; who comes first, and from where they are seen, varies."""
+    action, number = PAIR_ACTIONS[label], CLASSES.index(label)
+    people = [person, Person.random(rng)]
+    one = _stage(rng, person, action.seconds, 1)
+    other = _stage(rng, people[1], action.seconds, 1, one)
+    distance = action.distance(one.body, other.body)
+    action.perform(one, other, distance)
+    tracks = []
+    for who, stage in zip(people, (one, other), strict=True):
+        personalise(stage, who, number)
+        tracks.append(joint_positions(stage.body, stage.pose))
+    tracks[1] = tracks[1] * (-1, 1, -1) + (0, 0, -distance)
+    aside = rng.choice([-1, 1])
+    bodies = np.stack(tracks if rng.random() < 0.5 else tracks[::-1])
+    return np.stack([-aside * bodies[..., 2], bodies[..., 1], aside * bodies[..., 0]], axis=-1)
+
+
+def mirror(bodies: Float[np.ndarray, "*any 25 3"]) -> Float[np.ndarray, "*any 25 3"]:
+    """The same with left and right exchanged."""
+    return bodies[..., NTU25.mirror_index, :] * np.array([-1.0, 1.0, 1.0])
+
+
+def _stage(
+    rng: np.random.Generator,
+    person: Person,
+    seconds: tuple[float, float],
+    repetitions: float,
+    shared: Stage | None = None,
+) -> Stage:
+    """Somebody standing, with as much time as the action takes and some before and after; or as long as another."""
+    if shared is None:
+        each = float(rng.uniform(*seconds)) / person.tempo
+        while repetitions > 1 and repetitions * each > 3.8:
+            repetitions -= 1
+        each = min(each, 3.8 / repetitions)
+        start = float(rng.uniform(-0.12 * each, 1.4))
+        after = float(rng.uniform(-0.1 * each, 1.4))
+        length = start + each * repetitions + after
+        times = np.arange(int(np.clip(length * FPS, *FRAMES))) / FPS
+    else:
+        each, start, times = shared.seconds, shared.start, shared.times
+    stage = Stage(
+        rng=rng,
+        body=person.body,
+        times=times,
+        start=start,
+        seconds=each,
+        repetitions=repetitions,
+        size=person.size * float(rng.uniform(0.6, 1.2)),
+        pose=Pose.standing(len(times)),
+        steady=np.zeros(2),
+    )
+    stand(stage, person)
+    return stage

@@ -1,0 +1,38 @@
+"""Features of a frozen encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from skeletonmae.evaluation.protocol import Task
+from skeletonmae.methods import Pooling
+
+
+@torch.inference_mode()
+def features_of(
+    task: Task, index: np.ndarray, pooling: Pooling, *, views: int = 0, seed: int = 0, batch_size: int = 256
+) -> tuple[Float[Tensor, "clip feature"], Int64[Tensor, " clip"]]:
+    """Features and labels of recordings, on the CPU.
+
+    Args:
+        task: the encoder and the recordings.
+        index: which recordings.
+        pooling: of the features.
+        views: 0 for the middle part of each recording, in the order of `index`; else so many random, augmented
+            parts of each.
+        seed: of the random parts.
+        batch_size: clips at a time.
+    """
+    method = task.method.to(task.processes.device).eval()
+    loader = task.clips.loader(
+        task.store, index, batch_size=batch_size, training=views > 0, seed=seed, device=task.processes.device
+    )
+    features, labels = [], []
+    for epoch in range(max(1, views)):
+        for batch in loader.epoch(epoch):
+            features.append(method.embed(batch, pooling).float().cpu())
+            labels.append(batch.label.cpu())
+    return torch.cat(features), torch.cat(labels)

@@ -1,0 +1,126 @@
+"""All weights learn, from all labels or from a few."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import nn
+
+from skeletonmae.batches import Batch
+from skeletonmae.config import Config
+from skeletonmae.datasets.splits import label_subset
+from skeletonmae.evaluation.protocol import Result, Task, predict_scores, score
+from skeletonmae.methods import Classifier, ClassifierConfig, MethodOutput
+from skeletonmae.training import TrainingConfig, train
+
+MAMP_FINETUNE = TrainingConfig(
+    epochs=100,
+    batch_size=48,
+    lr=3e-4,
+    final_lr=1e-5,
+    warmup_epochs=5,
+    betas=(0.9, 0.999),
+    layer_decay=0.8,
+)
+"""AdamW as in Mao et al., ICCV 2023."""
+
+
+class Finetune(Config):
+    """Encoder and head learn together; the last epoch counts.
+
+    The same protocol with an encoder that was not pre-trained is the baseline "from scratch".
+    """
+
+    kind: Literal["finetune"] = "finetune"
+    label_fraction: float = Field(1.0, gt=0, le=1)
+    """Share of the labels of each class that is used; at least one clip a class."""
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    """One run each, with its own draw of labels, order and crops."""
+    training: TrainingConfig = MAMP_FINETUNE
+    lrs: tuple[float, ...] = ()
+    """If given, `training.lr` is the best of these on the validation part of the training split."""
+    classifier: ClassifierConfig = ClassifierConfig()
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+
+    def run(self, task: Task) -> list[Result]:
+        """One result for each seed."""
+        return [self._run(task, seed) for seed in self.seeds]
+
+    def _run(self, task: Task, seed: int) -> Result:
+        started = time.monotonic()
+        index = label_subset(task.labels, task.split.train, self.label_fraction, seed)
+        chosen = {}
+        if self.lrs:
+            fit, held = task.validation(index, seed)
+            labels = torch.from_numpy(task.labels[held])
+            right = {}
+            for lr in self.lrs:
+                model = self._fit(task, fit, seed, lr)
+                right[lr] = float((predict_scores(model, task, held).argmax(1) == labels).float().mean())
+            chosen = {"lr": max(right, key=lambda lr: right[lr])}
+        model = self._fit(task, index, seed, chosen.get("lr", self.training.lr))
+        if task.folder and task.save:
+            name = f"finetune-{self.label_fraction:g}-seed{seed}.safetensors"
+            task.save(task.folder / name, model, self.classifier)
+        test_labels = torch.from_numpy(task.labels[task.split.test])
+        return Result(
+            protocol="finetune",
+            pretrained=task.pretrained,
+            label_fraction=self.label_fraction,
+            seed=seed,
+            num_train=len(index),
+            chosen=chosen,
+            seconds=time.monotonic() - started,
+            **score(predict_scores(model, task, task.split.test), test_labels, task.classes),
+        )
+
+    def _fit(self, task: Task, index: np.ndarray, seed: int, lr: float) -> Classifier:
+        config = self.training.model_copy(update={"seed": seed, "lr": lr})
+        torch.manual_seed(seed)
+        model = task.method.classifier(len(task.classes), self.classifier)
+        loader = task.clips.loader(
+            task.store,
+            index,
+            batch_size=config.batch_size // config.accumulate,
+            training=True,
+            seed=seed,
+            device=task.processes.device,
+            rank=task.processes.rank,
+            world=task.processes.world,
+        )
+        what = f"finetune on {len(index)} clips" + ("" if task.pretrained else " from scratch")
+        tell = task.report
+        train(
+            CrossEntropy(model, self.label_smoothing),
+            loader,
+            config,
+            task.processes,
+            depth_of=lambda name: model.depth_of(name.removeprefix("classifier.")),
+            report=(lambda progress: tell(what, progress)) if tell else None,
+        )
+        return model.eval()
+
+
+class CrossEntropy(nn.Module):
+    """A classifier with its loss.
+
+    Args:
+        classifier: what is trained.
+        label_smoothing: share of the target that is spread over all classes (Szegedy et al., CVPR 2016).
+    """
+
+    def __init__(self, classifier: Classifier, label_smoothing: float) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.label_smoothing = label_smoothing
+
+    def forward(self, batch: Batch) -> MethodOutput:
+        """Mean cross-entropy of the clips."""
+        scores = self.classifier(batch).float()
+        loss = nn.functional.cross_entropy(scores, batch.label, label_smoothing=self.label_smoothing)
+        right = (scores.argmax(1) == batch.label).float().mean().detach()
+        return MethodOutput(loss, torch.tensor(float(len(batch))), {"training_accuracy": right})

@@ -1,0 +1,49 @@
+"""Kinder-Gator CSV: a header that names the joints (`HipCenterX,HipCenterY,...`), one line a frame, metres.
+
+Aloba et al., Eurographics 2018 (short papers); Kinect v1. `Timestamp` is in milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats.format import Format, kinect_recording, number_rows, read_text
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import KINECT20
+
+
+def _column(joint: str) -> str:
+    """The joint's name in the header: `left_elbow` is `ElbowLeft`, `pelvis` is `HipCenter`."""
+    words = {"pelvis": "center_hip", "shoulder_center": "center_shoulder"}.get(joint, joint).split("_")
+    return "".join(word.title() for word in reversed(words))
+
+
+COLUMNS = ("Timestamp", *(_column(joint) + axis for joint in KINECT20.joints for axis in "XYZ"))
+
+
+def _claims(head: bytes) -> bool:
+    return re.match(rb"(\xef\xbb\xbf)?Timestamp,HipCenterX,", head) is not None
+
+
+def _parse(path: Path) -> Iterator[SkeletonSequence]:
+    header, _, body = (text := read_text(path)).partition("\n")
+    names = [name.strip() for name in header.split(",")]
+    if missing := [column for column in COLUMNS if names.count(column) != 1]:
+        raise InputError("columns are missing or there twice", where=f"{path}, line 1", got=missing[:5])
+    if not body.strip():
+        raise InputError("there is no line after the header", where=path)
+    columns = [names.index(column) for column in COLUMNS]
+    values = number_rows(path, text, len(names), columns=columns, delimiter=",", header=1)
+    elapsed = float(values[-1, 0]) - float(values[0, 0])
+    fps = 1000.0 * (len(values) - 1) / elapsed if elapsed > 0 else None
+    yield kinect_recording(
+        path, values[:, 1:].reshape(-1, 20, 3), KINECT20.joints, fps=fps if fps and fps < 1000 else None
+    )
+
+
+KINDER_GATOR = Format(
+    "kinder_gator", "Kinder-Gator CSV: 20 joints in 3D, one recording a file", ".csv", _claims, _parse
+)

@@ -1,0 +1,41 @@
+"""MSR-Action3D text: 20 lines a frame, each `x y z confidence`, metres.
+
+Li, Zhang and Liu, CVPR Workshops 2010, "SkeletonReal3D"; 15 frames a second. A quarter of the joints has
+confidence 0 and a sound position (the sensor inferred it), so only (0, 0, 0) is taken as unobserved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats.format import Format, kinect_recording, number_rows, read_text
+from skeletonmae.sequences import SkeletonSequence
+
+JOINTS = (
+    "left_shoulder", "right_shoulder", "shoulder_center", "spine", "left_hip", "right_hip", "pelvis",
+    "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
+    "left_knee", "right_knee", "left_ankle", "right_ankle", "left_foot", "right_foot", "head",
+)  # fmt: skip
+EXPECTED = "20 lines a frame, each 'x y z confidence'"
+
+
+def _claims(head: bytes) -> bool:
+    lines = [line.split() for line in head.splitlines()[:-1]]
+    try:
+        return len(lines) > 1 and all(len([float(number) for number in line]) == 4 for line in lines)
+    except ValueError:
+        return False
+
+
+def _parse(path: Path) -> Iterator[SkeletonSequence]:
+    values = number_rows(path, read_text(path), 4)
+    if len(values) % 20:
+        raise InputError("cut short", where=path, expected=EXPECTED, got=f"{len(values)} lines")
+    yield kinect_recording(path, values.reshape(-1, 20, 4)[..., :3], JOINTS, fps=15.0)
+
+
+MSR_ACTION3D = Format(
+    "msr_action3d", "MSR-Action3D text: 20 joints in 3D, one recording a file", ".txt", _claims, _parse
+)

@@ -1,0 +1,112 @@
+"""Recordings to likely actions."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.errors import InputError
+from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model takes a recording for.
+
+    Args:
+        recording: its name.
+        person: which person; None if the recording was judged as a whole.
+        actions: (class, probability), likeliest first. Empty if nobody is seen.
+    """
+
+    recording: str
+    person: int | None
+    actions: tuple[tuple[str, float], ...]
+
+
+def predict(
+    checkpoint: Checkpoint,
+    sequences: Sequence[SkeletonSequence],
+    *,
+    top: int = 3,
+    each_person: bool = False,
+    batch_size: int = 64,
+) -> list[Answer]:
+    """The likeliest actions of each recording.
+
+    Any joint layout will do that has joints the model knows; the others are left out.
+
+    Args:
+        checkpoint: a fine-tuned classifier.
+        sequences: the recordings.
+        top: how many actions to name.
+        each_person: judge every person alone.
+        batch_size: clips at a time.
+
+    Raises:
+        InputError: a recording has other axes or another unit than the model, or none of its joints.
+    """
+    if each_person:
+        sequences = [alone for sequence in sequences for alone in _persons(sequence)]
+    answers: list[Answer] = []
+    for _, group in groupby(sequences, key=lambda s: (s.skeleton, s.unit, s.positions.shape[3])):
+        answers += _predict(checkpoint, list(group), top, batch_size)
+    return answers
+
+
+@torch.inference_mode()
+def _predict(checkpoint: Checkpoint, sequences: list[SkeletonSequence], top: int, batch_size: int) -> list[Answer]:
+    header, model = checkpoint.header, checkpoint.classifier
+    first = sequences[0]
+    for what, expected, got in (
+        ("axes", header.axes, first.positions.shape[3]),
+        ("unit", header.unit, first.unit),
+    ):
+        if expected != got:
+            where = f"recording {first.name!r}"
+            raise InputError(f"the model was made for other {what}", where=where, expected=expected, got=got)
+    device = next(model.parameters()).device
+    with tempfile.TemporaryDirectory() as folder:
+        axes: Literal[2, 3] = 2 if header.axes == 2 else 3
+        with StoreWriter(Path(folder) / "store", first.skeleton, axes=axes, unit=first.unit) as writer:
+            for sequence in sequences:
+                writer.add(replace(sequence, label=None, tags={}))
+        store = SequenceStore.open(Path(folder) / "store")
+        loader = checkpoint.recipe.data.clips.loader(
+            store, np.arange(len(store)), batch_size=batch_size, device=device
+        )
+        scores = torch.cat([model(batch).float().softmax(1).cpu() for batch in loader.epoch()])
+        del loader, store
+    return [
+        Answer(
+            sequence.name,
+            int(sequence.tags["person"]) if "person" in sequence.tags else None,
+            _likeliest(row, header.classes, top) if sequence.observed.any() else (),
+        )
+        for sequence, row in zip(sequences, scores, strict=True)
+    ]
+
+
+def _likeliest(row: torch.Tensor, classes: tuple[str, ...], top: int) -> tuple[tuple[str, float], ...]:
+    values, places = row.topk(min(top, len(classes)))
+    return tuple((classes[place], float(value)) for value, place in zip(values, places.tolist(), strict=True))
+
+
+def _persons(sequence: SkeletonSequence) -> Iterator[SkeletonSequence]:
+    """Each person as a recording of its own, tagged with its number."""
+    for person in range(sequence.num_persons):
+        if sequence.observed[person].any():
+            yield replace(
+                sequence,
+                positions=sequence.positions[person : person + 1],
+                observed=sequence.observed[person : person + 1],
+                tags={**sequence.tags, "person": str(person)},
+            )

@@ -1,0 +1,39 @@
+"""Whatever a user points at, as recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from skeletonmae.datasets import DATASETS
+from skeletonmae.errors import InputError
+from skeletonmae.formats import detect
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.sequences.store import MANIFEST
+
+
+def read_recordings(paths: Iterable[Path]) -> tuple[list[SkeletonSequence], list[str]]:
+    """The recordings in files, folders and stores, and what could not be read, in words.
+
+    Raises:
+        InputError: nothing could be read.
+    """
+    sequences: list[SkeletonSequence] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            if (path / MANIFEST).is_file():
+                sequences += SequenceStore.open(path)
+                continue
+            files = DATASETS["folder"].files(path) if path.is_dir() else [path]
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        for file in files:
+            try:
+                sequences += detect(file).read(file)
+            except InputError as error:
+                problems.append(str(error))
+    if not sequences:
+        raise InputError("no recording could be read", got="\n".join(problems) or "no file of a known format")
+    return sequences, problems

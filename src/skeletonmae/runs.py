@@ -1,0 +1,213 @@
+"""Whole runs: a recipe becomes a pre-trained model, and that becomes results."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation import Protocol, Result, Task
+from skeletonmae.files import write_text
+from skeletonmae.methods import Classifier, ClassifierConfig
+from skeletonmae.methods.method import joint_names
+from skeletonmae.recipe import Recipe
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.training import Processes, Progress, locked, train
+
+Report = Callable[[str, Progress], None]
+MODEL = "model.safetensors"
+RECIPE = "recipe.yaml"
+RESULTS = "results.json"
+
+
+def pretrain(recipe: Recipe, folder: Path, processes: Processes, report: Report | None = None) -> Path:
+    """Pre-train as `recipe` says and return the checkpoint, `folder/model.safetensors`.
+
+    A run that was stopped goes on from its last state, and ends as if it had never been stopped.
+
+    Args:
+        recipe: what to do.
+        folder: for the checkpoint, the resolved recipe, the log and the state.
+        processes: who computes.
+        report: told of the progress.
+
+    Raises:
+        InputError: a store is damaged, stores do not go together, or the folder holds another run.
+    """
+    sources = recipe.data.pretrain or (recipe.data.evaluate,)
+    stores = [source.open() for source in sources]
+    store = SequenceStore.pool(stores)
+    begins = np.cumsum([0, *(len(part) for part in stores[:-1])])
+    index = np.concatenate(
+        [source.pretraining(part) + begin for source, part, begin in zip(sources, stores, begins, strict=True)]
+    )
+    header = _header(recipe, store, [part.fingerprint for part in stores])
+    batch_size = recipe.training.batch_size // recipe.training.accumulate
+    loader = recipe.data.clips.loader(
+        store,
+        index,
+        batch_size=batch_size,
+        training=True,
+        seed=recipe.training.seed,
+        device=processes.device,
+        rank=processes.rank,
+        world=processes.world,
+    )
+    torch.manual_seed(recipe.training.seed)
+    method = recipe.build(header.spec)
+    with locked(folder, processes.rank):
+        if processes.first:
+            _same_recipe(recipe, folder)
+        train(
+            method,
+            loader,
+            recipe.training,
+            processes,
+            folder=folder,
+            identity=_identity(recipe, header),
+            report=(lambda progress: report("pretrain", progress)) if report else None,
+        )
+        if processes.first:
+            save_checkpoint(folder / MODEL, method, header)
+        processes.wait()
+    return folder / MODEL
+
+
+def evaluate(
+    recipe: Recipe,
+    checkpoint: Checkpoint | None,
+    folder: Path | None,
+    processes: Processes,
+    report: Report | None = None,
+    protocols: Sequence[Protocol] | None = None,
+) -> list[Result]:
+    """Judge a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
+
+    Args:
+        recipe: whose data and evaluation count.
+        checkpoint: the model; None for fresh weights.
+        folder: for `results.json` and the fine-tuned classifiers; None keeps nothing.
+        processes: who computes.
+        report: told of the progress.
+        protocols: instead of the recipe's.
+
+    Raises:
+        InputError: the store is damaged, a side of its split is empty, or its clips do not fit the model.
+    """
+    source = recipe.data.evaluate
+    store = source.open()
+    if checkpoint:
+        header, made = checkpoint.header, checkpoint.recipe
+        _fits(recipe, checkpoint, store)
+        recipe = made.model_copy(update={"data": recipe.data, "evaluation": recipe.evaluation})
+        method = checkpoint.method
+    else:
+        header = _header(recipe, store, [])
+        torch.manual_seed(recipe.training.seed)
+        method = recipe.build(header.spec)
+
+    def keep(path: Path, model: Classifier, config: ClassifierConfig) -> None:
+        about = {"role": "classifier", "classes": store.classes, "classifier": config, "recipe": _plain(recipe)}
+        save_checkpoint(path, model, header.model_copy(update=about))
+
+    task = Task(
+        method=method,
+        pretrained=checkpoint is not None,
+        clips=recipe.data.clips,
+        store=store,
+        split=source.rule(store)(store),
+        validate_by=recipe.data.validate_by,
+        processes=processes,
+        report=report,
+        folder=folder,
+        save=keep if processes.first else None,
+    )
+    results = [result for protocol in protocols or recipe.evaluation for result in protocol.run(task)]
+    if folder and processes.first:
+        about = {"recipe": _plain(recipe), "data": store.fingerprint, "results": [r.model_dump() for r in results]}
+        write_text(folder / RESULTS, json.dumps(about, indent=1))
+    return results
+
+
+def class_numbers(store: SequenceStore, classes: Sequence[str]) -> np.ndarray:
+    """The number in `classes` of every recording's label, -1 where there is none.
+
+    Raises:
+        InputError: the store has labels that are not in `classes`.
+    """
+    used = {store.classes[label] for label in np.unique(store.labels) if label >= 0}
+    if strange := sorted(used - set(classes)):
+        raise InputError("labels that the model has never seen", expected=list(classes), got=strange)
+    place = {name: number for number, name in enumerate(classes)}
+    numbers: np.ndarray = np.array([*(place.get(name, -1) for name in store.classes), -1])[store.labels]
+    return numbers
+
+
+def _header(recipe: Recipe, store: SequenceStore, data: list[str]) -> Header:
+    return Header(
+        role="method",
+        recipe=_plain(recipe),
+        frames=recipe.data.frames,
+        axes=store.axes,
+        unit=store.unit,
+        joints=joint_names([store.skeleton]),
+        data=tuple(data),
+    )
+
+
+def _plain(recipe: Recipe) -> dict[str, object]:
+    return recipe.model_dump(mode="json")
+
+
+def _identity(recipe: Recipe, header: Header) -> str:
+    """What decides the result of pre-training: the recipe without its evaluation and paths, and the data."""
+    tree = _plain(recipe)
+    del tree["evaluation"]
+    tree["data"] = recipe.data.clips.model_dump(mode="json")
+    tree["training"] = recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds"})
+    return hashlib.sha256(json.dumps([tree, header.data], sort_keys=True).encode()).hexdigest()
+
+
+def _same_recipe(recipe: Recipe, folder: Path) -> None:
+    """Write the resolved recipe, unless another one is there."""
+    file, mine = folder / RECIPE, _flat(_plain(recipe))
+    if file.exists():
+        there = _flat(yaml.safe_load(file.read_text(encoding="utf-8")))
+        changed = sorted(key for key in mine.keys() | there.keys() if mine.get(key) != there.get(key))
+        changed = [
+            key for key in changed if not key.startswith("evaluation") and key != "training.checkpoint_seconds"
+        ]
+        if changed:
+            differs = "; ".join(f"{key}: {there.get(key)} there, {mine.get(key)} now" for key in changed[:5])
+            problem = f"holds a run of another recipe ({differs}); name another folder or delete this one"
+            raise InputError(problem, where=folder)
+    write_text(file, yaml.safe_dump(_plain(recipe), sort_keys=False))
+
+
+def _flat(tree: object, prefix: str = "") -> dict[str, object]:
+    if isinstance(tree, dict):
+        return {k: v for key, value in tree.items() for k, v in _flat(value, f"{prefix}{key}.").items()}
+    if isinstance(tree, list):
+        return {k: v for place, value in enumerate(tree) for k, v in _flat(value, f"{prefix}{place}.").items()}
+    return {prefix.removesuffix("."): tree}
+
+
+def _fits(recipe: Recipe, checkpoint: Checkpoint, store: SequenceStore) -> None:
+    """The clips of `recipe` are those that the model was made for."""
+    header, made = checkpoint.header, checkpoint.recipe.data
+    for key in ("frames", "stream", "transforms"):
+        mine, its = getattr(recipe.data, key), getattr(made, key)
+        if mine != its:
+            raise InputError("the model was made for other clips", where=f"data.{key}", expected=its, got=mine)
+    for key in ("axes", "unit"):
+        mine, its = getattr(store, key), getattr(header, key)
+        if mine != its:
+            where = recipe.data.evaluate.store
+            raise InputError(f"the model was made for other {key}", where=where, expected=its, got=mine)

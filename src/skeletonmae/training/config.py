@@ -1,0 +1,40 @@
+"""The settings of a training run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from skeletonmae.config import Config
+
+
+class TrainingConfig(Config):
+    """How long, how fast, how exact."""
+
+    epochs: int = Field(400, ge=1)
+    min_steps: int = Field(0, ge=0)
+    """Epochs are added until there are at least so many steps: for very small sets."""
+    batch_size: int = Field(128, ge=1)
+    """Clips of one step, all processes and accumulated parts together."""
+    accumulate: int = Field(1, ge=1)
+    """Parts a step is computed in, one after the other, to need less memory."""
+    lr: float = Field(1e-3, gt=0)
+    """The highest learning rate."""
+    final_lr: float = Field(0.0, ge=0)
+    """The learning rate at the end of the half cosine."""
+    warmup_epochs: float = Field(20.0, ge=0)
+    """Epochs of linear growth from 0 to `lr`."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(0.05, ge=0)
+    """Not applied to biases, norms and single vectors."""
+    layer_decay: float = Field(1.0, gt=0, le=1)
+    """Each layer learns by this factor slower than the next (Clark et al., *ELECTRA*, ICLR 2020)."""
+    clip_norm: float | None = Field(1.0, gt=0)
+    """The gradient is scaled down to this norm."""
+    ema: float = Field(0.0, ge=0, lt=1)
+    """Decay of the moving average of the weights, which is then the result; 0 for none."""
+    precision: Literal["float32", "bf16"] = "float32"
+    seed: int = 0
+    checkpoint_seconds: float = Field(60.0, ge=0)
+    """How often the state is saved; a killed run goes on from there."""

@@ -1,0 +1,153 @@
+"""Moving whole bodies: where the middle is, which way they face, from where they are seen."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from skeletonmae.batches import Batch
+from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+
+
+class Center(Config):
+    """Put the origin at the middle of the body of the first person, in the first frame that shows it."""
+
+    kind: Literal["center"] = "center"
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Move every clip."""
+        middle = torch.as_tensor(batch.skeleton.center_index, device=batch.positions.device)
+        positions = batch.positions[..., middle, :].flatten(1, 2)
+        seen = batch.observed[..., middle].flatten(1, 2)
+        frame = seen.any(2).int().argmax(1)  # the first that shows it; frame 0 if none does
+        rows = torch.arange(len(batch), device=frame.device)
+        seen = seen[rows, frame]
+        origin = positions[rows, frame].sum(1) / seen.sum(1, keepdim=True).clamp(min=1)
+        return batch.moved(batch.positions - origin[:, None, None, None])
+
+
+class FaceForward(Config):
+    """Turn every clip about the vertical so that the first person's left-right axis lies along x.
+
+    The axis is the mean over the clip of the directions from left to right shoulder and hip. Clips that never
+    show both ends of one stay as they are.
+    """
+
+    kind: Literal["face_forward"] = "face_forward"
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Turn every clip."""
+        _need_3d(batch, self.kind)
+        if not batch.skeleton.left_right:
+            raise InputError(
+                f"layout {batch.skeleton.name} has neither two shoulders nor two hips", where=self.kind
+            )
+        left, right = torch.tensor(batch.skeleton.left_right, device=batch.positions.device).T
+        seen = batch.observed[..., left] & batch.observed[..., right]
+        axis = (batch.positions[..., right, :] - batch.positions[..., left, :]) * seen[..., None]
+        total = axis.sum((2, 3))
+        shown = seen.any(3).any(2)
+        person = shown.int().argmax(1)
+        total = total[torch.arange(len(batch), device=person.device), person]
+        turn = torch.atan2(total[:, 2], total[:, 0])
+        return batch.moved(turned(batch.positions, rotation("y", turn)))
+
+
+class BodySize(Config):
+    """Divide by the largest distance of a joint from the origin, so that units do not matter."""
+
+    kind: Literal["body_size"] = "body_size"
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Scale every clip."""
+        size = batch.positions.norm(dim=-1).flatten(1).amax(1).clamp(min=1e-6)
+        return batch.moved(batch.positions / size[:, None, None, None, None])
+
+
+class Rotate(Config):
+    """Turn every clip by random angles, as if seen from elsewhere."""
+
+    kind: Literal["rotate"] = "rotate"
+    degrees: tuple[float, float, float] = (0.0, 30.0, 0.0)
+    """About x, y (the vertical) and z, at most, either way. In 2D only the last counts."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Turn every clip."""
+        random = batch.random("rotate")
+        matrix = None
+        for axis, limit in zip("xyz", self.degrees, strict=True):
+            angle = random.between(-math.radians(limit), math.radians(limit))
+            turn = rotation(axis, angle)
+            matrix = turn if matrix is None else turn @ matrix
+        assert matrix is not None
+        if batch.positions.shape[-1] == 2:
+            matrix = turn[:, :2, :2]
+        return batch.moved(turned(batch.positions, matrix))
+
+
+class Scale(Config):
+    """Enlarge or shrink every clip by a random factor."""
+
+    kind: Literal["scale"] = "scale"
+    low: float = Field(0.9, gt=0)
+    high: float = Field(1.1, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Scale:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Scale every clip."""
+        factor = batch.random("scale").between(self.low, self.high)
+        return batch.moved(batch.positions * factor[:, None, None, None, None])
+
+
+class Mirror(Config):
+    """Mirror some clips: x changes sign, and left and right joints change places."""
+
+    kind: Literal["mirror"] = "mirror"
+    probability: float = Field(0.5, ge=0, le=1)
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Mirror those clips that the draw falls on."""
+        swap = torch.as_tensor(batch.skeleton.mirror_index, device=batch.positions.device)
+        chosen = batch.random("mirror").uniform() < self.probability
+        sign = torch.ones(batch.positions.shape[-1], device=batch.positions.device)
+        sign[0] = -1.0
+        return batch.moved(
+            torch.where(chosen[:, None, None, None, None], batch.positions[..., swap, :] * sign, batch.positions),
+            torch.where(chosen[:, None, None, None], batch.observed[..., swap], batch.observed),
+        )
+
+
+def rotation(axis: str, angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:
+    """Matrices that turn column vectors by `angle` radians about an axis, right-handed."""
+    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
+    matrix = torch.eye(3, device=angle.device).repeat(len(angle), 1, 1)
+    matrix[:, first, first] = matrix[:, second, second] = angle.cos()
+    matrix[:, second, first] = angle.sin()
+    matrix[:, first, second] = -angle.sin()
+    return matrix
+
+
+def turned(
+    positions: Float[Tensor, "batch person frame joint axis"], matrix: Float[Tensor, "batch axis axis"]
+) -> Float[Tensor, "batch person frame joint axis"]:
+    """Every clip's positions turned by its matrix."""
+    batch, axes = len(positions), positions.shape[-1]
+    return torch.bmm(positions.reshape(batch, -1, axes), matrix.transpose(1, 2)).view_as(positions)
+
+
+def _need_3d(batch: Batch, kind: str) -> None:
+    if batch.positions.shape[-1] != 3:
+        raise InputError(
+            "needs 3D positions", where=f"transform {kind}", expected=3, got=batch.positions.shape[-1]
+        )

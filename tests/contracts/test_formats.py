@@ -1,0 +1,97 @@
+"""What every reader in `FORMATS` must hold; a new entry is tested as soon as it is listed with a sample."""
+
+from __future__ import annotations
+
+import pickle
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats import FORMATS
+from skeletonmae.sequences import SkeletonSequence
+
+MEMORY = 64 * 2**20
+FUZZ = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+entries = pytest.mark.parametrize("name", FORMATS)
+
+
+def survives(name: str, path: Path, content: bytes) -> None:
+    """Reading `content` gives recordings or an `InputError` that names the file, in bounded memory."""
+    path.write_bytes(content)
+    assert FORMATS[name].matches(path) in (True, False)
+    said = str(path)
+    tracemalloc.start()
+    try:
+        assert all(isinstance(recording, SkeletonSequence) for recording in FORMATS[name].read(path))
+    except InputError as error:
+        said = str(error)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < MEMORY
+    assert str(path) in said
+
+
+@entries
+def test_name_and_line(name: str) -> None:
+    entry = FORMATS[name]
+    assert entry.name == name
+    assert entry.describe
+    assert "\n" not in entry.describe
+    assert entry.suffix.startswith(".")
+    assert pickle.loads(pickle.dumps(entry)) == entry  # noqa: S301  it goes to other processes
+
+
+@entries
+def test_a_sample_is_read_and_no_other_format_claims_it(name: str, samples: dict[str, Path]) -> None:
+    assert name in samples, f"add a sample of {name!r} to tests/conftest.py"
+    assert [other for other, entry in FORMATS.items() if entry.matches(samples[name])] == [name]
+    recordings = list(FORMATS[name].read(samples[name]))
+    assert recordings
+    assert all(recording.name == samples[name].stem and recording.observed.any() for recording in recordings)
+    again = list(FORMATS[name].read(samples[name]))
+    for one, other in zip(recordings, again, strict=True):
+        np.testing.assert_array_equal(one.positions, other.positions)
+
+
+@entries
+@FUZZ
+@given(content=st.binary(max_size=2000))
+def test_garbage(name: str, samples: dict[str, Path], tmp_path: Path, content: bytes) -> None:
+    survives(name, tmp_path / "garbage", content)
+    survives(name, tmp_path / "garbage", samples[name].read_bytes()[:200] + content)
+
+
+@entries
+@FUZZ
+@given(data=st.data())
+def test_truncated(name: str, samples: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
+    content = samples[name].read_bytes()
+    survives(name, tmp_path / "cut", content[: data.draw(st.integers(0, len(content) - 1))])
+
+
+@entries
+@FUZZ
+@given(data=st.data())
+def test_flipped_bits(name: str, samples: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
+    content = bytearray(samples[name].read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    survives(name, tmp_path / "flipped", bytes(content))
+
+
+@entries
+@FUZZ
+@given(data=st.data())
+def test_huge_numbers(name: str, samples: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
+    content = samples[name].read_bytes()
+    at = data.draw(st.integers(0, len(content)))
+    huge = data.draw(st.sampled_from([b"999999999999", b"1e308", b"-9" * 20, b"\xff\xff\xff\x7f", b"9" * 400]))
+    survives(
+        name, tmp_path / "huge", content[:at] + huge + content[at + data.draw(st.sampled_from([0, len(huge)])) :]
+    )

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeletonmae.datasets import DATASETS, detect_dataset, prepare
+from skeletonmae.errors import InputError
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+
+Write = Callable[[str, Path, np.ndarray], Path]
+FOLDER = DATASETS["folder"]
+VALUES = np.ones((3, 20, 3))
+
+
+def recordings(root: Path) -> dict[str, SkeletonSequence]:
+    return {recording.name: recording for path in FOLDER.files(root) for recording in FOLDER.read(path, root)}
+
+
+@pytest.fixture
+def mine(tmp_path: Path, write_sample: Write) -> Path:
+    for label in ("jump", "wave"):
+        (tmp_path / "mine" / label / "by ann").mkdir(parents=True)
+        for number in range(3):
+            write_sample("nw_ucla", tmp_path / "mine" / label / f"clip {number}.json", VALUES)
+        write_sample("msr_action3d", tmp_path / "mine" / label / "by ann" / "clip 0.txt", VALUES)
+    (tmp_path / "mine" / ".trash").mkdir()
+    (tmp_path / "mine" / ".trash" / "old.json").write_text("")
+    (tmp_path / "mine" / "thumbs.db").write_text("")
+    return tmp_path / "mine"
+
+
+def test_the_sub_folder_is_the_class_and_comes_before_the_name(mine: Path, tmp_path: Path) -> None:
+    found = recordings(mine)
+    assert {name: recording.label for name, recording in found.items()} == {
+        f"{label}/{name}": label
+        for label in ("jump", "wave")
+        for name in ("clip 0", "clip 1", "clip 2", "by ann/clip 0")
+    }
+    assert detect_dataset(mine) is FOLDER
+    report = prepare(FOLDER, mine, tmp_path / "out", workers=2)
+    assert report.classes == {"jump": 4, "wave": 4}
+    split = FOLDER.splits[FOLDER.default_split](SequenceStore.open(tmp_path / "out"))
+    assert (len(split.train), len(split.test)) == (6, 2)
+
+
+def test_labels_csv_names_classes_and_tags(mine: Path, write_sample: Write, tmp_path: Path) -> None:
+    write_sample("nw_ucla", mine / "top.json", VALUES)
+    labels = mine / "labels.csv"
+    labels.write_text("recording,label,subject\njump/clip 0,hop,ann\nwave/clip 1.json,,bob\ntop,bow,\n")
+    found = recordings(mine)
+    assert len(found) == 9
+    said = {name: (recording.label, dict(recording.tags)) for name, recording in found.items()}
+    assert said["jump/clip 0"] == ("hop", {"subject": "ann"})
+    assert said["wave/clip 1"] == ("wave", {"subject": "bob"})  # named with its suffix; no label: the folder's
+    assert said["top"] == ("bow", {})
+    assert said["jump/clip 1"] == ("jump", {})
+    prepare(FOLDER, mine, tmp_path / "out")
+    store = SequenceStore.open(tmp_path / "out")
+    split = FOLDER.splits["auto"](store)
+    assert {len(set(store.tag("subject")[side])) for side in split} <= {1, 2}
+    assert not set(store.tag("subject")[split.train]) & set(store.tag("subject")[split.test])
+
+
+def test_labels_csv_is_read_again_when_it_changed(mine: Path) -> None:
+    import os
+
+    for time, label in enumerate(("hop", "leap"), start=1):
+        (mine / "labels.csv").write_text(f"recording,label\njump/clip 0,{label}\n")
+        os.utime(mine / "labels.csv", (time, time))
+        assert recordings(mine)["jump/clip 0"].label == label
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("recording,label\n", "columns recording,label"),
+        ("name,action\na,b\n", "columns recording,label"),
+        ("recording,label\na,b\na,c\n", "line 3: not sound"),
+        ("recording,label\na,b,c\n", "line 2: not sound"),
+        ("recording,label\na\n", "line 2: not sound"),
+        ('recording,label\n"a,b\n', "not CSV"),
+    ],
+)
+def test_labels_csv_that_is_not_sound(mine: Path, text: str, said: str) -> None:
+    (mine / "labels.csv").write_text(text)
+    with pytest.raises(InputError, match=rf"labels\.csv.*{said}"):
+        recordings(mine)
+
+
+def test_one_table_is_a_dataset(samples: dict[str, Path], tmp_path: Path) -> None:
+    assert detect_dataset(samples["table"]) is FOLDER
+    report = prepare(FOLDER, samples["table"], tmp_path / "out")
+    assert report.classes == {"wave": 1}
+    (recording,) = SequenceStore.open(tmp_path / "out")
+    assert (recording.name, dict(recording.tags)) == ("table", {"subject": "anna"})
+
+
+def test_recordings_without_labels_are_for_pre_training(tmp_path: Path, write_sample: Write) -> None:
+    (tmp_path / "raw").mkdir()
+    for number in range(2):
+        write_sample("nw_ucla", tmp_path / "raw" / f"{number}.json", VALUES)
+    assert prepare(FOLDER, tmp_path / "raw", tmp_path / "out").unlabelled == 2
+    store = SequenceStore.open(tmp_path / "out")
+    assert store.labels.tolist() == [-1, -1]
+    with pytest.raises(InputError, match="cannot be divided"):
+        FOLDER.splits["auto"](store)

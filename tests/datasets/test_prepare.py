@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeletonmae.datasets import DATASETS, prepare
+from skeletonmae.errors import InputError
+from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+
+Write = Callable[[str, Path, np.ndarray], Path]
+NW_UCLA = DATASETS["nw_ucla"]
+
+
+@pytest.fixture
+def source(tmp_path: Path, write_sample: Write) -> Path:
+    """Seven sound files and three bad ones."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for action, camera, frames in ((1, 1, 4), (1, 2, 5), (2, 1, 6), (2, 3, 7), (12, 1, 8), (12, 2, 1), (12, 3, 9)):
+        name = f"a{action:02d}_s01_e00_v{camera:02d}.json"
+        write_sample("nw_ucla", folder / name, np.full((frames, 20, 3), camera + frames / 100))
+    (folder / "a03_s01_e00_v01.json").write_text('{"skeletons": [')
+    (folder / "a07_s01_e00_v01.json").write_text("{}")
+    (folder / "notes.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_store_and_its_report(source: Path, tmp_path: Path, workers: int) -> None:
+    seen: list[tuple[int, int]] = []
+    report = prepare(
+        NW_UCLA, source, tmp_path / "out", workers=workers, progress=lambda done, total: seen.append((done, total))
+    )
+    store = SequenceStore.open(tmp_path / "out")
+    store.verify()
+    names = [path.stem for path in sorted(source.glob("a0[12]*")) + sorted(source.glob("a12*"))]
+    assert [recording.name for recording in store] == names
+    assert store.num_frames.tolist() == [4, 5, 6, 7, 8, 1, 9]
+    assert store.classes == NW_UCLA.classes
+    assert store[3].label == "pick up with two hands"
+    assert store[3].tags == {"subject": "1", "repetition": "0", "camera": "3"}
+    np.testing.assert_allclose(store[3].positions, 3.07, rtol=1e-6)
+    assert (report.recordings, report.frames, report.unlabelled) == (7, 40, 0)
+    assert {name: count for name, count in report.classes.items() if count} == {
+        "pick up with one hand": 2,
+        "pick up with two hands": 2,
+        "carry": 3,
+    }
+    assert [dropped.file for dropped in report.dropped] == [
+        "a03_s01_e00_v01.json",
+        "a07_s01_e00_v01.json",
+        "notes.json",
+    ]
+    for dropped, said in zip(report.dropped, ("cut short", "unknown action", "aAA_sSS_eEE_vVV"), strict=True):
+        assert said in dropped.reason
+    assert [(odd.recording, odd.what) for odd in report.odd] == [("a12_s01_e00_v02", "one frame")]
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.model_dump(mode="json")
+    assert seen[-1] == (10, 10)
+    assert seen == sorted(set(seen))
+    if workers == 1:
+        assert len(seen) == 10
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_strict_stops_at_a_bad_file_and_leaves_nothing(source: Path, tmp_path: Path, workers: int) -> None:
+    with pytest.raises(InputError, match=r"a03_s01_e00_v01\.json"):
+        prepare(NW_UCLA, source, tmp_path / "out", workers=workers, strict=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"raw"}
+
+
+def test_shards_without_a_recording_are_left_out(tmp_path: Path, write_sample: Write) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for camera in (1, 2, 3):
+        (folder / f"a01_s01_e00_v{camera:02d}.json").write_text("{")
+    write_sample("nw_ucla", folder / "a01_s02_e00_v01.json", np.ones((2, 20, 3)))
+    report = prepare(NW_UCLA, folder, tmp_path / "out", workers=2)
+    assert (report.recordings, len(report.dropped)) == (1, 3)
+    assert len(SequenceStore.open(tmp_path / "out")) == 1
+    assert len([path for path in (tmp_path / "out").iterdir() if path.is_dir()]) == 1
+
+
+def test_nothing_to_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        prepare(NW_UCLA, tmp_path / "absent", tmp_path / "out")
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(InputError, match=r"no recording in it.*got 0 files"):
+        prepare(NW_UCLA, tmp_path / "raw", tmp_path / "out")
+    (tmp_path / "raw" / "a01_s01_e00_v01.json").write_text("{")
+    with pytest.raises(InputError, match=r"no recording in it.*a01_s01_e00_v01\.json: not JSON"):
+        prepare(NW_UCLA, tmp_path / "raw", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_there_already_is_not_touched(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("mine")
+    with pytest.raises(InputError, match="there already"):
+        prepare(NW_UCLA, source, tmp_path / "out")
+    assert (tmp_path / "out" / "mine").read_text() == "mine"
+
+
+def test_two_recordings_of_one_name_are_listed(source: Path, tmp_path: Path) -> None:
+    (source / "again").mkdir()
+    (source / "again" / "a01_s01_e00_v01.json").write_bytes((source / "a01_s01_e00_v01.json").read_bytes())
+    with pytest.raises(InputError, match=r"1 names.*more than once.*a01_s01_e00_v01"):
+        prepare(NW_UCLA, source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_of_another_layout_is_dropped_and_the_rest_of_its_file_kept(tmp_path: Path) -> None:
+    lines = ["recording,frame,person,joint,x,y,z,layout"]
+    for name, layout in (("a", "kinect20"), ("b", "ntu25"), ("c", "kinect20")):
+        lines += [f"{name},{frame},0,head,1,2,3,{layout}" for frame in range(2)]
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    report = prepare(DATASETS["folder"], tmp_path / "mine.csv", tmp_path / "out")
+    assert [recording.name for recording in SequenceStore.open(tmp_path / "out")] == ["a", "c"]
+    assert "expected kinect20, 3 axes, m; got ntu25, 3 axes, m" in report.dropped[0].reason
+
+
+def test_what_came_before_a_bad_line_is_kept_and_said(tmp_path: Path) -> None:
+    lines = ["recording,frame,person,joint,x,y", "a,0,0,nose,1,1", "b,0,0,nose,1,1", "c,0,0,nose,one,1"]
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    report = prepare(DATASETS["folder"], tmp_path / "mine.csv", tmp_path / "out")
+    assert report.recordings == 2
+    assert report.dropped[0].reason.endswith("(after 2 recordings, which were kept)")
+
+
+def test_nothing_observed_is_odd(tmp_path: Path, write_sample: Write) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    write_sample("msr_action3d", folder / "a01_s01_e01_skeleton3D.txt", np.zeros((3, 20, 3)))
+    report = prepare(DATASETS["msr_action3d"], folder, tmp_path / "out")
+    assert [(odd.recording, odd.what) for odd in report.odd] == [("a01_s01_e01_skeleton3D", "nothing observed")]
+
+
+def test_a_name_that_cannot_be_written_down_is_dropped(tmp_path: Path, write_sample: Write) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    write_sample("nw_ucla", folder / "sound.json", np.ones((2, 20, 3)))
+    try:
+        write_sample("nw_ucla", folder / "bad\udcff.json", np.ones((2, 20, 3)))
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes no such name")
+    report = prepare(DATASETS["folder"], folder, tmp_path / "out")
+    assert report.recordings == 1
+    assert "not valid Unicode" in report.dropped[0].reason
+
+
+def test_a_full_disk_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: StoreWriter, sequence: SkeletonSequence) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(StoreWriter, "add", full)
+    with pytest.raises(OSError, match="No space left"):
+        prepare(NW_UCLA, source, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"raw"}
+
+
+def test_float16(source: Path, tmp_path: Path) -> None:
+    prepare(NW_UCLA, source, tmp_path / "out", dtype="float16")
+    np.testing.assert_allclose(SequenceStore.open(tmp_path / "out")[3].positions, 3.07, atol=1e-3)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats import FORMATS, detect
+from skeletonmae.formats.format import kinect_recording, read_text
+from skeletonmae.skeletons import KINECT20
+
+
+def test_detect_finds_each_format_by_content(samples: dict[str, Path], tmp_path: Path) -> None:
+    for name, path in samples.items():
+        nameless = tmp_path / name
+        nameless.write_bytes(path.read_bytes())
+        assert detect(nameless).name == name
+
+
+def test_detect_says_what_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "odd.bin"
+    path.write_bytes(b"\x00\x01nothing of ours")
+    with pytest.raises(InputError, match=r"odd\.bin.*nw_ucla.*table.*none of them"):
+        detect(path)
+    with pytest.raises(InputError, match="no such file"):
+        detect(tmp_path / "absent.json")
+
+
+def test_a_missing_file_is_the_users_mistake(tmp_path: Path) -> None:
+    for entry in FORMATS.values():
+        assert not entry.matches(tmp_path / "absent")
+        assert not entry.matches(tmp_path)
+        with pytest.raises(InputError, match="absent"):
+            list(entry.read(tmp_path / "absent"))
+
+
+def test_the_place_of_the_camera_is_unobserved(tmp_path: Path) -> None:
+    values = np.ones((2, 20, 3))
+    values[1, 7] = 0
+    values[0, 5] = (0, 0, 2.5)  # straight before the camera: two zeros are no loss
+    recording = kinect_recording(tmp_path / "a.txt", values, KINECT20.joints)
+    assert np.argwhere(~recording.observed).tolist() == [[0, 1, 7]]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e39])
+def test_numbers_that_are_not_finite_in_float32_are_refused_with_their_place(tmp_path: Path, bad: float) -> None:
+    values = np.ones((3, 20, 3))
+    values[2, 3, 1] = bad
+    with pytest.raises(InputError, match=r"a\.txt, frame 2, head"):
+        kinect_recording(tmp_path / "a.txt", values, KINECT20.joints)
+
+
+def test_text_that_is_not_utf8_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "latin.csv"
+    path.write_bytes("caf\xe9".encode("latin-1"))
+    with pytest.raises(InputError, match=r"UTF-8.*0xe9 at 3"):
+        read_text(path)
