@@ -4,10 +4,27 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.io
+from beartype import BeartypeConf, beartype
+from jaxtyping import install_import_hook
+
+_beartype: Callable[[Any], Any] = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float too
+
+
+def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Check what a function says of arrays; plain types are mypy's: a numpy integer is as good as an int."""
+    said = " ".join(map(str, function.__annotations__.values()))
+    own = function.__qualname__ == "SkeletonSequence.__init__"  # tells the user of wrong shapes itself
+    return _beartype(function) if not own and ("Tensor" in said or "ndarray" in said) else function
+
+
+# Shapes are checked in these folders while the tests run. Before anything imports the package.
+SHAPED = ("skeletons", "sequences", "batches", "transforms", "masking", "models", "methods", "evaluation")
+install_import_hook([f"skeletonmae.{folder}" for folder in SHAPED], f"{__name__}.checked")
 
 # Small files of every format, written from numbers and not by the package; joint orders are copied from the
 # sets' own documents.
@@ -100,3 +117,62 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real recordings at {folder}; set SKELETONMAE_REAL_DATA")
     return folder
+
+
+# Random recordings, stores and batches. Everything follows from the seed.
+def recording(seed: int = 0, persons: int = 1, frames: int = 12, skeleton: Any = None, **settings: Any) -> Any:
+    """A random recording whose persons come late, go early and lose joints; `lost` is the share of those."""
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import KINECT20
+
+    skeleton, rng = skeleton or KINECT20, np.random.default_rng(seed)
+    shape = (persons, frames, skeleton.num_joints)
+    seen = rng.random(shape) >= settings.pop("lost", 0.2)
+    for person in seen:
+        first, last = sorted(rng.integers(0, max(frames, 1), 2))
+        person[:first] = person[last + 1 :] = False
+    values = rng.normal(size=(*shape, settings.pop("axes", 3)))
+    return SkeletonSequence.from_positions(values, skeleton, observed=seen, **{"name": f"clip {seed}"} | settings)
+
+
+@pytest.fixture(scope="session")
+def make_recording() -> Callable[..., Any]:
+    return recording
+
+
+@pytest.fixture(scope="session")
+def make_store() -> Callable[..., Any]:
+    """Write recordings to a new store and open it."""
+
+    def make(path: Path, recordings: Any, **settings: Any) -> Any:
+        from skeletonmae.sequences import SequenceStore, StoreWriter
+
+        with StoreWriter(path, recordings[0].skeleton, **settings) as writer:
+            for one in recordings:
+                writer.add(one)
+        return SequenceStore.open(path)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_batch() -> Callable[..., Any]:
+    """Clips with so many persons each, who lose joints; person places beyond that are empty."""
+
+    def make(persons: Any = (2, 1, 2, 1), frames: int = 16, skeleton: Any = None, **settings: Any) -> Any:
+        import torch
+
+        from skeletonmae.batches import Batch, sample_keys
+        from skeletonmae.skeletons import KINECT20
+
+        skeleton, lost = skeleton or KINECT20, settings.get("lost", 0.2)
+        seed, axes = settings.get("seed", 0), settings.get("axes", 3)
+        dice = torch.Generator().manual_seed(seed)
+        shape = (len(persons), max(1, *persons, 0), frames, skeleton.num_joints)
+        there = torch.arange(shape[1]) < torch.tensor(persons, dtype=torch.int64)[:, None]
+        seen = (torch.rand(shape, generator=dice) >= lost) & there[:, :, None, None]
+        values = torch.randn((*shape, axes), generator=dice).masked_fill(~seen[..., None], 0.0)
+        index = torch.arange(len(persons))
+        return Batch(values, seen, index, sample_keys(seed, 0, index), skeleton)
+
+    return make

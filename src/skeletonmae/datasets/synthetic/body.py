@@ -115,7 +115,7 @@ class Pose:
         sides[1], sides[2] = 0.06, 0.06
         hands = np.zeros((3, 2, num_frames, 3))
         hands[0] = (0.12, -0.96, 0.08)
-        return cls(*trunk, *sides, *hands, np.zeros((2, num_frames)))
+        return cls(*[*trunk, *sides, *hands, np.zeros((2, num_frames))])
 
 
 def joint_positions(body: Body, pose: Pose) -> Float[np.ndarray, "frame 25 3"]:

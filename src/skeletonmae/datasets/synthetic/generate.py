@@ -31,7 +31,7 @@ FRAMES = (40, 150)
 
 
 def generate(num_recordings: int, seed: int = 0, start: int = 0, noise: bool = True) -> Iterator[SkeletonSequence]:
-    """Recordings `start` to `start + num_recordings`, on `NTU25`, in metres as a Kinect gives them, at 30 frames a second.
+    """Recordings `start` to `start + num_recordings`, on `NTU25`, in metres as a Kinect gives them, at `FPS`.
 
     Recording i depends on (seed, i) alone, so several processes may each make a range. Its class is number
     i modulo the number of classes. Tags: `subject` s01 to s40, `camera` 1 to 3.
@@ -72,13 +72,15 @@ def record(index: int, seed: int = 0, noise: bool = True) -> SkeletonSequence:
 
 
 def perform(label: str, person: Person, rng: np.random.Generator) -> Float[np.ndarray, "person frame 25 3"]:
-    """Joints of everybody in one right-handed performance, metres; x right and -z ahead of the person, floor at y = 0."""
+    """Joints of everybody in one right-handed performance, metres; x right, -z ahead, the floor at y = 0."""
     number = CLASSES.index(label)
     if label in PAIR_ACTIONS:
         return _perform_pair(label, person, rng)
     action = ACTIONS[label]
     low, high = action.repetitions
-    repetitions = float(rng.uniform(low, high)) if action.cyclic else float(rng.integers(low, high + 1))
+    repetitions = (
+        float(rng.uniform(low, high)) if action.cyclic else float(rng.integers(round(low), round(high) + 1))
+    )
     stage = _stage(rng, person, action.seconds, repetitions)
     if rng.random() < 0.85:
         occupy_arms(stage)
@@ -109,7 +111,8 @@ def _perform_pair(label: str, person: Person, rng: np.random.Generator) -> np.nd
 
 def mirror(bodies: Float[np.ndarray, "*any 25 3"]) -> Float[np.ndarray, "*any 25 3"]:
     """The same with left and right exchanged."""
-    return bodies[..., NTU25.mirror_index, :] * np.array([-1.0, 1.0, 1.0])
+    mirrored: Float[np.ndarray, "*any 25 3"] = bodies[..., NTU25.mirror_index, :] * (-1.0, 1.0, 1.0)
+    return mirrored
 
 
 def _stage(
@@ -119,7 +122,7 @@ def _stage(
     repetitions: float,
     shared: Stage | None = None,
 ) -> Stage:
-    """Somebody standing, with as much time as the action takes and some before and after; or as long as another."""
+    """Somebody standing, with time for the action and some before and after; or the time of another."""
     if shared is None:
         each = float(rng.uniform(*seconds)) / person.tempo
         while repetitions > 1 and repetitions * each > 3.8:

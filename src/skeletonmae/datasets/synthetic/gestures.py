@@ -9,6 +9,7 @@ from skeletonmae.datasets.synthetic.stage import Stage
 
 
 def wave(s: Stage) -> None:
+    """A raised hand, or both, from side to side."""
     center = s.near(0.35, s.between(-0.05, 0.6), 0.3)
     wide = s.size * s.between(0.18, 0.32)
     sideways = wide * np.sin(s.phase)[:, None] * np.array([1, 0, 0])
@@ -19,28 +20,31 @@ def wave(s: Stage) -> None:
 
 
 def clap(s: Stage) -> None:
+    """Hands meet in front of the body."""
     width = s.body.shoulder / s.body.arm
     up, forward = s.near(s.between(-0.55, 0.35), s.between(0.4, 0.65))
     gap = s.between(0.08, 0.3) * s.size * (1 + np.cos(s.phase))
-    palm = 0.03 / s.body.arm
+    palm = 0.02 / s.body.arm
     hand = np.stack(
         [gap + palm - 0.985 * width, np.full_like(gap, up) + 0.2 * gap, np.full_like(gap, forward)], axis=-1
     )
     for side in (LEFT, RIGHT):
         s.reach(side, hand, s.on)
-        s.pose.aim[side] += s.on[:, None] * np.array([1.1, 1.5, 1.5])
+        s.pose.aim[side] += s.on[:, None] * np.array([0.75, 1.5, 1.5])
     s.steady[:] = 1
 
 
 def throw(s: Stage) -> None:
+    """Over the shoulder or from the side."""
     at = (0, 0.35, 0.45, 0.55, 0.7, 1)
     over = s.between(0, 1)
     back = over * np.array([0.45, 0.5, -0.3]) + (1 - over) * np.array([0.85, 0.0, -0.4])
     hand = [(0.12, -0.96, 0.08), s.near(*back), s.near(0.4, 0.55, 0.35), s.near(0.0, 0.2, 0.95),
             s.near(-0.35, -0.55, 0.55), (0.12, -0.96, 0.08)]  # fmt: skip
     s.reach(RIGHT, s.path(at, hand), s.on)
-    s.reach(LEFT, s.path(at, [(0.12, -0.96, 0.08), s.near(0.1, 0.0, 0.8), s.near(0.2, -0.2, 0.7), s.near(0.3, -0.6, 0.2),
-                              s.near(0.3, -0.8, -0.1), (0.12, -0.96, 0.08)]), s.on * s.between(0.2, 1))  # fmt: skip
+    aiming = [(0.12, -0.96, 0.08), s.near(0.1, 0.0, 0.8), s.near(0.2, -0.2, 0.7), s.near(0.3, -0.6, 0.2),
+              s.near(0.3, -0.8, -0.1), (0.12, -0.96, 0.08)]  # fmt: skip
+    s.reach(LEFT, s.path(at, aiming), s.on * s.between(0.2, 1))
     s.pose.twist += s.size * s.path(at, (0, -0.55, -0.2, 0.3, 0.45, 0))
     s.pose.lean += s.size * s.path(at, (0, -0.1, 0, 0.15, 0.25, 0))
     step = s.between(0, 0.6)
@@ -50,6 +54,7 @@ def throw(s: Stage) -> None:
 
 
 def punch(s: Stage) -> None:
+    """From a guard, with one hand or both in turn."""
     guard = s.near(-0.1, s.between(-0.2, 0.1), 0.38)
     strike = s.near(-0.25, s.between(-0.15, 0.25), 0.97)
     at = (0, 0.3, 0.5, 0.6, 0.8, 1)
@@ -71,6 +76,7 @@ def _at_face(s: Stage, target: np.ndarray, hold: np.ndarray) -> None:
 
 
 def drink(s: Stage) -> None:
+    """Hand to the mouth, head tilted back."""
     hold = s.bump(0, s.between(0.25, 0.38), s.between(0.55, 0.7), 1)
     width = s.body.shoulder / s.body.arm
     sips = 0.04 * np.sin(3 * s.phase)[:, None] * np.array([0, 1, 0.5])
@@ -80,6 +86,7 @@ def drink(s: Stage) -> None:
 
 
 def phone_call(s: Stage) -> None:
+    """Hand at the ear."""
     hold = s.bump(0, s.between(0.2, 0.3), s.between(0.75, 0.85), 1)
     width = s.body.shoulder / s.body.arm
     _at_face(s, s.near(0.32 - width, 0.13, 0.22, spread=0.03), hold)
@@ -89,6 +96,7 @@ def phone_call(s: Stage) -> None:
 
 
 def point(s: Stage) -> None:
+    """A straight arm towards something."""
     hold = s.bump(0, s.between(0.18, 0.3), s.between(0.7, 0.82), 1)
     direction = np.array([s.between(-0.25, 0.75), s.between(-0.2, 0.5), s.between(0.4, 1)])
     s.reach(RIGHT, direction / np.linalg.norm(direction) * s.between(0.93, 1), hold)
@@ -96,6 +104,7 @@ def point(s: Stage) -> None:
 
 
 def stretch(s: Stage) -> None:
+    """Both arms overhead, the back arched."""
     hold = s.bump(0, 0.35, 0.65, 1)
     out = s.between(-0.2, 0.5)
     for side in (LEFT, RIGHT):
@@ -108,6 +117,7 @@ def stretch(s: Stage) -> None:
 
 
 def scratch_head(s: Stage) -> None:
+    """Hand on top of the head, rubbing."""
     hold = s.bump(0, s.between(0.2, 0.3), s.between(0.7, 0.82), 1)
     width = s.body.shoulder / s.body.arm
     rub = s.between(0.04, 0.09) * np.sin(s.between(2.5, 5) * s.phase)[:, None] * np.array([0.5, 0.4, 1])
@@ -117,6 +127,7 @@ def scratch_head(s: Stage) -> None:
 
 
 def check_watch(s: Stage) -> None:
+    """Forearm across the chest, eyes on the wrist."""
     hold = s.bump(0, s.between(0.2, 0.3), s.between(0.7, 0.82), 1)
     s.reach(RIGHT, s.near(-0.3, -0.15, 0.42), hold)
     s.pose.elbow[RIGHT] += s.between(0.5, 1.2) * hold

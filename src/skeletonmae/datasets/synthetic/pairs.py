@@ -27,6 +27,7 @@ class PairAction:
 
 
 def shake_hands(one: Stage, other: Stage, distance: float) -> None:
+    """Hands meet halfway and go up and down."""
     hold = one.bump(0, one.between(0.25, 0.35), one.between(0.65, 0.75), 1)
     shakes = one.between(2, 5)
     pump = one.between(0.015, 0.05) * one.size * np.sin(2 * np.pi * shakes * one.stroke) * hold
@@ -45,9 +46,10 @@ def shake_hands(one: Stage, other: Stage, distance: float) -> None:
 
 
 def high_five(one: Stage, other: Stage, distance: float) -> None:
+    """Raised hands meet halfway for a moment."""
     meet = one.bump(0.15, 0.45, 0.52, 0.9)
     draw = one.bump(0, 0.2, 0.25, 0.45)
-    height = one.between(1.02, 1.25) * (one.body.shoulder_height + other.body.shoulder_height) / 2
+    height = one.between(1.0, 1.18) * (one.body.shoulder_height + other.body.shoulder_height) / 2
     sideways = one.between(-0.05, 0.05)
     for s, sign in ((one, 1), (other, -1)):
         s.pose.goal[RIGHT] = (sign * sideways, height, distance / 2 - 0.04)
@@ -59,6 +61,7 @@ def high_five(one: Stage, other: Stage, distance: float) -> None:
 
 
 def hand_over(one: Stage, other: Stage, distance: float) -> None:
+    """The one gives what they hold to the other."""
     height = one.between(0.72, 0.85) * (one.body.shoulder_height + other.body.shoulder_height) / 2
     sideways = one.between(-0.05, 0.05)
     held, give = one.near(-0.1, -0.45, 0.5), one.bump(0.1, 0.38, 0.55, 0.85)
@@ -74,10 +77,12 @@ def hand_over(one: Stage, other: Stage, distance: float) -> None:
 
 
 def reach_of_shake(one: Body, other: Body) -> float:
+    """At which both reach the middle."""
     return 1.55 * min(one.arm, other.arm) + one.hand + other.hand
 
 
 def push(one: Stage, other: Stage, distance: float) -> None:
+    """The one thrusts with one hand or both, the other staggers back."""
     strike = one.bump(0.22, 0.42, 0.5, 0.8)
     draw = one.bump(0, 0.2, 0.24, 0.42)
     both = one.chance(0.7)
@@ -103,8 +108,9 @@ def push(one: Stage, other: Stage, distance: float) -> None:
         other.reach(side, other.near(0.35, -0.3, 0.6, spread=0.15), hit * other.between(0.4, 1))
 
 
-def reach_of_push(one: Body, other: Body) -> float:
-    return one.arm + 0.28
+def reach_of_push(one: Body, _: Body) -> float:
+    """At which the one's stretched arms reach the other's chest."""
+    return one.arm + 0.24
 
 
 PAIR_ACTIONS: dict[str, PairAction] = {

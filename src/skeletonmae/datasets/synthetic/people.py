@@ -11,9 +11,9 @@ from skeletonmae.datasets.synthetic.stage import Stage, smooth_noise, swung
 from skeletonmae.datasets.synthetic.whole_body import seated, stride
 
 NUM_SUBJECTS = 40
-# How far style moves lean, tilt, bend, side, twist, nod, look; thigh, splay, knee, elbow of both sides; both hands.
 _TRUNK = ("lean", "tilt", "bend", "side", "twist", "nod", "look")
 _SIDES = ("thigh", "splay", "knee", "elbow")
+# How far style moves each of the trunk, each of the sides (left, right), and the hands (left, right).
 _SCALE = np.array(
     [0.04, 0.03, 0.09, 0.07, 0.12, 0.12, 0.18] + [0.05] * 2 + [0.03] * 2 + [0.08] * 2 + [0.25] * 2 + [0.12] * 6
 )

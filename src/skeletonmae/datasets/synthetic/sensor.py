@@ -15,7 +15,8 @@ _LOOSE = np.array(
      for j in NTU25.joints]
 )  # fmt: skip
 
-_LIMBS = [np.flatnonzero(NTU25.part_index == part) for part in NTU25.part_index]
+_PART = [np.flatnonzero(NTU25.part_index == part) for part in NTU25.part_index]
+_IN_LIMB = np.array([part.endswith(("arm", "leg")) for part in NTU25.parts])[NTU25.part_index]
 
 
 def view(
@@ -54,8 +55,8 @@ def sense(
     losses = float(rng.choice([1.0, 4.0, 10.0]))
     for person, joint, burst in _bursts(rng, loose**3, losses, frame, (3, 25)):
         seen[person, burst, joint] = False
-    for person, joint, burst in _bursts(rng, 1 + hidden, 0.15 * losses, frame, (8, 40)):
-        seen[person, burst, _LIMBS[joint]] = False
+    for person, joint, burst in _bursts(rng, _IN_LIMB * (1 + hidden), 0.15 * losses, frame, (8, 40)):
+        seen[person, burst, _PART[joint]] = False
     return bodies + errors, seen
 
 

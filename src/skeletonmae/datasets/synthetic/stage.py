@@ -60,7 +60,8 @@ class Stage:
 
     def bump(self, rise: float, top: float, fall: float, end: float) -> np.ndarray:
         """0, then 1 from share `top` to share `fall` of each repetition, then 0 again."""
-        return ease((self.stroke - rise) / (top - rise)) * ease((end - self.stroke) / (end - fall))
+        there: np.ndarray = ease((self.stroke - rise) / (top - rise)) * ease((end - self.stroke) / (end - fall))
+        return there
 
     def near(self, *values: float, spread: float = 0.06) -> np.ndarray:
         """These values, a little different in each performance."""

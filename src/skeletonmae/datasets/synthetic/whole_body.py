@@ -21,6 +21,7 @@ def stride(s: Stage, size: float) -> None:
 
 
 def walk(s: Stage) -> None:
+    """Ahead, in a straight line or a bend."""
     stride(s, s.size)
     s.pose.lean += 0.04 * s.on
     s.pose.heading += s.between(-0.8, 0.8) * s.progress / s.repetitions
@@ -31,6 +32,7 @@ def walk(s: Stage) -> None:
 
 
 def run_in_place(s: Stage) -> None:
+    """Fast steps on the spot, heels behind, arms bent."""
     heels, knees = s.between(0.8, 1.7), s.between(0.3, 0.9)
     swing, bent = s.between(0.2, 0.7), s.between(0.66, 0.9)
     for side, sign in ((RIGHT, 1), (LEFT, -1)):
@@ -44,6 +46,7 @@ def run_in_place(s: Stage) -> None:
 
 
 def march(s: Stage) -> None:
+    """On the spot, knees high, shanks hanging."""
     high, swing, bent = s.between(0.7, 1.4), s.between(0.2, 0.8), s.between(0.7, 0.98)
     for side, sign in ((RIGHT, 1), (LEFT, -1)):
         up = np.maximum(0, sign * np.sin(s.phase)) ** 1.5 * s.size
@@ -54,6 +57,7 @@ def march(s: Stage) -> None:
 
 
 def jump(s: Stage) -> None:
+    """Crouch, swing the arms, fly, land."""
     depth = s.size * s.between(0.7, 1.3)
     crouch = s.path((0, 0.3, 0.42, 0.52, 0.62, 0.75, 1), (0, 1, 0, 0.1, 0, 0.75, 0))
     s.bow_legs(depth * crouch)
@@ -69,6 +73,7 @@ def jump(s: Stage) -> None:
 
 
 def squat(s: Stage) -> None:
+    """Down and up, the arms in one of four places."""
     deep = s.bump(0, 0.42, 0.55, 1)
     depth = s.size * s.between(1.3, 2.0)
     s.bow_legs(depth * deep, s.between(0, 0.15))
@@ -91,6 +96,7 @@ def seated(s: Stage, share: np.ndarray) -> None:
 
 
 def sit_down(s: Stage, backwards: bool = False) -> None:
+    """Onto a chair that is there; `backwards` in time is standing up."""
     share = s.progress if not backwards else 1 - s.progress
     down = ease((share - 0.2) / 0.7)
     seated(s, down)
@@ -105,10 +111,12 @@ def sit_down(s: Stage, backwards: bool = False) -> None:
 
 
 def stand_up(s: Stage) -> None:
+    """From a chair."""
     sit_down(s, backwards=True)
 
 
 def bow(s: Stage) -> None:
+    """Bend the trunk over straight legs."""
     down = s.bump(0, 0.4, 0.6, 1) * s.size * s.between(0.7, 1.2)
     s.pose.lean += 0.55 * down
     s.pose.bend += 0.7 * down
@@ -119,12 +127,13 @@ def bow(s: Stage) -> None:
 
 
 def pick_up(s: Stage) -> None:
+    """Reach to the floor with one hand or both, knees more or less bent."""
     down = s.bump(0, 0.4, 0.5, 0.9)
-    knees = s.between(0.2, 1.5)
+    knees = s.between(0.5, 1.9)
     s.bow_legs(knees * down)
-    s.pose.lean += (0.95 - 0.3 * knees) * down
-    s.pose.bend += (0.85 - 0.15 * knees) * down
-    ahead = s.between(0.3, 0.45)
+    s.pose.lean += (1.2 - 0.3 * knees) * down
+    s.pose.bend += (1.1 - 0.2 * knees) * down
+    ahead = s.between(0.2, 0.4)
     both = s.chance(0.35)
     held = ease((s.stroke - 0.5) / 0.35) * (s.chance(0.6))
     for side, out in ((RIGHT, 0.08), (LEFT, -0.08))[: 1 + both]:
@@ -135,6 +144,7 @@ def pick_up(s: Stage) -> None:
 
 
 def kick(s: Stage) -> None:
+    """Draw the leg back, swing it forward and up."""
     high, back = s.size * s.between(0.7, 1.5), s.between(0.2, 0.7)
     at = (0, 0.3, 0.42, 0.52, 0.75, 1)
     s.pose.thigh[RIGHT] += s.path(at, (0, -back, 0.6 * high, high, 0.2, 0))
@@ -151,6 +161,7 @@ def kick(s: Stage) -> None:
 
 
 def turn(s: Stage) -> None:
+    """A quarter to half a turn to either side, in steps."""
     angle = s.between(1.4, 3.3) * (1 if s.chance(0.5) else -1)
     share = ease(s.progress)
     s.pose.heading += angle * share

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from skeletonmae.batches import Batch, Gatherer, Loader, Windows, sample_keys
+from skeletonmae.batches.loader import prefetch
+from skeletonmae.sequences import SequenceStore
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, make_recording: Make, make_store: Make) -> SequenceStore:
+    """23 recordings of 1 to 40 frames and of 0 to 2 persons."""
+    frames = np.random.default_rng(0).integers(1, 40, 23)
+    made = [make_recording(i, i % 3, int(f), label=f"c{i % 4}", lost=0.1) for i, f in enumerate(frames)]
+    path: Path = tmp_path_factory.mktemp("loader") / "s"
+    opened: SequenceStore = make_store(path, made)
+    return opened
+
+
+def loader(store: SequenceStore, **settings: Any) -> Loader:
+    index = settings.pop("index", np.arange(len(store)))
+    settings = {"batch_size": 6, "training": True, "crop": (0.5, 1.0), "ahead": 0, "seed": 4} | settings
+    return Loader(Gatherer(store, 8), store.labels, index, **settings)
+
+
+def clips(batches: Any) -> dict[int, tuple[Tensor, Tensor, int]]:
+    """Key of a clip -> what it holds of two persons."""
+    found = {}
+    for batch in batches:
+        for row, key in enumerate(batch.keys.tolist()):
+            room = torch.zeros(2, *batch.positions.shape[2:]), torch.zeros(2, *batch.observed.shape[2:])
+            for whole, part in zip(room, (batch.positions[row], batch.observed[row]), strict=True):
+                whole[: len(part)] = part
+            assert key not in found
+            found[key] = (*room, int(batch.label[row]))
+    return found
+
+
+def equal(a: Batch, b: Batch) -> bool:
+    names = ("positions", "observed", "label", "keys")
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in names)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("batch_size", [1, 5, 6, 23, 100])
+def test_an_epoch_holds_every_recording_once(store: SequenceStore, training: bool, batch_size: int) -> None:
+    batches = loader(store, training=training, batch_size=batch_size)
+    found = list(batches.epoch(3))
+    assert len(found) == len(batches) == -(-23 // batch_size)
+    sizes = [len(batch) for batch in found]
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+    keys = torch.cat([batch.keys for batch in found])
+    assert sorted(keys.tolist()) == sorted(sample_keys(4, 3, torch.arange(23)).tolist())
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_processes_share_each_batch_without_overlap_or_loss(store: SequenceStore, world: int) -> None:
+    single = list(loader(store).epoch(1))
+    parts = [list(loader(store, world=world, rank=rank).epoch(1)) for rank in range(world)]
+    for step, whole in enumerate(single):
+        expected, found = clips([whole]), clips([part[step] for part in parts])
+        assert set(found) == set(expected)
+        for key, values in expected.items():
+            assert all(torch.equal(a, b) for a, b in zip(values[:2], found[key][:2], strict=True))
+            assert values[2] == found[key][2]
+
+
+def test_more_processes_than_clips(store: SequenceStore) -> None:
+    sizes = [len(loader(store, index=np.arange(2), world=3, rank=rank).batch(0, 0)) for rank in range(3)]
+    assert sizes == [1, 1, 0]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 5])
+def test_a_batch_does_not_depend_on_where_one_started(store: SequenceStore, ahead: int) -> None:
+    whole = list(loader(store).epoch(2))
+    late = list(loader(store, ahead=ahead).epoch(2, start=2))
+    assert len(late) == len(whole) - 2
+    assert all(equal(a, b) for a, b in zip(whole[2:], late, strict=True))
+
+
+def test_epochs_and_seeds_differ_in_order_and_crop(store: SequenceStore) -> None:
+    first = clips(loader(store).epoch(0))
+    for other in (clips(loader(store).epoch(1)), clips(loader(store, seed=5).epoch(0))):
+        assert not set(first) & set(other)
+    orders = [torch.cat([b.label for b in loader(store, seed=s).epoch(e)]).tolist() for s, e in ((4, 0), (4, 1), (5, 0))]
+    assert orders[0] != orders[1]
+    assert orders[0] != orders[2]
+    assert equal(loader(store).batch(0, 1), loader(store).batch(0, 1))
+
+
+def test_outside_training_the_order_is_that_of_the_index(store: SequenceStore) -> None:
+    index = np.array([5, 3, 20, 3 + 4, 0])
+    batches = list(loader(store, index=index, training=False, batch_size=2).epoch())
+    assert torch.cat([batch.label for batch in batches]).tolist() == store.labels[index].tolist()
+    assert torch.cat([batch.keys for batch in batches]).tolist() == sample_keys(4, 0, torch.from_numpy(index)).tolist()
+
+
+def test_an_empty_index_is_an_empty_epoch(store: SequenceStore) -> None:
+    for ahead in (0, 2):
+        empty = loader(store, index=np.zeros(0, np.int64), ahead=ahead)
+        assert len(empty) == 0
+        assert list(empty.epoch()) == []
+
+
+class Seen(Gatherer):
+    """Keeps the windows it was asked for."""
+
+    def __call__(self, windows: Windows) -> tuple[Tensor, Tensor]:
+        self.windows = windows
+        return super().__call__(windows)
+
+
+def windows(store: SequenceStore, epochs: int = 1, **settings: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    gather = Seen(store, 8)
+    made = replace(loader(store, batch_size=23, **settings), gather=gather)
+    found = []
+    for epoch in range(epochs):
+        made.batch(epoch, 0)
+        found.append((store.num_frames[gather.windows.recording], gather.windows.first, gather.windows.last))
+    frames, first, last = (np.concatenate(column) for column in zip(*found, strict=True))
+    return frames, first, last
+
+
+def test_training_crops_are_even_in_length_and_place(store: SequenceStore) -> None:
+    frames, first, last = windows(store, epochs=200)
+    assert (first >= 0).all()
+    assert (last <= frames - 1).all()
+    long = frames >= 10
+    share = ((last - first + 1) / frames)[long]
+    assert 0.5 <= share.min() < 0.51
+    assert 0.99 < share.max() <= 1
+    assert share.mean() == pytest.approx(0.75, abs=0.01)
+    assert share.var() == pytest.approx(0.5**2 / 12, rel=0.1)
+    where = (first[long] / (frames[long] * (1 - share)))[share < 0.999]
+    assert where.mean() == pytest.approx(0.5, abs=0.02)
+    assert where.var() == pytest.approx(1 / 12, rel=0.1)
+    assert abs(np.corrcoef(share[share < 0.999], where)[0, 1]) < 0.06
+    one = frames == 1
+    assert (first[one] == 0).all()
+    assert (last[one] == 0).all()
+
+
+def test_a_test_clip_is_the_middle_of_the_recording(store: SequenceStore) -> None:
+    frames, first, last = windows(store, training=False, crop=(0.9, 0.9))
+    several = frames > 1
+    np.testing.assert_allclose((first + last)[several], (frames - 1)[several])
+    np.testing.assert_allclose((last - first + 1)[several], 0.9 * frames[several])
+
+
+def test_the_transform_is_applied_to_every_batch(store: SequenceStore) -> None:
+    plain = list(loader(store).epoch())
+    doubled = list(loader(store, transform=lambda batch: batch.moved(batch.positions * 2)).epoch())
+    assert all(torch.equal(a.positions * 2, b.positions) for a, b in zip(plain, doubled, strict=True))
+
+
+# The thread that makes batches in advance.
+
+
+def numbers(stop: int, fail_at: int = -1) -> Iterator[Any]:
+    for number in range(stop):
+        if number == fail_at:
+            raise KeyError(f"number {number}")
+        yield number
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 100])
+def test_prefetch_gives_the_same_in_the_same_order(ahead: int) -> None:
+    assert list(prefetch(numbers(20), ahead)) == list(range(20))
+
+
+def test_prefetch_hands_on_an_error_after_what_came_before() -> None:
+    got = []
+    with pytest.raises(KeyError, match="number 5"):
+        got.extend([got.append(number) for number in prefetch(numbers(9, fail_at=5), 2)])  # type: ignore[func-returns-value]
+    assert got == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("taken", [1, 4])
+def test_prefetch_stops_when_the_consumer_does(taken: int) -> None:
+    made: list[int] = []
+
+    def endless() -> Iterator[Any]:
+        while True:
+            made.append(len(made))
+            yield made[-1]
+
+    before = threading.active_count()
+    batches = prefetch(endless(), 2)
+    for _ in range(taken):
+        next(batches)
+    assert threading.active_count() == before + 1
+    batches.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+    assert len(made) <= taken + 4
+
+
+def test_prefetch_stays_ahead_by_so_many_and_no_more() -> None:
+    reached, gate = threading.Event(), threading.Event()
+    made: list[int] = []
+
+    def counted() -> Iterator[Any]:
+        for number in range(20):
+            made.append(number)
+            if number == 3:
+                reached.set()
+            yield number
+        gate.set()
+
+    batches = prefetch(counted(), 2)
+    assert next(batches) == 0
+    assert reached.wait(5)  # one taken, two ready, one in the hand
+    assert not gate.wait(0.05)
+    assert len(made) == 4
+    assert list(batches) == list(range(1, 20))

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from skeletonmae.batches import SampleRandom, sample_keys
+
+MANY = 20_000
+
+
+def stream(purpose: str = "test", seed: int = 0, epoch: int = 0, num: int = MANY) -> SampleRandom:
+    return SampleRandom(sample_keys(seed, epoch, torch.arange(num)), purpose)
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    return float(np.corrcoef(a.flatten(), b.flatten())[0, 1])
+
+
+def test_uniform_is_uniform_over_samples_and_over_draws() -> None:
+    for values in (stream().uniform(4), stream(num=4).uniform(MANY)):
+        assert values.dtype == torch.float32
+        assert 0 <= values.min() < 1e-3
+        assert 1 - 1e-3 < values.max() < 1
+        count = torch.histc(values, 20, 0, 1)
+        chi2 = ((count - values.numel() / 20).square() / (values.numel() / 20)).sum()
+        assert chi2 < 43.8  # 19 degrees of freedom, p = 0.001
+
+
+def test_normal_has_the_moments_of_a_normal() -> None:
+    values = stream().normal(4).double()
+    for power, moment in ((1, 0), (2, 1), (3, 0), (4, 3)):
+        assert float((values**power).mean()) == pytest.approx(moment, abs=0.06)
+    inside = [float((values.abs() < sigma).double().mean()) for sigma in (1, 2, 3)]
+    assert inside == pytest.approx([0.6827, 0.9545, 0.9973], abs=0.005)
+    assert abs(correlation(values[:, 0], values[:, 1])) < 0.03
+
+
+def test_gumbel_has_the_moments_of_a_gumbel_and_is_never_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = stream().gumbel(4).double()
+    assert float(values.mean()) == pytest.approx(0.5772, abs=0.02)
+    assert float(values.var()) == pytest.approx(np.pi**2 / 6, abs=0.05)
+    ends = torch.tensor([[0.0, 1 - 2.0**-24]])  # the smallest and the largest number that is ever drawn
+    monkeypatch.setattr(SampleRandom, "uniform", lambda *_: ends)
+    assert stream().gumbel(2).isfinite().all()
+
+
+def test_between_keeps_to_its_range() -> None:
+    values = stream().between(-3.0, 5.0, 2)
+    assert -3 <= values.min() < -2.99
+    assert 4.99 < values.max() <= 5
+    assert float(values.mean()) == pytest.approx(1, abs=0.05)
+
+
+def test_a_sample_draws_the_same_in_any_company() -> None:
+    keys = sample_keys(5, 2, torch.arange(10))
+    whole = SampleRandom(keys, "a").normal(3, 2)
+    some = torch.tensor([7, 0, 3])
+    assert torch.equal(SampleRandom(keys[some], "a").normal(3, 2), whole[some])
+    assert torch.equal(SampleRandom(sample_keys(5, 2, some), "a").normal(3, 2), whole[some])
+    for row in range(10):
+        assert torch.equal(SampleRandom(keys[row : row + 1], "a").normal(3, 2)[0], whole[row])
+
+
+def test_successive_draws_go_on() -> None:
+    at_once, in_turn = stream(num=5), stream(num=5)
+    assert torch.equal(at_once.uniform(6), torch.cat([in_turn.uniform(2), in_turn.uniform(4)], 1))
+
+
+OTHERS = {
+    "purpose": stream("other"),
+    "no purpose": stream(""),
+    "seed": stream(seed=1),
+    "epoch": stream(epoch=1),
+    "seed and epoch": stream(seed=1, epoch=-1),
+    "index": SampleRandom(sample_keys(0, 0, torch.arange(MANY) + 1), "test"),
+    "later draw": stream(),
+    "person": stream().of_tracks(torch.arange(MANY), torch.zeros(MANY, dtype=torch.int64)),
+}
+OTHERS["later draw"].uniform(1)
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_differs_has_nothing_in_common(what: str) -> None:
+    mine, other = stream().uniform(1), OTHERS[what].uniform(1)
+    assert (mine == other).double().mean() < 0.001
+    assert abs(correlation(mine, other)) < 0.03  # 4 sigma
+
+
+def test_tracks_of_a_sample_have_streams_of_their_own() -> None:
+    keys = sample_keys(0, 0, torch.arange(MANY // 2))
+    sample = torch.arange(MANY // 2).repeat_interleave(2)
+    person = torch.arange(2).repeat(MANY // 2)
+    values = SampleRandom(keys, "mask").of_tracks(sample, person).uniform(1).view(-1, 2)
+    assert abs(correlation(values[:, 0], values[:, 1])) < 0.04
+    alone = SampleRandom(keys[7:8], "mask").of_tracks(torch.tensor([0]), torch.tensor([1])).uniform(1)
+    assert torch.equal(alone[0], values[7, 1:])
+
+
+def test_keys_of_long_runs_and_large_seeds_differ() -> None:
+    some = [
+        sample_keys(seed, epoch, torch.tensor([0, 1, 2**31, 10**10]))
+        for seed in (0, 1, 2**31 - 1, 2**31, 2**32)
+        for epoch in (0, 1, 10**6 - 1, 10**6)
+    ]
+    keys = torch.stack(some).flatten()
+    assert len(set(keys.tolist())) == len(keys)
+    values = SampleRandom(keys, "x").uniform(100)
+    assert float(values.mean()) == pytest.approx(0.5, abs=0.02)
+
+
+def test_no_two_keys_of_a_run_are_equal() -> None:
+    keys = torch.cat([sample_keys(3, epoch, torch.arange(2000)) for epoch in range(50)])
+    assert len(keys.unique()) == len(keys)

@@ -1,0 +1,95 @@
+"""What every strategy in `MASKINGS` must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.batches import Patches, SampleRandom, sample_keys
+from skeletonmae.masking import MASKINGS, TokenMask
+from skeletonmae.skeletons import LAYOUTS, NTU25, Skeleton
+
+entries = pytest.mark.parametrize("kind", MASKINGS)
+
+
+def patches_of(num: int, steps: int = 5, skeleton: Skeleton = NTU25, lost: float = 0.4) -> Patches:
+    dice = torch.Generator().manual_seed(2)
+    values = torch.randn(num, steps, skeleton.num_joints, 4, 3, generator=dice)
+    observed = torch.rand(values.shape[:-1], generator=dice) >= lost**0.25  # the share of tokens never seen
+    if lost == 0:
+        observed[:] = True
+    return Patches(values * observed[..., None], observed, skeleton)
+
+
+def draw(kind: str, patches: Patches, keys: Any = None, **settings: Any) -> TokenMask:
+    keys = sample_keys(0, 0, torch.arange(len(patches.values))) if keys is None else keys
+    mask = MASKINGS[kind](**settings)(patches, SampleRandom(keys, "mask"))  # type: ignore[operator]
+    assert isinstance(mask, TokenMask)
+    return mask
+
+
+@entries
+def test_its_settings_know_their_kind(kind: str) -> None:
+    made = MASKINGS[kind]()
+    assert made.kind == kind  # type: ignore[attr-defined]
+    assert MASKINGS[kind].model_validate_json(made.model_dump_json()) == made
+
+
+@entries
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("lost", [0.0, 0.4, 0.95, 1.0])
+def test_only_what_was_seen_is_hidden_and_something_is_shown(kind: str, layout: str, lost: float) -> None:
+    patches = patches_of(30, skeleton=LAYOUTS[layout], lost=lost)
+    mask = draw(kind, patches)
+    assert torch.equal(mask.available, patches.available)
+    assert not (mask.hidden & ~mask.available).any()
+    some = mask.available.flatten(1).any(1)
+    assert torch.equal((mask.available & ~mask.hidden).flatten(1).any(1), some)
+    if lost == 0:
+        assert mask.hidden.flatten(1).any(1).all()
+
+
+@entries
+def test_a_track_is_masked_the_same_in_any_company(kind: str) -> None:
+    patches, keys = patches_of(12), sample_keys(1, 4, torch.arange(12))
+    whole = draw(kind, patches, keys).hidden
+    torch.manual_seed(5)
+    assert torch.equal(draw(kind, patches, keys).hidden, whole)
+    some = torch.tensor([11, 3])
+    part = Patches(patches.values[some], patches.observed[some], NTU25)
+    assert torch.equal(draw(kind, part, keys[some]).hidden, whole[some])
+
+
+@entries
+def test_masks_differ_from_track_to_track_and_epoch_to_epoch(kind: str) -> None:
+    patches = patches_of(40, steps=12, lost=0.0)
+    first, second = (draw(kind, patches, sample_keys(0, epoch, torch.arange(40))).hidden for epoch in (0, 1))
+    assert len({tuple(row) for row in first.flatten(1).tolist()}) > 35
+    assert (first != second).flatten(1).any(1).double().mean() > 0.9
+
+
+@entries
+def test_full_tracks_hide_equally_many_or_need_filling_up(kind: str) -> None:
+    mask = draw(kind, patches_of(40, lost=0.0))
+    count = (~mask.hidden).sum((1, 2))
+    assert torch.equal(mask.visible.count, count)
+    assert (mask.visible.valid is None) == bool((count == count[0]).all())
+
+
+@entries
+@pytest.mark.parametrize("steps", [1, 5])
+def test_no_track_and_one_step(kind: str, steps: int) -> None:
+    assert draw(kind, patches_of(0, steps)).hidden.shape == (0, steps, 25)
+    one = draw(kind, patches_of(3, steps, lost=0.0))
+    assert (~one.hidden).flatten(1).any(1).all()
+
+
+@entries
+def test_the_global_generator_is_left_alone(kind: str) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    draw(kind, patches_of(4))
+    assert torch.equal(torch.rand(3), expected)

@@ -1,0 +1,133 @@
+"""What every entry in `METHODS` must hold, with the settings it has by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.batches import Batch
+from skeletonmae.masking import RandomTokens
+from skeletonmae.methods import METHODS, ClassifierConfig, InputSpec, Method
+from skeletonmae.skeletons import COCO17, KINECT20
+
+Make = Callable[..., Any]
+entries = pytest.mark.parametrize("kind", METHODS)
+JOINTS = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
+TENSORS = ("positions", "observed", "label", "keys")
+
+
+def build(kind: str, seed: int = 0) -> Method:
+    torch.manual_seed(seed)
+    made = METHODS[kind]().build(InputSpec(8, 3, JOINTS), RandomTokens(ratio=0.5))  # type: ignore[attr-defined]
+    assert isinstance(made, Method)
+    return made
+
+
+def clips(make_batch: Make, persons: tuple[int, ...] = (2, 1, 0, 1), **settings: Any) -> Batch:
+    batch: Batch = make_batch(persons, frames=8, **settings)
+    return batch
+
+
+def part(batch: Batch, *rows: int) -> Batch:
+    return replace(batch, **{name: getattr(batch, name)[list(rows)] for name in TENSORS})
+
+
+@entries
+def test_its_settings_know_their_kind(kind: str) -> None:
+    made = METHODS[kind]()
+    assert made.kind == kind  # type: ignore[attr-defined]
+    assert METHODS[kind].model_validate_json(made.model_dump_json()) == made
+
+
+@entries
+@pytest.mark.parametrize("persons", [(2, 1, 0, 1), (0, 0), ()])
+def test_it_turns_any_batch_into_a_loss(make_batch: Make, kind: str, persons: tuple[int, ...]) -> None:
+    method = build(kind)
+    for skeleton in (KINECT20, COCO17):
+        output = method(clips(make_batch, persons, skeleton=skeleton))
+        assert output.loss.shape == output.weight.shape == ()
+        assert output.loss.isfinite()
+        assert (output.weight > 0) == (sum(persons) > 0)
+        (output.loss * output.weight).backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
+
+
+@entries
+def test_the_loss_is_a_function_of_weights_and_batch(make_batch: Make, kind: str) -> None:
+    method, batch = build(kind), clips(make_batch)
+    first = method(batch).loss
+    torch.manual_seed(9)
+    assert torch.equal(method(batch).loss, first)
+    assert torch.equal(build(kind)(batch).loss, first)
+    assert not torch.equal(method(replace(batch, keys=batch.keys + 1)).loss, first)
+
+
+@entries
+def test_the_loss_of_two_halves_is_that_of_the_whole(make_batch: Make, kind: str) -> None:
+    method, batch = build(kind), clips(make_batch)
+    whole = method(batch)
+    halves = [method(part(batch, 0, 2)), method(part(batch, 1, 3))]
+    assert float(sum(half.weight for half in halves)) == pytest.approx(float(whole.weight))
+    total = sum(half.loss * half.weight for half in halves)
+    torch.testing.assert_close(total, whole.loss * whole.weight, rtol=1e-4, atol=1e-5)
+
+
+@entries
+@pytest.mark.parametrize("pooling", ["mean", "joints"])
+def test_a_clip_has_one_feature_vector_whatever_its_company(make_batch: Make, kind: str, pooling: Any) -> None:
+    method, batch = build(kind).eval(), clips(make_batch)
+    with torch.no_grad():
+        whole = method.embed(batch, pooling)
+        assert whole.dtype == torch.float32
+        assert len(whole) == 4
+        assert not whole[2].any()  # nobody is there
+        for row in range(4):
+            torch.testing.assert_close(method.embed(part(batch, row), pooling)[0], whole[row], atol=1e-4, rtol=1e-4)
+        assert (whole[0] - whole[1]).abs().max() > 1e-3
+
+
+@entries
+def test_it_survives_its_state(make_batch: Make, kind: str) -> None:
+    method, other, batch = build(kind), build(kind, seed=1), clips(make_batch)
+    assert not torch.equal(method.embed(batch), other.embed(batch))
+    other.load_state_dict(method.state_dict())
+    assert torch.equal(method.embed(batch), other.embed(batch))
+    assert torch.equal(method(batch).loss, other(batch).loss)
+
+
+@entries
+def test_its_classifier_scores_every_class_and_learns(make_batch: Make, kind: str) -> None:
+    method, batch = build(kind), clips(make_batch)
+    model = method.classifier(5, ClassifierConfig())
+    scores = model(batch)
+    assert scores.shape == (4, 5)
+    torch.nn.functional.cross_entropy(scores, batch.label).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+    assert all(p.grad is None for p in method.parameters())
+    model.eval()
+    assert torch.equal(model(batch), model(batch))
+    assert model(clips(make_batch, (0, 0))).isfinite().all()
+
+
+@entries
+def test_its_classifier_knows_how_deep_every_parameter_lies(kind: str) -> None:
+    model = build(kind).classifier(5, ClassifierConfig())
+    depths = {model.depth_of(name) for name, _ in model.named_parameters()}
+    assert depths == set(range(max(depths) + 1))
+    last = [name for name, p in model.named_parameters() if p.shape[:1] == (5,)]
+    assert {model.depth_of(name) for name in last} == {max(depths)}
+
+
+@entries
+def test_what_it_rebuilds_has_the_shape_of_the_clip(make_batch: Make, kind: str) -> None:
+    rebuilt = build(kind).eval().rebuild(clips(make_batch))
+    if rebuilt is not None:
+        assert rebuilt.hidden.shape == (8, 20)
+        assert rebuilt.positions.shape == (8, 20, 3)
+        assert rebuilt.hidden.any()

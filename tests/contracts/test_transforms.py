@@ -1,0 +1,74 @@
+"""What every entry in `TRANSFORMS` must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.batches import Batch
+from skeletonmae.errors import InputError
+from skeletonmae.skeletons import LAYOUTS
+from skeletonmae.transforms import TRANSFORMS
+
+Make = Callable[..., Any]
+entries = pytest.mark.parametrize("kind", TRANSFORMS)
+TENSORS = ("positions", "observed", "label", "keys")
+
+
+def apply(kind: str, batch: Batch) -> Batch:
+    moved = TRANSFORMS[kind]()(batch)  # type: ignore[operator]
+    assert isinstance(moved, Batch)
+    return moved
+
+
+@entries
+def test_its_settings_know_their_kind(kind: str) -> None:
+    made = TRANSFORMS[kind]()
+    assert made.kind == kind  # type: ignore[attr-defined]
+    assert TRANSFORMS[kind].model_validate_json(made.model_dump_json()) == made
+
+
+@entries
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("axes", [2, 3])
+def test_a_batch_stays_a_sound_batch(make_batch: Make, kind: str, layout: str, axes: int) -> None:
+    batch = make_batch((2, 0, 1), skeleton=LAYOUTS[layout], axes=axes)
+    before = {name: getattr(batch, name).clone() for name in TENSORS}
+    try:
+        moved = apply(kind, batch)
+    except InputError as error:
+        assert axes == 2, error
+        return
+    assert moved.positions.shape == batch.positions.shape
+    assert moved.positions.dtype == torch.float32
+    assert moved.positions.isfinite().all()
+    assert not moved.positions[~moved.observed].any()
+    assert moved.observed.sum() <= batch.observed.sum()
+    assert not moved.present[1].any()
+    assert torch.equal(moved.label, batch.label)
+    assert torch.equal(moved.keys, batch.keys)
+    assert all(torch.equal(before[name], getattr(batch, name)) for name in TENSORS)
+
+
+@entries
+def test_a_clip_is_changed_the_same_in_any_company(make_batch: Make, kind: str) -> None:
+    batch = make_batch((2, 1, 2, 0))
+    whole = apply(kind, batch)
+    some = torch.tensor([2, 0])
+    part = apply(kind, replace(batch, **{name: getattr(batch, name)[some] for name in TENSORS}))
+    torch.testing.assert_close(part.positions, whole.positions[some], atol=1e-6, rtol=1e-6)
+    assert torch.equal(part.observed, whole.observed[some])
+    torch.manual_seed(1)
+    assert torch.equal(apply(kind, batch).positions, whole.positions)
+
+
+@entries
+@pytest.mark.parametrize("persons", [(), (0, 0)])
+def test_no_clip_and_nobody(make_batch: Make, kind: str, persons: tuple[int, ...]) -> None:
+    moved = apply(kind, make_batch(persons))
+    assert len(moved) == len(persons)
+    assert not moved.positions.any()

@@ -1,0 +1,132 @@
+"""Each strategy hides the share it says, of the tokens it says, and as likely as it says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from skeletonmae.batches import Patches, SampleRandom, sample_keys
+from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal
+from skeletonmae.skeletons import COCO17, KINECT20, Skeleton
+
+
+def random(num: int, seed: int = 0) -> SampleRandom:
+    return SampleRandom(sample_keys(seed, 0, torch.arange(num)), "mask")
+
+
+def patches_of(num: int, steps: int, skeleton: Skeleton = KINECT20, available: Tensor | None = None) -> Patches:
+    shape = (num, steps, skeleton.num_joints)
+    if available is None:
+        available = torch.ones(shape, dtype=torch.bool)
+    values = torch.randn(*shape, 4, 3, generator=torch.Generator().manual_seed(0))
+    observed = available[..., None].expand(*shape, 4)
+    return Patches(values * observed[..., None], observed, skeleton)
+
+
+def even(count: Tensor, share: float, num: int) -> bool:
+    """Whether each place was hit in that share of `num` draws (5 sigma)."""
+    sigma = math.sqrt(share * (1 - share) / num)
+    return bool(((count / num - share).abs() < 5 * sigma + 1e-9).all())
+
+
+@pytest.mark.parametrize("ratio", [0.25, 0.8])
+def test_random_tokens_are_drawn_evenly(ratio: float) -> None:
+    hidden = RandomTokens(ratio=ratio)(patches_of(3000, 4, COCO17), random(3000)).hidden
+    assert (hidden.sum((1, 2)) == round(68 * ratio)).all()
+    assert even(hidden.sum(0), round(68 * ratio) / 68, 3000)
+    assert len({tuple(row.tolist()) for row in hidden.flatten(1)}) > 2900
+
+
+def test_the_share_is_of_what_was_observed() -> None:
+    available = torch.rand(5, 6, 20, generator=torch.Generator().manual_seed(3)) < torch.linspace(0.1, 1, 5)[:, None, None]
+    for strategy in (RandomTokens(ratio=0.6), MotionAware(ratio=0.6)):
+        hidden = strategy(patches_of(5, 6, available=available), random(5)).hidden
+        expected = [round(0.6 * num) for num in available.sum((1, 2)).tolist()]
+        assert hidden.sum((1, 2)).tolist() == expected
+        assert not (hidden & ~available).any()
+
+
+@pytest.mark.parametrize("joints", ["tube", "step"])
+@pytest.mark.parametrize("by", ["joint", "part"])
+@pytest.mark.parametrize(("frame_ratio", "joint_ratio"), [(0.5, 0.5), (0.25, 0.33), (0.0, 0.5), (0.75, 0.0)])
+def test_spatial_temporal(joints: str, by: str, frame_ratio: float, joint_ratio: float) -> None:
+    num, steps = 1500, 8
+    strategy = SpatialTemporal.model_validate(
+        {"frame_ratio": frame_ratio, "joint_ratio": joint_ratio, "joints": joints, "by": by}
+    )
+    hidden = strategy(patches_of(num, steps, COCO17), random(num)).hidden
+    whole = hidden.all(2)
+    num_whole = round(steps * frame_ratio)
+    assert (whole.sum(1) == num_whole).all()
+    assert even(whole.sum(0), num_whole / steps, num)
+    left = hidden[~whole].view(num, steps - num_whole, 17)
+    if by == "joint":
+        num_items, items = 17, left
+        assert (left.sum(2) == round(17 * joint_ratio)).all()
+    else:
+        num_items, members = 6, [np.flatnonzero(COCO17.part_index == part).tolist() for part in range(6)]
+        items = torch.stack([left[..., of_part].all(-1) for of_part in members], -1)
+        touched = torch.stack([left[..., of_part].any(-1) for of_part in members], -1)
+        assert torch.equal(items, touched)  # a part is hidden whole or not at all
+        assert (items.sum(2) == round(6 * joint_ratio)).all()
+    assert even(items[:, 0].sum(0), round(num_items * joint_ratio) / num_items, num)
+    same = (items == items[:, :1]).all(2).all(1)
+    if joints == "tube" or joint_ratio == 0:
+        assert same.all()
+    else:
+        assert same.double().mean() < 0.2
+
+
+def test_every_row_hides_equally_many_single_joints() -> None:
+    for joints in ("tube", "step"):
+        strategy = SpatialTemporal.model_validate({"joints": joints})
+        mask = strategy(patches_of(50, 8), random(50))
+        assert (mask.hidden.sum((1, 2)) == 4 * 20 + 4 * 10).all()
+        assert mask.visible.valid is None
+
+
+def moving(num: int, motion: Tensor) -> Patches:
+    """`num` equal tracks of `(steps, joints)` tokens; each token is away from the next of its joint by `motion`."""
+    steps, joints = motion.shape
+    skeleton = Skeleton("few", KINECT20.joints[:2], {"pelvis": "spine"})
+    assert joints == 2
+    place = motion.cumsum(0) - motion
+    values = place[:, :, None, None].expand(num, steps, joints, 3, 3).clone()
+    return Patches(values, torch.ones(values.shape[:-1], dtype=torch.bool), skeleton)
+
+
+@pytest.mark.parametrize("temperature", [0.8, 0.2, 5.0])
+def test_the_token_hidden_first_is_drawn_by_the_softmax_of_motion(temperature: float) -> None:
+    num = 20_000
+    motion = torch.tensor([[0.0, 0.3], [0.1, 0.7], [0.5, 1.0], [0.0, 0.0]])  # the last step has no motion
+    hidden = MotionAware(ratio=1 / 8, temperature=temperature)(moving(num, motion), random(num)).hidden
+    assert (hidden.sum((1, 2)) == 1).all()
+    weight = np.exp(motion.numpy().astype(float) / (1.0 * temperature))  # the largest motion is 1
+    expected = weight / weight.sum()
+    found = hidden.double().mean(0).numpy()
+    assert (np.abs(found - expected) < 5 * np.sqrt(expected * (1 - expected) / num)).all()
+
+
+def test_the_unit_of_motion_does_not_matter() -> None:
+    motion = torch.tensor([[0.0, 0.3], [0.1, 0.7], [0.5, 1.0], [0.0, 0.0]])
+    masks = [MotionAware(ratio=0.5)(moving(200, motion * unit), random(200)).hidden for unit in (1.0, 1024.0)]
+    assert torch.equal(*masks)
+
+
+def test_two_are_drawn_without_putting_back() -> None:
+    num = 20_000
+    motion = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
+    hidden = MotionAware(ratio=0.5)(moving(num, motion), random(num)).hidden.flatten(1)
+    p = np.exp(np.array([0, 1 / 0.8, 0, 0]))
+    p /= p.sum()
+    expected = p[1] + sum(p[i] * p[1] / (1 - p[i]) for i in (0, 2, 3))  # first, or second after another
+    assert float(hidden[:, 1].double().mean()) == pytest.approx(expected, abs=5 * math.sqrt(0.25 / num))
+
+
+def test_a_body_that_stands_is_drawn_evenly() -> None:
+    hidden = MotionAware(ratio=0.5)(moving(4000, torch.zeros(4, 2)), random(4000)).hidden
+    assert even(hidden.sum(0), 0.5, 4000)

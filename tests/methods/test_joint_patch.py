@@ -1,0 +1,435 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skeletonmae.batches import Batch, patchify
+from skeletonmae.errors import InputError
+from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenMask
+from skeletonmae.methods import ClassifierConfig, InputSpec, JointPatch, JointPatchConfig
+from skeletonmae.skeletons import KINECT20, NTU25, Skeleton
+from skeletonmae.transforms.geometry import Center
+
+Make = Callable[..., Any]
+TINY: dict[str, Any] = {
+    "token_frames": 4, "width": 16, "depth": 2, "heads": 2, "decoder_width": 16, "decoder_depth": 1, "head_width": 8,
+}  # fmt: skip
+SWITCHES = [
+    {"decoder": "self", "target": "position", "normalise": "token"},
+    {"decoder": "cross", "target": "motion", "normalise": "clip", "predict_ratio": 0.25},
+    {"decoder": "cross", "target": "position", "normalise": "clip"},
+    {"decoder": "self", "target": "motion", "normalise": "token", "predict_ratio": 0.5},
+]
+switches = pytest.mark.parametrize("change", SWITCHES, ids=lambda change: "-".join(map(str, change.values())))
+
+
+def tiny(
+    joints: tuple[str, ...] = KINECT20.joints, masking: Any = None, frames: int = 16, **change: Any
+) -> JointPatch:
+    torch.manual_seed(0)
+    config = JointPatchConfig.model_validate(TINY | change)
+    return config.build(InputSpec(frames, 3, joints), masking or RandomTokens(ratio=0.7))
+
+
+def clip(batch: Batch, row: int) -> Batch:
+    """One clip alone, without room for those who are not there."""
+    persons = int(batch.present[row].sum())
+    return Batch(
+        batch.positions[row : row + 1, : max(1, persons)],
+        batch.observed[row : row + 1, : max(1, persons)],
+        batch.label[row : row + 1],
+        batch.keys[row : row + 1],
+        batch.skeleton,
+    )
+
+
+def gradients(method: JointPatch, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+    method.zero_grad()
+    loss.backward()
+    return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
+
+
+@switches
+def test_the_loss_equals_a_plain_loop(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change).eval(), make_batch((2, 1, 0, 1), lost=0.5)
+    output = method(batch)
+    tracks = batch.tracks
+    said, asked, mask = method.predict(tracks, batch.random("mask"))
+    errors = []
+    for track in range(len(tracks)):
+        positions, seen = tracks.positions[track].double().numpy(), tracks.observed[track].numpy()
+        if change["target"] == "motion":
+            positions = np.concatenate([np.diff(positions, axis=0), np.zeros((1, 20, 3))])
+            seen = np.concatenate([seen[1:] & seen[:-1], seen[-1:]])
+        for place in range(int(asked.count[track])):
+            step, joint = divmod(int(asked.index[track, place]), 20)
+            assert mask.hidden[track, step, joint]
+            frames = [frame for frame in range(step * 4, step * 4 + 4) if seen[frame, joint]]
+            if not frames:
+                continue
+            values = positions[frames, joint]
+            known = values if change["normalise"] == "token" else positions[seen[:, joint], joint]
+            axis = None if change["normalise"] == "token" else 0
+            target = (values - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
+            answer = said[track, place, [frame - step * 4 for frame in frames]].detach().numpy()
+            errors.append(((answer - target) ** 2).mean())
+    assert float(output.weight) == len(errors) > 20
+    assert float(output.loss) == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+@switches
+def test_what_was_not_observed_does_not_count(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change), make_batch(lost=0.5)
+    expected = method(batch).loss
+    wanted = gradients(method, expected)
+    for poison in (torch.nan, torch.inf, 1e6):
+        positions = batch.positions.masked_fill(~batch.observed[..., None], poison)
+        for given in (batch.moved(positions), replace(batch, positions=positions)):
+            loss = method(given).loss
+            assert torch.equal(loss, expected), poison
+            for name, gradient in gradients(method, loss).items():
+                assert torch.equal(gradient, wanted[name]), name
+    positions = batch.positions.masked_fill(~batch.observed[..., None], torch.nan)
+    assert torch.equal(method.embed(replace(batch, positions=positions)), method.embed(batch))
+
+
+@switches
+def test_answers_do_not_depend_on_what_is_hidden(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change), make_batch(lost=0.5)
+    said, asked, mask = method.predict(batch.tracks, batch.random("mask"))
+    hidden = mask.hidden.repeat_interleave(4, 1)[..., None]
+    for poison in (100.0, torch.nan):
+        tracks = replace(batch.tracks, positions=batch.tracks.positions.masked_fill(hidden, poison))
+        other, again, _ = method.predict(tracks, batch.random("mask"))
+        assert torch.equal(asked.index, again.index)
+        valid = asked.index >= 0 if asked.valid is None else asked.valid
+        assert torch.equal(said[valid], other[valid]), poison
+
+
+@switches
+def test_the_loss_of_a_batch_is_that_of_its_clips(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change), make_batch((2, 1, 0, 1, 2), lost=0.4)
+    whole = method(batch)
+    parts = [method(clip(batch, row)) for row in range(5)]
+    assert float(sum(part.weight for part in parts)) == float(whole.weight)
+    total = sum(float(part.loss) * float(part.weight) for part in parts)
+    assert float(whole.loss) == pytest.approx(total / float(whole.weight), rel=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "joints"])
+def test_the_features_of_a_batch_are_those_of_its_clips(make_batch: Make, pooling: Any) -> None:
+    method, batch = tiny().eval(), make_batch((2, 1, 0, 1, 2), lost=0.7)
+    whole = method.embed(batch, pooling)
+    assert whole.shape == (5, 16 if pooling == "mean" else 20 * 16)
+    assert not whole[2].any()
+    for row in range(5):
+        torch.testing.assert_close(whole[row : row + 1], method.embed(clip(batch, row), pooling), atol=1e-5, rtol=1e-4)
+    assert (whole[0] - whole[1]).abs().max() > 0.1
+
+
+def test_the_scores_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
+    batch = make_batch((2, 1, 0, 1), lost=0.7)
+    model = tiny().classifier(6, ClassifierConfig()).eval()
+    whole = model(batch)
+    assert whole.shape == (4, 6)
+    for row in range(4):
+        torch.testing.assert_close(whole[row : row + 1], model(clip(batch, row)), atol=1e-5, rtol=1e-4)
+
+
+@switches
+def test_absent_persons_are_never_computed(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change), make_batch((2, 1, 0, 1, 1))
+    rows: list[int] = []
+    for block in (*method.encoder.blocks, *method.decoder.blocks, method.encoder.embed):
+        block.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    loss = method(batch).loss
+    method.embed(batch)
+    assert rows == [5] * len(rows)
+    assert len(rows) == 7
+    room = torch.zeros_like(batch.positions)
+    wider = replace(
+        batch,
+        positions=torch.cat([batch.positions, room], 1),
+        observed=torch.cat([batch.observed, room[..., 0].bool()], 1),
+    )
+    assert torch.equal(method(wider).loss, loss)
+
+
+@switches
+def test_only_visible_tokens_are_encoded(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change), make_batch((2, 1), lost=0.0)
+    lengths: list[int] = []
+    method.encoder.blocks[0].register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
+    asked: list[int] = []
+    method.decoder.say.register_forward_pre_hook(lambda _, given: asked.append(given[0].shape[1]))
+    method(batch)
+    assert lengths == [80 - 56]
+    assert asked == [56 * change.get("predict_ratio", 1.0)]
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.25, 0.3, 0.7, 0.9, 1.0])
+def test_it_asks_for_the_share_it_says(make_batch: Make, ratio: float) -> None:
+    method, batch = tiny(predict_ratio=ratio, decoder="cross"), make_batch((2, 1, 1), lost=0.8)
+    _, asked, mask = method.predict(batch.tracks, batch.random("mask"))
+    for row, hidden in enumerate(mask.hidden.sum((1, 2)).tolist()):
+        exact = hidden * round(ratio * 100)
+        assert int(asked.count[row]) == -(-exact // 100)
+        places = asked.index[row, : asked.count[row]]
+        assert mask.hidden[row].flatten()[places].all()
+        assert len(places.unique()) == len(places)
+
+
+def test_asked_tokens_are_drawn_evenly_and_anew(make_batch: Make) -> None:
+    method, batch = tiny(predict_ratio=0.25, decoder="cross"), make_batch((1,) * 400, lost=0.0)
+    _, asked, mask = method.predict(batch.tracks, batch.random("mask"))
+    count = torch.bincount(asked.index.flatten(), minlength=80).double() / 400
+    assert float(count.mean()) == pytest.approx(0.7 * 0.25)
+    assert (count - 0.175).abs().max() < 5 * (0.175 * 0.825 / 400) ** 0.5
+    assert torch.equal(mask.hidden.sum((1, 2)), torch.full((400,), 56))
+
+
+def test_frames_that_tokens_do_not_divide_are_refused() -> None:
+    with pytest.raises(ValueError, match="18 frames cannot be cut into tokens of 4"):
+        tiny(frames=18)
+
+
+@switches
+@pytest.mark.parametrize("persons", [(0, 0), ()])
+def test_nobody_is_a_loss_of_0_that_counts_for_nothing(
+    make_batch: Make, change: dict[str, Any], persons: tuple[int, ...]
+) -> None:
+    method, batch = tiny(**change), make_batch(persons)
+    output = method(batch)
+    assert float(output.loss.detach()) == float(output.weight) == 0
+    found = gradients(method, output.loss)
+    assert set(found) == dict(method.named_parameters()).keys()  # so that processes can exchange them
+    assert not any(gradient.any() for gradient in found.values())
+    assert method.embed(batch).shape == (len(persons), 16)
+    assert not method.embed(batch).any()
+    assert method.classifier(3, ClassifierConfig()).eval()(batch).isfinite().all()
+
+
+@switches
+def test_a_single_token_cannot_be_hidden_and_is_no_loss(make_batch: Make, change: dict[str, Any]) -> None:
+    batch = make_batch((1,), lost=0.0)
+    seen = torch.zeros_like(batch.observed)
+    seen[0, 0, 5, 3] = True
+    method = tiny(**change)
+    output = method(batch.moved(batch.positions, seen))
+    assert float(output.loss.detach()) == float(output.weight) == 0
+    assert all(gradient.isfinite().all() for gradient in gradients(method, output.loss).values())
+    assert method.embed(batch.moved(batch.positions, seen)).isfinite().all()
+
+
+@switches
+def test_every_parameter_learns(make_batch: Make, change: dict[str, Any]) -> None:
+    method = tiny(**change)
+    found = gradients(method, method(make_batch(lost=0.2)).loss)
+    for name, parameter in method.named_parameters():
+        assert parameter.requires_grad
+        assert name in found, name
+        assert found[name].isfinite().all(), name
+        assert found[name].any(), name
+
+
+@switches
+def test_it_learns_a_single_batch_by_heart(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change), make_batch((2, 1), lost=0.1)
+    optimizer = torch.optim.Adam(method.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss = method(batch).loss
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("masking", [RandomTokens(), SpatialTemporal(), MotionAware()])
+def test_every_mask_fits_it(make_batch: Make, masking: Any) -> None:
+    output = tiny(masking=masking)(make_batch(lost=0.4))
+    assert output.loss.isfinite()
+    assert output.weight > 0
+
+
+def test_a_mask_is_new_in_every_epoch_and_the_same_when_asked_again(make_batch: Make) -> None:
+    method, batch = tiny(), make_batch()
+    assert torch.equal(method(batch).loss, method(batch).loss)
+    assert not torch.equal(method(batch).loss, method(replace(batch, keys=batch.keys + 1)).loss)
+
+
+# Joints are known by name.
+
+
+def reordered(batch: Batch, skeleton: Skeleton) -> Batch:
+    """The same bodies in a layout with the same joints in another order."""
+    order = [batch.skeleton.index[joint] for joint in skeleton.joints]
+    return replace(
+        batch, positions=batch.positions[..., order, :], observed=batch.observed[..., order], skeleton=skeleton
+    )
+
+
+@pytest.mark.parametrize("pooling", ["mean", "joints"])
+def test_the_order_of_joints_does_not_matter(make_batch: Make, pooling: Any) -> None:
+    order = np.random.default_rng(0).permutation(20)
+    mixed = Skeleton("mixed", tuple(KINECT20.joints[i] for i in order), KINECT20.parents)
+    method, batch = tiny().eval(), make_batch(lost=0.4)
+    found = method.embed(reordered(batch, mixed), pooling)
+    torch.testing.assert_close(found, method.embed(batch, pooling), atol=1e-5, rtol=1e-4)
+    model = method.classifier(4, ClassifierConfig()).eval()
+    torch.testing.assert_close(model(reordered(batch, mixed)), model(batch), atol=1e-5, rtol=1e-4)
+
+
+TAILED = Skeleton(
+    "tailed",
+    (*KINECT20.joints[:7], "tail", *KINECT20.joints[7:]),
+    {**KINECT20.parents, "tail": "pelvis"},
+    parts={**KINECT20.parts, "tail": ("tail",)},
+)
+
+
+def with_tail(batch: Batch, seed: int) -> Batch:
+    tail = torch.randn(*batch.positions.shape[:3], 1, 3, generator=torch.Generator().manual_seed(seed))
+    seen = batch.observed[..., :1] | batch.present[:, :, None, None]
+    positions = torch.cat([batch.positions[..., :7, :], tail * seen[..., None], batch.positions[..., 7:, :]], 3)
+    observed = torch.cat([batch.observed[..., :7], seen, batch.observed[..., 7:]], 3)
+    return replace(batch, positions=positions, observed=observed, skeleton=TAILED)
+
+
+@switches
+def test_a_joint_it_does_not_know_is_ignored(make_batch: Make, change: dict[str, Any]) -> None:
+    method, batch = tiny(**change).eval(), make_batch(lost=0.4)
+    for pooling in ("mean", "joints"):
+        found = method.embed(with_tail(batch, 0), pooling)  # type: ignore[arg-type]
+        torch.testing.assert_close(found, method.embed(batch, pooling), atol=1e-5, rtol=1e-4)  # type: ignore[arg-type]
+    one, other = (method(with_tail(batch, seed)) for seed in (0, 1))
+    assert torch.equal(one.loss, other.loss)
+    _, asked, mask = method.predict(with_tail(batch, 0).tracks, batch.random("mask"))
+    assert not mask.hidden[..., 7].any()
+    assert not mask.available[..., 7].any()
+    assert float(one.weight) <= int(asked.count.sum())
+
+
+def test_who_shows_only_what_it_does_not_know_is_as_good_as_absent(make_batch: Make) -> None:
+    batch = with_tail(make_batch((1, 1), lost=0.2), 0)
+    only = torch.zeros_like(batch.observed)
+    only[..., 7] = batch.observed[..., 7]
+    seen = torch.cat([batch.observed[:1], only[1:]])
+    mixed, alone = batch.moved(batch.positions, seen), clip(batch.moved(batch.positions, seen), 1)
+    method = tiny().eval()
+    for pooling in ("mean", "joints"):
+        found = method.embed(mixed, pooling)  # type: ignore[arg-type]
+        assert found.isfinite().all()
+        torch.testing.assert_close(found[1:], method.embed(alone, pooling))  # type: ignore[arg-type]
+    for change in SWITCHES:
+        trained = tiny(**change)
+        for given in (mixed, alone):
+            output = trained(given)
+            assert output.loss.isfinite()
+            assert all(gradient.isfinite().all() for gradient in gradients(trained, output.loss).values())
+
+
+def test_a_layout_it_knows_nothing_of_is_refused(make_batch: Make) -> None:
+    strange = Skeleton("strange", ("a", "b"), {"b": "a"}, parts={"all": ("a", "b")})
+    batch, method = make_batch((1,), skeleton=strange), tiny()
+    for use in (method, method.embed, method.classifier(3, ClassifierConfig()).eval()):
+        with pytest.raises(InputError, match="knows no joint of layout strange"):
+            use(batch)
+
+
+def test_one_model_reads_two_layouts(make_batch: Make) -> None:
+    joints = tuple(dict.fromkeys((*KINECT20.joints, *NTU25.joints)))
+    method = tiny(joints)
+    for skeleton in (KINECT20, NTU25):
+        batch = make_batch(skeleton=skeleton)
+        assert method(batch).loss.isfinite()
+        assert method.embed(batch, "joints").shape == (4, 25 * 16)
+
+
+@pytest.mark.parametrize("change", [{"frames": 8}, {"axes": 2}])
+def test_a_clip_that_does_not_fit_is_refused(make_batch: Make, change: dict[str, int]) -> None:
+    with pytest.raises(InputError, match="does not fit the model"):
+        tiny().embed(make_batch(**change))
+
+
+def test_where_it_stands_does_not_matter_after_centring(make_batch: Make) -> None:
+    method, batch = tiny().eval(), make_batch(lost=0.3)
+    shifted = batch.moved(batch.positions + torch.tensor([2.0, -1.0, 4.0]))
+    found, expected = method.embed(Center()(shifted)), method.embed(Center()(batch))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    assert (method.embed(shifted) - method.embed(batch)).abs().max() > 0.05
+
+
+# Pictures.
+
+
+def test_rebuilt_by_an_all_knowing_decoder_is_the_clip(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from skeletonmae.methods.targets import targets_of
+
+    batch = make_batch((2, 1), lost=0.0)
+    for change in SWITCHES:
+        method = tiny(**change).eval()
+
+        def know(latent: Any, mask: TokenMask, asked: Any, _: Any, method: JointPatch = method) -> torch.Tensor:
+            config = method.config
+            target = targets_of(batch.tracks, config.target, config.normalise, config.token_frames)
+            return asked.take(target.values.flatten(1, 2)).flatten(2)
+
+        monkeypatch.setattr(method.decoder, "forward", know)
+        rebuilt = method.rebuild(batch)
+        assert rebuilt is not None
+        np.testing.assert_allclose(rebuilt.positions, batch.positions[0, 0], atol=1e-4)
+        patches = patchify(batch.tracks.positions, batch.tracks.observed, KINECT20, 4)
+        _, _, mask = method.predict(batch.tracks, batch.random("mask"))
+        np.testing.assert_array_equal(rebuilt.hidden, mask.hidden[0].repeat_interleave(4, 0))
+        assert patches.available.all()
+        assert method.config.predict_ratio == change.get("predict_ratio", 1.0)
+
+
+def test_rebuilt_is_of_the_first_clip_and_what_was_shown_stays(make_batch: Make) -> None:
+    batch = make_batch((1, 1))
+    rebuilt = tiny().eval().rebuild(batch)
+    assert rebuilt is not None
+    shown = ~rebuilt.hidden
+    np.testing.assert_array_equal(rebuilt.positions[shown], batch.positions[0, 0].numpy()[shown])
+    assert np.abs(rebuilt.positions - batch.positions[0, 0].numpy()).max() > 0.1
+    assert tiny().rebuild(make_batch((0, 0))) is None
+    assert tiny().rebuild(make_batch((0, 1))) is None  # the first clip shows nobody
+
+
+# The classifier.
+
+
+def test_a_classifier_starts_from_a_copy_of_the_encoder(make_batch: Make) -> None:
+    method, batch = tiny(), make_batch()
+    before = method.embed(batch)
+    model = method.classifier(3, ClassifierConfig(dropout=0.0, drop_path=0.0))
+    for name, tensor in method.encoder.state_dict().items():
+        assert torch.equal(model.encoder.state_dict()[name], tensor)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    assert torch.equal(method.embed(batch), before)
+
+
+def test_depths_grow_from_the_input_to_the_head() -> None:
+    model = tiny(depth=3).classifier(3, ClassifierConfig())
+    depth = {name: model.depth_of(name) for name, _ in model.named_parameters()}
+    assert {name for name, at in depth.items() if at == 0} == {
+        "encoder.embed.weight", "encoder.embed.bias", "encoder.places.time", "encoder.places.joint",
+    }  # fmt: skip
+    for layer in range(3):
+        of_layer = {at for name, at in depth.items() if name.startswith(f"encoder.blocks.{layer}.")}
+        assert of_layer == {layer + 1}
+    assert {at for name, at in depth.items() if name.startswith("head")} == {4}
+
+
+def test_drop_path_grows_linearly() -> None:
+    model = tiny(depth=3).classifier(3, ClassifierConfig(drop_path=0.4))
+    assert [block.drop_path.rate for block in model.encoder.blocks] == [0, pytest.approx(0.2), pytest.approx(0.4)]

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from skeletonmae.models import Attention, Block, DropPath
+
+
+def test_attention_equals_a_plain_transcription() -> None:
+    """Vaswani et al., *Attention Is All You Need*, 2017, equation 1, head by head and query by query."""
+    torch.manual_seed(0)
+    layer = Attention(8, 2)
+    x, context = torch.randn(3, 4, 8), torch.randn(3, 5, 8)
+    valid = torch.tensor([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 0, 0, 1]]).bool()
+    query, (key, value) = layer.query(x), layer.key_value(context).chunk(2, -1)
+    expected = torch.zeros(3, 4, 8)
+    for row in range(3):
+        for head in range(2):
+            part = slice(head * 4, head * 4 + 4)
+            keys, values = key[row, valid[row], part], value[row, valid[row], part]
+            for place in range(4):
+                weight = torch.softmax(keys @ query[row, place, part] / math.sqrt(4), 0)
+                expected[row, place, part] = weight @ values
+    torch.testing.assert_close(layer(x, context, valid), layer.out(expected), atol=1e-6, rtol=1e-5)
+
+
+def test_what_is_not_valid_does_not_count() -> None:
+    torch.manual_seed(0)
+    block, x = Block(16, 4), torch.randn(2, 6, 16)
+    valid = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]]).bool()
+    other = x.clone()
+    other[0, 4:] = 100.0
+    torch.testing.assert_close(block(x, valid)[0, :4], block(other, valid)[0, :4])
+    torch.testing.assert_close(block(x, valid)[0, :4], block(x[:1, :4])[0], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(block(x, valid)[1], block(x)[1], atol=1e-6, rtol=1e-5)
+
+
+def test_queries_of_a_cross_block_do_not_see_each_other() -> None:
+    torch.manual_seed(0)
+    block = Block(16, 4, cross=True)
+    x, context = torch.randn(2, 3, 16), torch.randn(2, 5, 16)
+    whole = block(x, None, context)
+    torch.testing.assert_close(whole[:, 1:2], block(x[:, 1:2], None, context), atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(whole, block(x, None, context + 1 * torch.randn(2, 5, 16)))
+
+
+def test_heads_must_divide_the_width() -> None:
+    with pytest.raises(ValueError, match="a width of 10 cannot be shared by 4 heads"):
+        Attention(10, 4)
+
+
+def test_drop_path_drops_whole_rows_and_keeps_the_mean() -> None:
+    torch.manual_seed(0)
+    layer, x = DropPath(0.25), torch.ones(20_000, 2, 3)
+    y = layer(x)
+    assert set(y.unique().tolist()) == {0.0, pytest.approx(1 / 0.75)}
+    assert (y == y[:, :1, :1]).all()
+    assert float(y.mean()) == pytest.approx(1, abs=0.02)
+    assert torch.equal(layer.eval()(x), x)
+    assert torch.equal(DropPath(0.0)(x), x)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skeletonmae.files import whole_file, whole_folder, write_text
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.txt"
+    with whole_file(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+        assert temporary.parent == path.parent  # the same disk, so that the move is one step
+    assert path.read_text() == "new"
+    assert listing(tmp_path) == ["deep", "deep/a.txt"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def fail() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half of the n")
+            raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        fail()
+    assert path.read_text() == "old"
+    assert listing(tmp_path) == ["a.txt"]
+
+
+def test_text_is_the_same_bytes_everywhere(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "é\n骨\n")
+    assert (tmp_path / "a").read_bytes() == "é\n骨\n".encode()
+
+
+def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "new"
+    with whole_folder(path) as temporary:
+        (temporary / "in").mkdir()
+        (temporary / "in" / "a").write_text("a")
+        assert not path.exists()
+    assert listing(tmp_path) == ["new", "new/in", "new/in/a"]
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
+    def fail() -> None:
+        with whole_folder(tmp_path / "new") as temporary:
+            (temporary / "a").write_text("a")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert listing(tmp_path) == []
+
+
+def test_only_an_empty_folder_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with whole_folder(tmp_path / "empty") as temporary:
+        (temporary / "a").write_text("a")
+    assert listing(tmp_path / "empty") == ["a"]
+    for taken in ("empty", "empty/a"):
+        with pytest.raises(FileExistsError, match="delete it or name another"), whole_folder(tmp_path / taken):
+            raise AssertionError("the block must not run")
+    assert listing(tmp_path / "empty") == ["a"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
+@pytest.mark.parametrize("what", ["whole_file", "whole_folder"])
+def test_a_kill_leaves_nothing_of_that_name(tmp_path: Path, what: str) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from skeletonmae.files import {what}
+with {what}(Path({str(tmp_path / "new")!r})) as temporary:
+    (temporary / "a" if temporary.is_dir() else temporary).write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "new").exists()
+    assert all(name.startswith(".new.") for name in os.listdir(tmp_path))  # noqa: PTH208

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from skeletonmae.transforms import ClipConfig
+from skeletonmae.transforms.corruption import Noise
+from skeletonmae.transforms.geometry import Center, Mirror
+
+Make = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"crop": (0.8, 0.5)}, "smaller first"),
+        ({"crop": (0.0, 0.5)}, "above 0"),
+        ({"crop": (0.5, 1.5)}, "at most 1"),
+        ({"test_crop": 0}, "test_crop"),
+        ({"frames": 0}, "frames"),
+        ({"stream": "bones"}, "stream"),
+        ({"transforms": [{"kind": "centre"}]}, "centre"),
+        ({"transforms": [{"kind": "scale", "lo": 1}]}, "lo"),
+        ({"hop": 3}, "hop"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ClipConfig.model_validate(change)
+
+
+def test_settings_go_through_json() -> None:
+    made = ClipConfig(stream="bone", augment=(Noise(sigma=0.2), Mirror()))
+    assert ClipConfig.model_validate_json(made.model_dump_json()) == made
+
+
+def test_transforms_come_in_order_then_augmentation_then_the_stream(make_batch: Make) -> None:
+    batch = make_batch()
+    config = ClipConfig(stream="bone", transforms=(Center(), Mirror(probability=1.0)), augment=(Noise(sigma=1.0),))
+    plain = ClipConfig(transforms=()).finish(Mirror(probability=1.0)(Center()(batch)))
+    parent = torch.as_tensor(batch.skeleton.parent_index)
+    bones = plain.positions - plain.positions[..., parent, :]
+    found = config.finish(batch)
+    torch.testing.assert_close(found.positions, bones * found.observed[..., None])
+    noisy = config.finish(batch, training=True)
+    assert (noisy.positions - found.positions).abs().max() > 0.5
+
+
+def test_the_loader_crops_and_augments_in_training_only(
+    tmp_path: Path, make_recording: Make, make_store: Make
+) -> None:
+    store = make_store(tmp_path / "s", [make_recording(i, 1, 30, lost=0.0, label="a") for i in range(4)])
+    config = ClipConfig(frames=8, transforms=(), augment=(Noise(sigma=5.0),))
+    labels = np.array([7, 8, 9, 10])
+    index = np.array([2, 0])
+    test = list(config.loader(store, index, batch_size=2, labels=labels).epoch())
+    assert len(test) == 1
+    assert test[0].positions.shape == (2, 1, 8, 20, 3)
+    assert test[0].label.tolist() == [9, 7]
+    again = config.loader(store, index, batch_size=2, seed=5).batch(3, 0)
+    assert torch.equal(again.positions, test[0].positions)
+    first, second = (config.loader(store, index, batch_size=2, training=True).batch(e, 0) for e in (0, 1))
+    assert first.positions[first.observed].std() > 3
+    assert sorted(first.label.tolist()) == [0, 0]
+    assert not torch.equal(first.positions, second.positions)
+
+
+def test_a_loader_on_a_clip_longer_than_any_seen_before(
+    tmp_path: Path, make_recording: Make, make_store: Make
+) -> None:
+    store = make_store(tmp_path / "s", [make_recording(0, 1, 5, lost=0.0), make_recording(1, 1, 3000, lost=0.0)])
+    batch = ClipConfig(frames=8).loader(store, np.arange(2), batch_size=2).batch(0, 0)
+    assert batch.positions.shape == (2, 1, 8, 20, 3)
+    assert batch.positions.isfinite().all()
+    assert batch.observed[1].any()

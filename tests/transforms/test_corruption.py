@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.transforms.corruption import DropJoints, Noise
+
+Make = Callable[..., Any]
+
+
+def test_noise_is_normal_and_only_where_something_was_observed(make_batch: Make) -> None:
+    batch = make_batch((2, 1) * 20, frames=32)
+    change = Noise(sigma=0.03)(batch).positions - batch.positions
+    assert not change[~batch.observed].any()
+    values = change[batch.observed].double()
+    assert float(values.mean()) == pytest.approx(0, abs=4 * 0.03 / len(values) ** 0.5)
+    assert float(values.std()) == pytest.approx(0.03, rel=0.02)
+    assert float((values.abs() < 0.03).double().mean()) == pytest.approx(0.6827, abs=0.01)
+    still = change[:, 0, 1:] * change[:, 0, :-1]  # no value is repeated from frame to frame
+    assert abs(float(still.mean())) < 0.03**2 * 0.05
+
+
+def test_dropped_joints_are_gone_for_the_whole_clip_and_apart_for_each_person(make_batch: Make) -> None:
+    batch = make_batch((2,) * 400, frames=3, lost=0.0)
+    moved = DropJoints(probability=0.2)(batch)
+    assert torch.equal(moved.observed[:, :, 0], moved.observed[:, :, 2])
+    gone = ~moved.observed[:, :, 0]
+    assert float(gone.double().mean()) == pytest.approx(0.2, abs=0.015)
+    both = (gone[:, 0] & gone[:, 1]).double().mean()
+    assert float(both) == pytest.approx(0.04, abs=0.015)
+    assert not moved.positions[~moved.observed].any()
+    assert torch.equal(moved.positions[moved.observed], batch.positions[moved.observed])

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.skeletons import COCO17, KINECT20, Skeleton
+from skeletonmae.transforms import motion, to_stream
+
+Make = Callable[..., Any]
+
+
+def test_the_joint_stream_is_the_clip(make_batch: Make) -> None:
+    batch = make_batch()
+    assert to_stream(batch, "joint") is batch
+
+
+@pytest.mark.parametrize("skeleton", [KINECT20, COCO17], ids=lambda skeleton: skeleton.name)
+def test_bones_are_joint_minus_parent_by_name(make_batch: Make, skeleton: Skeleton) -> None:
+    batch = make_batch((2, 1), skeleton=skeleton)
+    bones = to_stream(batch, "bone")
+    for joint, place in skeleton.index.items():
+        parent = skeleton.index[skeleton.parents.get(joint, joint)]
+        both = batch.observed[..., place] & batch.observed[..., parent]
+        expected = (batch.positions[..., place, :] - batch.positions[..., parent, :]) * both[..., None]
+        assert torch.equal(bones.observed[..., place], both)
+        assert torch.equal(bones.positions[..., place, :], expected)
+    assert not bones.positions[..., skeleton.index[skeleton.root], :].any()
+
+
+def test_a_standing_body_has_no_motion(make_batch: Make) -> None:
+    batch = make_batch((2, 1), lost=0.0)
+    standing = batch.moved(batch.positions[:, :, :1].expand_as(batch.positions))
+    stream = to_stream(standing, "motion")
+    assert not stream.positions.any()
+    assert torch.equal(stream.observed, standing.observed)
+
+
+def test_an_even_walk_has_even_motion(make_batch: Make) -> None:
+    batch = make_batch((1,), lost=0.0)
+    step = torch.tensor([0.1, 0.0, -0.2])
+    walk = batch.moved(batch.positions[:, :, :1] + torch.arange(16.0)[:, None, None] * step)
+    stream = to_stream(walk, "motion").positions
+    torch.testing.assert_close(stream[:, :, :-1], step.expand_as(stream[:, :, :-1]), atol=1e-5, rtol=0)
+    assert not stream[:, :, -1].any()
+
+
+def test_motion_is_seen_where_both_frames_are() -> None:
+    positions = torch.tensor([1.0, 4.0, 0.0, 9.0]).view(4, 1, 1)
+    observed = torch.tensor([True, True, False, True]).view(4, 1)
+    change, seen = motion(positions, observed)
+    assert change.flatten().tolist() == [3, 0, 0, 0]
+    assert seen.flatten().tolist() == [True, False, False, True]
+
+
+def test_one_frame_has_no_motion(make_batch: Make) -> None:
+    assert not to_stream(make_batch(frames=1), "motion").positions.any()
