@@ -176,3 +176,142 @@ def make_batch() -> Callable[..., Any]:
         return Batch(values, seen, index, sample_keys(seed, 0, index), skeleton)
 
     return make
+
+
+# A tiny model and what it is trained and judged on: the whole way in seconds.
+@pytest.fixture(scope="session")
+def alone() -> Any:
+    """One process on the CPU."""
+    import torch
+
+    from skeletonmae.training import Processes
+
+    return Processes(0, 1, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """96 synthetic recordings, some of two persons; the split `view` tests on camera 3."""
+    from dataclasses import replace
+
+    from skeletonmae import datasets
+
+    path = tmp_path_factory.mktemp("tiny") / "store"
+    datasets.prepare(replace(datasets.SYNTHETIC, num_recordings=96), Path(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_tree(tiny_store: Path) -> Callable[..., dict[str, Any]]:
+    """A recipe as it is written down: a tiny model on `tiny_store`, or on another store."""
+    method = {"token_frames": 4, "width": 16, "depth": 2, "heads": 2, "decoder_width": 16, "decoder_depth": 1}
+
+    def tree(store: Path = tiny_store, split: str | None = "view", **training: Any) -> dict[str, Any]:
+        return {
+            "data": {"evaluate": {"store": str(store), "split": split}, "frames": 8},
+            "masking": {"kind": "random", "ratio": 0.5},
+            "method": {"kind": "joint_patch", "head_width": 16, **method},
+            "training": {"epochs": 2, "batch_size": 20, "warmup_epochs": 1, "checkpoint_seconds": 0} | training,
+            "evaluation": [
+                {"kind": "linear", "epochs": 3},
+                {"kind": "knn", "k": [1]},
+                {"kind": "finetune", "training": {"epochs": 2, "batch_size": 32}},
+            ],
+        }
+
+    return tree
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_tree: Any, alone: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on `tiny_store`: model.safetensors, finetune-1-seed0.safetensors, results.json ..."""
+    from skeletonmae import runs
+    from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.recipe import recipe_from
+
+    folder, recipe = tmp_path_factory.mktemp("run"), recipe_from(tiny_tree(), "tiny")
+    runs.evaluate(recipe, load_checkpoint(runs.pretrain(recipe, folder, alone)), folder, alone)
+    return folder
+
+
+@pytest.fixture
+def make_task(tmp_path: Path, make_store: Any, alone: Any) -> Callable[..., Any]:
+    """A task whose method gives back the features it is given: so is known what a protocol should answer.
+
+    `make_task(train, labels, test, labels)`: features `(clip, up to 60)`, labels as names or numbers.
+    """
+    import torch
+    from torch import nn
+
+    from skeletonmae.datasets import Split
+    from skeletonmae.evaluation import Task
+    from skeletonmae.methods import Classifier, Method, MethodOutput
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import KINECT20
+    from skeletonmae.transforms import ClipConfig
+
+    def clip_features(batch: Any) -> Any:
+        return batch.positions[:, 0, 0].flatten(1)
+
+    class Scores(Classifier):
+        def __init__(self, num_classes: int) -> None:
+            super().__init__()
+            self.head = nn.Linear(60, num_classes)
+
+        def forward(self, batch: Any) -> Any:
+            return self.head(clip_features(batch))
+
+        def depth_of(self, parameter: str) -> int:
+            return 0
+
+    class Given(Method):
+        def forward(self, batch: Any) -> MethodOutput:
+            raise NotImplementedError
+
+        def embed(self, batch: Any, pooling: Any = "mean") -> Any:
+            return clip_features(batch)
+
+        def classifier(self, num_classes: int, config: Any) -> Classifier:
+            return Scores(num_classes)
+
+    def recordings(features: Any, labels: Any, side: str) -> Any:
+        for number, (feature, label) in enumerate(zip(features, labels, strict=True)):
+            positions = np.zeros(60, np.float32)
+            positions[: len(feature)] = feature
+            name, tags = f"{side} {number}", {"side": side}
+            yield SkeletonSequence.from_positions(
+                positions.reshape(1, 20, 3), KINECT20, name=name, label=str(label), tags=tags
+            )
+
+    def make(train: Any, labels: Any, test: Any, test_labels: Any, **settings: Any) -> Task:
+        everything = [*recordings(train, labels, "train"), *recordings(test, test_labels, "test")]
+        store = make_store(tmp_path / "task", everything, classes=tuple(settings.pop("classes", ())))
+        about = {
+            "method": Given(),
+            "pretrained": True,
+            "clips": ClipConfig(frames=1, transforms=(), crop=(1.0, 1.0), test_crop=1.0),
+            "store": store,
+            "split": Split(np.arange(len(train)), np.arange(len(train), len(everything))),
+            "validate_by": None,
+            "processes": alone,
+        }
+        torch.manual_seed(0)
+        return Task(**about | settings)
+
+    return make
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was read of stores since the test began: (store, places of recordings), in order."""
+    from skeletonmae.batches import Gatherer
+
+    seen: list[Any] = []
+    call = Gatherer.__call__
+
+    def recorded(self: Any, windows: Any) -> Any:
+        seen.append((self.store, windows.recording.copy()))
+        return call(self, windows)
+
+    monkeypatch.setattr(Gatherer, "__call__", recorded)
+    return seen

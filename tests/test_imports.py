@@ -13,9 +13,9 @@ import skeletonmae
 
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
-    "errors", "config", "files", "skeletons", "sequences", "formats", "datasets", "batches", "transforms", "masking",
-    "models", "methods", "training", "evaluation", "recipe", "checkpoint", "runs", "inference", "report", "demo",
-    "cli", "__main__",
+    "errors", "config", "files", "skeletons", "sequences", "formats", "datasets", "batches", "transforms",
+    "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "runs", "inference",
+    "report", "demo", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
@@ -53,7 +53,9 @@ def test_a_folder_imports_only_from_those_before_it(module: str) -> None:
 
 
 def test_offenders_are_found() -> None:
-    source = "from skeletonmae.cli import main\nfrom skeletonmae import recipe\nimport skeletonmae.models.transformer"
+    source = (
+        "from skeletonmae.cli import main\nfrom skeletonmae import recipe\nimport skeletonmae.models.transformer"
+    )
     assert offenders(source, "masking/mask.py") == ["cli", "models", "recipe"]
     assert offenders("def f():\n    from ..demo import x", "masking/mask.py") == ["demo"]
     assert offenders("from skeletonmae import __version__, masking\nfrom .mask import x", "masking/a.py") == []

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from skeletonmae import __version__
 from skeletonmae.config import Config
@@ -84,7 +84,7 @@ def save_checkpoint(path: Path, model: Method | Classifier, header: Header) -> N
     """Write a model, whole or not at all."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with whole_file(path) as file:
-        save_file(tensors, file, {HEADER: header.model_dump_json()})
+        file.write_bytes(save(tensors, {HEADER: header.model_dump_json()}))
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:

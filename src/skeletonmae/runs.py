@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import yaml
 
+from skeletonmae import __version__
 from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Protocol, Result, Task
@@ -131,8 +132,17 @@ def evaluate(
     )
     results = [result for protocol in protocols or recipe.evaluation for result in protocol.run(task)]
     if folder and processes.first:
-        about = {"recipe": _plain(recipe), "data": store.fingerprint, "results": [r.model_dump() for r in results]}
-        write_text(folder / RESULTS, json.dumps(about, indent=1))
+        rule = source.rule(store)
+        about = {
+            "version": __version__,
+            "dataset": store.datasets[0],
+            "split": rule.model_dump(mode="json"),
+            "data": store.fingerprint,
+            "device": str(processes.device),
+            "recipe": _plain(recipe),
+            "results": [result.model_dump() for result in results],
+        }
+        write_text(folder / RESULTS, json.dumps(about, indent=1, ensure_ascii=False))
     return results
 
 

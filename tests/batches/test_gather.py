@@ -94,18 +94,25 @@ def test_shards_mixed_in_one_batch_equal_a_single_store(
     join(paths, tmp_path / "joined")
     rng = np.random.default_rng(0)
     windows = windows_of(recordings, rng.permutation(12), rng)
-    for store in (SequenceStore.open(tmp_path / "joined"), SequenceStore.pool(list(map(SequenceStore.open, paths)))):
+    for store in (
+        SequenceStore.open(tmp_path / "joined"),
+        SequenceStore.pool(list(map(SequenceStore.open, paths))),
+    ):
         for one, other in zip(Gatherer(single, 9, 3)(windows), Gatherer(store, 9, 3)(windows), strict=True):
             assert torch.equal(one, other)
         check(store, recordings, rng, frames=9, max_persons=3)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_device_memory_gives_what_the_memory_map_gives(
     tmp_path: Path, make_recording: Make, make_store: Make
 ) -> None:
     recordings = mixed(make_recording, 3, 6)
-    store = make_store(tmp_path / "s", recordings)
-    check(store, recordings, np.random.default_rng(1), frames=8, device="cpu")
+    store, rng = make_store(tmp_path / "s", recordings), np.random.default_rng(1)
+    windows = windows_of(recordings, rng.permutation(6), rng)
+    for one, other in zip(Gatherer(store, 8)(windows), Gatherer(store, 8, device="cuda")(windows), strict=True):
+        assert other.is_cuda
+        torch.testing.assert_close(one, other.cpu())
 
 
 def whole(frames: int) -> Windows:

@@ -94,7 +94,9 @@ def test_epochs_and_seeds_differ_in_order_and_crop(store: SequenceStore) -> None
     first = clips(loader(store).epoch(0))
     for other in (clips(loader(store).epoch(1)), clips(loader(store, seed=5).epoch(0))):
         assert not set(first) & set(other)
-    orders = [torch.cat([b.label for b in loader(store, seed=s).epoch(e)]).tolist() for s, e in ((4, 0), (4, 1), (5, 0))]
+    orders = [
+        torch.cat([b.label for b in loader(store, seed=s).epoch(e)]).tolist() for s, e in ((4, 0), (4, 1), (5, 0))
+    ]
     assert orders[0] != orders[1]
     assert orders[0] != orders[2]
     assert equal(loader(store).batch(0, 1), loader(store).batch(0, 1))
@@ -104,7 +106,10 @@ def test_outside_training_the_order_is_that_of_the_index(store: SequenceStore) -
     index = np.array([5, 3, 20, 3 + 4, 0])
     batches = list(loader(store, index=index, training=False, batch_size=2).epoch())
     assert torch.cat([batch.label for batch in batches]).tolist() == store.labels[index].tolist()
-    assert torch.cat([batch.keys for batch in batches]).tolist() == sample_keys(4, 0, torch.from_numpy(index)).tolist()
+    assert (
+        torch.cat([batch.keys for batch in batches]).tolist()
+        == sample_keys(4, 0, torch.from_numpy(index)).tolist()
+    )
 
 
 def test_an_empty_index_is_an_empty_epoch(store: SequenceStore) -> None:

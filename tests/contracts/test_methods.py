@@ -86,7 +86,9 @@ def test_a_clip_has_one_feature_vector_whatever_its_company(make_batch: Make, ki
         assert len(whole) == 4
         assert not whole[2].any()  # nobody is there
         for row in range(4):
-            torch.testing.assert_close(method.embed(part(batch, row), pooling)[0], whole[row], atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(
+                method.embed(part(batch, row), pooling)[0], whole[row], atol=1e-4, rtol=1e-4
+            )
         assert (whole[0] - whole[1]).abs().max() > 1e-3
 
 

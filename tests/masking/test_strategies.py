@@ -42,7 +42,9 @@ def test_random_tokens_are_drawn_evenly(ratio: float) -> None:
 
 
 def test_the_share_is_of_what_was_observed() -> None:
-    available = torch.rand(5, 6, 20, generator=torch.Generator().manual_seed(3)) < torch.linspace(0.1, 1, 5)[:, None, None]
+    available = (
+        torch.rand(5, 6, 20, generator=torch.Generator().manual_seed(3)) < torch.linspace(0.1, 1, 5)[:, None, None]
+    )
     for strategy in (RandomTokens(ratio=0.6), MotionAware(ratio=0.6)):
         hidden = strategy(patches_of(5, 6, available=available), random(5)).hidden
         expected = [round(0.6 * num) for num in available.sum((1, 2)).tolist()]
@@ -90,7 +92,7 @@ def test_every_row_hides_equally_many_single_joints() -> None:
 
 
 def moving(num: int, motion: Tensor) -> Patches:
-    """`num` equal tracks of `(steps, joints)` tokens; each token is away from the next of its joint by `motion`."""
+    """`num` equal tracks of `(steps, joints)` tokens; a token is away from the next of its joint by `motion`."""
     steps, joints = motion.shape
     skeleton = Skeleton("few", KINECT20.joints[:2], {"pelvis": "spine"})
     assert joints == 2

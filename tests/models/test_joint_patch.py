@@ -29,7 +29,9 @@ def patches_of(num: int = 4, skeleton: Skeleton = KINECT20, lost: float = 0.3) -
 
 def test_a_place_is_that_of_the_name() -> None:
     places = Places(("head", "nose", "left_knee"), 2, 8)
-    both = Skeleton("two", ("left_knee", "head"), {"left_knee": "head"}, mirror={"left_knee": "left_knee", "head": "head"})
+    both = Skeleton(
+        "two", ("left_knee", "head"), {"left_knee": "head"}, mirror={"left_knee": "left_knee", "head": "head"}
+    )
     found = places(both).view(2, 2, 8)
     for step in range(2):
         assert torch.equal(found[step, 0], places.time[step] + places.joint[2])
@@ -90,16 +92,16 @@ def test_only_known_joints_are_available() -> None:
 
 @pytest.mark.parametrize("change", [{"steps": 2}, {"token_frames": 4}, {"axes": 2}])
 def test_clips_of_another_shape_are_refused(change: dict[str, int]) -> None:
-    model = JointPatchEncoder(KINECT20.joints, **{"steps": 3, "token_frames": 2, "axes": 3} | change, depth=1, **SMALL)
+    model = JointPatchEncoder(
+        KINECT20.joints, **{"steps": 3, "token_frames": 2, "axes": 3} | change, depth=1, **SMALL
+    )
     with pytest.raises(InputError, match=r"does not fit the model .*got \(3, 2, 3\)"):
         model.available(patches_of())
 
 
 def decoded(cross: bool, poison: str = "") -> tuple[torch.Tensor, TokenMask]:
     torch.manual_seed(0)
-    model = JointPatchDecoder(
-        KINECT20.joints, steps=3, values=6, encoder_width=12, depth=2, cross=cross, **SMALL
-    )
+    model = JointPatchDecoder(KINECT20.joints, steps=3, values=6, encoder_width=12, depth=2, cross=cross, **SMALL)
     patches = patches_of(lost=0.6)
     hidden = torch.rand(4, 3, 20, generator=torch.Generator().manual_seed(2)) < 0.6
     mask = TokenMask.hiding(hidden, patches.available)
@@ -118,11 +120,32 @@ def test_a_decoder_answers_what_it_is_asked_and_nothing_else_counts(cross: bool)
     torch.testing.assert_close(said[mask.asked.valid], other[mask.asked.valid])
 
 
+def test_a_decoder_does_not_look_at_tokens_that_are_not_available() -> None:
+    tailed = Skeleton(
+        "tailed",
+        ("tail", *KINECT20.joints),
+        {**KINECT20.parents, "tail": "pelvis"},
+        parts={**KINECT20.parts, "tail": ("tail",)},
+    )
+    torch.manual_seed(0)
+    model = JointPatchDecoder(KINECT20.joints, steps=3, values=6, encoder_width=12, depth=2, cross=False, **SMALL)
+    hidden = torch.rand(4, 3, 20, generator=torch.Generator().manual_seed(2)) < 0.6
+    plain = TokenMask.hiding(hidden, torch.ones_like(hidden))
+    wider = TokenMask(*(torch.nn.functional.pad(flags, (1, 0)) for flags in (plain.hidden, plain.available)))
+    latent = torch.randn(*plain.visible.index.shape, 12)
+    one, other = model(latent, plain, plain.asked, KINECT20), model(latent, wider, wider.asked, tailed)
+    valid = torch.arange(one.shape[1]) < plain.asked.count[:, None]
+    torch.testing.assert_close(one[valid], other[valid], atol=1e-6, rtol=1e-5)
+
+
 def test_means_equal_plain_loops() -> None:
     patches = patches_of(lost=0.7)
     shown = TokenMask.nothing(patches.available).visible
     features = torch.randn(*shown.index.shape, 5, generator=torch.Generator().manual_seed(0))
-    by_track, by_joint = mean_tokens(features, shown), mean_over_time(features, shown, torch.arange(20).flip(0), 22)
+    by_track, by_joint = (
+        mean_tokens(features, shown),
+        mean_over_time(features, shown, torch.arange(20).flip(0), 22),
+    )
     for track in range(4):
         mine = [(int(shown.index[track, i]), features[track, i]) for i in range(int(shown.count[track]))]
         torch.testing.assert_close(by_track[track], torch.stack([value for _, value in mine]).mean(0))

@@ -112,7 +112,9 @@ def test_a_disk_that_fills_at_the_end_leaves_nothing(
             path.write_bytes(b"half")
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module if file == "manifest.json" else np, "write_text" if "json" in file else "save", full)
+    monkeypatch.setattr(
+        module if file == "manifest.json" else np, "write_text" if "json" in file else "save", full
+    )
 
     def write() -> None:
         with StoreWriter(tmp_path / "s", KINECT20) as writer:

@@ -71,9 +71,15 @@ def test_joint_orders_by_hand() -> None:
     assert [NTU25.joints[i] for i in (0, 1, 2, 3, 7, 20, 21, 24)] == [
         "pelvis", "spine", "neck", "head", "left_hand", "shoulder_center", "left_hand_tip", "right_thumb",
     ]  # fmt: skip
-    assert KINECT20.joints == NTU25.joints[:2] + ("shoulder_center",) + NTU25.joints[3:20]
+    assert KINECT20.joints == (*NTU25.joints[:2], "shoulder_center", *NTU25.joints[3:20])
     assert [COCO17.joints[i] for i in (0, 1, 4, 9, 16)] == [
         "nose", "left_eye", "right_ear", "left_wrist", "right_ankle",
     ]  # fmt: skip
     assert [PENN13.joints[i] for i in (0, 1, 12)] == ["head", "left_shoulder", "right_ankle"]
-    assert [SBU15.joints[i] for i in (0, 2, 3, 8, 14)] == ["head", "spine", "left_shoulder", "right_hand", "right_foot"]
+    assert [SBU15.joints[i] for i in (0, 2, 3, 8, 14)] == [
+        "head",
+        "spine",
+        "left_shoulder",
+        "right_hand",
+        "right_foot",
+    ]

@@ -15,7 +15,12 @@ SMALL: dict[str, Any] = {
     "name": "small",
     "joints": ("left_knee", "pelvis", "right_knee", "left_ankle"),
     "parents": {"left_knee": "pelvis", "right_knee": "pelvis", "left_ankle": "left_knee"},
-    "mirror": {"left_knee": "right_knee", "right_knee": "left_knee", "pelvis": "pelvis", "left_ankle": "left_ankle"},
+    "mirror": {
+        "left_knee": "right_knee",
+        "right_knee": "left_knee",
+        "pelvis": "pelvis",
+        "left_ankle": "left_ankle",
+    },
 }
 
 

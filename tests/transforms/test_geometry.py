@@ -23,7 +23,9 @@ def points(values: Tensor, num: int = MANY, skeleton: Skeleton = KINECT20) -> Ba
     """`num` clips of one person and one frame, every joint at `values`."""
     positions = values.expand(num, 1, 1, skeleton.num_joints, -1).clone()
     index = torch.arange(num)
-    return Batch(positions, torch.ones(positions.shape[:-1], dtype=torch.bool), index, sample_keys(0, 0, index), skeleton)
+    return Batch(
+        positions, torch.ones(positions.shape[:-1], dtype=torch.bool), index, sample_keys(0, 0, index), skeleton
+    )
 
 
 def lengths(batch: Batch) -> Tensor:
@@ -33,7 +35,9 @@ def lengths(batch: Batch) -> Tensor:
     return bone * (batch.observed & batch.observed[..., parent])
 
 
-@pytest.mark.parametrize("transform", [Rotate(degrees=(30, 180, 10)), FaceForward(), Center(), Mirror(probability=1)])
+@pytest.mark.parametrize(
+    "transform", [Rotate(degrees=(30, 180, 10)), FaceForward(), Center(), Mirror(probability=1)]
+)
 def test_stiff_moves_keep_bone_lengths(make_batch: Make, transform: Any) -> None:
     batch = make_batch()
     moved = transform(batch)

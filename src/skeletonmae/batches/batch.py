@@ -48,9 +48,10 @@ class Batch:
     def tracks(self) -> Tracks:
         """The persons who are there, packed: absent ones take no room."""
         sample, person = self.present.nonzero(as_tuple=True)
+        observed = self.observed[sample, person]
         return Tracks(
-            self.positions[sample, person],
-            self.observed[sample, person],
+            self.positions[sample, person].masked_fill(~observed[..., None], 0.0),
+            observed,
             sample,
             person,
             len(self),

@@ -94,6 +94,7 @@ class Gatherer:
         share = np.linspace(0.0, 1.0, self.frames)
         times = first[:, None] * (1 - share) + last[:, None] * share
         times = times - shard.arrays["track_starts"][track][:, None]
+        times = times.round(6)  # a frame that is met is met exactly, not 1e-15 beside
         before = np.floor(times).astype(np.int64)
         weight = (times - before).astype(np.float32)
         ends = length[:, None] - 1

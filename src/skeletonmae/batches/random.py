@@ -72,7 +72,7 @@ class SampleRandom:
 
     def gumbel(self, *shape: int) -> Float[Tensor, "batch ..."]:
         """Standard Gumbel noise, `(batch, *shape)` float32."""
-        return -torch.log(-torch.log(self.uniform(*shape) + 2.0**-25))
+        return -torch.log(-torch.log(self.uniform(*shape).clamp(min=2.0**-25)))
 
     def of_tracks(self, sample: Int64[Tensor, " track"], person: Int64[Tensor, " track"]) -> SampleRandom:
         """A stream for each track, from the sample it is in and the person it is."""

@@ -9,7 +9,7 @@ import tyro
 
 from skeletonmae import __version__
 from skeletonmae.cli import commands
-from skeletonmae.cli.console import say
+from skeletonmae.cli.console import answer, say
 from skeletonmae.errors import InputError
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognise actions with few labels.
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; a mistake of the user's is a line, not a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if list(arguments) == ["--version"]:
-        say(f"skeletonmae {__version__}")
+        answer(f"skeletonmae {__version__}")
         return commands.OK
     try:
         status: int = tyro.extras.subcommand_cli_from_dict(

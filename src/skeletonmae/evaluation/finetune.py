@@ -13,6 +13,7 @@ from torch import nn
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.datasets.splits import label_subset
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation.protocol import Result, Task, predict_scores, score
 from skeletonmae.methods import Classifier, ClassifierConfig, MethodOutput
 from skeletonmae.training import TrainingConfig, train
@@ -92,6 +93,9 @@ class Finetune(Config):
             rank=task.processes.rank,
             world=task.processes.world,
         )
+        if len(index) // len(loader) // task.processes.world < 2:
+            problem = f"{len(index)} clips are cut into {len(loader)} batches for {task.processes.world} processes"
+            raise InputError(problem, where="finetune", expected="two clips or more each, for the batch norm")
         what = f"finetune on {len(index)} clips" + ("" if task.pretrained else " from scratch")
         tell = task.report
         train(

@@ -16,6 +16,9 @@ from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 
+Judged = tuple[int | None, SkeletonSequence]
+"""Which person (None: all of them) of a recording."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -54,18 +57,19 @@ def predict(
     Raises:
         InputError: a recording has other axes or another unit than the model, or none of its joints.
     """
+    judged: list[Judged] = [(None, sequence) for sequence in sequences]
     if each_person:
-        sequences = [alone for sequence in sequences for alone in _persons(sequence)]
+        judged = [alone for sequence in sequences for alone in _persons(sequence)]
     answers: list[Answer] = []
-    for _, group in groupby(sequences, key=lambda s: (s.skeleton, s.unit, s.positions.shape[3])):
+    for _, group in groupby(judged, key=lambda one: (one[1].skeleton, one[1].unit, one[1].positions.shape[3])):
         answers += _predict(checkpoint, list(group), top, batch_size)
     return answers
 
 
 @torch.inference_mode()
-def _predict(checkpoint: Checkpoint, sequences: list[SkeletonSequence], top: int, batch_size: int) -> list[Answer]:
+def _predict(checkpoint: Checkpoint, judged: list[Judged], top: int, batch_size: int) -> list[Answer]:
     header, model = checkpoint.header, checkpoint.classifier
-    first = sequences[0]
+    first = judged[0][1]
     for what, expected, got in (
         ("axes", header.axes, first.positions.shape[3]),
         ("unit", header.unit, first.unit),
@@ -77,7 +81,7 @@ def _predict(checkpoint: Checkpoint, sequences: list[SkeletonSequence], top: int
     with tempfile.TemporaryDirectory() as folder:
         axes: Literal[2, 3] = 2 if header.axes == 2 else 3
         with StoreWriter(Path(folder) / "store", first.skeleton, axes=axes, unit=first.unit) as writer:
-            for sequence in sequences:
+            for _, sequence in judged:
                 writer.add(replace(sequence, label=None, tags={}))
         store = SequenceStore.open(Path(folder) / "store")
         loader = checkpoint.recipe.data.clips.loader(
@@ -88,10 +92,10 @@ def _predict(checkpoint: Checkpoint, sequences: list[SkeletonSequence], top: int
     return [
         Answer(
             sequence.name,
-            int(sequence.tags["person"]) if "person" in sequence.tags else None,
+            person,
             _likeliest(row, header.classes, top) if sequence.observed.any() else (),
         )
-        for sequence, row in zip(sequences, scores, strict=True)
+        for (person, sequence), row in zip(judged, scores, strict=True)
     ]
 
 
@@ -100,13 +104,14 @@ def _likeliest(row: torch.Tensor, classes: tuple[str, ...], top: int) -> tuple[t
     return tuple((classes[place], float(value)) for value, place in zip(values, places.tolist(), strict=True))
 
 
-def _persons(sequence: SkeletonSequence) -> Iterator[SkeletonSequence]:
-    """Each person as a recording of its own, tagged with its number."""
-    for person in range(sequence.num_persons):
-        if sequence.observed[person].any():
-            yield replace(
-                sequence,
-                positions=sequence.positions[person : person + 1],
-                observed=sequence.observed[person : person + 1],
-                tags={**sequence.tags, "person": str(person)},
-            )
+def _persons(sequence: SkeletonSequence) -> Iterator[Judged]:
+    """Each person who is seen, as a recording of its own; the whole recording if nobody is."""
+    seen = np.flatnonzero(sequence.observed.any((1, 2))).tolist()
+    if not seen:
+        yield None, sequence
+    for person in seen:
+        alone = slice(person, person + 1)
+        yield (
+            person,
+            replace(sequence, positions=sequence.positions[alone], observed=sequence.observed[alone]),
+        )

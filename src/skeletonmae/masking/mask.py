@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Picks:
-    """Some tokens of each track, by place. Rows that pick fewer are filled up with places that do not count.
+    """Some tokens of each track, by place. Rows that pick fewer repeat their first place, which does not count.
 
     Args:
         index: places in (step, joint) order.
@@ -28,8 +28,10 @@ class Picks:
         count = chosen.sum(1)
         most, least = (int(count.max()), int(count.min())) if len(count) else (0, 0)
         index = chosen.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
+        if most == least:
+            return cls(index, None)
         valid = torch.arange(most, device=chosen.device) < count[:, None]
-        return cls(index, None if most == least else valid)
+        return cls(torch.where(valid, index, index[:, :1]), valid)
 
     @property
     def count(self) -> Int64[Tensor, " track"]:

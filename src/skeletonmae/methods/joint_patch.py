@@ -88,7 +88,7 @@ class JointPatch(Method):
         tracks = batch.tracks
         if len(tracks) == 0:
             nothing = sum(parameter.sum() for parameter in self.parameters()) * 0.0
-            return MethodOutput(torch.as_tensor(nothing), torch.zeros(()))
+            return MethodOutput(torch.as_tensor(nothing), batch.positions.new_zeros(()))
         said, asked, _ = self.predict(tracks, batch.random("mask"))
         target = targets_of(tracks, self.config.target, self.config.normalise, self.config.token_frames)
         seen = asked.take(target.observed.flatten(1, 2))[..., None].expand_as(said)
@@ -102,24 +102,24 @@ class JointPatch(Method):
         return MethodOutput(of_token.masked_fill(~counted, 0.0).sum() / weight.clamp(min=1), weight.float())
 
     def predict(
-        self, tracks: Tracks, random: SampleRandom
+        self, tracks: Tracks, random: SampleRandom, share: float | None = None
     ) -> tuple[Float[Tensor, "track asked frame axis"], Picks, TokenMask]:
-        """What it says of the asked tokens, which those are, and the mask."""
+        """What it says of the asked tokens (`share` of the hidden ones), which those are, and the mask."""
         patches = self._patches(tracks)
         available = self.encoder.available(patches)
         streams = random.of_tracks(tracks.sample, tracks.person)
         mask = self.masking(replace(patches, observed=patches.observed & available[..., None]), streams)
-        asked = self._asked(mask, streams)
+        asked = self._asked(mask, streams, share or self.config.predict_ratio)
         latent = self.encoder(patches, mask.visible)
         said = self.decoder(latent, mask, asked, patches.skeleton)
         return said.float().unflatten(2, (self.config.token_frames, self.spec.axes)), asked, mask
 
-    def _asked(self, mask: TokenMask, random: SampleRandom) -> Picks:
-        if self.config.predict_ratio == 1.0:
+    def _asked(self, mask: TokenMask, random: SampleRandom, share: float) -> Picks:
+        if share == 1.0:
             return mask.asked
         hidden = mask.hidden.flatten(1)
         score = random.uniform(hidden.shape[1]).masked_fill(~hidden, -1.0)
-        num = (hidden.sum(1) * self.config.predict_ratio).ceil()
+        num = (hidden.sum(1) * share).ceil()
         place = score.argsort(dim=1, descending=True).argsort(dim=1)
         return Picks.of((place < num[:, None]) & hidden)
 
@@ -134,17 +134,13 @@ class JointPatch(Method):
         """The encoder, joints side by side, and a head of two layers."""
         return JointPatchClassifier(self, num_classes, config)
 
+    @torch.no_grad()
     def rebuild(self, batch: Batch) -> Rebuilt | None:
         """The first person of the first clip; of motion, each token continues from its true first frame."""
-        if len(batch.tracks) == 0:
+        if not batch.present[:1].any():
             return None
-        full = self.config.model_copy(update={"predict_ratio": 1.0})
-        tracks, chosen = batch.tracks, self.config
-        self.config = full
-        try:
-            said, asked, mask = self.predict(tracks, batch.random("mask"))
-        finally:
-            self.config = chosen
+        tracks = batch.tracks
+        said, asked, mask = self.predict(tracks, batch.random("mask"), share=1.0)
         target = targets_of(tracks, self.config.target, self.config.normalise, self.config.token_frames)
         patches = self._patches(tracks)
         values = patches.values.flatten(1, 2).clone()

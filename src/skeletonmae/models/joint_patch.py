@@ -175,7 +175,7 @@ class JointPatchDecoder(nn.Module):
 def mean_tokens(features: Float[Tensor, "track pick width"], shown: Picks) -> Float[Tensor, "track width"]:
     """Mean over the tokens that count."""
     if shown.valid is None:
-        return features.mean(1)
+        return features.sum(1) / max(1, features.shape[1])
     weight = shown.valid.to(features.dtype)
     return torch.einsum("tpw,tp->tw", features, weight) / weight.sum(1, keepdim=True).clamp(min=1)
 

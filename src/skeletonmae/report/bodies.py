@@ -191,8 +191,7 @@ def _legend(axes: Axes, skeleton: Skeleton, **extra: dict[str, Any]) -> None:
     sides = {side: {"color": colour} for side, colour in zip(SIDES, PERSONS[0], strict=True) if side in there}
     plain = {"linewidth": 2, "marker": "o", "markersize": 4}
     handles = [
-        Line2D([], [], **plain | style, label=name.replace("_", " "))
-        for name, style in (sides | extra).items()
+        Line2D([], [], **plain | style, label=name.replace("_", " ")) for name, style in (sides | extra).items()
     ]
     axes.legend(
         handles=handles,

@@ -114,9 +114,7 @@ class Page:
         data = base64.b64encode(png(figure)).decode()
         inches = float(figure.get_size_inches()[0])
         kind = ' class="wide"' if inches > WIDE else ""
-        image = (
-            f'<img{kind} src="data:image/png;base64,{data}" width="{inches * 96:.0f}" alt="{escape(alt)}">'
-        )
+        image = f'<img{kind} src="data:image/png;base64,{data}" width="{inches * 96:.0f}" alt="{escape(alt)}">'
         under = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
         self.parts.append(f"<figure>{image}{under}</figure>")
 

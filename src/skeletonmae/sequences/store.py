@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +38,7 @@ from skeletonmae.skeletons import Skeleton
 
 FORMAT: Literal[1] = 1
 MANIFEST = "manifest.json"
+HEADER = 128  # bytes before the first element of a .npy file
 ARRAYS = {
     "positions": None,  # float32 or float16, as the manifest says
     "observed": np.uint8,
@@ -99,7 +101,8 @@ class Shard:
         return shard
 
     def _prove(self) -> None:
-        a, joints = self.arrays, len(self.manifest.skeleton["joints"])
+        a = self.arrays
+        joints = Skeleton.from_dict(self.manifest.skeleton, where=f"{self.path / MANIFEST}").num_joints
         num, tracks, rows = len(a["frames"]), len(a["track_starts"]), len(a["positions"])
         expected = {
             "positions": (rows, joints, self.manifest.axes),
@@ -112,12 +115,15 @@ class Shard:
         } | {f"tag_{tag}": (num,) for tag in self.manifest.tags}
         for name, shape in expected.items():
             if a[name].shape != shape:
+                raise InputError("wrong shape", where=self.path / f"{name}.npy", expected=shape, got=a[name].shape)
+        for name, end in {"track_rows": rows, "recordings": tracks, "name_ends": len(a["names"])}.items():
+            if a[name][-1] != end:
                 raise InputError(
-                    "wrong shape", where=self.path / f"{name}.npy", expected=shape, got=a[name].shape
+                    "the index does not end where the arrays do",
+                    where=self.path / f"{name}.npy",
+                    expected=end,
+                    got=a[name][-1],
                 )
-        ends = (int(a["track_rows"][-1]), int(a["recordings"][-1]), int(a["name_ends"][-1]))
-        if ends != (rows, tracks, len(a["names"])):
-            raise InputError("the index does not end where the arrays do", where=self.path)
 
     def verify(self) -> None:
         """Read every byte; raises `InputError` if a file is not what was written."""
@@ -125,9 +131,7 @@ class Shard:
             digest = file_sha256(self.path / name)
             if digest != record.sha256:
                 problem = "the content has changed since it was written; prepare the store again"
-                raise InputError(
-                    problem, where=self.path / name, expected=f"SHA-256 {record.sha256}", got=digest
-                )
+                raise InputError(problem, where=self.path / name, expected=f"SHA-256 {record.sha256}", got=digest)
 
 
 class SequenceStore:
@@ -291,8 +295,11 @@ def join(shards: Sequence[Path], path: Path) -> None:
     The manifest written to `path` names the shards relative to it; they must stay where they are.
 
     Raises:
+        FileExistsError: `path` is a store already.
         InputError: their layout, axes or unit differ.
     """
+    if (path / MANIFEST).exists():
+        raise FileExistsError(f"{path} is there already; delete it or name another folder")
     store = SequenceStore([Shard.open(shard) for shard in shards])
     first = store.shards[0].manifest
     manifest = first.model_copy(
@@ -301,8 +308,7 @@ def join(shards: Sequence[Path], path: Path) -> None:
             "tags": store.tags,
             "files": {},
             "shards": {
-                Path(os.path.relpath(shard, path)).as_posix(): file_sha256(shard / MANIFEST)
-                for shard in shards
+                Path(os.path.relpath(shard, path)).as_posix(): file_sha256(shard / MANIFEST) for shard in shards
             },
         }
     )
@@ -342,12 +348,11 @@ def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndar
         )
     try:
         # Copy-on-write, so that torch may share the memory without a warning; nothing is ever written back.
-        array: np.ndarray = np.load(path, mmap_mode="c", allow_pickle=False)
-    except ValueError as error:
-        try:
-            array = np.load(path, allow_pickle=False)  # an array without elements cannot be mapped
-        except ValueError:
-            raise InputError(f"not a numpy array ({error})", where=path) from error
+        # An array without elements cannot be mapped.
+        mode: Literal["c"] | None = "c" if size > HEADER else None
+        array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (ValueError, SyntaxError, TokenError) as error:  # what numpy raises at a damaged header
+        raise InputError(f"not a numpy array ({error})", where=path) from error
     if array.dtype != dtype:
         raise InputError("wrong kind of numbers", where=path, expected=dtype, got=array.dtype)
     return array

@@ -14,7 +14,7 @@ import numpy as np
 from skeletonmae.errors import InputError
 from skeletonmae.files import whole_folder, write_text
 from skeletonmae.sequences.sequence import SkeletonSequence
-from skeletonmae.sequences.store import ARRAYS, MANIFEST, FileRecord, Manifest, file_sha256
+from skeletonmae.sequences.store import ARRAYS, HEADER, MANIFEST, FileRecord, Manifest, file_sha256
 from skeletonmae.skeletons import Skeleton
 
 
@@ -67,9 +67,7 @@ class StoreWriter:
         self.positions = _Growing(
             self.folder / "positions.npy", np.dtype(self.dtype), (joints, self.axes), self.stack
         )
-        self.observed = _Growing(
-            self.folder / "observed.npy", np.dtype(np.uint8), (-(-joints // 8),), self.stack
-        )
+        self.observed = _Growing(self.folder / "observed.npy", np.dtype(np.uint8), (-(-joints // 8),), self.stack)
         return self
 
     def __len__(self) -> int:
@@ -79,8 +77,16 @@ class StoreWriter:
         """Append one recording.
 
         Raises:
-            InputError: its layout, axes or unit are not the store's, or a value does not fit the dtype.
+            InputError: its layout, axes or unit are not the store's, a value does not fit the dtype, or a name,
+                label or tag is not text.
         """
+        try:
+            name = sequence.name.encode()
+            "".join((sequence.label or "", *sequence.tags, *sequence.tags.values())).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                "a name, label or tag has characters that are not text", where=f"recording {sequence.name!r}"
+            ) from error
         mine = (self.skeleton, self.axes, self.unit)
         its = (sequence.skeleton, sequence.positions.shape[3], sequence.unit)
         if its != mine:
@@ -111,8 +117,8 @@ class StoreWriter:
         columns["fps"].append(np.nan if sequence.fps is None else sequence.fps)
         label = sequence.label
         columns["labels"].append(-1 if label is None else self.classes.setdefault(label, len(self.classes)))
-        self.names.append(sequence.name.encode())
-        columns["name_ends"].append(columns["name_ends"][-1] + len(self.names[-1]))
+        self.names.append(name)
+        columns["name_ends"].append(columns["name_ends"][-1] + len(name))
         for tag in dict.fromkeys((*self.tags, *sequence.tags)):
             values_of = self.tags.setdefault(tag, {})
             column = self.codes.setdefault(tag, [-1] * (len(self) - 1))
@@ -157,12 +163,10 @@ class StoreWriter:
 class _Growing:
     """A `.npy` file whose first axis grows; the header is written last."""
 
-    HEADER = 128
-
     def __init__(self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], stack: ExitStack) -> None:
         self.dtype, self.shape, self.rows = dtype, shape, 0
         self.file: BinaryIO = stack.enter_context(path.open("wb"))
-        self.file.write(b"\0" * self.HEADER)
+        self.file.write(b"\0" * HEADER)
 
     def append(self, rows: np.ndarray) -> None:
         self.file.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
@@ -170,7 +174,7 @@ class _Growing:
 
     def close(self) -> None:
         described = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, *self.shape)}
-        head = b"\x93NUMPY\x01\x00" + (self.HEADER - 10).to_bytes(2, "little")
+        head = b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little")
         self.file.seek(0)
-        self.file.write(head + str(described).ljust(self.HEADER - 11).encode() + b"\n")
+        self.file.write(head + str(described).ljust(HEADER - 11).encode() + b"\n")
         self.file.close()

@@ -42,13 +42,7 @@ class Conversion:
         """The conversion in words, a line a joint."""
         lines = [f"{self.source.name} -> {self.target.name}"]
         for joint, origin in self.origins.items():
-            how = (
-                "missing"
-                if not origin
-                else "copied"
-                if origin == (joint,)
-                else f"mean of {', '.join(origin)}"
-            )
+            how = "missing" if not origin else "copied" if origin == (joint,) else f"mean of {', '.join(origin)}"
             lines.append(f"  {joint}: {how}")
         return "\n".join(lines)
 

@@ -140,7 +140,5 @@ SBU15 = Skeleton(
     source="SBU Kinect Interaction (Yun et al., CVPR Workshops 2012), joint order of its documentation",
 )  # fmt: skip
 
-LAYOUTS: dict[str, Skeleton] = {
-    skeleton.name: skeleton for skeleton in (NTU25, KINECT20, COCO17, PENN13, SBU15)
-}
+LAYOUTS: dict[str, Skeleton] = {skeleton.name: skeleton for skeleton in (NTU25, KINECT20, COCO17, PENN13, SBU15)}
 """Layout name -> skeleton. To add one: define it above by joint name and list it here."""

@@ -130,9 +130,7 @@ class Skeleton:
         """Which joints a bone connects; symmetric, without self-loops."""
         matrix = np.zeros((self.num_joints, self.num_joints), dtype=bool)
         for joint, parent in self.bones:
-            matrix[self.index[joint], self.index[parent]] = matrix[self.index[parent], self.index[joint]] = (
-                True
-            )
+            matrix[self.index[joint], self.index[parent]] = matrix[self.index[parent], self.index[joint]] = True
         return matrix
 
     @cached_property
@@ -141,9 +139,7 @@ class Skeleton:
         pairs = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
         return tuple((self.index[a], self.index[b]) for a, b in pairs if a in self.index and b in self.index)
 
-    def bone_lengths(
-        self, positions: Float[np.ndarray, "*any joint axis"]
-    ) -> Float[np.ndarray, "*any joint"]:
+    def bone_lengths(self, positions: Float[np.ndarray, "*any joint axis"]) -> Float[np.ndarray, "*any joint"]:
         """Distance of each joint from its parent, in the unit of `positions`; 0 for the root."""
         length: Float[np.ndarray, "*any joint"] = np.linalg.norm(
             positions - positions[..., self.parent_index, :], axis=-1
@@ -176,6 +172,8 @@ class Skeleton:
             parts: Mapping[str, list[str]] = spec.get("parts", {})  # type: ignore[assignment]
             fields["parts"] = {part: tuple(joints) for part, joints in parts.items()}
             return cls(**fields)  # type: ignore[arg-type]
+        except InputError as error:
+            raise InputError(str(error), where=where) from error
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"not a description of a skeleton ({error})", where=where) from error
 

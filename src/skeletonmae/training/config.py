@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from skeletonmae.config import Config
 
@@ -38,3 +38,9 @@ class TrainingConfig(Config):
     seed: int = 0
     checkpoint_seconds: float = Field(60.0, ge=0)
     """How often the state is saved; a killed run goes on from there."""
+
+    @model_validator(mode="after")
+    def _parts_are_whole(self) -> Self:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"accumulate must divide batch_size ({self.batch_size}); got {self.accumulate}")
+        return self

@@ -105,7 +105,7 @@ def train(
     if folder and (state := load_state(folder)):
         run.go_on(state, identity, folder)
     log = Log(folder, run.step) if folder and processes.first else None
-    first, started = run.step, time.monotonic()
+    first, started = run.step, time.perf_counter()
     saved = started
     model.train()
     while run.step < total:
@@ -115,7 +115,7 @@ def train(
             lr = learning_rate(run.step, total, warmup, config.lr, config.final_lr)
             num_parts = min(config.accumulate, len(batches) - part * config.accumulate)
             loss, logs = run.advance([next(stream) for _ in range(num_parts)], lr)
-            now = time.monotonic()
+            now = time.perf_counter()
             speed = (run.step - first) / (now - started)
             if report and processes.first:
                 left = (total - run.step) / speed

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from skeletonmae.errors import InputError
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -38,9 +40,17 @@ class Processes:
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device called `name`; `auto` is a GPU if there is one (CUDA, then Apple's), else the CPU."""
+    """The device called `name`; `auto` is a GPU if there is one (CUDA, then Apple's), else the CPU.
+
+    Raises:
+        InputError: there is no such device.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.empty(0, device=name).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            problem = f"no such device here ({str(error).splitlines()[0]})"
+            raise InputError(problem, expected="auto, cpu, or a GPU of this machine", got=name) from error
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -40,8 +40,10 @@ def locked(folder: Path, rank: int = 0) -> Iterator[None]:
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:
     """Write what a run needs to go on, whole or not at all."""
+    content = io.BytesIO()  # torch would hide that a disk is full
+    torch.save(state, content)
     with whole_file(folder / STATE) as file:
-        torch.save(state, file)
+        file.write_bytes(content.getbuffer())
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
@@ -53,10 +55,15 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     file = folder / STATE
     if not file.exists():
         return None
+    problem = "damaged, or not the state of a run; delete it to start anew"
     try:
         state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise InputError(f"cannot be read ({error}); delete it to start anew", where=file) from error
+        raise InputError(problem, where=file) from error
+    if not isinstance(state, dict) or "identity" not in state:
+        raise InputError(problem, where=file)
     return state
 
 

@@ -142,8 +142,7 @@ def turned(
     positions: Float[Tensor, "batch person frame joint axis"], matrix: Float[Tensor, "batch axis axis"]
 ) -> Float[Tensor, "batch person frame joint axis"]:
     """Every clip's positions turned by its matrix."""
-    batch, axes = len(positions), positions.shape[-1]
-    return torch.bmm(positions.reshape(batch, -1, axes), matrix.transpose(1, 2)).view_as(positions)
+    return torch.bmm(positions.flatten(1, 3), matrix.transpose(1, 2)).view_as(positions)
 
 
 def _need_3d(batch: Batch, kind: str) -> None:

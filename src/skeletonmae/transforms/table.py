@@ -12,6 +12,7 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.transforms.corruption import DropJoints, Noise
 from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale
+from skeletonmae.transforms.smoothing import Smooth
 
 
 class Transform(Protocol):
@@ -27,6 +28,7 @@ TRANSFORMS: dict[str, type[Config]] = {
     "center": Center,
     "face_forward": FaceForward,
     "body_size": BodySize,
+    "smooth": Smooth,
     "rotate": Rotate,
     "scale": Scale,
     "mirror": Mirror,

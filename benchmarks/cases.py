@@ -1,0 +1,195 @@
+"""What is timed: for each case one call of the plain reference and one or more of the package's, on the same clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from plain import PlainClassifier, PlainDataset, PlainEncoder, PlainMAE
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from skeletonmae.batches import Batch
+from skeletonmae.datasets.synthetic.generate import CLASSES, record
+from skeletonmae.datasets.synthetic.pairs import PAIR_ACTIONS
+from skeletonmae.evaluation.finetune import CrossEntropy
+from skeletonmae.masking import RandomTokens
+from skeletonmae.methods import ClassifierConfig, InputSpec
+from skeletonmae.methods.joint_patch import JointPatch, JointPatchConfig
+from skeletonmae.sequences import SequenceStore, StoreWriter
+from skeletonmae.skeletons import NTU25
+from skeletonmae.training import TrainingConfig
+from skeletonmae.training.optimizer import build_optimizer
+from skeletonmae.transforms import ClipConfig
+
+CLIPS = ClipConfig(frames=64)
+MASK_RATIO = 0.9
+HEAD_WIDTH, NUM_CLASSES = 512, 60
+SIZES: dict[str, Any] = {"token_frames": 4, "width": 128, "depth": 5, "heads": 8}
+DECODER: dict[str, Any] = {"decoder_width": 128, "decoder_depth": 3}
+SPEC = InputSpec(CLIPS.frames, 3, NTU25.joints)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table for each of `ours`.
+
+    Args:
+        what: is computed.
+        data: which recordings.
+        clips: of one call.
+        plain: one call of the reference.
+        ours: name -> one call of the package.
+    """
+
+    what: str
+    data: str
+    clips: int
+    plain: Callable[[], object]
+    ours: dict[str, Callable[[], object]]
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The same recordings for both: a store, and arrays with both persons."""
+
+    name: str
+    store: SequenceStore
+    arrays: list[np.ndarray]
+    labels: list[int]
+
+    @classmethod
+    def make(cls, name: str, folder: Path, num: int, persons: int, noise: bool) -> Recordings:
+        """Synthetic motion; `noise` makes a sensor lose joints, else everything is observed."""
+        numbers = (i for i in range(10**9) if (CLASSES[i % len(CLASSES)] in PAIR_ACTIONS) == (persons == 2))
+        made = [record(next(numbers), noise=noise) for _ in range(num)]
+        with StoreWriter(folder / name.replace(" ", "_"), NTU25, classes=CLASSES) as writer:
+            for one in made:
+                writer.add(one)
+        both = [np.zeros((2, *one.positions.shape[1:]), np.float32) for one in made]
+        for room, one in zip(both, made, strict=True):
+            room[: one.num_persons] = one.positions
+        store = SequenceStore.open(folder / name.replace(" ", "_"))
+        return cls(name, store, both, store.labels.tolist())
+
+    def ours(self, batch_size: int) -> Callable[[], list[Batch]]:
+        """An epoch of batches, made by the calling thread."""
+        loader = CLIPS.loader(self.store, np.arange(len(self.store)), batch_size=batch_size, training=True)
+        loader = replace(loader, ahead=0)
+        return lambda: list(loader.epoch())
+
+    def plain(self, batch_size: int) -> Callable[[], list[tuple[Tensor, Tensor]]]:
+        """The same of the reference."""
+        dataset = PlainDataset(
+            self.arrays, self.labels, CLIPS.frames, NTU25.center_index, NTU25.left_right, CLIPS.crop
+        )
+        loader = DataLoader(dataset, batch_size=batch_size, shuffle=True)
+        return lambda: list(loader)
+
+
+def loading(data: Recordings, batch_size: int) -> Case:
+    """Recordings to batches: crop, resample, centre, face forward."""
+    return Case(
+        "loading", data.name, len(data.labels), data.plain(batch_size), {"memory map": data.ours(batch_size)}
+    )
+
+
+def pretraining(data: Recordings, batch_size: int, precision: str) -> Case:
+    """One step: forward, backward, clip, AdamW."""
+    batch, clips = data.ours(batch_size)()[0], data.plain(batch_size)()[0][0]
+    its = PlainMAE(CLIPS.frames, NTU25.num_joints, **SIZES, **DECODER, mask_ratio=MASK_RATIO)
+    ours: dict[str, Callable[[], object]] = {}
+    for name, settings in {
+        "decoder self": {"decoder": "self"},
+        "decoder cross, predict 0.25": {"decoder": "cross", "predict_ratio": 0.25},
+    }.items():
+        model = method(**settings)
+        ours[name] = Step(model, lambda model=model: model(batch).loss, precision)
+    return Case(
+        f"pre-training step, {precision}", data.name, batch_size, Step(its, lambda: its(clips), precision), ours
+    )
+
+
+def finetuning(data: Recordings, batch_size: int, precision: str) -> Case:
+    """One step of the classifier with dropout and drop path 0.3."""
+    batch, (clips, label) = data.ours(batch_size)()[0], data.plain(batch_size)()[0]
+    model = CrossEntropy(method().classifier(NUM_CLASSES, ClassifierConfig()), 0.1)
+    its = plain_classifier(dropout=0.3, drop_path=0.3)
+    loss = nn.CrossEntropyLoss(label_smoothing=0.1)
+    return Case(
+        f"fine-tuning step, {precision}",
+        data.name,
+        batch_size,
+        Step(its, lambda: loss(its(clips).float(), label), precision),
+        {"classifier": Step(model, lambda: model(batch).loss, precision)},
+    )
+
+
+def inference(data: Recordings, batch_size: int, precision: str) -> Case:
+    """Class scores of a batch."""
+    batch, clips = data.ours(batch_size)()[0], data.plain(batch_size)()[0][0]
+    model, its = method().classifier(NUM_CLASSES, ClassifierConfig()).eval(), plain_classifier().eval()
+
+    def scores(network: nn.Module, given: Any) -> Callable[[], object]:
+        def call() -> object:
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                return network(given)
+
+        return call
+
+    what = f"inference, {precision}"
+    return Case(what, data.name, batch_size, scores(its, clips), {"classifier": scores(model, batch)})
+
+
+def method(**settings: Any) -> JointPatch:
+    config = JointPatchConfig(**SIZES, **DECODER, head_width=HEAD_WIDTH, **settings)
+    return config.build(SPEC, RandomTokens(ratio=MASK_RATIO))
+
+
+def plain_classifier(**settings: float) -> PlainClassifier:
+    steps, joints = CLIPS.frames // SIZES["token_frames"], NTU25.num_joints
+    encoder = PlainEncoder(steps, joints, **SIZES, **settings)
+    return PlainClassifier(encoder, SIZES["token_frames"], joints, SIZES["width"], HEAD_WIDTH, NUM_CLASSES)
+
+
+class Step:
+    """One step of training, the same for both.
+
+    Args:
+        model: whose parameters learn.
+        loss: of the batch.
+        precision: float32 or bf16 (autocast).
+    """
+
+    def __init__(self, model: nn.Module, loss: Callable[[], Tensor], precision: str) -> None:
+        self.model, self.loss, self.precision = model.train(), loss, precision
+        self.optimizer = build_optimizer(model, TrainingConfig())
+
+    def __call__(self) -> None:
+        self.optimizer.zero_grad()
+        self.forward().backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+
+    def forward(self) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
+            return self.loss()
+
+    def kept_bytes(self) -> int:
+        """What the forward pass keeps for the backward pass, weights apart."""
+        own = {parameter.untyped_storage().data_ptr() for parameter in self.model.parameters()}
+        kept: dict[int, int] = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            storage = tensor.untyped_storage()
+            kept[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            loss = self.forward()
+        del loss
+        return sum(size for place, size in kept.items() if place not in own)

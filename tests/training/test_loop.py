@@ -1,0 +1,311 @@
+"""The loop against a plain transcription of what it should do, on a model of a few weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from skeletonmae.errors import InputError
+from skeletonmae.training import NotFiniteError, Processes, Progress, TrainingConfig, read_log, train
+
+Rows = tuple[Tensor, Tensor]
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Output:
+    loss: Tensor
+    weight: Tensor
+    logs: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Toy(nn.Module):
+    """Mean squared error of the rows of a batch; `dropout` makes it random."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, 1))
+
+    def forward(self, batch: Rows) -> Output:
+        error = (self.net(batch[0])[:, 0] - batch[1]).square()
+        return Output(error.mean(), torch.tensor(float(len(error))), {"worst": error.max().detach()})
+
+
+@dataclass
+class Given:
+    """The same batches in every epoch, or those of a function of the epoch."""
+
+    batches: list[Any] | Callable[[int], list[Any]]
+
+    def of(self, epoch: int) -> list[Any]:
+        return self.batches(epoch) if callable(self.batches) else self.batches
+
+    def __len__(self) -> int:
+        return len(self.of(0))
+
+    def epoch(self, epoch: int, start: int) -> Iterator[Any]:
+        return iter(self.of(epoch)[start:])
+
+
+def rows(*sizes: int, seed: int = 0) -> list[Rows]:
+    dice = torch.Generator().manual_seed(seed)
+    return [(torch.randn(n, 3, generator=dice), torch.randn(n, generator=dice)) for n in sizes]
+
+
+def weights(model: nn.Module) -> Weights:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def assert_same(one: Weights, other: Weights, **tolerance: float) -> None:
+    for name in one.keys() | other.keys():
+        torch.testing.assert_close(one[name], other[name], **(tolerance or {"rtol": 0, "atol": 0}), msg=name)
+
+
+def config(**settings: Any) -> TrainingConfig:
+    return TrainingConfig.model_validate(
+        {"epochs": 3, "batch_size": 4, "lr": 0.05, "warmup_epochs": 1, "checkpoint_seconds": 0} | settings
+    )
+
+
+def plainly(batches: list[Rows], epochs: int, warmup: int, clip: float = 1.0) -> tuple[nn.Module, list[Weights]]:
+    """AdamW, warm-up and cosine, clipping, written out for one model; the weights after every step."""
+    model, total, trace = Toy(), epochs * len(batches), []
+    decays = [p for p in model.parameters() if p.ndim == 2]
+    others = [p for p in model.parameters() if p.ndim == 1]
+    groups = [{"params": decays, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), fused=False, foreach=False)
+    for step in range(total):
+        lr = 0.05 * (step + 1) / warmup
+        if step >= warmup:
+            lr = 0.05 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+        x, y = batches[step % len(batches)]
+        optimizer.zero_grad()
+        ((model.net(x)[:, 0] - y) ** 2).mean().backward()
+        norm = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None))
+        for p in model.parameters():
+            assert p.grad is not None
+            p.grad *= min(1.0, clip / norm)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        optimizer.step()
+        trace.append(weights(model))
+    return model, trace
+
+
+def test_it_equals_a_plain_loop(alone: Processes) -> None:
+    batches = rows(4, 3, 4)
+    expected, _ = plainly(batches, epochs=3, warmup=3)
+    made = train(Toy(), Given(batches), config(), alone)
+    assert_same(weights(made), weights(expected), rtol=1e-5, atol=1e-6)
+    assert not made.training
+
+
+def test_a_step_in_parts_equals_a_whole_one_though_parts_weigh_differently(alone: Processes) -> None:
+    whole = rows(8, 6, 8)
+    parts = [(x[a:b], y[a:b]) for x, y in whole for a, b in ((0, 1), (1, 3), (3, len(x)))]
+    expected = train(Toy(), Given(whole), config(batch_size=9), alone)
+    made = train(Toy(), Given(parts), config(batch_size=9, accumulate=3), alone)
+    assert_same(weights(made), weights(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_the_last_step_of_an_epoch_may_have_fewer_parts(alone: Processes) -> None:
+    four = rows(4, 4, 4, 4, 4)
+    joined = [tuple(torch.cat(pair) for pair in zip(four[i], four[i + 1], strict=True)) for i in (0, 2)]
+    expected = train(Toy(), Given([*joined, four[4]]), config(), alone)
+    made = train(Toy(), Given(four), config(accumulate=2), alone)
+    assert_same(weights(made), weights(expected), rtol=1e-5, atol=1e-6)
+
+
+def test_batches_may_be_without_any_term(alone: Processes) -> None:
+    class Nothing(Toy):
+        def forward(self, batch: Rows) -> Output:
+            return Output(sum(p.sum() for p in self.parameters()) * torch.tensor(0.0), torch.tensor(0.0))
+
+    model = Nothing()
+    before = weights(model)
+    made = train(model, Given(rows(2)), config(weight_decay=0), alone)
+    assert_same(weights(made), before)
+
+
+@pytest.mark.parametrize(("clip", "expected"), [(0.01, 0.01), (1e6, None), (None, None)])
+def test_the_gradient_is_scaled_down_to_the_norm(
+    alone: Processes, monkeypatch: pytest.MonkeyPatch, clip: float | None, expected: float | None
+) -> None:
+    norms: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, *args: Any) -> Any:
+        grads = [p.grad for group in self.param_groups for p in group["params"]]
+        norms.append(math.sqrt(sum(float(grad.square().sum()) for grad in grads)))
+        return step(self, *args)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    model, batches = Toy(), rows(4)
+    (model.net(batches[0][0])[:, 0] - batches[0][1]).square().mean().backward()
+    true = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None))
+    train(Toy(), Given(batches), config(clip_norm=clip, epochs=1), alone)
+    assert norms[0] == pytest.approx(expected or true, rel=1e-3)
+
+
+def test_epochs_are_added_until_there_are_enough_steps(alone: Processes) -> None:
+    told: list[Progress] = []
+    train(Toy(), Given(rows(2, 2, 2)), config(epochs=1, min_steps=7), alone, report=told.append)
+    assert [p.step for p in told] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert told[-1].epoch == told[-1].epochs == 3
+    few: list[Progress] = []
+    train(Toy(), Given(rows(2, 2, 2)), config(epochs=4, min_steps=7), alone, report=few.append)
+    assert len(few) == 12
+
+
+def test_progress_tells_where_it_is(alone: Processes) -> None:
+    told: list[Progress] = []
+    train(Toy(), Given(rows(2, 2)), config(epochs=2, final_lr=0.01), alone, report=told.append)
+    assert [(p.step, p.total, p.epoch, p.epochs) for p in told] == [
+        (1, 4, 1, 2),
+        (2, 4, 1, 2),
+        (3, 4, 2, 2),
+        (4, 4, 2, 2),
+    ]
+    assert [p.lr for p in told] == pytest.approx([0.025, 0.05, 0.05, 0.03])
+    assert told[-1].seconds_left == 0
+    assert all(p.batches_per_second > 0 for p in told)
+    x, y = rows(2, 2)[0]
+    assert told[0].loss == pytest.approx((Toy().net(x)[:, 0] - y).square().mean().item(), rel=1e-5)
+
+
+def test_nothing_to_train_on(alone: Processes) -> None:
+    with pytest.raises(InputError, match="nothing to train on"):
+        train(Toy(), Given([]), config(), alone)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change(
+    alone: Processes, tmp_path: Path, bad: float
+) -> None:
+    sound = rows(3, 3)
+    spoiled = (sound[1][0], sound[1][1] * bad)
+    after_each: list[Weights] = []
+    model = Toy()
+    with pytest.raises(NotFiniteError, match="step 3") as caught:
+        train(
+            model,
+            Given(lambda epoch: [sound[0], spoiled] if epoch else sound[:2])
+            if False
+            else Given([*sound, spoiled]),
+            config(),
+            alone,
+            folder=tmp_path,
+            report=lambda _: after_each.append(weights(model)),
+        )
+    assert isinstance(caught.value, InputError)
+    assert len(after_each) == 2
+    assert_same(weights(model), after_each[-1])
+
+
+def test_the_average_of_weights_worked_out_by_hand(alone: Processes) -> None:
+    batches = rows(4, 3)
+    _, trace = plainly(batches, epochs=3, warmup=2)
+    expected = trace[0]
+    for one in trace[1:]:
+        expected = {name: 0.7 * expected[name] + 0.3 * one[name] for name in expected}
+    made = train(Toy(), Given(batches), config(ema=0.7), alone)
+    assert_same(weights(made), expected, rtol=1e-4, atol=1e-5)
+    assert (made.net[0].weight - trace[-1]["net.0.weight"]).abs().max() > 1e-3  # type: ignore[index,union-attr,operator]
+
+
+def test_bf16_computes_coarsely_and_keeps_fine_weights(alone: Processes) -> None:
+    seen: list[torch.dtype] = []
+
+    class Watched(Toy):
+        def forward(self, batch: Rows) -> Output:
+            seen.append(self.net(batch[0]).dtype)
+            return super().forward(batch)
+
+    made = train(Watched(), Given(rows(4)), config(precision="bf16"), alone)
+    assert set(seen) == {torch.bfloat16}
+    assert {p.dtype for p in made.parameters()} == {torch.float32}
+
+
+def test_the_log_has_the_mean_of_every_epoch(alone: Processes, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    train(Toy(), Given(rows(4, 1)), config(lr=1e-3), alone, folder=tmp_path, report=told.append)
+    log = read_log(tmp_path)
+    assert [(row["step"], row["epoch"]) for row in log] == [(2, 1), (4, 2), (6, 3)]
+    for row, first, second in zip(log, told[::2], told[1::2], strict=True):
+        assert row["loss"] == pytest.approx((4 * first.loss + second.loss) / 5, rel=1e-6)
+        assert row["lr"] == second.lr
+        assert row["worst"] == pytest.approx(second.loss, rel=1e-5)  # one row alone is the worst
+
+
+class Killed(BaseException):
+    pass
+
+
+def by_epoch(epoch: int) -> list[Rows]:
+    return rows(3, 2, 4, 1, seed=epoch)
+
+
+def numbers(folder: Path) -> list[Any]:
+    return [{k: v for k, v in row.items() if k != "batches_per_second"} for row in read_log(folder)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"ema": 0.5, "accumulate": 2}, {"ema": 0.9, "precision": "bf16"}])
+def test_a_stopped_run_ends_with_the_same_bits(alone: Processes, tmp_path: Path, settings: dict[str, Any]) -> None:
+    def run(folder: str, report: Callable[[Progress], None] | None = None) -> Weights:
+        batches, chosen = Given(by_epoch), config(**settings)
+        made = train(Toy(dropout=0.5), batches, chosen, alone, folder=tmp_path / folder, report=report)
+        return weights(made)
+
+    expected, log = run("whole"), numbers(tmp_path / "whole")
+    total = 3 * 4 // settings.get("accumulate", 1)
+    stops = set(range(1, total + 1))  # each step is made twice: the first time it is lost
+
+    def stop(progress: Progress) -> None:
+        if progress.step in stops:
+            stops.remove(progress.step)
+            raise Killed
+
+    for _ in range(total):
+        with pytest.raises(Killed):
+            run("cut", stop)
+    assert_same(run("cut", stop), expected)
+    assert not stops
+    assert numbers(tmp_path / "cut") == log
+    assert_same(run("cut"), expected)  # a finished run has nothing left to do
+    assert numbers(tmp_path / "cut") == log
+
+
+def test_the_state_is_saved_now_and_then(alone: Processes, tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.step == 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(Toy(), Given(by_epoch), config(checkpoint_seconds=1e9), alone, folder=tmp_path, report=stop)
+    assert not (tmp_path / "state.pt").exists()
+    assert len(read_log(tmp_path)) == 1
+    train(Toy(), Given(by_epoch), config(checkpoint_seconds=1e9), alone, folder=tmp_path)
+    assert (tmp_path / "state.pt").exists()
+    assert [row["step"] for row in read_log(tmp_path)] == [4, 8, 12]
+
+
+def test_the_state_of_another_run_is_refused(alone: Processes, tmp_path: Path) -> None:
+    train(Toy(), Given(rows(2)), config(), alone, folder=tmp_path, identity="one")
+    with pytest.raises(InputError, match="another recipe or of other data"):
+        train(Toy(), Given(rows(2)), config(), alone, folder=tmp_path, identity="two")
+
+
+def test_without_a_folder_nothing_is_kept(
+    alone: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(Toy(), Given(rows(2)), config(), alone)
+    assert list(tmp_path.iterdir()) == []
