@@ -1,4 +1,4 @@
-"""What is timed: for each case one call of the plain reference and one or more of the package's, on the same clips."""
+"""What is timed: one call of the plain reference and one or more of the package's, on the same clips."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class Step:
         def note(tensor: Tensor) -> Tensor:
             storage = tensor.untyped_storage()
             kept[storage.data_ptr()] = storage.nbytes()
-            return tensor
+            return tensor.detach()  # a tensor that kept its own history would never be freed
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             loss = self.forward()

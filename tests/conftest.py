@@ -235,7 +235,7 @@ def tiny_run(tiny_tree: Any, alone: Any, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def make_task(tmp_path: Path, make_store: Any, alone: Any) -> Callable[..., Any]:
+def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: Any) -> Callable[..., Any]:
     """A task whose method gives back the features it is given: so is known what a protocol should answer.
 
     `make_task(train, labels, test, labels)`: features `(clip, up to 60)`, labels as names or numbers.
@@ -285,7 +285,8 @@ def make_task(tmp_path: Path, make_store: Any, alone: Any) -> Callable[..., Any]
 
     def make(train: Any, labels: Any, test: Any, test_labels: Any, **settings: Any) -> Task:
         everything = [*recordings(train, labels, "train"), *recordings(test, test_labels, "test")]
-        store = make_store(tmp_path / "task", everything, classes=tuple(settings.pop("classes", ())))
+        path = tmp_path_factory.mktemp("task") / "store"
+        store = make_store(path, everything, classes=tuple(settings.pop("classes", ())))
         about = {
             "method": Given(),
             "pretrained": True,

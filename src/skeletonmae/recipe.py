@@ -153,10 +153,11 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"{key}: there is no such setting; {hint}"
         elif mistake["type"] == "missing":
             yield f"{key}: is missing"
-        elif mistake["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            context = mistake.get("ctx", {})
-            known_kinds = str(context.get("expected_tags", "")).replace("'", "")
-            yield f"{key}.kind: expected one of {known_kinds}; got {context.get('tag', 'nothing')!r}"
+        elif mistake["type"] == "union_tag_not_found":
+            yield f"{key}.kind: is missing"
+        elif mistake["type"] == "union_tag_invalid":
+            known_kinds = mistake["ctx"]["expected_tags"].replace("'", "")
+            yield f"{key}.kind: expected one of {known_kinds}; got {mistake['ctx']['tag']!r}"
         else:
             yield f"{key}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}; got {mistake['input']!r}"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
 
 from skeletonmae import runs
+from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.recipe import recipe_from
 from skeletonmae.training import Processes, choose_device, processes, read_log
@@ -48,22 +48,27 @@ def two(recipe: Path, out: Path) -> None:
     assert said[1][0] == ""  # one of them answers
 
 
+def flat(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
 def test_two_processes_equal_one(tmp_path: Path, tiny_tree: Any, alone: Processes) -> None:
     # Batches are odd, so that each process has another number of clips, and in two parts; clips are of one person
     # or of two, so that the parts have other weights.
     tree = tiny_tree(epochs=2, batch_size=18, accumulate=2, lr=1e-3, ema=0.5)
     tree["data"]["augment"] = [
         {"kind": "scale"}, {"kind": "rotate", "degrees": [5, 15, 5]}, {"kind": "mirror"},
-        {"kind": "drop_joints", "probability": 0.1},
+        {"kind": "drop_joints", "probability": 0.1}, {"kind": "noise"},
     ]  # fmt: skip
     recipe = recipe_from(tree, "tiny")
     runs.pretrain(recipe, tmp_path / "one", alone)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree))
     two(tmp_path / "recipe.yaml", tmp_path / "two")
+    one, both = (load_checkpoint(tmp_path / folder) for folder in ("one", "two"))
     torch.manual_seed(recipe.training.seed)
-    one, both = (load_file(tmp_path / folder / "model.safetensors") for folder in ("one", "two"))
-    for name, expected in one.items():
-        torch.testing.assert_close(both[name], expected, rtol=1e-3, atol=2e-5, msg=lambda text, n=name: f"{n}: {text}")
+    start, end, other = (flat(model) for model in (recipe.build(one.header.spec), one.method, both.method))
+    # Adam makes steps of whatever is left of a gradient that is 0 but for rounding, so not weight by weight.
+    assert (other - end).norm() < 2e-3 * (end - start).norm()
     rows = [read_log(tmp_path / folder) for folder in ("one", "two")]
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
     assert [row["loss"] for row in rows[1]] == pytest.approx([row["loss"] for row in rows[0]], rel=1e-5)

@@ -22,7 +22,7 @@ stderr = Console(stderr=True, markup=False, highlight=False)
 
 def say(text: str) -> None:
     """A line for the person, not for a script."""
-    stderr.print(text)
+    stderr.print(text, soft_wrap=True)
 
 
 def answer(text: str) -> None:

@@ -25,7 +25,7 @@ from skeletonmae.training import Processes
 FEW = 0.05
 """Share of the labels that fine-tuning gets."""
 SEEDS = (0, 1, 2)
-PRETRAINING_STEPS = 700
+PRETRAINING_STEPS = 1200
 NUM_SYNTHETIC = 2400
 
 
@@ -66,7 +66,7 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
     training = {"epochs": max(1, round(PRETRAINING_STEPS / per_epoch)), "batch_size": batch_size, "lr": 2e-3}
     finetune = {
         "epochs": 20,
-        "min_steps": 100,
+        "min_steps": 200,
         "batch_size": 32,
         "lr": 1e-3,
         "final_lr": 1e-5,
@@ -74,6 +74,7 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
         "layer_decay": 0.8,
         "precision": "bf16",
     }
+    turn = [5, 15, 5] if store.axes == 3 else [0, 0, 10]
     upright: list[dict[str, Any]] = [{"kind": "center"}]
     if store.axes == 3 and store.skeleton.left_right:
         upright.append({"kind": "face_forward"})
@@ -82,15 +83,12 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
             "evaluate": {"store": str(folder)},
             "frames": 48,
             "transforms": upright if store.unit == "m" else [*upright, {"kind": "body_size"}],
-            "augment": [
-                {"kind": "scale"},
-                {"kind": "rotate", "degrees": [5, 15, 5] if store.axes == 3 else [0, 0, 10]},
-            ],
+            "augment": [{"kind": "mirror"}, {"kind": "scale"}, {"kind": "rotate", "degrees": turn}],
         },
         "masking": {"kind": "random", "ratio": 0.8},
         "method": {
             "kind": "joint_patch",
-            "token_frames": 6,
+            "token_frames": 8,
             "width": 96,
             "depth": 4,
             "heads": 4,

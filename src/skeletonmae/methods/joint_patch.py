@@ -163,7 +163,7 @@ class JointPatchClassifier(Classifier):
     def __init__(self, method: JointPatch, num_classes: int, config: ClassifierConfig) -> None:
         super().__init__()
         self.token_frames = method.config.token_frames
-        self.encoder = build_encoder(method.config, method.spec, config.dropout, config.drop_path)
+        self.encoder = build_encoder(method.config, method.spec, config.encoder_dropout, config.drop_path)
         self.encoder.load_state_dict(method.encoder.state_dict())
         hidden = method.config.head_width
         self.head = nn.Sequential(

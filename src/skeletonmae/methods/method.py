@@ -68,6 +68,9 @@ class ClassifierConfig(Config):
     """How the downstream model is kept from learning by heart."""
 
     dropout: float = Field(0.3, ge=0, lt=1)
+    """Of the head."""
+    encoder_dropout: float = Field(0.0, ge=0, lt=1)
+    """Of what each branch of the encoder adds."""
     drop_path: float = Field(0.3, ge=0, lt=1)
     """Of the last block; it grows from 0 at the first."""
 

@@ -12,6 +12,9 @@ from skeletonmae.masking import Picks, TokenMask
 from skeletonmae.models.transformer import Block, init_weights
 from skeletonmae.skeletons import Skeleton
 
+PLACE_SCALE = 0.5
+"""Standard deviation of fresh places: as large as an embedded token, so that short trainings tell tokens apart."""
+
 
 class Places(nn.Module):
     """Learned places of time and of joint; joints are known by name.
@@ -25,8 +28,8 @@ class Places(nn.Module):
     def __init__(self, joints: tuple[str, ...], steps: int, width: int) -> None:
         super().__init__()
         self.row = {joint: place for place, joint in enumerate(joints)}
-        self.time = nn.Parameter(torch.randn(steps, width) * 0.02)
-        self.joint = nn.Parameter(torch.randn(len(joints), width) * 0.02)
+        self.time = nn.Parameter(torch.randn(steps, width) * PLACE_SCALE)
+        self.joint = nn.Parameter(torch.randn(len(joints), width) * PLACE_SCALE)
 
     def known(self, skeleton: Skeleton) -> Bool[Tensor, " joint"]:
         """Which joints of a layout have a place."""

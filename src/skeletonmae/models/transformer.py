@@ -7,6 +7,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+SHORT = 256
+"""Up to so many keys attention is computed by plain products on a CPU."""
+
 
 class DropPath(nn.Module):
     """Skip the branch for some rows in training (Huang et al., *Stochastic Depth*, ECCV 2016)."""
@@ -29,14 +32,13 @@ class Attention(nn.Module):
     Args:
         width: of queries, context and output.
         heads: how many; must divide `width`.
-        dropout: of the attention weights.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"a width of {width} cannot be shared by {heads} heads")
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
@@ -54,11 +56,29 @@ class Attention(nn.Module):
         key, value = (
             self.key_value(context).view(rows, context.shape[1], 2, self.heads, head).permute(2, 0, 3, 1, 4)
         )
-        mask = None if valid is None else valid[:, None, None, :]
-        dropout = self.dropout if self.training else 0.0
-        mixed = scaled_dot_product_attention(query, key, value, mask, dropout)
+        mixed = attend(query, key, value, None if valid is None else valid[:, None, None, :])
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, length, width))
         return out
+
+
+def attend(
+    query: Float[Tensor, "row head query width"],
+    key: Float[Tensor, "row head key width"],
+    value: Float[Tensor, "row head key width"],
+    mask: Bool[Tensor, "row 1 1 key"] | None,
+) -> Float[Tensor, "row head query width"]:
+    """Softmax attention over the keys that the mask admits.
+
+    torch's fused kernel for CPUs takes 3 to 7 times as long as the plain products, forward and backward in
+    bfloat16, for as few keys as these models have (benchmarks/attention.py).
+    """
+    if query.device.type != "cpu" or key.shape[2] > SHORT:
+        return scaled_dot_product_attention(query, key, value, mask)
+    weight = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
+    if mask is not None:
+        weight = weight.masked_fill(~mask, torch.finfo(weight.dtype).min)
+    mixed: Tensor = weight.float().softmax(3).to(value.dtype) @ value
+    return mixed
 
 
 class Block(nn.Module):
@@ -69,7 +89,7 @@ class Block(nn.Module):
         heads: of the attention.
         mlp_ratio: hidden width of the perceptron over `width`.
         cross: attend to a context and not to the tokens themselves.
-        dropout: of attention and perceptron.
+        dropout: of what each branch adds.
         drop_path: share of rows that skip a branch in training.
     """
 
@@ -87,15 +107,11 @@ class Block(nn.Module):
         hidden = int(width * mlp_ratio)
         self.norm = nn.LayerNorm(width)
         self.norm_context = nn.LayerNorm(width) if cross else None
-        self.attention = Attention(width, heads, dropout)
+        self.attention = Attention(width, heads)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, hidden),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, width),
-            nn.Dropout(dropout),
+            nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
         )
+        self.dropout = nn.Dropout(dropout)
         self.drop_path = DropPath(drop_path)
 
     def forward(
@@ -107,8 +123,8 @@ class Block(nn.Module):
         """One block; `valid` says which keys count."""
         queries = self.norm(x)
         keys = queries if context is None or self.norm_context is None else self.norm_context(context)
-        x = x + self.drop_path(self.attention(queries, keys, valid))
-        out: Tensor = x + self.drop_path(self.mlp(x))
+        x = x + self.drop_path(self.dropout(self.attention(queries, keys, valid)))
+        out: Tensor = x + self.drop_path(self.dropout(self.mlp(x)))
         return out
 
 

@@ -1,0 +1,200 @@
+"""Write the tables of docs/recipes.md from the settings; `--check` only says whether they are up to date."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from skeletonmae.recipe import Recipe
+
+PAGE = Path(__file__).parent / "recipes.md"
+BEGIN, END = "<!-- tables, written by write_recipe_reference.py -->\n", "<!-- end of tables -->\n"
+ORDER = ("data", "masking", "method", "training", "evaluation")
+NAMED = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+    Path: "path",
+    type(None): "null",
+}
+SIGNS = {"gt": "above {}", "ge": "from {}", "lt": "below {}", "le": "to {}", "min_length": "at least {}"}
+MEANINGS = {
+    "ClassifierConfig.dropout": "Share of the values that are dropped in training, in the encoder and the head.",
+    "ClipConfig.stream": "Positions; bones (a joint minus its parent); or motion (the next frame minus this one).",
+    "DropJoints.probability": "Of each joint of each person.",
+    "Finetune.classifier": "Dropout and drop path of the downstream model.",
+    "Finetune.label_smoothing": "Share of the target that is spread over all classes.",
+    "Finetune.training": "As under `training`, with defaults of its own.",
+    "JointPatchConfig.decoder_depth": "Blocks of the decoder.",
+    "JointPatchConfig.decoder_width": "Of the decoder's tokens; `heads` must divide it.",
+    "JointPatchConfig.depth": "Blocks of the encoder.",
+    "JointPatchConfig.heads": "Of every attention, in encoder and decoder.",
+    "JointPatchConfig.mlp_ratio": "Hidden width of a block's perceptron over the width of its tokens.",
+    "JointPatchConfig.normalise": "Mean 0 and variance 1 in each token, or for each joint and axis over the clip.",
+    "JointPatchConfig.target": "What the decoder is asked for: positions, or the next frame minus this one.",
+    "JointPatchConfig.width": "Of the encoder's tokens; `heads` must divide it.",
+    "KNN.k": "How many neighbours; a result for each.",
+    "KNN.pooling": "As in `linear`.",
+    "Linear.batch_size": "Clips of one step of the linear layer.",
+    "Linear.epochs": "Of the linear layer.",
+    "Linear.label_fraction": "Share of the labels of each class that is used; at least one clip a class.",
+    "Linear.lr": "The highest learning rate; half a cosine down to 0.",
+    "Linear.seed": "Of the draw of labels, the first weights and the order.",
+    "Mirror.probability": "Of each clip.",
+    "Scale.high": "The largest factor.",
+    "Scale.low": "The smallest factor.",
+    "TrainingConfig.betas": "Of AdamW.",
+    "TrainingConfig.epochs": "How often every recording is seen.",
+    "TrainingConfig.precision": "`bf16` computes matrix products in bfloat16; weights stay in float32.",
+    "TrainingConfig.seed": "Of the first weights, the order, the crops, the masks and the augmentation.",
+}
+"""What the settings themselves do not say. Move an entry to its setting, and it goes from here."""
+
+
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The groups of settings in a type."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from models(part)
+
+
+def kind(model: type[BaseModel]) -> str:
+    """The kind of a group, or its name in small letters."""
+    field = model.model_fields.get("kind")
+    return str(field.default) if field else model.__name__.removesuffix("Config").lower()
+
+
+def link(model: type[BaseModel]) -> str:
+    """A link to the table of a group."""
+    return f"[`{kind(model)}`](#{model.__name__.lower()})"
+
+
+def words(annotation: Any) -> str:
+    """A type in words."""
+    if annotation in NAMED:
+        return NAMED[annotation]
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if get_origin(annotation) is tuple:
+        if arguments[-1] is Ellipsis:
+            return f"list of {words(arguments[0])}"
+        return f"{len(arguments)} of: {words(arguments[0])}"
+    if get_origin(annotation) in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(words(part) for part in arguments))
+    if found := list(models(annotation)):
+        return " or ".join(link(model) for model in found)
+    raise TypeError(f"no words for {annotation}")
+
+
+def named(value: BaseModel) -> dict[str, Any]:
+    """What is special about a group of settings, as plain containers."""
+    has_kind = "kind" in type(value).model_fields
+    return ({"kind": kind(type(value))} if has_kind else {}) | value.model_dump(mode="json", exclude_unset=True)
+
+
+def default(field: FieldInfo) -> str:
+    """A default as YAML."""
+    if field.default is PydanticUndefined:
+        return "must be given"
+    value = field.default
+    if isinstance(value, BaseModel):
+        value = named(value)
+        if not value:
+            return "the defaults below"
+    elif isinstance(value, tuple):
+        value = [named(part) if isinstance(part, BaseModel) else part for part in value]
+    text = (
+        yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False).removesuffix("...\n").strip()
+    )
+    return f"`{text}`"
+
+
+def meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+    """What a setting is for."""
+    keys = (f"{base.__name__}.{name}" for base in model.__mro__)
+    text = field.description or next((MEANINGS[key] for key in keys if key in MEANINGS), None)
+    if text is None:
+        raise SystemExit(f"{model.__name__}.{name} says nowhere what it is for; put a sentence under it")
+    return " ".join(text.split())
+
+
+def table(model: type[BaseModel], heading: str) -> str:
+    """The heading and the table of one group of settings."""
+    first = (model.__doc__ or "").split("\n\n")[0]
+    rows = [["key", "value", "default", "meaning"], ["---"] * 4]
+    for name, field in model.model_fields.items():
+        if name != "kind":
+            limits = [
+                sign.format(getattr(m, a)) for m in field.metadata for a, sign in SIGNS.items() if hasattr(m, a)
+            ]
+            value = ", ".join([words(field.annotation), *limits])
+            rows.append([f"`{name}`", value, default(field), meaning(model, name, field)])
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    if len(rows) == 2:
+        lines = ["No settings."]
+    return "\n".join([heading, "", " ".join(first.split()), "", *lines, ""])
+
+
+def places() -> dict[type[BaseModel], list[str]]:
+    """Every group of settings, and the keys it is found under."""
+    found: dict[type[BaseModel], list[str]] = {}
+
+    def add(annotation: Any, key: str) -> None:
+        key += ".N" if get_origin(annotation) is tuple else ""
+        for model in models(annotation):
+            known = model in found
+            found.setdefault(model, []).append(key)
+            for name, field in model.model_fields.items():
+                if not known:
+                    add(field.annotation, f"{key}.{name}")
+
+    for section in ORDER:
+        add(Recipe.model_fields[section].annotation, section)
+    return found
+
+
+def tables() -> str:
+    """All tables, section by section."""
+    found, parts, section = places(), list[str](), ""
+    for model, keys in found.items():
+        anchor = f'<a id="{model.__name__.lower()}"></a>'
+        if section != (section := keys[0].split(".")[0]) and "kind" in model.model_fields:
+            parts.append(f"## {section}\n\nIf left out: {default(Recipe.model_fields[section])}.\n")
+        shown = ", ".join(f"`{key}`" for key in keys)
+        if "kind" in model.model_fields:
+            parts.append(table(model, f"### {anchor}`{kind(model)}`, under {shown}"))
+        else:
+            parts.append(table(model, f"## {anchor}{section}" if section in keys else f"### {anchor}{shown}"))
+    known = {f"{base.__name__}.{name}" for model in found for base in model.__mro__ for name in model.model_fields}
+    if unused := sorted(MEANINGS.keys() - known):
+        raise SystemExit(f"there are no such settings any more: {', '.join(unused)}")
+    return "\n".join(parts)
+
+
+def main() -> int:
+    """Write the tables, or compare them; 0 if the page is up to date at the end."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    fresh = f"{before}{BEGIN}\n{tables()}\n{END}{after}"
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(fresh, encoding="utf-8", newline="\n")
+    elif fresh != text:
+        sys.stderr.write(f"{PAGE} is out of date: run python docs/write_recipe_reference.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,361 @@
+"""What a person or a script meets at the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from skeletonmae import runs
+from skeletonmae.cli import COMMANDS, main
+from skeletonmae.cli.commands import _draw
+
+
+@dataclass
+class Said:
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command here; a mistake of the user's must not be an exception."""
+
+    def run(*words: object) -> Said:
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as left:  # tyro leaves so, for help and for a wrong command
+            status = int(left.code or 0)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Said(status, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, tiny_tree: Any) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(tiny_tree()))
+    return path
+
+
+@pytest.fixture
+def samples_folder(tmp_path: Path, write_sample: Any) -> Path:
+    """Recordings of two actions, the action in the name of the sub-folder."""
+    rng = np.random.default_rng(0)
+    for label in ("wave", "[bold]bow"):
+        (tmp_path / "raw files" / label).mkdir(parents=True)
+        for number in range(3):
+            write_sample(
+                "nw_ucla", tmp_path / "raw files" / label / f"clip {number}.json", rng.normal(size=(5, 20, 3))
+            )
+    return tmp_path / "raw files"
+
+
+def subprocess_of(*words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "skeletonmae", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **settings)
+
+
+# Help
+
+
+def test_help_of_every_command_needs_no_torch() -> None:
+    code = f"""
+import sys
+from skeletonmae.cli import main
+for words in [[], *[[name] for name in {list(COMMANDS)}]]:
+    try:
+        main([*words, "--help"])
+    except SystemExit as left:
+        assert not left.code, left.code
+loaded = {{"torch", "pandas", "matplotlib", "scipy"}} & sys.modules.keys()
+assert not loaded, loaded
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in COMMANDS:
+        assert f"usage: skeletonmae {name}" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_teaches(cli: Any, name: str) -> None:
+    said = cli(name, "--help")
+    assert said.status == 0
+    assert "--json" in said.out
+    overview = cli("--help")
+    assert name in overview.out
+    assert "Exit status: 0 done" in overview.out
+
+
+def test_the_version(cli: Any) -> None:
+    from skeletonmae import __version__
+
+    said = cli("--version")
+    assert (said.status, said.out) == (0, f"skeletonmae {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["pretain", "x.yaml"], "pretrain"),
+        ([], "prepare"),
+        (["pretrain"], "--help"),
+        (["predict", "x", "y", "--topp", "3"], "--top"),
+        (["prepare", "a", "b", "--recordings", "many"], "many"),
+        (["prepare", "a", "b", "--dtype", "int8"], "float16"),
+    ],
+)
+def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected: str) -> None:
+    said = cli(*words)
+    assert said.status == 2
+    assert said.out == ""
+    assert expected in said.err
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("pretrain {tmp}/absent.yaml", "there is no such recipe"),
+        ("pretrain {tmp}", "there is no such recipe"),
+        ("pretrain {recipe} training.epoch=3", "training.epoch: there is no such setting; did you mean epochs?"),
+        ("pretrain {recipe} training.lr=fast", "training.lr"),
+        ("pretrain {recipe} training.lr", "not a setting"),
+        ("pretrain {recipe} training.accumulate=3", "accumulate must divide batch_size"),
+        ("pretrain {recipe} data.evaluate.store={tmp}/none", "not a store"),
+        ("pretrain {recipe} data.evaluate.split=odd", "no such split"),
+        ("pretrain {recipe} method.token_frames=3", "cannot be cut into tokens of 3"),
+        ("pretrain {recipe} method.width=17", "heads"),
+        ("pretrain {recipe} --device banana", "no such device"),
+        ("pretrain {recipe} --device cuda:99", "no such device"),
+        ("pretrain {recipe} --out {recipe}/under/a/file", "tiny.yaml"),
+        ("evaluate {recipe}", "either --checkpoint <run> or --from-scratch"),
+        ("evaluate {recipe} --from-scratch --checkpoint {run}", "either --checkpoint <run> or --from-scratch"),
+        ("evaluate {recipe} --checkpoint {tmp}/none", "no such checkpoint"),
+        ("evaluate {recipe} --checkpoint {run}/log.csv", "not safetensors"),
+        ("evaluate {recipe} --checkpoint {run}/finetune-1-seed0.safetensors", "a pre-trained model is needed"),
+        ("evaluate {recipe} --checkpoint {run} --out {tmp}/e data.frames=16", "made for other clips"),
+        ("predict {run}/none.safetensors {store}", "no such checkpoint"),
+        ("predict {run} {store}", "knows no actions yet"),
+        ("predict {run}/finetune-1-seed0.safetensors {tmp}/none", "no recording could be read"),
+        ("predict {run}/finetune-1-seed0.safetensors {recipe}", "no recording could be read"),
+        ("predict {run}/finetune-1-seed0.safetensors {store} --top 0", "--top must be at least 1"),
+        ("predict {run}/finetune-1-seed0.safetensors {store} --device banana", "no such device"),
+        ("prepare {tmp}/none {tmp}/out", "no such folder"),
+        ("prepare {empty} {tmp}/out", "no recording"),
+        ("prepare synthetic {store} --recordings 5", "is there already"),
+        ("prepare {tmp} {tmp}/out --dataset ntu1000", "unknown dataset; expected synthetic"),
+        ("prepare synthetic {tmp}/out --recordings 0", "no recording"),
+        ("demo --out {tmp}/demo --data {tmp}/none", "no such folder"),
+    ],
+)
+def test_a_mistake_is_a_line_and_status_1(
+    cli: Any, tmp_path: Path, recipe: Path, tiny_run: Path, tiny_store: Path, words: str, expected: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {"tmp": tmp_path, "recipe": recipe, "run": tiny_run, "store": tiny_store, "empty": tmp_path / "empty"}
+    said = cli(*(word.format(**places) for word in words.split()))
+    assert said.status == 1
+    assert said.out == ""
+    last = said.err[said.err.rindex("error: ") :]
+    assert expected in last
+    assert last.count("\n") == 1
+
+
+def test_a_message_is_not_broken_into_lines(cli: Any, tmp_path: Path) -> None:
+    path = tmp_path / ("a long name, " * 12) / "recipe.yaml"
+    assert cli("pretrain", path).err == f"error: {path}: there is no such recipe\n"
+
+
+def test_a_damaged_store_is_found(cli: Any, tmp_path: Path, tiny_store: Path, recipe: Path) -> None:
+    shutil.copytree(tiny_store, tmp_path / "store")
+    file = next((tmp_path / "store").rglob("positions.npy"))
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    said = cli("pretrain", recipe, f"data.evaluate.store={tmp_path / 'store'}", "--out", tmp_path / "run")
+    assert said.status == 1
+    assert "has changed since it was written" in said.err
+    assert not (tmp_path / "run").exists()
+    file.write_bytes(content[:-50])
+    said = cli("pretrain", recipe, f"data.evaluate.store={tmp_path / 'store'}", "--out", tmp_path / "run")
+    assert said.status == 1
+    assert "cut short" in said.err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is permitted to root")
+def test_a_folder_that_may_not_be_written(cli: Any, tmp_path: Path, recipe: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    said = cli("pretrain", recipe, "--out", tmp_path / "closed" / "run")
+    assert said.status == 1
+    assert "Permission denied" in said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (PermissionError(13, "Permission denied", "runs/x"), "error: [Errno 13] Permission denied: 'runs/x'\n"),
+        (OSError(28, "No space left on device"), "error: [Errno 28] No space left on device\n"),
+        (KeyboardInterrupt(), "stopped; the same command goes on from where it was\n"),
+    ],
+)
+def test_what_the_machine_refuses(
+    cli: Any, recipe: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, expected: str
+) -> None:
+    def refused(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(runs, "pretrain", refused)
+    said = cli("pretrain", recipe)
+    assert said.err == expected
+    assert said.status == (130 if isinstance(error, KeyboardInterrupt) else 1)
+
+
+def test_a_mistake_of_ours_is_not_hidden(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "pretrain", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["pretrain", str(recipe)])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
+def test_a_full_disk_is_a_line_and_what_was_there_stays(tmp_path: Path, recipe: Path) -> None:
+    """A limit on the size of files takes the place of the end of the disk."""
+    import resource
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+    done = subprocess_of("pretrain", recipe, "--out", tmp_path / "run", preexec_fn=small)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: [Errno 27]")
+    assert "Traceback" not in done.stderr
+    assert not [path.name for path in (tmp_path / "run").iterdir() if path.name.endswith((".pt", ".tmp"))]
+
+
+# Answers
+
+
+def test_prepare(cli: Any, tmp_path: Path, samples_folder: Path) -> None:
+    said = cli("prepare", samples_folder, tmp_path / "store", "--workers", 1)
+    assert said.status == 0
+    assert "[bold]bow" in said.out
+    assert f"6 recordings, 30 frames, 0 unlabelled -> {tmp_path / 'store'}" in said.out
+    assert "Your own recordings" in said.err
+
+
+def test_prepare_says_what_was_left_out(cli: Any, tmp_path: Path, samples_folder: Path) -> None:
+    (samples_folder / "wave" / "broken.json").write_text('{"skeletons": [[[')
+    said = cli("prepare", samples_folder, tmp_path / "store", "--workers", 1, "--json")
+    assert said.status == 3
+    report = json.loads(said.out)
+    assert report["recordings"] == 6
+    assert report["classes"] == {"[bold]bow": 3, "wave": 3}
+    assert [dropped["file"] for dropped in report["dropped"]] == ["wave/broken.json"]
+    assert "broken.json" in said.err
+    strict = cli("prepare", samples_folder, tmp_path / "other", "--workers", 1, "--strict")
+    assert strict.status == 1
+    assert "broken.json" in strict.err
+    assert not (tmp_path / "other").exists()
+
+
+def test_pretrain_evaluate_predict_as_json(
+    cli: Any, tmp_path: Path, recipe: Path, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = cli("pretrain", recipe, "training.epochs=1", "--json")
+    assert said.status == 0
+    assert json.loads(said.out) == {"model": str(Path("runs/tiny/model.safetensors"))}
+    assert "pretrain: 4/4" in said.err
+    assert "batches/s" in said.err
+    said = cli("evaluate", recipe, "--checkpoint", "runs/tiny", "--json")
+    assert said.status == 0
+    results = json.loads(said.out)
+    assert [result["protocol"] for result in results] == ["linear", "knn", "finetune"]
+    assert json.loads(Path("runs/tiny/results.json").read_text())["results"] == results
+    assert {path.name for path in Path("runs/tiny").glob("*.png")} == {
+        "confusion-linear-1-seed0.png", "confusion-knn-k=1-1-seed0.png", "confusion-finetune-1-seed0.png",
+    }  # fmt: skip
+    said = cli("predict", "runs/tiny/finetune-1-seed0.safetensors", tiny_store, "--top", 2, "--json")
+    assert said.status == 0
+    answers = json.loads(said.out)
+    assert len(answers) == 96
+    assert answers[0]["recording"] == "synthetic_000000"
+    assert answers[0]["person"] is None
+    assert len(answers[0]["actions"]) == 2
+
+
+def test_evaluate_as_a_table_and_from_scratch(
+    cli: Any, tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = cli("evaluate", recipe, "evaluation=[{kind: knn, k: [1]}]", "--from-scratch")
+    assert said.status == 0
+    header, row = said.out.splitlines()
+    assert header.split()[:3] == ["protocol", "encoder", "labels"]
+    assert row.startswith("knn k=1")
+    assert "not pre-trained" in row
+    assert "100%" in row
+    written = json.loads(Path("runs/tiny-scratch/results.json").read_text())["results"][0]
+    assert f"{100 * written['top1']:.1f}" in row.split()
+    assert "written to runs/tiny-scratch" in said.err
+
+
+def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: Path) -> None:
+    lines = ["recording,frame,person,joint,x,y,z,layout"]
+    lines += [
+        f"größer,{i},{p},{j},{p},1,{i},ntu25" for i in range(3) for p in (0, 1) for j in ("head", "left_hand")
+    ]
+    lines += ["nobody,0,0,head,,,,ntu25"]
+    (tmp_path / "mine.csv").write_text("\n".join(lines), encoding="utf-8")
+    classifier = tiny_run / "finetune-1-seed0.safetensors"
+    said = cli("predict", classifier, tmp_path / "mine.csv")
+    assert said.status == 0
+    first, second = said.out.splitlines()
+    assert first.startswith("größer: ")
+    assert first.count("%") == 3
+    assert second == "nobody: nobody is seen"
+    each = cli("predict", classifier, tmp_path / "mine.csv", tmp_path / "absent.csv", "--each-person")
+    assert each.status == 3
+    assert [line.split(":")[0] for line in each.out.splitlines()] == [
+        "größer, person 0",
+        "größer, person 1",
+        "nobody",
+    ]
+    assert "not read: " in each.err
+    assert "absent.csv" in each.err
+
+
+def test_no_pictures_without_matplotlib(
+    tmp_path: Path, tiny_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from skeletonmae.evaluation import Result
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    results = json.loads((tiny_run / "results.json").read_text())["results"]
+    _draw([Result.model_validate(results[0])], tmp_path)
+    assert "no pictures" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_module_can_be_run(tmp_path: Path) -> None:
+    done = subprocess_of("prepare", "synthetic", tmp_path / "a store", "--recordings", 3, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["recordings"] == 3
+    done = subprocess_of("pretrain", tmp_path / "absent.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {tmp_path / 'absent.yaml'}: there is no such recipe\n"

@@ -1,0 +1,103 @@
+"""What every entry in `PROTOCOLS` must hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skeletonmae.config import Config
+from skeletonmae.evaluation import PROTOCOLS, Result
+from skeletonmae.training import TrainingConfig
+
+TRAINING = TrainingConfig(epochs=2, batch_size=16, lr=0.05, warmup_epochs=0)
+# Quick settings of each, and settings under which it has something to choose.
+QUICK: dict[str, dict[str, Any]] = {"linear": {"epochs": 3}, "finetune": {"training": TRAINING}}
+CHOOSING: dict[str, dict[str, Any]] = {
+    "linear": {"epochs": 3, "weight_decays": (0.0, 0.1), "views": 2},
+    "finetune": {"training": TRAINING, "lrs": (0.1, 0.01), "label_fraction": 0.5},
+}
+CLASSES = ("0", "1", "2", "nobody does this")
+entries = pytest.mark.parametrize("kind", PROTOCOLS)
+
+
+def protocol(kind: str, settings: dict[str, dict[str, Any]] = QUICK) -> Any:
+    return PROTOCOLS[kind](**settings.get(kind, {}))
+
+
+@pytest.fixture
+def task(make_task: Any) -> Any:
+    rng = np.random.default_rng(0)
+    labels, test_labels = np.arange(60) % 3, np.arange(31) % 3
+    train, test = (np.eye(3)[each] * 2 + rng.normal(size=(len(each), 3)) for each in (labels, test_labels))
+    return make_task(train, labels, test, test_labels, classes=CLASSES)
+
+
+def lasting(results: list[Result]) -> list[Result]:
+    return [result.model_copy(update={"seconds": 0.0}) for result in results]
+
+
+@entries
+def test_its_settings_know_their_kind(kind: str) -> None:
+    made: Config = PROTOCOLS[kind]()
+    assert made.kind == kind  # type: ignore[attr-defined]
+    assert PROTOCOLS[kind].model_validate_json(made.model_dump_json()) == made
+
+
+@entries
+def test_its_numbers_agree_with_each_other(kind: str, task: Any) -> None:
+    results = protocol(kind).run(task)
+    assert results
+    for result in results:
+        confusion = np.array(result.confusion)
+        assert result.protocol == kind
+        assert result.classes == CLASSES
+        assert confusion.shape == (4, 4)
+        assert confusion.sum(1).tolist() == [11, 10, 10, 0]
+        assert result.num_test == 31
+        assert result.top1 == pytest.approx(np.trace(confusion) / 31)
+        assert result.top1 > 0.5  # the classes are well apart
+        assert result.top5 == 1.0
+        assert result.per_class[:3] == pytest.approx(tuple(np.diag(confusion)[:3] / [11, 10, 10]))
+        assert result.per_class[3] is None
+        assert result.num_train == 60
+        assert result.seconds >= 0
+        assert Result.model_validate_json(result.model_dump_json()) == result
+    assert len({(result.name, result.seed) for result in results}) == len(results)
+
+
+@entries
+def test_it_answers_the_same_when_asked_again(kind: str, task: Any) -> None:
+    first = lasting(protocol(kind).run(task))
+    torch.manual_seed(99)
+    assert lasting(protocol(kind).run(task)) == first
+
+
+@entries
+def test_the_test_side_is_read_once_at_the_end(kind: str, task: Any, reads: list[Any]) -> None:
+    protocol(kind, CHOOSING).run(task)
+    first_test = next(place for place, (_, index) in enumerate(reads) if np.isin(index, task.split.test).any())
+    before = np.concatenate([index for _, index in reads[:first_test]])
+    after = np.concatenate([index for _, index in reads[first_test:]])
+    assert set(before) <= set(task.split.train.tolist())
+    assert sorted(after) == task.split.test.tolist()
+
+
+@entries
+def test_it_leaves_the_method_as_it_was(kind: str, tiny_run: Any, make_task: Any) -> None:
+    from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.datasets import Split
+    from skeletonmae.sequences import SequenceStore
+
+    checkpoint = load_checkpoint(tiny_run)
+    store = SequenceStore.open(checkpoint.recipe.data.evaluate.store)
+    split = Split(np.arange(48), np.arange(48, 96))
+    method = checkpoint.method
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    about = {"method": method, "store": store, "split": split, "clips": checkpoint.recipe.data.clips}
+    results = protocol(kind).run(make_task(np.eye(2), "ab", np.eye(2), "ab", **about, pretrained=False))
+    assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
+    assert all(parameter.requires_grad for parameter in method.parameters())
+    assert {result.pretrained for result in results} == {False}

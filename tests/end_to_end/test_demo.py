@@ -1,0 +1,111 @@
+"""The demo, made small."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skeletonmae.cli import main
+from skeletonmae.demo import run as demo
+from skeletonmae.recipe import Recipe, recipe_from
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's own constants and recipe, with fewer steps of a smaller model."""
+    full = demo.demo_recipe
+
+    def recipe(*given: Any) -> Recipe:
+        tree: dict[str, Any] = full(*given).model_dump(mode="json")
+        tree["method"] |= {"width": 16, "depth": 1, "heads": 2, "decoder_width": 16, "decoder_depth": 1}
+        tree["method"]["token_frames"], tree["data"]["frames"] = 4, 12
+        tree["evaluation"][-1]["training"] |= {"epochs": 1, "min_steps": 2}
+        return recipe_from(tree, "small")
+
+    monkeypatch.setattr(demo, "demo_recipe", recipe)
+    monkeypatch.setattr(demo, "NUM_SYNTHETIC", 100)
+    monkeypatch.setattr(demo, "PRETRAINING_STEPS", 4)
+    monkeypatch.setattr(demo, "SEEDS", (0, 1))
+    monkeypatch.setattr(demo, "FEW", 0.3)
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+
+
+def rows_of(html: str) -> list[list[str]]:
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", html, re.DOTALL)
+    return [
+        [unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)]
+        for row in rows
+    ]
+
+
+def assert_every_accuracy_says_what_it_is(folder: Path) -> list[dict[str, Any]]:
+    written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    rows = [row for row in rows_of(html) if row]
+    accuracies: list[dict[str, Any]] = written["accuracies"]
+    for one in accuracies:
+        assert 0 <= one["top1"] <= one["top5"] <= 1
+        encoder = "pre-trained" if one["pretrained"] else "not pre-trained"
+        told = [one["protocol"], encoder, f"{one['label_fraction']:.0%}", str(one["seed"])]
+        told += [
+            str(one["training_clips"]),
+            str(one["test_clips"]),
+            f"{100 * one['top1']:.1f}",
+            f"{100 * one['top5']:.1f}",
+        ]
+        assert told in rows
+    kinds = {(one["protocol"], one["pretrained"], one["label_fraction"], one["seed"]) for one in accuracies}
+    assert len(kinds) == len(accuracies)
+    for pretrained in (True, False):
+        assert {("linear", pretrained, 1.0, 0), ("knn k=1", pretrained, 1.0, 0)} <= kinds
+        assert {("finetune", pretrained, 0.3, 0), ("finetune", pretrained, 0.3, 1)} <= kinds
+    recipe_from(written["recipe"], "")
+    assert "http://" not in html.replace("http://www.w3.org/", "")
+    assert "<script src" not in html
+    assert html.count("<svg") + html.count("data:image") >= 4
+    return accuracies
+
+
+@pytest.mark.usefixtures("small")
+def test_on_synthetic_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "my demo"
+    assert main(["demo", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert str(out / "report.html") in said
+    accuracies = assert_every_accuracy_says_what_it_is(out)
+    assert len([line for line in said.splitlines() if "pre-trained" in line]) == len(accuracies)
+    made = [(out / name).stat().st_mtime_ns for name in ("store/manifest.json", "pretrained/state.pt")]
+    assert main(["demo", "--out", str(out), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)["accuracies"]
+    assert [(one["protocol"], one["top1"]) for one in again] == [
+        (one["protocol"], one["top1"]) for one in accuracies
+    ]
+    assert made == [(out / name).stat().st_mtime_ns for name in ("store/manifest.json", "pretrained/state.pt")]
+
+
+@pytest.mark.usefixtures("small")
+def test_on_a_folder_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str], write_sample: Any) -> None:
+    rng = np.random.default_rng(0)
+    for action in ("wave", "bow"):
+        (tmp_path / "raw" / action).mkdir(parents=True)
+        for number in range(10):
+            write_sample("nw_ucla", tmp_path / "raw" / action / f"{number}.json", rng.normal(size=(8, 20, 3)))
+    assert main(["demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "raw")]) == 0
+    assert_every_accuracy_says_what_it_is(tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["recordings"] == 20
+
+
+@pytest.mark.usefixtures("small")
+def test_without_labels_there_is_nothing_to_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], write_sample: Any
+) -> None:
+    (tmp_path / "raw").mkdir()
+    write_sample("nw_ucla", tmp_path / "raw" / "a.json", np.ones((8, 20, 3)))
+    assert main(["demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "raw")]) == 1
+    assert "at least two actions" in capsys.readouterr().err

@@ -1,0 +1,51 @@
+"""Raw files of published sets to results, with a tiny model for two steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skeletonmae import datasets, runs
+from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.evaluation import KNN, Linear
+from skeletonmae.recipe import recipe_from
+from skeletonmae.sequences import SequenceStore
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "tag", "test_values", "num_train", "num_test", "chance"),
+    [
+        ("nw_ucla", "camera", {"3"}, 1020, 464, 0.1),
+        ("utd_mhad", "subject", {"2", "4", "6", "8"}, 431, 430, 1 / 27),
+    ],
+)
+def test_prepare_pretrain_evaluate(
+    real_data: Path, tmp_path: Path, tiny_tree: Any, alone: Any, reads: list[Any],
+    name: str, tag: str, test_values: set[str], num_train: int, num_test: int, chance: float,
+) -> None:  # fmt: skip
+    dataset = datasets.detect_dataset(real_data / name)
+    assert dataset.name == name
+    report = datasets.prepare(dataset, real_data / name, tmp_path / "store")
+    assert report.dropped == ()
+    assert report.recordings == num_train + num_test
+    tree = tiny_tree(tmp_path / "store", split=None, epochs=1, batch_size=-(-num_train // 2))
+    recipe = recipe_from(tree, "real")
+
+    runs.pretrain(recipe, tmp_path / "run", alone)
+    store = SequenceStore.open(tmp_path / "store")
+    seen = np.concatenate([index for _, index in reads])
+    assert len(reads) == 2
+    assert len(np.unique(seen)) == len(seen) == num_train
+    assert not set(store.tag(tag)[seen]) & test_values
+
+    reads.clear()
+    protocols = [Linear(epochs=30, pooling="joints"), KNN(k=(1,), pooling="joints")]
+    results = runs.evaluate(recipe, load_checkpoint(tmp_path / "run"), None, alone, protocols=protocols)
+    for result in results:
+        assert (result.num_train, result.num_test) == (num_train, num_test)
+        assert result.top1 > 3 * chance  # even an untrained encoder sees something
+        assert all(accuracy is not None for accuracy in result.per_class)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation import Finetune
+from skeletonmae.training import TrainingConfig
+
+RNG = np.random.default_rng(0)
+CLASSES = ("0", "1", "2")
+LABELS, TEST_LABELS = np.arange(90) % 3, np.arange(30) % 3
+TRAIN, TEST = (np.eye(3)[labels] * 4 + RNG.normal(size=(len(labels), 3)) * 0.3 for labels in (LABELS, TEST_LABELS))
+
+
+def task_of(make_task: Any, **settings: Any) -> Any:
+    return make_task(TRAIN, LABELS, TEST, TEST_LABELS, classes=CLASSES, **settings)
+
+
+def protocol(epochs: int = 10, batch_size: int = 16, lr: float = 0.1, **settings: Any) -> Finetune:
+    training = TrainingConfig(epochs=epochs, batch_size=batch_size, lr=lr, warmup_epochs=0)
+    return Finetune(training=training, **settings)
+
+
+def test_it_learns_what_can_be_learned(make_task: Any) -> None:
+    result = protocol().run(task_of(make_task, pretrained=False))[0]
+    assert result.top1 == 1.0
+    assert not result.pretrained
+    assert (result.protocol, result.num_train, result.num_test, result.seed) == ("finetune", 90, 30, 0)
+
+
+@pytest.mark.parametrize(("fraction", "expected"), [(1.0, 90), (0.5, 45), (0.1, 9), (0.001, 3)])
+def test_a_share_of_the_labels_and_at_least_one_of_each_class(
+    make_task: Any, reads: list[Any], fraction: float, expected: int
+) -> None:
+    task = task_of(make_task)
+    result = protocol(epochs=1, label_fraction=fraction).run(task)[0]
+    assert result.num_train == expected
+    assert result.label_fraction == fraction
+    fitted = np.concatenate([index for _, index in reads])
+    fitted = fitted[fitted < 90]
+    assert np.bincount(LABELS[fitted]).tolist() == [expected / 3] * 3
+
+
+def test_each_seed_is_a_run_of_its_own(make_task: Any, reads: list[Any]) -> None:
+    results = protocol(epochs=1, label_fraction=0.1, seeds=(0, 1, 0)).run(task_of(make_task))
+    assert [result.seed for result in results] == [0, 1, 0]
+    assert results[0].confusion == results[2].confusion
+    used = [set(index[index < 90]) for _, index in reads if (index < 90).any()]
+    assert used[0] == used[2] != used[1]
+
+
+def test_the_learning_rate_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:
+    result = protocol(epochs=3, batch_size=100, lrs=(1e-7, 0.1)).run(task_of(make_task))[0]
+    assert result.chosen == {"lr": 0.1}
+    parts = [set(index) for _, index in reads]
+    fit, held = parts[0], parts[3]
+    assert not fit & held
+    assert fit | held == set(range(90))
+    assert parts == [fit] * 3 + [held] + [fit] * 3 + [held] + [fit | held] * 3 + [set(range(90, 120))]
+
+
+def test_a_learning_rate_that_was_not_chosen_is_that_of_the_training(make_task: Any) -> None:
+    result = protocol(epochs=3, lr=1e-7).run(task_of(make_task))[0]
+    assert result.chosen == {}
+    assert result.top1 < 0.9
+
+
+def test_classifiers_are_kept(make_task: Any, tmp_path: Path) -> None:
+    kept: list[Path] = []
+    task = task_of(make_task, folder=tmp_path, save=lambda path, model, config: kept.append(path))
+    protocol(epochs=1, label_fraction=0.05, seeds=(3, 4)).run(task)
+    assert kept == [tmp_path / "finetune-0.05-seed3.safetensors", tmp_path / "finetune-0.05-seed4.safetensors"]
+
+
+@pytest.mark.parametrize(("fraction", "batch_size"), [(1.0, 1), (0.1, 1)])
+def test_batches_of_one_clip_are_refused(make_task: Any, fraction: float, batch_size: int) -> None:
+    with pytest.raises(InputError, match="two clips or more each"):
+        protocol(label_fraction=fraction, batch_size=batch_size).run(task_of(make_task))
+
+
+def test_progress_says_what_is_fitted(make_task: Any) -> None:
+    told: list[str] = []
+    protocol(epochs=1).run(task_of(make_task, pretrained=False, report=lambda what, _: told.append(what)))
+    assert set(told) == {"finetune on 90 clips from scratch"}

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skeletonmae.evaluation import Linear
+from skeletonmae.evaluation.features import features_of
+
+RNG = np.random.default_rng(0)
+CLASSES = ("0", "1", "2", "3")
+LABELS, TEST_LABELS = RNG.integers(0, 4, 200), RNG.integers(0, 4, 120)
+TRAIN, TEST = (np.eye(4)[labels] * 4 + RNG.normal(size=(len(labels), 4)) * 0.4 for labels in (LABELS, TEST_LABELS))
+
+
+def task_of(make_task: Any, **changed: Any) -> Any:
+    given = {"train": TRAIN, "labels": LABELS, "test": TEST, "test_labels": TEST_LABELS} | changed
+    return make_task(*given.values(), classes=CLASSES)
+
+
+def test_what_can_be_separated_is(make_task: Any) -> None:
+    result = Linear(epochs=20).run(task_of(make_task))[0]
+    assert result.top1 == 1.0
+    assert result.per_class == (1.0, 1.0, 1.0, 1.0)
+    assert (result.num_train, result.num_test, result.name) == (200, 120, "linear")
+    assert result.chosen == {}
+
+
+def test_what_says_nothing_is_guessed(make_task: Any) -> None:
+    noise = np.random.default_rng(1).normal(size=(320, 8))
+    result = Linear(epochs=20).run(task_of(make_task, train=noise[:200], test=noise[200:]))[0]
+    assert 0.1 < result.top1 < 0.4  # chance is a quarter
+
+
+def test_units_of_features_do_not_matter(make_task: Any) -> None:
+    """Batch norm takes mean and spread off: any affine change of each feature gives the same answers."""
+    hard = TEST + RNG.normal(size=TEST.shape) * 2
+    scale, shift = np.array([1, 100, 0.01, 7]), np.array([0, -5, 3, 1000])
+    one = Linear(epochs=5).run(task_of(make_task, test=hard))[0]
+    assert 0.4 < one.top1 < 0.99
+    changed = make_task(TRAIN * scale + shift, LABELS, hard * scale + shift, TEST_LABELS, classes=CLASSES)
+    other = Linear(epochs=5).run(changed)[0]
+    assert np.abs(np.array(other.confusion) - np.array(one.confusion)).sum() <= 4  # up to rounding
+
+
+def test_it_is_the_minimum_of_the_cross_entropy(make_task: Any) -> None:
+    """The probe of two balanced clouds puts its border in the middle."""
+    labels = np.arange(100) % 2
+    task = make_task(
+        (labels * 2 - 1)[:, None] * 3.0, labels, np.array([[-0.5], [0.5]]), [0, 1], classes=("0", "1")
+    )
+    assert Linear(epochs=50).run(task)[0].top1 == 1.0
+
+
+def test_the_same_seed_gives_the_same_answer(make_task: Any) -> None:
+    task = task_of(make_task, test=TEST + RNG.normal(size=TEST.shape) * 3)
+    first, again = (Linear(epochs=3, seed=4).run(task)[0] for _ in range(2))
+    assert first.confusion == again.confusion
+
+
+def test_weight_decay_is_chosen_on_the_validation_part(make_task: Any) -> None:
+    task = task_of(make_task)
+    for decays in ((100.0, 0.0), (0.0, 100.0)):
+        result = Linear(epochs=10, weight_decays=decays).run(task)[0]
+        assert result.chosen == {"weight_decay": 0.0}
+        assert result.top1 == 1.0
+
+
+def test_few_labels(make_task: Any) -> None:
+    task = task_of(make_task)
+    result = Linear(epochs=3, label_fraction=0.1).run(task)[0]
+    assert result.num_train == sum(max(1, round((c == LABELS).sum() * 0.1)) for c in range(4))
+    assert result.label_fraction == 0.1
+    assert Linear(epochs=3, label_fraction=1e-6).run(task)[0].num_train == 4
+
+
+def test_a_class_that_was_never_trained_is_never_right(make_task: Any) -> None:
+    known = LABELS != 2
+    result = Linear(epochs=10).run(task_of(make_task, train=TRAIN[known], labels=LABELS[known]))[0]
+    assert result.per_class[2] == 0.0
+    assert result.top1 == pytest.approx((TEST_LABELS != 2).mean())
+
+
+def test_a_class_without_test_clips_has_no_accuracy(make_task: Any) -> None:
+    known = TEST_LABELS != 2
+    result = Linear(epochs=10).run(task_of(make_task, test=TEST[known], test_labels=TEST_LABELS[known]))[0]
+    assert result.per_class == (1.0, 1.0, None, 1.0)
+    assert result.top1 == 1.0
+
+
+def test_features_are_in_order_and_views_repeat_them(make_task: Any) -> None:
+    task = task_of(make_task)
+    index = np.array([7, 3, 199, 0, 50])
+    features, labels = features_of(task, index, "mean", batch_size=2)
+    np.testing.assert_allclose(features[:, :4], TRAIN[index], rtol=1e-6)
+    assert labels.tolist() == LABELS[index].tolist()
+    views, their_labels = features_of(task, index, "mean", views=3, batch_size=2)
+    assert len(views) == 15
+    for part in range(3):
+        rows = slice(5 * part, 5 * part + 5)
+        assert sorted(views[rows, 0].tolist()) == pytest.approx(sorted(TRAIN[index, 0]), rel=1e-6)
+        found = {
+            round(f, 4): label
+            for f, label in zip(views[rows, 0].tolist(), their_labels[rows].tolist(), strict=True)
+        }
+        assert found == {round(float(np.float32(TRAIN[i, 0])), 4): LABELS[i] for i in index}
+
+
+def test_the_encoder_is_frozen(make_task: Any) -> None:
+    task = task_of(make_task)
+    task.method.register_buffer("seen", torch.zeros(()))
+    task.method.train()
+    Linear(epochs=1).run(task)
+    assert not task.method.training

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from skeletonmae.checkpoint import HEADER, Checkpoint, load_checkpoint, save_checkpoint
+from skeletonmae.errors import InputError
+from skeletonmae.methods import ClassifierConfig
+from skeletonmae.skeletons import NTU25
+
+CLASSIFIER = "finetune-1-seed0.safetensors"
+
+
+def header_of(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="pt") as file:
+        header: dict[str, Any] = json.loads(file.metadata()[HEADER])
+    return header
+
+
+def rewritten(path: Path, out: Path, change: Callable[[dict[str, Any], dict[str, torch.Tensor]], object]) -> Path:
+    """The checkpoint with a changed header or changed weights."""
+    header, tensors = header_of(path), load_file(path)
+    change(header, tensors)
+    save_file(tensors, out, {HEADER: json.dumps(header)})
+    return out
+
+
+def answers(checkpoint: Checkpoint, make_batch: Any) -> torch.Tensor:
+    batch = make_batch(frames=8, skeleton=NTU25)
+    with torch.no_grad():
+        if checkpoint.header.role == "classifier":
+            scores: torch.Tensor = checkpoint.classifier(batch)
+            return scores
+        return checkpoint.method.embed(batch, "joints")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", CLASSIFIER])
+def test_a_model_comes_back_the_same(tiny_run: Path, tmp_path: Path, make_batch: Any, name: str) -> None:
+    first = load_checkpoint(tiny_run / name)
+    assert not first.model.training
+    save_checkpoint(tmp_path / "copy.safetensors", first.model, first.header)
+    second = load_checkpoint(tmp_path / "copy.safetensors")
+    assert second.header == first.header
+    assert second.recipe == first.recipe
+    assert torch.equal(answers(first, make_batch), answers(second, make_batch))
+    assert answers(first, make_batch).std() > 0
+
+
+def test_it_is_rebuilt_from_the_file_alone_in_a_fresh_process(
+    tiny_run: Path, tmp_path: Path, make_batch: Any
+) -> None:
+    for name in ("model.safetensors", CLASSIFIER):
+        shutil.copy(tiny_run / name, tmp_path / name)
+    batch = make_batch(frames=8, skeleton=NTU25)
+    np.savez(tmp_path / "batch.npz", positions=batch.positions, observed=batch.observed)
+    code = f"""
+import numpy as np, torch
+from skeletonmae.batches import Batch
+from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.skeletons import NTU25
+from pathlib import Path
+positions, observed = (torch.from_numpy(array) for array in np.load("batch.npz").values())
+zeros = torch.zeros(len(positions), dtype=torch.int64)
+batch = Batch(positions, observed, zeros, zeros, NTU25)
+with torch.no_grad():
+    embedded = load_checkpoint(Path("model.safetensors")).method.embed(batch, "joints")
+    scores = load_checkpoint(Path("{CLASSIFIER}")).classifier(batch)
+np.savez("answers.npz", embedded, scores)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    found = np.load(tmp_path / "answers.npz")
+    for name, array in zip(("model.safetensors", CLASSIFIER), found.values(), strict=True):
+        expected = answers(load_checkpoint(tiny_run / name), make_batch)
+        np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_it_says_of_itself(tiny_run: Path, tiny_store: Path) -> None:
+    method, classifier = (load_checkpoint(tiny_run / name).header for name in ("model.safetensors", CLASSIFIER))
+    assert (method.role, method.frames, method.axes, method.unit) == ("method", 8, 3, "m")
+    assert method.joints == NTU25.joints
+    assert method.classes == ()
+    assert len(method.data) == 1
+    assert classifier.role == "classifier"
+    assert classifier.classes == tuple(json.loads((tiny_store / "manifest.json").read_text())["classes"])
+    assert classifier.data == method.data
+
+
+def test_the_folder_of_a_run_will_do(tiny_run: Path) -> None:
+    assert load_checkpoint(tiny_run).header.role == "method"
+
+
+def test_one_is_not_taken_for_the_other(tiny_run: Path) -> None:
+    with pytest.raises(InputError, match="knows no actions yet"):
+        _ = load_checkpoint(tiny_run).classifier
+    with pytest.raises(InputError, match="a pre-trained model is needed"):
+        _ = load_checkpoint(tiny_run / CLASSIFIER).method
+
+
+def test_there_is_none(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent.safetensors"):
+        with pytest.raises(InputError, match="no such checkpoint"):
+            load_checkpoint(path)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 8, 100, 5000, -1])
+def test_a_file_that_was_cut_short(tiny_run: Path, tmp_path: Path, keep: int) -> None:
+    file = tmp_path / "cut.safetensors"
+    file.write_bytes((tiny_run / "model.safetensors").read_bytes()[:keep])
+    with pytest.raises(InputError, match=r"cut\.safetensors: damaged, or not safetensors"):
+        load_checkpoint(file)
+
+
+def test_a_file_of_something_else(tmp_path: Path) -> None:
+    file = tmp_path / "foreign.safetensors"
+    for content in (b"hello", bytes(range(256)) * 10, (2**60).to_bytes(8, "little") + b"{}"):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match="damaged, or not safetensors"):
+            load_checkpoint(file)
+    torch.save({"model": torch.zeros(3)}, file)
+    with pytest.raises(InputError, match="damaged, or not safetensors"):
+        load_checkpoint(file)
+    save_file({"w": torch.zeros(3)}, file)
+    with pytest.raises(InputError, match="not a checkpoint of skeletonmae"):
+        load_checkpoint(file)
+    save_file({"w": torch.zeros(3)}, file, {"format": "pt"})
+    with pytest.raises(InputError, match="not a checkpoint of skeletonmae"):
+        load_checkpoint(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda header, _: header.update(format=2), "the header is not sound"),
+        (lambda header, _: header.update(role="oracle"), "the header is not sound"),
+        (lambda header, _: header.pop("joints"), "the header is not sound"),
+        (lambda header, _: header.update(extra=1), "the header is not sound"),
+        (lambda header, _: header["recipe"]["method"].update(widht=8), "its recipe: method.widht"),
+        (lambda header, _: header["recipe"]["method"].update(kind="?"), "its recipe: method"),
+        (lambda header, _: header["recipe"].pop("data"), "its recipe: data: is missing"),
+        (lambda header, _: header["recipe"]["method"].update(width=32), "do not fit the recipe"),
+        (lambda header, _: header["recipe"]["method"].update(depth=3), "do not fit the recipe"),
+        (lambda header, _: header["recipe"]["method"].update(token_frames=3), "cannot be cut into tokens"),
+        (lambda header, _: header.update(frames=16), "do not fit the recipe"),
+        (lambda header, _: header.update(joints=["head"]), "do not fit the recipe"),
+        (lambda header, _: header.update(role="classifier", classes=["a"]), "do not fit the recipe"),
+        (lambda _, tensors: tensors.pop("encoder.embed.weight"), r"do not fit.*Missing.*encoder\.embed\.weight"),
+        (lambda _, tensors: tensors.update(more=torch.zeros(2)), "do not fit.*Unexpected.*more"),
+        (lambda _, tensors: tensors.update({"encoder.embed.bias": torch.zeros(3)}), "do not fit.*size mismatch"),
+    ],
+)
+def test_a_changed_file_is_refused(tiny_run: Path, tmp_path: Path, change: Any, said: str) -> None:
+    file = rewritten(tiny_run / "model.safetensors", tmp_path / "changed.safetensors", change)
+    with pytest.raises(InputError, match=f"(?s){said}") as caught:
+        load_checkpoint(file)
+    if "tokens" not in said:
+        assert "changed.safetensors" in str(caught.value)
+
+
+def test_a_header_that_is_not_json(tmp_path: Path) -> None:
+    save_file({"w": torch.zeros(3)}, tmp_path / "x.safetensors", {HEADER: "{"})
+    with pytest.raises(InputError, match="the header is not sound"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_a_full_disk_leaves_the_old_file(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "model.safetensors"
+    made = load_checkpoint(tiny_run)
+    save_checkpoint(file, made.model, made.header)
+    before = file.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(file, made.model, made.header)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_classifier_keeps_its_settings(tiny_run: Path, tmp_path: Path) -> None:
+    made = load_checkpoint(tiny_run)
+    settings = ClassifierConfig(dropout=0.1, drop_path=0.2)
+    about = {"role": "classifier", "classes": ("größer", "小さい"), "classifier": settings}
+    model = made.method.classifier(2, settings)
+    save_checkpoint(tmp_path / "c.safetensors", model, made.header.model_copy(update=about))
+    again = load_checkpoint(tmp_path / "c.safetensors")
+    assert again.header.classes == ("größer", "小さい")
+    assert again.header.classifier == settings
+    assert again.classifier.head[0].p == 0.1  # type: ignore[index,union-attr]

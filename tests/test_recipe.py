@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from skeletonmae.datasets import StratifiedSplit, TagSplit
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation import KNN, Finetune, Linear
+from skeletonmae.masking import RandomTokens, SpatialTemporal
+from skeletonmae.methods import InputSpec, JointPatchConfig
+from skeletonmae.recipe import Recipe, Source, read_recipe, recipe_from
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.transforms.geometry import Center, Rotate
+
+TEXT = """
+data:
+  evaluate: {store: stores/one}
+  frames: 32
+  augment:
+    - {kind: rotate, degrees: [5, 10, 5]}
+training:
+  lr: 1e-3
+  betas: [0.9, 0.95]
+evaluation:
+  - {kind: linear, epochs: 50}
+  - {kind: finetune, label_fraction: 1e-1, training: {epochs: 3}}
+"""
+
+
+def written(folder: Path, text: str = TEXT) -> Path:
+    path = folder / "a recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+def refused(tree: dict[str, Any], *said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        recipe_from({"data": {"evaluate": {"store": "x"}}} | tree, "here.yaml")
+    message = str(caught.value)
+    assert message.startswith("here.yaml: ")
+    for part in said:
+        assert part in message
+
+
+def test_a_recipe_is_read(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path))
+    assert recipe.training.lr == 0.001  # YAML reads 1e-3 as text
+    assert recipe.training.betas == (0.9, 0.95)
+    assert recipe.data.frames == 32
+    assert recipe.data.evaluate == Source(store=Path("stores/one"))
+    assert recipe.data.augment == (Rotate(degrees=(5, 10, 5)),)
+    assert recipe.masking == RandomTokens()
+    assert recipe.method == JointPatchConfig()
+    assert recipe.evaluation[0] == Linear(epochs=50)
+    assert isinstance(recipe.evaluation[1], Finetune)
+    assert (recipe.evaluation[1].label_fraction, recipe.evaluation[1].training.epochs) == (0.1, 3)
+
+
+def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
+    recipe = read_recipe(written(tmp_path))
+    plain = yaml.safe_dump(recipe.model_dump(mode="json"))
+    assert read_recipe(written(tmp_path, plain)) == recipe
+    assert recipe_from(recipe.model_dump(mode="json"), "again") == recipe
+
+
+def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        read_recipe(written(tmp_path)).training.lr = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"trainig": {}}, ["trainig: there is no such setting; did you mean training?"]),
+        ({"training": {"epoch": 3}}, ["training.epoch: there is no such setting; did you mean epochs?"]),
+        ({"training": {"zzzz": 3}}, ["training.zzzz: there is no such setting; known here: epochs, min_steps"]),
+        ({"masking": {"kind": "random", "rato": 0.5}}, ["masking.rato: there is", "did you mean ratio?"]),
+        (
+            {"masking": {"kind": "spatial_temporal", "joint_rato": 0.5}},
+            ["masking.joint_rato", "mean joint_ratio?"],
+        ),
+        ({"method": {"kind": "joint_patch", "widht": 8}}, ["method.widht: there is", "did you mean width?"]),
+        (
+            {"evaluation": [{"kind": "knn"}, {"kind": "finetune", "training": {"leraning": 1}}]},
+            ["evaluation.1.training.leraning: there is no such setting"],
+        ),
+        ({"evaluation": [{"kind": "linear", "epochz": 1}]}, ["evaluation.0.epochz:", "did you mean epochs?"]),
+        (
+            {"data": {"evaluate": {"store": "x"}, "augment": [{"kind": "rotate", "degres": 1}]}},
+            ["data.augment.0.degres", "did you mean degrees?"],
+        ),
+        ({"data": {"evaluate": {"store": "x", "stor": 1}}}, ["data.evaluate.stor", "did you mean store?"]),
+        (
+            {"data": {"evaluate": {"store": "x"}, "pretrain": [{"store": "y", "us": "all"}]}},
+            ["data.pretrain.0.us: there is no such setting"],
+        ),
+    ],
+)
+def test_a_typo_is_named_with_the_nearest_setting(tree: dict[str, Any], said: list[str]) -> None:
+    refused(tree, *said)
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"masking": {"kind": "randomly"}}, ["masking.kind: expected one of", "motion_aware", "got 'randomly'"]),
+        ({"masking": {"ratio": 0.5}}, ["masking.kind: is missing"]),
+        ({"evaluation": [{"epochs": 2}]}, ["evaluation.0.kind: is missing"]),
+        ({"evaluation": [{"kind": "liear"}]}, ["evaluation.0.kind: expected one of", "linear", "got 'liear'"]),
+        (
+            {"data": {"evaluate": {"store": "x"}, "transforms": [{"kind": "centre"}]}},
+            ["data.transforms.0.kind: expected one of center"],
+        ),
+        ({"method": {"kind": "gan"}}, ["method", "joint_patch", "'gan'"]),
+        ({"training": {"lr": "fast"}}, ["training.lr: ", "number", "got 'fast'"]),
+        ({"training": {"lr": -1}}, ["training.lr: ", "greater than 0", "got -1"]),
+        ({"training": {"epochs": 1.5}}, ["training.epochs: ", "integer", "got 1.5"]),
+        ({"training": {"lr": float("nan")}}, ["training.lr: ", "finite"]),
+        ({"training": []}, ["training: "]),
+        ({"training": None}, ["training: "]),
+        ({"masking": {"kind": "random", "ratio": 1}}, ["masking.ratio: ", "less than 1"]),
+        ({"data": {}}, ["data.evaluate: is missing"]),
+        ({"data": {"evaluate": {}}}, ["data.evaluate.store: is missing"]),
+        ({"data": {"evaluate": {"store": "x"}, "stream": "joints"}}, ["data.stream: ", "'joint'", "got 'joints'"]),
+        ({"data": {"evaluate": {"store": "x"}, "crop": [0.9, 0.5]}}, ["data: ", "crop must be two shares"]),
+        ({"evaluation": [{"kind": "knn", "k": []}]}, ["evaluation.0.k: "]),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named(tree: dict[str, Any], said: list[str]) -> None:
+    refused(tree, *said)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    refused(
+        {"training": {"lr": -1, "epoch": 2}, "masking": {"kind": "?"}}, "training.lr", "training.epoch", "masking"
+    )
+
+
+def test_a_split_with_a_value_on_both_sides() -> None:
+    split = {"kind": "tag", "tag": "camera", "train": [1, 2], "test": [2, 3]}
+    refused({"data": {"evaluate": {"store": "x", "split": split}}}, "on both sides of the split: 2")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "a recipe is a mapping"),
+        ("- 1\n- 2\n", "a recipe is a mapping"),
+        ("data: [1, 2", "not YAML"),
+        ("data: {a: 1}\n  b: : 2", "not YAML"),
+        ("!!python/object/apply:os.getcwd []", "not YAML"),
+        ("{}", "data: is missing"),
+    ],
+)
+def test_a_file_that_is_no_recipe(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        read_recipe(written(tmp_path, text))
+    assert "a recipe.yaml" in str(caught.value)
+
+
+def test_a_file_that_is_not_text_or_not_there(tmp_path: Path) -> None:
+    (tmp_path / "binary.yaml").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(InputError, match="not YAML"):
+        read_recipe(tmp_path / "binary.yaml")
+    with pytest.raises(InputError, match="no such recipe"):
+        read_recipe(tmp_path / "absent.yaml")
+    with pytest.raises(InputError, match="no such recipe"):
+        read_recipe(tmp_path)
+
+
+def test_settings_from_the_command_line(tmp_path: Path) -> None:
+    recipe = read_recipe(
+        written(tmp_path),
+        [
+            "training.epochs=7", "training.lr=2e-4", "data.stream=bone", "evaluation.0.epochs=9",
+            "evaluation.1.training.lr=0.5", "training.betas=[0.5, 0.6]", "data.augment=[]",
+            "data.evaluate.store=a b", "training.clip_norm=null", "masking={kind: spatial_temporal}",
+            "data.evaluate.split.kind=tag", "data.evaluate.split.tag=camera", "data.evaluate.split.train=[1]",
+            "data.evaluate.split.test=[2]",
+        ],
+    )  # fmt: skip
+    assert (recipe.training.epochs, recipe.training.lr, recipe.training.betas) == (7, 2e-4, (0.5, 0.6))
+    assert recipe.training.clip_norm is None
+    assert recipe.data.stream == "bone"
+    assert recipe.data.augment == ()
+    assert recipe.data.evaluate.store == Path("a b")
+    assert recipe.data.evaluate.split == TagSplit(tag="camera", train=("1",), test=("2",))
+    assert recipe.evaluation[0] == Linear(epochs=9)
+    assert recipe.evaluation[1].training.lr == 0.5
+    assert isinstance(recipe.masking, SpatialTemporal)
+
+
+def test_a_whole_list_or_union_member_from_the_command_line(tmp_path: Path) -> None:
+    changed = ["evaluation=[{kind: knn, k: [3]}]", "data.transforms=[{kind: center}]"]
+    recipe = read_recipe(written(tmp_path), changed)
+    assert recipe.evaluation == (KNN(k=(3,)),)
+    assert recipe.data.transforms == (Center(),)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("training.epochs", "not a setting"),
+        ("=3", "not a setting"),
+        ("training.epoch=3", "did you mean epochs?"),
+        ("evaluation.2.epochs=3", "a number from 0 to 1; got 2"),
+        ("evaluation.first.epochs=3", "a number from 0 to 1; got first"),
+        ("evaluation.-1.epochs=3", "a number from 0 to 1"),
+        ("training.lr.x=3", "is a value"),
+        ("training.lr=[", "not YAML"),
+        ("training.lr=quick", "training.lr"),
+        ("training.lr=", "training.lr"),
+    ],
+)
+def test_a_bad_setting_from_the_command_line(tmp_path: Path, override: str, said: str) -> None:
+    with pytest.raises(InputError, match=said.replace("?", r"\?")):
+        read_recipe(written(tmp_path), [override])
+
+
+def test_the_method_must_fit_the_clips(tiny_tree: Any) -> None:
+    recipe = recipe_from(tiny_tree(), "tiny")
+    assert sum(p.numel() for p in recipe.build(InputSpec(8, 3, ("head", "neck"))).parameters()) > 0
+    with pytest.raises(InputError, match=r"recipe: method: 9 frames cannot be cut into tokens of 4"):
+        recipe.build(InputSpec(9, 3, ("head", "neck")))
+
+
+def test_a_store_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a store"):
+        Source(store=tmp_path / "absent").open()
+
+
+def test_a_flipped_byte_in_the_store_is_found_before_training(
+    tmp_path: Path, make_recording: Any, make_store: Any
+) -> None:
+    make_store(tmp_path / "store", [make_recording(seed) for seed in range(3)])
+    file = tmp_path / "store" / "positions.npy"
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"positions\.npy.*changed"):
+        Source(store=tmp_path / "store").open()
+
+
+def test_which_recordings_are_for_pretraining(tiny_store: Path) -> None:
+    store = SequenceStore.open(tiny_store)
+    camera = store.tag("camera")
+    view = Source(store=tiny_store, split="view").pretraining(store)
+    assert set(camera[view]) == {"1", "2"}
+    assert len(view) == (camera != "3").sum()
+    rule = TagSplit(tag="camera", train=("3",), test=("1",))
+    assert set(camera[Source(store=tiny_store, split=rule).pretraining(store)]) == {"3"}
+    assert len(Source(store=tiny_store, use="all").pretraining(store)) == len(store)
+    default = Source(store=tiny_store).rule(store)
+    assert default == StratifiedSplit(by="subject", test_share=0.25)
+    with pytest.raises(InputError, match="no such split; expected subject, view; got odd"):
+        Source(store=tiny_store, split="odd").rule(store)
+
+
+def test_nobody_is_nothing_to_pretrain_on(tmp_path: Path, make_recording: Any, make_store: Any) -> None:
+    clips = [make_recording(seed, lost=1.0 if seed == 1 else 0.0, label="a") for seed in range(3)]
+    store = make_store(tmp_path / "store", clips, dataset="synthetic")
+    seen = np.array([clip.observed.any() for clip in clips])
+    assert Source(store=tmp_path, use="all").pretraining(store).tolist() == np.flatnonzero(seen).tolist()
+
+
+def test_a_store_of_an_unknown_dataset_needs_a_rule(tmp_path: Path, make_recording: Any, make_store: Any) -> None:
+    store = make_store(tmp_path / "store", [make_recording(0)], dataset="mine")
+    with pytest.raises(InputError, match="'mine' has no splits of its own; give a rule"):
+        Source(store=tmp_path / "store").rule(store)
+
+
+def test_clips_without_where_they_are(tmp_path: Path) -> None:
+    clips = read_recipe(written(tmp_path)).data.clips
+    assert clips.frames == 32
+    assert "evaluate" not in clips.model_dump()
+
+
+def test_every_default_is_sound() -> None:
+    recipe = Recipe.model_validate({"data": {"evaluate": {"store": "x"}}})
+    assert [protocol.kind for protocol in recipe.evaluation] == ["linear", "knn", "finetune", "finetune"]

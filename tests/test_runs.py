@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from skeletonmae import runs
+from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation import KNN, Linear, Result
+from skeletonmae.recipe import recipe_from
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.skeletons import KINECT20
+from skeletonmae.training import locked, read_log
+
+
+def test_what_a_run_leaves_behind(tiny_run: Path, tiny_tree: Any) -> None:
+    names = {path.name for path in tiny_run.iterdir()}
+    assert names >= {"model.safetensors", "recipe.yaml", "log.csv", "state.pt", "results.json"}
+    resolved = yaml.safe_load((tiny_run / "recipe.yaml").read_text())
+    assert recipe_from(resolved, "") == recipe_from(tiny_tree(), "")
+    assert resolved["training"]["weight_decay"] == 0.05  # a default is written out
+    assert [row["epoch"] for row in read_log(tiny_run)] == [1, 2]
+
+
+def test_results_are_written_down(tiny_run: Path, tiny_store: Path) -> None:
+    written = json.loads((tiny_run / "results.json").read_text())
+    store = SequenceStore.open(tiny_store)
+    assert written["data"] == store.fingerprint
+    assert written["recipe"]["method"]["width"] == 16
+    results = [Result.model_validate(one) for one in written["results"]]
+    assert [result.name for result in results] == ["linear", "knn k=1", "finetune"]
+    camera = store.tag("camera")
+    for result in results:
+        assert result.pretrained
+        assert result.classes == store.classes
+        assert result.num_train == (camera != "3").sum()
+        assert result.num_test == (camera == "3").sum()
+        assert (
+            np.array(result.confusion).sum(1).tolist()
+            == np.bincount(store.labels[camera == "3"], minlength=25).tolist()
+        )
+
+
+def test_test_recordings_never_enter_pretraining(
+    tmp_path: Path, tiny_tree: Any, alone: Any, reads: list[Any]
+) -> None:
+    runs.pretrain(recipe_from(tiny_tree(epochs=1), ""), tmp_path, alone)
+    assert reads
+    for store, index in reads:
+        assert set(store.tag("camera")[index]) <= {"1", "2"}
+    assert (
+        len(np.unique(np.concatenate([index for _, index in reads]))) == (reads[0][0].tag("camera") != "3").sum()
+    )
+
+
+def test_stores_are_pooled_each_by_its_own_rule(
+    tmp_path: Path, tiny_tree: Any, tiny_store: Path, alone: Any, reads: list[Any]
+) -> None:
+    tree = tiny_tree(epochs=1)
+    third = {"kind": "tag", "tag": "camera", "train": [3], "test": [1]}
+    tree["data"]["pretrain"] = [
+        {"store": str(tiny_store), "split": "view"},
+        {"store": str(tiny_store), "split": third},
+        {"store": str(tiny_store), "use": "all"},
+    ]
+    runs.pretrain(recipe_from(tree, ""), tmp_path, alone)
+    camera = SequenceStore.open(tiny_store).tag("camera")
+    expected = [*np.flatnonzero(camera != "3"), *(96 + np.flatnonzero(camera == "3")), *range(192, 288)]
+    assert sorted(np.concatenate([index for _, index in reads])) == expected
+    assert len(load_checkpoint(tmp_path).header.data) == 3
+
+
+def test_stores_that_do_not_go_together(
+    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any
+) -> None:
+    make_store(tmp_path / "other", [make_recording(0, skeleton=KINECT20)])
+    tree = tiny_tree()
+    tree["data"]["pretrain"] = [tree["data"]["evaluate"], {"store": str(tmp_path / "other"), "use": "all"}]
+    with pytest.raises(InputError, match=r"another skeleton cannot be pooled; expected ntu25; got kinect20"):
+        runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
+
+
+def test_pretraining_is_a_function_of_recipe_and_data(
+    tmp_path: Path, tiny_tree: Any, tiny_run: Path, alone: Any
+) -> None:
+    again = load_file(runs.pretrain(recipe_from(tiny_tree(), ""), tmp_path / "again", alone))
+    other = load_file(runs.pretrain(recipe_from(tiny_tree(seed=1), ""), tmp_path / "other", alone))
+    for name, expected in load_file(tiny_run / "model.safetensors").items():
+        assert torch.equal(again[name], expected), name
+    assert any(not torch.equal(again[name], other[name]) for name in again)
+
+
+def test_nobody_to_pretrain_on(
+    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any
+) -> None:
+    make_store(tmp_path / "empty", [make_recording(0, lost=1.0)])
+    tree = tiny_tree()
+    tree["data"]["pretrain"] = [{"store": str(tmp_path / "empty"), "use": "all"}]
+    with pytest.raises(InputError, match="nothing to train on"):
+        runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (lambda tree: tree["training"].update(lr=0.5), r"training\.lr: 0.001 there, 0.5 now"),
+        (lambda tree: tree["method"].update(depth=1), r"method\.depth: 2 there, 1 now"),
+        (lambda tree: tree["masking"].update(ratio=0.6), r"masking\.ratio: 0.5 there, 0.6 now"),
+        (lambda tree: tree["data"].update(stream="bone"), r"data\.stream: joint there, bone now"),
+        (lambda tree: tree["data"].update(transforms=[]), r"data\.transforms"),
+        (lambda tree: tree["data"]["evaluate"].update(split="subject"), r"split: view there, subject now"),
+    ],
+)
+def test_another_recipe_in_the_same_folder_is_refused(
+    tiny_run: Path, tiny_tree: Any, tmp_path: Path, alone: Any, change: Any, key: str
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "run")
+    tree = tiny_tree()
+    change(tree)
+    with pytest.raises(InputError, match=key) as caught:
+        runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
+    assert str(tmp_path / "run") in str(caught.value)
+    for name in ("model.safetensors", "recipe.yaml", "log.csv", "state.pt"):
+        assert (tmp_path / "run" / name).read_bytes() == (tiny_run / name).read_bytes()
+
+
+def test_what_does_not_change_pretraining_may_differ(
+    tiny_run: Path, tiny_tree: Any, tmp_path: Path, alone: Any, reads: list[Any]
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "run")
+    tree = tiny_tree(checkpoint_seconds=7)
+    tree["evaluation"] = [{"kind": "knn"}]
+    runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
+    assert reads == []  # it was finished already
+    again, before = (load_file(folder / "model.safetensors") for folder in (tmp_path / "run", tiny_run))
+    assert all(torch.equal(again[name], before[name]) for name in before)
+
+
+def test_other_data_under_the_same_path_is_refused(
+    tmp_path: Path, tiny_tree: Any, tiny_store: Path, make_store: Any, alone: Any
+) -> None:
+    recordings = list(SequenceStore.open(tiny_store))
+    make_store(tmp_path / "store", recordings, dataset="synthetic")
+    recipe = recipe_from(tiny_tree(tmp_path / "store", epochs=1), "")
+    runs.pretrain(recipe, tmp_path / "run", alone)
+    shutil.rmtree(tmp_path / "store")
+    make_store(tmp_path / "store", recordings[::-1], dataset="synthetic")
+    with pytest.raises(InputError, match="other data"):
+        runs.pretrain(recipe, tmp_path / "run", alone)
+
+
+def test_a_folder_that_another_run_holds(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
+    with locked(tmp_path), pytest.raises(InputError, match="another run is writing"):
+        runs.pretrain(recipe_from(tiny_tree(), ""), tmp_path, alone)
+    assert not (tmp_path / "recipe.yaml").exists()
+
+
+def test_from_scratch_is_the_network_of_the_recipe(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
+    recipe = recipe_from(tiny_tree(), "")
+    results = runs.evaluate(recipe, None, tmp_path, alone, protocols=[KNN(k=(1,)), Linear(epochs=1)])
+    assert [(result.name, result.pretrained) for result in results] == [("knn k=1", False), ("linear", False)]
+    assert {path.name for path in tmp_path.iterdir()} == {"results.json"}
+
+
+def test_the_weights_make_the_difference(tmp_path: Path, tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
+    """The network of the checkpoint is judged, not a fresh one; the recipe's network does not matter."""
+    checkpoint, probe = load_checkpoint(tiny_run), [Linear(epochs=10, pooling="joints")]
+    tree = tiny_tree()
+    tree["method"]["width"] = 24
+    one, other = (
+        runs.evaluate(recipe_from(t, ""), checkpoint, None, alone, protocols=probe)[0].confusion
+        for t in (tree, tiny_tree())
+    )
+    scratch = runs.evaluate(recipe_from(tiny_tree(), ""), None, None, alone, protocols=probe)[0].confusion
+    assert one == other != scratch
+
+
+def test_nothing_is_kept_without_a_folder(
+    tmp_path: Path, tiny_tree: Any, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs.evaluate(recipe_from(tiny_tree(), ""), None, None, alone)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"frames": 16}, r"data\.frames: the model was made for other clips; expected 8; got 16"),
+        ({"stream": "motion"}, r"data\.stream: .*expected joint; got motion"),
+        ({"transforms": []}, r"data\.transforms"),
+    ],
+)
+def test_clips_that_the_model_was_not_made_for(
+    tiny_run: Path, tiny_tree: Any, alone: Any, change: dict[str, Any], said: str
+) -> None:
+    tree = tiny_tree()
+    tree["data"] |= change
+    with pytest.raises(InputError, match=said):
+        runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
+
+
+@pytest.mark.parametrize(("settings", "said"), [({"unit": "px"}, "other unit"), ({"axes": 2}, "other axes")])
+def test_a_store_that_the_model_was_not_made_for(
+    tiny_run: Path, tiny_tree: Any, tmp_path: Path, make_store: Any, make_recording: Any, alone: Any,
+    settings: dict[str, Any], said: str,
+) -> None:  # fmt: skip
+    recording = {"unit": settings.get("unit", "m"), "axes": settings.get("axes", 3)}
+    make_store(
+        tmp_path / "store", [make_recording(i, label="ab"[i % 2], **recording) for i in range(8)], **settings
+    )
+    tree = tiny_tree(tmp_path / "store", split=None)
+    with pytest.raises(InputError, match=said):
+        runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
+
+
+def test_a_classifier_is_no_method(tiny_run: Path, tiny_tree: Any, alone: Any) -> None:
+    checkpoint = load_checkpoint(tiny_run / "finetune-1-seed0.safetensors")
+    with pytest.raises(InputError, match="a pre-trained model is needed"):
+        runs.evaluate(recipe_from(tiny_tree(), ""), checkpoint, None, alone)
+
+
+def test_other_people_other_layout_same_encoder(
+    tiny_run: Path, tiny_tree: Any, tmp_path: Path, make_store: Any, make_recording: Any, alone: Any
+) -> None:
+    """A model of ntu25 judges recordings of kinect20: joints are known by name."""
+    clips = [make_recording(i, label="ab"[i % 2], lost=0.0) for i in range(12)]
+    make_store(tmp_path / "store", clips, dataset="folder")
+    tree = tiny_tree(tmp_path / "store", split="stratified")
+    results = runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone, protocols=[KNN(k=(1,))])
+    assert results[0].classes == ("a", "b")
+
+
+def test_labels_are_numbered_as_the_model_does(tmp_path: Path, make_store: Any, make_recording: Any) -> None:
+    labels = ["wave", "bow", None, "wave"]
+    store = make_store(tmp_path / "store", [make_recording(i, label=label) for i, label in enumerate(labels)])
+    assert runs.class_numbers(store, ("bow", "jump", "wave")).tolist() == [2, 0, -1, 2]
+    with pytest.raises(InputError, match=r"never seen; expected \['bow', 'jump'\]; got \['wave'\]"):
+        runs.class_numbers(store, ("bow", "jump"))
