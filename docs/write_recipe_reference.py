@@ -28,7 +28,6 @@ NAMED = {
 }
 SIGNS = {"gt": "above {}", "ge": "from {}", "lt": "below {}", "le": "to {}", "min_length": "at least {}"}
 MEANINGS = {
-    "ClassifierConfig.dropout": "Share of the values that are dropped in training, in the encoder and the head.",
     "ClipConfig.stream": "Positions; bones (a joint minus its parent); or motion (the next frame minus this one).",
     "DropJoints.probability": "Of each joint of each person.",
     "Finetune.classifier": "Dropout and drop path of the downstream model.",
