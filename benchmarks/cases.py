@@ -115,10 +115,10 @@ def pretraining(data: Recordings, batch_size: int, precision: str) -> Case:
 
 
 def finetuning(data: Recordings, batch_size: int, precision: str) -> Case:
-    """One step of the classifier with dropout and drop path 0.3."""
+    """One step of the classifier, with the dropout and drop path it has by default."""
     batch, (clips, label) = data.ours(batch_size)()[0], data.plain(batch_size)()[0]
     model = CrossEntropy(method().classifier(NUM_CLASSES, ClassifierConfig()), 0.1)
-    its = plain_classifier(dropout=0.3, drop_path=0.3)
+    its = plain_classifier(drop_path=ClassifierConfig().drop_path)
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)
     return Case(
         f"fine-tuning step, {precision}",

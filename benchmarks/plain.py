@@ -74,33 +74,26 @@ class PlainDataset(Dataset[tuple[Tensor, int]]):
 
 
 class PlainAttention(nn.Module):
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads, self.scale = heads, (width // heads) ** -0.5
         self.qkv = nn.Linear(width, 3 * width)
-        self.drop = nn.Dropout(dropout)
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         rows, tokens, width = x.shape
         q, k, v = self.qkv(x).reshape(rows, tokens, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        weights = self.drop(((q @ k.transpose(-2, -1)) * self.scale).softmax(-1))
+        weights = ((q @ k.transpose(-2, -1)) * self.scale).softmax(-1)
         mixed: Tensor = self.out((weights @ v).transpose(1, 2).reshape(rows, tokens, width))
         return mixed
 
 
 class PlainBlock(nn.Module):
-    def __init__(self, width: int, heads: int, dropout: float = 0.0, drop_path: float = 0.0) -> None:
+    def __init__(self, width: int, heads: int, drop_path: float = 0.0) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = PlainAttention(width, heads, dropout)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(4 * width, width),
-            nn.Dropout(dropout),
-        )
+        self.attention = PlainAttention(width, heads)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.drop_path = drop_path
 
     def forward(self, x: Tensor) -> Tensor:
@@ -131,7 +124,6 @@ class PlainEncoder(nn.Module):
         width: int,
         depth: int,
         heads: int,
-        dropout: float = 0.0,
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
@@ -139,7 +131,7 @@ class PlainEncoder(nn.Module):
         self.time = nn.Parameter(torch.randn(1, steps, 1, width) * 0.02)
         self.joint = nn.Parameter(torch.randn(1, 1, joints, width) * 0.02)
         self.blocks = nn.ModuleList(
-            PlainBlock(width, heads, dropout, drop_path * i / max(1, depth - 1)) for i in range(depth)
+            PlainBlock(width, heads, drop_path * i / max(1, depth - 1)) for i in range(depth)
         )
         self.norm = nn.LayerNorm(width)
 

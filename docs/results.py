@@ -129,6 +129,7 @@ def _order(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def main() -> None:
+    """Add a run, and write the page in any case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     adding = commands.add_parser("add", help="take the results of a run into docs/results.json")

@@ -170,17 +170,20 @@ def test_from_scratch_is_the_network_of_the_recipe(tmp_path: Path, tiny_tree: An
     assert {path.name for path in tmp_path.iterdir()} == {"results.json"}
 
 
-def test_the_weights_make_the_difference(tmp_path: Path, tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
-    """The network of the checkpoint is judged, not a fresh one; the recipe's network does not matter."""
-    checkpoint, probe = load_checkpoint(tiny_run), [Linear(epochs=10, pooling="joints")]
+def test_the_weights_make_the_difference(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
+    recipe, probe = recipe_from(tiny_tree(), ""), [Linear(epochs=10, pooling="joints")]
+    trained, again, fresh = (
+        runs.evaluate(recipe, checkpoint, None, alone, protocols=probe)[0].confusion
+        for checkpoint in (load_checkpoint(tiny_run), load_checkpoint(tiny_run), None)
+    )
+    assert trained == again != fresh
+
+
+def test_another_method_than_the_recipes_is_refused(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
     tree = tiny_tree()
     tree["method"]["width"] = 24
-    one, other = (
-        runs.evaluate(recipe_from(t, ""), checkpoint, None, alone, protocols=probe)[0].confusion
-        for t in (tree, tiny_tree())
-    )
-    scratch = runs.evaluate(recipe_from(tiny_tree(), ""), None, None, alone, protocols=probe)[0].confusion
-    assert one == other != scratch
+    with pytest.raises(InputError, match=r"method: .*'width': \(16, 24\)"):
+        runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
 
 
 def test_nothing_is_kept_without_a_folder(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Protocol, Result, Task
 from skeletonmae.files import write_text
-from skeletonmae.methods import Classifier, ClassifierConfig
+from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
@@ -61,8 +62,7 @@ def pretrain(recipe: Recipe, folder: Path, processes: Processes, report: Report 
         rank=processes.rank,
         world=processes.world,
     )
-    torch.manual_seed(recipe.training.seed)
-    method = recipe.build(header.spec)
+    method = _draw(recipe, header.spec, recipe.training.seed)
     with locked(folder, processes.rank):
         if processes.first:
             _same_recipe(recipe, folder)
@@ -111,8 +111,7 @@ def evaluate(
         method = checkpoint.method
     else:
         header = _header(recipe, store, [])
-        torch.manual_seed(recipe.training.seed)
-        method = recipe.build(header.spec)
+        method = _draw(recipe, header.spec, recipe.training.seed)
 
     def keep(path: Path, model: Classifier, config: ClassifierConfig) -> None:
         about = {"role": "classifier", "classes": store.classes, "classifier": config, "recipe": _plain(recipe)}
@@ -129,6 +128,7 @@ def evaluate(
         report=report,
         folder=folder,
         save=keep if processes.first else None,
+        fresh=None if checkpoint else partial(_draw, recipe, header.spec),
     )
     results = [result for protocol in protocols or recipe.evaluation for result in protocol.run(task)]
     if folder and processes.first:
@@ -158,6 +158,12 @@ def class_numbers(store: SequenceStore, classes: Sequence[str]) -> np.ndarray:
     place = {name: number for number, name in enumerate(classes)}
     numbers: np.ndarray = np.array([*(place.get(name, -1) for name in store.classes), -1])[store.labels]
     return numbers
+
+
+def _draw(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
+    """The method with fresh weights."""
+    torch.manual_seed(seed)
+    return recipe.build(spec)
 
 
 def _header(recipe: Recipe, store: SequenceStore, data: list[str]) -> Header:
@@ -216,6 +222,10 @@ def _fits(recipe: Recipe, checkpoint: Checkpoint, store: SequenceStore) -> None:
         mine, its = getattr(recipe.data, key), getattr(made, key)
         if mine != its:
             raise InputError("the model was made for other clips", where=f"data.{key}", expected=its, got=mine)
+    if recipe.method != checkpoint.recipe.method:
+        mine, its = (r.method.model_dump(mode="json") for r in (recipe, checkpoint.recipe))
+        differs = {key: (its.get(key), mine.get(key)) for key in its | mine if its.get(key) != mine.get(key)}
+        raise InputError(f"the model was made with another method ({differs}: model, recipe)", where="method")
     for key in ("axes", "unit"):
         mine, its = getattr(store, key), getattr(header, key)
         if mine != its:

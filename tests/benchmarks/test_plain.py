@@ -75,8 +75,8 @@ def copy_blocks(ours: nn.ModuleList, its: nn.ModuleList) -> None:
         for kind in ("weight", "bias"):
             parts = getattr(a.attention.query, kind), getattr(a.attention.key_value, kind)
             getattr(b.attention.qkv, kind).copy_(torch.cat(parts))
-        b.mlp[0].load_state_dict(a.mlp[1].state_dict())
-        b.mlp[3].load_state_dict(a.mlp[4].state_dict())
+        for layer, its_layer in zip(a.mlp[1:], b.mlp, strict=True):
+            its_layer.load_state_dict(layer.state_dict())
 
 
 @torch.no_grad()

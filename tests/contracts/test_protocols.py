@@ -10,9 +10,8 @@ import torch
 
 from skeletonmae.config import Config
 from skeletonmae.evaluation import PROTOCOLS, Result
-from skeletonmae.training import TrainingConfig
 
-TRAINING = TrainingConfig(epochs=2, batch_size=16, lr=0.05, warmup_epochs=0)
+TRAINING = {"epochs": 2, "batch_size": 16, "lr": 0.05, "warmup_epochs": 0}
 # Quick settings of each, and settings under which it has something to choose.
 QUICK: dict[str, dict[str, Any]] = {"linear": {"epochs": 3}, "finetune": {"training": TRAINING}}
 CHOOSING: dict[str, dict[str, Any]] = {
@@ -24,7 +23,7 @@ entries = pytest.mark.parametrize("kind", PROTOCOLS)
 
 
 def protocol(kind: str, settings: dict[str, dict[str, Any]] = QUICK) -> Any:
-    return PROTOCOLS[kind](**settings.get(kind, {}))
+    return PROTOCOLS[kind].model_validate(settings.get(kind, {}))
 
 
 @pytest.fixture

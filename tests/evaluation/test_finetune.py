@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,6 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Finetune
-from skeletonmae.training import TrainingConfig
 
 RNG = np.random.default_rng(0)
 CLASSES = ("0", "1", "2")
@@ -21,8 +21,8 @@ def task_of(make_task: Any, **settings: Any) -> Any:
 
 
 def protocol(epochs: int = 10, batch_size: int = 16, lr: float = 0.1, **settings: Any) -> Finetune:
-    training = TrainingConfig(epochs=epochs, batch_size=batch_size, lr=lr, warmup_epochs=0)
-    return Finetune(training=training, **settings)
+    training = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "warmup_epochs": 0}
+    return Finetune.model_validate({"training": training} | settings)
 
 
 def test_it_learns_what_can_be_learned(make_task: Any) -> None:
@@ -51,6 +51,17 @@ def test_each_seed_is_a_run_of_its_own(make_task: Any, reads: list[Any]) -> None
     assert results[0].confusion == results[2].confusion
     used = [set(index[index < 90]) for _, index in reads if (index < 90).any()]
     assert used[0] == used[2] != used[1]
+
+
+def test_from_scratch_each_seed_has_weights_of_its_own(make_task: Any) -> None:
+    task, seeds = task_of(make_task), []
+
+    def fresh(seed: int) -> Any:
+        seeds.append(seed)
+        return task.method
+
+    results = protocol(epochs=1, seeds=(3, 5)).run(replace(task, fresh=fresh, pretrained=False))
+    assert seeds == [result.seed for result in results] == [3, 5]
 
 
 def test_the_learning_rate_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:

@@ -23,7 +23,7 @@ def folder(tmp_path: Path, write_sample: Any) -> Path:
 def test_files_and_folders(folder: Path) -> None:
     sequences, problems = read_recordings([folder])
     assert problems == []
-    assert sorted(sequence.name for sequence in sequences) == ["a", "b c", "d"]
+    assert sorted(sequence.name for sequence in sequences) == ["a", "sub/b c", "sub/d"]
     only, _ = read_recordings([folder / "a.json"])
     assert [sequence.name for sequence in only] == ["a"]
 
@@ -38,7 +38,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(folder: Path) -> None:
     (folder / "a.json").write_text('{"skeletons": [')
     (folder / "odd.json").write_text("[]")
     sequences, problems = read_recordings([folder, folder / "absent.json"])
-    assert sorted(sequence.name for sequence in sequences) == ["b c", "d"]
+    assert sorted(sequence.name for sequence in sequences) == ["sub/b c", "sub/d"]
     assert len(problems) == 3
     for name in ("a.json", "odd.json", "absent.json"):
         assert sum(name in problem for problem in problems) == 1

@@ -241,7 +241,7 @@ def test_the_log_has_the_mean_of_every_epoch(alone: Processes, tmp_path: Path) -
     assert [(row["step"], row["epoch"]) for row in log] == [(2, 1), (4, 2), (6, 3)]
     for row, first, second in zip(log, told[::2], told[1::2], strict=True):
         assert row["loss"] == pytest.approx((4 * first.loss + second.loss) / 5, rel=1e-6)
-        assert row["lr"] == second.lr
+        assert row["lr"] == pytest.approx(second.lr, rel=1e-8)
         assert row["worst"] == pytest.approx(second.loss, rel=1e-5)  # one row alone is the worst
 
 

@@ -18,16 +18,17 @@ from skeletonmae.evaluation.protocol import Result, Task, predict_scores, score
 from skeletonmae.methods import Classifier, ClassifierConfig, MethodOutput
 from skeletonmae.training import TrainingConfig, train
 
-MAMP_FINETUNE = TrainingConfig(
-    epochs=100,
-    batch_size=48,
-    lr=3e-4,
-    final_lr=1e-5,
-    warmup_epochs=5,
-    betas=(0.9, 0.999),
-    layer_decay=0.8,
-)
-"""AdamW as in Mao et al., ICCV 2023."""
+
+class FinetuneTraining(TrainingConfig):
+    """Training as in the fine-tuning of Mao et al., ICCV 2023, where nothing else is said."""
+
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(48, ge=1)
+    lr: float = Field(3e-4, gt=0)
+    final_lr: float = Field(1e-5, ge=0)
+    warmup_epochs: float = Field(5.0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    layer_decay: float = Field(0.8, gt=0, le=1)
 
 
 class Finetune(Config):
@@ -41,7 +42,7 @@ class Finetune(Config):
     """Share of the labels of each class that is used; at least one clip a class."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """One run each, with its own draw of labels, order and crops."""
-    training: TrainingConfig = MAMP_FINETUNE
+    training: FinetuneTraining = FinetuneTraining()
     lrs: tuple[float, ...] = ()
     """If given, `training.lr` is the best of these on the validation part of the training split."""
     classifier: ClassifierConfig = ClassifierConfig()
@@ -82,7 +83,8 @@ class Finetune(Config):
     def _fit(self, task: Task, index: np.ndarray, seed: int, lr: float) -> Classifier:
         config = self.training.model_copy(update={"seed": seed, "lr": lr})
         torch.manual_seed(seed)
-        model = task.method.classifier(len(task.classes), self.classifier)
+        method = task.fresh(seed) if task.fresh else task.method
+        model = method.classifier(len(task.classes), self.classifier)
         loader = task.clips.loader(
             task.store,
             index,

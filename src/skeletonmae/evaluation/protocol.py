@@ -61,8 +61,9 @@ class Task:
         validate_by: tag whose values are kept whole when a validation part is taken off the training split.
         processes: the device, and who else computes.
         report: told of progress: what is being done, and how far it is.
-        folder: where classifiers are kept, and from where a killed run goes on; None keeps nothing.
+        folder: where classifiers are kept; None keeps nothing.
         save: writes a classifier to a file, so that it can be used again.
+        fresh: from scratch alone: the method with weights drawn by a seed, so that no two runs share them.
     """
 
     method: Method
@@ -75,6 +76,7 @@ class Task:
     report: Callable[[str, Progress], None] | None = None
     folder: Path | None = None
     save: Callable[[Path, Classifier, ClassifierConfig], None] | None = None
+    fresh: Callable[[int], Method] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:

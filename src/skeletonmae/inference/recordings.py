@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from skeletonmae.datasets import DATASETS
@@ -31,7 +32,9 @@ def read_recordings(paths: Iterable[Path]) -> tuple[list[SkeletonSequence], list
             continue
         for file in files:
             try:
-                sequences += detect(file).read(file)
+                for sequence in detect(file).read(file):
+                    inside = file.parent.relative_to(path) if path.is_dir() else Path()
+                    sequences.append(replace(sequence, name=(inside / sequence.name).as_posix()))
             except InputError as error:
                 problems.append(str(error))
     if not sequences:

@@ -199,7 +199,7 @@ class SequenceStore:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of the whole content: equal if and only if the stores hold the same recordings."""
+        """A digest of the whole content, shard by shard."""
         parts = [json.dumps(shard.manifest.model_dump(mode="json"), sort_keys=True) for shard in self.shards]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

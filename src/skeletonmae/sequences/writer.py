@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -87,6 +88,9 @@ class StoreWriter:
             raise InputError(
                 "a name, label or tag has characters that are not text", where=f"recording {sequence.name!r}"
             ) from error
+        if bad := [tag for tag in sequence.tags if not re.fullmatch(r"\w[\w .-]*", tag)]:
+            where = f"recording {sequence.name!r}"
+            raise InputError("not the name of a tag", where=where, expected="letters, digits, _ . -", got=bad[0])
         mine = (self.skeleton, self.axes, self.unit)
         its = (sequence.skeleton, sequence.positions.shape[3], sequence.unit)
         if its != mine:

@@ -118,5 +118,5 @@ def _as_csv(rows: list[dict[str, float]], header: bool = True) -> str:
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     if header:
         writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: f"{value:.10g}" for key, value in row.items()} for row in rows)
     return text.getvalue()
