@@ -38,7 +38,8 @@ def fused_float32(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     weight = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
-    return weight.float().softmax(3).to(value.dtype) @ value
+    mixed: Tensor = weight.float().softmax(3).to(value.dtype) @ value
+    return mixed
 
 
 FORMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -58,14 +59,15 @@ def seconds(rows: int, heads: int, num_queries: int, num_keys: int, dtype: torch
     for _ in range(TURNS + 1):
         for name, form in FORMS.items():
             started = time.process_time()
-            form(*(x.transpose(1, 2) for x in (query, key, value))).sum().backward()
+            mixed = form(*(x.transpose(1, 2) for x in (query, key, value)))
+            torch.autograd.backward(mixed.sum())
             times[name].append(time.process_time() - started)
     return {name: statistics.median(spent[1:]) for name, spent in times.items()}
 
 
 def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
-    print("| rows x heads, queries x keys, of width 32 | precision |" + " | ".join(FORMS) + " |")
+    print("| rows x heads, queries x keys, of width 32 | precision | " + " | ".join(FORMS) + " |")
     print("|---|---|" + "---:|" * len(FORMS))
     for rows, heads, num_queries, num_keys in SHAPES:
         for dtype in (torch.bfloat16, torch.float32):

@@ -103,14 +103,18 @@ def pretraining(data: Recordings, batch_size: int, precision: str) -> Case:
     batch, clips = data.ours(batch_size)()[0], data.plain(batch_size)()[0][0]
     its = PlainMAE(CLIPS.frames, NTU25.num_joints, **SIZES, **DECODER, mask_ratio=MASK_RATIO)
     ours: dict[str, Callable[[], object]] = {}
-    for name, settings in {
+    variants: dict[str, dict[str, Any]] = {
         "decoder self": {"decoder": "self"},
         "decoder cross, predict 0.25": {"decoder": "cross", "predict_ratio": 0.25},
-    }.items():
-        model = method(**settings)
-        ours[name] = Step(model, lambda model=model: model(batch).loss, precision)
+    }
+    for name, settings in variants.items():
+        ours[name] = Step(method(**settings), lambda model: model(batch).loss, precision)
     return Case(
-        f"pre-training step, {precision}", data.name, batch_size, Step(its, lambda: its(clips), precision), ours
+        f"pre-training step, {precision}",
+        data.name,
+        batch_size,
+        Step(its, lambda model: model(clips), precision),
+        ours,
     )
 
 
@@ -124,8 +128,8 @@ def finetuning(data: Recordings, batch_size: int, precision: str) -> Case:
         f"fine-tuning step, {precision}",
         data.name,
         batch_size,
-        Step(its, lambda: loss(its(clips).float(), label), precision),
-        {"classifier": Step(model, lambda: model(batch).loss, precision)},
+        Step(its, lambda model: loss(model(clips).float(), label), precision),
+        {"classifier": Step(model, lambda model: model(batch).loss, precision)},
     )
 
 
@@ -150,9 +154,9 @@ def method(**settings: Any) -> JointPatch:
     return config.build(SPEC, RandomTokens(ratio=MASK_RATIO))
 
 
-def plain_classifier(**settings: float) -> PlainClassifier:
+def plain_classifier(drop_path: float = 0.0) -> PlainClassifier:
     steps, joints = CLIPS.frames // SIZES["token_frames"], NTU25.num_joints
-    encoder = PlainEncoder(steps, joints, **SIZES, **settings)
+    encoder = PlainEncoder(steps, joints, **SIZES, drop_path=drop_path)
     return PlainClassifier(encoder, SIZES["token_frames"], joints, SIZES["width"], HEAD_WIDTH, NUM_CLASSES)
 
 
@@ -161,23 +165,23 @@ class Step:
 
     Args:
         model: whose parameters learn.
-        loss: of the batch.
+        loss: of the batch, by the model.
         precision: float32 or bf16 (autocast).
     """
 
-    def __init__(self, model: nn.Module, loss: Callable[[], Tensor], precision: str) -> None:
+    def __init__(self, model: nn.Module, loss: Callable[[Any], Tensor], precision: str) -> None:
         self.model, self.loss, self.precision = model.train(), loss, precision
         self.optimizer = build_optimizer(model, TrainingConfig())
 
     def __call__(self) -> None:
         self.optimizer.zero_grad()
-        self.forward().backward()
+        torch.autograd.backward(self.forward())
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
 
     def forward(self) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
-            return self.loss()
+            return self.loss(self.model)
 
     def kept_bytes(self) -> int:
         """What the forward pass keeps for the backward pass, weights apart."""

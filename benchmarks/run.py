@@ -43,7 +43,7 @@ def cases(folder: Path, num: int, load_batch: int, batch: int) -> Iterator[Case]
 
 
 def measure(case: Case, repeats: int) -> list[dict[str, Any]]:
-    """A row for each of `case.ours`: processor seconds of one call, medians of turns plain, ours, plain, ours, ..."""
+    """A row for each of `case.ours`: processor seconds of one call, medians over turns plain, ours, plain, ..."""
     calls = {"plain": case.plain, **case.ours}
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 1):
@@ -110,8 +110,8 @@ def markdown(facts: dict[str, Any], rows: list[dict[str, Any]], arguments: argpa
         "",
         "`plain.py` is method A1 written as its text has it: clips made one by one, both persons always computed,",
         "attention spelled out, a decoder over all tokens. `tests/benchmarks/test_plain.py` proves that both",
-        "compute the same loss, scores and clips. Both were timed in one run, turn by turn, by the time the processor",
-        "spent on them, so that other work on the machine counts little; the numbers are medians, the brackets hold",
+        "compute the same loss, scores and clips. Both were timed in one run, turn by turn, by the time the",
+        "processor spent on them, so that other work on the machine counts little. Medians; the brackets hold",
         "the quartiles of the ratio. Rerun to rewrite this page:",
         "",
         f"    {facts['command']}",

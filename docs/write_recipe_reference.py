@@ -27,36 +27,6 @@ NAMED = {
     type(None): "null",
 }
 SIGNS = {"gt": "above {}", "ge": "from {}", "lt": "below {}", "le": "to {}", "min_length": "at least {}"}
-MEANINGS = {
-    "ClipConfig.stream": "Positions; bones (a joint minus its parent); or motion (the next frame minus this one).",
-    "DropJoints.probability": "Of each joint of each person.",
-    "Finetune.classifier": "Dropout and drop path of the downstream model.",
-    "Finetune.label_smoothing": "Share of the target that is spread over all classes.",
-    "Finetune.training": "As under `training`, with defaults of its own.",
-    "JointPatchConfig.decoder_depth": "Blocks of the decoder.",
-    "JointPatchConfig.decoder_width": "Of the decoder's tokens; `heads` must divide it.",
-    "JointPatchConfig.depth": "Blocks of the encoder.",
-    "JointPatchConfig.heads": "Of every attention, in encoder and decoder.",
-    "JointPatchConfig.mlp_ratio": "Hidden width of a block's perceptron over the width of its tokens.",
-    "JointPatchConfig.normalise": "Mean 0 and variance 1 in each token, or for each joint and axis over the clip.",
-    "JointPatchConfig.target": "What the decoder is asked for: positions, or the next frame minus this one.",
-    "JointPatchConfig.width": "Of the encoder's tokens; `heads` must divide it.",
-    "KNN.k": "How many neighbours; a result for each.",
-    "KNN.pooling": "As in `linear`.",
-    "Linear.batch_size": "Clips of one step of the linear layer.",
-    "Linear.epochs": "Of the linear layer.",
-    "Linear.label_fraction": "Share of the labels of each class that is used; at least one clip a class.",
-    "Linear.lr": "The highest learning rate; half a cosine down to 0.",
-    "Linear.seed": "Of the draw of labels, the first weights and the order.",
-    "Mirror.probability": "Of each clip.",
-    "Scale.high": "The largest factor.",
-    "Scale.low": "The smallest factor.",
-    "TrainingConfig.betas": "Of AdamW.",
-    "TrainingConfig.epochs": "How often every recording is seen.",
-    "TrainingConfig.precision": "`bf16` computes matrix products in bfloat16; weights stay in float32.",
-    "TrainingConfig.seed": "Of the first weights, the order, the crops, the masks and the augmentation.",
-}
-"""What the settings themselves do not say. Move an entry to its setting, and it goes from here."""
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -121,8 +91,7 @@ def default(field: FieldInfo) -> str:
 
 def meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
     """What a setting is for."""
-    keys = (f"{base.__name__}.{name}" for base in model.__mro__)
-    text = field.description or next((MEANINGS[key] for key in keys if key in MEANINGS), None)
+    text = field.description
     if text is None:
         raise SystemExit(f"{model.__name__}.{name} says nowhere what it is for; put a sentence under it")
     return " ".join(text.split())
@@ -175,9 +144,6 @@ def tables() -> str:
             parts.append(table(model, f"### {anchor}`{kind(model)}`, under {shown}"))
         else:
             parts.append(table(model, f"## {anchor}{section}" if section in keys else f"### {anchor}{shown}"))
-    known = {f"{base.__name__}.{name}" for model in found for base in model.__mro__ for name in model.model_fields}
-    if unused := sorted(MEANINGS.keys() - known):
-        raise SystemExit(f"there are no such settings any more: {', '.join(unused)}")
     return "\n".join(parts)
 
 

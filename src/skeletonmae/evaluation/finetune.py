@@ -23,12 +23,19 @@ class FinetuneTraining(TrainingConfig):
     """Training as in the fine-tuning of Mao et al., ICCV 2023, where nothing else is said."""
 
     epochs: int = Field(100, ge=1)
+    """How often every recording is seen."""
     batch_size: int = Field(48, ge=1)
+    """Clips of one step."""
     lr: float = Field(3e-4, gt=0)
+    """The highest learning rate."""
     final_lr: float = Field(1e-5, ge=0)
+    """The learning rate at the end."""
     warmup_epochs: float = Field(5.0, ge=0)
+    """Epochs of linear growth."""
     betas: tuple[float, float] = (0.9, 0.999)
+    """Of AdamW."""
     layer_decay: float = Field(0.8, gt=0, le=1)
+    """Each layer learns by this factor slower than the next."""
 
 
 class Finetune(Config):
@@ -43,10 +50,13 @@ class Finetune(Config):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """One run each, with its own draw of labels, order and crops."""
     training: FinetuneTraining = FinetuneTraining()
+    """As under `training`, with defaults of its own."""
     lrs: tuple[float, ...] = ()
     """If given, `training.lr` is the best of these on the validation part of the training split."""
     classifier: ClassifierConfig = ClassifierConfig()
+    """Dropout and drop path of the downstream model."""
     label_smoothing: float = Field(0.1, ge=0, lt=1)
+    """Share of the target that is spread over all classes."""
 
     def run(self, task: Task) -> list[Result]:
         """One result for each seed."""

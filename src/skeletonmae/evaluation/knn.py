@@ -21,7 +21,9 @@ class KNN(Config):
 
     kind: Literal["knn"] = "knn"
     k: tuple[int, ...] = Field((1, 5, 20), min_length=1)
+    """How many neighbours; a result for each."""
     pooling: Pooling = "mean"
+    """As in `linear`."""
 
     def run(self, task: Task) -> list[Result]:
         """One result for each k."""

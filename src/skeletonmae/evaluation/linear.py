@@ -27,14 +27,19 @@ class Linear(Config):
     pooling: Pooling = "mean"
     """`mean` over persons, time and joints, as published; `joints` keeps them side by side."""
     label_fraction: float = Field(1.0, gt=0, le=1)
+    """Share of the labels of each class that is used; at least one clip a class."""
     views: int = Field(0, ge=0)
     """Random parts of each training clip; 0 takes the middle part once."""
     epochs: int = Field(100, ge=1)
+    """Of the linear layer."""
     batch_size: int = Field(256, ge=2)
+    """Clips of one step of the linear layer."""
     lr: float = Field(0.1, gt=0)
+    """The highest learning rate; half a cosine down to 0."""
     weight_decays: tuple[float, ...] = Field((0.0,), min_length=1)
     """If there are several, the best on the validation part of the training split is taken."""
     seed: int = 0
+    """Of the draw of labels, the first weights and the order."""
 
     def run(self, task: Task) -> list[Result]:
         """One result."""

@@ -10,7 +10,7 @@ from skeletonmae.datasets import DATASETS
 from skeletonmae.errors import InputError
 from skeletonmae.formats import detect
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
-from skeletonmae.sequences.store import MANIFEST
+from skeletonmae.sequences.manifest import MANIFEST
 
 
 def read_recordings(paths: Iterable[Path]) -> tuple[list[SkeletonSequence], list[str]]:

@@ -43,17 +43,25 @@ class JointPatchConfig(Config):
     token_frames: int = Field(4, ge=1)
     """Consecutive frames of one joint that form a token; must divide the frames of a clip."""
     width: int = Field(256, ge=8)
+    """Of the encoder's tokens; `heads` must divide it."""
     depth: int = Field(8, ge=1)
+    """Blocks of the encoder."""
     heads: int = Field(8, ge=1)
+    """Of every attention, in encoder and decoder."""
     mlp_ratio: float = Field(4.0, gt=0)
+    """Hidden width of a block's perceptron over the width of its tokens."""
     decoder: Literal["self", "cross"] = "self"
     """`self`: over all tokens. `cross`: asked tokens attend to the encoder's output alone, which is cheaper."""
     decoder_width: int = Field(256, ge=8)
+    """Of the decoder's tokens; `heads` must divide it."""
     decoder_depth: int = Field(3, ge=1)
+    """Blocks of the decoder."""
     predict_ratio: float = Field(1.0, gt=0, le=1)
     """Share of the hidden tokens that the decoder is asked for."""
     target: Target = "position"
+    """What the decoder is asked for: positions, or the next frame minus this one."""
     normalise: Normalise = "token"
+    """Mean 0 and variance 1 in each token, or for each joint and axis over the clip."""
     head_width: int = Field(2048, ge=1)
     """Hidden width of the classification head."""
 

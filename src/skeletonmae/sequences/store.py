@@ -1,19 +1,4 @@
-"""Many recordings in a folder that opens at once: flat memory-mapped arrays, an index, a manifest.
-
-```
-manifest.json      format, skeleton, unit, classes, tags, and the size and SHA-256 of every file below
-positions.npy      [row, joint, axis] float32 or float16: all tracks of all recordings end to end
-observed.npy       [row, ceil(joint / 8)] uint8: one bit a joint
-track_rows.npy     [track + 1] int64: a track's rows are track_rows[i] : track_rows[i + 1]
-track_starts.npy   [track] int32: the frame of the recording in which the track starts
-recordings.npy     [recording + 1] int64: a recording's tracks are recordings[i] : recordings[i + 1]
-frames.npy, fps.npy, labels.npy      [recording]; label -1 is no label, fps NaN is not known
-names.npy, name_ends.npy             names end to end as UTF-8
-tag_<name>.npy     [recording] int32: places in the manifest's list of that tag's values, -1 is none
-```
-A track is one person from the first to the last frame in which any joint was observed. A joined store has a
-manifest that lists the folders of other stores (shards) instead of arrays of its own.
-"""
+"""Many recordings in a folder that opens at once."""
 
 from __future__ import annotations
 
@@ -21,117 +6,17 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
 
-from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
+from skeletonmae.sequences.manifest import MANIFEST, file_sha256, read_manifest
 from skeletonmae.sequences.sequence import SkeletonSequence
+from skeletonmae.sequences.shard import Shard
 from skeletonmae.skeletons import Skeleton
-
-FORMAT: Literal[1] = 1
-MANIFEST = "manifest.json"
-HEADER = 128  # bytes before the first element of a .npy file
-ARRAYS = {
-    "positions": None,  # float32 or float16, as the manifest says
-    "observed": np.uint8,
-    "track_rows": np.int64,
-    "track_starts": np.int32,
-    "recordings": np.int64,
-    "frames": np.int32,
-    "fps": np.float32,
-    "labels": np.int32,
-    "names": np.uint8,
-    "name_ends": np.int64,
-}
-
-
-class FileRecord(Config):
-    """What a file must be: its size in bytes and the SHA-256 of its content."""
-
-    bytes: int
-    sha256: str
-
-
-class Manifest(Config):
-    """What a store says of itself."""
-
-    format: Literal[1] = FORMAT
-    dataset: str = ""
-    skeleton: dict[str, Any]
-    axes: Literal[2, 3]
-    unit: str
-    dtype: Literal["float32", "float16"] = "float32"
-    classes: tuple[str, ...] = ()
-    tags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    files: dict[str, FileRecord] = Field(default_factory=dict)
-    shards: dict[str, str] = Field(default_factory=dict)
-    """Folder of each shard, relative to this one -> SHA-256 of its manifest."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shard:
-    """The arrays of one folder, memory-mapped."""
-
-    path: Path
-    manifest: Manifest
-    arrays: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.arrays["frames"])
-
-    @classmethod
-    def open(cls, path: Path) -> Shard:
-        """The shard in folder `path`; raises `InputError` if a file is missing or has the wrong size."""
-        manifest = read_manifest(path)
-        arrays = {}
-        names = [*ARRAYS, *(f"tag_{tag}" for tag in manifest.tags)]
-        for name in names:
-            dtype = np.dtype(manifest.dtype if name == "positions" else ARRAYS.get(name, np.int32))
-            arrays[name] = _map(path / f"{name}.npy", manifest.files.get(f"{name}.npy"), dtype)
-        shard = cls(path, manifest, arrays)
-        shard._prove()
-        return shard
-
-    def _prove(self) -> None:
-        a = self.arrays
-        joints = Skeleton.from_dict(self.manifest.skeleton, where=f"{self.path / MANIFEST}").num_joints
-        num, tracks, rows = len(a["frames"]), len(a["track_starts"]), len(a["positions"])
-        expected = {
-            "positions": (rows, joints, self.manifest.axes),
-            "observed": (rows, -(-joints // 8)),
-            "track_rows": (tracks + 1,),
-            "recordings": (num + 1,),
-            "fps": (num,),
-            "labels": (num,),
-            "name_ends": (num + 1,),
-        } | {f"tag_{tag}": (num,) for tag in self.manifest.tags}
-        for name, shape in expected.items():
-            if a[name].shape != shape:
-                raise InputError("wrong shape", where=self.path / f"{name}.npy", expected=shape, got=a[name].shape)
-        for name, end in {"track_rows": rows, "recordings": tracks, "name_ends": len(a["names"])}.items():
-            if a[name][-1] != end:
-                raise InputError(
-                    "the index does not end where the arrays do",
-                    where=self.path / f"{name}.npy",
-                    expected=end,
-                    got=a[name][-1],
-                )
-
-    def verify(self) -> None:
-        """Read every byte; raises `InputError` if a file is not what was written."""
-        for name, record in self.manifest.files.items():
-            digest = file_sha256(self.path / name)
-            if digest != record.sha256:
-                problem = "the content has changed since it was written; prepare the store again"
-                raise InputError(problem, where=self.path / name, expected=f"SHA-256 {record.sha256}", got=digest)
 
 
 class SequenceStore:
@@ -313,46 +198,3 @@ def join(shards: Sequence[Path], path: Path) -> None:
         }
     )
     write_text(path / MANIFEST, manifest.model_dump_json(indent=1))
-
-
-def read_manifest(path: Path) -> Manifest:
-    """The manifest of the store in folder `path`."""
-    file = path / MANIFEST
-    if not file.is_file():
-        raise InputError(
-            "not a store: there is no manifest.json", where=path, expected="a folder that `prepare` wrote"
-        )
-    try:
-        return Manifest.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"not a manifest of format {FORMAT}: {key}: {first['msg']}", where=file) from error
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndarray:
-    if record is None:
-        raise InputError("the manifest does not list this file", where=path)
-    if not path.is_file():
-        raise InputError("the file is missing", where=path)
-    size = path.stat().st_size
-    if size != record.bytes:
-        raise InputError(
-            "the file was cut short or changed", where=path, expected=f"{record.bytes} bytes", got=size
-        )
-    try:
-        # Copy-on-write, so that torch may share the memory without a warning; nothing is ever written back.
-        # An array without elements cannot be mapped.
-        mode: Literal["c"] | None = "c" if size > HEADER else None
-        array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except (ValueError, SyntaxError, TokenError) as error:  # what numpy raises at a damaged header
-        raise InputError(f"not a numpy array ({error})", where=path) from error
-    if array.dtype != dtype:
-        raise InputError("wrong kind of numbers", where=path, expected=dtype, got=array.dtype)
-    return array

@@ -14,8 +14,8 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.files import whole_folder, write_text
+from skeletonmae.sequences.manifest import ARRAYS, HEADER, MANIFEST, FileRecord, Manifest, file_sha256
 from skeletonmae.sequences.sequence import SkeletonSequence
-from skeletonmae.sequences.store import ARRAYS, HEADER, MANIFEST, FileRecord, Manifest, file_sha256
 from skeletonmae.skeletons import Skeleton
 
 

@@ -13,6 +13,7 @@ class TrainingConfig(Config):
     """How long, how fast, how exact."""
 
     epochs: int = Field(400, ge=1)
+    """How often every recording is seen."""
     min_steps: int = Field(0, ge=0)
     """Epochs are added until there are at least so many steps: for very small sets."""
     batch_size: int = Field(128, ge=1)
@@ -26,6 +27,7 @@ class TrainingConfig(Config):
     warmup_epochs: float = Field(20.0, ge=0)
     """Epochs of linear growth from 0 to `lr`."""
     betas: tuple[float, float] = (0.9, 0.95)
+    """Of AdamW."""
     weight_decay: float = Field(0.05, ge=0)
     """Not applied to biases, norms and single vectors."""
     layer_decay: float = Field(1.0, gt=0, le=1)
@@ -35,7 +37,9 @@ class TrainingConfig(Config):
     ema: float = Field(0.0, ge=0, lt=1)
     """Decay of the moving average of the weights, which is then the result; 0 for none."""
     precision: Literal["float32", "bf16"] = "float32"
+    """`bf16` computes matrix products in bfloat16; weights stay in float32."""
     seed: int = 0
+    """Of the first weights, the order, the crops, the masks and the augmentation."""
     checkpoint_seconds: float = Field(60.0, ge=0)
     """How often the state is saved; a killed run goes on from there."""
 

@@ -30,6 +30,7 @@ class ClipConfig(Config):
     max_persons: int = Field(2, ge=1)
     """The first so many persons of a recording are looked at."""
     stream: Stream = "joint"
+    """Positions; bones (a joint minus its parent); or motion (the next frame minus this one)."""
     transforms: tuple[AnyTransform, ...] = (Center(), FaceForward())
     """Applied to every clip, in this order."""
     augment: tuple[AnyTransform, ...] = ()

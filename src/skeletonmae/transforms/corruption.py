@@ -28,6 +28,7 @@ class DropJoints(Config):
 
     kind: Literal["drop_joints"] = "drop_joints"
     probability: float = Field(0.05, ge=0, lt=1)
+    """Of each joint of each person."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Drop joints in every clip."""

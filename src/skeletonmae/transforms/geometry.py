@@ -96,7 +96,9 @@ class Scale(Config):
 
     kind: Literal["scale"] = "scale"
     low: float = Field(0.9, gt=0)
+    """The smallest factor."""
     high: float = Field(1.1, gt=0)
+    """The largest factor."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Scale:
@@ -115,6 +117,7 @@ class Mirror(Config):
 
     kind: Literal["mirror"] = "mirror"
     probability: float = Field(0.5, ge=0, le=1)
+    """Of each clip."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Mirror those clips that the draw falls on."""

@@ -1,0 +1,88 @@
+"""Many recordings in a folder that opens at once: flat memory-mapped arrays, an index, a manifest.
+
+```
+manifest.json      format, skeleton, unit, classes, tags, and the size and SHA-256 of every file below
+positions.npy      [row, joint, axis] float32 or float16: all tracks of all recordings end to end
+observed.npy       [row, ceil(joint / 8)] uint8: one bit a joint
+track_rows.npy     [track + 1] int64: a track's rows are track_rows[i] : track_rows[i + 1]
+track_starts.npy   [track] int32: the frame of the recording in which the track starts
+recordings.npy     [recording + 1] int64: a recording's tracks are recordings[i] : recordings[i + 1]
+frames.npy, fps.npy, labels.npy      [recording]; label -1 is no label, fps NaN is not known
+names.npy, name_ends.npy             names end to end as UTF-8
+tag_<name>.npy     [recording] int32: places in the manifest's list of that tag's values, -1 is none
+```
+A track is one person from the first to the last frame in which any joint was observed. A joined store has a
+manifest that lists the folders of other stores (shards) instead of arrays of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+
+FORMAT: Literal[1] = 1
+MANIFEST = "manifest.json"
+HEADER = 128  # bytes before the first element of a .npy file
+ARRAYS = {
+    "positions": None,  # float32 or float16, as the manifest says
+    "observed": np.uint8,
+    "track_rows": np.int64,
+    "track_starts": np.int32,
+    "recordings": np.int64,
+    "frames": np.int32,
+    "fps": np.float32,
+    "labels": np.int32,
+    "names": np.uint8,
+    "name_ends": np.int64,
+}
+
+
+class FileRecord(Config):
+    """What a file must be: its size in bytes and the SHA-256 of its content."""
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(Config):
+    """What a store says of itself."""
+
+    format: Literal[1] = FORMAT
+    dataset: str = ""
+    skeleton: dict[str, Any]
+    axes: Literal[2, 3]
+    unit: str
+    dtype: Literal["float32", "float16"] = "float32"
+    classes: tuple[str, ...] = ()
+    tags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    files: dict[str, FileRecord] = Field(default_factory=dict)
+    shards: dict[str, str] = Field(default_factory=dict)
+    """Folder of each shard, relative to this one -> SHA-256 of its manifest."""
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of the store in folder `path`."""
+    file = path / MANIFEST
+    if not file.is_file():
+        raise InputError(
+            "not a store: there is no manifest.json", where=path, expected="a folder that `prepare` wrote"
+        )
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"not a manifest of format {FORMAT}: {key}: {first['msg']}", where=file) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,102 @@
+"""One folder of a store: its arrays, memory-mapped and proved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any, Literal
+
+import numpy as np
+
+from skeletonmae.errors import InputError
+from skeletonmae.sequences.manifest import (
+    ARRAYS,
+    HEADER,
+    MANIFEST,
+    FileRecord,
+    Manifest,
+    file_sha256,
+    read_manifest,
+)
+from skeletonmae.skeletons import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """The arrays of one folder, memory-mapped."""
+
+    path: Path
+    manifest: Manifest
+    arrays: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.arrays["frames"])
+
+    @classmethod
+    def open(cls, path: Path) -> Shard:
+        """The shard in folder `path`; raises `InputError` if a file is missing or has the wrong size."""
+        manifest = read_manifest(path)
+        arrays = {}
+        names = [*ARRAYS, *(f"tag_{tag}" for tag in manifest.tags)]
+        for name in names:
+            dtype = np.dtype(manifest.dtype if name == "positions" else ARRAYS.get(name, np.int32))
+            arrays[name] = _map(path / f"{name}.npy", manifest.files.get(f"{name}.npy"), dtype)
+        shard = cls(path, manifest, arrays)
+        shard._prove()
+        return shard
+
+    def _prove(self) -> None:
+        a = self.arrays
+        joints = Skeleton.from_dict(self.manifest.skeleton, where=f"{self.path / MANIFEST}").num_joints
+        num, tracks, rows = len(a["frames"]), len(a["track_starts"]), len(a["positions"])
+        expected = {
+            "positions": (rows, joints, self.manifest.axes),
+            "observed": (rows, -(-joints // 8)),
+            "track_rows": (tracks + 1,),
+            "recordings": (num + 1,),
+            "fps": (num,),
+            "labels": (num,),
+            "name_ends": (num + 1,),
+        } | {f"tag_{tag}": (num,) for tag in self.manifest.tags}
+        for name, shape in expected.items():
+            if a[name].shape != shape:
+                raise InputError("wrong shape", where=self.path / f"{name}.npy", expected=shape, got=a[name].shape)
+        for name, end in {"track_rows": rows, "recordings": tracks, "name_ends": len(a["names"])}.items():
+            if a[name][-1] != end:
+                raise InputError(
+                    "the index does not end where the arrays do",
+                    where=self.path / f"{name}.npy",
+                    expected=end,
+                    got=a[name][-1],
+                )
+
+    def verify(self) -> None:
+        """Read every byte; raises `InputError` if a file is not what was written."""
+        for name, record in self.manifest.files.items():
+            digest = file_sha256(self.path / name)
+            if digest != record.sha256:
+                problem = "the content has changed since it was written; prepare the store again"
+                raise InputError(problem, where=self.path / name, expected=f"SHA-256 {record.sha256}", got=digest)
+
+
+def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndarray:
+    if record is None:
+        raise InputError("the manifest does not list this file", where=path)
+    if not path.is_file():
+        raise InputError("the file is missing", where=path)
+    size = path.stat().st_size
+    if size != record.bytes:
+        raise InputError(
+            "the file was cut short or changed", where=path, expected=f"{record.bytes} bytes", got=size
+        )
+    try:
+        # Copy-on-write, so that torch may share the memory without a warning; nothing is ever written back.
+        # An array without elements cannot be mapped.
+        mode: Literal["c"] | None = "c" if size > HEADER else None
+        array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (ValueError, SyntaxError, TokenError) as error:  # what numpy raises at a damaged header
+        raise InputError(f"not a numpy array ({error})", where=path) from error
+    if array.dtype != dtype:
+        raise InputError("wrong kind of numbers", where=path, expected=dtype, got=array.dtype)
+    return array
