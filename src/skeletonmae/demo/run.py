@@ -66,7 +66,11 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
     per_epoch = -(-num // batch_size)
     training = {"epochs": max(1, round(PRETRAINING_STEPS / per_epoch)), "batch_size": batch_size, "lr": 2e-3}
     # On a CPU without bfloat16 products of its own they are slower than float32.
-    precision = "bf16" if torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() else "float32"
+    precision = (
+        "bf16"
+        if torch.cuda.is_available() or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+        else "float32"
+    )
     finetune = {
         "epochs": 20,
         "min_steps": 150,
