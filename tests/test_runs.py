@@ -240,11 +240,3 @@ def test_other_people_other_layout_same_encoder(
     tree = tiny_tree(tmp_path / "store", split="stratified")
     results = runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone, protocols=[KNN(k=(1,))])
     assert results[0].classes == ("a", "b")
-
-
-def test_labels_are_numbered_as_the_model_does(tmp_path: Path, make_store: Any, make_recording: Any) -> None:
-    labels = ["wave", "bow", None, "wave"]
-    store = make_store(tmp_path / "store", [make_recording(i, label=label) for i, label in enumerate(labels)])
-    assert runs.class_numbers(store, ("bow", "jump", "wave")).tolist() == [2, 0, -1, 2]
-    with pytest.raises(InputError, match=r"never seen; expected \['bow', 'jump'\]; got \['wave'\]"):
-        runs.class_numbers(store, ("bow", "jump"))

@@ -19,7 +19,7 @@ from skeletonmae.evaluation import Protocol, Result, Task
 from skeletonmae.files import write_text
 from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
 from skeletonmae.methods.method import joint_names
-from skeletonmae.recipe import Recipe
+from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import Processes, Progress, locked, train
 
@@ -146,20 +146,6 @@ def evaluate(
     return results
 
 
-def class_numbers(store: SequenceStore, classes: Sequence[str]) -> np.ndarray:
-    """The number in `classes` of every recording's label, -1 where there is none.
-
-    Raises:
-        InputError: the store has labels that are not in `classes`.
-    """
-    used = {store.classes[label] for label in np.unique(store.labels) if label >= 0}
-    if strange := sorted(used - set(classes)):
-        raise InputError("labels that the model has never seen", expected=list(classes), got=strange)
-    place = {name: number for number, name in enumerate(classes)}
-    numbers: np.ndarray = np.array([*(place.get(name, -1) for name in store.classes), -1])[store.labels]
-    return numbers
-
-
 def _draw(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
     """The method with fresh weights."""
     torch.manual_seed(seed)
@@ -182,24 +168,29 @@ def _plain(recipe: Recipe) -> dict[str, object]:
     return recipe.model_dump(mode="json")
 
 
+def _decides(recipe: Recipe) -> dict[str, object]:
+    """The settings that decide the result of pre-training: not where the stores lie, nor how it is judged."""
+    sources = recipe.data.pretrain or (recipe.data.evaluate,)
+    return {
+        "data": recipe.data.clips.model_dump(mode="json"),
+        "sources": [source.model_dump(mode="json", exclude={"store"}) for source in sources],
+        "masking": recipe.masking.model_dump(mode="json"),
+        "method": recipe.method.model_dump(mode="json"),
+        "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+    }
+
+
 def _identity(recipe: Recipe, header: Header) -> str:
-    """What decides the result of pre-training: the recipe without its evaluation and paths, and the data."""
-    tree = _plain(recipe)
-    del tree["evaluation"]
-    tree["data"] = recipe.data.clips.model_dump(mode="json")
-    tree["training"] = recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds"})
-    return hashlib.sha256(json.dumps([tree, header.data], sort_keys=True).encode()).hexdigest()
+    """A digest of what decides the result of pre-training: settings and data."""
+    return hashlib.sha256(json.dumps([_decides(recipe), header.data], sort_keys=True).encode()).hexdigest()
 
 
 def _same_recipe(recipe: Recipe, folder: Path) -> None:
-    """Write the resolved recipe, unless another one is there."""
-    file, mine = folder / RECIPE, _flat(_plain(recipe))
+    """Write the resolved recipe, unless one that would give another result is there."""
+    file, mine = folder / RECIPE, _flat(_decides(recipe))
     if file.exists():
-        there = _flat(yaml.safe_load(file.read_text(encoding="utf-8")))
+        there = _flat(_decides(read_recipe(file)))
         changed = sorted(key for key in mine.keys() | there.keys() if mine.get(key) != there.get(key))
-        changed = [
-            key for key in changed if not key.startswith("evaluation") and key != "training.checkpoint_seconds"
-        ]
         if changed:
             differs = "; ".join(f"{key}: {there.get(key)} there, {mine.get(key)} now" for key in changed[:5])
             problem = f"holds a run of another recipe ({differs}); name another folder or delete this one"

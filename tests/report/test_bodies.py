@@ -149,8 +149,7 @@ def test_an_answer_that_is_not_finite_is_left_out(rebuilt_case: dict[str, np.nda
 def test_rows_share_one_scale_equal_in_x_and_y(rebuilt_case: dict[str, np.ndarray]) -> None:
     figure = picture_rebuilt(**rebuilt_case, skeleton=NTU25)
     inches = [
-        axes.bbox.size / figure.dpi / [np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())]
-        for axes in figure.axes
+        axes.bbox.size / figure.dpi / [np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())] for axes in figure.axes
     ]
     np.testing.assert_allclose(inches, inches[0][0], rtol=1e-6)
 

@@ -75,9 +75,7 @@ def test_a_curve_needs_an_x_for_every_y() -> None:
 
 
 def test_bars_have_the_given_lengths_first_on_top() -> None:
-    figure = picture_accuracies(
-        [("pre-trained", 75.4, 1.2), ("scratch", 63.7, None)], highlight=["pre-trained"]
-    )
+    figure = picture_accuracies([("pre-trained", 75.4, 1.2), ("scratch", 63.7, None)], highlight=["pre-trained"])
     axes = figure.axes[0]
     assert [bar.get_width() for bar in axes.patches] == [75.4, 63.7]
     assert axes.patches[0].get_facecolor() != axes.patches[1].get_facecolor()

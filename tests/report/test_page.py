@@ -80,9 +80,7 @@ def test_pictures_are_inside() -> None:
 
 def test_columns_of_numbers_are_set_to_the_right() -> None:
     page = Page("t")
-    page.table(
-        ["name", "top-1", "seeds"], [["linear", "75.4 ± 1.2", 3], ["9 mm", 88.123456, "–"], ["3d", "", 1]]
-    )
+    page.table(["name", "top-1", "seeds"], [["linear", "75.4 ± 1.2", 3], ["9 mm", 88.123456, "–"], ["3d", "", 1]])
     reader = Reader(page.html())
     cells = [attributes.get("class") for tag, attributes in reader.elements if tag in ("th", "td")]
     assert cells == [None, "number", "number"] * 4

@@ -63,8 +63,8 @@ class SampleRandom:
 
     def normal(self, *shape: int) -> Float[Tensor, "batch ..."]:
         """Numbers of mean 0 and variance 1, `(batch, *shape)` float32 (Box and Muller, 1958)."""
-        radius = (-2.0 * torch.log1p(-self.uniform(*shape))).sqrt()
-        return radius * torch.cos(2.0 * math.pi * self.uniform(*shape))
+        draw = self.uniform(*shape, 2)
+        return (-2.0 * torch.log1p(-draw[..., 0])).sqrt() * torch.cos(2.0 * math.pi * draw[..., 1])
 
     def between(self, low: float, high: float, *shape: int) -> Float[Tensor, "batch ..."]:
         """Numbers in [low, high), `(batch, *shape)` float32."""

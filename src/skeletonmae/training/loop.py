@@ -61,8 +61,11 @@ class Progress:
     seconds_left: float
 
 
+CURE = "lower training.lr, or use precision float32"
+
+
 class NotFiniteError(InputError):
-    """The loss is not a number any more; the weights are still those of the step before."""
+    """The loss or its gradient is not a number any more; the weights are still those of the step before."""
 
 
 def train(
@@ -173,12 +176,12 @@ class _Run:
         )
         loss = total / max(weight, 1.0)
         if not math.isfinite(loss):
-            problem = f"the loss is {loss} at step {self.step + 1}; lower training.lr, or use precision float32"
-            raise NotFiniteError(problem)
+            raise NotFiniteError(f"the loss is {loss} at step {self.step + 1}; {CURE}")
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         torch._foreach_mul_(gradients, self.processes.world / max(weight, 1.0))
-        if self.config.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm or math.inf))
+        if not math.isfinite(norm):
+            raise NotFiniteError(f"the gradient is {norm} at step {self.step + 1}; {CURE}")
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["scale"]
         self.optimizer.step()
