@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.datasets import DATASETS
 from skeletonmae.report import picture_rebuilt, save_picture
 from skeletonmae.sequences import SequenceStore
 
@@ -22,9 +23,9 @@ def main() -> None:
     given = parser.parse_args()
     checkpoint = load_checkpoint(given.demo / "pretrained")
     store = SequenceStore.open(given.demo / "store")
-    test = checkpoint.recipe.data.evaluate.rule(store)(store).test
+    test = DATASETS[store.datasets[0]].splits[DATASETS[store.datasets[0]].default_split](store).test
     index = next(i for i in test.tolist() if store.classes[store.labels[i]] == given.action)
-    batch = checkpoint.recipe.data.clips.loader(store, np.array([index]), batch_size=1).batch(0, 0)
+    batch = checkpoint.header.clips.loader(store, np.array([index]), batch_size=1).batch(0, 0)
     rebuilt = checkpoint.method.rebuild(batch)
     if rebuilt is None:
         raise SystemExit("this method rebuilds no positions")

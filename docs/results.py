@@ -22,7 +22,7 @@ KEY = ("set", "split", "protocol", "setting", "method", "stream", "label_share",
 PROTOCOLS = {"linear": "linear probe", "knn": "nearest neighbours", "finetune": "fine-tuned"}
 
 
-def rows_of(run: Path, recipe: str, device: str, note: str) -> list[dict[str, Any]]:
+def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list[dict[str, Any]]:
     """One row for each protocol, setting and label share of a run's results.json, over its seeds."""
     kept = json.loads((run / "results.json").read_text(encoding="utf-8"))
     data, method = kept["recipe"]["data"], kept["recipe"]["method"]
@@ -30,7 +30,6 @@ def rows_of(run: Path, recipe: str, device: str, note: str) -> list[dict[str, An
     for result in kept["results"]:
         key = (result["protocol"], result["setting"], result["label_fraction"], result["pretrained"])
         groups.setdefault(key, []).append(result)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     return [
         {
             "set": kept["dataset"],
@@ -49,7 +48,7 @@ def rows_of(run: Path, recipe: str, device: str, note: str) -> list[dict[str, An
             "num_train": group[0]["num_train"],
             "num_test": group[0]["num_test"],
             "chosen": [result["chosen"] for result in group],
-            "commit": commit.stdout.strip(),
+            "commit": commit,
             "device": device,
             "seconds": round(sum(result["seconds"] for result in group)),
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -59,9 +58,9 @@ def rows_of(run: Path, recipe: str, device: str, note: str) -> list[dict[str, An
     ]
 
 
-def add(run: Path, recipe: str, device: str, note: str) -> None:
+def add(run: Path, recipe: str, device: str, commit: str, note: str) -> None:
     """Put a run's rows in place of older rows of the same kind."""
-    fresh = rows_of(run, recipe, device, note)
+    fresh = rows_of(run, recipe, device, commit, note)
     there = {tuple(row[key] for key in KEY) for row in fresh}
     old = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else []
     rows = [row for row in old if tuple(row[key] for key in KEY) not in there] + fresh
@@ -101,6 +100,11 @@ def page(rows: list[dict[str, Any]], text: str) -> str:
     return "\n".join(out) + "\n" + text
 
 
+def _head() -> str:
+    call = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def _in_words(split: dict[str, Any]) -> str:
     if split["kind"] == "tag":
         return f"{split['tag']} {', '.join(split['train'])} train, {', '.join(split['test'])} test"
@@ -136,11 +140,12 @@ def main() -> None:
     adding.add_argument("run", type=Path, help="folder with a results.json that `skeletonmae evaluate` wrote")
     adding.add_argument("--recipe", required=True, help="path of the recipe in the repository")
     adding.add_argument("--device", default=f"{platform.machine()} CPU", help="what it was computed on")
+    adding.add_argument("--commit", help="of the code that ran; the present one if not given")
     adding.add_argument("--note", default="", help="settings that differ from the recipe's")
     commands.add_parser("write", help="write docs/results.md")
     given = parser.parse_args()
     if given.command == "add":
-        add(given.run, given.recipe, given.device, given.note)
+        add(given.run, given.recipe, given.device, given.commit or _head(), given.note)
     rows = json.loads(KEPT.read_text(encoding="utf-8"))
     text = (DOCS / "results_text.md").read_text(encoding="utf-8") if (DOCS / "results_text.md").exists() else ""
     PAGE.write_text(page(rows, text), encoding="utf-8")

@@ -38,8 +38,20 @@ MSR_TO_KINECT = [6, 3, 2, 19, 0, 7, 9, 11, 1, 8, 10, 12, 4, 13, 15, 17, 5, 14, 1
 
 
 def numbers(frames: int = 3) -> np.ndarray:
-    """(frame, joint, axis) of kinect20, every value its own, none of them 0."""
-    return (np.arange(frames * 60).reshape(frames, 20, 3) + 1) / 64
+    """(frame, joint, axis) of kinect20, every value its own, but for a lost joint at (0, 0, 0)."""
+    values = (np.arange(frames * 60).reshape(frames, 20, 3) + 1) / 64
+    values[1, 7] = 0
+    values[2, 3, 1] = 0  # the joint itself was seen
+    return values
+
+
+def kinect(path: Path, values: np.ndarray) -> list[Any]:
+    """What a file of one person in front of a Kinect holds."""
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import KINECT20
+
+    seen = (values != 0).any(-1)
+    return [SkeletonSequence.from_positions(values, KINECT20, observed=seen, name=path.stem)]
 
 
 def in_file_order(values: np.ndarray, to_kinect: list[int]) -> np.ndarray:
@@ -48,24 +60,24 @@ def in_file_order(values: np.ndarray, to_kinect: list[int]) -> np.ndarray:
     return out
 
 
-def write_nw_ucla(path: Path, values: np.ndarray) -> Path:
+def write_nw_ucla(path: Path, values: np.ndarray) -> list[Any]:
     path.write_text(json.dumps({"file_name": path.stem, "skeletons": values.tolist(), "label": 1}))
-    return path
+    return kinect(path, values)
 
 
-def write_utd_mhad(path: Path, values: np.ndarray) -> Path:
+def write_utd_mhad(path: Path, values: np.ndarray) -> list[Any]:
     array = in_file_order(values, UTD_TO_KINECT).transpose(1, 2, 0)
     scipy.io.savemat(path, {"d_skel": array}, do_compression=True)
-    return path
+    return kinect(path, values)
 
 
-def write_msr_action3d(path: Path, values: np.ndarray) -> Path:
+def write_msr_action3d(path: Path, values: np.ndarray) -> list[Any]:
     rows = in_file_order(values, MSR_TO_KINECT).reshape(-1, 3)
     path.write_text("".join(f"{x} {y} {z} 0.0\n" for x, y, z in rows))
-    return path
+    return kinect(path, values)
 
 
-def write_kinder_gator(path: Path, values: np.ndarray) -> Path:
+def write_kinder_gator(path: Path, values: np.ndarray) -> list[Any]:
     header = ",".join(
         ["Timestamp", *(joint + axis for joint in KINECT for axis in "XYZ"), "User-ID", "Action", ""]
     )
@@ -73,18 +85,18 @@ def write_kinder_gator(path: Path, values: np.ndarray) -> Path:
         ",".join([f"{1000 + 40 * i}", *map(str, frame.ravel()), "7", "Bow", ""]) for i, frame in enumerate(values)
     ]
     path.write_text("\n".join([header, *rows]) + "\n")
-    return path
+    return kinect(path, values)
 
 
-def write_table(path: Path, values: np.ndarray) -> Path:
-    from skeletonmae.skeletons import KINECT20
-
+def write_table(path: Path, values: np.ndarray) -> list[Any]:
+    (expected,) = kinect(path, values)
     lines = ["recording,frame,person,joint,x,y,z,confidence,label,subject"]
     for i, frame in enumerate(values):
-        for joint, (x, y, z) in zip(KINECT20.joints, frame, strict=True):
-            lines.append(f"{path.stem},{i},0,{joint},{x},{y},{z},1,wave,anna")
+        for joint, (x, y, z) in zip(expected.skeleton.joints, frame, strict=True):
+            place = f"{x},{y},{z},1" if x or y or z else "9,9,9,0"
+            lines.append(f"{expected.name},{i},0,{joint},{place},wave,anna")
     path.write_text("\n".join(lines) + "\n")
-    return path
+    return [expected]
 
 
 WRITERS = {
@@ -99,14 +111,26 @@ WRITERS = {
 @pytest.fixture(scope="session")
 def write_sample() -> Callable[[str, Path, np.ndarray], Path]:
     """Write (frame, joint of kinect20, axis) as a file of the named format; gives back the path."""
-    return lambda name, path, values: WRITERS[name][1](path, values)
+
+    def write(name: str, path: Path, values: np.ndarray) -> Path:
+        WRITERS[name][1](path, values)
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Format name -> a sound file of `numbers()`."""
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, list[Any]]]:
+    """Format name -> a sound file of `numbers()`, and the recordings in it."""
     folder = tmp_path_factory.mktemp("samples")
-    return {name: write(folder / f"{name}{suffix}", numbers()) for name, (suffix, write) in WRITERS.items()}
+    paths = {name: folder / f"{name}{suffix}" for name, (suffix, _) in WRITERS.items()}
+    return {name: (path, WRITERS[name][1](path, numbers())) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="session")
+def samples(written: dict[str, tuple[Path, list[Any]]]) -> dict[str, Path]:
+    """Format name -> a sound file."""
+    return {name: path for name, (path, _) in written.items()}
 
 
 @pytest.fixture(scope="session")
@@ -210,7 +234,7 @@ def tiny_tree(tiny_store: Path) -> Callable[..., dict[str, Any]]:
         return {
             "data": {"evaluate": {"store": str(store), "split": split}, "frames": 8},
             "masking": {"kind": "random", "ratio": 0.5},
-            "method": {"kind": "joint_patch", "head_width": 16, **method},
+            "method": {"kind": "joint_patch", **method},
             "training": {"epochs": 2, "batch_size": 20, "warmup_epochs": 1, "checkpoint_seconds": 0} | training,
             "evaluation": [
                 {"kind": "linear", "epochs": 3},

@@ -52,7 +52,7 @@ def test_a_model_comes_back_the_same(tiny_run: Path, tmp_path: Path, make_batch:
     save_checkpoint(tmp_path / "copy.safetensors", first.model, first.header)
     second = load_checkpoint(tmp_path / "copy.safetensors")
     assert second.header == first.header
-    assert second.recipe == first.recipe
+    assert second.header == first.header
     assert torch.equal(answers(first, make_batch), answers(second, make_batch))
     assert answers(first, make_batch).std() > 0
 
@@ -87,7 +87,7 @@ np.savez("answers.npz", embedded, scores)
 
 def test_what_it_says_of_itself(tiny_run: Path, tiny_store: Path) -> None:
     method, classifier = (load_checkpoint(tiny_run / name).header for name in ("model.safetensors", CLASSIFIER))
-    assert (method.role, method.frames, method.axes, method.unit) == ("method", 8, 3, "m")
+    assert (method.role, method.clips.frames, method.axes, method.unit) == ("method", 8, 3, "m")
     assert method.joints == NTU25.joints
     assert method.classes == ()
     assert len(method.data) == 1
@@ -145,15 +145,15 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
         (lambda header, _: header.update(role="oracle"), "the header is not sound"),
         (lambda header, _: header.pop("joints"), "the header is not sound"),
         (lambda header, _: header.update(extra=1), "the header is not sound"),
-        (lambda header, _: header["recipe"]["method"].update(widht=8), "its recipe: method.widht"),
-        (lambda header, _: header["recipe"]["method"].update(kind="?"), "its recipe: method"),
-        (lambda header, _: header["recipe"].pop("data"), "its recipe: data: is missing"),
-        (lambda header, _: header["recipe"]["method"].update(width=32), "do not fit the recipe"),
-        (lambda header, _: header["recipe"]["method"].update(depth=3), "do not fit the recipe"),
-        (lambda header, _: header["recipe"]["method"].update(token_frames=3), "cannot be cut into tokens"),
-        (lambda header, _: header.update(frames=16), "do not fit the recipe"),
-        (lambda header, _: header.update(joints=["head"]), "do not fit the recipe"),
-        (lambda header, _: header.update(role="classifier", classes=["a"]), "do not fit the recipe"),
+        (lambda header, _: header["method"].update(widht=8), "the header is not sound"),
+        (lambda header, _: header["method"].update(kind="?"), "the header is not sound"),
+        (lambda header, _: header.pop("clips"), "the header is not sound"),
+        (lambda header, _: header["method"].update(width=32), "do not fit the header"),
+        (lambda header, _: header["method"].update(depth=3), "do not fit the header"),
+        (lambda header, _: header["method"].update(token_frames=3), "cannot be cut into tokens"),
+        (lambda header, _: header["clips"].update(frames=16), "do not fit the header"),
+        (lambda header, _: header.update(joints=["head"]), "do not fit the header"),
+        (lambda header, _: header.update(role="classifier", classes=["a"]), "do not fit the header"),
         (lambda _, tensors: tensors.pop("encoder.embed.weight"), r"do not fit.*Missing.*encoder\.embed\.weight"),
         (lambda _, tensors: tensors.update(more=torch.zeros(2)), "do not fit.*Unexpected.*more"),
         (lambda _, tensors: tensors.update({"encoder.embed.bias": torch.zeros(3)}), "do not fit.*size mismatch"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -17,7 +17,8 @@ from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.files import whole_file
 from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
-from skeletonmae.recipe import Recipe, recipe_from
+from skeletonmae.recipe import AnyMasking, AnyMethod
+from skeletonmae.transforms import ClipConfig
 
 HEADER = "skeletonmae"
 
@@ -29,8 +30,10 @@ class Header(Config):
     version: str = __version__
     """Of the package that wrote it."""
     role: Literal["method", "classifier"]
-    recipe: dict[str, Any]
-    frames: int
+    clips: ClipConfig
+    """How recordings become clips for it."""
+    masking: AnyMasking
+    method: AnyMethod
     axes: int
     unit: str
     joints: tuple[str, ...]
@@ -38,13 +41,15 @@ class Header(Config):
     classes: tuple[str, ...] = ()
     """Of a classifier, in the order of its scores."""
     classifier: ClassifierConfig = ClassifierConfig()
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    """The whole recipe it was pre-trained by, for people; nothing here is needed to rebuild it."""
     data: tuple[str, ...] = ()
     """Fingerprints of the stores it was pre-trained on."""
 
     @property
     def spec(self) -> InputSpec:
         """What its clips look like."""
-        return InputSpec(self.frames, self.axes, self.joints)
+        return InputSpec(self.clips.frames, self.axes, self.joints)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,6 @@ class Checkpoint:
     """A model as it was read."""
 
     header: Header
-    recipe: Recipe
     model: Method | Classifier
 
     @property
@@ -91,7 +95,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     """The model in a file, or in the `model.safetensors` of a run's folder; ready for use, no code is run.
 
     Raises:
-        InputError: no such file, damaged, not written by this package, or its weights do not fit its recipe.
+        InputError: no such file, damaged, not written by this package, or its weights do not fit its header.
     """
     path = path / "model.safetensors" if path.is_dir() else path
     if not path.is_file():
@@ -110,13 +114,15 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         header = Header.model_validate(json.loads(metadata[HEADER]))
     except (ValidationError, json.JSONDecodeError) as error:
         raise InputError(f"the header is not sound ({error})", where=path) from error
-    recipe = recipe_from(header.recipe, f"{path}, its recipe")
-    method = recipe.build(header.spec)
+    try:
+        method: Method = header.method.build(header.spec, header.masking)
+    except ValueError as error:
+        raise InputError(f"the header is not sound ({error})", where=path) from error
     model: Method | Classifier = method
     if header.role == "classifier":
         model = method.classifier(len(header.classes), header.classifier)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise InputError(f"the weights do not fit the recipe ({error})", where=path) from error
-    return Checkpoint(header, recipe, model.to(device).eval())
+        raise InputError(f"the weights do not fit the header ({error})", where=path) from error
+    return Checkpoint(header, model.to(device).eval())

@@ -15,11 +15,11 @@ import yaml
 from skeletonmae import __version__
 from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import Protocol, Result, Task
+from skeletonmae.evaluation import Finetune, Protocol, Result, Task
 from skeletonmae.files import write_text
 from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
 from skeletonmae.methods.method import joint_names
-from skeletonmae.recipe import Recipe, read_recipe
+from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import Processes, Progress, locked, train
 
@@ -43,7 +43,7 @@ def pretrain(recipe: Recipe, folder: Path, processes: Processes, report: Report 
     Raises:
         InputError: a store is damaged, stores do not go together, or the folder holds another run.
     """
-    sources = recipe.data.pretrain or (recipe.data.evaluate,)
+    sources = _pretrained_on(recipe)
     stores = [source.open() for source in sources]
     store = SequenceStore.pool(stores)
     begins = np.cumsum([0, *(len(part) for part in stores[:-1])])
@@ -91,6 +91,8 @@ def evaluate(
 ) -> list[Result]:
     """Judge a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
 
+    From scratch, fine-tuning has no layer decay: early layers know nothing yet that is worth sparing.
+
     Args:
         recipe: whose data and evaluation count.
         checkpoint: the model; None for fresh weights.
@@ -105,16 +107,16 @@ def evaluate(
     source = recipe.data.evaluate
     store = source.open()
     if checkpoint:
-        header, made = checkpoint.header, checkpoint.recipe
-        _fits(recipe, checkpoint, store)
-        recipe = made.model_copy(update={"data": recipe.data, "evaluation": recipe.evaluation})
+        header = checkpoint.header
+        _fits(recipe, header, store)
         method = checkpoint.method
     else:
         header = _header(recipe, store, [])
+        recipe = _unspared(recipe)
         method = _draw(recipe, header.spec, recipe.training.seed)
 
     def keep(path: Path, model: Classifier, config: ClassifierConfig) -> None:
-        about = {"role": "classifier", "classes": store.classes, "classifier": config, "recipe": _plain(recipe)}
+        about = {"role": "classifier", "classes": store.classes, "classifier": config}
         save_checkpoint(path, model, header.model_copy(update=about))
 
     task = Task(
@@ -140,10 +142,26 @@ def evaluate(
             "data": store.fingerprint,
             "device": str(processes.device),
             "recipe": _plain(recipe),
+            "pretrained_by": header.recipe if checkpoint else None,
+            "pretrained_on": list(header.data),
             "results": [result.model_dump() for result in results],
         }
         write_text(folder / RESULTS, json.dumps(about, indent=1, ensure_ascii=False))
     return results
+
+
+def _unspared(recipe: Recipe) -> Recipe:
+    """The recipe without layer decay."""
+    whole = {"layer_decay": 1.0}
+    protocols = [
+        p.model_copy(update={"training": p.training.model_copy(update=whole)}) if isinstance(p, Finetune) else p
+        for p in recipe.evaluation
+    ]
+    return recipe.model_copy(update={"evaluation": tuple(protocols)})
+
+
+def _pretrained_on(recipe: Recipe) -> tuple[Source, ...]:
+    return recipe.data.pretrain or (recipe.data.evaluate,)
 
 
 def _draw(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
@@ -155,8 +173,10 @@ def _draw(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
 def _header(recipe: Recipe, store: SequenceStore, data: list[str]) -> Header:
     return Header(
         role="method",
+        clips=recipe.data.clips,
+        masking=recipe.masking,
+        method=recipe.method,
         recipe=_plain(recipe),
-        frames=recipe.data.frames,
         axes=store.axes,
         unit=store.unit,
         joints=joint_names([store.skeleton]),
@@ -170,7 +190,7 @@ def _plain(recipe: Recipe) -> dict[str, object]:
 
 def _decides(recipe: Recipe) -> dict[str, object]:
     """The settings that decide the result of pre-training: not where the stores lie, nor how it is judged."""
-    sources = recipe.data.pretrain or (recipe.data.evaluate,)
+    sources = _pretrained_on(recipe)
     return {
         "data": recipe.data.clips.model_dump(mode="json"),
         "sources": [source.model_dump(mode="json", exclude={"store"}) for source in sources],
@@ -206,15 +226,14 @@ def _flat(tree: object, prefix: str = "") -> dict[str, object]:
     return {prefix.removesuffix("."): tree}
 
 
-def _fits(recipe: Recipe, checkpoint: Checkpoint, store: SequenceStore) -> None:
-    """The clips of `recipe` are those that the model was made for."""
-    header, made = checkpoint.header, checkpoint.recipe.data
+def _fits(recipe: Recipe, header: Header, store: SequenceStore) -> None:
+    """The clips and the method of `recipe` are those that the model was made for."""
     for key in ("frames", "stream", "transforms"):
-        mine, its = getattr(recipe.data, key), getattr(made, key)
+        mine, its = getattr(recipe.data, key), getattr(header.clips, key)
         if mine != its:
             raise InputError("the model was made for other clips", where=f"data.{key}", expected=its, got=mine)
-    if recipe.method != checkpoint.recipe.method:
-        mine, its = (r.method.model_dump(mode="json") for r in (recipe, checkpoint.recipe))
+    if recipe.method != header.method:
+        mine, its = (made.method.model_dump(mode="json") for made in (recipe, header))
         differs = {key: (its.get(key), mine.get(key)) for key in its | mine if its.get(key) != mine.get(key)}
         raise InputError(f"the model was made with another method ({differs}: model, recipe)", where="method")
     for key in ("axes", "unit"):

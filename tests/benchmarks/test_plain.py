@@ -60,7 +60,7 @@ def clips(persons: int) -> Batch:
 
 def method(masking: Any) -> JointPatch:
     torch.manual_seed(0)
-    made = JointPatchConfig(**SIZES, **DECODER, head_width=24).build(InputSpec(FRAMES, 3, NTU25.joints), masking)
+    made = JointPatchConfig(**SIZES, **DECODER).build(InputSpec(FRAMES, 3, NTU25.joints), masking)
     with torch.no_grad():  # biases and norms that do something
         for parameter in made.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))

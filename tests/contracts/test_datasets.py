@@ -12,7 +12,7 @@ import pytest
 from skeletonmae.datasets import DATASETS, prepare
 from skeletonmae.datasets.generated import Generated
 from skeletonmae.formats import FORMATS
-from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 entries = pytest.mark.parametrize("name", DATASETS)
 
@@ -42,11 +42,12 @@ def test_an_empty_folder_is_not_it(name: str, tmp_path: Path) -> None:
     assert not DATASETS[name].matches(tmp_path / "absent")
 
 
-def test_every_format_can_be_used_by_a_folder(samples: dict[str, Path]) -> None:
+def test_every_format_can_be_used_by_a_folder(written: dict[str, tuple[Path, list[SkeletonSequence]]]) -> None:
     for name in FORMATS:
-        root = samples[name]
+        root, expected = written[name]
         assert DATASETS["folder"].matches(root)
-        assert len(list(DATASETS["folder"].read(root, root))) == 1
+        found = [recording.name for recording in DATASETS["folder"].read(root, root)]
+        assert found == [recording.name for recording in expected]
 
 
 def test_synthetic_is_the_same_however_many_processes_make_it(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from skeletonmae.config import Config
-from skeletonmae.evaluation import PROTOCOLS, Result
+from skeletonmae.evaluation import PROTOCOLS, Result, Task
 
 TRAINING = {"epochs": 2, "batch_size": 16, "lr": 0.05, "warmup_epochs": 0}
 # Quick settings of each, and settings under which it has something to choose.
@@ -82,6 +82,31 @@ def test_the_test_side_is_read_once_at_the_end(kind: str, task: Any, reads: list
     after = np.concatenate([index for _, index in reads[first_test:]])
     assert set(before) <= set(task.split.train.tolist())
     assert sorted(after) == task.split.test.tolist()
+
+
+@entries
+def test_what_is_chosen_is_chosen_on_a_part_that_was_not_fitted(
+    kind: str, task: Any, reads: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts: list[tuple[int, set[int], set[int], set[int]]] = []
+    divide = Task.validation
+
+    def divided(task: Task, index: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        fit, held = divide(task, index, seed)
+        parts.append((len(reads), set(index.tolist()), set(fit.tolist()), set(held.tolist())))
+        return fit, held
+
+    monkeypatch.setattr(Task, "validation", divided)
+    results = protocol(kind, CHOOSING if kind in CHOOSING else QUICK).run(task)
+    assert bool(parts) == any(result.chosen for result in results) == (kind in CHOOSING)
+    for start, whole, fit, held in parts:
+        assert not fit & held
+        assert fit | held == whole <= set(task.split.train.tolist())
+        since = [set(index.tolist()) for _, index in reads[start:]]
+        apart = [read <= fit or read <= held for read in since]
+        choosing = since[: apart.index(False)]  # then all of it is fitted, or the test side is read
+        assert set().union(*choosing) == whole
+        assert choosing[0] <= fit
 
 
 @entries

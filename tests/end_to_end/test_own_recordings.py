@@ -20,7 +20,7 @@ data:
   transforms: [{kind: center}]
 masking: {kind: random, ratio: 0.7}
 method:
-  {kind: joint_patch, token_frames: 4, width: 24, depth: 2, heads: 2, decoder_width: 16, head_width: 32}
+  {kind: joint_patch, token_frames: 4, width: 24, depth: 2, heads: 2, decoder_width: 16}
 training: {epochs: 5, batch_size: 20, lr: 1e-3, warmup_epochs: 1}
 evaluation:
   - {kind: linear, pooling: joints}

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Finetune
+from skeletonmae.evaluation.finetune import CrossEntropy
 
 RNG = np.random.default_rng(0)
 CLASSES = ("0", "1", "2")
@@ -78,6 +82,36 @@ def test_a_learning_rate_that_was_not_chosen_is_that_of_the_training(make_task: 
     result = protocol(epochs=3, lr=1e-7).run(task_of(make_task))[0]
     assert result.chosen == {}
     assert result.top1 < 0.9
+
+
+def test_the_loss_worked_out_by_hand(make_batch: Any) -> None:
+    class Fixed(nn.Module):
+        def forward(self, batch: Any) -> torch.Tensor:
+            return torch.tensor([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]).log()
+
+    # Labels are 0 and 1; 0.1 of each target is spread over three classes; -log of 1/2 and 1/4 are 1 and 2 log 2.
+    right, other = 0.9 + 0.1 / 3, 0.1 / 3
+    clips = (right + 2 * other + 2 * other, other + 2 * right + 2 * other)
+    output = CrossEntropy(Fixed(), 0.1)(make_batch((1, 1)))  # type: ignore[arg-type]
+    assert float(output.loss) == pytest.approx(math.log(2) * sum(clips) / 2)
+    assert (float(output.weight), float(output.logs["training_accuracy"])) == (2.0, 0.5)
+
+
+def test_smoothing_and_seeds_are_handed_on(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    def record(model: Any, batches: Any, config: Any, *_: Any, **__: Any) -> None:
+        told.append(
+            (model.label_smoothing, config.seed, [batch.positions[:, 0, 0, 0] for batch in batches.epoch()])
+        )
+
+    monkeypatch.setattr("skeletonmae.evaluation.finetune.train", record)
+    protocol(label_smoothing=0.3, seeds=(3, 5, 3)).run(task_of(make_task))
+    assert [(smoothing, seed) for smoothing, seed, _ in told] == [(0.3, 3), (0.3, 5), (0.3, 3)]
+    one, two, three = (torch.cat(batches) for _, _, batches in told)
+    assert torch.equal(one, three)
+    assert not torch.equal(one, two)
+    assert sorted(one.flatten().tolist()) == sorted(two.flatten().tolist())
 
 
 def test_classifiers_are_kept(make_task: Any, tmp_path: Path) -> None:

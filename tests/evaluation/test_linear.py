@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.evaluation import Linear
+from skeletonmae.evaluation import Linear, Task
 from skeletonmae.evaluation.features import features_of
 
 RNG = np.random.default_rng(0)
@@ -60,12 +60,32 @@ def test_the_same_seed_gives_the_same_answer(make_task: Any) -> None:
     assert first.confusion == again.confusion
 
 
-def test_weight_decay_is_chosen_on_the_validation_part(make_task: Any) -> None:
+def test_weight_decay_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:
     task = task_of(make_task)
     for decays in ((100.0, 0.0), (0.0, 100.0)):
+        reads.clear()
         result = Linear(epochs=10, weight_decays=decays).run(task)[0]
         assert result.chosen == {"weight_decay": 0.0}
         assert result.top1 == 1.0
+        fit, held, *rest = (set(index) for _, index in reads)
+        assert not fit & held
+        assert fit | held == set(range(200))
+        assert rest == [set(range(200)), set(range(200, 320))]
+
+
+def test_what_was_held_back_has_the_say(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its labels are the other way round, the decay that spoils the answers is the better one."""
+    side = np.arange(200) % 2
+    features, labels = (side * 2.0 - 1)[:, None], np.where(np.arange(200) < 150, side, 1 - side)
+    monkeypatch.setattr(Task, "validation", lambda task, index, seed: (index[:150], index[150:]))
+    task = make_task(features, labels, features[:2], [0, 1], classes=("0", "1"))
+    assert Linear(epochs=10, weight_decays=(0.0, 100.0)).run(task)[0].chosen == {"weight_decay": 100.0}
+
+
+def test_views_are_so_many_passes_over_the_training_clips(make_task: Any, reads: list[Any]) -> None:
+    assert Linear(epochs=1, views=3).run(task_of(make_task))[0].num_train == 200
+    often = np.bincount(np.concatenate([index for _, index in reads]))
+    assert often.tolist() == [3] * 200 + [1] * 120
 
 
 def test_few_labels(make_task: Any) -> None:

@@ -23,13 +23,13 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_every_joint_comes_to_its_place(name: str, samples: dict[str, Path]) -> None:
-    (recording,) = FORMATS[name].read(samples[name])
-    expected = (np.arange(180).reshape(1, 3, 20, 3) + 1) / 64
-    np.testing.assert_array_equal(recording.positions, expected.astype(np.float32))
+def test_every_joint_comes_to_its_place(name: str, write_sample: Write, tmp_path: Path) -> None:
+    values = (np.arange(180).reshape(3, 20, 3) + 1) / 64
+    (recording,) = FORMATS[name].read(write_sample(name, tmp_path / f"clip{SUFFIX[name]}", values))
+    np.testing.assert_array_equal(recording.positions, values[None].astype(np.float32))
     assert recording.observed.all()
     assert recording.skeleton == KINECT20
-    assert (recording.name, recording.unit, recording.label) == (name, "m", None)
+    assert (recording.name, recording.unit, recording.label) == ("clip", "m", None)
     assert recording.fps == FPS[name]
 
 

@@ -39,7 +39,7 @@ def test_it_says_what_the_classifier_scores_highest(
     classifier: Checkpoint, recordings: list[SkeletonSequence], tiny_store: Path
 ) -> None:
     """Against the scores of the store's own clips, asked for without `predict`."""
-    loader = classifier.recipe.data.clips.loader(SequenceStore.open(tiny_store), np.arange(30), batch_size=30)
+    loader = classifier.header.clips.loader(SequenceStore.open(tiny_store), np.arange(30), batch_size=30)
     shares = classifier.classifier(loader.batch(0, 0)).softmax(1)
     answers = predict(classifier, recordings, top=25)
     assert [answer.recording for answer in answers] == [recording.name for recording in recordings]
@@ -125,9 +125,17 @@ def of_kinect(tiny_tree: Any) -> Checkpoint:
     model = recipe.build(InputSpec(8, 3, KINECT20.joints)).classifier(3, ClassifierConfig())
     from skeletonmae.checkpoint import Header
 
-    about = {"frames": 8, "axes": 3, "unit": "m", "joints": KINECT20.joints, "classes": ("a", "b", "c")}
-    header = Header(role="classifier", recipe=recipe.model_dump(mode="json"), **about)  # type: ignore[arg-type]
-    return Checkpoint(header, recipe, model.eval())
+    about = {
+        "clips": recipe.data.clips,
+        "masking": recipe.masking,
+        "method": recipe.method,
+        "axes": 3,
+        "unit": "m",
+        "joints": KINECT20.joints,
+        "classes": ("a", "b", "c"),
+    }
+    header = Header(role="classifier", **about)  # type: ignore[arg-type]
+    return Checkpoint(header, model.eval())
 
 
 def test_another_layout_is_read_by_its_joints(of_kinect: Checkpoint, recordings: list[SkeletonSequence]) -> None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from skeletonmae.batches import Patches, SampleRandom, sample_keys
@@ -89,6 +90,15 @@ def test_every_row_hides_equally_many_single_joints() -> None:
         mask = strategy(patches_of(50, 8), random(50))
         assert (mask.hidden.sum((1, 2)) == 4 * 20 + 4 * 10).all()
         assert mask.visible.valid is None
+
+
+def test_a_share_above_0_hides_at_least_one_and_two_shares_of_0_are_refused() -> None:
+    one_joint = SpatialTemporal(frame_ratio=0.0, joint_ratio=0.01)(patches_of(5, 8), random(5)).hidden
+    assert one_joint.sum((1, 2)).tolist() == [8] * 5  # a tube over all 8 steps
+    one_step = SpatialTemporal(frame_ratio=0.01, joint_ratio=0.0)(patches_of(5, 8), random(5)).hidden
+    assert one_step.sum((1, 2)).tolist() == [20] * 5
+    with pytest.raises(ValidationError, match="both 0"):
+        SpatialTemporal(frame_ratio=0.0, joint_ratio=0.0)
 
 
 def moving(num: int, motion: Tensor) -> Patches:

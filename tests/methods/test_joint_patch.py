@@ -18,7 +18,6 @@ from skeletonmae.transforms.geometry import Center
 Make = Callable[..., Any]
 TINY: dict[str, Any] = {
     "token_frames": 4, "width": 16, "depth": 2, "heads": 2, "decoder_width": 16, "decoder_depth": 1,
-    "head_width": 8,
 }  # fmt: skip
 SWITCHES = [
     {"decoder": "self", "target": "position", "normalise": "token"},

@@ -46,6 +46,21 @@ def test_queries_of_a_cross_block_do_not_see_each_other() -> None:
     assert not torch.allclose(whole, block(x, None, context + 1 * torch.randn(2, 5, 16)))
 
 
+def test_a_cross_block_normalises_its_context() -> None:
+    torch.manual_seed(0)
+    block = Block(16, 4, cross=True)
+    x, context = torch.randn(2, 3, 16), torch.randn(2, 5, 16)
+    torch.testing.assert_close(block(x, None, 10 * context), block(x, None, context), atol=1e-4, rtol=1e-4)
+
+
+def test_the_mlp_is_as_wide_as_its_ratio_says() -> None:
+    narrow, wide = (
+        sum(weight.numel() for weight in Block(16, 4, ratio).mlp.parameters() if weight.ndim == 2)
+        for ratio in (2, 4)
+    )
+    assert (narrow, wide) == (2 * 16 * 32, 2 * 16 * 64)
+
+
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ValueError, match="a width of 10 cannot be shared by 4 heads"):
         Attention(10, 4)

@@ -6,6 +6,7 @@ import pytest
 from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, NTU25, PENN13, SBU15, VOCABULARY, Skeleton
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
+bodies = pytest.mark.parametrize("skeleton", [NTU25, KINECT20, COCO17, PENN13, SBU15], ids=lambda body: body.name)
 
 
 @layouts
@@ -26,9 +27,14 @@ def test_names_are_those_of_the_vocabulary(skeleton: Skeleton) -> None:
 
 
 @layouts
-def test_the_mirror_is_an_involution_that_keeps_the_tree(skeleton: Skeleton) -> None:
+def test_the_mirror_is_an_involution(skeleton: Skeleton) -> None:
     swap = skeleton.mirror_index
     np.testing.assert_array_equal(swap[swap], np.arange(skeleton.num_joints))
+
+
+@bodies
+def test_the_mirror_of_a_body_is_its_other_side_and_keeps_the_tree(skeleton: Skeleton) -> None:
+    swap = skeleton.mirror_index
     for place, joint in enumerate(skeleton.joints):
         other = skeleton.joints[swap[place]]
         assert other == joint.replace("left_", "R_").replace("right_", "left_").replace("R_", "right_")
@@ -38,13 +44,17 @@ def test_the_mirror_is_an_involution_that_keeps_the_tree(skeleton: Skeleton) -> 
 @layouts
 def test_parts_cover_every_joint_once(skeleton: Skeleton) -> None:
     assert sorted(joint for joints in skeleton.parts.values() for joint in joints) == sorted(skeleton.joints)
-    assert len(skeleton.parts) == 6
     for place, joint in enumerate(skeleton.joints):
         assert joint in list(skeleton.parts.values())[skeleton.part_index[place]]
 
 
-@layouts
-def test_shoulders_and_hips_say_where_it_faces(skeleton: Skeleton) -> None:
+@bodies
+def test_a_body_has_six_parts(skeleton: Skeleton) -> None:
+    assert set(skeleton.parts) == {"head", "torso", "left_arm", "right_arm", "left_leg", "right_leg"}
+
+
+@bodies
+def test_shoulders_and_hips_say_where_a_body_faces(skeleton: Skeleton) -> None:
     names = [(skeleton.joints[left], skeleton.joints[right]) for left, right in skeleton.left_right]
     assert names == [("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")]
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import KINECT20
 from skeletonmae.transforms import ClipConfig
 from skeletonmae.transforms.corruption import Noise
 from skeletonmae.transforms.geometry import Center, Mirror
@@ -69,6 +71,26 @@ def test_the_loader_crops_and_augments_in_training_only(
     assert first.positions[first.observed].std() > 3
     assert sorted(first.label.tolist()) == [0, 0]
     assert not torch.equal(first.positions, second.positions)
+
+
+@pytest.mark.parametrize(("share", "first", "last"), [(1.0, 0.0, 29.0), (0.5, 7.5, 21.5)])
+def test_outside_training_the_middle_part_of_test_crop_is_taken(
+    tmp_path: Path, make_store: Make, share: float, first: float, last: float
+) -> None:
+    moving = np.broadcast_to(np.arange(30.0)[:, None, None], (30, 20, 3))  # says the number of the frame
+    store = make_store(tmp_path / "s", [SkeletonSequence.from_positions(moving, KINECT20, name="a")])
+    config = ClipConfig(frames=8, crop=(0.5, 0.5), test_crop=share, transforms=())
+    batch = config.loader(store, np.arange(1), batch_size=1).batch(0, 0)
+    assert batch.positions[0, 0, :, 0, 0].tolist() == pytest.approx(np.linspace(first, last, 8), abs=1e-4)
+
+
+def test_the_first_persons_are_looked_at(tmp_path: Path, make_store: Make) -> None:
+    three = np.broadcast_to(np.arange(1.0, 4)[:, None, None, None], (3, 4, 20, 3))  # says the number of the person
+    store = make_store(tmp_path / "s", [SkeletonSequence.from_positions(three, KINECT20, name="a")])
+    for num in (1, 2, 3, 4):
+        config = ClipConfig(frames=4, max_persons=num, transforms=())
+        batch = config.loader(store, np.arange(1), batch_size=1).batch(0, 0)
+        assert batch.positions[0, :, 0, 0, 0].tolist() == [1, 2, 3][:num]
 
 
 def test_a_loader_on_a_clip_longer_than_any_seen_before(

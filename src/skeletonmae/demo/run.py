@@ -51,7 +51,7 @@ def run_demo(
     recipe = demo_recipe(store, out / "store")
     checkpoint = load_checkpoint(runs.pretrain(recipe, out / "pretrained", processes, report), processes.device)
     results = runs.evaluate(recipe, checkpoint, out / "pretrained", processes, report)
-    results += runs.evaluate(_unspared(recipe), None, out / "from_scratch", processes, report)
+    results += runs.evaluate(recipe, None, out / "from_scratch", processes, report)
     write_text(out / "result.json", json.dumps(_as_json(results, recipe, store), indent=1, ensure_ascii=False))
     say("writing the report")
     demo_page(results, recipe, store, checkpoint.method, out).write(out / "report.html")
@@ -64,7 +64,12 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
     num = len(source.pretraining(store))
     batch_size = min(64, max(8, num // 8))
     per_epoch = -(-num // batch_size)
-    training = {"epochs": max(1, round(PRETRAINING_STEPS / per_epoch)), "batch_size": batch_size, "lr": 2e-3}
+    training = {
+        "epochs": max(1, round(PRETRAINING_STEPS / per_epoch)),
+        "batch_size": batch_size,
+        "lr": 2e-3,
+        "final_lr": 0.0,
+    }
     # On a CPU without bfloat16 products of its own they are slower than float32.
     precision = (
         "bf16"
@@ -105,7 +110,6 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
             "predict_ratio": 0.25,
             "target": "motion",
             "normalise": "clip",
-            "head_width": 256,
         },
         "training": {**training, "warmup_epochs": 0.1 * training["epochs"], "precision": precision},
         "evaluation": [
@@ -117,19 +121,10 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
                 "label_fraction": FEW,
                 "seeds": list(SEEDS),
                 "training": finetune,
-                "classifier": {"dropout": 0.3, "drop_path": 0.1},
+                "classifier": {"head_width": 256, "dropout": 0.3, "drop_path": 0.1},
             },
         ],
     }
-    return recipe_from(tree, "the demo's recipe")
-
-
-def _unspared(recipe: Recipe) -> Recipe:
-    """The recipe for fresh weights: early layers, which know nothing yet, learn as fast as the others."""
-    tree = recipe.model_dump(mode="json")
-    for protocol in tree["evaluation"]:
-        if protocol["kind"] == "finetune":
-            protocol["training"]["layer_decay"] = 1.0
     return recipe_from(tree, "the demo's recipe")
 
 

@@ -84,9 +84,7 @@ def _predict(checkpoint: Checkpoint, judged: list[Judged], top: int, batch_size:
             for _, sequence in judged:
                 writer.add(replace(sequence, label=None, tags={}))
         store = SequenceStore.open(Path(folder) / "store")
-        loader = checkpoint.recipe.data.clips.loader(
-            store, np.arange(len(store)), batch_size=batch_size, device=device
-        )
+        loader = checkpoint.header.clips.loader(store, np.arange(len(store)), batch_size=batch_size, device=device)
         scores = torch.cat([model(batch).float().softmax(1).cpu() for batch in loader.epoch()])
         del loader, store
     return [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from skeletonmae.batches import Patches, SampleRandom
@@ -28,7 +28,13 @@ class SpatialTemporal(Config):
     joints: Literal["tube", "step"] = "tube"
     """Whether the joints are drawn once for the clip or for each time step."""
     by: Literal["joint", "part"] = "joint"
-    """Whether joints are drawn singly or by body part."""
+    """Whether joints are drawn singly or by body part. Parts differ in size, so their rows hide unequal shares."""
+
+    @model_validator(mode="after")
+    def _hides(self) -> Self:
+        if not self.frame_ratio and not self.joint_ratio:
+            raise ValueError("frame_ratio and joint_ratio are both 0, so nothing would be hidden")
+        return self
 
     def __call__(self, patches: Patches, random: SampleRandom) -> TokenMask:
         """Draw a mask for every track."""
@@ -45,5 +51,6 @@ class SpatialTemporal(Config):
 
 
 def lowest(noise: Float[Tensor, "*any item"], ratio: float) -> Bool[Tensor, "*any item"]:
-    """Which items are among the share `ratio` (rounded) with the lowest noise."""
-    return noise.argsort(-1).argsort(-1) < round(noise.shape[-1] * ratio)
+    """Which items are among the share `ratio` (rounded, at least one if above 0) with the lowest noise."""
+    count = max(1, round(noise.shape[-1] * ratio)) if ratio else 0
+    return noise.argsort(-1).argsort(-1) < count

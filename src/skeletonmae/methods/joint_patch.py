@@ -62,8 +62,6 @@ class JointPatchConfig(Config):
     """What the decoder is asked for: positions, or the next frame minus this one."""
     normalise: Normalise = "token"
     """Mean 0 and variance 1 in each token, or for each joint and axis over the clip."""
-    head_width: int = Field(2048, ge=1)
-    """Hidden width of the classification head."""
 
     def build(self, spec: InputSpec, masking: Masking) -> JointPatch:
         """The method for clips of `spec`."""
@@ -173,7 +171,7 @@ class JointPatchClassifier(Classifier):
         self.token_frames = method.config.token_frames
         self.encoder = build_encoder(method.config, method.spec, config.encoder_dropout, config.drop_path)
         self.encoder.load_state_dict(method.encoder.state_dict())
-        hidden = method.config.head_width
+        hidden = config.head_width
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(len(method.spec.joints) * method.config.width, hidden),

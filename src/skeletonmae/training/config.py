@@ -22,7 +22,7 @@ class TrainingConfig(Config):
     """Parts a step is computed in, one after the other, to need less memory."""
     lr: float = Field(1e-3, gt=0)
     """The highest learning rate."""
-    final_lr: float = Field(0.0, ge=0)
+    final_lr: float = Field(5e-4, ge=0)
     """The learning rate at the end of the half cosine."""
     warmup_epochs: float = Field(20.0, ge=0)
     """Epochs of linear growth from 0 to `lr`."""
