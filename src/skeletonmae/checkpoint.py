@@ -34,7 +34,7 @@ class Header(Config):
     """How recordings become clips for it."""
     masking: AnyMasking
     method: AnyMethod
-    axes: int
+    axes: Literal[2, 3]
     unit: str
     joints: tuple[str, ...]
     """Names of the joints it knows."""
@@ -112,11 +112,11 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         raise InputError("safetensors, but not a checkpoint of skeletonmae", where=path)
     try:
         header = Header.model_validate(json.loads(metadata[HEADER]))
-    except (ValidationError, json.JSONDecodeError) as error:
+    except (ValidationError, json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"the header is not sound ({error})", where=path) from error
     try:
         method: Method = header.method.build(header.spec, header.masking)
-    except ValueError as error:
+    except (ValueError, RuntimeError, MemoryError) as error:
         raise InputError(f"the header is not sound ({error})", where=path) from error
     model: Method | Classifier = method
     if header.role == "classifier":
@@ -125,4 +125,6 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise InputError(f"the weights do not fit the header ({error})", where=path) from error
+    if not all(bool(t.isfinite().all()) for t in tensors.values()):
+        raise InputError("some weights are not finite", where=path)
     return Checkpoint(header, model.to(device).eval())

@@ -118,7 +118,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise InputError("there is no such recipe", where=path)
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"not YAML ({' '.join(str(error).split())})", where=path) from error
     if not isinstance(tree, dict):
         raise InputError(

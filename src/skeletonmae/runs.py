@@ -177,7 +177,7 @@ def _header(recipe: Recipe, store: SequenceStore, data: list[str]) -> Header:
         masking=recipe.masking,
         method=recipe.method,
         recipe=_plain(recipe),
-        axes=store.axes,
+        axes=2 if store.axes == 2 else 3,
         unit=store.unit,
         joints=joint_names([store.skeleton]),
         data=tuple(data),

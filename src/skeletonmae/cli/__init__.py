@@ -40,6 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error}")
         return commands.MISTAKE
     except KeyboardInterrupt:
-        say("stopped; the same command goes on from where it was")
+        say("stopped; `pretrain` and `demo` go on from where they were, other commands begin anew")
         return 130
     return status

@@ -20,14 +20,19 @@ SECONDS_BETWEEN_LINES = 15.0
 stderr = Console(stderr=True, markup=False, highlight=False)
 
 
+def shown(text: str) -> str:
+    """The text without characters that steer a terminal, which names in files may hold."""
+    return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
 def say(text: str) -> None:
     """A line for the person, not for a script."""
-    stderr.print(text, soft_wrap=True)
+    stderr.print(shown(text), soft_wrap=True)
 
 
 def answer(text: str) -> None:
     """What the command was asked for."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(shown(text) + "\n")
     sys.stdout.flush()
 
 
@@ -37,7 +42,7 @@ def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, column in enumerate(columns):
         table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(shown(cell).replace("\n", " ") for cell in row))
     Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 

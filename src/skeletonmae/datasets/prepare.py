@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
@@ -174,7 +175,11 @@ def _in_order(blocks: list[_Block], total: int, progress: Progress) -> list[Drop
             if counter.value > shown:
                 shown = counter.value
                 progress(shown, total)
-        return [note for future in futures for note in future.result()]
+        try:
+            return [note for future in futures for note in future.result()]
+        except BrokenProcessPool as error:
+            problem = "a process that reads was killed: out of memory, or by a file that crashes its reader"
+            raise InputError(problem, expected="try one worker and strict, to find the file") from error
 
 
 def _share(counter: Any) -> None:

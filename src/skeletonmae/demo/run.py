@@ -26,7 +26,7 @@ from skeletonmae.training import Processes
 FEW = 0.05
 """Share of the labels that fine-tuning gets."""
 SEEDS = (0, 1, 2)
-PRETRAINING_STEPS = 1200
+PRETRAINING_STEPS = 1000
 NUM_SYNTHETIC = 2400
 
 

@@ -50,8 +50,10 @@ class Format:
         """
         try:
             yield from self.parse(path)
-        except (OSError, MemoryError) as error:
-            raise InputError(f"cannot be read ({error or type(error).__name__})", where=path) from error
+        except InputError:
+            raise
+        except Exception as error:  # a damaged file must never stop the reading of the others
+            raise InputError(f"cannot be read ({type(error).__name__}: {error})", where=path) from error
 
 
 def read_text(path: Path) -> str:

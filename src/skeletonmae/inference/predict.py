@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -79,8 +78,7 @@ def _predict(checkpoint: Checkpoint, judged: list[Judged], top: int, batch_size:
             raise InputError(f"the model was made for other {what}", where=where, expected=expected, got=got)
     device = next(model.parameters()).device
     with tempfile.TemporaryDirectory() as folder:
-        axes: Literal[2, 3] = 2 if header.axes == 2 else 3
-        with StoreWriter(Path(folder) / "store", first.skeleton, axes=axes, unit=first.unit) as writer:
+        with StoreWriter(Path(folder) / "store", first.skeleton, axes=header.axes, unit=first.unit) as writer:
             for _, sequence in judged:
                 writer.add(replace(sequence, label=None, tags={}))
         store = SequenceStore.open(Path(folder) / "store")

@@ -24,7 +24,9 @@ def read_recordings(paths: Iterable[Path]) -> tuple[list[SkeletonSequence], list
     for path in paths:
         try:
             if (path / MANIFEST).is_file():
-                sequences += SequenceStore.open(path)
+                store = SequenceStore.open(path)
+                store.verify()
+                sequences += store
                 continue
             files = DATASETS["folder"].files(path) if path.is_dir() else [path]
         except InputError as error:

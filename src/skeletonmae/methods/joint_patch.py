@@ -40,11 +40,11 @@ class JointPatchConfig(Config):
     """
 
     kind: Literal["joint_patch"] = "joint_patch"
-    token_frames: int = Field(4, ge=1)
+    token_frames: int = Field(4, ge=1, le=10_000)
     """Consecutive frames of one joint that form a token; must divide the frames of a clip."""
-    width: int = Field(256, ge=8)
+    width: int = Field(256, ge=8, le=16_384)
     """Of the encoder's tokens; `heads` must divide it."""
-    depth: int = Field(8, ge=1)
+    depth: int = Field(8, ge=1, le=256)
     """Blocks of the encoder."""
     heads: int = Field(8, ge=1)
     """Of every attention, in encoder and decoder."""
@@ -52,9 +52,9 @@ class JointPatchConfig(Config):
     """Hidden width of a block's perceptron over the width of its tokens."""
     decoder: Literal["self", "cross"] = "self"
     """`self`: over all tokens. `cross`: asked tokens attend to the encoder's output alone, which is cheaper."""
-    decoder_width: int = Field(256, ge=8)
+    decoder_width: int = Field(256, ge=8, le=16_384)
     """Of the decoder's tokens; `heads` must divide it."""
-    decoder_depth: int = Field(3, ge=1)
+    decoder_depth: int = Field(3, ge=1, le=256)
     """Blocks of the decoder."""
     predict_ratio: float = Field(1.0, gt=0, le=1)
     """Share of the hidden tokens that the decoder is asked for."""

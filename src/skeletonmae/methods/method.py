@@ -69,7 +69,7 @@ class ClassifierConfig(Config):
 
     dropout: float = Field(0.3, ge=0, lt=1)
     """Of the head."""
-    head_width: int = Field(2048, ge=1)
+    head_width: int = Field(2048, ge=1, le=65_536)
     """Hidden width of the head."""
     encoder_dropout: float = Field(0.0, ge=0, lt=1)
     """Of what each branch of the encoder adds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -72,12 +73,33 @@ class Shard:
                 )
 
     def verify(self) -> None:
-        """Read every byte; raises `InputError` if a file is not what was written."""
+        """Read every byte; raises `InputError` if a file is not what was written, or the index is not sound."""
+        expected = {f"{name}.npy" for name in self.arrays}
+        if self.manifest.files.keys() != expected:
+            got = sorted(self.manifest.files.keys() ^ expected)
+            raise InputError("the manifest does not list just the store's files", where=self.path, got=got)
         for name, record in self.manifest.files.items():
             digest = file_sha256(self.path / name)
             if digest != record.sha256:
                 problem = "the content has changed since it was written; prepare the store again"
                 raise InputError(problem, where=self.path / name, expected=f"SHA-256 {record.sha256}", got=digest)
+        for name, wrong in self._unsound():
+            if wrong:
+                raise InputError("the index is not sound", where=self.path / f"{name}.npy")
+
+    def _unsound(self) -> Iterator[tuple[str, bool]]:
+        """Each array of the index, and whether its values cannot be."""
+        a, manifest = self.arrays, self.manifest
+        for name in ("track_rows", "recordings", "name_ends"):
+            yield name, bool(a[name][0] != 0 or (np.diff(a[name]) < 0).any())
+        owner = np.repeat(np.arange(len(self)), np.diff(a["recordings"]))
+        length, start = np.diff(a["track_rows"]), a["track_starts"].astype(np.int64)
+        yield "frames", bool((a["frames"] < 0).any())
+        yield "track_starts", bool((start < 0).any() or (start + length > a["frames"][owner]).any())
+        yield "track_rows", bool((length < 1).any())
+        places = {"labels": len(manifest.classes)}
+        for name, num in (places | {f"tag_{tag}": len(v) for tag, v in manifest.tags.items()}).items():
+            yield name, bool((a[name] < -1).any() or (a[name] >= num).any())
 
 
 def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndarray:
@@ -95,7 +117,13 @@ def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndar
         # An array without elements cannot be mapped.
         mode: Literal["c"] | None = "c" if size > HEADER else None
         array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except (ValueError, SyntaxError, TokenError) as error:  # what numpy raises at a damaged header
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        SyntaxError,
+        TokenError,
+    ) as error:  # what numpy raises at a damaged header
         raise InputError(f"not a numpy array ({error})", where=path) from error
     if array.dtype != dtype:
         raise InputError("wrong kind of numbers", where=path, expected=dtype, got=array.dtype)

@@ -38,7 +38,7 @@ class TrainingConfig(Config):
     """Decay of the moving average of the weights, which is then the result; 0 for none."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` computes matrix products in bfloat16; weights stay in float32."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     """Of the first weights, the order, the crops, the masks and the augmentation."""
     checkpoint_seconds: float = Field(60.0, ge=0)
     """How often the state is saved; a killed run goes on from there."""

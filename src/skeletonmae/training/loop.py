@@ -218,11 +218,14 @@ class _Run:
         if state["identity"] != identity:
             problem = "holds a run of another recipe or of other data; name another folder"
             raise InputError(problem, where=folder, expected=identity, got=state["identity"])
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            self.average.load_state_dict(state["average"])
-        self.step, self.losses = state["step"], state["losses"]
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average:
+                self.average.load_state_dict(state["average"])
+            self.step, self.losses = int(state["step"]), [float(value) for value in state["losses"]]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError("the state is not sound; delete it to start anew", where=folder) from error
 
     def result(self) -> nn.Module:
         if self.average:

@@ -57,9 +57,11 @@ def load_state(folder: Path) -> dict[str, Any] | None:
         return None
     problem = "damaged, or not the state of a run; delete it to start anew"
     try:
-        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
+        content = io.BytesIO(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot be read ({error})", where=file) from error
+    try:
+        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         raise InputError(problem, where=file) from error
     if not isinstance(state, dict) or "identity" not in state:
@@ -106,9 +108,17 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     file = folder / LOG
     if not file.exists():
         return []
-    text = file.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
-    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(io.StringIO(complete))]
+    try:
+        text = file.read_text(encoding="utf-8")
+        lines = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+        rows = [{key: float(value) for key, value in line.items()} for line in lines]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise InputError("not the log of a run; delete it to start a new one", where=file) from error
+    if any("step" not in row for row in rows):
+        raise InputError(
+            "not the log of a run; delete it to start a new one", where=file, expected="a column step"
+        )
+    return rows
 
 
 def _as_csv(rows: list[dict[str, float]], header: bool = True) -> str:

@@ -21,7 +21,7 @@ AnyTransform: Any = one_of(TRANSFORMS)
 class ClipConfig(Config):
     """Length, crop, stream and transforms of the clips."""
 
-    frames: int = Field(64, ge=1)
+    frames: int = Field(64, ge=1, le=100_000)
     """Every clip is resampled to so many frames."""
     crop: tuple[float, float] = (0.5, 1.0)
     """In training a clip covers a random part of the recording, of a length between these shares."""
