@@ -64,7 +64,8 @@ class Source(Config):
 
     def pretraining(self, store: SequenceStore) -> np.ndarray:
         """Places of the recordings to pre-train on, `(recording,)`: those that show somebody."""
-        index = np.arange(len(store)) if self.use == "all" else self.rule(store).pretraining(store)
+        whole = self.use == "all" or not (store.labels >= 0).any()  # without labels there is no test side
+        index = np.arange(len(store)) if whole else self.rule(store).pretraining(store)
         return index[store.num_persons[index] > 0]
 
 
@@ -126,7 +127,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         )
     for override in overrides:
         _set(tree, override)
-    return recipe_from(tree, str(path))
+    return recipe_from(tree, " ".join([str(path), *(["with", *overrides] if overrides else [])]))
 
 
 def recipe_from(tree: dict[str, Any], where: str) -> Recipe:

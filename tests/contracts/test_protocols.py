@@ -110,17 +110,17 @@ def test_what_is_chosen_is_chosen_on_a_part_that_was_not_fitted(
 
 
 @entries
-def test_it_leaves_the_method_as_it_was(kind: str, tiny_run: Any, make_task: Any) -> None:
+def test_it_leaves_the_method_as_it_was(kind: str, tiny_run: Any, tiny_store: Any, make_task: Any) -> None:
     from skeletonmae.checkpoint import load_checkpoint
     from skeletonmae.datasets import Split
     from skeletonmae.sequences import SequenceStore
 
     checkpoint = load_checkpoint(tiny_run)
-    store = SequenceStore.open(checkpoint.recipe.data.evaluate.store)
+    store = SequenceStore.open(tiny_store)
     split = Split(np.arange(48), np.arange(48, 96))
     method = checkpoint.method
     before = {name: value.clone() for name, value in method.state_dict().items()}
-    about = {"method": method, "store": store, "split": split, "clips": checkpoint.recipe.data.clips}
+    about = {"method": method, "store": store, "split": split, "clips": checkpoint.header.clips}
     results = protocol(kind).run(make_task(np.eye(2), "ab", np.eye(2), "ab", **about, pretrained=False))
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
     assert all(parameter.requires_grad for parameter in method.parameters())

@@ -37,7 +37,8 @@ def prepare(
     column of a table of your own. A file that cannot be read is listed in report.json in the store; the others
     are kept, and the exit status is 3.
 
-    Examples:
+    For example::
+
         skeletonmae prepare ~/recordings stores/mine
         skeletonmae prepare synthetic stores/synthetic --recordings 500
 
@@ -102,14 +103,15 @@ def pretrain(
     again after a stop, whatever the reason: it goes on where it was. With several GPUs:
     `torchrun --nproc-per-node 4 -m skeletonmae pretrain ...`.
 
-    Examples:
+    For example::
+
         skeletonmae pretrain recipes/nw_ucla/joint_patch.yaml --out runs/mine
         skeletonmae pretrain recipes/nw_ucla/joint_patch.yaml data.stream=bone training.epochs=50
 
     Args:
         recipe: a YAML file.
         overrides: settings in place of the recipe's, such as training.epochs=50.
-        out: folder of the run; runs/<name of the recipe> if not given.
+        out: folder of the run; runs/<folder and name of the recipe> if not given.
         device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
         json: print where the model is as JSON.
     """
@@ -118,7 +120,7 @@ def pretrain(
     from skeletonmae.training import processes
 
     chosen = read_recipe(recipe, overrides)
-    folder = out or Path("runs") / recipe.stem
+    folder = out or Path("runs") / _name(recipe)
     with processes(device) as together, trained() as report:
         model = runs.pretrain(chosen, folder, together, report)
         if together.first:
@@ -139,7 +141,8 @@ def evaluate(
 
     Writes results.json, a picture of every confusion matrix, and the fine-tuned classifiers, which `predict` uses.
 
-    Examples:
+    For example::
+
         skeletonmae evaluate recipes/nw_ucla/joint_patch.yaml --checkpoint runs/mine
         skeletonmae evaluate recipes/nw_ucla/joint_patch.yaml --from-scratch --out runs/scratch
 
@@ -148,7 +151,7 @@ def evaluate(
         overrides: settings in place of the recipe's, such as evaluation.0.epochs=50.
         checkpoint: a run's folder, or its model.safetensors.
         from_scratch: the baseline: the recipe's network with fresh weights.
-        out: folder for the results; the checkpoint's folder, or runs/<name of the recipe>-scratch, if not given.
+        out: folder for the results; if not given, the checkpoint's, or runs/<folder and name of the recipe>-scratch.
         device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
         json: print the results as JSON.
     """
@@ -158,9 +161,9 @@ def evaluate(
     from skeletonmae.training import processes
 
     if (checkpoint is None) != from_scratch:
-        raise InputError("say what to judge", expected="either --checkpoint <run> or --from-scratch")
+        raise InputError("say what to judge", expected="just one of --checkpoint <run> and --from-scratch")
     chosen = read_recipe(recipe, overrides)
-    folder = out or _folder_of(checkpoint) or Path("runs") / f"{recipe.stem}-scratch"
+    folder = out or _folder_of(checkpoint) or Path("runs") / f"{_name(recipe)}-scratch"
     with processes(device) as together, trained() as report:
         model = load_checkpoint(checkpoint, together.device) if checkpoint else None
         results = runs.evaluate(chosen, model, folder, together, report)
@@ -187,7 +190,8 @@ def predict(
     Takes files of any known format, folders of them, and stores. A file that cannot be read is said, the others
     are answered, and the exit status is 3.
 
-    Examples:
+    For example::
+
         skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/*.csv
         skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/ --each-person --json
 
@@ -246,7 +250,7 @@ def demo(out: Path = Path("runs/demo"), data: Path | None = None, device: str = 
 
 
 def _result_table(results: list[Result]) -> tuple[list[str], list[list[str]]]:
-    columns = ["protocol", "encoder", "labels", "seed", "training clips", "top-1 %", "top-5 %"]
+    columns = ["protocol", "encoder", "labels", "seed", "training clips", "test clips", "top-1 %", "top-5 %"]
     rows = [
         [
             result.name,
@@ -254,6 +258,7 @@ def _result_table(results: list[Result]) -> tuple[list[str], list[list[str]]]:
             f"{result.label_fraction:.0%}",
             str(result.seed),
             str(result.num_train),
+            str(result.num_test),
             f"{100 * result.top1:.1f}",
             f"{100 * result.top5:.1f}",
         ]
@@ -280,6 +285,10 @@ def _draw(results: list[Result], folder: Path) -> None:
 
 def _folder_of(checkpoint: Path | None) -> Path | None:
     return checkpoint if checkpoint is None or checkpoint.is_dir() else checkpoint.parent
+
+
+def _name(recipe: Path) -> str:
+    return "-".join(filter(None, [recipe.parent.name, recipe.stem]))
 
 
 def _json(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from skeletonmae.evaluation import Result
 from skeletonmae.files import write_text
 from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences.manifest import MANIFEST
 from skeletonmae.training import Processes
 
 FEW = 0.05
@@ -129,26 +131,48 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
 
 
 def _store(out: Path, data: Path | None, say: Callable[[str], None]) -> SequenceStore:
-    """The store of the demo; made anew if it is not of `data`."""
+    """The store of the demo; made anew if the recordings are others than those of the last time."""
     folder, note = out / "store", out / "data.json"
-    about = json.dumps({"data": str(data.resolve()) if data else None, "synthetic": NUM_SYNTHETIC})
-    if not (folder / "manifest.json").exists() or not note.exists() or note.read_text(encoding="utf-8") != about:
-        for stale in (folder, out / "pretrained", out / "from_scratch"):
-            if stale.exists():
-                shutil.rmtree(stale)
-        chosen: datasets.Dataset = replace(datasets.SYNTHETIC, num_recordings=NUM_SYNTHETIC)
-        if data:
-            chosen = datasets.detect_dataset(data)
+    chosen: datasets.Dataset = replace(datasets.SYNTHETIC, num_recordings=NUM_SYNTHETIC)
+    if data:
+        chosen = datasets.detect_dataset(data)
+    about = json.dumps({"data": str(data.resolve()) if data else None, "files": _digest(chosen, data)})
+    made = [path for path in (folder, out / "pretrained", out / "from_scratch") if path.exists()]
+    if made and not note.exists():
+        problem = "holds folders that no demo made"
+        got = [path.name for path in made]
+        raise InputError(problem, where=out, expected="a new or empty folder for the demo", got=got)
+    if data and any(data.resolve().is_relative_to(path.resolve()) for path in made):
+        raise InputError("the recordings lie in the demo's own folder; name another --out", where=data)
+    if made and note.read_text(encoding="utf-8") != about:
+        for path in made:
+            shutil.rmtree(path)
+    write_text(note, about)
+    if (folder / MANIFEST).exists():
+        say("using the store of the last demo")
+    else:
         say(f"reading {data or 'synthetic motion'} ({chosen.title})")
-        made = datasets.prepare(chosen, data or Path(), folder, workers=os.cpu_count() or 1)
-        say(f"{made.recordings} recordings of {len(made.classes)} actions, {len(made.dropped)} files dropped")
-        write_text(note, about)
+        report = datasets.prepare(chosen, data or Path(), folder, workers=os.cpu_count() or 1)
+        say(f"{report.recordings} recordings of {len(report.classes)} actions")
+        for dropped in report.dropped[:5]:
+            say(f"dropped: {dropped.file}: {dropped.reason}")
+        if report.dropped:
+            say(f"{len(report.dropped)} dropped in all; see {folder / 'report.json'}")
     store = SequenceStore.open(folder)
     if len(np.unique(store.labels[store.labels >= 0])) < 2:
         problem = "the demo needs recordings of at least two actions, to see what was learned"
         expected = "a sub-folder for each action, a labels.csv (recording,label), or a label column"
         raise InputError(problem, where=data, expected=expected, got=store.classes or "no labels")
     return store
+
+
+def _digest(chosen: datasets.Dataset, data: Path | None) -> str:
+    """Changes when a file of the recordings does."""
+    if data is None:
+        return f"synthetic {NUM_SYNTHETIC}"
+    stats = ((str(path), path.stat()) for path in [*chosen.files(data), *data.glob("labels.csv")])
+    known = sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+    return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
 def _as_json(results: list[Result], recipe: Recipe, store: SequenceStore) -> dict[str, Any]:

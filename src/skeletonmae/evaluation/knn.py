@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor
 
 from skeletonmae.config import Config
@@ -20,7 +20,7 @@ class KNN(Config):
     """The class that most of the nearest training clips have, by the cosine of features."""
 
     kind: Literal["knn"] = "knn"
-    k: tuple[PositiveInt, ...] = Field((1, 5, 20), min_length=1)
+    k: tuple[int, ...] = Field((1, 5, 20), min_length=1)
     """How many neighbours; a result for each."""
     pooling: Pooling = "mean"
     """As in `linear`."""
