@@ -85,7 +85,6 @@ def about(threads: int, arguments: argparse.Namespace) -> dict[str, Any]:
         "command": f"OMP_NUM_THREADS={threads} python benchmarks/run.py {shlex.join(sys.argv[1:])}".strip(),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
         "threads": threads,
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -117,7 +116,7 @@ def markdown(facts: dict[str, Any], rows: list[dict[str, Any]], arguments: argpa
         f"    {facts['command']}",
         "",
         f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['cores']} cores of which"
-        f" {facts['threads']} used, load of the machine {facts['load']}; {facts['system']}; Python"
+        f" {facts['threads']} used, load of the machine {facts['load'][0]} to {facts['load'][1]}; {facts['system']}; Python"
         f" {facts['python']}, torch {facts['torch']}; {facts['repeats']} turns.",
         "",
         f"ntu25, 64 frames, {setting}, {MASK_RATIO:.0%} hidden; {arguments.batch} clips a step,"
@@ -153,12 +152,14 @@ def main() -> None:
     threads = int(os.environ.get("OMP_NUM_THREADS", 1))
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    facts, rows = about(threads, arguments), []
+    facts, rows, loads = about(threads, arguments), [], []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder), arguments.recordings, arguments.load_batch, arguments.batch):
+            loads.append(round(os.getloadavg()[0], 1))
             for row in measure(case, arguments.repeats):
                 rows.append(row)
                 print(f"{row['what']:30} {row['data']:18} {row['ours_is']:28} {row['ratio']:6.2f}", flush=True)
+    facts["load"] = [min(loads), max(loads)]
     page = markdown(facts, rows, arguments)
     print(page)
     if arguments.out:

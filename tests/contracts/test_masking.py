@@ -69,9 +69,9 @@ def test_a_track_is_masked_the_same_in_any_company(kind: str) -> None:
     whole = draw(kind, patches, keys).hidden
     torch.manual_seed(5)
     assert torch.equal(draw(kind, patches, keys).hidden, whole)
-    some = torch.tensor([11, 3])
-    part = Patches(patches.values[some], patches.observed[some], NTU25)
-    assert torch.equal(draw(kind, part, keys[some]).hidden, whole[some])
+    for some in (torch.tensor([11, 3]), *torch.arange(12)[:, None]):
+        part = Patches(patches.values[some], patches.observed[some], NTU25)
+        assert torch.equal(draw(kind, part, keys[some]).hidden, whole[some])
 
 
 @entries

@@ -151,7 +151,7 @@ def evaluate(
         overrides: settings in place of the recipe's, such as evaluation.0.epochs=50.
         checkpoint: a run's folder, or its model.safetensors.
         from_scratch: the baseline: the recipe's network with fresh weights.
-        out: folder for the results; if not given, the checkpoint's, or runs/<folder and name of the recipe>-scratch.
+        out: folder for the results; if not given, the checkpoint's or runs/<folder and name of recipe>-scratch.
         device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
         json: print the results as JSON.
     """
