@@ -116,8 +116,8 @@ def markdown(facts: dict[str, Any], rows: list[dict[str, Any]], arguments: argpa
         f"    {facts['command']}",
         "",
         f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['cores']} cores of which"
-        f" {facts['threads']} used, load of the machine {facts['load'][0]} to {facts['load'][1]}; {facts['system']}; Python"
-        f" {facts['python']}, torch {facts['torch']}; {facts['repeats']} turns.",
+        f" {facts['threads']} used, load of the machine {facts['load'][0]} to {facts['load'][1]};"
+        f" {facts['system']}; Python {facts['python']}, torch {facts['torch']}; {facts['repeats']} turns.",
         "",
         f"ntu25, 64 frames, {setting}, {MASK_RATIO:.0%} hidden; {arguments.batch} clips a step,"
         f" {arguments.load_batch} a batch in loading. `gaps`: a sensor loses joints, else all is observed.",
