@@ -28,7 +28,8 @@ from skeletonmae.transforms import ClipConfig
 
 CLIPS = ClipConfig(frames=64)
 MASK_RATIO = 0.9
-HEAD_WIDTH, NUM_CLASSES = 512, 60
+NUM_CLASSES = 60
+CLASSIFIER = ClassifierConfig(head_width=512)
 SIZES: dict[str, Any] = {"token_frames": 4, "width": 128, "depth": 5, "heads": 8}
 DECODER: dict[str, Any] = {"decoder_width": 128, "decoder_depth": 3}
 SPEC = InputSpec(CLIPS.frames, 3, NTU25.joints)
@@ -121,8 +122,8 @@ def pretraining(data: Recordings, batch_size: int, precision: str) -> Case:
 def finetuning(data: Recordings, batch_size: int, precision: str) -> Case:
     """One step of the classifier, with the dropout and drop path it has by default."""
     batch, (clips, label) = data.ours(batch_size)()[0], data.plain(batch_size)()[0]
-    model = CrossEntropy(method().classifier(NUM_CLASSES, ClassifierConfig()), 0.1)
-    its = plain_classifier(drop_path=ClassifierConfig().drop_path)
+    model = CrossEntropy(method().classifier(NUM_CLASSES, CLASSIFIER), 0.1)
+    its = plain_classifier(drop_path=CLASSIFIER.drop_path)
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)
     return Case(
         f"fine-tuning step, {precision}",
@@ -136,7 +137,7 @@ def finetuning(data: Recordings, batch_size: int, precision: str) -> Case:
 def inference(data: Recordings, batch_size: int, precision: str) -> Case:
     """Class scores of a batch."""
     batch, clips = data.ours(batch_size)()[0], data.plain(batch_size)()[0][0]
-    model, its = method().classifier(NUM_CLASSES, ClassifierConfig()).eval(), plain_classifier().eval()
+    model, its = method().classifier(NUM_CLASSES, CLASSIFIER).eval(), plain_classifier().eval()
 
     def scores(network: nn.Module, given: Any) -> Callable[[], object]:
         def call() -> object:
@@ -150,14 +151,16 @@ def inference(data: Recordings, batch_size: int, precision: str) -> Case:
 
 
 def method(**settings: Any) -> JointPatch:
-    config = JointPatchConfig(**SIZES, **DECODER, head_width=HEAD_WIDTH, **settings)
+    config = JointPatchConfig(**SIZES, **DECODER, **settings)
     return config.build(SPEC, RandomTokens(ratio=MASK_RATIO))
 
 
 def plain_classifier(drop_path: float = 0.0) -> PlainClassifier:
     steps, joints = CLIPS.frames // SIZES["token_frames"], NTU25.num_joints
     encoder = PlainEncoder(steps, joints, **SIZES, drop_path=drop_path)
-    return PlainClassifier(encoder, SIZES["token_frames"], joints, SIZES["width"], HEAD_WIDTH, NUM_CLASSES)
+    return PlainClassifier(
+        encoder, SIZES["token_frames"], joints, SIZES["width"], CLASSIFIER.head_width, NUM_CLASSES
+    )
 
 
 class Step:

@@ -127,7 +127,7 @@ def test_loss_and_gradient_are_ours(plain: ModuleType, persons: int) -> None:
 
 def test_scores_are_ours(plain: ModuleType) -> None:
     batch = clips(persons=2)
-    ours = method(None).classifier(5, ClassifierConfig()).eval()
+    ours = method(None).classifier(5, ClassifierConfig(head_width=24)).eval()
     encoder = plain.PlainEncoder(FRAMES // 4, JOINTS, **SIZES)
     its = plain.PlainClassifier(encoder, 4, JOINTS, SIZES["width"], 24, 5).eval()
     copy_encoder(ours.encoder, its.encoder)
