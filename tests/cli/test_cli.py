@@ -143,8 +143,11 @@ def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected:
         ("pretrain {recipe} --device banana", "no such device"),
         ("pretrain {recipe} --device cuda:99", "no such device"),
         ("pretrain {recipe} --out {recipe}/under/a/file", "tiny.yaml"),
-        ("evaluate {recipe}", "either --checkpoint <run> or --from-scratch"),
-        ("evaluate {recipe} --from-scratch --checkpoint {run}", "either --checkpoint <run> or --from-scratch"),
+        ("evaluate {recipe}", "just one of --checkpoint <run> and --from-scratch"),
+        (
+            "evaluate {recipe} --from-scratch --checkpoint {run}",
+            "just one of --checkpoint <run> and --from-scratch",
+        ),
         ("evaluate {recipe} --checkpoint {tmp}/none", "no such checkpoint"),
         ("evaluate {recipe} --checkpoint {run}/log.csv", "not safetensors"),
         ("evaluate {recipe} --checkpoint {run}/finetune-1-seed0.safetensors", "a pre-trained model is needed"),
@@ -210,7 +213,10 @@ def test_a_folder_that_may_not_be_written(cli: Any, tmp_path: Path, recipe: Path
     [
         (PermissionError(13, "Permission denied", "runs/x"), "error: [Errno 13] Permission denied: 'runs/x'\n"),
         (OSError(28, "No space left on device"), "error: [Errno 28] No space left on device\n"),
-        (KeyboardInterrupt(), "stopped; the same command goes on from where it was\n"),
+        (
+            KeyboardInterrupt(),
+            "stopped; `pretrain` and `demo` go on from where they were, other commands begin anew\n",
+        ),
     ],
 )
 def test_what_the_machine_refuses(
@@ -278,18 +284,20 @@ def test_pretrain_evaluate_predict_as_json(
     monkeypatch.chdir(tmp_path)
     said = cli("pretrain", recipe, "training.epochs=1", "--json")
     assert said.status == 0
-    assert json.loads(said.out) == {"model": str(Path("runs/tiny/model.safetensors"))}
+    assert json.loads(said.out) == {"model": str(Path(f"runs/{tmp_path.name}-tiny/model.safetensors"))}
     assert "pretrain: 4/4" in said.err
     assert "batches/s" in said.err
-    said = cli("evaluate", recipe, "--checkpoint", "runs/tiny", "--json")
+    said = cli("evaluate", recipe, "--checkpoint", f"runs/{tmp_path.name}-tiny", "--json")
     assert said.status == 0
     results = json.loads(said.out)
     assert [result["protocol"] for result in results] == ["linear", "knn", "finetune"]
-    assert json.loads(Path("runs/tiny/results.json").read_text())["results"] == results
-    assert {path.name for path in Path("runs/tiny").glob("*.png")} == {
+    assert json.loads(Path(f"runs/{tmp_path.name}-tiny/results.json").read_text())["results"] == results
+    assert {path.name for path in Path(f"runs/{tmp_path.name}-tiny").glob("*.png")} == {
         "confusion-linear-1-seed0.png", "confusion-knn-k=1-1-seed0.png", "confusion-finetune-1-seed0.png",
     }  # fmt: skip
-    said = cli("predict", "runs/tiny/finetune-1-seed0.safetensors", tiny_store, "--top", 2, "--json")
+    said = cli(
+        "predict", f"runs/{tmp_path.name}-tiny/finetune-1-seed0.safetensors", tiny_store, "--top", 2, "--json"
+    )
     assert said.status == 0
     answers = json.loads(said.out)
     assert len(answers) == 96
@@ -309,9 +317,9 @@ def test_evaluate_as_a_table_and_from_scratch(
     assert row.startswith("knn k=1")
     assert "not pre-trained" in row
     assert "100%" in row
-    written = json.loads(Path("runs/tiny-scratch/results.json").read_text())["results"][0]
+    written = json.loads(Path(f"runs/{tmp_path.name}-tiny-scratch/results.json").read_text())["results"][0]
     assert f"{100 * written['top1']:.1f}" in row.split()
-    assert "written to runs/tiny-scratch" in said.err
+    assert f"written to runs/{tmp_path.name}-tiny-scratch" in said.err
 
 
 def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: Path) -> None:

@@ -109,3 +109,12 @@ def test_without_labels_there_is_nothing_to_show(
     write_sample("nw_ucla", tmp_path / "raw" / "a.json", np.ones((8, 20, 3)))
     assert main(["demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "raw")]) == 1
     assert "at least two actions" in capsys.readouterr().err
+
+
+def test_it_touches_only_what_it_made(tmp_path: Path, alone: Any) -> None:
+    precious = tmp_path / "pretrained" / "model.safetensors"
+    precious.parent.mkdir()
+    precious.write_text("precious")
+    with pytest.raises(InputError, match="holds folders that no demo made"):
+        run_demo(tmp_path, None, alone, lambda *_: None, lambda _: None)
+    assert precious.read_text() == "precious"

@@ -71,7 +71,8 @@ def assert_same(one: Weights, other: Weights, **tolerance: float) -> None:
 
 def config(**settings: Any) -> TrainingConfig:
     return TrainingConfig.model_validate(
-        {"epochs": 3, "batch_size": 4, "lr": 0.05, "warmup_epochs": 1, "checkpoint_seconds": 0} | settings
+        {"epochs": 3, "batch_size": 4, "lr": 0.05, "warmup_epochs": 1, "final_lr": 0.0, "checkpoint_seconds": 0}
+        | settings
     )
 
 
