@@ -13,6 +13,7 @@ import pytest
 
 from skeletonmae.cli import main
 from skeletonmae.demo import run as demo
+from skeletonmae.errors import InputError
 from skeletonmae.recipe import Recipe, recipe_from
 
 
@@ -116,5 +117,5 @@ def test_it_touches_only_what_it_made(tmp_path: Path, alone: Any) -> None:
     precious.parent.mkdir()
     precious.write_text("precious")
     with pytest.raises(InputError, match="holds folders that no demo made"):
-        run_demo(tmp_path, None, alone, lambda *_: None, lambda _: None)
+        demo.run_demo(tmp_path, None, alone, lambda *_: None, lambda _: None)
     assert precious.read_text() == "precious"
