@@ -28,7 +28,7 @@ from skeletonmae.training import Processes
 FEW = 0.05
 """Share of the labels that fine-tuning gets."""
 SEEDS = (0, 1, 2)
-PRETRAINING_STEPS = 1000
+PRETRAINING_STEPS = 850
 NUM_SYNTHETIC = 2400
 
 
@@ -110,7 +110,7 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
             "decoder_width": 96,
             "decoder_depth": 2,
             "predict_ratio": 0.25,
-            "target": "motion",
+            "target": "position",
             "normalise": "clip",
         },
         "training": {**training, "warmup_epochs": 0.1 * training["epochs"], "precision": precision},
