@@ -81,7 +81,7 @@ def demo_page(results: list[Result], recipe: Recipe, store: SequenceStore, metho
     page.heading("What it is asked in pre-training")
     page.paragraph(
         "Most of the tokens (a few frames of one joint) are hidden. The encoder sees the others, and the decoder "
-        "says where the hidden joints were. A hidden token is drawn with its true mean and spread, as is usual for "
+        "says where the hidden joints were. A hidden token is drawn with its true mean and spread, as usual for "
         "normalised targets."
     )
     for index in _examples(store, recipe):
