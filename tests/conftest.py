@@ -290,7 +290,7 @@ def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: 
 
     class Given(Method):
         def forward(self, batch: Any) -> MethodOutput:
-            raise NotImplementedError
+            raise AssertionError("an encoder that is judged is not trained")
 
         def embed(self, batch: Any, pooling: Any = "mean") -> Any:
             return clip_features(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from skeletonmae.skeletons import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset:
+class Dataset(ABC):
     """Where recordings are, what they are called, and which train and which test.
 
     Args:
@@ -40,25 +41,25 @@ class Dataset:
     splits: Mapping[str, SplitRule]
     default_split: str
 
+    @abstractmethod
     def files(self, root: Path) -> list[Path]:
         """The files of the dataset under `root`, sorted.
 
         Raises:
             InputError: there is no such folder.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, path: Path, root: Path) -> Iterator[SkeletonSequence]:
         """The recordings in one of `files(root)`, labelled and tagged.
 
         Raises:
             InputError: the file is damaged, or its name does not say what it should.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def matches(self, root: Path) -> bool:
         """Whether `root` looks like this dataset."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)

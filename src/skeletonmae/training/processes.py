@@ -48,7 +48,7 @@ def choose_device(name: str = "auto") -> torch.device:
     if name != "auto":
         try:
             return torch.empty(0, device=name).device
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
+        except (RuntimeError, AssertionError) as error:
             problem = f"no such device here ({str(error).splitlines()[0]})"
             raise InputError(problem, expected="auto, cpu, or a GPU of this machine", got=name) from error
     if torch.cuda.is_available():
