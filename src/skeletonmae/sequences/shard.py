@@ -125,6 +125,10 @@ def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndar
         TokenError,
     ) as error:  # what numpy raises at a damaged header
         raise InputError(f"not a numpy array ({error})", where=path) from error
+    if size != HEADER + array.nbytes:  # more than the header says is as wrong as less
+        raise InputError(
+            "the header does not say what is there", where=path, expected=f"{size} bytes", got=HEADER + array.nbytes
+        )
     if array.dtype != dtype:
         raise InputError("wrong kind of numbers", where=path, expected=dtype, got=array.dtype)
     return array
