@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,11 @@ def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndar
         # Copy-on-write, so that torch may share the memory without a warning; nothing is ever written back.
         # An array without elements cannot be mapped.
         mode: Literal["c"] | None = "c" if size > HEADER else None
-        array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a header that numpy can only just read is damaged too
+            array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (
+        Warning,
         ValueError,
         TypeError,
         OverflowError,
