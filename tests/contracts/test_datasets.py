@@ -11,7 +11,7 @@ import pytest
 
 from skeletonmae.datasets import DATASETS, prepare
 from skeletonmae.datasets.generated import Generated
-from skeletonmae.formats import FORMATS
+from skeletonmae.formats import FORMATS, RawFile
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 entries = pytest.mark.parametrize("name", DATASETS)
@@ -46,7 +46,7 @@ def test_every_format_can_be_used_by_a_folder(written: dict[str, tuple[Path, lis
     for name in FORMATS:
         root, expected = written[name]
         assert DATASETS["folder"].matches(root)
-        found = [recording.name for recording in DATASETS["folder"].read(root, root)]
+        found = [recording.name for recording in DATASETS["folder"].read(RawFile(root), root)]
         assert found == [recording.name for recording in expected]
 
 

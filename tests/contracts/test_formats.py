@@ -43,7 +43,8 @@ def test_name_and_line(name: str) -> None:
     assert entry.name == name
     assert entry.describe
     assert "\n" not in entry.describe
-    assert entry.suffix.startswith(".")
+    assert entry.suffixes
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in entry.suffixes)
     assert pickle.loads(pickle.dumps(entry)) == entry  # noqa: S301  it goes to other processes
 
 
@@ -51,7 +52,7 @@ def test_name_and_line(name: str) -> None:
 def test_a_sample_is_read_as_it_was_written_and_no_other_format_claims_it(
     name: str, written: dict[str, tuple[Path, list[SkeletonSequence]]]
 ) -> None:
-    assert name in written, f"add a sample of {name!r} to tests/conftest.py"
+    assert name in written, f"add a sample of {name!r} to tests/samples"
     path, expected = written[name]
     assert [other for other, entry in FORMATS.items() if entry.matches(path)] == [name]
     assert any(not recording.observed.all() for recording in expected), "the sample must lose a joint"

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonmae.datasets import DATASETS, prepare
+from skeletonmae.datasets import DATASETS, Change, prepare
 from skeletonmae.errors import InputError
+from skeletonmae.formats import ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+from skeletonmae.skeletons import NTU25
 
 Write = Callable[[str, Path, np.ndarray], Path]
 NW_UCLA = DATASETS["nw_ucla"]
@@ -72,16 +74,59 @@ def test_strict_stops_at_a_bad_file_and_leaves_nothing(source: Path, tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {"raw"}
 
 
-def test_shards_without_a_recording_are_left_out(tmp_path: Path, write_sample: Write) -> None:
-    folder = tmp_path / "raw"
-    folder.mkdir()
-    for camera in (1, 2, 3):
-        (folder / f"a01_s01_e00_v{camera:02d}.json").write_text("{")
-    write_sample("nw_ucla", folder / "a01_s02_e00_v01.json", np.ones((2, 20, 3)))
-    report = prepare(NW_UCLA, folder, tmp_path / "out", workers=2)
-    assert (report.recordings, len(report.dropped)) == (1, 3)
-    assert len(SequenceStore.open(tmp_path / "out")) == 1
-    assert len([path for path in (tmp_path / "out").iterdir() if path.is_dir()]) == 1
+def test_the_store_is_the_same_however_many_processes_and_attempts(source: Path, tmp_path: Path) -> None:
+    prepare(NW_UCLA, source, tmp_path / "one")
+    prepare(NW_UCLA, source, tmp_path / "three", workers=3)
+
+    def killed(done: int, _: int) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(NW_UCLA, source, tmp_path / "resumed", progress=killed)
+    assert not (tmp_path / "resumed").exists()
+    seen: list[int] = []
+    prepare(NW_UCLA, source, tmp_path / "resumed", progress=lambda done, _: seen.append(done))
+    assert seen == [5, 6, 7, 8, 9, 10]  # the sixth was not whole
+    content = {
+        name: {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "three", "resumed")
+    }
+    assert content["one"] == content["three"] == content["resumed"]
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "one", "three", "resumed"}
+
+
+def test_a_file_that_changed_after_a_kill_is_read_again(source: Path, tmp_path: Path, write_sample: Write) -> None:
+    def killed(done: int, _: int) -> None:
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(NW_UCLA, source, tmp_path / "out", progress=killed)
+    write_sample("nw_ucla", source / "a01_s01_e00_v01.json", np.full((12, 20, 3), 9.0))
+    prepare(NW_UCLA, source, tmp_path / "out")
+    assert SequenceStore.open(tmp_path / "out").num_frames.tolist() == [12, 5, 6, 7, 8, 1, 9]
+    with pytest.raises(KeyboardInterrupt):
+        prepare(NW_UCLA, source, tmp_path / "other", progress=killed)
+    prepare(NW_UCLA, source, tmp_path / "other", options=ReadOptions(fps=12.0))
+    assert {recording.fps for recording in SequenceStore.open(tmp_path / "other")} == {12.0}
+
+
+def test_two_processes_do_not_write_one_store(source: Path, tmp_path: Path) -> None:
+    def again(done: int, _: int) -> None:
+        with pytest.raises(InputError, match="another process is preparing"):
+            prepare(NW_UCLA, source, tmp_path / "out")
+
+    assert prepare(NW_UCLA, source, tmp_path / "out", progress=again).recordings == 7
+
+
+def test_another_layout_and_two_axes(source: Path, tmp_path: Path) -> None:
+    report = prepare(NW_UCLA, source, tmp_path / "out", change=Change(layout=NTU25, axes=2))
+    store = SequenceStore.open(tmp_path / "out")
+    assert (store.skeleton, store.axes) == (NTU25, 2)
+    assert {line.split()[0] for line in report.conversion.splitlines()[1:]} >= set(NTU25.joints)
+    lost = [joint for joint, seen in zip(NTU25.joints, store[0].observed.any((0, 1)), strict=True) if not seen]
+    assert lost == ["left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb"]
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
@@ -99,17 +144,25 @@ def test_nothing_to_read(tmp_path: Path) -> None:
 def test_what_is_there_already_is_not_touched(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("mine")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="is there already"):
         prepare(NW_UCLA, source, tmp_path / "out")
     assert (tmp_path / "out" / "mine").read_text() == "mine"
 
 
-def test_two_recordings_of_one_name_are_listed(source: Path, tmp_path: Path) -> None:
+def test_of_two_recordings_of_one_name_the_first_is_kept(
+    source: Path, tmp_path: Path, write_sample: Write
+) -> None:
     (source / "again").mkdir()
-    (source / "again" / "a01_s01_e00_v01.json").write_bytes((source / "a01_s01_e00_v01.json").read_bytes())
-    with pytest.raises(InputError, match=r"1 names.*more than once.*a01_s01_e00_v01"):
-        prepare(NW_UCLA, source, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    write_sample("nw_ucla", source / "again" / "a01_s01_e00_v02.json", np.ones((2, 20, 3)))
+    report = prepare(NW_UCLA, source, tmp_path / "out")
+    store = SequenceStore.open(tmp_path / "out")
+    store.verify()
+    assert [recording.num_frames for recording in store] == [4, 5, 6, 7, 8, 1, 9]
+    np.testing.assert_allclose(store[6].positions, 3.09, rtol=1e-6)
+    said = [dropped for dropped in report.dropped if dropped.file == "a01_s01_e00_v02"]
+    assert [dropped.reason for dropped in said] == ["another recording has this name"]
+    with pytest.raises(InputError):
+        prepare(NW_UCLA, source, tmp_path / "strict", strict=True)
 
 
 def test_a_recording_of_another_layout_is_dropped_and_the_rest_of_its_file_kept(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, detect
-from skeletonmae.formats.format import kinect_recording, read_text
+from skeletonmae.formats.format import ReadOptions, kinect_recording, number_rows
+from skeletonmae.formats.raw import RawFile
 from skeletonmae.skeletons import KINECT20
 
 
@@ -21,9 +22,9 @@ def test_detect_finds_each_format_by_content(samples: dict[str, Path], tmp_path:
 def test_detect_says_what_is_known(tmp_path: Path) -> None:
     path = tmp_path / "odd.bin"
     path.write_bytes(b"\x00\x01nothing of ours")
-    with pytest.raises(InputError, match=r"odd\.bin.*nw_ucla.*table.*none of them"):
+    with pytest.raises(InputError, match=r"odd\.bin.*nw_ucla.*table.*got"):
         detect(path)
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match=r"absent\.json.*No such file"):
         detect(tmp_path / "absent.json")
 
 
@@ -39,7 +40,7 @@ def test_the_place_of_the_camera_is_unobserved(tmp_path: Path) -> None:
     values = np.ones((2, 20, 3))
     values[1, 7] = 0
     values[0, 5] = (0, 0, 2.5)  # straight before the camera: two zeros are no loss
-    recording = kinect_recording(tmp_path / "a.txt", values, KINECT20.joints)
+    recording = kinect_recording(RawFile(tmp_path / "a.txt"), values, KINECT20.joints)
     assert np.argwhere(~recording.observed).tolist() == [[0, 1, 7]]
 
 
@@ -48,11 +49,16 @@ def test_numbers_that_are_not_finite_in_float32_are_refused_with_their_place(tmp
     values = np.ones((3, 20, 3))
     values[2, 3, 1] = bad
     with pytest.raises(InputError, match=r"a\.txt, frame 2, head"):
-        kinect_recording(tmp_path / "a.txt", values, KINECT20.joints)
+        kinect_recording(RawFile(tmp_path / "a.txt"), values, KINECT20.joints)
 
 
-def test_text_that_is_not_utf8_says_where(tmp_path: Path) -> None:
-    path = tmp_path / "latin.csv"
-    path.write_bytes("caf\xe9".encode("latin-1"))
-    with pytest.raises(InputError, match=r"UTF-8.*0xe9 at 3"):
-        read_text(path)
+def test_no_line_of_numbers_is_said(tmp_path: Path) -> None:
+    for text in ("a,b\n", "a,b\n\n  \n"):
+        with pytest.raises(InputError, match=r"a\.csv: no line of numbers"):
+            number_rows(tmp_path / "a.csv", text, 2, delimiter=",", header=1)
+
+
+def test_what_the_user_says_counts_for_every_format(samples: dict[str, Path]) -> None:
+    for name, path in samples.items():
+        for recording in FORMATS[name].read(path, ReadOptions(unit="unknown", fps=12.5)):
+            assert (recording.unit, recording.fps) == ("unknown", 12.5)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from skeletonmae.datasets.change import Change
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.folder import FOLDER
 from skeletonmae.datasets.generated import SYNTHETIC
 from skeletonmae.datasets.kinder_gator import KINDER_GATOR
 from skeletonmae.datasets.msr_action3d import MSR_ACTION3D
 from skeletonmae.datasets.nw_ucla import NW_UCLA
-from skeletonmae.datasets.prepare import Report, prepare
+from skeletonmae.datasets.prepare import prepare
+from skeletonmae.datasets.report import Report
 from skeletonmae.datasets.splits import (
     Split,
     SplitRule,
@@ -25,6 +27,7 @@ from skeletonmae.errors import InputError
 __all__ = [
     "DATASETS",
     "SYNTHETIC",
+    "Change",
     "Dataset",
     "Report",
     "Split",

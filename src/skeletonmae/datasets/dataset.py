@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skeletonmae.datasets.splits import SplitRule
 from skeletonmae.errors import InputError
-from skeletonmae.formats import Format
+from skeletonmae.formats import AS_IT_IS, Format, RawFile, ReadOptions, find_files
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
@@ -42,15 +42,15 @@ class Dataset(ABC):
     default_split: str
 
     @abstractmethod
-    def files(self, root: Path) -> list[Path]:
-        """The files of the dataset under `root`, sorted.
+    def files(self, root: Path) -> list[RawFile]:
+        """The files of the dataset under `root` (a folder, a zip archive or a file), sorted.
 
         Raises:
             InputError: there is no such folder.
         """
 
     @abstractmethod
-    def read(self, path: Path, root: Path) -> Iterator[SkeletonSequence]:
+    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
         """The recordings in one of `files(root)`, labelled and tagged.
 
         Raises:
@@ -60,6 +60,17 @@ class Dataset(ABC):
     @abstractmethod
     def matches(self, root: Path) -> bool:
         """Whether `root` looks like this dataset."""
+
+    def stamp(self, file: RawFile) -> object:
+        """What tells whether one of `files(root)` has changed, as plain values; None if it cannot be told."""
+        try:
+            return file.stamp
+        except InputError:
+            return None
+
+    def settings(self, root: Path) -> object:  # noqa: ARG002
+        """What `read` depends on besides the file, as plain values."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,43 +92,32 @@ class NamedFiles(Dataset):
     actions: Mapping[str, str]
     renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def files(self, root: Path) -> list[Path]:
+    def files(self, root: Path) -> list[RawFile]:
         """Every file with the format's suffix; one whose name does not fit is refused by `read`."""
-        return files_under(root, {self.format.suffix})
+        return find_files(root, [self.format])
 
-    def read(self, path: Path, root: Path) -> Iterator[SkeletonSequence]:  # noqa: ARG002
-        """The recording in `path`."""
-        groups = self._groups(path)
+    def read(
+        self,
+        file: RawFile,
+        root: Path,  # noqa: ARG002
+        options: ReadOptions = AS_IT_IS,
+    ) -> Iterator[SkeletonSequence]:
+        """The recording in `file`."""
+        groups = self._groups(file)
         if groups is None:
-            raise InputError("the name does not say what it is", where=path, expected=self.shape)
+            raise InputError("the name does not say what it is", where=file.path, expected=self.shape)
         action = groups.pop("action")
         if action not in self.actions:
-            raise InputError("unknown action", where=path, expected=", ".join(self.actions), got=action)
+            raise InputError("unknown action", where=file.path, expected=", ".join(self.actions), got=action)
         tags = {tag: self.renamed.get(value, value) for tag, value in groups.items()}
-        for sequence in self.format.read(path):
+        for sequence in self.format.read(file, options):
             yield replace(sequence, label=self.actions[action], tags=tags)
 
     def matches(self, root: Path) -> bool:
         """Whether the first file with a fitting name has the format."""
-        if not root.is_dir():
-            return False
-        first = next((path for path in self.files(root) if self._groups(path)), None)
+        first = next((file for file in self.files(root) if self._groups(file)), None) if root.exists() else None
         return first is not None and self.format.matches(first)
 
-    def _groups(self, path: Path) -> dict[str, str] | None:
-        match = re.search(rf"(?:^|/){self.pattern}$", path.as_posix())
+    def _groups(self, file: RawFile) -> dict[str, str] | None:
+        match = re.search(rf"(?:^|/){self.pattern}$", file.path.as_posix())
         return match and {key: value.lstrip("0") or "0" for key, value in match.groupdict().items()}
-
-
-def files_under(root: Path, suffixes: set[str]) -> list[Path]:
-    """The files under `root` whose names end in one of `suffixes`, sorted; hidden ones are left out.
-
-    Raises:
-        InputError: there is no such folder.
-    """
-    if root.is_file():
-        return [root]
-    if not root.is_dir():
-        raise InputError("there is no such folder", where=root)
-    found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    return sorted(p for p in found if not any(part.startswith(".") for part in p.relative_to(root).parts))

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from skeletonmae.datasets.dataset import Dataset, files_under
-from skeletonmae.datasets.splits import StratifiedSplit
+from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.splits import StratifiedSplit, TagSplit
 from skeletonmae.errors import InputError
-from skeletonmae.formats import FORMATS, detect
-from skeletonmae.formats.format import read_text
+from skeletonmae.formats import AS_IT_IS, FORMATS, RawFile, ReadOptions, detect, find_files
 from skeletonmae.sequences import SkeletonSequence
 
 LABELS = "labels.csv"
@@ -28,46 +27,62 @@ LABELS = "labels.csv"
 class Folder(Dataset):
     """Files of any known format, labelled by a table or by the sub-folders they are in."""
 
-    def files(self, root: Path) -> list[Path]:
+    def files(self, root: Path) -> list[RawFile]:
         """Every file with the suffix of a known format, except `labels.csv` at the top."""
-        suffixes = {entry.suffix for entry in FORMATS.values()}
-        return [path for path in files_under(root, suffixes) if path != root / LABELS]
+        return [file for file in find_files(root) if file.path != root / LABELS]
 
-    def read(self, path: Path, root: Path) -> Iterator[SkeletonSequence]:
-        """The recordings in `path`."""
-        file = Path(path.name) if path == root else path.relative_to(root)
-        table = root / LABELS
-        known = _labels(table, table.stat().st_mtime_ns) if table.is_file() else {}
-        for sequence in detect(path).read(path):
-            name = (file.parent / sequence.name).as_posix()
-            tags = known.get(name) or known.get(file.as_posix()) or {}
-            label = tags.get("label") or sequence.label or (file.parts[0] if len(file.parts) > 1 else None)
-            tags = {tag: value for tag, value in tags.items() if value and tag not in ("recording", "label")}
+    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+        """The recordings in `file`."""
+        inside = Path(file.path.name) if file.path == root else file.path.relative_to(root)
+        known = labels_table(root)
+        for sequence in detect(file).read(file, options):
+            name = (inside.parent / sequence.name).as_posix()
+            line = known.get(name) or known.get(inside.as_posix()) or {}
+            label = line.get("label") or sequence.label or (inside.parts[0] if len(inside.parts) > 1 else None)
+            tags = {tag: value for tag, value in line.items() if value and tag not in ("recording", "label")}
             yield replace(sequence, name=name, label=label, tags={**sequence.tags, **tags})
+
+    def settings(self, root: Path) -> object:
+        """The table of labels."""
+        return labels_table(root)
 
     def matches(self, root: Path) -> bool:
         """Whether any file has a known format."""
         return root.exists() and any(
-            entry.matches(path) for path in self.files(root) for entry in FORMATS.values()
+            entry.matches(file) for file in self.files(root) for entry in FORMATS.values()
         )
+
+
+def labels_table(root: Path) -> dict[str, dict[str, str]]:
+    """Recording (or file) -> its line in `labels.csv` at the top of `root`; empty where there is none.
+
+    Raises:
+        InputError: it is not a sound table.
+    """
+    path = root / LABELS
+    return _labels(path, path.stat().st_mtime_ns) if path.exists() or path.is_symlink() else {}
 
 
 @lru_cache(maxsize=1)
 def _labels(path: Path, changed: int) -> dict[str, dict[str, str]]:  # noqa: ARG001
-    """Recording -> its line; `changed` is when the file last changed, so that an old answer is not used."""
+    """The lines of the table; `changed` is when the file last changed, so that an old answer is not used."""
     try:
-        lines = list(csv.DictReader(io.StringIO(read_text(path)), strict=True, restkey="", restval=None))
+        lines = list(csv.reader(io.StringIO(RawFile(path).text()), strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise InputError(f"not CSV ({error})", where=path) from error
-    if not lines or not {"recording", "label"} <= lines[0].keys():
-        raise InputError("not a table of labels", where=path, expected="columns recording,label and a line")
+    header = [name.strip() for name in lines[0]]
+    if not {"recording", "label"} <= set(header) or len(set(header)) < len(header) or len(lines) < 2:
+        expected = "columns recording,label (and tags), each once, and a line"
+        raise InputError("not a table of labels", where=path, expected=expected, got=header)
     known: dict[str, dict[str, str]] = {}
-    for number, line in enumerate(lines, start=2):
-        name, cells = line["recording"], [*line.values()]
-        if name in known or "" in line or None in cells:
+    for number, cells in enumerate(lines[1:], start=2):
+        if not cells:
+            continue
+        line = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        if len(cells) != len(header) or line["recording"] in known:
             expected = "each recording once, with as many columns as the header"
             raise InputError("not sound", where=f"{path}, line {number}", expected=expected, got=cells)
-        known[name] = {key.strip(): value.strip() for key, value in line.items()}
+        known[line["recording"]] = line
     return known
 
 
@@ -82,6 +97,7 @@ FOLDER = Folder(
         "auto": StratifiedSplit(by="subject", tag_required=False),
         "stratified": StratifiedSplit(),
         "subject": StratifiedSplit(by="subject"),
+        "given": TagSplit(tag="split", train=("train",), test=("test", "val")),
     },
     default_split="auto",
 )

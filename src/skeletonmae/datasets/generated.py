@@ -9,6 +9,7 @@ from pathlib import Path
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.splits import StratifiedSplit, TagSplit
 from skeletonmae.datasets.synthetic import CLASSES, generate
+from skeletonmae.formats import AS_IT_IS, RawFile, ReadOptions
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
@@ -22,14 +23,27 @@ class Generated(Dataset):
     num_recordings: int = 2000
     seed: int = 0
 
-    def files(self, root: Path) -> list[Path]:  # noqa: ARG002
-        """One virtual path for each run of recordings; there is nothing on disk."""
-        return [Path(f"{start:08d}") for start in range(0, self.num_recordings, RUN)]
+    def files(self, root: Path) -> list[RawFile]:  # noqa: ARG002
+        """One virtual file for each run of recordings; there is nothing on disk."""
+        return [RawFile(Path(f"{start:08d}")) for start in range(0, self.num_recordings, RUN)]
 
-    def read(self, path: Path, root: Path) -> Iterator[SkeletonSequence]:  # noqa: ARG002
-        """The run of recordings that starts at the number in `path`."""
-        start = int(path.name)
+    def read(
+        self,
+        file: RawFile,
+        root: Path,  # noqa: ARG002
+        options: ReadOptions = AS_IT_IS,  # noqa: ARG002
+    ) -> Iterator[SkeletonSequence]:
+        """The run of recordings that starts at the number in the name of `file`."""
+        start = int(file.path.name)
         return generate(min(RUN, self.num_recordings - start), seed=self.seed, start=start)
+
+    def stamp(self, file: RawFile) -> object:
+        """Its number; there is nothing on disk."""
+        return file.path.name
+
+    def settings(self, root: Path) -> object:  # noqa: ARG002
+        """How many, and from which seed."""
+        return [self.num_recordings, self.seed]
 
     def matches(self, root: Path) -> bool:  # noqa: ARG002
         """No folder is this dataset."""

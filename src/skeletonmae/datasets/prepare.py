@@ -1,12 +1,15 @@
-"""Raw files -> a store, read by several processes, with a report of what was met on the way."""
+"""Raw files -> a store, read by several processes, resumed after a kill, with a report of what was met."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
@@ -14,44 +17,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from skeletonmae.config import Config
+from skeletonmae.datasets.change import Change
 from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.report import REPORT, Dropped, Odd, Report, odd
 from skeletonmae.errors import InputError
 from skeletonmae.files import whole_folder, write_text
-from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter, join
+from skeletonmae.formats import AS_IT_IS, RawFile, ReadOptions
+from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+from skeletonmae.sequences.merge import merge
+from skeletonmae.skeletons import conversion
 
-REPORT = "report.json"
 Dtype = Literal["float32", "float16"]
 Progress = Callable[[int, int], None]
-_counter: Any = None  # in a worker: the files done by all of them
-
-
-class Dropped(Config):
-    """A file, or a recording in it, that is not in the store."""
-
-    file: str
-    reason: str
-
-
-class Odd(Config):
-    """A recording that is in the store and may not be what was meant."""
-
-    recording: str
-    what: str
-
-
-class Report(Config):
-    """What became of the files; kept as `report.json` in the store's folder."""
-
-    dataset: str
-    recordings: int
-    frames: int
-    classes: dict[str, int]
-    """Recordings of each class."""
-    unlabelled: int
-    dropped: tuple[Dropped, ...]
-    odd: tuple[Odd, ...]
+PARTS = 64
+"""Files are read in at most so many parts; a part that was finished is not read again after a kill."""
+SECONDS_BETWEEN_LOOKS = 0.1
+_shared: tuple[Any, Any] | None = None  # in a worker: the files done by all of them, and whether to stop
 
 
 def prepare(
@@ -59,6 +44,8 @@ def prepare(
     source: Path,
     out: Path,
     *,
+    options: ReadOptions = AS_IT_IS,
+    change: Change | None = None,
     workers: int = 1,
     dtype: Dtype = "float32",
     strict: bool = False,
@@ -66,80 +53,159 @@ def prepare(
 ) -> Report:
     """Write the store of all recordings of `dataset` under `source` to the folder `out`.
 
-    The recordings are in the order of the files, however many processes there are.
+    The store is the same, byte for byte, however many processes there are. What was read before a kill lies in
+    a hidden folder beside `out` and is used by the next call; `out` itself appears whole or not at all.
 
     Args:
         dataset: what to read.
-        source: the folder (or the one file) it is in.
-        out: the store's folder; it appears whole or not at all.
+        source: the folder, zip archive or file it is in.
+        out: the store's folder.
+        options: what the files do not say.
+        change: done to every recording, such as another layout.
         workers: processes. More than one needs the caller's own main module to be importable.
         dtype: of the positions in the store.
         strict: raise for the first file that cannot be read, rather than list it in the report.
         progress: called with (files done, files in all) as files are done.
 
     Raises:
-        InputError: there is no recording, two have one name, `out` is not empty, or (strict) a file is bad.
+        InputError: there is no recording, `out` is not empty, another process is writing it, or (strict) a file
+            is bad.
     """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError("something is there already; delete it or name another folder", where=out)
     files = dataset.files(source)
-    first = _first(dataset, files, source)
-    try:
-        with whole_folder(out) as folder:
-            ends = np.linspace(0, len(files), min(max(workers, 1), len(files)) + 1).astype(int)
-            blocks = [
-                _Block(dataset, source, files[a:b], folder / f"shard-{i:03d}", first, dtype, strict)
-                for i, (a, b) in enumerate(pairwise(ends))
-            ]
-            done = _in_order(blocks, len(files), progress or (lambda _done, _total: None))
-            for block in blocks:
-                if not len(SequenceStore.open(block.shard)):
-                    shutil.rmtree(block.shard)
-            join([block.shard for block in blocks if block.shard.exists()], folder)
-            report = _report(dataset, SequenceStore.open(folder), done)
-            write_text(folder / REPORT, report.model_dump_json(indent=1))
-    except FileExistsError as error:
-        raise InputError(str(error)) from error
+    reading = _Reading(dataset, source, options, change or Change(), dtype, strict)
+    raw, first = reading.first(files)
+    with _workplace(out) as folder:
+        ends = np.linspace(0, len(files), min(PARTS, len(files)) + 1).astype(int)
+        parts = [
+            _Part(reading, first, files[a:b], folder / f"part-{number:03d}")
+            for number, (a, b) in enumerate(pairwise(ends))
+        ]
+        notes = _read(parts, workers, progress or (lambda _done, _total: None))
+        stores = [SequenceStore.open(part.store) for part in parts]
+        store = SequenceStore.pool([s for s in stores if len(s)] or stores[:1])
+        twice = _named_twice(store)
+        notes += [Dropped(file=store.name(i), reason="another recording has this name") for i in twice]
+        if strict and len(twice):
+            raise InputError("two recordings have one name", where=source, got=store.name(int(twice[0])))
+        keep = np.ones(len(store), dtype=bool)
+        keep[twice] = False
+        if not keep.any():
+            reasons = [note.reason for note in notes if isinstance(note, Dropped)]
+            raise InputError("no recording could be kept", where=source, got=reasons[0] if reasons else "none")
+        with whole_folder(out) as whole:
+            merge(store, whole, keep)
+            report = _report(dataset, SequenceStore.open(whole), notes, raw, first)
+            write_text(whole / REPORT, report.model_dump_json(indent=1))
     return report
 
 
 @dataclass(frozen=True)
-class _Block:
-    """One process's part: files that follow each other, and the shard they go to."""
+class _Reading:
+    """What is read, and how."""
 
     dataset: Dataset
     root: Path
-    files: list[Path]
-    shard: Path
-    like: SkeletonSequence
+    options: ReadOptions
+    change: Change
     dtype: Dtype
     strict: bool
 
-    def write(self, tick: Callable[[], None]) -> Iterator[Dropped | Odd]:
-        """Write the shard; yields what is not as it should be."""
-        like, dataset = self.like, self.dataset
+    def first(self, files: list[RawFile]) -> tuple[SkeletonSequence, SkeletonSequence]:
+        """The first sound recording, as it is and changed: its layout, axes and unit are the store's."""
+        reason = None
+        for file in files:
+            try:
+                for sequence in self.dataset.read(file, self.root, self.options):
+                    return sequence, self.change(sequence)
+            except InputError as error:
+                if self.strict:
+                    raise
+                reason = reason or error
+        expected = f"recordings of {self.dataset.title}"
+        raise InputError(
+            "no recording in it", where=self.root, expected=expected, got=reason or f"{len(files)} files"
+        )
+
+    def key(self, like: SkeletonSequence, files: list[RawFile]) -> str:
+        """What a part depends on, as a digest."""
+        layout, to = self.options.layout, self.change.layout
+        said = [
+            self.dataset.name,
+            self.dataset.settings(self.root),
+            [self.options.unit, self.options.fps, self.options.clean, self.options.cut],
+            [layout and layout.to_dict(), to and to.to_dict(), self.change.axes],
+            [like.skeleton.to_dict(), like.positions.shape[3], like.unit, self.dtype],
+            [self.dataset.stamp(file) for file in files],
+        ]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+class _Done(Config):
+    """Written when a part is whole."""
+
+    key: str
+    notes: tuple[Dropped | Odd, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Files that follow each other, and the store they go to."""
+
+    reading: _Reading
+    like: SkeletonSequence
+    files: list[RawFile]
+    store: Path
+
+    @property
+    def mark(self) -> Path:
+        return self.store.with_suffix(".json")
+
+    def done(self) -> _Done | None:
+        """What was met when it was read, if it has been and nothing has changed since."""
+        try:
+            done = _Done.model_validate_json(self.mark.read_bytes())
+            SequenceStore.open(self.store)
+        except (OSError, ValidationError, InputError):
+            return None
+        return done if done.key == self.reading.key(self.like, self.files) else None
+
+    def write(self, tick: Callable[[], None]) -> _Done:
+        """Write the store and the mark."""
+        key = self.reading.key(self.like, self.files)
+        shutil.rmtree(self.store, ignore_errors=True)
+        done = _Done(key=key, notes=tuple(self._notes(tick)))
+        write_text(self.mark, done.model_dump_json())
+        return done
+
+    def _notes(self, tick: Callable[[], None]) -> Iterator[Dropped | Odd]:
+        like, reading = self.like, self.reading
         with StoreWriter(
-            self.shard,
+            self.store,
             like.skeleton,
             axes=2 if like.positions.shape[3] == 2 else 3,
             unit=like.unit,
-            classes=dataset.classes,
-            dataset=dataset.name,
-            dtype=self.dtype,
+            classes=reading.dataset.classes,
+            dataset=reading.dataset.name,
+            dtype=reading.dtype,
         ) as store:
             for file in self.files:
-                shown = _as_text(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
+                path, root = file.path, reading.root
+                shown = _as_text(path.relative_to(root) if path.is_relative_to(root) and path != root else path)
                 before = len(store)
                 try:
-                    for sequence in dataset.read(file, self.root):
+                    for sequence in reading.dataset.read(file, root, reading.options):
                         try:
-                            store.add(_sound_text(sequence))
+                            store.add(_sound_text(reading.change(sequence)))
                         except InputError as error:
-                            if self.strict:
+                            if reading.strict:
                                 raise
-                            yield Dropped(file=shown, reason=str(error))
+                            yield Dropped(file=shown, reason=_as_text(error))
                         else:
-                            yield from _odd(sequence)
+                            yield from odd(sequence)
                 except InputError as error:
-                    if self.strict:
+                    if reading.strict:
                         raise
                     kept = len(store) - before
                     after = f" (after {kept} recordings, which were kept)" if kept else ""
@@ -147,59 +213,117 @@ class _Block:
                 tick()
 
 
-def _first(dataset: Dataset, files: list[Path], root: Path) -> SkeletonSequence:
-    """The first recording that can be read; its layout, axes and unit are the store's."""
-    reason = None
-    for file in files:
-        try:
-            for sequence in dataset.read(file, root):
-                return sequence
-        except InputError as error:
-            reason = reason or error
-    expected = f"recordings of {dataset.title}"
-    raise InputError("no recording in it", where=root, expected=expected, got=reason or f"{len(files)} files")
+@contextmanager
+def _workplace(out: Path) -> Iterator[Path]:
+    """The hidden folder for the parts: kept by a kill, gone when the work is done or cannot be done.
+
+    Raises:
+        InputError: another process is at work there.
+    """
+    folder = out.absolute().with_name(f".{out.absolute().name}.parts")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            try:
+                yield folder
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                if not isinstance(error, SystemExit):
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+    except Timeout as error:
+        raise InputError("another process is preparing this store", where=out) from error
 
 
-def _in_order(blocks: list[_Block], total: int, progress: Progress) -> list[Dropped | Odd]:
-    """Write all blocks, each in a process of its own if there is more than one."""
-    if len(blocks) == 1:
-        ticks = iter(range(1, total + 1))
-        return list(blocks[0].write(lambda: progress(next(ticks), total)))
+def _read(parts: list[_Part], workers: int, progress: Progress) -> list[Dropped | Odd]:
+    """Write the parts that are not there, each by one process; what was met, in the order of the files."""
+    total = sum(len(part.files) for part in parts)
+    marks = {number: mark for number, part in enumerate(parts) if (mark := part.done())}
+    left = [number for number in range(len(parts)) if number not in marks]
+    before = sum(len(parts[number].files) for number in marks)
+    if marks:
+        progress(before, total)
+    if min(workers, len(left)) < 2:
+        ticks = iter(range(before + 1, total + 1))
+        for number in left:
+            marks[number] = parts[number].write(lambda: progress(next(ticks), total))
+    else:
+        marks |= _in_processes({number: parts[number] for number in left}, workers, before, total, progress)
+    return [note for _, mark in sorted(marks.items()) for note in mark.notes]
+
+
+def _in_processes(
+    parts: dict[int, _Part], workers: int, before: int, total: int, progress: Progress
+) -> dict[int, _Done]:
     context = get_context("spawn")
-    counter = context.Value("q", 0)
-    with ProcessPoolExecutor(len(blocks), context, initializer=_share, initargs=(counter,)) as pool:
-        futures = [pool.submit(_write_in_process, block) for block in blocks]
-        shown, left = 0, set(futures)
-        while shown < total and left:
-            left = wait(left, timeout=0.1).not_done
-            if counter.value > shown:
-                shown = counter.value
-                progress(shown, total)
+    counter, stop = context.Value("q", before), context.Event()
+    with ProcessPoolExecutor(
+        min(workers, len(parts)), context, initializer=_share, initargs=(counter, stop)
+    ) as pool:
+        futures = {number: pool.submit(_write_in_process, part) for number, part in parts.items()}
+        shown, order = before, list(futures)
         try:
-            return [note for future in futures for note in future.result()]
+            while order:
+                wait([futures[order[0]]], timeout=SECONDS_BETWEEN_LOOKS)
+                while order and futures[order[0]].done():  # in order: the first mistake is the one that is said
+                    futures[order.pop(0)].result()
+                if counter.value > shown:
+                    shown = counter.value
+                    progress(shown, total)
+            return {number: future.result() for number, future in futures.items()}
         except BrokenProcessPool as error:
             problem = "a process that reads was killed: out of memory, or by a file that crashes its reader"
             raise InputError(problem, expected="try one worker and strict, to find the file") from error
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
-def _share(counter: Any) -> None:
-    global _counter
-    _counter = counter
+class _StoppedError(Exception):
+    """The process that asked has no more use for the part."""
 
 
-def _write_in_process(block: _Block) -> list[Dropped | Odd]:
+def _share(counter: Any, stop: Any) -> None:
+    global _shared
+    _shared = counter, stop
+
+
+def _write_in_process(part: _Part) -> _Done:
+    assert _shared is not None
+    counter, stop = _shared
+
     def tick() -> None:
-        with _counter.get_lock():
-            _counter.value += 1
+        if stop.is_set():
+            raise _StoppedError
+        with counter.get_lock():
+            counter.value += 1
 
-    return list(block.write(tick))
+    return part.write(tick)
 
 
-def _report(dataset: Dataset, store: SequenceStore, notes: list[Dropped | Odd]) -> Report:
+def _named_twice(store: SequenceStore) -> np.ndarray:
+    """Places of the recordings whose name an earlier one has."""
     names = Counter(store.name(index) for index in range(len(store)))
-    if twice := [name for name, count in names.items() if count > 1]:
-        problem = f"{len(twice)} names of recordings are there more than once"
-        raise InputError(problem, where=dataset.name, expected="a name for each", got=", ".join(twice[:20]))
+    seen: Counter[str] = Counter()
+    twice = []
+    for index in range(len(store)) if len(names) < len(store) else ():
+        name = store.name(index)
+        seen[name] += 1
+        if seen[name] > 1:
+            twice.append(index)
+    return np.array(twice, dtype=np.int64)
+
+
+def _report(
+    dataset: Dataset,
+    store: SequenceStore,
+    notes: list[Dropped | Odd],
+    raw: SkeletonSequence,
+    first: SkeletonSequence,
+) -> Report:
     counts = np.bincount(store.labels + 1, minlength=len(store.classes) + 1).tolist()
     return Report(
         dataset=dataset.name,
@@ -207,16 +331,10 @@ def _report(dataset: Dataset, store: SequenceStore, notes: list[Dropped | Odd]) 
         frames=int(store.num_frames.sum()),
         classes=dict(zip(store.classes, counts[1:], strict=True)),
         unlabelled=counts[0],
+        conversion=conversion(raw.skeleton, first.skeleton).report() if raw.skeleton != first.skeleton else "",
         dropped=tuple(note for note in notes if isinstance(note, Dropped)),
         odd=tuple(note for note in notes if isinstance(note, Odd)),
     )
-
-
-def _odd(sequence: SkeletonSequence) -> Iterator[Odd]:
-    if sequence.num_frames < 2:
-        yield Odd(recording=sequence.name, what="one frame" if sequence.num_frames else "no frame")
-    if not sequence.observed.any():
-        yield Odd(recording=sequence.name, what="nothing observed")
 
 
 def _sound_text(sequence: SkeletonSequence) -> SkeletonSequence:

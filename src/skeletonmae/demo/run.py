@@ -170,8 +170,7 @@ def _digest(chosen: datasets.Dataset, data: Path | None) -> str:
     """Changes when a file of the recordings does."""
     if data is None:
         return f"synthetic {NUM_SYNTHETIC}"
-    stats = ((str(path), path.stat()) for path in [*chosen.files(data), *data.glob("labels.csv")])
-    known = sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+    known = [chosen.name, chosen.settings(data), [chosen.stamp(file) for file in chosen.files(data)]]
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format
+from skeletonmae.formats.format import AS_IT_IS, Format, ReadOptions
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
 from skeletonmae.formats.msr_action3d import MSR_ACTION3D
 from skeletonmae.formats.nw_ucla import NW_UCLA
-from skeletonmae.formats.table import TABLE, read_table
+from skeletonmae.formats.raw import RawFile, as_raw, group_frames, raw_files
+from skeletonmae.formats.table import TABLE
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 
-__all__ = ["FORMATS", "Format", "detect", "read_table"]
+__all__ = ["AS_IT_IS", "FORMATS", "Format", "RawFile", "ReadOptions", "detect", "find_files"]
 
 FORMATS: dict[str, Format] = {
     entry.name: entry for entry in (NW_UCLA, UTD_MHAD, MSR_ACTION3D, KINDER_GATOR, TABLE)
@@ -20,17 +22,41 @@ FORMATS: dict[str, Format] = {
 """Format name -> reader. To add one: a file of its own, and its name here."""
 
 
-def detect(path: Path) -> Format:
+def find_files(root: Path, formats: Iterable[Format] = tuple(FORMATS.values())) -> list[RawFile]:
+    """The files under `root`, and in zip archives there, whose names end as one of `formats` asks; sorted.
+
+    Files of single frames are put together. Hidden ones and stores are left out.
+
+    Raises:
+        InputError: there is no such folder or file.
+    """
+    formats = tuple(formats)
+    suffixes = tuple(suffix for entry in formats for suffix in entry.suffixes)
+    files = raw_files(root, lambda name: name.lower().endswith(suffixes))
+    for entry in formats:
+        if entry.frames:
+            files = group_frames(files, entry.frames)
+    return files
+
+
+def detect(file: RawFile | Path) -> Format:
     """The format of a file, by its first bytes.
 
     Raises:
         InputError: no known format, or more than one, looks like it.
     """
-    if not path.is_file():
-        raise InputError("there is no such file", where=path)
-    found = [entry for entry in FORMATS.values() if entry.matches(path)]
+    head = as_raw(file).head()
+    found = [entry for entry in FORMATS.values() if entry.claims(head)]
     if len(found) != 1:
-        known = "; ".join(f"{entry.name} ({entry.describe})" for entry in FORMATS.values())
-        got = "several: " + ", ".join(entry.name for entry in found) if found else "none of them"
-        raise InputError("the format is not clear", where=path, expected=f"one of {known}", got=got)
+        known = ", ".join(FORMATS)
+        got = "several: " + ", ".join(entry.name for entry in found) if found else _looks(head)
+        raise InputError("the format is not clear", where=as_raw(file).path, expected=f"one of {known}", got=got)
     return found[0]
+
+
+def _looks(head: bytes) -> str:
+    """The beginning of a file in words."""
+    if not head.strip():
+        return "an empty file"
+    text = head[:80].decode("utf-8", "replace")
+    return f"a file that begins with {text.splitlines()[0]!r}" if text.isprintable() or "\n" in text else "bytes"

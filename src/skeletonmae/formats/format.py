@@ -1,19 +1,42 @@
-"""What a file format is, and the checks that every reader shares."""
+"""What a file format is, and the checks that several readers share."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.raw import RawFile, as_raw
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import KINECT20
+from skeletonmae.skeletons import KINECT20, Skeleton
 
-HEAD_BYTES = 4096
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user says of recordings that do not say it themselves, and how to read those that can be read in
+    more than one way.
+
+    Args:
+        layout: of formats that name their joints; found from the names if not given.
+        unit: of the coordinates, one of `sequences.UNITS`, in place of the format's own.
+        fps: frames per second, in place of the file's own.
+        clean: of NTU: `reference` is the field's clean-up, `none` keeps every body as it was recorded.
+        cut: whether a long recording with a list of its actions is cut into them.
+    """
+
+    layout: Skeleton | None = None
+    unit: str | None = None
+    fps: float | None = None
+    clean: Literal["reference", "none"] = "reference"
+    cut: bool = True
+
+
+AS_IT_IS = ReadOptions()
+Parse = Callable[[RawFile, ReadOptions], Iterator[SkeletonSequence]]
 
 
 @dataclass(frozen=True)
@@ -23,57 +46,47 @@ class Format:
     Args:
         name: what it is called in `FORMATS`.
         describe: one line for the list of formats.
-        suffix: what its files' names end in, with the dot.
+        suffixes: what its files' names end in, with the dot, in lower case.
         claims: whether the first `HEAD_BYTES` bytes of a file look like this format; never raises.
         parse: the recordings of a file; raises `InputError` for whatever is wrong with it.
+        frames: if every frame is a file of its own: a regular expression for their names, with groups `recording`
+            and `frame`. Then `parse` is given a file with `parts` (and, for a single frame, one without).
     """
 
     name: str
     describe: str
-    suffix: str
+    suffixes: tuple[str, ...]
     claims: Callable[[bytes], bool]
-    parse: Callable[[Path], Iterator[SkeletonSequence]]
+    parse: Parse
+    frames: str | None = None
 
-    def matches(self, path: Path) -> bool:
-        """Whether `path` is a file whose first bytes look like this format."""
+    def matches(self, file: RawFile | Path) -> bool:
+        """Whether `file` can be read and its first bytes look like this format."""
         try:
-            with path.open("rb") as file:
-                return self.claims(file.read(HEAD_BYTES))
-        except OSError:
+            return self.claims(as_raw(file).head())
+        except InputError:
             return False
 
-    def read(self, path: Path) -> Iterator[SkeletonSequence]:
-        """The recordings in `path`, one at a time.
+    def read(self, file: RawFile | Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+        """The recordings in `file`, one at a time.
 
         Raises:
             InputError: the file is missing, damaged, or of another format.
         """
+        file = as_raw(file)
         try:
-            yield from self.parse(path)
+            for sequence in self.parse(file, options):
+                unit, fps = options.unit or sequence.unit, options.fps or sequence.fps
+                changed = (unit, fps) != (sequence.unit, sequence.fps)
+                yield replace(sequence, unit=unit, fps=fps) if changed else sequence
         except InputError:
             raise
         except Exception as error:  # a damaged file must never stop the reading of the others
-            raise InputError(f"cannot be read ({type(error).__name__}: {error})", where=path) from error
-
-
-def read_text(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        InputError: it is empty or not UTF-8.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        got = f"byte {error.object[error.start]:#04x} at {error.start}"
-        raise InputError("not a text file", where=path, expected="UTF-8", got=got) from error
-    if not text.strip():
-        raise InputError("the file is empty", where=path)
-    return text
+            raise InputError(f"cannot be read ({type(error).__name__}: {error})", where=file.path) from error
 
 
 def number_rows(
-    path: Path,
+    where: Path,
     text: str,
     width: int,
     *,
@@ -84,7 +97,7 @@ def number_rows(
     """The numbers in each line of `text`, as float64 `(line, column)`.
 
     Args:
-        path: of the file, for messages.
+        where: the file, for messages.
         text: its content.
         width: how many columns a line has.
         columns: places of those that are wanted; all if not given.
@@ -92,11 +105,15 @@ def number_rows(
         header: how many lines come before the numbers.
 
     Raises:
-        InputError: a line has too few columns (or too many, if all are wanted), or a cell is not a number.
+        InputError: there is no line, a line has too few columns (or too many, if all are wanted), or a cell is not
+            a number.
     """
+    lines = text.splitlines()
+    if not any(line.strip() for line in lines[header:]):
+        raise InputError("no line of numbers in it", where=where, expected=f"lines of {width} numbers")
     try:
         values = np.loadtxt(
-            io.StringIO(text),
+            lines,
             delimiter=delimiter,
             comments=None,
             skiprows=header,
@@ -108,15 +125,15 @@ def number_rows(
         problem = "wrong number of columns"
     except ValueError as error:
         problem = f"not rows of numbers ({error})"
-    for number, line in enumerate(io.StringIO(text), start=1):  # slower, to say which line it is
-        cells, where = line.split(delimiter), f"{path}, line {number}"
+    for number, line in enumerate(lines, start=1):  # slower, to say which line it is
+        cells, at = line.split(delimiter), f"{where}, line {number}"
         if number <= header or not line.strip():
             continue
         if len(cells) != width:
-            raise InputError("wrong number of columns", where=where, expected=width, got=len(cells))
+            raise InputError("wrong number of columns", where=at, expected=width, got=len(cells))
         if bad := [cell for cell in (cells[c] for c in columns or range(width)) if not is_number(cell)]:
-            raise InputError("not a number", where=where, got=repr(bad[0]))
-    raise InputError(problem, where=path)
+            raise InputError("not a number", where=at, got=repr(bad[0]))
+    raise InputError(problem, where=where)
 
 
 def is_number(text: str) -> bool:
@@ -129,7 +146,7 @@ def is_number(text: str) -> bool:
 
 
 def kinect_recording(
-    path: Path,
+    file: RawFile,
     values: np.ndarray,
     joints: tuple[str, ...],
     *,
@@ -140,7 +157,7 @@ def kinect_recording(
     Kinect writes exactly (0, 0, 0), the place of the camera itself, for a joint it lost: that is unobserved.
 
     Args:
-        path: of the file the values are from.
+        file: that the values are from.
         values: `(frame, joint, 3)` in metres.
         joints: names of the joints in the order of `values`.
         fps: frames per second, if known.
@@ -152,12 +169,12 @@ def kinect_recording(
         positions = values[:, [joints.index(joint) for joint in KINECT20.joints]].astype(np.float32)
     if not (finite := np.isfinite(positions)).all():
         frame, joint, _ = np.argwhere(~finite)[0]
-        where = f"{path}, frame {frame}, {KINECT20.joints[joint]}"
+        where = f"{file.path}, frame {frame}, {KINECT20.joints[joint]}"
         raise InputError("a coordinate is not a finite number", where=where, got=positions[frame, joint])
     return SkeletonSequence.from_positions(
         positions,
         KINECT20,
         observed=(positions != 0).any(-1),
-        name=path.stem,
+        name=file.path.stem,
         fps=fps,
     )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, kinect_recording, number_rows, read_text
+from skeletonmae.formats.format import Format, ReadOptions, kinect_recording, number_rows
+from skeletonmae.formats.raw import RawFile
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -28,22 +28,22 @@ def _claims(head: bytes) -> bool:
     return re.match(rb"(\xef\xbb\xbf)?Timestamp,HipCenterX,", head) is not None
 
 
-def _parse(path: Path) -> Iterator[SkeletonSequence]:
-    header, _, body = (text := read_text(path)).partition("\n")
+def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+    header, _, body = (text := file.text()).partition("\n")
     names = [name.strip() for name in header.split(",")]
     if missing := [column for column in COLUMNS if names.count(column) != 1]:
-        raise InputError("columns are missing or there twice", where=f"{path}, line 1", got=missing[:5])
+        raise InputError("columns are missing or there twice", where=f"{file.path}, line 1", got=missing[:5])
     if not body.strip():
-        raise InputError("there is no line after the header", where=path)
+        raise InputError("there is no line after the header", where=file.path)
     columns = [names.index(column) for column in COLUMNS]
-    values = number_rows(path, text, len(names), columns=columns, delimiter=",", header=1)
+    values = number_rows(file.path, text, len(names), columns=columns, delimiter=",", header=1)
     elapsed = float(values[-1, 0]) - float(values[0, 0])
     fps = 1000.0 * (len(values) - 1) / elapsed if elapsed > 0 else None
     yield kinect_recording(
-        path, values[:, 1:].reshape(-1, 20, 3), KINECT20.joints, fps=fps if fps and fps < 1000 else None
+        file, values[:, 1:].reshape(-1, 20, 3), KINECT20.joints, fps=fps if fps and fps < 1000 else None
     )
 
 
 KINDER_GATOR = Format(
-    "kinder_gator", "Kinder-Gator CSV: 20 joints in 3D, one recording a file", ".csv", _claims, _parse
+    "kinder_gator", "Kinder-Gator CSV: 20 joints in 3D, one recording a file", (".csv",), _claims, _parse
 )

@@ -7,10 +7,10 @@ confidence 0 and a sound position (the sensor inferred it), so only (0, 0, 0) is
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, kinect_recording, number_rows, read_text
+from skeletonmae.formats.format import Format, ReadOptions, kinect_recording, number_rows
+from skeletonmae.formats.raw import RawFile
 from skeletonmae.sequences import SkeletonSequence
 
 JOINTS = (
@@ -29,13 +29,13 @@ def _claims(head: bytes) -> bool:
         return False
 
 
-def _parse(path: Path) -> Iterator[SkeletonSequence]:
-    values = number_rows(path, read_text(path), 4)
+def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+    values = number_rows(file.path, file.text(), 4)
     if len(values) % 20:
-        raise InputError("cut short", where=path, expected=EXPECTED, got=f"{len(values)} lines")
-    yield kinect_recording(path, values.reshape(-1, 20, 4)[..., :3], JOINTS, fps=15.0)
+        raise InputError("cut short", where=file.path, expected=EXPECTED, got=f"{len(values)} lines")
+    yield kinect_recording(file, values.reshape(-1, 20, 4)[..., :3], JOINTS, fps=15.0)
 
 
 MSR_ACTION3D = Format(
-    "msr_action3d", "MSR-Action3D text: 20 joints in 3D, one recording a file", ".txt", _claims, _parse
+    "msr_action3d", "MSR-Action3D text: 20 joints in 3D, one recording a file", (".txt",), _claims, _parse
 )

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, kinect_recording, read_text
+from skeletonmae.formats.format import Format, ReadOptions, kinect_recording
+from skeletonmae.formats.raw import RawFile
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -23,20 +23,20 @@ def _claims(head: bytes) -> bool:
     return head.lstrip().startswith(b"{") and b'"skeletons"' in head
 
 
-def _parse(path: Path) -> Iterator[SkeletonSequence]:
+def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     try:
-        content = json.loads(read_text(path))
+        content = json.loads(file.text())
     except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"not JSON, or cut short ({error})", where=path) from error
+        raise InputError(f"not JSON, or cut short ({error})", where=file.path) from error
     if not isinstance(content, dict) or "skeletons" not in content:
-        raise InputError("no skeletons in it", where=path, expected=EXPECTED)
+        raise InputError("no skeletons in it", where=file.path, expected=EXPECTED)
     try:
         values = np.array(content["skeletons"], dtype=np.float64)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"'skeletons' is not an array ({error})", where=path, expected=EXPECTED) from error
+        raise InputError(f"'skeletons' is not an array ({error})", where=file.path, expected=EXPECTED) from error
     if values.ndim != 3 or values.shape[1:] != (20, 3) or not len(values):
-        raise InputError("'skeletons' has the wrong shape", where=path, expected=EXPECTED, got=values.shape)
-    yield kinect_recording(path, values, KINECT20.joints)
+        raise InputError("'skeletons' has the wrong shape", where=file.path, expected=EXPECTED, got=values.shape)
+    yield kinect_recording(file, values, KINECT20.joints)
 
 
-NW_UCLA = Format("nw_ucla", "NW-UCLA JSON: 20 joints in 3D, one recording a file", ".json", _claims, _parse)
+NW_UCLA = Format("nw_ucla", "NW-UCLA JSON: 20 joints in 3D, one recording a file", (".json",), _claims, _parse)

@@ -10,14 +10,14 @@ import io
 import warnings
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.io
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, kinect_recording
+from skeletonmae.formats.format import Format, ReadOptions, kinect_recording
+from skeletonmae.formats.raw import RawFile
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -39,28 +39,28 @@ def _claims(head: bytes) -> bool:
     return VARIABLE.encode() in first
 
 
-def _parse(path: Path) -> Iterator[SkeletonSequence]:
-    content = path.read_bytes()
-    file: Any = io.BytesIO(content)  # no read of it can ask for more than there is
+def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+    content = file.content()
+    stream: Any = io.BytesIO(content)  # no read of it can ask for more than there is
     if not content.startswith(b"MATLAB 5.0"):
-        raise InputError("not a MATLAB 5 file", where=path, expected=EXPECTED, got=content[:10])
+        raise InputError("not a MATLAB 5 file", where=file.path, expected=EXPECTED, got=content[:10])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            listed = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(file)}
+            listed = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(stream)}
             shape, kind = listed.get(VARIABLE, ((), "nothing"))
             sound = kind in NUMBERS and shape[:2] == (20, 3) and len(shape) < 4  # known before any is read
             if sound and 0 < (shape[2] if len(shape) == 3 else 1) <= LARGEST:
-                values = scipy.io.loadmat(file, variable_names=[VARIABLE])[VARIABLE]
+                values = scipy.io.loadmat(stream, variable_names=[VARIABLE])[VARIABLE]
                 values = np.asarray(values, dtype=np.float64).reshape(20, 3, -1)
             else:
                 values = None
     except Exception as error:  # scipy raises whatever a damaged file leads it to
         problem = f"not a MATLAB file, or damaged ({type(error).__name__}: {error})"
-        raise InputError(problem, where=path, expected=EXPECTED) from error
+        raise InputError(problem, where=file.path, expected=EXPECTED) from error
     if values is None:
-        raise InputError("no such array", where=path, expected=EXPECTED, got=f"{kind} {shape}")
-    yield kinect_recording(path, values.transpose(2, 0, 1), JOINTS, fps=30.0)
+        raise InputError("no such array", where=file.path, expected=EXPECTED, got=f"{kind} {shape}")
+    yield kinect_recording(file, values.transpose(2, 0, 1), JOINTS, fps=30.0)
 
 
-UTD_MHAD = Format("utd_mhad", "UTD-MHAD .mat: 20 joints in 3D, one recording a file", ".mat", _claims, _parse)
+UTD_MHAD = Format("utd_mhad", "UTD-MHAD .mat: 20 joints in 3D, one recording a file", (".mat",), _claims, _parse)

@@ -28,14 +28,14 @@ def read_recordings(paths: Iterable[Path]) -> tuple[list[SkeletonSequence], list
                 store.verify()
                 sequences += store
                 continue
-            files = DATASETS["folder"].files(path) if path.is_dir() else [path]
+            files = DATASETS["folder"].files(path)
         except InputError as error:
             problems.append(str(error))
             continue
         for file in files:
             try:
                 for sequence in detect(file).read(file):
-                    inside = file.parent.relative_to(path) if path.is_dir() else Path()
+                    inside = file.path.parent.relative_to(path) if file.path != path else Path()
                     sequences.append(replace(sequence, name=(inside / sequence.name).as_posix()))
             except InputError as error:
                 problems.append(str(error))

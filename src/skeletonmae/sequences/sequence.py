@@ -31,6 +31,7 @@ class SkeletonSequence:
         fps: frames per second, if known.
         label: the name of the action, if known.
         tags: what else is known: subject, camera, setup ...
+        notes: what its reader met that may not be what was meant, in words; not kept in a store.
 
     Raises:
         InputError: shapes do not agree, a value is not finite, or an unobserved joint has a position.
@@ -44,6 +45,7 @@ class SkeletonSequence:
     fps: float | None = None
     label: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"recording {self.name!r}"
@@ -85,6 +87,7 @@ class SkeletonSequence:
         fps: float | None = None,
         label: str | None = None,
         tags: Mapping[str, str] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> SkeletonSequence:
         """A recording from raw coordinates: what is not finite, or flagged so, becomes unobserved.
 
@@ -97,12 +100,17 @@ class SkeletonSequence:
             fps: frames per second, if known.
             label: the name of the action, if known.
             tags: what else is known.
+            notes: what its reader met; values that are not finite, though observed, are added to them.
         """
-        values = np.array(positions, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            values = np.array(positions, dtype=np.float32)
         seen = np.array(np.isfinite(values).all(-1))
+        lost = int((~seen if observed is None else ~seen & observed).sum())
+        if lost:
+            notes = (*notes, f"{lost} joint positions were not finite numbers and count as not observed")
         if observed is not None:
             seen &= observed
         if values.ndim == 3:
             values, seen = values[None], seen[None]
         values[~seen] = 0.0
-        return cls(values, seen, skeleton, name, unit, fps, label, dict(tags or {}))
+        return cls(values, seen, skeleton, name, unit, fps, label, dict(tags or {}), notes)

@@ -1,0 +1,229 @@
+"""Where the bytes of recordings are: files on disk, members of zip archives, and the files of single frames."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+
+from skeletonmae.errors import InputError
+
+HEAD_BYTES = 4096
+CHUNK = 2**20
+LARGEST_MEMBER = 2**31
+"""Bytes that a member of an archive may unpack to."""
+PACKED_AT_BEST = 200, 16 * 2**20
+"""A member this many times larger than its packed form, and larger than this, is no recording."""
+
+
+@dataclass(frozen=True, order=True)
+class RawFile:
+    """A file on disk, a member of a zip archive, or the files of one recording's frames.
+
+    Args:
+        path: on disk; for a member that of the archive with the member's name behind it, for frames that of
+            what they have in common.
+        archive: the archive that it is in.
+        parts: the files of the frames, in the order of their names.
+    """
+
+    path: Path
+    archive: Path | None = None
+    parts: tuple[RawFile, ...] = ()
+
+    @property
+    def member(self) -> str:
+        """The name within the archive."""
+        return self.path.relative_to(self.archive).as_posix() if self.archive else ""
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes.
+
+        Raises:
+            InputError: it cannot be looked at.
+        """
+        if self.parts:
+            return sum(part.size for part in self.parts)
+        with _said(self.path):
+            return _info(self.archive, self.member).file_size if self.archive else self.path.stat().st_size
+
+    @property
+    def stamp(self) -> tuple[str, int, int]:
+        """Path, size and time of change: a file with the same stamp has not changed."""
+        with _said(self.path):
+            disk = self.parts[0].archive or self.parts[0].path if self.parts else self.archive or self.path
+            return (os.fsencode(self.path).hex(), self.size, disk.stat().st_mtime_ns)
+
+    def head(self) -> bytes:
+        """The first `HEAD_BYTES` bytes; of frames, those of the first."""
+        with self.open() as file:
+            return file.read(HEAD_BYTES)
+
+    def content(self) -> bytes:
+        """All bytes.
+
+        Raises:
+            InputError: it cannot be read, or unpacks to more than a recording can be.
+        """
+        with self.open() as file, _said(self.path):
+            return b"".join(iter(lambda: file.read(CHUNK), b""))  # at once, a member may unpack to far more
+
+    def text(self) -> str:
+        """The text.
+
+        Raises:
+            InputError: it is empty or not UTF-8.
+        """
+        try:
+            text = self.content().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            got = f"byte {error.object[error.start]:#04x} at {error.start}"
+            raise InputError("not a text file", where=self.path, expected="UTF-8", got=got) from error
+        if not text.strip():
+            raise InputError("the file is empty", where=self.path)
+        return text
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The bytes, to be read piece by piece.
+
+        Raises:
+            InputError: it cannot be opened or, while it is read, is found to be damaged.
+        """
+        if self.parts:
+            with self.parts[0].open() as file:
+                yield file
+        elif self.archive is None:
+            with _said(self.path), self.path.open("rb") as file:
+                yield file
+        else:
+            with _said(self.path):
+                info = _info(self.archive, self.member)
+                most, from_size = PACKED_AT_BEST
+                packed = max(info.compress_size, 1)
+                if info.file_size > LARGEST_MEMBER or (
+                    info.file_size > from_size and info.file_size > most * packed
+                ):
+                    got = f"{info.file_size} bytes packed in {info.compress_size}"
+                    raise InputError("unpacks to more than a recording can be", where=self.path, got=got)
+                with _archive(*_key(self.archive)).open(info) as member:
+                    yield cast(BinaryIO, member)
+
+    @contextmanager
+    def lines(self) -> Iterator[io.TextIOWrapper]:
+        """The lines of a UTF-8 text, to be read one by one; line ends are kept as they are."""
+        with self.open() as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines:
+            yield lines
+
+
+def as_raw(file: RawFile | Path) -> RawFile:
+    """A path as a file."""
+    return file if isinstance(file, RawFile) else RawFile(file)
+
+
+def raw_files(root: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
+    """The files under `root`, and in the zip archives there, whose names are wanted; sorted, none that is hidden.
+
+    Args:
+        root: a folder, a zip archive, or one file, which is then taken whatever its name.
+        wanted: says so of a name.
+
+    Raises:
+        InputError: there is no such folder or file, or an archive cannot be opened.
+    """
+    if root.is_file():
+        return _members(root, wanted) if _is_zip(root) else [RawFile(root)]
+    if not root.is_dir():
+        raise InputError("there is no such folder or file", where=root)
+    found: list[RawFile] = []
+    for folder, inner, names in os.walk(root):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        if "manifest.json" in names and ("positions.npy" in names or "shard-000" in inner):  # a store is not raw
+            inner.clear()
+            continue
+        for name in names:
+            if name.startswith("."):
+                continue
+            if name.lower().endswith(".zip"):
+                found += _members(Path(folder, name), wanted)
+            elif wanted(name):
+                found.append(RawFile(Path(folder, name)))
+    return sorted(found)
+
+
+def group_frames(files: list[RawFile], pattern: str) -> list[RawFile]:
+    """The files, with those of one folder whose names fit a pattern made into one recording.
+
+    Args:
+        files: sorted.
+        pattern: regular expression for a whole name; its group `recording` is what the frames have in common,
+            its group `frame` their number.
+    """
+    fits = re.compile(pattern)
+    alone: list[RawFile] = []
+    groups: dict[RawFile, list[tuple[int, RawFile]]] = defaultdict(list)
+    for file in files:
+        if match := fits.fullmatch(file.path.name):
+            common = replace(file, path=file.path.with_name(match["recording"] or file.path.parent.name))
+            groups[common].append((int(match["frame"]), file))
+        else:
+            alone.append(file)
+    made = [replace(common, parts=tuple(file for _, file in sorted(parts))) for common, parts in groups.items()]
+    return sorted(alone + made)
+
+
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
+
+
+def _members(archive: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
+    try:
+        infos = _archive(*_key(archive)).infolist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+        return [RawFile(archive)]  # reading it says what is wrong
+    found = set()
+    for info in infos:
+        name = PurePosixPath(info.filename)
+        hidden = any(part.startswith(".") and part not in (".", "..") for part in name.parts)
+        if not info.is_dir() and not hidden and name.parts[:1] != ("__MACOSX",) and wanted(name.name):
+            found.add(RawFile(archive / name.as_posix().lstrip("/"), archive))
+    return sorted(found)
+
+
+def _key(archive: Path) -> tuple[Path, int]:
+    return archive, archive.stat().st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _archive(path: Path, changed: int) -> zipfile.ZipFile:  # noqa: ARG001
+    """An archive, opened once; `changed` is when it last changed, so that an old answer is not used."""
+    return zipfile.ZipFile(path)
+
+
+def _info(archive: Path, member: str) -> zipfile.ZipInfo:
+    if ".." in PurePosixPath(member).parts:
+        raise InputError("the name leads out of the archive", where=archive, got=member)
+    try:
+        return _archive(*_key(archive)).getinfo(member)
+    except KeyError as error:
+        raise InputError("not in the archive, or its name is absolute", where=archive, got=member) from error
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """What the system or the archive refuses, as an `InputError`."""
+    try:
+        yield
+    except (OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "cut short"
+        raise InputError(f"cannot be read ({reason})", where=path) from error

@@ -1,0 +1,113 @@
+"""Many stores into one, by copying their arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from skeletonmae.files import write_text
+from skeletonmae.sequences.manifest import MANIFEST, FileRecord, file_sha256
+from skeletonmae.sequences.shard import Shard
+from skeletonmae.sequences.store import SequenceStore
+
+BLOCK = 2**16  # rows copied at a time
+
+
+def merge(store: SequenceStore, folder: Path, keep: Bool[np.ndarray, " recording"]) -> None:
+    """Write the kept recordings of `store` as one flat store.
+
+    Args:
+        store: of any number of shards.
+        folder: an empty one.
+        keep: which recordings.
+    """
+    bounds = [0, *store.shard_ends.tolist()]
+    parts = [_Part(shard, keep[a:b]) for shard, a, b in zip(store.shards, bounds, bounds[1:], strict=False)]
+    first = store.shards[0].manifest
+    for name in ("positions", "observed"):
+        like = store.shards[0].arrays[name]
+        shape = (sum(int(part.rows.sum()) for part in parts), *like.shape[1:])
+        if not shape[0]:  # a file without an element cannot be mapped
+            np.save(folder / f"{name}.npy", np.zeros(shape, dtype=like.dtype), allow_pickle=False)
+            continue
+        out = np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=like.dtype, shape=shape)
+        done = 0
+        for part in parts:
+            for block in part.blocks(name):
+                out[done : done + len(block)] = block
+                done += len(block)
+        out.flush()
+    for name, array in _index(store, parts).items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    files = sorted(folder.glob("*.npy"))
+    manifest = first.model_copy(
+        update={
+            "classes": store.classes,
+            "tags": store.tags,
+            "files": {f.name: FileRecord(bytes=f.stat().st_size, sha256=file_sha256(f)) for f in files},
+            "shards": {},
+        }
+    )
+    write_text(folder / MANIFEST, manifest.model_dump_json(indent=1))
+
+
+class _Part:
+    """The kept recordings of one shard."""
+
+    def __init__(self, shard: Shard, keep: np.ndarray) -> None:
+        a = shard.arrays
+        self.shard, self.keep = shard, keep
+        self.tracks = np.repeat(keep, np.diff(a["recordings"]))
+        self.rows = np.diff(a["track_rows"])[self.tracks]
+
+    def blocks(self, name: str) -> Iterator[np.ndarray]:
+        """The rows of the kept tracks, some at a time."""
+        ends = self.shard.arrays["track_rows"]
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], self.tracks, [False]])))
+        for begin, end in edges.reshape(-1, 2):
+            first, last = int(ends[begin]), int(ends[end])
+            for row in range(first, last, BLOCK):
+                yield self.shard.arrays[name][row : min(row + BLOCK, last)]
+
+    def each(self, name: str) -> np.ndarray:
+        """The kept values of an array that has one for each recording."""
+        values: np.ndarray = self.shard.arrays[name][self.keep]
+        return values
+
+    def names(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bytes of the kept names, and how many each has."""
+        length = np.diff(self.shard.arrays["name_ends"])
+        return self.shard.arrays["names"][np.repeat(self.keep, length)], length[self.keep]
+
+
+def _index(store: SequenceStore, parts: Sequence[_Part]) -> dict[str, np.ndarray]:
+    def together(arrays: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(arrays)
+
+    def ends(lengths: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(together(lengths))]).astype(np.int64)
+
+    names = [part.names() for part in parts]
+    index = {name: together([part.each(name) for part in parts]) for name in ("frames", "fps")}
+    index |= {
+        "track_rows": ends([part.rows for part in parts]),
+        "track_starts": together([part.shard.arrays["track_starts"][part.tracks] for part in parts]),
+        "recordings": ends([np.diff(part.shard.arrays["recordings"])[part.keep] for part in parts]),
+        "names": together([text for text, _ in names]),
+        "name_ends": ends([length for _, length in names]),
+    }
+
+    def coded(part: _Part, name: str, values: tuple[str, ...], all_values: tuple[str, ...]) -> np.ndarray:
+        place = {value: number for number, value in enumerate(all_values)}
+        codes = part.shard.arrays.get(name)
+        table = np.array([*(place[value] for value in values), -1], dtype=np.int32)
+        return np.full(int(part.keep.sum()), -1, np.int32) if codes is None else table[codes[part.keep]]
+
+    index["labels"] = together([coded(p, "labels", p.shard.manifest.classes, store.classes) for p in parts])
+    for tag, values in store.tags.items():
+        its = [coded(p, f"tag_{tag}", p.shard.manifest.tags.get(tag, ()), values) for p in parts]
+        index[f"tag_{tag}"] = together(its)
+    return index

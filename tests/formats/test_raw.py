@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats import FORMATS, find_files
+from skeletonmae.formats.raw import RawFile, group_frames, raw_files
+from skeletonmae.sequences import SequenceStore
+
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def archive(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return path
+
+
+def everything(_: str) -> bool:
+    return True
+
+
+def test_a_folder_and_its_zip_hold_the_same_files(tmp_path: Path) -> None:
+    members = {
+        "b/2.txt": b"two",
+        "b/1.txt": b"one",
+        "a.txt": b"a",
+        ".hidden": b"x",
+        "b/.git/x": b"x",
+        "c.bin": b"x",
+    }
+    for name, content in members.items():
+        path = tmp_path / "folder" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (tmp_path / "zips").mkdir()
+    zipped = archive(tmp_path / "zips" / "all.ZIP", members | {"__MACOSX/a.txt": b"x"})
+    expected = [("a.txt", b"a"), ("b/1.txt", b"one"), ("b/2.txt", b"two")]
+    for root, inside in ((tmp_path / "folder",) * 2, (zipped, zipped), (tmp_path / "zips", zipped)):
+        found = raw_files(root, lambda name: name.endswith(".txt"))
+        assert [(file.path.relative_to(inside).as_posix(), file.content()) for file in found] == expected
+        assert [file.size for file in found] == [1, 3, 3]
+        again = pickle.loads(pickle.dumps(found))  # noqa: S301
+        assert again == found
+
+
+def test_every_format_is_read_from_a_zip(samples: dict[str, Path], tmp_path: Path) -> None:
+    members = {f"{name}/{path.name}": path.read_bytes() for name, path in samples.items()}
+    root = archive(tmp_path / "all.zip", members)
+    for file in find_files(root):
+        name = file.path.parent.name
+        expected = list(FORMATS[name].read(samples[name]))
+        found = list(FORMATS[name].read(file))
+        assert len(found) == len(expected) > 0
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one.positions, other.positions)
+
+
+def test_one_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.unusual"
+    path.write_bytes(b"1")
+    assert raw_files(path, lambda _: False) == [RawFile(path)]
+    with pytest.raises(InputError, match=r"absent: there is no such"):
+        raw_files(tmp_path / "absent", everything)
+
+
+def test_a_store_is_not_raw(tmp_path: Path, make_store: object) -> None:
+    from skeletonmae.sequences import SkeletonSequence, StoreWriter
+    from skeletonmae.skeletons import KINECT20
+
+    with StoreWriter(tmp_path / "in" / "store", KINECT20) as store:
+        store.add(SkeletonSequence.from_positions(np.ones((2, 20, 3)), KINECT20, name="a"))
+    assert len(SequenceStore.open(tmp_path / "in" / "store")) == 1
+    (tmp_path / "in" / "a.json").write_text("{}")
+    assert [file.path.name for file in raw_files(tmp_path / "in", everything)] == ["a.json"]
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "a/../../outside.txt", "/etc/passwd"])
+def test_a_name_that_leads_out_of_the_archive_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "outside.txt").write_text("secret")
+    (file,) = raw_files(archive(tmp_path / "a.zip", {name: b"inside"}), everything)
+    with pytest.raises(InputError, match=r"out of the archive|absolute"):
+        file.content()
+
+
+@pytest.mark.parametrize("lie", [False, True])
+def test_a_zip_bomb_is_refused_in_little_memory(tmp_path: Path, lie: bool) -> None:
+    path = archive(tmp_path / "a.zip", {"bomb.txt": bytes(2**29)})
+    if lie:  # the sizes in the directory say that it is small
+        content = bytearray(path.read_bytes())
+        at = content.rindex(b"PK\x01\x02")
+        content[at + 24 : at + 28] = struct.pack("<I", 1000)
+        path.write_bytes(content)
+    (file,) = raw_files(path, everything)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"bomb\.txt: (unpacks to more|cannot be read)"):
+        file.content()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+@FUZZ
+@given(data=st.data())
+def test_a_damaged_archive_gives_files_or_a_clear_error(tmp_path: Path, data: st.DataObject) -> None:
+    whole = archive(tmp_path / "whole.zip", {"a.txt": b"a" * 300, "b/c.txt": bytes(range(256))}).read_bytes()
+    content = bytearray(whole[: data.draw(st.integers(1, len(whole)))])
+    for _ in range(data.draw(st.integers(0, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path = tmp_path / f"damaged{data.draw(st.integers(0, 10**9))}.zip"
+    path.write_bytes(content)
+    try:
+        for file in raw_files(path, everything):
+            said = str(path)
+            try:
+                assert len(file.content()) == file.size
+            except InputError as error:
+                said = str(error)
+            assert str(path) in said
+    finally:
+        path.unlink()
+
+
+def test_frames_of_one_folder_are_one_recording(tmp_path: Path) -> None:
+    names = [
+        "x/v_2_k.json",
+        "x/v_10_k.json",
+        "x/v_1_k.json",
+        "x/w_1_k.json",
+        "y/v_1_k.json",
+        "y/7_k.json",
+        "y/z.json",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = group_frames(raw_files(tmp_path, everything), r"(?:(?P<recording>.*)_)?(?P<frame>\d+)_k\.json")
+    said = {
+        file.path.relative_to(tmp_path).as_posix(): [
+            part.path.relative_to(tmp_path).as_posix() for part in file.parts
+        ]
+        for file in found
+    }
+    assert said == {
+        "x/v": ["x/v_1_k.json", "x/v_2_k.json", "x/v_10_k.json"],
+        "x/w": ["x/w_1_k.json"],
+        "y/v": ["y/v_1_k.json"],
+        "y/y": ["y/7_k.json"],
+        "y/z.json": [],
+    }
+    assert found[0].head() == b"x/v_1_k.json"
+    assert found[0].size == sum(len(name) for name in said["x/v"])
+
+
+def test_text_that_is_not_utf8_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "latin.csv"
+    path.write_bytes("caf\xe9".encode("latin-1"))
+    with pytest.raises(InputError, match=r"UTF-8.*0xe9 at 3"):
+        RawFile(path).text()
+    path.write_bytes(b"\xef\xbb\xbf \n")
+    with pytest.raises(InputError, match="empty"):
+        RawFile(path).text()
+
+
+def test_a_file_that_was_changed_has_another_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    stamp = RawFile(path).stamp
+    assert RawFile(path).stamp == stamp
+    os.utime(path, (0, 0))
+    assert RawFile(path).stamp != stamp
