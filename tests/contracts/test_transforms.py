@@ -16,7 +16,7 @@ from skeletonmae.transforms import TRANSFORMS
 
 Make = Callable[..., Any]
 entries = pytest.mark.parametrize("kind", TRANSFORMS)
-NEEDS_3D = {"face_forward"}
+NEEDS_3D = NEEDS_SHOULDERS_OR_HIPS = {"face_forward"}
 TENSORS = ("positions", "observed", "label", "keys")
 
 
@@ -41,6 +41,10 @@ def test_a_batch_stays_a_sound_batch(make_batch: Make, kind: str, layout: str, a
     before = {name: getattr(batch, name).clone() for name in TENSORS}
     if axes == 2 and kind in NEEDS_3D:
         with pytest.raises(InputError, match=f"{kind}: needs 3D positions"):
+            apply(kind, batch)
+        return
+    if kind in NEEDS_SHOULDERS_OR_HIPS and not batch.skeleton.left_right:
+        with pytest.raises(InputError, match=f"{kind}: layout {layout} has neither two shoulders nor two hips"):
             apply(kind, batch)
         return
     moved = apply(kind, batch)

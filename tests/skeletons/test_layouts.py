@@ -1,12 +1,31 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, NTU25, PENN13, SBU15, VOCABULARY, Skeleton
+from skeletonmae.skeletons import (
+    COCO17,
+    H36M17,
+    HAND21,
+    KINECT20,
+    LAYOUTS,
+    MEDIAPIPE33,
+    NTU25,
+    OPENPOSE18,
+    OPENPOSE25,
+    PENN13,
+    SBU15,
+    SMPL24,
+    VOCABULARY,
+    Skeleton,
+)
 
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
-bodies = pytest.mark.parametrize("skeleton", [NTU25, KINECT20, COCO17, PENN13, SBU15], ids=lambda body: body.name)
+bodies = pytest.mark.parametrize(
+    "skeleton", [body for body in LAYOUTS.values() if body != HAND21], ids=lambda body: body.name
+)
 
 
 @layouts
@@ -65,16 +84,126 @@ def test_coco17_parts_are_those_of_the_graph_skeletonmae() -> None:
     assert [set(np.flatnonzero(COCO17.part_index == part)) for part in range(6)] == expected
 
 
-def test_ntu25_bones_are_those_of_the_sensor() -> None:
-    # Numbered from 1 as in the set's own documents: spine base 1, spine mid 2, neck 3, head 4, left arm 5-8,
-    # right arm 9-12, left leg 13-16, right leg 17-20, spine shoulder 21, left tip and thumb 22 23, right 24 25.
-    by_hand = {
-        (1, 2), (2, 21), (3, 21), (4, 3), (5, 21), (6, 5), (7, 6), (8, 7), (9, 21), (10, 9), (11, 10), (12, 11),
-        (13, 1), (14, 13), (15, 14), (16, 15), (17, 1), (18, 17), (19, 18), (20, 19), (22, 8), (23, 7), (24, 12),
-        (25, 11),
+def bones_of(skeleton: Skeleton) -> set[frozenset[int]]:
+    return {frozenset((skeleton.index[joint], skeleton.index[parent])) for joint, parent in skeleton.bones}
+
+
+def pairs(*numbers: int) -> set[frozenset[int]]:
+    return {frozenset(bone) for bone in zip(numbers[::2], numbers[1::2], strict=True)}
+
+
+# As the sources number them from 0, but NTU's: its documents number from 1.
+BONES = {
+    "ntu25": (
+        1, 2, 2, 21, 3, 21, 4, 3, 5, 21, 6, 5, 7, 6, 8, 7, 9, 21, 10, 9, 11, 10, 12, 11, 13, 1, 14, 13, 15, 14,
+        16, 15, 17, 1, 18, 17, 19, 18, 20, 19, 22, 8, 23, 7, 24, 12, 25, 11,
+    ),
+    "coco17": (
+        15, 13, 13, 11, 16, 14, 14, 12, 11, 5, 12, 6, 9, 7, 7, 5, 10, 8, 8, 6, 5, 0, 6, 0, 1, 0, 3, 1, 2, 0, 4, 2,
+    ),
+    "openpose18": (
+        1, 2, 1, 5, 2, 3, 3, 4, 5, 6, 6, 7, 1, 8, 8, 9, 9, 10, 1, 11, 11, 12, 12, 13, 1, 0, 0, 14, 14, 16, 0, 15,
+        15, 17,
+    ),
+    "openpose25": (
+        1, 8, 1, 2, 1, 5, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9, 9, 10, 10, 11, 8, 12, 12, 13, 13, 14, 1, 0, 0, 15, 15, 17,
+        0, 16, 16, 18, 14, 19, 19, 20, 14, 21, 11, 22, 22, 23, 11, 24,
+    ),
+    "hand21": (
+        0, 1, 1, 2, 2, 3, 3, 4, 0, 5, 5, 6, 6, 7, 7, 8, 0, 9, 9, 10, 10, 11, 11, 12, 0, 13, 13, 14, 14, 15, 15, 16,
+        0, 17, 17, 18, 18, 19, 19, 20,
+    ),
+}  # fmt: skip
+PARENTS = {
+    "h36m17": [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15],
+    "smpl24": [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21],
+}
+
+
+@pytest.mark.parametrize("name", BONES)
+def test_bones_are_those_of_the_source(name: str) -> None:
+    first = 1 if name == "ntu25" else 0
+    assert bones_of(LAYOUTS[name]) == pairs(*(number - first for number in BONES[name]))
+
+
+@pytest.mark.parametrize("name", PARENTS)
+def test_parents_are_those_of_the_source(name: str) -> None:
+    skeleton, parents = LAYOUTS[name], PARENTS[name]
+    assert skeleton.root == skeleton.joints[0]
+    assert skeleton.parent_index.tolist() == [0, *parents[1:]]
+
+
+def test_mediapipe33_keeps_to_the_graph_it_is_drawn_with() -> None:
+    drawn = pairs(
+        0, 1, 1, 2, 2, 3, 3, 7, 0, 4, 4, 5, 5, 6, 6, 8, 9, 10, 11, 12, 11, 13, 13, 15, 15, 17, 15, 19, 15, 21,
+        17, 19, 12, 14, 14, 16, 16, 18, 16, 20, 16, 22, 18, 20, 11, 23, 12, 24, 23, 24, 23, 25, 24, 26, 25, 27,
+        26, 28, 27, 29, 28, 30, 29, 31, 30, 32, 27, 31, 28, 32,
+    )  # fmt: skip
+    # It has three pieces, face, mouth and body: the nose joins them.
+    assert bones_of(MEDIAPIPE33) - drawn == pairs(0, 9, 0, 10, 0, 11, 0, 12)
+
+
+# What the sources call their joints, in order, and what is meant where it is not what they say.
+SOURCES = {
+    "openpose25": (
+        "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist MidHip RHip RKnee RAnkle LHip LKnee LAnkle REye "
+        "LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
+        {"Neck": "ShoulderCenter", "MidHip": "Pelvis"},
+    ),
+    "openpose18": (
+        "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle REye LEye "
+        "REar LEar",
+        {"Neck": "ShoulderCenter"},
+    ),
+    "mediapipe33": (
+        "Nose LEyeInner LEye LEyeOuter REyeInner REye REyeOuter LEar REar LMouth RMouth LShoulder RShoulder LElbow "
+        "RElbow LWrist RWrist LPinky RPinky LIndex RIndex LThumb RThumb LHip RHip LKnee RKnee LAnkle RAnkle LHeel "
+        "RHeel LFootIndex RFootIndex",
+        {
+            "LPinky": "LPinkyMcp", "RPinky": "RPinkyMcp", "LIndex": "LIndexMcp", "RIndex": "RIndexMcp",
+            "LThumb": "LThumbIp", "RThumb": "RThumbIp", "LFootIndex": "LToe", "RFootIndex": "RToe",
+        },
+    ),
+    "h36m17": (
+        "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax NeckNose Head LShoulder LElbow LWrist RShoulder RElbow "
+        "RWrist",
+        {
+            "Hip": "Pelvis", "RFoot": "RAnkle", "LFoot": "LAnkle", "Thorax": "ShoulderCenter", "NeckNose": "Nose",
+            "Head": "HeadTop",
+        },
+    ),
+    "smpl24": (
+        "Pelvis LHip RHip Spine1 LKnee RKnee Spine2 LAnkle RAnkle Spine3 LFoot RFoot Neck LCollar RCollar Head "
+        "LShoulder RShoulder LElbow RElbow LWrist RWrist LHand RHand",
+        {"Head": "HeadBase"},
+    ),
+    "hand21": (
+        "Wrist ThumbCmc ThumbMcp ThumbIp ThumbTip IndexMcp IndexPip IndexDip IndexTip MiddleMcp MiddlePip MiddleDip "
+        "MiddleTip RingMcp RingPip RingDip RingTip PinkyMcp PinkyPip PinkyDip PinkyTip",
+        {},
+    ),
+}  # fmt: skip
+
+
+def ours(name: str) -> str:
+    if name[0] in "LR" and name[1].isupper():
+        name = {"L": "Left", "R": "Right"}[name[0]] + name[1:]
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name).removeprefix("_")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_order_is_that_of_the_source(name: str) -> None:
+    joints, meant = SOURCES[name]
+    assert list(LAYOUTS[name].joints) == [ours(meant.get(joint, joint)) for joint in joints.split()]
+
+
+def test_the_set_of_layouts_by_number_of_joints() -> None:
+    for name, skeleton in LAYOUTS.items():
+        assert name.endswith(str(skeleton.num_joints))
+    assert set(LAYOUTS) == {
+        "ntu25", "kinect20", "coco17", "openpose18", "openpose25", "mediapipe33", "h36m17", "smpl24", "penn13",
+        "sbu15", "hand21",
     }  # fmt: skip
-    found = {(NTU25.index[a] + 1, NTU25.index[b] + 1) for a, b in NTU25.bones}
-    assert {frozenset(bone) for bone in found} == {frozenset(bone) for bone in by_hand}
 
 
 def test_joint_orders_by_hand() -> None:
@@ -86,10 +215,30 @@ def test_joint_orders_by_hand() -> None:
         "nose", "left_eye", "right_ear", "left_wrist", "right_ankle",
     ]  # fmt: skip
     assert [PENN13.joints[i] for i in (0, 1, 12)] == ["head", "left_shoulder", "right_ankle"]
-    assert [SBU15.joints[i] for i in (0, 2, 3, 8, 14)] == [
-        "head",
-        "spine",
-        "left_shoulder",
-        "right_hand",
-        "right_foot",
-    ]
+    assert [SBU15.joints[i] for i in (0, 1, 2, 3, 8, 14)] == [
+        "head", "shoulder_center", "spine", "left_shoulder", "right_hand", "right_foot",
+    ]  # fmt: skip
+
+
+def test_middles_of_bodies() -> None:
+    assert {body.name: body.center for body in (COCO17, OPENPOSE18, MEDIAPIPE33)} == dict.fromkeys(
+        ("coco17", "openpose18", "mediapipe33"), ("left_hip", "right_hip")
+    )
+    assert {body.center for body in (OPENPOSE25, H36M17, SMPL24)} == {("pelvis",)}
+
+
+def test_a_hand_has_a_palm_and_five_fingers_and_is_its_own_mirror() -> None:
+    assert [len(joints) for joints in HAND21.parts.values()] == [1, 4, 4, 4, 4, 4]
+    assert HAND21.mirror_index.tolist() == list(range(21))
+    assert HAND21.left_right == ()
+
+
+@pytest.mark.real
+def test_the_neck_of_sbu_is_the_middle_of_the_shoulders(real_data: Path) -> None:
+    for file in sorted(real_data.glob("sbu/*/*/*/skeleton_pos.txt"))[::20]:
+        joints = np.loadtxt(file, delimiter=",", ndmin=2)[:, 1:].reshape(-1, 15, 3)
+        at = {
+            name: joints[:, SBU15.index[name]] for name in ("shoulder_center", "left_shoulder", "right_shoulder")
+        }
+        middle = (at["left_shoulder"] + at["right_shoulder"]) / 2
+        np.testing.assert_allclose(at["shoulder_center"], middle, atol=1e-4)

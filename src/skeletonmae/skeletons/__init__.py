@@ -1,19 +1,33 @@
-"""What a body is: joint layouts by name. numpy only."""
+"""What a body is: joint layouts by name. Without torch."""
 
 from skeletonmae.skeletons.conversion import Conversion, conversion
-from skeletonmae.skeletons.layouts import COCO17, KINECT20, LAYOUTS, NTU25, PENN13, SBU15
+from skeletonmae.skeletons.derived import hang
+from skeletonmae.skeletons.keypoints import COCO17, HAND21, MEDIAPIPE33, OPENPOSE18, OPENPOSE25, PENN13
+from skeletonmae.skeletons.layouts import LAYOUTS
+from skeletonmae.skeletons.mocap import H36M17, SMPL24
+from skeletonmae.skeletons.own_layout import layout, read_layout
+from skeletonmae.skeletons.sensors import KINECT20, NTU25, SBU15
 from skeletonmae.skeletons.skeleton import Skeleton
 from skeletonmae.skeletons.vocabulary import VOCABULARY
 
 __all__ = [
     "COCO17",
+    "H36M17",
+    "HAND21",
     "KINECT20",
     "LAYOUTS",
+    "MEDIAPIPE33",
     "NTU25",
+    "OPENPOSE18",
+    "OPENPOSE25",
     "PENN13",
     "SBU15",
+    "SMPL24",
     "VOCABULARY",
     "Conversion",
     "Skeleton",
     "conversion",
+    "hang",
+    "layout",
+    "read_layout",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,13 +11,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from skeletonmae.errors import InputError
-from skeletonmae.skeletons.vocabulary import PARTS, VOCABULARY, mirror_name
+from skeletonmae.skeletons.derived import mirror_of, must_be_joints, parts_of, shortened, top_down
+
+MAX_JOINTS = 1000
+"""More are a mistake: the most detailed body models have a few hundred."""
 
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """A joint layout. Joints are names; indices exist only in the arrays derived from them.
 
+    Any names will do. Those of the vocabulary mean the same place on the body in every layout.
     Two skeletons are equal if they describe the same joints in the same order with the same tree.
 
     Args:
@@ -24,8 +29,9 @@ class Skeleton:
         joints: joint names in the order of the arrays.
         parents: joint -> the joint it hangs on. Exactly one joint, the root, is not a key.
         center: the joints whose mean is the middle of the body; the root if not given.
-        parts: part -> its joints. Every joint is in exactly one. If not given: the vocabulary's parts.
-        mirror: joint -> its mirror. If not given: `left_x` and `right_x` mirror each other.
+        parts: part -> its joints. Every joint is in exactly one. If not given: the vocabulary's parts, and
+            branches of the tree for joints with other names.
+        mirror: joint -> its mirror. If not given: by name, such as `left_x` and `right_x`, or `x_L` and `x_R`.
         source: where the layout is defined.
 
     Raises:
@@ -42,47 +48,52 @@ class Skeleton:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if not self.parts:
-            named = {part: tuple(j for j in self.joints if VOCABULARY.get(j) == part) for part in PARTS}
-            object.__setattr__(self, "parts", {part: joints for part, joints in named.items() if joints})
-        if not self.mirror:
-            known = set(self.joints)
-            pairs = {j: m for j in self.joints if (m := mirror_name(j)) in known}
-            object.__setattr__(self, "mirror", {j: pairs.get(j, j) for j in self.joints})
-        self._prove()
-        if not self.center:
-            object.__setattr__(self, "center", (self.root,))
+        self._prove_tree()
+        derived = {
+            "center": (self.root,),
+            "parts": parts_of(self.joints, self.parents, self.root),
+            "mirror": mirror_of(self.joints),
+        }
+        for name, value in derived.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, value)
+        self._prove_rest()
 
-    def _prove(self) -> None:
-        def refuse(problem: str, **what: object) -> InputError:
-            return InputError(problem, where=f"skeleton {self.name!r}", **what)
+    def _refuse(self, problem: str, **what: object) -> InputError:
+        return InputError(problem, where=f"skeleton {self.name!r}", **what)
 
-        known = set(self.joints)
-        if not self.joints or len(known) != len(self.joints):
-            raise refuse("joint names must be given and differ", got=self.joints)
-        named = {*self.parents, *self.parents.values(), *self.center, *self.mirror, *self.mirror.values()}
-        if unknown := sorted(named - known):
-            raise refuse("names of joints that are not in it", expected=self.joints, got=unknown)
+    def _know(self, what: str, names: Iterable[str]) -> None:
+        must_be_joints(what, names, self.joints, where=f"skeleton {self.name!r}")
+
+    def _prove_tree(self) -> None:
+        if len(self.joints) > MAX_JOINTS:
+            raise self._refuse("too many joints", expected=f"at most {MAX_JOINTS}", got=len(self.joints))
+        if not self.joints or len(self.index) != len(self.joints):
+            twice = [joint for joint, times in Counter(self.joints).items() if times > 1]
+            raise self._refuse("joint names must be given and differ", got=f"twice: {shortened(twice)}")
+        self._know("parents", (*self.parents, *self.parents.values()))
         roots = [joint for joint in self.joints if joint not in self.parents]
         if len(roots) != 1:
-            raise refuse("exactly one joint hangs on nothing", expected="one root", got=roots)
-        for joint in self.joints:
-            above, steps = joint, 0
-            while above != roots[0]:
-                above, steps = self.parents[above], steps + 1
-                if steps > len(self.joints):
-                    raise refuse(f"the parents of {joint!r} go round in a circle")
-        members = sorted(joint for joints in self.parts.values() for joint in joints)
-        if members != sorted(self.joints):
-            missing = sorted(known - set(members))
-            raise refuse(
-                "every joint must be in exactly one part",
-                got=f"in no part: {missing}" if missing else members,
-            )
-        if any(self.mirror.get(self.mirror[joint]) != joint for joint in self.joints if joint in self.mirror):
-            raise refuse("mirroring twice must give the same joint", got=dict(self.mirror))
-        if set(self.mirror) != known:
-            raise refuse("every joint needs a mirror, itself if in the middle", got=dict(self.mirror))
+            expected = "one joint without a parent, the root"
+            raise self._refuse("exactly one joint hangs on nothing", expected=expected, got=shortened(roots))
+        reached = set(top_down(roots[0], self.parents))
+        if lost := [joint for joint in self.joints if joint not in reached]:
+            raise self._refuse(f"the parents of {lost[0]!r} go round in a circle")
+
+    def _prove_rest(self) -> None:
+        self._know("center", self.center)
+        self._know("mirror", (*self.mirror, *self.mirror.values()))
+        if lacking := [joint for joint in self.joints if joint not in self.mirror]:
+            got = f"none for {shortened(lacking)}"
+            raise self._refuse("every joint needs a mirror, itself if in the middle", got=got)
+        if wrong := [joint for joint in self.joints if self.mirror[self.mirror[joint]] != joint]:
+            got = f"{wrong[0]} -> {self.mirror[wrong[0]]} -> {self.mirror[self.mirror[wrong[0]]]}"
+            raise self._refuse("mirroring twice must give the same joint", got=got)
+        times = Counter(joint for joints in self.parts.values() for joint in joints)
+        self._know("parts", times)
+        if wrong := [joint for joint in self.joints if times[joint] != 1]:
+            got = f"{wrong[0]!r} in {times[wrong[0]] or 'none'}"
+            raise self._refuse("every joint must be in exactly one part", got=got)
 
     @property
     def num_joints(self) -> int:
