@@ -13,15 +13,28 @@ from typing import Any
 import numpy as np
 
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
+from samples.ntu import write_ntu
+from samples.pku_mmd import write_pku_mmd
+from samples.pose_json import write_coco_json, write_mediapipe, write_openpose
 from samples.table import write_table
+from samples.two_persons import write_sbu
+from samples.video import write_penn_action, write_pyskl
 
 __all__ = ["WRITERS", "numbers"]
 
 WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
+    "ntu": (".skeleton", write_ntu),
+    "pyskl": (".pkl", write_pyskl),
+    "penn_action": (".mat", write_penn_action),
+    "sbu": (".txt", write_sbu),
     "nw_ucla": (".json", write_nw_ucla),
     "utd_mhad": (".mat", write_utd_mhad),
     "msr_action3d": (".txt", write_msr_action3d),
     "kinder_gator": (".csv", write_kinder_gator),
+    "pku_mmd": (".txt", write_pku_mmd),
+    "openpose": (".json", write_openpose),
+    "coco_json": (".json", write_coco_json),
+    "mediapipe": (".json", write_mediapipe),
     "table": (".csv", write_table),
 }
 """Format name -> the ending of its files, and what writes one."""

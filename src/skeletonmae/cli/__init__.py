@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
 import tyro
 
 from skeletonmae import __version__
-from skeletonmae.cli import commands
-from skeletonmae.cli.console import answer, say
+from skeletonmae.cli import commands, recordings
+from skeletonmae.cli.console import MISTAKE, OK, answer, say
 from skeletonmae.errors import InputError
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognise actions with few labels.
 
-Start with `skeletonmae demo`. For your own recordings: prepare, pretrain, evaluate, predict.
+Start with `skeletonmae demo`. For your own recordings: validate, prepare, pretrain, evaluate, predict.
 Exit status: 0 done; 1 a mistake in what was given; 2 a mistake in the command; 3 done, something was left out."""
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "demo": commands.demo,
-    "prepare": commands.prepare,
+    "validate": recordings.validate,
+    "prepare": recordings.prepare,
     "pretrain": commands.pretrain,
     "evaluate": commands.evaluate,
     "predict": commands.predict,
@@ -31,15 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if list(arguments) == ["--version"]:
         answer(f"skeletonmae {__version__}")
-        return commands.OK
+        return OK
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is the same as Ctrl-C
     try:
         status: int = tyro.extras.subcommand_cli_from_dict(
             COMMANDS, prog="skeletonmae", description=DESCRIPTION, args=list(arguments)
         )
     except (InputError, OSError) as error:
         say(f"error: {error}")
-        return commands.MISTAKE
+        return MISTAKE
     except KeyboardInterrupt:
-        say("stopped; `pretrain` and `demo` go on from where they were, other commands begin anew")
+        say("stopped; `prepare`, `pretrain` and `demo` go on from where they were, other commands begin anew")
         return 130
     return status

@@ -1,93 +1,19 @@
-"""The commands. Each returns its exit status; what is slow to import is imported inside."""
+"""The commands on models. Each returns its exit status; what is slow to import is imported inside."""
 
 from __future__ import annotations
 
 import json
-import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from skeletonmae.cli.console import answer, answer_table, counted, say, trained
+from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_table, say, trained
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae.evaluation import Result
-
-OK, MISTAKE, INCOMPLETE = 0, 1, 3
-
-
-def prepare(
-    source: Positional[Path],
-    out: Positional[Path],
-    dataset: str = "auto",
-    recordings: int = 2000,
-    seed: int = 0,
-    workers: int = 0,
-    dtype: Literal["float32", "float16"] = "float32",
-    strict: bool = False,
-    json: bool = False,
-) -> int:
-    """Read raw recordings into a store, the folder that all other commands read.
-
-    SOURCE is a folder of recordings (or one file), or the word `synthetic` for built-in motion. Classes are taken
-    from file names of a known dataset, or from the sub-folders, a `labels.csv` (recording,label,...) or the label
-    column of a table of your own. A file that cannot be read is listed in report.json in the store; the others
-    are kept, and the exit status is 3.
-
-    For example::
-
-        skeletonmae prepare ~/recordings stores/mine
-        skeletonmae prepare synthetic stores/synthetic --recordings 500
-
-    Args:
-        source: where the recordings are.
-        out: the store to make; must not be there yet.
-        dataset: which dataset it is; `auto` looks at the files.
-        recordings: how many synthetic recordings to make.
-        seed: of the synthetic recordings.
-        workers: processes that read; 0 for as many as there are cores.
-        dtype: of the positions in the store; float16 halves it and errs by up to 1 mm at 3 m.
-        strict: stop at the first file that cannot be read.
-        json: print the report as JSON.
-    """
-    from skeletonmae import datasets
-
-    if str(source) == "synthetic" or dataset == "synthetic":
-        chosen: datasets.Dataset = replace(datasets.SYNTHETIC, num_recordings=recordings, seed=seed)
-    elif dataset == "auto":
-        chosen = datasets.detect_dataset(source)
-        say(f"{source}: {chosen.title} ({chosen.name})")
-    elif dataset in datasets.DATASETS:
-        chosen = datasets.DATASETS[dataset]
-    else:
-        raise InputError("unknown dataset", expected=", ".join(datasets.DATASETS), got=dataset)
-    with counted("prepare") as progress:
-        report = datasets.prepare(
-            chosen,
-            source,
-            out,
-            workers=workers or os.cpu_count() or 1,
-            dtype=dtype,
-            strict=strict,
-            progress=progress,
-        )
-    if json:
-        answer(report.model_dump_json(indent=1))
-    else:
-        answer_table(["class", "recordings"], [[name, str(num)] for name, num in report.classes.items()])
-        answer(
-            f"\n{report.recordings} recordings, {report.frames} frames, {report.unlabelled} unlabelled -> {out}"
-        )
-    for odd in report.odd[:10]:
-        say(f"note: {odd.recording}: {odd.what}")
-    for dropped in report.dropped[:10]:
-        say(f"dropped: {dropped.file}: {dropped.reason}")
-    if report.dropped:
-        say(f"{len(report.dropped)} dropped in all; see {out / 'report.json'}")
-    return INCOMPLETE if report.dropped else OK
 
 
 def pretrain(

@@ -15,6 +15,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from skeletonmae.training import Progress as TrainingProgress
 
+OK, MISTAKE, INCOMPLETE = 0, 1, 3
+"""What a command's exit status says: done; a mistake in what was given; done, but something was left out."""
 SECONDS_BETWEEN_LINES = 15.0
 
 stderr = Console(stderr=True, markup=False, highlight=False)

@@ -7,12 +7,17 @@ from pathlib import Path
 from skeletonmae.datasets.change import Change
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.folder import FOLDER
-from skeletonmae.datasets.generated import SYNTHETIC
+from skeletonmae.datasets.from_pyskl import DIVING48, GYM99
+from skeletonmae.datasets.generated import SYNTHETIC, Generated
 from skeletonmae.datasets.kinder_gator import KINDER_GATOR
 from skeletonmae.datasets.msr_action3d import MSR_ACTION3D
+from skeletonmae.datasets.ntu import NTU60, NTU120
 from skeletonmae.datasets.nw_ucla import NW_UCLA
+from skeletonmae.datasets.penn_action import PENN_ACTION
+from skeletonmae.datasets.pku_mmd import PKU_MMD_1, PKU_MMD_2
 from skeletonmae.datasets.prepare import prepare
 from skeletonmae.datasets.report import Report
+from skeletonmae.datasets.sbu import SBU
 from skeletonmae.datasets.splits import (
     Split,
     SplitRule,
@@ -29,6 +34,7 @@ __all__ = [
     "SYNTHETIC",
     "Change",
     "Dataset",
+    "Generated",
     "Report",
     "Split",
     "SplitRule",
@@ -41,8 +47,12 @@ __all__ = [
 ]
 
 DATASETS: dict[str, Dataset] = {
-    entry.name: entry for entry in (SYNTHETIC, NW_UCLA, UTD_MHAD, MSR_ACTION3D, KINDER_GATOR, FOLDER)
-}
+    entry.name: entry
+    for entry in (
+        SYNTHETIC, NTU60, NTU120, NW_UCLA, UTD_MHAD, MSR_ACTION3D, PENN_ACTION, SBU, KINDER_GATOR, GYM99, DIVING48,
+        PKU_MMD_1, PKU_MMD_2, FOLDER,
+    )
+}  # fmt: skip
 """Dataset name -> dataset. To add one: a file of its own, and its name here."""
 
 

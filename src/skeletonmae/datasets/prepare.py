@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -193,15 +193,14 @@ class _Part:
             for file in self.files:
                 path, root = file.path, reading.root
                 shown = _as_text(path.relative_to(root) if path.is_relative_to(root) and path != root else path)
-                before = len(store)
+                before, refused = len(store), list[InputError]()
+                options = reading.options if reading.strict else replace(reading.options, refuse=refused.append)
                 try:
-                    for sequence in reading.dataset.read(file, root, reading.options):
+                    for sequence in reading.dataset.read(file, root, options):
                         try:
                             store.add(_sound_text(reading.change(sequence)))
                         except InputError as error:
-                            if reading.strict:
-                                raise
-                            yield Dropped(file=shown, reason=_as_text(error))
+                            options.refuse(error)
                         else:
                             yield from odd(sequence)
                 except InputError as error:
@@ -209,7 +208,8 @@ class _Part:
                         raise
                     kept = len(store) - before
                     after = f" (after {kept} recordings, which were kept)" if kept else ""
-                    yield Dropped(file=shown, reason=_as_text(error) + after)
+                    refused.append(InputError(f"{error}{after}"))
+                yield from (Dropped(file=shown, reason=_as_text(error)) for error in refused)
                 tick()
 
 

@@ -15,6 +15,11 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20, Skeleton
 
 
+def raise_it(error: InputError) -> None:
+    """Raise what is wrong with a recording; the reading of its file ends."""
+    raise error
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """What the user says of recordings that do not say it themselves, and how to read those that can be read in
@@ -26,6 +31,8 @@ class ReadOptions:
         fps: frames per second, in place of the file's own.
         clean: of NTU: `reference` is the field's clean-up, `none` keeps every body as it was recorded.
         cut: whether a long recording with a list of its actions is cut into them.
+        refuse: called with what is wrong with one recording of a file in which others may be sound. The default
+            raises it.
     """
 
     layout: Skeleton | None = None
@@ -33,6 +40,7 @@ class ReadOptions:
     fps: float | None = None
     clean: Literal["reference", "none"] = "reference"
     cut: bool = True
+    refuse: Callable[[InputError], None] = raise_it
 
 
 AS_IT_IS = ReadOptions()

@@ -1,0 +1,137 @@
+"""The commands on recordings. Each returns its exit status; what is slow to import is imported inside."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tyro.conf import Positional
+
+from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_table, counted, say
+from skeletonmae.errors import InputError
+
+if TYPE_CHECKING:
+    from skeletonmae import datasets
+    from skeletonmae.formats import ReadOptions
+
+
+def prepare(
+    source: Positional[Path],
+    out: Positional[Path],
+    dataset: str = "auto",
+    layout: str | None = None,
+    unit: str | None = None,
+    fps: float | None = None,
+    clean: Literal["reference", "none"] = "reference",
+    cut: bool = True,
+    convert_to: str | None = None,
+    axes: Literal[2, 3] | None = None,
+    recordings: int = 2000,
+    seed: int = 0,
+    workers: int = 0,
+    dtype: Literal["float32", "float16"] = "float32",
+    strict: bool = False,
+    json: bool = False,
+) -> int:
+    """Read raw recordings into a store, the folder that all other commands read.
+
+    SOURCE is a folder or zip archive of recordings, one file, or the word `synthetic` for built-in motion. Formats
+    are known by content. Classes are taken from file names of a known dataset, or from the sub-folders, a
+    `labels.csv` (recording,label,...) or the label column of a table of your own. A file that cannot be read is
+    listed in report.json in the store; the others are kept, and the exit status is 3. After a kill, the same
+    command goes on where it was.
+
+    For example::
+
+        skeletonmae prepare ~/recordings stores/mine
+        skeletonmae prepare nturgbd_skeletons.zip stores/ntu60 --dtype float16
+        skeletonmae prepare ~/mice stores/mice --layout mouse.yaml --unit px --fps 30
+        skeletonmae prepare synthetic stores/synthetic --recordings 500
+
+    Args:
+        source: where the recordings are.
+        out: the store to make; must not be there yet.
+        dataset: which dataset it is; `auto` looks at the files.
+        layout: of files that name their joints: a built-in layout or a YAML file of your own.
+        unit: of the coordinates: m, px, image or unknown; in place of the format's own.
+        fps: frames per second; in place of the files' own.
+        clean: of NTU: the field's clean-up, or every body as it was recorded.
+        cut: cut long recordings with lists of actions into them; else keep them whole and unlabelled.
+        convert_to: layout to convert to, by name or YAML file; the report says joint by joint how.
+        axes: 2 leaves out the distance from the camera, for use with 2D recordings.
+        recordings: how many synthetic recordings to make.
+        seed: of the synthetic recordings.
+        workers: processes that read; 0 for as many as there are cores.
+        dtype: of the positions in the store; float16 halves it and errs by up to 1 mm at 3 m.
+        strict: stop at the first file that cannot be read.
+        json: print the report as JSON.
+    """
+    from skeletonmae import datasets
+    from skeletonmae.skeletons import layout as find_layout
+
+    options = _options(layout, unit, fps, clean, cut)
+    change = datasets.Change(find_layout(convert_to) if convert_to else None, axes)
+    chosen = _dataset(source, dataset)
+    if isinstance(chosen, datasets.Generated):
+        chosen = replace(chosen, num_recordings=recordings, seed=seed)
+    with counted("prepare") as progress:
+        report = datasets.prepare(
+            chosen,
+            source,
+            out,
+            options=options,
+            change=change,
+            workers=workers or os.cpu_count() or 1,
+            dtype=dtype,
+            strict=strict,
+            progress=progress,
+        )
+    if json:
+        answer(report.model_dump_json(indent=1))
+    else:
+        answer_table(["class", "recordings"], [[name, str(num)] for name, num in report.classes.items()])
+        answer(
+            f"\n{report.recordings} recordings, {report.frames} frames, {report.unlabelled} unlabelled -> {out}"
+        )
+    if report.conversion:
+        say(report.conversion)
+    for odd in report.odd[:10]:
+        say(f"note: {odd.recording}: {odd.what}")
+    if len(report.odd) > 10:
+        say(f"{len(report.odd)} notes in all; see {out / 'report.json'}")
+    for dropped in report.dropped[:10]:
+        say(f"dropped: {dropped.file}: {dropped.reason}")
+    if report.dropped:
+        say(f"{len(report.dropped)} dropped in all; see {out / 'report.json'}")
+    return INCOMPLETE if report.dropped else OK
+
+
+def _options(
+    layout: str | None, unit: str | None, fps: float | None, clean: Literal["reference", "none"], cut: bool
+) -> ReadOptions:
+    from skeletonmae.formats import ReadOptions
+    from skeletonmae.sequences import UNITS
+    from skeletonmae.skeletons import layout as find_layout
+
+    if unit is not None and unit not in UNITS:
+        raise InputError("--unit is not known", expected=", ".join(UNITS), got=unit)
+    if fps is not None and not 0 < fps < float("inf"):
+        raise InputError("--fps must be more than 0", got=fps)
+    return ReadOptions(find_layout(layout) if layout else None, unit, fps, clean, cut)
+
+
+def _dataset(source: Path, name: str) -> datasets.Dataset:
+    """The dataset of that name, or what the files look like, which is said."""
+    from skeletonmae import datasets
+
+    if str(source) == "synthetic" or name == "synthetic":
+        return datasets.SYNTHETIC
+    if name == "auto":
+        chosen = datasets.detect_dataset(source)
+        say(f"{source}: {chosen.title} ({chosen.name})")
+        return chosen
+    if name not in datasets.DATASETS:
+        raise InputError("unknown dataset", expected=", ".join(datasets.DATASETS), got=name)
+    return datasets.DATASETS[name]

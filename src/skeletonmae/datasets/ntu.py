@@ -1,0 +1,111 @@
+"""NTU RGB+D 60 and 120: daily actions, also of two persons, before three Kinect v2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from skeletonmae.datasets import ntu_classes as names
+from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.splits import TagSplit
+from skeletonmae.errors import InputError
+from skeletonmae.formats import AS_IT_IS, RawFile, ReadOptions, find_files
+from skeletonmae.formats.ntu import NTU
+from skeletonmae.formats.pyskl import PYSKL
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import NTU25
+
+TAGS = {"S": "setup", "C": "camera", "P": "subject", "R": "repetition"}
+NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ntu(Dataset):
+    """Recordings called SsssCcccPpppRrrrAaaa: `.skeleton` files, or a PYSKL pickle of them.
+
+    `ReadOptions.clean` says which clean-up the files get; a pickle has had PYSKL's own.
+
+    Args:
+        missing: name of the lists of samples with broken skeletons that its owners give out. They may lie beside
+            the data; samples without a body are found without them.
+    """
+
+    missing: str = "*missing*skeleton*.txt"
+
+    def files(self, root: Path) -> list[RawFile]:
+        """Every `.skeleton` file and every pickle of NTU."""
+        found = find_files(root, [NTU, PYSKL])
+        return [file for file in found if file.path.suffix == ".skeleton" or "ntu" in file.path.name.lower()]
+
+    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+        """The recordings in `file`."""
+        form = NTU if file.path.suffix == ".skeleton" else PYSKL
+        if form is NTU:
+            self._place(file.path.stem, file.path)  # a name that says nothing is refused before the file is read
+            if file.path.stem in self.listed(root):
+                raise InputError("its owners list it as missing or broken", where=file.path)
+        for sequence in form.read(file, options):
+            label, tags = self._place(sequence.name, file.path)
+            yield replace(sequence, label=label, tags=tags)
+
+    def matches(self, root: Path) -> bool:
+        """Whether the names of its files are NTU's, with none but actions of this set, and some of its own."""
+        if not root.exists():
+            return False
+        found = [match for file in self.files(root) if (match := NAME.fullmatch(file.path.stem))]
+        most = max((int(match[1]) for match in found), default=0)
+        return bool(found) and (most > 17) == (len(self.classes) == 120)
+
+    def settings(self, root: Path) -> object:
+        """The samples that are listed as broken."""
+        return sorted(self.listed(root))
+
+    def listed(self, root: Path) -> frozenset[str]:
+        """The samples that the lists beside the data name."""
+        folder = root if root.is_dir() else root.parent
+        texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(self.missing)))
+        return frozenset(match[0] for text in texts for match in NAME.finditer(text))
+
+    def _place(self, name: str, path: Path) -> tuple[str, dict[str, str]]:
+        match = NAME.fullmatch(name)
+        if match is None:
+            raise InputError(
+                "the name does not say what it is", where=path, expected="SsssCcccPpppRrrrAaaa", got=name
+            )
+        *tags, action = (int(number) for number in match.groups())
+        if not 1 <= action <= len(self.classes):
+            raise InputError("unknown action", where=path, expected=f"A001 to A{len(self.classes):03d}", got=name)
+        return self.classes[action - 1], dict(zip(TAGS.values(), map(str, tags), strict=True))
+
+
+NTU60 = Ntu(
+    name="ntu60",
+    title="NTU RGB+D",
+    source="Shahroudy, Liu, Ng and Wang, NTU RGB+D, CVPR 2016",
+    terms="research only; each user signs the owners' agreement",
+    skeleton=NTU25,
+    classes=names.CLASSES_60,
+    tags=tuple(TAGS.values()),
+    splits={
+        "xsub": TagSplit(tag="subject", train=names.XSUB60_TRAIN, test=names.XSUB60_TEST),
+        "xview": TagSplit(tag="camera", train=names.XVIEW_TRAIN, test=names.XVIEW_TEST),
+    },
+    default_split="xsub",
+)
+
+NTU120 = Ntu(
+    name="ntu120",
+    title="NTU RGB+D 120",
+    source="Liu et al., NTU RGB+D 120, TPAMI 2020",
+    terms="research only; each user signs the owners' agreement",
+    skeleton=NTU25,
+    classes=names.CLASSES_120,
+    tags=tuple(TAGS.values()),
+    splits={
+        "xsub": TagSplit(tag="subject", train=names.XSUB120_TRAIN, test=names.XSUB120_TEST),
+        "xset": TagSplit(tag="setup", train=names.XSET_TRAIN, test=names.XSET_TEST),
+    },
+    default_split="xsub",
+)

@@ -1,0 +1,24 @@
+"""Penn Action: fifteen sports and exercises in videos from the web, thirteen joints marked by hand."""
+
+from skeletonmae.datasets.labelled import LabelledFiles
+from skeletonmae.datasets.splits import TagSplit
+from skeletonmae.formats.penn_action import PENN_ACTION as FORMAT
+from skeletonmae.skeletons import PENN13
+
+PENN_ACTION = LabelledFiles(
+    name="penn_action",
+    title="Penn Action",
+    source="Zhang, Zhu and Derpanis, From Actemes to Action, ICCV 2013",
+    terms="research only; no licence to redistribute",
+    skeleton=PENN13,
+    classes=(
+        "baseball pitch", "baseball swing", "bench press", "bowl", "clean and jerk", "golf swing", "jump rope",
+        "jumping jacks", "pullup", "pushup", "situp", "squat", "strum guitar", "tennis forehand", "tennis serve",
+    ),
+    tags=("split",),
+    splits={"given": TagSplit(tag="split", train=("train",), test=("test",))},
+    default_split="given",
+    format=FORMAT,
+    file_pattern=r"\d+\.mat",
+    shape="NNNN.mat",
+)  # fmt: skip

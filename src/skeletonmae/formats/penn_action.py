@@ -1,0 +1,50 @@
+"""Penn Action labels: a MATLAB file a video, with x, y and visibility (frame, 13 joints), its action and its side.
+
+Zhang, Zhu and Derpanis, ICCV 2013. Pixels. A joint that is hidden but has a place was marked by its makers, and is
+observed; one that they put in the image's first corner was not. The tag `split` is `train` or `test`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.matlab import read_matlab, variable_names
+from skeletonmae.formats.raw import RawFile
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import PENN13
+
+WANTED = ("x", "y", "visibility", "action", "train")
+EXPECTED = "x, y and visibility (frames, 13), action (text) and train (1 or -1)"
+
+
+def _claims(head: bytes) -> bool:
+    return head.startswith(b"MATLAB 5.0") and "action" in variable_names(head)
+
+
+def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+    held = read_matlab(file.content(), str(file.path), WANTED)
+    x, y, visible, action, train = (held.get(name) for name in WANTED)
+    arrays = [a for a in (x, y, visible) if isinstance(a, np.ndarray) and a.ndim == 2 and a.shape[1] == 13]
+    if len(arrays) < 3 or len({array.shape for array in arrays}) > 1 or not isinstance(action, str):
+        got = {name: getattr(value, "shape", value) for name, value in held.items()}
+        raise InputError("not the labels of a video", where=file.path, expected=EXPECTED, got=got)
+    side = np.ravel(train).tolist() if isinstance(train, np.ndarray) else []
+    if side not in ([1], [-1]):
+        raise InputError("'train' does not say the side", where=file.path, expected="1 or -1", got=side)
+    places = np.stack(arrays[:2], axis=-1).astype(np.float64)
+    yield SkeletonSequence.from_positions(
+        places,
+        PENN13,
+        observed=(arrays[2] > 0) | (places > 1).any(-1),
+        name=file.path.stem,
+        unit="px",
+        label=action.replace("_", " "),
+        tags={"split": "train" if side == [1] else "test"},
+    )
+
+
+PENN_ACTION = Format("penn_action", "Penn Action .mat: 13 joints in 2D", (".mat",), _claims, _parse)

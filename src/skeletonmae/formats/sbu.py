@@ -1,0 +1,44 @@
+"""SBU Kinect Interaction `skeleton_pos.txt`: a line a frame, its number and two persons of 15 joints, x, y, z.
+
+Yun et al., CVPR Workshops 2012; Kinect v1 at 15 frames a second. The file holds shares of the sensor's room: x and
+y from 0 to 1, z from 0 to 7.8125. Its makers' formula gives millimetres again, with the axes of the other Kinect
+sets. The person on the left of the image comes first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from skeletonmae.formats.format import Format, ReadOptions, number_rows
+from skeletonmae.formats.raw import RawFile
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import SBU15
+
+COLUMNS = 1 + 2 * 15 * 3
+SCALE = np.array([-2560.0, -1920.0, 10000.0 / 7.8125]) / 1000
+OFFSET = np.array([1280.0, 960.0, 0.0]) / 1000
+FPS = 15.0
+
+
+def _claims(head: bytes) -> bool:
+    lines = head.split(b"\n", 1)
+    return lines[0].count(b",") == COLUMNS - 1 and re.match(rb"\s*\d+\s*,[-+.\deE,\s]+$", lines[0]) is not None
+
+
+def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+    values = number_rows(file.path, file.text(), COLUMNS, delimiter=",")
+    shares = values[:, 1:].reshape(-1, 2, 15, 3).swapaxes(0, 1)
+    yield SkeletonSequence.from_positions(
+        shares * SCALE + OFFSET,
+        SBU15,
+        observed=(shares != 0).any(-1),
+        name=file.path.parent.name,
+        fps=FPS,
+        notes=() if (np.diff(values[:, 0]) == 1).all() else ("the frame numbers do not follow each other",),
+    )
+
+
+SBU = Format("sbu", "SBU Kinect Interaction text: two persons of 15 joints in 3D", (".txt",), _claims, _parse)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeletonmae.datasets import DATASETS, detect_dataset, prepare
+from skeletonmae.formats import ReadOptions
+from skeletonmae.sequences import SequenceStore
+
+Write = Callable[[str, Path, np.ndarray], Path]
+NTU60, NTU120 = DATASETS["ntu60"], DATASETS["ntu120"]
+
+
+@pytest.fixture
+def raw(tmp_path: Path, write_sample: Write) -> Path:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    values = np.random.default_rng(0).normal(size=(14, 20, 3)).round(3)
+    for name in ("S001C001P001R001A001", "S001C002P003R002A060", "S017C003P008R001A030"):
+        write_sample("ntu", folder / f"{name}.skeleton", values)
+    return folder
+
+
+def test_the_name_says_the_class_and_the_tags(raw: Path, tmp_path: Path) -> None:
+    assert detect_dataset(raw) is NTU60
+    assert prepare(NTU60, raw, tmp_path / "out").dropped == ()
+    store = SequenceStore.open(tmp_path / "out")
+    said = [(one.name, one.label, dict(one.tags)) for one in store]
+    assert said[1] == (
+        "S001C002P003R002A060",
+        "walking apart",
+        {"setup": "1", "camera": "2", "subject": "3", "repetition": "2"},
+    )
+    sides = {name: [index.tolist() for index in rule(store)] for name, rule in NTU60.splits.items()}
+    assert sides == {"xsub": [[0, 2], [1]], "xview": [[1, 2], [0]]}
+
+
+def test_a_later_setup_is_ntu_120(raw: Path, tmp_path: Path, write_sample: Write) -> None:
+    write_sample("ntu", raw / "S032C003P106R001A120.skeleton", np.ones((14, 20, 3)))
+    assert detect_dataset(raw) is NTU120
+    prepare(NTU120, raw, tmp_path / "out")
+    store = SequenceStore.open(tmp_path / "out")
+    assert [one.label for one in store][-1] == "rock-paper-scissors"
+    assert [index.tolist() for index in NTU120.splits["xset"](store)] == [[3], [0, 1, 2]]
+    report = prepare(NTU60, raw, tmp_path / "60")
+    assert "unknown action; expected A001 to A060" in report.dropped[0].reason
+
+
+def test_broken_ones_are_listed(raw: Path, tmp_path: Path) -> None:
+    (raw / "S001C001P001R001A002.skeleton").write_text("3\r\n0\r\n0\r\n0\r\n")
+    (raw / "S001C001P001R001A003.skeleton").write_text("0\r\n")
+    (raw / "S001C001P001R001A004.skeleton").write_text("3\r\n1\r\n")
+    (raw / "walking.skeleton").write_text("0\r\n")
+    (raw / "NTU_RGBD_samples_with_missing_skeletons.txt").write_text("x\nS017C003P008R001A030\n")
+    report = prepare(NTU60, raw, tmp_path / "out")
+    assert report.recordings == 2
+    said = {Path(dropped.file).stem: dropped.reason for dropped in report.dropped}
+    assert sorted(said) == [
+        "S001C001P001R001A002",
+        "S001C001P001R001A003",
+        "S001C001P001R001A004",
+        "S017C003P008R001A030",
+        "walking",
+    ]
+    assert "got 3 frames without a body" in said["S001C001P001R001A002"]
+    assert "got 0 frames without a body" in said["S001C001P001R001A003"]
+    assert "listed" in said["S017C003P008R001A030"] or "list it" in said["S017C003P008R001A030"]
+    assert "SsssCcccPpppRrrrAaaa" in said["walking"]
+
+
+def test_a_zip_gives_the_same_store(raw: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        for path in raw.iterdir():
+            file.write(path, f"nturgb+d_skeletons/{path.name}")
+    assert detect_dataset(tmp_path / "all.zip") is NTU60
+    prepare(NTU60, raw, tmp_path / "a")
+    prepare(NTU60, tmp_path / "all.zip", tmp_path / "b", workers=2)
+    a, b = (SequenceStore.open(tmp_path / name) for name in "ab")
+    for one, other in zip(a, b, strict=True):
+        assert (one.name, one.label) == (other.name, other.label)
+        np.testing.assert_array_equal(one.positions, other.positions)
+
+
+def test_clean_none_keeps_every_body_where_it_was(raw: Path, tmp_path: Path) -> None:
+    path = raw / "S001C001P001R001A001.skeleton"
+    (clean,) = NTU60.read(NTU60.files(path)[0], path)
+    (plain,) = NTU60.read(NTU60.files(path)[0], path, ReadOptions(clean="none"))
+    moved = clean.positions - plain.positions
+    np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1, :1], moved.shape), atol=1e-6)
+    assert np.abs(clean.positions[0, 0, 1]).max() == 0  # the spine's middle in the first frame
+    assert np.abs(plain.positions[0, 0, 1]).max() > 0
+
+
+def test_pyskls_pickle_of_ntu(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 5, 25, 3)).astype(np.float32)
+    annotations = [
+        {"frame_dir": name, "label": label, "keypoint": values, "total_frames": 5}
+        for name, label in (("S001C001P001R001A003", 2), ("odd", 0))
+    ]
+    path = tmp_path / "raw" / "ntu60_3danno.pkl"
+    path.parent.mkdir()
+    path.write_bytes(pickle.dumps({"split": {"xsub_train": ["odd"]}, "annotations": annotations}))
+    report = prepare(NTU60, path.parent, tmp_path / "out")
+    (one,) = SequenceStore.open(tmp_path / "out")
+    assert (one.label, one.tags["subject"], one.num_persons) == ("brush teeth", "1", 2)
+    assert len(report.dropped) == 1
