@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons import LAYOUTS, NTU25, Skeleton, hang
-from skeletonmae.skeletons.derived import did_you_mean, mirror_name, mirror_of, parts_of, top_down
+from skeletonmae.skeletons.derived import did_you_mean, mirror_name, mirror_of, parts_of, side_of, top_down
 
 TEXT = st.text(alphabet="lrLReftighLEFTRIGH_. 1", min_size=1, max_size=12)
 
@@ -112,3 +112,14 @@ def test_a_ring_is_refused(bones: list[tuple[str, str]]) -> None:
 def test_the_nearest_name() -> None:
     assert did_you_mean("nut25", LAYOUTS) == ", did you mean 'ntu25'?"
     assert did_you_mean("zebra", LAYOUTS) == ""
+
+
+@pytest.mark.parametrize(
+    ("joint", "side"),
+    [
+        ("left_wrist", "left"), ("RightArm", "right"), ("paw_L", "left"), ("RHip", "right"), ("nose", "middle"),
+        ("tail_base", "middle"), ("mixamorig:LeftFoot", "left"),
+    ],
+)  # fmt: skip
+def test_the_side_that_a_name_says(joint: str, side: str) -> None:
+    assert side_of(joint) == side

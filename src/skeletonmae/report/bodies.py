@@ -23,7 +23,7 @@ from skeletonmae.report.figure import (
 )
 from skeletonmae.report.strip import Strip
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons import Skeleton, side_of
 
 SIDES = ("left", "right", "middle")
 PERSONS = ((BLUE, ORANGE, "#4b5563"), (SKY, AMBER, "#9ca3af"))
@@ -76,7 +76,7 @@ def draw_bodies(
     points, drawn = points.reshape(-1, num_joints, 2), drawn.reshape(-1, num_joints)
     concealed = np.zeros_like(drawn) if hidden is None else hidden.reshape(-1, num_joints) & drawn
     shown = drawn & ~concealed
-    colour = np.array(colours)[[SIDES.index(_side(joint)) for joint in skeleton.joints]]
+    colour = np.array(colours)[[SIDES.index(side_of(joint)) for joint in skeleton.joints]]
     joint = np.array([skeleton.index[joint] for joint, _ in skeleton.bones], dtype=int)
     parent = skeleton.parent_index[joint]
     body, bone = np.nonzero(shown[:, joint] & shown[:, parent])
@@ -179,15 +179,11 @@ def picture_sequence(
     return figure
 
 
-def _side(joint: str) -> str:
-    return next((side for side in SIDES[:2] if joint.startswith(f"{side}_")), "middle")
-
-
 def _legend(axes: Axes, skeleton: Skeleton, **extra: dict[str, Any]) -> None:
     """What the colours say, in a line under the last row; `extra` gives the style of what is not a side."""
     from matplotlib.lines import Line2D
 
-    there = {_side(joint) for joint in skeleton.joints}
+    there = {side_of(joint) for joint in skeleton.joints}
     sides = {side: {"color": colour} for side, colour in zip(SIDES, PERSONS[0], strict=True) if side in there}
     plain = {"linewidth": 2, "marker": "o", "markersize": 4}
     handles = [

@@ -1,7 +1,7 @@
 """What a body is: joint layouts by name. Without torch."""
 
 from skeletonmae.skeletons.conversion import Conversion, conversion
-from skeletonmae.skeletons.derived import hang
+from skeletonmae.skeletons.derived import hang, side_of
 from skeletonmae.skeletons.keypoints import COCO17, HAND21, MEDIAPIPE33, OPENPOSE18, OPENPOSE25, PENN13
 from skeletonmae.skeletons.layouts import LAYOUTS
 from skeletonmae.skeletons.mocap import H36M17, SMPL24
@@ -30,4 +30,5 @@ __all__ = [
     "hang",
     "layout",
     "read_layout",
+    "side_of",
 ]

@@ -6,6 +6,7 @@ import difflib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons.vocabulary import PARTS, VOCABULARY
@@ -48,6 +49,12 @@ def mirror_name(joint: str) -> str:
     `left_x`, `x_left`, `l_x`, `x_L`, `LeftX`, `xRight` and the like, wherever in the name.
     """
     return _SIDE.sub(lambda side: _OTHER[side[0]], joint)
+
+
+def side_of(joint: str) -> Literal["left", "right", "middle"]:
+    """The side of the body that a joint's name says."""
+    found = _SIDE.search(joint)
+    return "middle" if found is None else "left" if found[0][0] in "lL" else "right"
 
 
 def mirror_of(joints: Sequence[str]) -> dict[str, str]:
