@@ -141,6 +141,7 @@ def test_frames_of_one_folder_are_one_recording(tmp_path: Path) -> None:
         "y/v_1_k.json",
         "y/7_k.json",
         "y/z.json",
+        "z/z_3_k.json",
     ]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -158,6 +159,7 @@ def test_frames_of_one_folder_are_one_recording(tmp_path: Path) -> None:
         "y/v": ["y/v_1_k.json"],
         "y/y": ["y/7_k.json"],
         "y/z.json": [],
+        "z": ["z/z_3_k.json"],
     }
     assert found[0].head() == b"x/v_1_k.json"
     assert found[0].size == sum(len(name) for name in said["x/v"])

@@ -130,7 +130,9 @@ def _dataset(source: Path, name: str) -> datasets.Dataset:
         return datasets.SYNTHETIC
     if name == "auto":
         chosen = datasets.detect_dataset(source)
-        say(f"{source}: {chosen.title} ({chosen.name})")
+        formats = chosen.formats(source) if isinstance(chosen, datasets.Folder) else {}
+        said = ", ".join(f"{name} ({num})" for name, num in formats.items())
+        say(f"{source}: {chosen.title} ({chosen.name}){': files of format ' + said if said else ''}")
         return chosen
     if name not in datasets.DATASETS:
         raise InputError("unknown dataset", expected=", ".join(datasets.DATASETS), got=name)

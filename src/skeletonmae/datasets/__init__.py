@@ -6,7 +6,7 @@ from pathlib import Path
 
 from skeletonmae.datasets.change import Change
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.folder import FOLDER
+from skeletonmae.datasets.folder import FOLDER, Folder
 from skeletonmae.datasets.from_pyskl import DIVING48, GYM99
 from skeletonmae.datasets.generated import SYNTHETIC, Generated
 from skeletonmae.datasets.kinder_gator import KINDER_GATOR
@@ -34,6 +34,7 @@ __all__ = [
     "SYNTHETIC",
     "Change",
     "Dataset",
+    "Folder",
     "Generated",
     "Report",
     "Split",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -41,6 +42,13 @@ class Folder(Dataset):
             label = line.get("label") or sequence.label or (inside.parts[0] if len(inside.parts) > 1 else None)
             tags = {tag: value for tag, value in line.items() if value and tag not in ("recording", "label")}
             yield replace(sequence, name=name, label=label, tags={**sequence.tags, **tags})
+
+    def formats(self, root: Path, most: int = 1000) -> dict[str, int]:
+        """Format -> how many of the first files have it; what has none is left out."""
+        found: Counter[str] = Counter()
+        for file in self.files(root)[:most]:
+            found.update(name for name, entry in FORMATS.items() if entry.matches(file))
+        return dict(found.most_common())
 
     def settings(self, root: Path) -> object:
         """The table of labels."""

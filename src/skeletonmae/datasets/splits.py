@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from pydantic import Field, model_validator
 
 from skeletonmae.config import Config
@@ -48,8 +48,8 @@ class TagSplit(Config):
         Raises:
             InputError: a side is empty.
         """
-        values, labelled = store.tag(self.tag).astype(str), store.labels >= 0
-        sides = Split(*(np.flatnonzero(labelled & np.isin(values, side)) for side in (self.train, self.test)))
+        labelled = store.labels >= 0
+        sides = Split(*(np.flatnonzero(labelled & self._has(store, side)) for side in (self.train, self.test)))
         for side, wanted, index in zip(Split._fields, (self.train, self.test), sides, strict=True):
             if not len(index):
                 raise InputError(
@@ -62,7 +62,12 @@ class TagSplit(Config):
 
     def pretraining(self, store: SequenceStore) -> Index:
         """Recordings of the training values, with or without a label, ascending."""
-        return np.flatnonzero(np.isin(store.tag(self.tag).astype(str), self.train))
+        return np.flatnonzero(self._has(store, self.train))
+
+    def _has(self, store: SequenceStore, wanted: tuple[str, ...]) -> Bool[np.ndarray, " recording"]:
+        codes, values = store.tag_codes(self.tag)
+        has: np.ndarray = np.array([value in wanted for value in (*values, "")])[codes]  # -1, none, is the last
+        return has
 
 
 class StratifiedSplit(Config):
@@ -95,8 +100,10 @@ class StratifiedSplit(Config):
         test, by = self(store).test, self._tag(store)
         if by is None:
             return np.setdiff1d(np.arange(len(store)), test)
-        values = store.tag(by).astype(str)
-        return np.flatnonzero(~np.isin(values, values[test]))
+        group, names = _groups(store, by)
+        held = np.zeros(len(names), dtype=bool)
+        held[group[test]] = True
+        return np.flatnonzero(~held[group])
 
     def _tag(self, store: SequenceStore) -> str | None:
         """The tag to keep whole, if it can be."""
@@ -150,6 +157,13 @@ def label_subset(labels: Index, index: Index, fraction: float, seed: int) -> Ind
     return index[rank < np.maximum(1, np.rint(fraction * count))]
 
 
+def _groups(store: SequenceStore, tag: str) -> tuple[Index, list[str]]:
+    """The place of each recording's value of a tag in the sorted values; "" is a value, that of none."""
+    codes, values = store.tag_codes(tag)
+    names, place = np.unique([*values, ""], return_inverse=True)
+    return place.astype(np.int32)[codes], names.tolist()
+
+
 def _rank_in_class(labels: Index, seed: int) -> tuple[Index, Index]:
     """Each recording's place in a random order of its class, and the size of that class."""
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -167,13 +181,17 @@ def _divide(store: SequenceStore, index: Index, share: float, by: str | None, se
         rank, count = _rank_in_class(store.labels[index], seed)
         taken = rank < np.clip(np.rint(share * count), np.minimum(1, count - 1), count - 1)
     else:
-        values, code, counts = np.unique(store.tag(by)[index].astype(str), return_inverse=True, return_counts=True)
-        if len(values) < 2:
-            got = [str(value) for value in values]
+        group, names = _groups(store, by)
+        counts = np.bincount(group[index], minlength=len(names))
+        there = np.flatnonzero(counts)
+        if len(there) < 2:
+            got = [names[place] for place in there]
             raise InputError(f"tag {by!r} cannot divide them", expected="at least two values", got=got)
-        order = np.random.default_rng(seed).permutation(len(values))
+        order = np.random.default_rng(seed).permutation(there)
         off = np.abs(np.cumsum(counts[order])[:-1] - share * len(index))
-        taken = np.isin(code, order[: int(np.argmin(off)) + 1])
+        held = np.zeros(len(names), dtype=bool)
+        held[order[: int(np.argmin(off)) + 1]] = True
+        taken = held[group[index]]
     if taken.all() or not taken.any():
         problem = f"{len(index)} labelled recordings cannot be divided {1 - share:.0%} to {share:.0%}"
         raise InputError(problem, expected="a class with at least two recordings")

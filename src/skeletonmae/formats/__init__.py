@@ -6,18 +6,42 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.coco_json import COCO_JSON
 from skeletonmae.formats.format import AS_IT_IS, Format, ReadOptions
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
+from skeletonmae.formats.mediapipe import MEDIAPIPE
 from skeletonmae.formats.msr_action3d import MSR_ACTION3D
+from skeletonmae.formats.ntu import NTU
 from skeletonmae.formats.nw_ucla import NW_UCLA
+from skeletonmae.formats.openpose import OPENPOSE
+from skeletonmae.formats.penn_action import PENN_ACTION
+from skeletonmae.formats.pku_mmd import PKU_MMD
+from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.formats.raw import RawFile, as_raw, group_frames, raw_files
-from skeletonmae.formats.table import TABLE
+from skeletonmae.formats.sbu import SBU
+from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 
 __all__ = ["AS_IT_IS", "FORMATS", "Format", "RawFile", "ReadOptions", "detect", "find_files"]
 
 FORMATS: dict[str, Format] = {
-    entry.name: entry for entry in (NW_UCLA, UTD_MHAD, MSR_ACTION3D, KINDER_GATOR, TABLE)
+    entry.name: entry
+    for entry in (
+        NTU,
+        PYSKL,
+        NW_UCLA,
+        UTD_MHAD,
+        MSR_ACTION3D,
+        PENN_ACTION,
+        SBU,
+        KINDER_GATOR,
+        PKU_MMD,
+        OPENPOSE,
+        COCO_JSON,
+        MEDIAPIPE,
+        TABLE,
+        PARQUET,
+    )
 }
 """Format name -> reader. To add one: a file of its own, and its name here."""
 

@@ -1,6 +1,6 @@
 """NTU RGB+D `.skeleton`: Kinect v2 text with 25 joints of each body, cleaned up as the field does or as it is.
 
-The text is read by `ntu_text`, the clean-up is in `ntu_clean`. Axes are Kinect's: right, up, away, in metres.
+The text is read by `ntu_text`, the clean-up is in `ntu_clean`. Axes are Kinect's, in metres.
 """
 
 from __future__ import annotations

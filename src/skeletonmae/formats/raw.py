@@ -174,7 +174,8 @@ def group_frames(files: list[RawFile], pattern: str) -> list[RawFile]:
     groups: dict[RawFile, list[tuple[int, RawFile]]] = defaultdict(list)
     for file in files:
         if match := fits.fullmatch(file.path.name):
-            common = replace(file, path=file.path.with_name(match["recording"] or file.path.parent.name))
+            alike = match["recording"] in (None, "", file.path.parent.name)  # a folder for one recording
+            common = replace(file, path=file.path.parent if alike else file.path.with_name(match["recording"]))
             groups[common].append((int(match["frame"]), file))
         else:
             alone.append(file)

@@ -22,8 +22,8 @@ class SkeletonSequence:
     A joint that was not observed has position 0 **and** `observed` False; nothing else means missing.
 
     Args:
-        positions: coordinates in `unit`. Three axes are right, up, away (as the Kinect sees it: y is up);
-            two axes are the image's x and y.
+        positions: coordinates in `unit`. Three axes are those of Kinect, right-handed: y up, z away from the
+            camera, x to the camera's left. Two axes are the image's: x to the right, y down.
         observed: whether the joint was seen in that frame.
         skeleton: the joint layout.
         name: what the recording is called; unique within a dataset.

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats import FORMATS
+from skeletonmae.sequences import SkeletonSequence
+
+MEDIAPIPE = FORMATS["mediapipe"]
+# Numbers of landmarks in MediaPipe's document.
+NOSE, LEFT_HIP, RIGHT_HIP, LEFT_HEEL, LEFT_FOOT_INDEX = 0, 23, 24, 29, 31
+BODY = np.random.default_rng(0).random((33, 3)).round(4) * 0.5 + 0.2
+
+
+def landmarks(xyz: np.ndarray = BODY, **more: Any) -> list[dict[str, Any]]:
+    return [{**dict(zip("xyz", map(float, one), strict=True)), **more} for one in xyz]
+
+
+def read(path: Path, content: object) -> SkeletonSequence:
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    assert MEDIAPIPE.matches(path)
+    (recording,) = MEDIAPIPE.read(path)
+    return recording
+
+
+FRAMES = [landmarks(visibility=0.9), None, landmarks(BODY + 0.01, visibility=0.9)]
+WRAPPED = {
+    "bare": FRAMES,
+    "null is empty": [FRAMES[0], [], FRAMES[2]],
+    "frames": {"fps": 25, "frames": FRAMES},
+    "landmarks": {"landmarks": FRAMES},
+    "camel case": [{"poseLandmarks": frame} for frame in FRAMES],
+    "tasks": [{"timestamp_ms": 4, "landmarks": [frame] if frame else []} for frame in FRAMES],
+    "message": [{"pose_landmarks": {"landmark": frame} if frame else None} for frame in FRAMES],
+    "numbered": [{"frame": 8, "landmarks": FRAMES[0]}, {"frame": 10, "landmarks": FRAMES[2]}],
+    "lists": [[[*point, 0.9] for point in BODY.tolist()], None, (BODY + 0.01).tolist()],
+    "lines": "\n".join(json.dumps({"pose_landmarks": frame}) for frame in FRAMES) + "\n",
+}
+
+
+@pytest.mark.parametrize("how", WRAPPED)
+def test_the_ways_to_save_landmarks_of_the_image(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "clip.json"
+    content = WRAPPED[how]
+    if how == "lists":  # nothing in it says what it is, so it must be named
+        path.write_text(json.dumps(content))
+        (recording,) = MEDIAPIPE.read(path)
+    else:
+        recording = read(path, content)
+    assert (recording.name, recording.unit, recording.skeleton.name) == ("clip", "image", "mediapipe33")
+    assert recording.fps == (25.0 if how == "frames" else None)
+    assert recording.observed.all(-1).tolist() == [[True, False, True]]
+    np.testing.assert_allclose(recording.positions[0, [0, 2]], [BODY[:, :2], BODY[:, :2] + 0.01], rtol=1e-6)
+
+
+def standing() -> np.ndarray:
+    """World landmarks of somebody who faces the camera: x right, y down, z away; left is on the right."""
+    body = np.random.default_rng(0).normal(0, 0.1, (33, 3))
+    body[[NOSE, LEFT_HIP, RIGHT_HIP]] = [0, -0.6, -0.1], [0.12, 0, 0], [-0.12, 0, 0]
+    body[[LEFT_HEEL, LEFT_FOOT_INDEX]] = [0.1, 0.8, 0.05], [0.1, 0.82, -0.15]
+    return body
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda frame: [frame],
+        lambda frame: [{"pose_world_landmarks": frame, "pose_landmarks": landmarks()}],
+        lambda frame: [{"poseLandmarks": [landmarks()], "poseWorldLandmarks": [frame]}],
+        lambda frame: {"world_landmarks": [frame]},
+    ],
+)
+def test_world_landmarks_are_turned_so_that_left_stays_left(wrap: Any, tmp_path: Path) -> None:
+    recording = read(tmp_path / "clip.json", wrap(landmarks(standing(), visibility=0.9)))
+    assert (recording.unit, recording.positions.shape) == ("m", (1, 1, 33, 3))
+    at = dict(zip(recording.skeleton.joints, recording.positions[0, 0], strict=True))
+    np.testing.assert_allclose(at["nose"], [0, 0.6, -0.1], atol=1e-6)
+    up, right = at["nose"], at["right_hip"] - at["left_hip"]
+    assert np.dot(np.cross(up, right), at["left_toe"] - at["left_heel"]) > 0  # right-handed, as the Kinect's
+
+
+def test_what_is_hardly_visible_or_hardly_there_is_unobserved(tmp_path: Path) -> None:
+    frame = landmarks(visibility=0.5, presence=0.5)
+    frame[3]["visibility"] = 0.49
+    frame[4]["presence"] = 0.49
+    frame[5] = {"x": 0.3, "y": 0.3, "z": 0.0, "visibility": None}
+    frame[6] = {"x": None, "y": 0.3, "z": 0.0}
+    recording = read(tmp_path / "clip.json", [frame])
+    assert np.flatnonzero(~recording.observed[0, 0]).tolist() == [3, 4, 6]
+
+
+def test_several_persons_are_linked(tmp_path: Path) -> None:
+    here, there = BODY / 4, BODY / 4 + 0.5
+    frames = [
+        {"pose_landmarks": [landmarks(one), landmarks(other)]} for one, other in ((here, there), (there, here))
+    ]
+    recording = read(tmp_path / "clip.json", frames)
+    np.testing.assert_allclose(recording.positions[:, 1], [here[:, :2], there[:, :2]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"landmarks": []}, "no frames"),
+        ([{"frame": 0, "hand_landmarks": [[1]]}], "no landmarks in its frames"),
+        ([landmarks(BODY[:25], visibility=1)], "frame 0: wrong number of landmarks; expected 33; got 25"),
+        ([landmarks(visibility=1), [[1]]], "frame 1: wrong number of landmarks"),
+        ([landmarks(visibility=1), landmarks(visibility="much")], "frame 1: not a list of numbers"),
+        ([{"frame": 1, "landmarks": None}] * 2, "frame 1: the frame is there twice"),
+        ([{"frame": n, "landmarks": None} for n in (0, 10**15)], "not the frames of one recording"),
+        ('[{"visibility": 1}', "cut short"),
+        ('{"landmarks": null}\n{"landmarks"', "cut short"),
+    ],
+)
+def test_what_is_wrong_is_said(content: object, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"clip\.json.*{said}"):
+        read(tmp_path / "clip.json", content)
