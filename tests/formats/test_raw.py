@@ -142,6 +142,7 @@ def test_frames_of_one_folder_are_one_recording(tmp_path: Path) -> None:
         "y/7_k.json",
         "y/z.json",
         "z/z_3_k.json",
+        "z/z_3_k.json",
     ]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -35,8 +35,8 @@ def project(
 ) -> Float[np.ndarray, "*any joint 2"]:
     """Where joints are on paper: x to the right, y up.
 
-    Three axes (as of Kinect: y up, z away) are seen from the front after turning the body by `turn` degrees about the
-    vertical, so that depth shows; two axes are an image's, whose y points down.
+    Three axes (Kinect's: y up, z away) are seen from the front, as in a mirror, after turning the body by `turn`
+    degrees about the vertical, so that depth shows; two axes are an image's, whose y points down.
     """
     if positions.shape[-1] == 2:
         x, y = positions[..., 0], -positions[..., 1]
