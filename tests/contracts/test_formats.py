@@ -55,7 +55,8 @@ def test_a_sample_is_read_as_it_was_written_and_no_other_format_claims_it(
     assert name in written, f"add a sample of {name!r} to tests/samples"
     path, expected = written[name]
     assert [other for other, entry in FORMATS.items() if entry.matches(path)] == [name]
-    assert any(not recording.observed.all() for recording in expected), "the sample must lose a joint"
+    if name != "bvh":  # which has no way to say that a joint was lost
+        assert any(not recording.observed.all() for recording in expected), "the sample must lose a joint"
     for _ in range(2):
         found = list(FORMATS[name].read(path))
         assert [recording.name for recording in found] == [recording.name for recording in expected]

@@ -158,7 +158,7 @@ def test_frames_of_one_folder_are_one_recording(tmp_path: Path) -> None:
         "x/v": ["x/v_1_k.json", "x/v_2_k.json", "x/v_10_k.json"],
         "x/w": ["x/w_1_k.json"],
         "y/v": ["y/v_1_k.json"],
-        "y/y": ["y/7_k.json"],
+        "y": ["y/7_k.json"],
         "y/z.json": [],
         "z": ["z/z_3_k.json"],
     }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
+from samples.mocap import write_bvh
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
 from samples.pose_json import write_coco_json, write_mediapipe, write_openpose
@@ -24,6 +25,7 @@ __all__ = ["WRITERS", "numbers"]
 
 WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "ntu": (".skeleton", write_ntu),
+    "bvh": (".bvh", write_bvh),
     "pyskl": (".pkl", write_pyskl),
     "penn_action": (".mat", write_penn_action),
     "sbu": (".txt", write_sbu),

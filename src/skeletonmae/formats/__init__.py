@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.bvh import BVH
 from skeletonmae.formats.coco_json import COCO_JSON
+from skeletonmae.formats.deeplabcut import DEEPLABCUT
 from skeletonmae.formats.format import AS_IT_IS, Format, ReadOptions
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
 from skeletonmae.formats.mediapipe import MEDIAPIPE
@@ -19,6 +21,7 @@ from skeletonmae.formats.pku_mmd import PKU_MMD
 from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.formats.raw import RawFile, as_raw, group_frames, raw_files
 from skeletonmae.formats.sbu import SBU
+from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 
@@ -29,6 +32,7 @@ FORMATS: dict[str, Format] = {
     for entry in (
         NTU,
         PYSKL,
+        BVH,
         NW_UCLA,
         UTD_MHAD,
         MSR_ACTION3D,
@@ -41,6 +45,8 @@ FORMATS: dict[str, Format] = {
         MEDIAPIPE,
         TABLE,
         PARQUET,
+        DEEPLABCUT,
+        SLEAP,
     )
 }
 """Format name -> reader. To add one: a file of its own, and its name here."""

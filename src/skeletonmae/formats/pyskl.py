@@ -1,9 +1,9 @@
 """PYSKL and MMAction2 pickles: `{"split": {name: [frame_dir]}, "annotations": [...]}`, or a list of annotations.
 
 An annotation has `frame_dir`, `label`, `keypoint` (person, frame, joint, 2 or 3), and in 2D `keypoint_score`
-(person, frame, joint). The layout follows from the number of joints and axes. Nothing in the pickle is run. A split
-`xsub_train` becomes the tag `xsub` with the value `train`, a split `train` the tag `split`. A joint is unobserved
-where its score is 0 or, without scores, where it lies at the origin. Labels stay the numbers that they are.
+(person, frame, joint). The layout follows from the number of joints and axes. Nothing in the pickle is run. A
+split `xsub_train` becomes the tag `xsub` with the value `train`, a split `train` the tag `split`. A joint is
+unobserved where its score is 0 or, without scores, where it lies at the origin. Labels stay as they are.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ def _tags(file: RawFile, splits: Mapping[object, object]) -> dict[str, dict[str,
     """Recording -> its tags: the side of each split that it is on."""
     tags: dict[str, dict[str, str]] = {}
     for split, names in splits.items():
-        if not isinstance(split, str) or not isinstance(names, list | tuple | set | np.ndarray):
-            expected = "a name and a list of recordings"
-            raise InputError("not a split", where=file.path, expected=expected, got=str(split)[:80])
+        listed = names if isinstance(names, list | tuple | set | np.ndarray) else [None]
+        if not isinstance(split, str) or not all(isinstance(name, str) for name in listed):
+            expected = "a name and a list of names of recordings"
+            raise InputError("not a split", where=file.path, expected=expected, got=_short(split))
         match = SIDE.fullmatch(split)
         tag = (match["before"] or "split") + match["after"] if match else split
         side = {"valid": "val"}.get(match["side"], match["side"]) if match else "yes"
-        for name in names:
+        for name in listed:
             tags.setdefault(str(name), {})[re.sub(r"[^\w .-]", "_", tag)] = side
     return tags
 
@@ -72,7 +73,7 @@ def _recording(
         raise InputError("not an annotation", where=where, expected="a dict with an array 'keypoint'")
     name = annotation.get("frame_dir", annotation.get("filename"))
     if not isinstance(name, str) or not name:
-        raise InputError("it has no name", where=where, expected="'frame_dir', a text", got=repr(name)[:80])
+        raise InputError("it has no name", where=where, expected="'frame_dir', a text", got=_short(name))
     where, places = f"{where} ({name})", annotation["keypoint"]
     score = annotation.get("keypoint_score")
     if places.ndim == 4 and places.shape[0] == 3 and places.shape[3] != 3:
@@ -86,7 +87,8 @@ def _recording(
         )
     axes, frames = places.shape[3], annotation.get("total_frames", places.shape[1])
     if not isinstance(frames, int | np.integer) or not 0 <= frames <= places.shape[1]:
-        raise InputError("'total_frames' is wrong", where=where, expected=f"up to {places.shape[1]}", got=frames)
+        expected = f"up to {places.shape[1]}"
+        raise InputError("'total_frames' is wrong", where=where, expected=expected, got=_short(frames))
     joints = (places.shape[2], axes)
     if layout is None and joints not in BY_JOINTS:
         problem = f"no layout is known for {joints[0]} joints in {axes}D"
@@ -99,6 +101,8 @@ def _recording(
         got = getattr(score, "shape", type(score).__name__)
         raise InputError("'keypoint_score' is wrong", where=where, expected=places.shape[:3], got=got)
     label = annotation.get("label")
+    if not isinstance(label, str | int | np.integer | None):
+        raise InputError("'label' is wrong", where=where, expected="a number or a text", got=_short(label))
     return SkeletonSequence.from_positions(
         places[:, :frames],
         layout or LAYOUTS[BY_JOINTS[joints]],
@@ -108,6 +112,11 @@ def _recording(
         label=None if label is None else str(label),
         tags=tags.get(name, {}),
     )
+
+
+def _short(value: object) -> str:
+    """What is said of a value, which may be too deep to be written out."""
+    return repr(value)[:80] if isinstance(value, str | int | float) else type(value).__name__
 
 
 PYSKL = Format("pyskl", "PYSKL or MMAction2 pickle, 2D or 3D", (".pkl", ".pickle"), _claims, _parse)

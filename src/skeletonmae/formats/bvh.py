@@ -1,0 +1,56 @@
+"""BVH motion capture: any hierarchy, with its own layout.
+
+A BVH file has y up, and a body at rest looks along z. It is turned to face the camera, as Kinect sees it. Its unit
+is not stated: the longest bone tells metres, centimetres and millimetres apart, and all become metres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skeletonmae.formats.bvh_skeleton import bvh_skeleton
+from skeletonmae.formats.bvh_text import forward_kinematics, parse_bvh
+from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.raw import RawFile
+from skeletonmae.sequences import SkeletonSequence
+
+METRES = {1.0: (0.15, 1.5), 0.01: (15.0, 150.0), 0.001: (150.0, 1500.0)}
+"""Metres in the unit -> how long the longest bone of a human body, large or small, is in it."""
+FACING = np.array([-1.0, 1.0, -1.0])  # half a turn about y
+
+
+def _claims(head: bytes) -> bool:
+    return head.lstrip()[:9].upper() == b"HIERARCHY"
+
+
+def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+    bvh = parse_bvh(file.content(), str(file.path))
+    skeleton, positions = bvh_skeleton(bvh), forward_kinematics(bvh) * FACING
+    longest = _longest_bone(skeleton.bone_lengths(positions))
+    fits = [metres for metres, (low, high) in METRES.items() if low <= longest < high]
+    unit, scale, notes = (
+        ("m", fits[0], ()) if fits else ("unknown", 1.0, (f"longest bone {longest:.3g}: what unit?",))
+    )
+    if options.unit:
+        scale, notes = 1.0, ()
+    yield SkeletonSequence.from_positions(
+        positions * scale,
+        skeleton,
+        name=file.path.stem,
+        unit=unit,
+        fps=1.0 / bvh.frame_time if bvh.frame_time > 0 else None,
+        notes=notes,
+    )
+
+
+def _longest_bone(lengths: np.ndarray) -> float:
+    """Of the bones that keep their length, unlike the way from the floor to the body; `lengths` (frame, joint)."""
+    if not len(lengths):
+        return 0.0
+    steady = np.ptp(lengths, axis=0) <= 0.05 * lengths.max(0)
+    return float(np.median(lengths, axis=0)[steady].max(initial=0.0))
+
+
+BVH = Format("bvh", "BVH motion capture: the joints of its own hierarchy in 3D", (".bvh",), _claims, _parse)

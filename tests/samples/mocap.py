@@ -1,0 +1,30 @@
+"""A small BVH file: a chain of joints that are moved and not turned, so that places can be read off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+JOINTS = ("Hips", "Spine", "Spine1", "Spine2", "Neck", "Head")
+
+
+def write_bvh(path: Path, values: np.ndarray) -> list[Any]:
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import Skeleton
+
+    places = values[:, : len(JOINTS)] * 4  # metres; bones of 32 cm
+    text = "HIERARCHY\n"
+    for depth, joint in enumerate(JOINTS):
+        text += "  " * depth + ("ROOT " if depth == 0 else "JOINT ") + joint + "\n" + "  " * depth + "{\n"
+        text += "  " * depth + f"  OFFSET 0 {30 * min(depth, 1)} 0\n"
+        text += "  " * depth + "  CHANNELS 3 Xposition Yposition Zposition\n"
+    text += "  " * len(JOINTS) + "End Site\n{\nOFFSET 0 10 0\n}\n" + "}\n" * len(JOINTS)
+    text += f"MOTION\nFrames: {len(places)}\nFrame Time: 0.04\n"
+    moved = np.diff(places, axis=1, prepend=0.0) * 100  # centimetres from the parent
+    text += "".join(" ".join(repr(float(v)) for v in frame.ravel()) + "\n" for frame in moved)
+    path.write_text(text)
+    names = ("pelvis", "spine1", "spine2", "spine3", "neck", "head_base")
+    layout = Skeleton("bvh6", names, dict(zip(names[1:], names, strict=False)))
+    return [SkeletonSequence.from_positions(places * [-1, 1, -1], layout, name=path.stem)]
