@@ -79,10 +79,11 @@ def about(threads: int, arguments: argparse.Namespace) -> dict[str, Any]:
         ).stdout.strip()
 
     changed = git("status", "--porcelain", "--", "src")
+    script, words = Path(sys.argv[0]), sys.argv[1:]
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "commit": git("rev-parse", "--short=12", "HEAD") + (" with changes in src" if changed else ""),
-        "command": f"OMP_NUM_THREADS={threads} python benchmarks/run.py {shlex.join(sys.argv[1:])}".strip(),
+        "command": shlex.join([f"OMP_NUM_THREADS={threads}", "python", f"benchmarks/{script.name}", *words]),
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads,

@@ -103,6 +103,31 @@ def test_shards_mixed_in_one_batch_equal_a_single_store(
         check(store, recordings, rng, frames=9, max_persons=3)
 
 
+@pytest.mark.parametrize("block", [1, 20_000])  # bytes: one person at a time; four or five
+def test_clips_do_not_depend_on_how_many_are_made_at_a_time(
+    tmp_path: Path, make_recording: Make, make_store: Make, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    recordings = mixed(make_recording, 5, 12, lost=0.1)
+    store, rng = make_store(tmp_path / "s", recordings), np.random.default_rng(2)
+    at_once = Gatherer(store, 17, 3)
+    monkeypatch.setattr("skeletonmae.batches.gather.BLOCK", block)
+    some = Gatherer(store, 17, 3)
+    assert some.block < 6 < at_once.block
+    windows = windows_of(recordings, rng.permutation(12), rng)
+    for one, other in zip(at_once(windows), some(windows), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_frame_that_is_met_needs_no_second_one(tmp_path: Path, make_store: Make) -> None:
+    made = SkeletonSequence.from_positions(np.ones((1, 3, 20, 3)), KINECT20)
+    store = make_store(tmp_path / "s", [made])
+    poisoned = store.shards[0].arrays["positions"].copy()
+    poisoned[1] = np.nan
+    store.shards[0].arrays["positions"] = poisoned
+    positions, _ = Gatherer(store, 2)(whole(3))
+    assert (positions == 1).all()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_device_memory_gives_what_the_memory_map_gives(
     tmp_path: Path, make_recording: Make, make_store: Make
@@ -164,7 +189,9 @@ def test_what_was_not_observed_is_0_even_if_the_store_says_otherwise(tmp_path: P
     observed[0, 1, 4] = False
     made = SkeletonSequence.from_positions(np.ones((1, 3, 20, 3)), KINECT20, observed=observed)
     store = make_store(tmp_path / "s", [made])
-    store.shards[0].arrays["positions"][1, 4] = np.nan
+    poisoned = store.shards[0].arrays["positions"].copy()
+    poisoned[1, 4] = np.nan
+    store.shards[0].arrays["positions"] = poisoned
     positions, seen = Gatherer(store, 3)(whole(3))
     assert not seen[0, 0, 1, 4]
     assert not positions[0, 0, 1, 4].any()

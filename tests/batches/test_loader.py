@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from skeletonmae.batches import Batch, Gatherer, Loader, Windows, sample_keys
-from skeletonmae.batches.loader import prefetch
+from skeletonmae.batches.loader import prefetch, shuffled
 from skeletonmae.sequences import SequenceStore
 
 Make = Callable[..., Any]
@@ -100,6 +101,36 @@ def test_epochs_and_seeds_differ_in_order_and_crop(store: SequenceStore) -> None
     assert orders[0] != orders[1]
     assert orders[0] != orders[2]
     assert equal(loader(store).batch(0, 1), loader(store).batch(0, 1))
+
+
+def test_the_order_is_drawn_once_an_epoch(store: SequenceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    fresh = np.random.default_rng
+
+    def counted(seed: Any) -> np.random.Generator:
+        drawn.append(seed)
+        return fresh(seed)
+
+    shuffled.cache_clear()
+    monkeypatch.setattr(np.random, "default_rng", counted)
+    for epoch in range(2):
+        assert len(list(loader(store, ahead=2).epoch(epoch))) == 4
+    assert drawn == [[4, 0], [4, 1]]
+
+
+def test_any_thread_gets_the_order_of_its_own_epoch(store: SequenceStore) -> None:
+    made = loader(store)
+    wanted = {(epoch, step): made.batch(epoch, step).keys for epoch in range(6) for step in range(4)}
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda place: made.batch(*place).keys, list(wanted) * 5)
+        assert all(torch.equal(a, b) for a, b in zip(found, list(wanted.values()) * 5, strict=True))
+
+
+def test_an_order_is_what_numpy_shuffles_and_nobody_can_change_it() -> None:
+    order = shuffled(3, 7, 1000)
+    assert order.tolist() == np.random.default_rng([3, 7]).permutation(1000).tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        order[0] = 1
 
 
 def test_outside_training_the_order_is_that_of_the_index(store: SequenceStore) -> None:

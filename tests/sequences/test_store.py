@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +64,9 @@ def test_what_is_written_is_read(make_recording: Make, specs: list[dict[str, Any
             assert recording.label == (None if label < 0 else store.classes[label])
         for tag in ("subject", "camera", "set up", "never given"):
             assert store.tag(tag).tolist() == [recording.tags.get(tag, "") for recording in recordings]
+            codes, values = store.tag_codes(tag)
+            given = [None if code < 0 else values[code] for code in codes]
+            assert given == [recording.tags.get(tag) for recording in recordings]
 
 
 @pytest.fixture
@@ -99,6 +105,7 @@ def test_shards_are_one_store(shards: list[Path], tmp_path: Path, how: str) -> N
     assert store.tag("subject").tolist() == ["s0", "s1"] * 3
     assert store.tag("camera").tolist() == ["", "", "", "c", "", ""]
     assert store.tags == {"subject": ("s0", "s1"), "camera": ("c",)}
+    assert [store.tag_codes(tag)[0].tolist() for tag in store.tags] == [[0, 1] * 3, [-1, -1, -1, 0, -1, -1]]
     assert store.datasets == ("set 0", "set 1", "set 2")
     assert [store.name(i) for i in range(6)] == [recording.name for recording in single]
 
@@ -149,18 +156,40 @@ def test_the_fingerprint_is_of_the_content(tmp_path: Path, make_recording: Make,
     assert prints["a"] == prints["again"] != prints["fewer"]
 
 
-def test_opening_reads_no_positions(shards: list[Path]) -> None:
-    for shard in SequenceStore.open(shards[0]).shards:
-        for name in ("positions", "observed"):
-            assert isinstance(shard.arrays[name], np.memmap)
+@pytest.mark.skipif(sys.platform != "linux", reason="a file with holes")
+def test_a_store_larger_than_the_memory_opens(tmp_path: Path, make_recording: Make, make_store: Make) -> None:
+    make_store(tmp_path / "s", [make_recording(0, frames=9, lost=0.0)])
+    rows, files = 10**10, json.loads((tmp_path / "s" / "manifest.json").read_text())["files"]
+    for name, shape, itemsize in (("positions", (rows, 20, 3), 4), ("observed", (rows, 3), 1)):
+        path = tmp_path / "s" / f"{name}.npy"
+        head = path.read_bytes()[:128]
+        now = re.sub(rb"'shape': \(\d+", b"'shape': (%d" % rows, head)[:127] + b"\n"
+        with path.open("rb+") as file:
+            file.write(now)
+            file.truncate(128 + math.prod(shape) * itemsize)  # 2.4 TB and 30 GB, which no disk has to hold
+        files[path.name]["bytes"] = path.stat().st_size
+    np.save(tmp_path / "s" / "track_rows.npy", np.array([0, rows]))
+    edited(tmp_path / "s", files=files)
+    store = SequenceStore.open(tmp_path / "s")
+    assert len(store) == 1
+    assert store.name(0) == "clip 0"
+    with pytest.raises(InputError, match=r"index is not sound.*recording 0"):
+        store[0]
 
 
-def test_what_is_read_is_a_copy(shards: list[Path]) -> None:
-    before = (shards[0] / "positions.npy").read_bytes()
+def test_the_index_is_not_copied(shards: list[Path]) -> None:
     store = SequenceStore.open(shards[0])
-    store.shards[0].arrays["positions"][:] = 7.0
-    del store
-    assert (shards[0] / "positions.npy").read_bytes() == before
+    arrays = store.shards[0].arrays
+    columns = {"labels": store.labels, "frames": store.num_frames, "tag_subject": store.tag_codes("subject")[0]}
+    assert all(np.shares_memory(arrays[name], column) for name, column in columns.items())
+
+
+def test_nothing_can_write_to_a_store(shards: list[Path]) -> None:
+    for name, array in SequenceStore.open(shards[0]).shards[0].arrays.items():
+        if array.size:
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = array
+        assert not array.flags.writeable, name
 
 
 # What can happen to a store on disk.
@@ -227,6 +256,11 @@ def edited(folder: Path, **changes: Any) -> None:
         ({"skeleton": {"name": "kinect20"}}, "manifest"),
         ({"skeleton": COCO17.to_dict()}, "wrong shape"),
         ({"tags": {"hair": ["red"]}}, "tag_hair.npy: the manifest does not list"),
+        ({"tags": {"../../hair": ["red"]}}, "tags.../../hair.*pattern"),
+        ({"unit": "feet"}, "unit: .*expected one of m, px, image, unknown; got feet"),
+        ({"skeleton": {"name": "many", "joints": ["a"] * 5000, "parents": {}}}, "at most 4096 joints; got 5000"),
+        ({"skeleton": {"name": "odd", "joints": 7, "parents": {}}}, "manifest.json: not a description"),
+        ({"skeleton": {"name": "odd", "joints": [["a"]], "parents": {}}}, "manifest.json: not a description"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(shards: list[Path], changes: dict[str, Any], said: str) -> None:
@@ -274,7 +308,7 @@ def test_nothing_is_ever_unpickled(shards: list[Path], tmp_path: Path) -> None:
     files = json.loads((shards[0] / "manifest.json").read_text())["files"]
     files["labels.npy"]["bytes"] = path.stat().st_size
     edited(shards[0], files=files)
-    with pytest.raises(InputError, match=r"labels\.npy: not a numpy array"):
+    with pytest.raises(InputError, match=r"labels\.npy: wrong kind of numbers; expected int32; got object"):
         SequenceStore.open(shards[0])
     assert not (tmp_path / "it went off").exists()
 
@@ -285,6 +319,69 @@ def test_an_index_that_leaves_the_arrays_is_refused(shards: list[Path]) -> None:
     np.save(path, rows + 1)
     with pytest.raises(InputError, match="the index does not end where the arrays do"):
         SequenceStore.open(shards[0])
+
+
+HUGE = {
+    "recordings": (1, 2**62),  # so many tracks
+    "frames": (0, 2**31 - 1),
+    "track_rows": (1, 2**62),
+    "track_starts": (0, -1),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_recording_is_never_as_large_as_a_number_says(shards: list[Path], name: str) -> None:
+    path, (place, value) = shards[0] / f"{name}.npy", HUGE[name]
+    array = np.load(path)
+    array[place] = value
+    np.save(path, array)
+    store = SequenceStore.open(shards[0])
+    with pytest.raises(InputError, match=r"part 0.*(not sound|too large).*recording 0"):
+        store[0]
+    with pytest.raises(InputError, match=r"part 0"):
+        store.verify()
+
+
+@pytest.mark.parametrize("shape", [(10**13,), (2**70, 2**70), (0, 10**30), (-1, -3), ()])
+@pytest.mark.parametrize("name", ["frames", "positions", "names"])
+def test_an_array_is_never_as_large_as_its_header_says(
+    shards: list[Path], name: str, shape: tuple[int, ...]
+) -> None:
+    path = shards[0] / f"{name}.npy"
+    whole = path.read_bytes()
+    head = re.sub(rb"'shape': \([^)]*\)", b"'shape': %a" % (shape,), whole[:128])[:127].ljust(127) + b"\n"
+    path.write_bytes(head + whole[128:])
+    with pytest.raises(InputError, match=f"{name}.npy: (not a numpy array|the header does not say)"):
+        SequenceStore.open(shards[0])
+
+
+@pytest.mark.parametrize(("name", "read"), [("labels", "labels"), ("tag_subject", "tag")])
+@pytest.mark.parametrize("code", [-2, 2])
+def test_a_code_without_a_value_is_refused(shards: list[Path], name: str, read: str, code: int) -> None:
+    path = shards[0] / f"{name}.npy"
+    codes = np.load(path)
+    codes[1] = code
+    np.save(path, codes)
+    store = SequenceStore.open(shards[0])
+    with pytest.raises(InputError, match=f"{name}.npy: the index is not sound"):
+        store.labels if read == "labels" else store.tag("subject")
+
+
+def test_a_name_that_is_no_text_is_shown_as_well_as_can_be(shards: list[Path]) -> None:
+    path = shards[0] / "names.npy"
+    text = np.load(path)
+    text[0] = 0xFF
+    np.save(path, text)
+    assert SequenceStore.open(shards[0]).name(0) == "\ufffdlip 0"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="cannot count open files here")
+def test_small_shards_keep_no_file_open(shards: list[Path], tmp_path: Path) -> None:
+    join(shards, tmp_path / "all")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    store = SequenceStore.open(tmp_path / "all")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(store) == 6
 
 
 def test_layouts_come_back_whole(shards: list[Path]) -> None:

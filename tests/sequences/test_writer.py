@@ -82,6 +82,26 @@ def test_a_name_that_is_no_text_is_refused_and_the_rest_kept(tmp_path: Path, mak
     assert [recording.name for recording in SequenceStore.open(tmp_path / "s")] == ["clip 3"]
 
 
+def test_a_unit_that_is_not_known_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown unit.*got feet"):
+        StoreWriter(tmp_path / "s", KINECT20, unit="feet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_could_not_be_read_whole_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skeletonmae.sequences.writer.MAX_CELLS", 2 * 3 * 20)
+    monkeypatch.setattr("skeletonmae.sequences.shard.MAX_CELLS", 2 * 3 * 20)
+    with StoreWriter(tmp_path / "s", KINECT20) as writer:
+        for frames in (3, 4):
+            made = SkeletonSequence.from_positions(np.ones((2, frames, 20, 3)), KINECT20)
+            if frames == 4:
+                with pytest.raises(InputError, match=r"too large a recording.*2 persons and 4 frames"):
+                    writer.add(made)
+            else:
+                writer.add(made)
+    assert [recording.num_frames for recording in SequenceStore.open(tmp_path / "s")] == [3]
+
+
 def test_an_existing_folder_is_left_alone(tmp_path: Path, make_recording: Make, make_store: Make) -> None:
     make_store(tmp_path / "s", [make_recording(0)])
     with pytest.raises(FileExistsError, match="s is there already"):

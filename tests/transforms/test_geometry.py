@@ -13,7 +13,7 @@ from torch import Tensor
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
-from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale, rotation
+from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale, rotation, turned
 
 Make = Callable[..., Any]
 MANY = 4000
@@ -253,3 +253,14 @@ def test_body_size_makes_the_unit_not_matter(make_batch: Make) -> None:
     torch.testing.assert_close(far, torch.tensor([1.0, 1.0, 0.0]))
     in_mm = batch.moved(batch.positions * 1000)
     torch.testing.assert_close(BodySize()(in_mm).positions, moved.positions)
+
+
+@pytest.mark.parametrize(("frames", "axes"), [(1, 3), (3, 3), (6, 2), (8, 3)])  # 25, 75, 150, 200 joints in all
+def test_turning_is_a_product_with_the_matrix(make_batch: Make, frames: int, axes: int) -> None:
+    positions = make_batch((1, 1, 1), frames, NTU25, axes=axes).positions
+    matrix = torch.randn(3, axes, axes, generator=torch.Generator().manual_seed(0))
+    expected = np.einsum("bij,bpfkj->bpfki", matrix.double().numpy(), positions.double().numpy())
+    torch.testing.assert_close(
+        turned(positions, matrix).double(), torch.from_numpy(expected), atol=1e-6, rtol=1e-5
+    )
+    assert turned(positions[:0], matrix[:0]).shape == (0, *positions.shape[1:])

@@ -50,7 +50,7 @@ class Batch:
         sample, person = self.present.nonzero(as_tuple=True)
         observed = self.observed[sample, person]
         return Tracks(
-            self.positions[sample, person].masked_fill(~observed[..., None], 0.0),
+            self.positions[sample, person].masked_fill_(~observed[..., None], 0.0),
             observed,
             sample,
             person,

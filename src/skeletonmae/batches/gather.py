@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonmae.sequences import SequenceStore, Shard
+
+BLOCK = 2**20  # bytes of positions made at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +50,16 @@ class Gatherer:
     ) -> None:
         self.store, self.frames, self.max_persons = store, frames, max_persons
         self.device = torch.device(device or "cpu")
-        self.flat = [
-            tuple(torch.from_numpy(shard.arrays[name]).to(self.device) for name in ("positions", "observed"))
-            for shard in store.shards
-        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the map is for reading only: nothing here writes to it
+            self.flat = [
+                tuple(torch.from_numpy(shard.arrays[name]).to(self.device) for name in ("positions", "observed"))
+                for shard in store.shards
+            ]
         joint = torch.arange(store.skeleton.num_joints, device=self.device)
         self.byte, self.bit = joint // 8, (joint % 8).to(torch.uint8)
+        on_cpu, size = self.device.type == "cpu", 4 * frames * store.skeleton.num_joints * store.axes
+        self.block = max(1, BLOCK // size) if on_cpu else sys.maxsize
 
     def __call__(
         self, windows: Windows
@@ -73,40 +81,56 @@ class Gatherer:
             counts[mine] = index[local[mine] + 1] - tracks[mine]
         counts = counts.clip(max=self.max_persons)
         num_persons = max(1, int(counts.max(initial=0)))
-        shape = (len(local), num_persons, self.frames, store.skeleton.num_joints)
-        positions = torch.zeros((*shape, store.axes), device=self.device)
-        observed = torch.zeros(shape, dtype=torch.bool, device=self.device)
         sample, person = np.nonzero(np.arange(num_persons) < counts[:, None])
+        row = sample * num_persons + person
+        shape = (len(local) * num_persons, self.frames, store.skeleton.num_joints)
+        new = torch.empty if len(row) == shape[0] else torch.zeros
+        positions = new((*shape, store.axes), device=self.device)
+        observed = new(shape, dtype=torch.bool, device=self.device)
         for number in np.unique(shard_of[sample]):
-            mine = shard_of[sample] == number
-            s, p = sample[mine], person[mine]
-            place = torch.from_numpy(s).to(self.device), torch.from_numpy(p).to(self.device)
-            positions[place], observed[place] = self._read(
-                store.shards[number], self.flat[number], tracks[s] + p, windows.first[s], windows.last[s]
-            )
-        return positions, observed
+            mine = np.flatnonzero(shard_of[sample] == number)
+            for part in np.array_split(mine, -(-len(mine) // self.block)):
+                s, place = sample[part], torch.from_numpy(row[part]).to(self.device)
+                values, seen = self._read(
+                    store.shards[number],
+                    self.flat[number],
+                    tracks[s] + person[part],
+                    windows.first[s],
+                    windows.last[s],
+                )
+                positions.index_copy_(0, place, values)
+                observed.index_copy_(0, place, seen)
+        persons = (len(local), num_persons)
+        return positions.view(*persons, *positions.shape[1:]), observed.view(*persons, *observed.shape[1:])
 
     def _read(
         self, shard: Shard, flat: tuple[Tensor, ...], track: np.ndarray, first: np.ndarray, last: np.ndarray
     ) -> tuple[Tensor, Tensor]:
-        begin = shard.arrays["track_rows"][track]
-        length = shard.arrays["track_rows"][track + 1] - begin
+        begin = shard.arrays["track_rows"][track][:, None]
+        end = shard.arrays["track_rows"][track + 1][:, None] - begin - 1
         share = np.linspace(0.0, 1.0, self.frames)
         times = first[:, None] * (1 - share) + last[:, None] * share
-        times = times - shard.arrays["track_starts"][track][:, None]
+        times -= shard.arrays["track_starts"][track][:, None]
         times = times.round(6)  # a frame that is met is met exactly, not 1e-15 beside
-        before = np.floor(times).astype(np.int64)
+        before = np.floor(times)
         weight = (times - before).astype(np.float32)
-        ends = length[:, None] - 1
-        inside = (times >= 0) & (times <= ends)
-        rows = [begin[:, None] + np.clip(before + step, 0, ends) for step in (0, 1)]
-        low, high = (torch.from_numpy(r.reshape(-1)).to(self.device) for r in rows)
-        part = torch.from_numpy(weight).to(self.device)[..., None]
-        shape = (len(track), self.frames, -1)
-        seen = (self._bits(flat[1], low) & self._bits(flat[1], high).logical_or(part.view(-1, 1) == 0)).view(shape)
-        seen &= torch.from_numpy(inside).to(self.device)[..., None]
-        values = [flat[0].index_select(0, r).float().view(*shape, self.store.axes) for r in (low, high)]
-        return torch.lerp(values[0], values[1], part[..., None]).masked_fill_(~seen[..., None], 0.0), seen
+        inside = (times >= 0) & (times <= end)
+        low = begin + np.clip(before.astype(np.int64), 0, end)
+        high = np.minimum(low + (weight > 0), begin + end)  # a frame that is met needs no second one
+        low, high, part, there = (
+            torch.from_numpy(array.reshape(-1)).to(self.device) for array in (low, high, weight, inside)
+        )
+        values = flat[0].index_select(0, low).float()
+        values.flatten(1).lerp_(flat[0].index_select(0, high).float().flatten(1), part[:, None])
+        bits = flat[1].index_select(0, low) & flat[1].index_select(0, high)
+        seen = self._unpack(bits * there[:, None])
+        if self.device.type != "cpu" or not seen.all():  # a GPU would have to wait for the answer
+            values.masked_fill_(~seen[..., None], 0.0)
+        shape = (len(track), self.frames, len(self.byte))
+        return values.view(*shape, self.store.axes), seen.view(shape)
 
-    def _bits(self, packed: Tensor, rows: Tensor) -> Tensor:
-        return ((packed.index_select(0, rows)[:, self.byte] >> self.bit) & 1).bool()
+    def _unpack(self, bits: Tensor) -> Tensor:
+        if self.device.type == "cpu":
+            flags = np.unpackbits(bits.numpy(), axis=1, count=len(self.byte), bitorder="little")
+            return torch.from_numpy(flags).view(torch.bool)
+        return ((bits[:, self.byte] >> self.bit) & 1).bool()

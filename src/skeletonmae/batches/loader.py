@@ -6,9 +6,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
+from jaxtyping import Int32
 
 from skeletonmae.batches.batch import Batch
 from skeletonmae.batches.gather import Gatherer, Windows
@@ -60,15 +62,14 @@ class Loader:
 
     def batch(self, epoch: int, step: int) -> Batch:
         """Batch number `step` of an epoch."""
-        order = np.arange(len(self.index))
-        if self.training:
-            order = np.random.default_rng([self.seed, epoch]).permutation(len(self.index))
-        low, high = (len(order) * k // len(self) for k in (step, step + 1))
-        recording = self.index[order[low:high][self.rank :: self.world]]
+        num = len(self.index)
+        low, high = (num * k // len(self) for k in (step, step + 1))
+        order = shuffled(self.seed, epoch, num)[low:high] if self.training else np.arange(low, high)
+        recording = self.index[order[self.rank :: self.world]]
         keys = sample_keys(self.seed, epoch, torch.from_numpy(recording))
         positions, observed = self.gather(self._windows(recording, keys))
         device = self.gather.device
-        label = torch.from_numpy(self.labels[recording]).to(device)
+        label = torch.from_numpy(self.labels[recording].astype(np.int64)).to(device)
         batch = Batch(positions, observed, label, keys.to(device), self.gather.store.skeleton)
         return self.transform(batch) if self.transform else batch
 
@@ -82,6 +83,15 @@ class Loader:
         length = np.maximum(frames * share, np.minimum(frames, 1.0))
         first = (frames - length) * draw[:, 1]
         return Windows(recording, first, first + np.maximum(length - 1.0, 0.0))
+
+
+@lru_cache(maxsize=1)
+def shuffled(seed: int, epoch: int, num: int) -> Int32[np.ndarray, " recording"]:
+    """The order in which an epoch goes through so many recordings: drawn once, not for every batch."""
+    order = np.arange(num, dtype=np.int32)
+    np.random.default_rng([seed, epoch]).shuffle(order)
+    order.flags.writeable = False
+    return order
 
 
 def prefetch(batches: Iterator[Batch], ahead: int) -> Iterator[Batch]:

@@ -19,17 +19,23 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
+from skeletonmae.sequences.sequence import UNITS
 
 FORMAT: Literal[1] = 1
 MANIFEST = "manifest.json"
 HEADER = 128  # bytes before the first element of a .npy file
+TAG = r"^\w[\w .-]*$"  # the name of a tag is part of a file's name
+MAX_JOINTS = 4096
+MAX_CELLS = (
+    2**28
+)  # persons x frames x joints of a recording, which is read whole: 99 h of one person with 25 joints
 ARRAYS = {
     "positions": None,  # float32 or float16, as the manifest says
     "observed": np.uint8,
@@ -61,10 +67,25 @@ class Manifest(Config):
     unit: str
     dtype: Literal["float32", "float16"] = "float32"
     classes: tuple[str, ...] = ()
-    tags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    tags: dict[Annotated[str, Field(pattern=TAG)], tuple[str, ...]] = Field(default_factory=dict)
     files: dict[str, FileRecord] = Field(default_factory=dict)
     shards: dict[str, str] = Field(default_factory=dict)
     """Folder of each shard, relative to this one -> SHA-256 of its manifest."""
+
+    @field_validator("unit")
+    @classmethod
+    def _unit_is_known(cls, unit: str) -> str:
+        if unit not in UNITS:
+            raise ValueError(f"expected one of {', '.join(UNITS)}; got {unit}")
+        return unit
+
+    @field_validator("skeleton")
+    @classmethod
+    def _joints_can_be_checked(cls, skeleton: dict[str, Any]) -> dict[str, Any]:
+        joints = skeleton.get("joints")
+        if isinstance(joints, list) and len(joints) > MAX_JOINTS:
+            raise ValueError(f"expected at most {MAX_JOINTS} joints; got {len(joints)}")
+        return skeleton
 
 
 def read_manifest(path: Path) -> Manifest:

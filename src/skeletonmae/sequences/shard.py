@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -16,12 +17,15 @@ from skeletonmae.sequences.manifest import (
     ARRAYS,
     HEADER,
     MANIFEST,
+    MAX_CELLS,
     FileRecord,
     Manifest,
     file_sha256,
     read_manifest,
 )
 from skeletonmae.skeletons import Skeleton
+
+MAPPED = 2**16  # bytes of the largest file that is read and not mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,7 @@ class Shard:
         names = [*ARRAYS, *(f"tag_{tag}" for tag in manifest.tags)]
         for name in names:
             dtype = np.dtype(manifest.dtype if name == "positions" else ARRAYS.get(name, np.int32))
-            arrays[name] = _map(path / f"{name}.npy", manifest.files.get(f"{name}.npy"), dtype)
+            arrays[name] = _array(path / f"{name}.npy", manifest.files.get(f"{name}.npy"), dtype)
         shard = cls(path, manifest, arrays)
         shard._prove()
         return shard
@@ -55,10 +59,13 @@ class Shard:
         expected = {
             "positions": (rows, joints, self.manifest.axes),
             "observed": (rows, -(-joints // 8)),
+            "track_starts": (tracks,),
             "track_rows": (tracks + 1,),
             "recordings": (num + 1,),
+            "frames": (num,),
             "fps": (num,),
             "labels": (num,),
+            "names": (len(a["names"]),),
             "name_ends": (num + 1,),
         } | {f"tag_{tag}": (num,) for tag in self.manifest.tags}
         for name, shape in expected.items():
@@ -72,6 +79,23 @@ class Shard:
                     expected=end,
                     got=a[name][-1],
                 )
+
+    def tracks(self, i: int) -> list[tuple[slice, slice]]:
+        """Of each person of recording `i`: the frames from the first to the last seen, and their rows."""
+        a, frames = self.arrays, int(self.arrays["frames"][i])
+        first, last = a["recordings"][i : i + 2].tolist()
+        ends, starts = a["track_rows"][first : last + 1].tolist(), a["track_starts"][first:last].tolist()
+        found = [
+            (slice(start, start + stop - begin), slice(begin, stop))
+            for start, begin, stop in zip(starts, ends, ends[1:], strict=False)
+        ]
+        sound = all(0 <= f.start < f.stop <= frames and r.start >= 0 for f, r in found)
+        if not sound or len(found) != last - first or frames < 0 or ends[-1] > len(a["positions"]):
+            raise InputError("the index is not sound", where=self.path, got=f"recording {i}")
+        if len(found) * frames * a["positions"].shape[1] > MAX_CELLS:
+            got = f"recording {i} of {len(found)} persons and {frames} frames"
+            raise InputError("too large a recording", where=self.path, got=got)
+        return found
 
     def verify(self) -> None:
         """Read every byte; raises `InputError` if a file is not what was written, or the index is not sound."""
@@ -103,7 +127,8 @@ class Shard:
             yield name, bool((a[name] < -1).any() or (a[name] >= num).any())
 
 
-def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndarray:
+def _array(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndarray:
+    """What is in a file, mapped; a small one is read, since a map keeps its file open."""
     if record is None:
         raise InputError("the manifest does not list this file", where=path)
     if not path.is_file():
@@ -113,13 +138,28 @@ def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndar
         raise InputError(
             "the file was cut short or changed", where=path, expected=f"{record.bytes} bytes", got=size
         )
+    shape, kind = _header(path)
+    if kind != dtype:
+        raise InputError("wrong kind of numbers", where=path, expected=dtype, got=kind)
+    if size != HEADER + (said := math.prod(shape) * dtype.itemsize):  # more is as wrong as less
+        problem = "the header does not say what is there"
+        raise InputError(problem, where=path, expected=f"{size} bytes", got=HEADER + said)
+    if size > MAPPED:  # for reading only: a map that could be written must not be larger than the memory
+        return np.asarray(np.memmap(path, dtype, "r", HEADER, shape))
+    array = np.fromfile(path, dtype, offset=HEADER).reshape(shape)
+    array.flags.writeable = False
+    return array
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and kind of numbers that a `.npy` file says it has."""
     try:
-        # Copy-on-write, so that torch may share the memory without a warning; nothing is ever written back.
-        # An array without elements cannot be mapped.
-        mode: Literal["c"] | None = "c" if size > HEADER else None
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("error")  # a header that numpy can only just read is damaged too
-            array: np.ndarray = np.load(path, mmap_mode=mode, allow_pickle=False)
+            version = np.lib.format.read_magic(file)
+            shape, fortran, kind = np.lib.format.read_array_header_1_0(file)
+            if version != (1, 0) or fortran or not shape or min(shape) < 0 or file.tell() != HEADER:
+                raise ValueError(f"version {version}, shape {shape}, {file.tell()} bytes of header")
     except (
         Warning,
         ValueError,
@@ -129,10 +169,4 @@ def _map(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndar
         TokenError,
     ) as error:  # what numpy raises at a damaged header
         raise InputError(f"not a numpy array ({error})", where=path) from error
-    if size != HEADER + array.nbytes:  # more than the header says is as wrong as less
-        raise InputError(
-            "the header does not say what is there", where=path, expected=f"{size} bytes", got=HEADER + array.nbytes
-        )
-    if array.dtype != dtype:
-        raise InputError("wrong kind of numbers", where=path, expected=dtype, got=array.dtype)
-    return array
+    return shape, kind

@@ -22,7 +22,8 @@ from skeletonmae.skeletons import Skeleton
 class SequenceStore:
     """Recordings of one layout, read from disk as they are asked for.
 
-    Opening costs the same for a thousand recordings and for ten million: nothing but the manifest is read.
+    Opening costs the same for a thousand recordings and for ten million: only the manifest and the headers of the
+    arrays are read. `labels`, `num_frames` and `tag_codes` of one shard are views of its files, not copies.
 
     Args:
         shards: their recordings follow each other in this order.
@@ -104,16 +105,13 @@ class SequenceStore:
     def __getitem__(self, index: int) -> SkeletonSequence:
         shard, i = self.locate(index)
         a, manifest = shard.arrays, shard.manifest
-        tracks = range(int(a["recordings"][i]), int(a["recordings"][i + 1]))
+        tracks = shard.tracks(i)
         shape = (len(tracks), int(a["frames"][i]), self.skeleton.num_joints)
         positions = np.zeros((*shape, self.axes), dtype=np.float32)
         observed = np.zeros(shape, dtype=bool)
-        for person, track in enumerate(tracks):
-            rows = slice(int(a["track_rows"][track]), int(a["track_rows"][track + 1]))
-            start = int(a["track_starts"][track])
-            frames = slice(start, start + rows.stop - rows.start)
+        for person, (frames, rows) in enumerate(tracks):
             bits = np.unpackbits(a["observed"][rows], axis=1, count=shape[2], bitorder="little")
-            observed[person, frames] = bits.astype(bool)
+            observed[person, frames] = bits
             positions[person, frames] = a["positions"][rows]
         label, fps = int(a["labels"][i]), float(a["fps"][i])
         codes = {tag: int(a[f"tag_{tag}"][i]) for tag in manifest.tags}
@@ -132,37 +130,53 @@ class SequenceStore:
         """The name of recording `index`."""
         shard, i = self.locate(index)
         ends = shard.arrays["name_ends"]
-        return bytes(shard.arrays["names"][int(ends[i]) : int(ends[i + 1])]).decode()
+        return bytes(shard.arrays["names"][int(ends[i]) : int(ends[i + 1])]).decode(errors="replace")
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Place of each recording's label in `classes`, int64; -1 where there is none."""
-        places = {name: place for place, name in enumerate(self.classes)}
-        return np.concatenate(
-            [
-                np.array([*(places[name] for name in shard.manifest.classes), -1])[shard.arrays["labels"]]
-                for shard in self.shards
-            ]
-        )
+        """Place of each recording's label in `classes`, int32; -1 where there is none."""
+        return self._codes("labels", [shard.manifest.classes for shard in self.shards], self.classes)
 
     @cached_property
     def num_frames(self) -> np.ndarray:
         """Frames of each recording, int32."""
-        return np.concatenate([shard.arrays["frames"] for shard in self.shards])
+        return _end_to_end([shard.arrays["frames"] for shard in self.shards])
 
     @cached_property
     def num_persons(self) -> np.ndarray:
-        """Persons with at least one observed joint, of each recording, int64."""
-        return np.concatenate([np.diff(shard.arrays["recordings"]) for shard in self.shards])
+        """Persons with at least one observed joint, of each recording, int32."""
+        num = np.empty(len(self), dtype=np.int32)
+        for shard, end in zip(self.shards, self.shard_ends, strict=True):
+            index, its = shard.arrays["recordings"], num[end - len(shard) : end]
+            np.subtract(index[1:], index[:-1], out=its, casting="unsafe")
+        return num
 
     def tag(self, name: str) -> np.ndarray:
         """The value of tag `name` of each recording, as text; empty where it has none."""
+        codes, values = self.tag_codes(name)
+        texts: np.ndarray = np.array([*values, ""], dtype=object)[codes]
+        return texts
+
+    def tag_codes(self, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """The place of each recording's value of tag `name`, int32, -1 where it has none; and the values."""
+        values = self.tags.get(name, ())
+        own = [shard.manifest.tags.get(name, ()) for shard in self.shards]
+        return self._codes(f"tag_{name}", own, values), values
+
+    def _codes(self, column: str, own: Sequence[tuple[str, ...]], values: tuple[str, ...]) -> np.ndarray:
+        """A column of places in each shard's `own` values as places in `values`; not copied if they agree."""
+        place = {value: number for number, value in enumerate(values)}
         columns = []
-        for shard in self.shards:
-            values = np.array([*shard.manifest.tags.get(name, ()), ""], dtype=object)
-            codes = shard.arrays.get(f"tag_{name}")
-            columns.append(np.full(len(shard), "", dtype=object) if codes is None else values[codes])
-        return np.concatenate(columns)
+        for shard, its in zip(self.shards, own, strict=True):
+            codes = shard.arrays.get(column)
+            if codes is None:
+                codes = np.full(len(shard), -1, dtype=np.int32)
+            if len(codes) and not -1 <= codes.min() <= codes.max() < len(its):
+                raise InputError("the index is not sound", where=shard.path / f"{column}.npy")
+            if its != values[: len(its)]:
+                codes = np.array([*(place[value] for value in its), -1], dtype=np.int32)[codes]
+            columns.append(codes)
+        return _end_to_end(columns)
 
     @property
     def tags(self) -> dict[str, tuple[str, ...]]:
@@ -172,6 +186,10 @@ class SequenceStore:
             for tag, values in shard.manifest.tags.items():
                 found.setdefault(tag, {}).update(dict.fromkeys(values))
         return {tag: tuple(values) for tag, values in found.items()}
+
+
+def _end_to_end(columns: Sequence[np.ndarray]) -> np.ndarray:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def join(shards: Sequence[Path], path: Path) -> None:

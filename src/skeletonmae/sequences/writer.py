@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from array import array
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +15,17 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.files import whole_folder, write_text
-from skeletonmae.sequences.manifest import ARRAYS, HEADER, MANIFEST, FileRecord, Manifest, file_sha256
-from skeletonmae.sequences.sequence import SkeletonSequence
+from skeletonmae.sequences.manifest import (
+    ARRAYS,
+    HEADER,
+    MANIFEST,
+    MAX_CELLS,
+    TAG,
+    FileRecord,
+    Manifest,
+    file_sha256,
+)
+from skeletonmae.sequences.sequence import UNITS, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
 
@@ -36,6 +46,7 @@ class StoreWriter:
 
     Raises:
         FileExistsError: `path` is there already and is not empty.
+        InputError: the unit is not one of `UNITS`.
     """
 
     def __init__(
@@ -49,17 +60,19 @@ class StoreWriter:
         dataset: str = "",
         dtype: Literal["float32", "float16"] = "float32",
     ) -> None:
+        if unit not in UNITS:
+            raise InputError("unknown unit", where=path, expected=UNITS, got=unit)
         self.path = Path(path)
         self.skeleton, self.axes, self.unit, self.dataset = skeleton, axes, unit, dataset
         self.dtype: Literal["float32", "float16"] = dtype
         self.classes = {name: place for place, name in enumerate(classes)}
         self.tags: dict[str, dict[str, int]] = {}
-        self.codes: dict[str, list[int]] = {}
-        self.columns: dict[str, list[float]] = {
-            "track_rows": [0], "track_starts": [], "recordings": [0], "frames": [], "fps": [], "labels": [],
-            "name_ends": [0],
-        }  # fmt: skip
-        self.names: list[bytes] = []
+        self.codes: dict[str, array[int]] = {}
+        self.columns: dict[str, array[Any]] = {
+            name: array(np.dtype(kind).char, [0] if name in ("track_rows", "recordings", "name_ends") else [])
+            for name, kind in ARRAYS.items()
+            if name not in ("positions", "observed")
+        }
         self.stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -88,7 +101,7 @@ class StoreWriter:
             raise InputError(
                 "a name, label or tag has characters that are not text", where=f"recording {sequence.name!r}"
             ) from error
-        if bad := [tag for tag in sequence.tags if not re.fullmatch(r"\w[\w .-]*", tag)]:
+        if bad := [tag for tag in sequence.tags if not re.fullmatch(TAG, tag)]:
             where = f"recording {sequence.name!r}"
             raise InputError("not the name of a tag", where=where, expected="letters, digits, _ . -", got=bad[0])
         mine = (self.skeleton, self.axes, self.unit)
@@ -101,8 +114,11 @@ class StoreWriter:
                 expected=said[0],
                 got=said[1],
             )
+        if sequence.observed.size > MAX_CELLS:
+            got = f"{sequence.num_persons} persons and {sequence.num_frames} frames"
+            raise InputError("too large a recording", where=f"recording {sequence.name!r}", got=got)
         with np.errstate(over="ignore"):
-            values = sequence.positions.astype(self.dtype)
+            values = sequence.positions.astype(self.dtype, copy=False)
         if not np.isfinite(values).all():
             largest = float(np.abs(sequence.positions).max())
             raise InputError(f"{largest:g} does not fit {self.dtype}", where=f"recording {sequence.name!r}")
@@ -121,11 +137,11 @@ class StoreWriter:
         columns["fps"].append(np.nan if sequence.fps is None else sequence.fps)
         label = sequence.label
         columns["labels"].append(-1 if label is None else self.classes.setdefault(label, len(self.classes)))
-        self.names.append(name)
-        columns["name_ends"].append(columns["name_ends"][-1] + len(name))
+        columns["names"].frombytes(name)
+        columns["name_ends"].append(len(columns["names"]))
         for tag in dict.fromkeys((*self.tags, *sequence.tags)):
             values_of = self.tags.setdefault(tag, {})
-            column = self.codes.setdefault(tag, [-1] * (len(self) - 1))
+            column = self.codes.setdefault(tag, array("i", [-1]) * (len(self) - 1))
             value = sequence.tags.get(tag)
             column.append(-1 if value is None else values_of.setdefault(value, len(values_of)))
 
@@ -143,13 +159,8 @@ class StoreWriter:
     def _finish(self) -> None:
         self.positions.close()
         self.observed.close()
-        arrays: dict[str, Any] = {
-            name: np.array(column, dtype=ARRAYS[name]) for name, column in self.columns.items()
-        }
-        arrays["names"] = np.frombuffer(b"".join(self.names), dtype=np.uint8)
-        arrays |= {f"tag_{tag}": np.array(column, dtype=np.int32) for tag, column in self.codes.items()}
-        for name, array in arrays.items():
-            np.save(self.folder / f"{name}.npy", array, allow_pickle=False)
+        for name, column in (self.columns | {f"tag_{tag}": codes for tag, codes in self.codes.items()}).items():
+            np.save(self.folder / f"{name}.npy", np.asarray(column), allow_pickle=False)
         files = sorted(self.folder.glob("*.npy"))
         manifest = Manifest(
             dataset=self.dataset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -29,7 +30,9 @@ class Center(Config):
         rows = torch.arange(len(batch), device=frame.device)
         seen = seen[rows, frame]
         origin = positions[rows, frame].sum(1) / seen.sum(1, keepdim=True).clamp(min=1)
-        return batch.moved(batch.positions - origin[:, None, None, None])
+        seen = batch.observed[..., None].to(origin.dtype)
+        positions = torch.addcmul(batch.positions, origin[:, None, None, None], seen, value=-1)
+        return replace(batch, positions=positions)  # in one pass: what was not observed stays 0
 
 
 class FaceForward(Config):
@@ -49,14 +52,15 @@ class FaceForward(Config):
                 f"layout {batch.skeleton.name} has neither two shoulders nor two hips", where=self.kind
             )
         left, right = torch.tensor(batch.skeleton.left_right, device=batch.positions.device).T
-        seen = batch.observed[..., left] & batch.observed[..., right]
-        axis = (batch.positions[..., right, :] - batch.positions[..., left, :]) * seen[..., None]
+        seen = batch.observed.index_select(3, left) & batch.observed.index_select(3, right)
+        axis = batch.positions.index_select(3, right) - batch.positions.index_select(3, left)
+        axis = axis * seen[..., None]
         total = axis.sum((2, 3))
         shown = seen.any(3).any(2)
         person = shown.int().argmax(1)
         total = total[torch.arange(len(batch), device=person.device), person]
         turn = torch.atan2(total[:, 2], total[:, 0])
-        return batch.moved(turned(batch.positions, rotation("y", turn)))
+        return replace(batch, positions=turned(batch.positions, rotation("y", turn)))
 
 
 class BodySize(Config):
@@ -67,7 +71,7 @@ class BodySize(Config):
     def __call__(self, batch: Batch) -> Batch:
         """Scale every clip."""
         size = batch.positions.norm(dim=-1).flatten(1).amax(1).clamp(min=1e-6)
-        return batch.moved(batch.positions / size[:, None, None, None, None])
+        return replace(batch, positions=batch.positions / size[:, None, None, None, None])
 
 
 class Rotate(Config):
@@ -88,7 +92,7 @@ class Rotate(Config):
         assert matrix is not None
         if batch.positions.shape[-1] == 2:
             matrix = turn[:, :2, :2]
-        return batch.moved(turned(batch.positions, matrix))
+        return replace(batch, positions=turned(batch.positions, matrix))
 
 
 class Scale(Config):
@@ -109,7 +113,7 @@ class Scale(Config):
     def __call__(self, batch: Batch) -> Batch:
         """Scale every clip."""
         factor = batch.random("scale").between(self.low, self.high)
-        return batch.moved(batch.positions * factor[:, None, None, None, None])
+        return replace(batch, positions=batch.positions * factor[:, None, None, None, None])
 
 
 class Mirror(Config):
@@ -122,12 +126,15 @@ class Mirror(Config):
     def __call__(self, batch: Batch) -> Batch:
         """Mirror those clips that the draw falls on."""
         swap = torch.as_tensor(batch.skeleton.mirror_index, device=batch.positions.device)
-        chosen = batch.random("mirror").uniform() < self.probability
+        chosen = (batch.random("mirror").uniform() < self.probability).nonzero()[:, 0]
         sign = torch.ones(batch.positions.shape[-1], device=batch.positions.device)
         sign[0] = -1.0
-        return batch.moved(
-            torch.where(chosen[:, None, None, None, None], batch.positions[..., swap, :] * sign, batch.positions),
-            torch.where(chosen[:, None, None, None], batch.observed[..., swap], batch.observed),
+        positions = batch.positions[chosen].index_select(3, swap) * sign
+        observed = batch.observed[chosen].index_select(3, swap)
+        return replace(
+            batch,
+            positions=batch.positions.index_copy(0, chosen, positions),
+            observed=batch.observed.index_copy(0, chosen, observed),
         )
 
 
@@ -145,7 +152,11 @@ def turned(
     positions: Float[Tensor, "batch person frame joint axis"], matrix: Float[Tensor, "batch axis axis"]
 ) -> Float[Tensor, "batch person frame joint axis"]:
     """Every clip's positions turned by its matrix."""
-    return torch.bmm(positions.flatten(1, 3), matrix.transpose(1, 2)).view_as(positions)
+    joints, axes = math.prod(positions.shape[1:4]), positions.shape[4]
+    some = math.gcd(joints, 4)  # so many joints a row: a product with a matrix of 3 x 3 is slow
+    wide = torch.einsum("st,bij->bsjti", torch.eye(some, device=matrix.device), matrix)
+    wide = wide.reshape(-1, some * axes, some * axes)
+    return torch.bmm(positions.reshape(-1, joints // some, some * axes), wide).view_as(positions)
 
 
 def _need_3d(batch: Batch, kind: str) -> None:
