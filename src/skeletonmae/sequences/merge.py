@@ -40,7 +40,7 @@ def merge(store: SequenceStore, folder: Path, keep: Bool[np.ndarray, " recording
                 out[done : done + len(block)] = block
                 done += len(block)
         out.flush()
-    for name, array in _index(store, parts).items():
+    for name, array in _index(store, parts, keep).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     files = sorted(folder.glob("*.npy"))
     manifest = first.model_copy(
@@ -83,7 +83,7 @@ class _Part:
         return self.shard.arrays["names"][np.repeat(self.keep, length)], length[self.keep]
 
 
-def _index(store: SequenceStore, parts: Sequence[_Part]) -> dict[str, np.ndarray]:
+def _index(store: SequenceStore, parts: Sequence[_Part], keep: np.ndarray) -> dict[str, np.ndarray]:
     def together(arrays: list[np.ndarray]) -> np.ndarray:
         return np.concatenate(arrays)
 
@@ -99,15 +99,6 @@ def _index(store: SequenceStore, parts: Sequence[_Part]) -> dict[str, np.ndarray
         "names": together([text for text, _ in names]),
         "name_ends": ends([length for _, length in names]),
     }
-
-    def coded(part: _Part, name: str, values: tuple[str, ...], all_values: tuple[str, ...]) -> np.ndarray:
-        place = {value: number for number, value in enumerate(all_values)}
-        codes = part.shard.arrays.get(name)
-        table = np.array([*(place[value] for value in values), -1], dtype=np.int32)
-        return np.full(int(part.keep.sum()), -1, np.int32) if codes is None else table[codes[part.keep]]
-
-    index["labels"] = together([coded(p, "labels", p.shard.manifest.classes, store.classes) for p in parts])
-    for tag, values in store.tags.items():
-        its = [coded(p, f"tag_{tag}", p.shard.manifest.tags.get(tag, ()), values) for p in parts]
-        index[f"tag_{tag}"] = together(its)
+    index["labels"] = store.labels[keep].astype(np.int32)
+    index |= {f"tag_{tag}": store.tag_codes(tag)[0][keep] for tag in store.tags}
     return index
