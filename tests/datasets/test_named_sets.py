@@ -147,3 +147,13 @@ def test_the_sets_share_their_axes(name: str, stores: dict[str, SequenceStore]) 
     assert np.mean(away) == 1
     assert np.mean(right) > 0.98
     assert np.mean(behind) > 0.98  # toes point against right x up: a right-handed frame with right, up, away
+
+
+@pytest.mark.real
+def test_the_action_sets_of_msr_action3d(stores: dict[str, SequenceStore]) -> None:
+    store, splits = stores["msr_action3d"], DATASETS["msr_action3d"].splits
+    sides = {name: splits[name](store) for name in ("as1", "as2", "as3")}
+    assert {name: len(set(store.labels[both.train])) for name, both in sides.items()} == dict.fromkeys(sides, 8)
+    assert {name: len(set(store.labels[both.test])) for name, both in sides.items()} == dict.fromkeys(sides, 8)
+    covered = np.unique(np.concatenate([np.concatenate(both) for both in sides.values()]))
+    assert len(covered) == len(store)  # every action is in one of the sets

@@ -131,3 +131,11 @@ def test_label_subsets_are_nested_stratified_and_never_lose_a_class(
 def test_a_fraction_out_of_range_is_refused(fraction: float) -> None:
     with pytest.raises(InputError, match="fraction"):
         label_subset(np.zeros(4, dtype=int), np.arange(4), fraction, 0)
+
+
+def test_only_some_actions(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "s", ["a", "b", "c", None, "a"], side=["1", "1", "2", "1", "2"])
+    sides = TagSplit(tag="side", train=("1",), test=("2",), classes=("a", "c"))(store)
+    assert [side.tolist() for side in sides] == [[0], [2, 4]]
+    with pytest.raises(InputError, match="the test side has no labelled recording"):
+        TagSplit(tag="side", train=("1",), test=("2",), classes=("b",))(store)

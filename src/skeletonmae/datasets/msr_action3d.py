@@ -11,6 +11,14 @@ CLASSES = (
     "side kick", "jogging", "tennis swing", "tennis serve", "golf swing", "pick up and throw",
 )  # fmt: skip
 
+ODD, EVEN = ("1", "3", "5", "7", "9"), ("2", "4", "6", "8", "10")
+SUBSETS = {
+    "as1": (2, 3, 5, 6, 10, 13, 18, 20),
+    "as2": (1, 4, 7, 8, 9, 11, 12, 14),
+    "as3": (6, 14, 15, 16, 17, 18, 19, 20),
+}
+"""The action sets of Li, Zhang and Liu: the first two hold actions that look alike, the third complex ones."""
+
 MSR_ACTION3D = NamedFiles(
     name="msr_action3d",
     title="MSR-Action3D",
@@ -19,7 +27,13 @@ MSR_ACTION3D = NamedFiles(
     skeleton=KINECT20,
     classes=CLASSES,
     tags=("subject", "trial"),
-    splits={"subject": TagSplit(tag="subject", train=("1", "3", "5", "7", "9"), test=("2", "4", "6", "8", "10"))},
+    splits={
+        "subject": TagSplit(tag="subject", train=ODD, test=EVEN),
+        **{
+            name: TagSplit(tag="subject", train=ODD, test=EVEN, classes=tuple(CLASSES[n - 1] for n in numbers))
+            for name, numbers in SUBSETS.items()
+        },
+    },
     default_split="subject",
     format=FORMAT,
     pattern=r"a(?P<action>\d+)_s(?P<subject>\d+)_e(?P<trial>\d+)_skeleton3D\.txt",

@@ -35,6 +35,8 @@ class TagSplit(Config):
     """Values of the training side."""
     test: tuple[str, ...] = Field(min_length=1)
     """Values of the test side."""
+    classes: tuple[str, ...] = ()
+    """Recordings of other actions are on neither side; every action counts if none is given."""
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
@@ -48,7 +50,8 @@ class TagSplit(Config):
         Raises:
             InputError: a side is empty.
         """
-        labelled = store.labels >= 0
+        counts = np.array([not self.classes or name in self.classes for name in store.classes] + [False])
+        labelled = counts[store.labels]  # -1, no label, is the last
         sides = Split(*(np.flatnonzero(labelled & self._has(store, side)) for side in (self.train, self.test)))
         for side, wanted, index in zip(Split._fields, (self.train, self.test), sides, strict=True):
             if not len(index):
