@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import KNN, Linear, Result
 from skeletonmae.recipe import recipe_from
-from skeletonmae.sequences import SequenceStore
-from skeletonmae.skeletons import KINECT20
+from skeletonmae.sequences import SequenceStore, StoreWriter
+from skeletonmae.skeletons import KINECT20, NTU25
 from skeletonmae.training import locked, read_log
 
 
@@ -84,8 +85,28 @@ def test_stores_that_do_not_go_together(
     make_store(tmp_path / "other", [make_recording(0, skeleton=KINECT20)])
     tree = tiny_tree()
     tree["data"]["pretrain"] = [tree["data"]["evaluate"], {"store": str(tmp_path / "other"), "use": "all"}]
-    with pytest.raises(InputError, match=r"another skeleton cannot be pooled; expected ntu25; got kinect20"):
+    with pytest.raises(InputError, match=r"another skeleton.*--convert-to.*expected ntu25; got kinect20"):
         runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
+
+
+@pytest.mark.parametrize("place", ["pretrain", "evaluate"])
+def test_2d_and_3d_do_not_mix(
+    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any, place: str
+) -> None:
+    flat = make_recording(0, skeleton=NTU25, label="a")
+    flat = replace(flat, positions=np.ascontiguousarray(flat.positions[..., :2]))
+    with StoreWriter(tmp_path / "flat", flat.skeleton, axes=2) as writer:
+        writer.add(flat)
+    tree = tiny_tree()
+    two = {"store": str(tmp_path / "flat"), "use": "all"}
+    tree["data"]["pretrain"] = [tree["data"]["evaluate"]]
+    if place == "pretrain":
+        tree["data"]["pretrain"].append(two)
+    else:
+        tree["data"]["evaluate"] = two
+    with pytest.raises(InputError, match=r"axes.*prepare the 3D recordings with `--axes 2`.*got 2"):
+        runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
+    assert not (tmp_path / "run").exists()
 
 
 def test_pretraining_is_a_function_of_recipe_and_data(

@@ -21,6 +21,7 @@ from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences.store import ONE_OF
 from skeletonmae.training import Processes, Progress, locked, train
 
 Report = Callable[[str, Progress], None]
@@ -51,6 +52,9 @@ def pretrain(recipe: Recipe, folder: Path, processes: Processes, report: Report 
         [source.pretraining(part) + begin for source, part, begin in zip(sources, stores, begins, strict=True)]
     )
     header = _header(recipe, store, [part.fingerprint for part in stores])
+    tested = recipe.data.evaluate.store
+    if tested.exists():  # better said now than when it is judged
+        _alike(tested, SequenceStore.open(tested), header)
     batch_size = recipe.training.batch_size // recipe.training.accumulate
     loader = recipe.data.clips.loader(
         store,
@@ -236,8 +240,13 @@ def _fits(recipe: Recipe, header: Header, store: SequenceStore) -> None:
         mine, its = (made.method.model_dump(mode="json") for made in (recipe, header))
         differs = {key: (its.get(key), mine.get(key)) for key in its | mine if its.get(key) != mine.get(key)}
         raise InputError(f"the model was made with another method ({differs}: model, recipe)", where="method")
+    _alike(recipe.data.evaluate.store, store, header)
+
+
+def _alike(where: Path, store: SequenceStore, header: Header) -> None:
+    """The store in folder `where` has the axes and the unit of the model; its layout may be another."""
     for key in ("axes", "unit"):
         mine, its = getattr(store, key), getattr(header, key)
         if mine != its:
-            where = recipe.data.evaluate.store
-            raise InputError(f"the model was made for other {key}", where=where, expected=its, got=mine)
+            problem = f"the model is made for other {key}; {ONE_OF[key]}"
+            raise InputError(problem, where=where, expected=its, got=mine)

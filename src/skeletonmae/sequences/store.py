@@ -18,6 +18,13 @@ from skeletonmae.sequences.sequence import SkeletonSequence
 from skeletonmae.sequences.shard import Shard
 from skeletonmae.skeletons import Skeleton
 
+ONE_OF = {
+    "skeleton": "prepare them with one layout, by `--convert-to`",
+    "axes": "2D and 3D do not mix: prepare the 3D recordings with `--axes 2`, or train a model for each",
+    "unit": "prepare them in one unit (`--unit` says what it is), or train a model for each",
+}
+"""What must be the same in all recordings that a model learns from -> what to do if it is not."""
+
 
 class SequenceStore:
     """Recordings of one layout, read from disk as they are asked for.
@@ -38,12 +45,8 @@ class SequenceStore:
                 mine, other = getattr(first, key), getattr(shard.manifest, key)
                 if mine != other:
                     mine, other = (s["name"] if key == "skeleton" else s for s in (mine, other))
-                    raise InputError(
-                        f"stores with another {key} cannot be pooled",
-                        where=shard.path,
-                        expected=mine,
-                        got=other,
-                    )
+                    problem = f"stores with another {key} cannot be pooled; {ONE_OF[key]}"
+                    raise InputError(problem, where=shard.path, expected=mine, got=other)
         self.shards = tuple(shards)
         self.skeleton = Skeleton.from_dict(first.skeleton, where=f"{shards[0].path / MANIFEST}")
         self.axes = int(first.axes)
