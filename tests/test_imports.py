@@ -13,8 +13,8 @@ import skeletonmae
 
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
-    "errors", "config", "files", "skeletons", "sequences", "formats", "datasets", "batches", "transforms",
-    "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "runs", "inference",
+    "errors", "config", "files", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
+    "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "runs", "inference",
     "report", "demo", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
@@ -62,7 +62,7 @@ def test_offenders_are_found() -> None:
     assert offenders("from skeletonmae import cli", "__init__.py") == ["cli"]
 
 
-@pytest.mark.parametrize("module", ["", ".skeletons", ".sequences", ".formats", ".datasets"])
+@pytest.mark.parametrize("module", ["", ".skeletons", ".sequences", ".formats", ".datasets", ".validation"])
 def test_it_does_without_torch(module: str) -> None:
     code = f"import sys, skeletonmae{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from skeletonmae.skeletons import NTU25
 
 Write = Callable[[str, Path, np.ndarray], Path]
 NW_UCLA = DATASETS["nw_ucla"]
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is a part."""
+    monkeypatch.setattr(sys.modules["skeletonmae.datasets.prepare"], "PART_BYTES", 1)
 
 
 @pytest.fixture

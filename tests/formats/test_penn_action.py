@@ -37,9 +37,12 @@ def test_places_action_and_side(tmp_path: Path) -> None:
 def test_what_was_not_marked_is_unobserved(tmp_path: Path) -> None:
     visible, x, y = np.ones((3, 13)), np.full((3, 13), 9.0), np.full((3, 13), 9.0)
     visible[0, 1] = visible[1, 2] = 0
+    visible[2, 3:6] = 0
     x[1, 2] = y[1, 2] = 1  # the corner: nobody marked it
+    x[2, 3] = y[2, 3] = 1.5
+    x[2, 4], y[2, 4] = 1.5, 3.0
     one = read(tmp_path / "1.mat", visibility=visible, x=x, y=y)
-    assert np.argwhere(~one.observed).tolist() == [[0, 1, 2]]
+    assert np.argwhere(~one.observed).tolist() == [[0, 1, 2], [0, 2, 3]]
 
 
 @pytest.mark.parametrize(

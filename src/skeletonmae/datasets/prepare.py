@@ -11,7 +11,6 @@ from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -33,8 +32,8 @@ from skeletonmae.skeletons import conversion
 
 Dtype = Literal["float32", "float16"]
 Progress = Callable[[int, int], None]
-PARTS = 64
-"""Files are read in at most so many parts; a part that was finished is not read again after a kill."""
+PARTS, PART_BYTES = 64, 8 * 2**20
+"""Files are read in at most so many parts, of at least so many bytes; what was finished outlives a kill."""
 SECONDS_BETWEEN_LOOKS = 0.1
 _shared: tuple[Any, Any] | None = None  # in a worker: the files done by all of them, and whether to stop
 
@@ -77,10 +76,8 @@ def prepare(
     reading = _Reading(dataset, source, options, change or Change(), dtype, strict)
     raw, first = reading.first(files)
     with _workplace(out) as folder:
-        ends = np.linspace(0, len(files), min(PARTS, len(files)) + 1).astype(int)
         parts = [
-            _Part(reading, first, files[a:b], folder / f"part-{number:03d}")
-            for number, (a, b) in enumerate(pairwise(ends))
+            _Part(reading, first, part, folder / f"part-{number:03d}") for number, part in enumerate(_parts(files))
         ]
         notes = _read(parts, workers, progress or (lambda _done, _total: None))
         stores = [SequenceStore.open(part.store) for part in parts]
@@ -99,6 +96,21 @@ def prepare(
             report = _report(dataset, SequenceStore.open(whole), notes, raw, first)
             write_text(whole / REPORT, report.model_dump_json(indent=1))
     return report
+
+
+def _parts(files: list[RawFile]) -> list[list[RawFile]]:
+    """The files in runs of about equal size; no run is empty."""
+    ends = np.cumsum([max(1, _size(file)) for file in files])
+    num = min(PARTS, 1 + int(ends[-1]) // PART_BYTES)
+    part = ((ends - 1) * num) // ends[-1]
+    return [[files[i] for i in np.flatnonzero(part == number)] for number in np.unique(part)]
+
+
+def _size(file: RawFile) -> int:
+    try:
+        return file.size
+    except InputError:  # a virtual file, or one whose reading will say what is wrong
+        return PART_BYTES // 8
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import PENN13
 
 WANTED = ("x", "y", "visibility", "action", "train")
+CORNER = 5.0  # pixels; a joint that was not marked lies in the first corner, on the diagonal
 EXPECTED = "x, y and visibility (frames, 13), action (text) and train (1 or -1)"
 
 
@@ -39,7 +40,7 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     yield SkeletonSequence.from_positions(
         places,
         PENN13,
-        observed=(arrays[2] > 0) | (places > 1).any(-1),
+        observed=(arrays[2] > 0) | (places > CORNER).any(-1) | (np.ptp(places, axis=-1) != 0),
         name=file.path.stem,
         unit="px",
         label=action.replace("_", " "),

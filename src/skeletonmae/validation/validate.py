@@ -1,0 +1,158 @@
+"""One pass over recordings, and what it found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from skeletonmae.datasets.splits import SplitRule, StratifiedSplit
+from skeletonmae.errors import InputError
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.sequences.manifest import file_sha256
+from skeletonmae.validation.block import blocks
+from skeletonmae.validation.catalogue import Catalogue
+from skeletonmae.validation.checks import CHECKS
+from skeletonmae.validation.finding import Finding
+from skeletonmae.validation.labels import class_counts
+from skeletonmae.validation.result import ClassCount, Tally, Validation
+
+CONTENT = ("positions.npy", "observed.npy")
+"""The files of a store that are not its index."""
+
+
+def validate(
+    recordings: Iterable[SkeletonSequence | InputError],
+    classes: Sequence[str] = (),
+    *,
+    against: Iterable[SkeletonSequence | InputError] | None = None,
+) -> Validation:
+    """Check recordings as they come; none is kept.
+
+    Args:
+        recordings: what to check. An `InputError` stands for one that could not be read, and is a finding.
+        classes: the labels that may come; any if not given.
+        against: recordings with which these should share no content.
+    """
+    other = None if against is None else _catalogue(against)
+    return _validate(recordings, Catalogue(classes, against=other), Tally())
+
+
+def validate_store(
+    store: SequenceStore, split: SplitRule | None = None, against: SequenceStore | None = None
+) -> Validation:
+    """Check a store: its files, its recordings, and what its split or another store share.
+
+    Args:
+        store: what to check.
+        split: the rule whose two sides should share nothing.
+        against: another store that should share nothing with this one, or with its test side if there is a
+            split: the one that was pre-trained on.
+
+    Raises:
+        InputError: the split has an empty side.
+    """
+    tally = Tally()
+    by = None if split is None else split.by if isinstance(split, StratifiedSplit) else split.tag
+    catalogue = Catalogue(store.classes, apart=by)
+    catalogue.datasets = frozenset(store.datasets)
+    if against is not None:
+        catalogue.against = _catalogue(_readable(against, _whole(against, Tally())))
+        catalogue.against.datasets = frozenset(against.datasets)
+    whole = _whole(store, tally)
+    sides = np.full(len(store), "", dtype="<U5")
+    if split is not None and len(whole) == len(store.shards):
+        for side, places in split(store)._asdict().items():
+            sides[places] = side
+    return _validate(_readable(store, whole), catalogue, tally, sides.tolist())
+
+
+def _validate(
+    recordings: Iterable[SkeletonSequence | InputError],
+    catalogue: Catalogue,
+    tally: Tally,
+    sides: Sequence[str] | None = None,
+) -> Validation:
+    begun = time.perf_counter()
+    for block in blocks(_sound(recordings, catalogue, tally, sides)):
+        columns: dict[str, np.ndarray] = {}
+        for check in CHECKS.values():
+            for finding in check.look(block):
+                tally.add(finding)
+            columns |= check.measure(block)
+        catalogue.add(block, columns)
+    for check in CHECKS.values():
+        for finding in check.conclude(catalogue):
+            tally.add(finding)
+    counts, findings = tally.in_order(list(CHECKS))
+    return Validation(
+        recordings=len(catalogue),
+        frames=catalogue.frames,
+        unlabelled=catalogue.labels.count(None),
+        classes=tuple(
+            ClassCount(name=name, recordings=number, train=train, test=test)
+            for name, (number, train, test) in class_counts(catalogue).items()
+        ),
+        counts=counts,
+        findings=findings,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _catalogue(recordings: Iterable[SkeletonSequence | InputError]) -> Catalogue:
+    """What to know of recordings that others are compared with."""
+    catalogue = Catalogue()
+    for block in blocks(_sound(recordings, catalogue, Tally(), None)):
+        catalogue.add(block, CHECKS["duplicates"].measure(block))
+    return catalogue
+
+
+def _sound(
+    recordings: Iterable[SkeletonSequence | InputError],
+    catalogue: Catalogue,
+    tally: Tally,
+    sides: Sequence[str] | None,
+) -> Iterator[SkeletonSequence]:
+    """Those that could be read; the others become findings."""
+    for number, one in enumerate(recordings):
+        if isinstance(one, InputError):
+            tally.add(_damaged(str(one)))
+        else:
+            catalogue.sides.append(sides[number] if sides else "")
+            yield one
+
+
+def _whole(store: SequenceStore, tally: Tally) -> set[Path]:
+    """The shards whose index can be relied on; every file that is not what was written is a finding."""
+    whole = set()
+    for shard in store.shards:
+        try:
+            shard.verify()
+            whole.add(shard.path)
+        except InputError as error:
+            tally.add(_damaged(str(error)))
+            index = {name: record for name, record in shard.manifest.files.items() if name not in CONTENT}
+            if all(file_sha256(shard.path / name) == record.sha256 for name, record in index.items()):
+                whole.add(shard.path)
+    return whole
+
+
+def _readable(store: SequenceStore, whole: set[Path]) -> Iterator[SkeletonSequence | InputError]:
+    """The recordings of a store; an error for each that cannot be read, or whose index is not whole."""
+    for number in range(len(store)):
+        shard, place = store.locate(number)
+        if shard.path not in whole:
+            yield InputError("not looked at, as the index is damaged", where=f"{shard.path}, recording {place}")
+            continue
+        try:
+            recording = store[number]
+        except InputError as error:
+            yield error
+        else:
+            yield recording
+
+
+def _damaged(what: str) -> Finding:
+    return CHECKS["damaged"].finding("error", what)
