@@ -94,7 +94,8 @@ def test_the_store_is_the_same_however_many_processes_and_attempts(source: Path,
     assert not (tmp_path / "resumed").exists()
     seen: list[int] = []
     prepare(NW_UCLA, source, tmp_path / "resumed", progress=lambda done, _: seen.append(done))
-    assert seen == [5, 6, 7, 8, 9, 10]  # the sixth was not whole
+    assert 1 < seen[0] < 6  # the part of the sixth was not whole
+    assert seen == [*range(seen[0], 11)]
     content = {
         name: {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
         for name in ("one", "three", "resumed")
