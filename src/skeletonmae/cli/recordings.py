@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
-from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_table, counted, say
+from skeletonmae.cli.console import INCOMPLETE, MISTAKE, OK, answer, answer_table, counted, say
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
-    from skeletonmae import datasets
+    from skeletonmae import datasets, validation
+    from skeletonmae.datasets import SplitRule, TagSplit
     from skeletonmae.formats import ReadOptions
+    from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 
 def prepare(
@@ -106,6 +109,149 @@ def prepare(
     if report.dropped:
         say(f"{len(report.dropped)} dropped in all; see {out / 'report.json'}")
     return INCOMPLETE if report.dropped else OK
+
+
+def validate(
+    source: Positional[Path],
+    dataset: str = "auto",
+    split: str | None = None,
+    against: Path | None = None,
+    layout: str | None = None,
+    unit: str | None = None,
+    fps: float | None = None,
+    clean: Literal["reference", "none"] = "reference",
+    cut: bool = True,
+    picture: Path | None = None,
+    all: bool = False,
+    json: bool = False,
+) -> int:
+    """Say what is wrong with recordings or with a store, before anything is trained on them.
+
+    Looks for files that cannot be read, lost joints, frozen frames, jumps, impossible bones, exchanged sides and
+    persons, doubtful units and rates, labels that are no classes, copies, and what the two sides of a split
+    share. The exit status is 1 if there are errors, 3 if there are warnings, 0 if there are neither.
+
+    For example::
+
+        skeletonmae validate ~/recordings --picture sheet.png
+        skeletonmae validate stores/mine --against stores/pretrained
+        skeletonmae validate stores/mine --json > findings.json
+
+    Args:
+        source: a store, a folder or zip archive of recordings, or one file.
+        dataset: which dataset it is; `auto` looks at the files. A store says it itself.
+        split: whose two sides should share nothing; the dataset's usual one if not given.
+        against: a store that should share nothing with the test side: the one that was pre-trained on.
+        layout: of files that name their joints: a built-in layout or a YAML file of your own.
+        unit: of the coordinates: m, px, image or unknown; in place of the format's own.
+        fps: frames per second; in place of the files' own.
+        clean: of NTU: the field's clean-up, or every body as it was recorded.
+        cut: cut long recordings with lists of actions into them; else keep them whole and unlabelled.
+        picture: a PNG to draw a few skeletons of each class to; more than twelve classes give several.
+        all: print every finding, not one of each kind.
+        json: print everything as JSON.
+    """
+    from skeletonmae import validation
+    from skeletonmae.sequences import SequenceStore
+    from skeletonmae.sequences.manifest import MANIFEST
+
+    other = SequenceStore.open(against) if against else None
+    if (source / MANIFEST).is_file():
+        store = SequenceStore.open(source)
+        found = validation.validate_store(store, _store_split(source, store, split), other)
+        drawn: SequenceStore | Iterator[SkeletonSequence] = store
+    else:
+        chosen, options = _dataset(source, dataset), _options(layout, unit, fps, clean, cut)
+        rule = _raw_split(chosen, split)
+        with counted("validate") as progress:
+            recordings = _read(chosen, source, options, progress)
+            found = validation.validate(recordings, chosen.classes, split=rule, against=other)
+        drawn = (one for one in _read(chosen, source, options) if not isinstance(one, InputError))
+    if json:
+        answer(found.model_dump_json(indent=1))
+    else:
+        _say_findings(found, all)
+    if picture:
+        _draw_classes(drawn, picture)
+    return {"ok": OK, "warnings": INCOMPLETE, "errors": MISTAKE}[found.status]
+
+
+def _say_findings(found: validation.Validation, everything: bool) -> None:
+    from skeletonmae.validation import in_words
+
+    sides = any(row.train or row.test for row in found.classes)
+    columns = ["class", "recordings", *(["train", "test"] if sides else [])]
+    counts = [
+        [row.name, *map(str, (row.recordings, row.train, row.test)[: 3 if sides else 1])] for row in found.classes
+    ]
+    answer_table(columns, counts)
+    answer(f"\n{found.recordings} recordings, {found.frames} frames, {found.unlabelled} unlabelled\n")
+    if everything:
+        for finding in found.findings:
+            answer(f"{finding.severity}: {finding.check}: {in_words(finding)}")
+    elif found.counts:
+        for check, severity, number, first in found.rows():
+            answer(f"{severity:8} {check:11} {number:>6}  {first}")
+    answer(f"\n{found.status}" if found.counts else "ok: nothing was found")
+
+
+def _draw_classes(recordings: SequenceStore | Iterator[SkeletonSequence], picture: Path) -> None:
+    from skeletonmae.report import picture_classes, save_picture
+
+    sheets = picture_classes(recordings)
+    for number, sheet in enumerate(sheets, start=1):
+        path = picture if len(sheets) == 1 else picture.with_name(f"{picture.stem}-{number}{picture.suffix}")
+        save_picture(sheet, path)
+        say(f"picture: {path}")
+
+
+def _store_split(path: Path, store: SequenceStore, name: str | None) -> SplitRule | None:
+    """The rule of that name, or the usual one where it can be applied."""
+    from skeletonmae.recipe import Source
+
+    try:
+        rule = Source(store=path, split=name).rule(store)
+        rule(store)
+    except InputError as error:
+        if name is not None:
+            raise
+        say(f"no split is looked at: {error}")
+        return None
+    return rule
+
+
+def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
+    """The rule of that name, or the usual one, if it can be told of each recording alone."""
+    from skeletonmae.datasets import TagSplit
+
+    wanted = name or dataset.default_split
+    if wanted not in dataset.splits:
+        raise InputError(f"{dataset.name} has no such split", expected=", ".join(dataset.splits), got=wanted)
+    rule = dataset.splits[wanted]
+    if isinstance(rule, TagSplit):
+        return rule
+    if name:
+        problem = "this split divides by chance, so it needs all recordings at once"
+        raise InputError(problem, expected="prepare a store, and validate that", got=name)
+    return None
+
+
+def _read(
+    dataset: datasets.Dataset,
+    root: Path,
+    options: ReadOptions,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Iterator[SkeletonSequence | InputError]:
+    """All recordings, and an error for each that cannot be read."""
+    files = dataset.files(root)
+    for done, file in enumerate(files, start=1):
+        refused: list[InputError] = []
+        try:
+            yield from dataset.read(file, root, replace(options, refuse=refused.append))
+        except InputError as error:
+            refused.append(error)
+        yield from refused
+        progress(done, len(files))
 
 
 def _options(

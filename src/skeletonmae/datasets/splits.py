@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
-from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 Index = Int[np.ndarray, " recording"]
 
@@ -62,6 +62,13 @@ class TagSplit(Config):
                     got=", ".join(store.tags.get(self.tag, ())) or f"tags {sorted(store.tags)}",
                 )
         return sides
+
+    def side(self, recording: SkeletonSequence) -> Literal["train", "test", ""]:
+        """The side that a single recording is on, if any."""
+        value, counts = recording.tags.get(self.tag), not self.classes or recording.label in self.classes
+        if value is None or recording.label is None or not counts:
+            return ""
+        return "train" if value in self.train else "test" if value in self.test else ""
 
     def pretraining(self, store: SequenceStore) -> Index:
         """Recordings of the training values, with or without a label, ascending."""

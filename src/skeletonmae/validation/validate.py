@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from skeletonmae.datasets.splits import SplitRule, StratifiedSplit
+from skeletonmae.datasets.splits import SplitRule, StratifiedSplit, TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import file_sha256
@@ -21,12 +21,15 @@ from skeletonmae.validation.result import ClassCount, Tally, Validation
 
 CONTENT = ("positions.npy", "observed.npy")
 """The files of a store that are not its index."""
+Side = Callable[[int, SkeletonSequence], str]
+"""The side of a recording, by its number and itself: `train`, `test` or nothing."""
 
 
 def validate(
     recordings: Iterable[SkeletonSequence | InputError],
     classes: Sequence[str] = (),
     *,
+    split: TagSplit | None = None,
     against: Iterable[SkeletonSequence | InputError] | None = None,
 ) -> Validation:
     """Check recordings as they come; none is kept.
@@ -34,10 +37,12 @@ def validate(
     Args:
         recordings: what to check. An `InputError` stands for one that could not be read, and is a finding.
         classes: the labels that may come; any if not given.
+        split: the rule whose two sides should share nothing.
         against: recordings with which these should share no content.
     """
     other = None if against is None else _catalogue(against)
-    return _validate(recordings, Catalogue(classes, against=other), Tally())
+    catalogue = Catalogue(classes, apart=split.tag if split else None, against=other)
+    return _validate(recordings, catalogue, Tally(), (lambda _, one: split.side(one)) if split else _no_side)
 
 
 def validate_store(
@@ -66,17 +71,17 @@ def validate_store(
     if split is not None and len(whole) == len(store.shards):
         for side, places in split(store)._asdict().items():
             sides[places] = side
-    return _validate(_readable(store, whole), catalogue, tally, sides.tolist())
+    return _validate(_readable(store, whole), catalogue, tally, lambda number, _: str(sides[number]))
 
 
 def _validate(
     recordings: Iterable[SkeletonSequence | InputError],
     catalogue: Catalogue,
     tally: Tally,
-    sides: Sequence[str] | None = None,
+    side: Side,
 ) -> Validation:
     begun = time.perf_counter()
-    for block in blocks(_sound(recordings, catalogue, tally, sides)):
+    for block in blocks(_sound(recordings, catalogue, tally, side)):
         columns: dict[str, np.ndarray] = {}
         for check in CHECKS.values():
             for finding in check.look(block):
@@ -101,10 +106,14 @@ def _validate(
     )
 
 
+def _no_side(_number: int, _recording: SkeletonSequence) -> str:
+    return ""
+
+
 def _catalogue(recordings: Iterable[SkeletonSequence | InputError]) -> Catalogue:
     """What to know of recordings that others are compared with."""
     catalogue = Catalogue()
-    for block in blocks(_sound(recordings, catalogue, Tally(), None)):
+    for block in blocks(_sound(recordings, catalogue, Tally(), _no_side)):
         catalogue.add(block, CHECKS["duplicates"].measure(block))
     return catalogue
 
@@ -113,14 +122,14 @@ def _sound(
     recordings: Iterable[SkeletonSequence | InputError],
     catalogue: Catalogue,
     tally: Tally,
-    sides: Sequence[str] | None,
+    side: Side,
 ) -> Iterator[SkeletonSequence]:
     """Those that could be read; the others become findings."""
     for number, one in enumerate(recordings):
         if isinstance(one, InputError):
             tally.add(_damaged(str(one)))
         else:
-            catalogue.sides.append(sides[number] if sides else "")
+            catalogue.sides.append(side(number, one))
             yield one
 
 

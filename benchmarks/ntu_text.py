@@ -1,0 +1,123 @@
+"""Time the reading of NTU RGB+D text against a plain line-by-line reader, turn by turn in one run.
+
+OMP_NUM_THREADS=1 python benchmarks/ntu_text.py
+
+The files are made in memory, with as many digits as the sensor writes. The plain reader splits each line, takes
+the float of each value and puts the bodies in arrays; it checks nothing and cleans nothing up. Processor seconds
+of one file, medians over the turns; a ratio is that of the plain reader to ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+
+from skeletonmae.formats.ntu_clean import Persons, reference
+from skeletonmae.formats.ntu_text import parse_bodies
+
+KILOBYTES = 300
+
+
+def make_file(persons: int, seed: int = 0) -> bytes:
+    """Text of about `KILOBYTES`, of so many persons who are there all the time."""
+    rng = np.random.default_rng(seed)
+    frames = round(107 * KILOBYTES / 300 / persons)
+    lines = [str(frames)]
+    for _ in range(frames):
+        lines.append(str(persons))
+        for person in range(persons):
+            lines += [f"{72057594037931101 + person} 0 1 1 0 0 0 0.02764709 0.05745083 2", "25"]
+            body = rng.normal((person, 0, 3.5), (0.15, 0.5, 0.2), (25, 3))
+            pixels = rng.uniform((100, 100, 300, 300), (400, 400, 1500, 900), (25, 4))
+            turn = rng.normal(size=(25, 4))
+            rows = np.hstack([body, pixels, turn / np.linalg.norm(turn, axis=1, keepdims=True)])
+            lines += [" ".join(f"{value:.7g}" for value in row) + f" {rng.integers(1, 3)}" for row in rows]
+    return "\r\n".join([*lines, ""]).encode()
+
+
+def plain(content: bytes) -> dict[str, np.ndarray]:
+    """Id -> positions (frame, 25, 3), line by line."""
+    lines = iter(content.decode().splitlines())
+    bodies: dict[str, list[list[list[float]]]] = {}
+    for _ in range(int(next(lines))):
+        for _ in range(int(next(lines))):
+            body = next(lines).split()[0]
+            joints = [[float(value) for value in next(lines).split()] for _ in range(int(next(lines)))]
+            bodies.setdefault(body, []).append(joints)
+    return {body: np.array(frames, dtype=np.float32)[..., :3] for body, frames in bodies.items()}
+
+
+def parse_and_clean(content: bytes) -> Persons:
+    return reference(parse_bodies(content, "a file in memory"))
+
+
+def check(content: bytes) -> None:
+    """Stop unless both read the same values, to the last bit."""
+    expected = plain(content)
+    got = {str(body.id): body.joints for body in parse_bodies(content, "a file in memory").bodies}
+    if {body: joints.tobytes() for body, joints in got.items()} != {k: v.tobytes() for k, v in expected.items()}:
+        raise SystemExit("the values are not those of the plain reader")
+
+
+def measure(content: bytes, repeats: int) -> dict[str, float]:
+    """Reader -> processor seconds of one file, from turns plain, ours, plain, ..."""
+    readers: dict[str, Callable[[bytes], object]] = {
+        "plain": plain,
+        "parse": lambda content: parse_bodies(content, "a file in memory"),
+        "parse and clean up": parse_and_clean,
+    }
+    times: dict[str, list[float]] = {name: [] for name in readers}
+    for turn in range(repeats + 1):
+        for name, read in readers.items():
+            started = time.process_time()
+            read(content)
+            if turn:  # the first warms up
+                times[name].append(time.process_time() - started)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def read_many(job: tuple[bytes, int]) -> None:
+    content, times = job
+    for _ in range(times):
+        parse_and_clean(content)
+
+
+def pool_speedup(content: bytes, files: int, workers: int = 2) -> float:
+    """How many times as fast, by the clock, the files are read by so many processes as by one."""
+    started = time.perf_counter()
+    read_many((content, files))
+    alone = time.perf_counter() - started
+    jobs = [(content, 50)] * (files // 50)
+    with ProcessPoolExecutor(workers) as pool:
+        list(pool.map(read_many, jobs[:workers]))  # the start of the processes is not counted
+        started = time.perf_counter()
+        list(pool.map(read_many, jobs))
+        return alone / (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=200, help="turns of each")
+    arguments = parser.parse_args()
+    print("| file | reader | ms a file | files/s | ratio |\n|---|---|---:|---:|---:|")
+    for persons in (1, 2):
+        content = make_file(persons)
+        check(content)
+        seconds = measure(content, arguments.repeats)
+        for name, value in seconds.items():
+            ratio = seconds["plain"] / value
+            about = f"{persons} person{'s' * (persons > 1)}, {len(content) / 1000:.0f} kB"
+            print(f"| {about} | {name} | {1000 * value:.2f} | {1 / value:,.0f} | **{ratio:.1f}** |")
+    print("\nValues identical to the last bit of float32.")
+    speedup, load = pool_speedup(make_file(1), 20 * arguments.repeats), os.getloadavg()[0]
+    print(f"Two processes read {speedup:.1f} times what one reads ({os.cpu_count()} cores, load {load:.1f}).")
+
+
+if __name__ == "__main__":
+    main()
