@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats import FORMATS, read_table
+from skeletonmae.formats import FORMATS, ReadOptions, detect
+from skeletonmae.formats.table_lines import BLOCK
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import COCO17, KINECT20, NTU25
+from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, NTU25, Skeleton
 
 
 def table(tmp_path: Path, *lines: str) -> Path:
@@ -17,8 +20,17 @@ def table(tmp_path: Path, *lines: str) -> Path:
     return path
 
 
-def read(path: Path, **how: str) -> list[SkeletonSequence]:
-    return list(read_table(path, **how))
+def parquet(tmp_path: Path, **columns: Any) -> Path:
+    import pyarrow
+    import pyarrow.parquet
+
+    path = tmp_path / "mine.parquet"
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    return path
+
+
+def read(path: Path, **options: Any) -> list[SkeletonSequence]:
+    return list(detect(path).read(path, ReadOptions(**options)))
 
 
 def test_two_persons_come_and_go(tmp_path: Path) -> None:
@@ -29,16 +41,12 @@ def test_two_persons_come_and_go(tmp_path: Path) -> None:
         "a,7,ann,head,4,5,6,wave,s1,25",
         "a,9,tom,left_wrist,7,8,9,wave,s1,25",
         "b,0,ann,spine,1,1,1,,,",
+        "b,0,ann,left_hand,1,1,1,,,",
     )
     first, second = read(path)
     assert first.skeleton == KINECT20  # the smallest layout with these joints
-    assert (first.name, first.label, dict(first.tags), first.fps, first.unit) == (
-        "a",
-        "wave",
-        {"subject": "s1"},
-        25.0,
-        "m",
-    )
+    assert (first.name, first.label, dict(first.tags)) == ("a", "wave", {"subject": "s1"})
+    assert (first.fps, first.unit, first.notes) == (25.0, "m", ())
     assert first.positions.shape == (2, 3, 20, 3)
     index = KINECT20.index
     seen = {
@@ -53,44 +61,116 @@ def test_two_persons_come_and_go(tmp_path: Path) -> None:
 
 
 def test_two_axes_are_pixels_unless_said(tmp_path: Path) -> None:
-    lines = ("recording,frame,person,joint,x,y,confidence", "a,0,0,nose,10,20,0.5", "a,0,0,left_eye,11,21,0")
+    lines = ("recording,frame,person,joint,x,y,confidence", "a,0,0,nose,10,20,0.5", "a,0,0,left_ear,11,21,0")
     (recording,) = read(table(tmp_path, *lines))
     assert (recording.skeleton, recording.unit, recording.positions.shape[3]) == (COCO17, "px", 2)
     assert recording.observed.sum() == 1  # confidence 0 is not observed
-    (said,) = read(table(tmp_path, *lines), unit="image", layout="coco17")
-    assert said.unit == "image"
+    (said,) = read(table(tmp_path, *lines), unit="image", fps=12.5)
+    assert (said.unit, said.fps) == ("image", 12.5)
 
 
-def test_layout_by_argument_or_column(tmp_path: Path) -> None:
+def test_a_z_that_is_empty_throughout_is_none(tmp_path: Path) -> None:
+    head = "recording,frame,joint,x,y,z"
+    flat, deep = read(
+        table(tmp_path, head, "a,0,nose,1,2,", "a,1,nose,1,2,NaN", "b,0,nose,1,2,", "b,1,nose,1,2,3")
+    )
+    assert (flat.positions.shape[3], flat.unit, int(flat.observed.sum())) == (2, "px", 2)
+    assert (deep.positions.shape[3], deep.unit, int(deep.observed.sum())) == (3, "m", 1)
+
+
+def test_only_four_columns_must_be_there(tmp_path: Path) -> None:
+    (recording,) = read(table(tmp_path, "frame,joint,x,y", "0,nose,1,2", "1,nose,3,4"))
+    assert (recording.name, recording.num_persons, recording.num_frames) == ("mine", 1, 2)
+    assert recording.positions[0, :, 0].tolist() == [[1, 2], [3, 4]]
+
+
+def test_more_than_two_persons_are_kept_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    lines = [f"0,{person},nose,{person},0" for person in (10, 9, 2)]
+    (recording,) = read(table(tmp_path, "frame,person,joint,x,y", *lines))
+    assert recording.positions[:, 0, 0, 0].tolist() == [2, 9, 10]
+
+
+def test_layout_by_option_or_column(tmp_path: Path) -> None:
     path = table(tmp_path, "recording,frame,person,joint,x,y,z", "a,0,0,head,1,1,1")
-    assert read(path, layout="ntu25")[0].skeleton == NTU25
+    assert read(path, layout=NTU25)[0].skeleton == NTU25
     path = table(tmp_path, "recording,frame,person,joint,x,y,z,layout", "a,0,0,head,1,1,1,ntu25")
     assert read(path)[0].skeleton == NTU25
-    with pytest.raises(InputError, match=r"unknown layout.*ntu25.*got ntu26"):
-        read(table(tmp_path, "recording,frame,person,joint,x,y", "a,0,0,head,1,1"), layout="ntu26")
+    assert read(path, layout=KINECT20)[0].skeleton == KINECT20  # what is said counts before the file
+    path = table(tmp_path, "frame,joint,x,y,layout", "0,head,1,1,ntu26")
+    with pytest.raises(
+        InputError, match=r"line 2: unknown layout, did you mean 'ntu25'.*--layout my\.yaml.*got ntu26"
+    ):
+        read(path)
+
+
+def test_a_layout_with_names_of_its_own(tmp_path: Path) -> None:
+    mouse = Skeleton("mouse", ("Snout", "tailBase"), {"tailBase": "Snout"})
+    path = table(tmp_path, "frame,joint,x,y", "0,tailBase,1,2", "0,snout,3,4", "1,tail base,5,6")
+    (recording,) = read(path, layout=mouse)
+    assert recording.skeleton == mouse
+    assert recording.positions[0, :, :, 0].tolist() == [[3, 1], [0, 5]]
+    with pytest.raises(InputError, match=r"line 3: not a joint of mouse, did you mean 'Snout'.*got snuot"):
+        read(table(tmp_path, "frame,joint,x,y", "0,tailBase,1,2", "0,snuot,3,4"), layout=mouse)
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_smallest_layout_that_has_all_joints(name: str, tmp_path: Path) -> None:
+    joints = LAYOUTS[name].joints
+    (recording,) = read(table(tmp_path, "frame,joint,x,y", *(f"0,{joint},1,2" for joint in joints)))
+    fitting = {other: skeleton for other, skeleton in LAYOUTS.items() if set(joints) <= set(skeleton.joints)}
+    assert recording.skeleton.num_joints == min(skeleton.num_joints for skeleton in fitting.values())
+    assert set(joints) <= set(recording.skeleton.joints)
+
+
+@pytest.mark.parametrize("spelled", ["left_wrist", "Left Wrist", "LeftWrist", "LEFT-WRIST", " leftWrist "])
+def test_joints_may_be_spelled_in_many_ways(spelled: str, tmp_path: Path) -> None:
+    (recording,) = read(table(tmp_path, "frame,joint,x,y", f"0,{spelled},1,2"))
+    assert recording.observed[0, 0, recording.skeleton.index["left_wrist"]]
 
 
 def test_empty_and_nan_coordinates_are_unobserved_and_zero_is_a_place(tmp_path: Path) -> None:
-    path = table(
-        tmp_path, "recording,frame,person,joint,x,y,z", "a,0,0,head,,1,1", "a,1,0,head,nan,1,1", "a,2,0,head,0,0,0"
-    )
+    cells = (",1,1", "nan,1,1", "NA,1,1", "0,0,0", "1,1,null")
+    path = table(tmp_path, "frame,joint,x,y,z", *(f"{i},head,{cell}" for i, cell in enumerate(cells)))
     (recording,) = read(path)
-    assert recording.observed[0, :, recording.skeleton.index["head"]].tolist() == [False, False, True]
+    observed = recording.observed[0, :, recording.skeleton.index["head"]]
+    assert observed.tolist() == [False, False, False, True, False]
 
 
 def test_a_spreadsheets_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_bytes('\ufeff"recording","frame","person","joint","x","y"\r\na, 0,0,nose,1,2\r\n\r\n'.encode())
-    assert FORMATS["table"].matches(path)
+    lines = '\ufeff"Recording";"Frame";" PERSON ";"joint";"X";"y";"Room No"\r\na; 0;0;nose;1;2;7\r\n\r\n;;;;;;\r\n'
+    path.write_bytes(lines.encode())
+    (recording,) = read(path)
+    assert recording.positions[0, 0, 0].tolist() == [1, 2]
+    assert dict(recording.tags) == {"room_no": "7"}
+    path.write_text("frame\tjoint\tx\ty\n0\tnose\t1\t2\n")
     assert read(path)[0].positions[0, 0, 0].tolist() == [1, 2]
+
+
+def test_an_index_that_pandas_wrote_is_left_out(tmp_path: Path) -> None:
+    (recording,) = read(table(tmp_path, ",Unnamed: 0,frame,joint,x,y", "0,5,0,nose,1,2", "1,6,1,nose,1,2"))
+    assert (dict(recording.tags), recording.notes) == ({}, ())
+
+
+def test_a_column_that_differs_from_line_to_line_is_no_tag(tmp_path: Path) -> None:
+    path = table(tmp_path, "frame,joint,x,y,time,subject", "0,nose,1,2,0.1,anna", "1,nose,1,2,0.2,")
+    (recording,) = read(path)
+    assert dict(recording.tags) == {"subject": "anna"}
+    assert recording.notes == ("column 'time' differs from line to line and was left out",)
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("a,1,0,head,1,1", "line 3: wrong number of columns; expected 7"),
-        ("a,1,0,elbow,1,1,1", "'elbow' is not a joint of the vocabulary"),
+        ("a,1,0,head,1,5,2,5,1", r"line 3: wrong number of columns \(decimal commas.*expected 7"),
+        ('a,1,0,head,"1,5",1,1', "line 3: column 'x' has a decimal comma; expected a decimal point.*got 1,5"),
+        (
+            "a,1,0,lef_elbow,1,1,1",
+            "line 3: 'lef_elbow' is not a joint of a built-in layout, did you mean 'left_elb",
+        ),
         ("a,0,0,head,1,1,1", "line 3: the joint is there twice"),
+        ("a,0,0,Head,1,1,1", "line 3: the joint is there twice.*got head"),
         ("a,0.5,0,head,1,1,1", "line 3: a frame is not a whole number"),
         ("a,,0,head,1,1,1", "line 3: a frame is not a whole number"),
         ("a,1000000000000,0,head,1,1,1", "line 3: a frame number is far too large"),
@@ -106,17 +186,130 @@ def test_a_bad_line_is_named(line: str, said: str, tmp_path: Path) -> None:
         read(path)
 
 
+def test_lines_are_counted_over_cells_of_several_lines_and_blank_ones(tmp_path: Path) -> None:
+    lines = ["0,nose,1,2,hi", "", '1,nose,1,2,"hi', 'ho"', "2,nose,x,2,hi"]
+    with pytest.raises(InputError, match="line 6: column 'x' is not a number"):
+        read(table(tmp_path, "frame,joint,x,y,tag", *lines))
+
+
+def test_recordings_before_a_bad_line_are_read(tmp_path: Path) -> None:
+    lines = [f"{name},{frame},nose,1,1" for name in "ab" for frame in range(3)]
+    for bad in ("b,3,nose,1", "b,3,nose,one,1"):
+        found = []
+        path = table(tmp_path, "recording,frame,joint,x,y", *lines, bad)
+        with pytest.raises(InputError, match="line 8"):
+            found.extend(FORMATS["table"].read(path))
+        assert [recording.name for recording in found] == ["a"]
+
+
 def test_what_must_hold_for_a_whole_recording(tmp_path: Path) -> None:
     head = "recording,frame,person,joint,x,y,label"
     with pytest.raises(InputError, match=r"recording 'a'.*'label' must hold one value.*sit.*wave"):
         read(table(tmp_path, head, "a,0,0,nose,1,1,wave", "a,1,0,nose,1,1,sit"))
     with pytest.raises(InputError, match="line 4: the lines of recording 'a' do not follow each other"):
         read(table(tmp_path, head, "a,0,0,nose,1,1,", "b,0,0,nose,1,1,", "a,1,0,nose,1,1,"))
-    with pytest.raises(InputError, match="no layout has all these joints"):
-        read(table(tmp_path, head, "a,0,0,nose,1,1,", "a,0,0,left_thumb,1,1,"))
     with pytest.raises(InputError, match="no line after the header"):
         read(table(tmp_path, head))
-    with pytest.raises(InputError, match="columns recording, frame"):
-        read(table(tmp_path, "recording,frame,joint,x,y", "a,0,nose,1,1"))
-    with pytest.raises(InputError, match="fps"):
-        read(table(tmp_path, "recording,frame,person,joint,x,y,fps", "a,0,0,nose,1,1,-3"))
+    for fps in ("-3", "0", "inf", "fast"):
+        with pytest.raises(InputError, match="fps is not a number above 0"):
+            read(table(tmp_path, "recording,frame,person,joint,x,y,fps", f"a,0,0,nose,1,1,{fps}"))
+
+
+def test_what_must_hold_for_the_header(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="column 'joint' is missing; the header has frame, bodypart, x, y;"):
+        list(FORMATS["table"].read(table(tmp_path, "frame,bodypart,x,y", "0,nose,1,1")))
+    with pytest.raises(InputError, match="column 'x' is there twice"):
+        list(FORMATS["table"].read(table(tmp_path, "frame,joint,x,y,X", "0,nose,1,1,1")))
+
+
+@pytest.mark.parametrize(
+    ("joints", "said"), [(("nose", "toe"), "'toe' is not"), (("wrist", "nose"), "no built-in")]
+)
+def test_joints_of_no_layout_are_answered_with_a_layout(joints: Any, said: str, tmp_path: Path) -> None:
+    from skeletonmae.skeletons import read_layout
+
+    path = table(tmp_path, "frame,joint,x,y", *(f"0,{joint},1,2" for joint in joints))
+    with pytest.raises(InputError, match=rf"{said}.*--layout my\.yaml") as caught:
+        read(path)
+    (tmp_path / "my.yaml").write_text("\n".join(str(caught.value).splitlines()[1:4]))  # as it says
+    assert read(path, layout=read_layout(tmp_path / "my.yaml"))[0].skeleton.joints == joints
+
+
+@pytest.mark.parametrize("frames", [BLOCK // 2, 3 * BLOCK])
+def test_recordings_longer_and_shorter_than_what_is_read_at_once(frames: int, tmp_path: Path) -> None:
+    lines = [f"{name},{i},{(i % 7) / 7},{i}" for name in "abc" for i in range(frames)]
+    found = read(table(tmp_path, "recording,frame,x,y,joint", *(f"{line},nose" for line in lines)))
+    assert [one.name for one in found] == list("abc")
+    for one in found:
+        np.testing.assert_array_equal(one.positions[0, :, 0, 1], np.arange(frames))
+        np.testing.assert_allclose(one.positions[0, :, 0, 0], np.arange(frames) % 7 / 7)
+
+
+def test_memory_follows_one_recording_and_not_the_file(tmp_path: Path) -> None:
+    lines = [f"r{i},{frame},nose,{frame}.123,5.5" for i in range(100) for frame in range(200)]
+    path = table(tmp_path, "recording,frame,joint,x,y", *lines)
+    tracemalloc.start()
+    for _ in FORMATS["table"].read(path):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20  # as text in lists the lines alone take ten times as much
+
+
+def test_parquet_says_what_csv_says(tmp_path: Path) -> None:
+    import pyarrow
+
+    columns: dict[str, Any] = {
+        "Recording": pyarrow.array(["a", "a", "b"]).dictionary_encode(),
+        "frame": pyarrow.array([7, 9, 0], pyarrow.int16()),
+        "person": [10, 2, 2],
+        "joint": ["left_wrist", "Head", "spine"],
+        "x": [1.5, None, 3.0],
+        "y": pyarrow.array([1, 2, 3], pyarrow.uint8()),
+        "z": [1.0, 2.0, float("nan")],
+        "label": pyarrow.array([b"wave", b"wave", None], pyarrow.binary()),
+        "subject": [3.0, None, None],
+    }
+    first, second = read(parquet(tmp_path, **columns))
+    assert (first.name, first.label, dict(first.tags), first.positions.shape[:2]) == (
+        "a",
+        "wave",
+        {"subject": "3"},
+        (2, 3),
+    )
+    assert [tuple(map(int, at)) for at in np.argwhere(first.observed)] == [
+        (1, 0, first.skeleton.index["left_wrist"])
+    ]
+    assert first.positions[first.observed].tolist() == [[1.5, 1, 1]]
+    assert (second.label, second.positions.shape[3], second.unit) == (None, 2, "px")
+
+
+def test_mistakes_in_parquet(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {"frame": [0, 1], "joint": ["nose", "nose"], "x": [1, 2], "y": ["1", "two"]}
+    with pytest.raises(InputError, match=r"mine\.parquet, line 2: column 'y' is not a number; got two"):
+        read(parquet(tmp_path, **columns))
+    columns.pop("joint")
+    with pytest.raises(InputError, match=r"mine\.parquet: column 'joint' is missing"):
+        read(parquet(tmp_path, **columns))
+
+
+def test_a_parquet_file_with_more_lines_than_bytes_can_hold_is_refused(tmp_path: Path) -> None:
+    import pyarrow
+
+    count = 1_500_000
+    same = {name: pyarrow.array(np.zeros(count)) for name in ("frame", "x", "y")}
+    joint = pyarrow.DictionaryArray.from_arrays(np.zeros(count, np.int32), ["nose"])
+    path = parquet(tmp_path, joint=joint, **same)
+    with pytest.raises(InputError, match=r"mine\.parquet: more lines than a file can have; got 1500000 in"):
+        read(path)
+
+
+def test_without_pyarrow_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    path = parquet(tmp_path, frame=[0], joint=["nose"], x=[1], y=[2])
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(
+        InputError, match=r"mine\.parquet: Parquet files need pyarrow: pip install skeletonmae\[table\]"
+    ):
+        read(path)

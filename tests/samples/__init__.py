@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from samples.animals import write_deeplabcut, write_sleap
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
 from samples.mocap import write_bvh
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
 from samples.pose_json import write_coco_json, write_mediapipe, write_openpose
-from samples.table import write_table
+from samples.table import write_parquet, write_table
 from samples.two_persons import write_sbu
 from samples.video import write_penn_action, write_pyskl
 
@@ -38,5 +39,8 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "coco_json": (".json", write_coco_json),
     "mediapipe": (".json", write_mediapipe),
     "table": (".csv", write_table),
+    "parquet": (".parquet", write_parquet),
+    "deeplabcut": (".csv", write_deeplabcut),
+    "sleap": (".slp", write_sleap),
 }
 """Format name -> the ending of its files, and what writes one."""

@@ -1,4 +1,4 @@
-"""A small long CSV."""
+"""A small long table, as CSV and as Parquet."""
 
 from __future__ import annotations
 
@@ -9,13 +9,39 @@ import numpy as np
 
 from samples.kinect import kinect
 
+HEADER = ("recording", "frame", "person", "joint", "x", "y", "z", "confidence", "label", "subject")
+
+
+def rows(expected: Any, values: np.ndarray) -> list[tuple[Any, ...]]:
+    """A line for each joint; one that was lost has a place and no confidence."""
+    return [
+        (
+            expected.name,
+            i,
+            0,
+            joint,
+            *(place if place.any() else (9.0, 9.0, 9.0)),
+            float(place.any()),
+            "wave",
+            "anna",
+        )
+        for i, frame in enumerate(values)
+        for joint, place in zip(expected.skeleton.joints, frame, strict=True)
+    ]
+
 
 def write_table(path: Path, values: np.ndarray) -> list[Any]:
     (expected,) = kinect(path, values)
-    lines = ["recording,frame,person,joint,x,y,z,confidence,label,subject"]
-    for i, frame in enumerate(values):
-        for joint, (x, y, z) in zip(expected.skeleton.joints, frame, strict=True):
-            place = f"{x},{y},{z},1" if x or y or z else "9,9,9,0"
-            lines.append(f"{expected.name},{i},0,{joint},{place},wave,anna")
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("".join(",".join(map(str, row)) + "\n" for row in (HEADER, *rows(expected, values))))
+    return [expected]
+
+
+def write_parquet(path: Path, values: np.ndarray) -> list[Any]:
+    import pyarrow
+    import pyarrow.parquet
+
+    (expected,) = kinect(path, values)
+    columns = zip(*rows(expected, values), strict=True)
+    table = pyarrow.table({name: list(column) for name, column in zip(HEADER, columns, strict=True)})
+    pyarrow.parquet.write_table(table, path)
     return [expected]

@@ -1,0 +1,220 @@
+"""`prepare` and `validate` at the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skeletonmae.cli import main
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.skeletons import COCO17
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command here; gives (exit status, what was answered, what was said)."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        try:
+            status = main([str(word) for word in words])
+        except SystemExit as left:
+            status = int(left.code or 0)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def raw(tmp_path: Path, write_sample: Any) -> Path:
+    """Six recordings of two actions, as files of four formats."""
+    rng = np.random.default_rng(0)
+    for label in ("wave", "bow"):
+        folder = tmp_path / "raw files" / label
+        folder.mkdir(parents=True)
+        for number, (name, suffix) in enumerate([("nw_ucla", ".json"), ("utd_mhad", ".mat"), ("table", ".csv")]):
+            motion = rng.normal(size=(1, 20, 3)) + rng.normal(0, 0.01, size=(9, 20, 3)).cumsum(0)
+            write_sample(name, folder / f"clip {number}{suffix}", motion)
+    return tmp_path / "raw files"
+
+
+def test_formats_are_known_by_content_and_said(cli: Any, raw: Path, tmp_path: Path) -> None:
+    status, out, err = cli("prepare", raw, tmp_path / "store")
+    assert status == 0
+    assert "files of format" in err
+    assert all(said in err for said in ("nw_ucla (2)", "utd_mhad (2)", "table (2)"))
+    assert "6 recordings, 54 frames, 0 unlabelled" in out
+
+
+def test_a_zip_archive(cli: Any, raw: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "raw.zip", "w") as file:
+        for path in sorted(raw.rglob("*.*")):
+            file.write(path, path.relative_to(raw))
+    assert cli("prepare", tmp_path / "raw.zip", tmp_path / "zipped")[0] == 0
+    assert cli("prepare", raw, tmp_path / "plain")[0] == 0
+    zipped, plain = (SequenceStore.open(tmp_path / name) for name in ("zipped", "plain"))
+    for one, other in zip(zipped, plain, strict=True):
+        assert (one.name, one.label) == (other.name, other.label)
+        np.testing.assert_array_equal(one.positions, other.positions)
+
+
+def test_conversion_is_said_joint_by_joint(cli: Any, raw: Path, tmp_path: Path) -> None:
+    status, _, err = cli(
+        "prepare", raw, tmp_path / "s", "--convert-to", "coco17", "--axes", 2, "--unit", "unknown", "--fps", 12
+    )
+    assert status == 0
+    for joint, how in (("nose", "head"), ("left_eye", "missing"), ("left_wrist", "copied")):
+        assert any(line.split()[:1] == [joint] and how in line for line in err.splitlines()), joint
+    store = SequenceStore.open(tmp_path / "s")
+    assert (store.skeleton, store.axes, store.unit, store[0].fps) == (COCO17, 2, "unknown", 12.0)
+
+
+def test_a_layout_of_ones_own(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "mouse.yaml").write_text("joints: [snout, hip, tail]\nparents: {snout: hip, tail: hip}\n")
+    lines = ["frame,joint,x,y", *(f"{f},{joint},{f},{f}" for f in range(4) for joint in ("snout", "hip", "tail"))]
+    (tmp_path / "raw" / "runs").mkdir(parents=True)
+    (tmp_path / "raw" / "runs" / "m1.csv").write_text("\n".join(lines))
+    status, _, err = cli("prepare", tmp_path / "raw", tmp_path / "store", "--layout", tmp_path / "mouse.yaml")
+    assert status == 0, err
+    store = SequenceStore.open(tmp_path / "store")
+    assert (store.skeleton.name, store.skeleton.joints, store.unit) == ("mouse", ("snout", "hip", "tail"), "px")
+    status, _, err = cli("prepare", tmp_path / "raw", tmp_path / "other", "--layout", "moose.yaml")
+    assert status == 1
+    assert "moose.yaml" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--unit cm", "--unit is not known; expected m, px, image, unknown; got cm"),
+        ("--fps 0", "--fps must be more than 0"),
+        ("--fps nan", "--fps must be more than 0"),
+        ("--layout coco71", "coco17"),
+        ("--convert-to kinekt20", "kinect20"),
+        ("--convert-to hand21", "hand21"),
+    ],
+)
+def test_a_wrong_setting_is_a_line(cli: Any, raw: Path, tmp_path: Path, words: str, said: str) -> None:
+    status, out, err = cli("prepare", raw, tmp_path / "store", *words.split())
+    assert (status, out) == (1, "")
+    assert said in err
+    assert not (tmp_path / "store").exists()
+
+
+def test_one_bad_file_does_not_stop_it_unless_asked(cli: Any, raw: Path, tmp_path: Path) -> None:
+    (raw / "wave" / "cut.json").write_text('{"skeletons": [[')
+    status, _, err = cli("prepare", raw, tmp_path / "store")
+    assert status == 3
+    assert "dropped: wave/cut.json" in err
+    assert json.loads((tmp_path / "store" / "report.json").read_text())["recordings"] == 6
+    status, _, err = cli("prepare", raw, tmp_path / "strict", "--strict")
+    assert status == 1
+    assert "cut.json" in err
+    assert not (tmp_path / "strict").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_prepare_goes_on(tmp_path: Path, how: signal.Signals) -> None:
+    words = [sys.executable, "-m", "skeletonmae", "prepare", "synthetic", str(tmp_path / "store"), "--recordings"]
+    words += ["3000", "--workers", "1"]
+    running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    parts = tmp_path / ".store.parts"
+    deadline = time.monotonic() + 120
+    while not list(parts.glob("part-*.json")):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running.send_signal(how)
+    running.wait(60)
+    assert running.stderr is not None
+    assert "Traceback" not in running.stderr.read()
+    running.stderr.close()
+    done = {path.name for path in parts.glob("part-*.json")}
+    assert done
+    assert not (tmp_path / "store").exists()
+    stamps = {name: (parts / name).stat().st_mtime_ns for name in done}
+    kept = tmp_path / "kept"
+    shutil.copytree(parts, kept, copy_function=shutil.copy2)
+    again = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    assert again.returncode == 0, again.stderr
+    assert len(SequenceStore.open(tmp_path / "store")) == 3000
+    assert {name: (kept / name).stat().st_mtime_ns for name in done} == stamps
+    assert not parts.exists()
+
+
+# validate
+
+
+def test_the_status_says_what_was_found(cli: Any, tmp_path: Path, raw: Path) -> None:
+    assert cli("prepare", "synthetic", tmp_path / "clean", "--recordings", 60)[0] == 0
+    status, out, _ = cli("validate", tmp_path / "clean")
+    assert status == 0, out
+    assert out.rstrip().splitlines()[-1].startswith("ok")
+    (raw / "wave" / "cut.json").write_text('{"skeletons": [[')
+    status, out, _ = cli("validate", raw)
+    assert status == 1
+    assert "damaged" in out
+    assert "cut.json" in out
+    status, out, _ = cli("validate", raw, "--json")
+    found = json.loads(out)
+    assert (status, found["status"], found["recordings"]) == (1, "errors", 6)
+    assert any(one["check"] == "damaged" and "cut.json" in one["what"] for one in found["findings"])
+
+
+def test_what_two_stores_share_is_an_error(cli: Any, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1)):
+        assert cli("prepare", "synthetic", tmp_path / name, "--recordings", 60, "--seed", seed)[0] == 0
+    assert "leaks" not in cli("validate", tmp_path / "a", "--all")[1]
+    status, out, _ = cli("validate", tmp_path / "a", "--against", tmp_path / "a")
+    assert status == 1
+    assert "leaks" in out
+    status, out, _ = cli("validate", tmp_path / "a", "--against", tmp_path / "b", "--all")
+    assert not any(
+        line.startswith("error: leaks: synthetic") and "the same as" in line for line in out.splitlines()
+    )
+
+
+def test_a_split_that_shares_a_recording(cli: Any, tmp_path: Path, write_sample: Any) -> None:
+    (tmp_path / "raw").mkdir()
+    motion = np.random.default_rng(0).normal(size=(9, 20, 3))
+    for view in (1, 3):
+        write_sample("nw_ucla", tmp_path / "raw" / f"a02_s01_e00_v{view:02d}.json", motion)
+    for source in ("raw", "store"):
+        if source == "store":
+            assert cli("prepare", tmp_path / "raw", tmp_path / "store")[0] == 0
+        status, out, _ = cli("validate", tmp_path / source)
+        assert status == 1
+        assert "a02_s01_e00_v03: the same as a02_s01_e00_v01, which is for training" in out
+    status, _, err = cli("validate", tmp_path / "raw", "--split", "sideways")
+    assert status == 1
+    assert "has no such split" in err
+
+
+def test_the_picture(cli: Any, tmp_path: Path, raw: Path) -> None:
+    cli("validate", raw, "--picture", tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert cli("prepare", "synthetic", tmp_path / "many", "--recordings", 60)[0] == 0
+    cli("validate", tmp_path / "many", "--picture", tmp_path / "many.png")
+    assert len(list(tmp_path.glob("many-*.png"))) == 3  # 25 classes, twelve a sheet
+
+
+def test_a_damaged_store_is_a_finding(cli: Any, tmp_path: Path) -> None:
+    assert cli("prepare", "synthetic", tmp_path / "store", "--recordings", 60)[0] == 0
+    file = tmp_path / "store" / "positions.npy"
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    status, out, _ = cli("validate", tmp_path / "store")
+    assert status == 1
+    assert "positions.npy" in out
