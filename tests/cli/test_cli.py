@@ -215,7 +215,7 @@ def test_a_folder_that_may_not_be_written(cli: Any, tmp_path: Path, recipe: Path
         (OSError(28, "No space left on device"), "error: [Errno 28] No space left on device\n"),
         (
             KeyboardInterrupt(),
-            "stopped; `pretrain` and `demo` go on from where they were, other commands begin anew\n",
+            "stopped; `prepare`, `pretrain` and `demo` go on from where they were, other commands begin anew\n",
         ),
     ],
 )

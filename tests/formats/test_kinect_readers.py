@@ -86,18 +86,18 @@ def test_nw_ucla_says_what_is_wrong(content: str, said: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (np.ones((19, 3, 4)), "19, 3, 4"),
-        (np.ones((20, 3, 0)), "20, 3, 0"),
-        (np.ones((20, 3, 4, 2)), "20, 3, 4, 2"),
-        (np.array(["no", "numbers"]), "char"),
-        (np.array([{"a": 1}, "b"], dtype=object), "cell"),
-        ({"x": 1.0}, "struct"),
+        (np.ones((19, 3, 4)), "expected an array 'd_skel'.*19, 3, 4"),
+        (np.ones((20, 3, 0)), "expected an array 'd_skel'.*20, 3, 0"),
+        (np.ones((20, 3, 4, 2)), "expected an array 'd_skel'.*20, 3, 4, 2"),
+        (np.array(["no", "numbers"]), "expected an array 'd_skel'"),
+        (np.array([{"a": 1}, "b"], dtype=object), "d_skel.*a cell array"),
+        ({"x": 1.0}, "d_skel.*a structure"),
     ],
 )
 def test_utd_mhad_admits_one_plain_array(array: object, said: str, tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"d_skel": array})
-    with pytest.raises(InputError, match=rf"a\.mat.*expected a plain array 'd_skel'.*{said}"):
+    with pytest.raises(InputError, match=rf"a\.mat.*{said}"):
         list(FORMATS["utd_mhad"].read(path))
 
 
