@@ -22,7 +22,17 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # Shapes are checked in these folders while the tests run. Before anything imports the package.
-SHAPED = ("skeletons", "sequences", "validation", "batches", "transforms", "masking", "models", "methods", "evaluation")
+SHAPED = (
+    "skeletons",
+    "sequences",
+    "validation",
+    "batches",
+    "transforms",
+    "masking",
+    "models",
+    "methods",
+    "evaluation",
+)
 install_import_hook([f"skeletonmae.{folder}" for folder in SHAPED], f"{__name__}.checked")
 
 
