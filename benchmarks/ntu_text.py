@@ -15,8 +15,10 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
+from run import about
 
 from skeletonmae.formats.ntu_clean import Persons, reference
 from skeletonmae.formats.ntu_text import parse_bodies
@@ -104,19 +106,35 @@ def pool_speedup(content: bytes, files: int, workers: int = 2) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=200, help="turns of each")
+    parser.add_argument("--out", type=Path, help="folder for ntu_text.md; else it is only printed")
     arguments = parser.parse_args()
-    print("| file | reader | ms a file | files/s | ratio |\n|---|---|---:|---:|---:|")
+    facts, loads = about(1, arguments), [os.getloadavg()[0]]
+    lines = ["| file | reader | ms a file | files/s | ratio |", "|---|---|---:|---:|---:|"]
     for persons in (1, 2):
         content = make_file(persons)
         check(content)
         seconds = measure(content, arguments.repeats)
         for name, value in seconds.items():
             ratio = seconds["plain"] / value
-            about = f"{persons} person{'s' * (persons > 1)}, {len(content) / 1000:.0f} kB"
-            print(f"| {about} | {name} | {1000 * value:.2f} | {1 / value:,.0f} | **{ratio:.1f}** |")
-    print("\nValues identical to the last bit of float32.")
-    speedup, load = pool_speedup(make_file(1), 20 * arguments.repeats), os.getloadavg()[0]
-    print(f"Two processes read {speedup:.1f} times what one reads ({os.cpu_count()} cores, load {load:.1f}).")
+            said = f"{persons} person{'s' * (persons > 1)}, {len(content) / 1000:.0f} kB"
+            lines.append(f"| {said} | {name} | {1000 * value:.2f} | {1 / value:,.0f} | **{ratio:.1f}** |")
+    speedup = pool_speedup(make_file(1), 20 * arguments.repeats)
+    loads.append(os.getloadavg()[0])
+    page = "\n".join(
+        [
+            "# NTU RGB+D text against a plain reader\n",
+            (__doc__ or "").split("\n\n", 2)[2].strip() + "\n",
+            f"    {facts['command']} --out benchmarks\n" if not arguments.out else f"    {facts['command']}\n",
+            f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['cores']} cores, load "
+            f"{min(loads):.1f} to {max(loads):.1f}; Python {facts['python']}.\n",
+            *lines,
+            "\nThe values are identical to the last bit of float32. Two processes read "
+            f"{speedup:.1f} times what one reads.\n",
+        ]
+    )
+    print(page)
+    if arguments.out:
+        (arguments.out / "ntu_text.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
