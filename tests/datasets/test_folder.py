@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +109,19 @@ def test_recordings_without_labels_are_for_pre_training(tmp_path: Path, write_sa
     assert store.labels.tolist() == [-1, -1]
     with pytest.raises(InputError, match="cannot be divided"):
         FOLDER.splits["auto"](store)
+
+
+@pytest.mark.parametrize("above", ["", "my recordings/"])
+def test_an_archive_is_as_its_folder(mine: Path, write_sample: Write, tmp_path: Path, above: str) -> None:
+    (mine / "labels.csv").write_text("recording, label, subject\nwave/clip 0, greet, anna\nnobody, bow, ben\n")
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as file:
+        for path in sorted(mine.rglob("*.*")):
+            file.write(path, above + path.relative_to(mine).as_posix())
+    plain, packed = (
+        prepare(FOLDER, source, tmp_path / name) for source, name in ((mine, "a"), (tmp_path / "mine.zip", "b"))
+    )
+    assert packed == plain
+    assert [odd.recording for odd in plain.odd if "labels.csv" in odd.what] == ["nobody"]
+    a, b = (SequenceStore.open(tmp_path / name) for name in "ab")
+    assert [(one.name, one.label, one.tags) for one in a] == [(one.name, one.label, one.tags) for one in b]
+    assert "greet" in a.classes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -60,6 +60,10 @@ class Dataset(ABC):
     @abstractmethod
     def matches(self, root: Path) -> bool:
         """Whether `root` looks like this dataset."""
+
+    def missing(self, root: Path, names: Container[str]) -> list[str]:  # noqa: ARG002
+        """What the dataset's own lists name and is not among the recordings `names`."""
+        return []
 
     def stamp(self, file: RawFile) -> object:
         """What tells whether one of `files(root)` has changed, as plain values; None if it cannot be told."""

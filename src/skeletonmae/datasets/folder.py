@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -30,11 +30,11 @@ class Folder(Dataset):
 
     def files(self, root: Path) -> list[RawFile]:
         """Every file with the suffix of a known format, except `labels.csv` at the top."""
-        return [file for file in find_files(root) if file.path != root / LABELS]
+        return [file for file in find_files(root) if file.path != top_of(root) / LABELS]
 
     def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
         """The recordings in `file`."""
-        inside = Path(file.path.name) if file.path == root else file.path.relative_to(root)
+        inside = _inside(file, root)
         known = labels_table(root)
         for sequence in detect(file).read(file, options):
             name = (inside.parent / sequence.name).as_posix()
@@ -42,6 +42,11 @@ class Folder(Dataset):
             label = line.get("label") or sequence.label or (inside.parts[0] if len(inside.parts) > 1 else None)
             tags = {tag: value for tag, value in line.items() if value and tag not in ("recording", "label")}
             yield replace(sequence, name=name, label=label, tags={**sequence.tags, **tags})
+
+    def missing(self, root: Path, names: Container[str]) -> list[str]:
+        """The lines of `labels.csv` that are of none of the recordings and files."""
+        files = {_inside(file, root).as_posix() for file in self.files(root)}
+        return [line for line in labels_table(root) if line not in names and line not in files]
 
     def formats(self, root: Path, most: int = 1000) -> dict[str, int]:
         """Format -> how many of the first files have it; what has none is left out."""
@@ -61,21 +66,43 @@ class Folder(Dataset):
         )
 
 
+def top_of(root: Path) -> Path:
+    """The folder whose sub-folders are the actions: `root`, or the one folder in which an archive holds all."""
+    return _top(root, root.stat().st_mtime_ns) if root.is_file() else root
+
+
+@lru_cache(maxsize=1)
+def _top(root: Path, changed: int) -> Path:  # noqa: ARG001
+    inside = [file.path.relative_to(root).parts for file in find_files(root) if file.archive]
+    one = len({parts[0] for parts in inside}) == 1 and all(len(parts) > 1 for parts in inside)
+    deeper = len({parts[1] for parts in inside if len(parts) > 2}) > 1 or any(p[1:] == (LABELS,) for p in inside)
+    return root / inside[0][0] if one and deeper else root
+
+
+def _inside(file: RawFile, root: Path) -> Path:
+    """The path of a file from the top."""
+    return Path(file.path.name) if file.path == root else file.path.relative_to(top_of(root))
+
+
 def labels_table(root: Path) -> dict[str, dict[str, str]]:
     """Recording (or file) -> its line in `labels.csv` at the top of `root`; empty where there is none.
 
     Raises:
         InputError: it is not a sound table.
     """
-    path = root / LABELS
-    return _labels(path, path.stat().st_mtime_ns) if path.exists() or path.is_symlink() else {}
+    path = top_of(root) / LABELS
+    if not root.is_file():
+        return _labels(RawFile(path), path.stat().st_mtime_ns) if path.exists() or path.is_symlink() else {}
+    packed = RawFile(path, archive=root)
+    return _labels(packed, root.stat().st_mtime_ns) if packed.there else {}
 
 
 @lru_cache(maxsize=1)
-def _labels(path: Path, changed: int) -> dict[str, dict[str, str]]:  # noqa: ARG001
+def _labels(file: RawFile, changed: int) -> dict[str, dict[str, str]]:  # noqa: ARG001
     """The lines of the table; `changed` is when the file last changed, so that an old answer is not used."""
+    path = file.path
     try:
-        lines = list(csv.reader(io.StringIO(RawFile(path).text()), strict=True, skipinitialspace=True))
+        lines = list(csv.reader(io.StringIO(file.text()), strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise InputError(f"not CSV ({error})", where=path) from error
     header = [name.strip() for name in lines[0]]

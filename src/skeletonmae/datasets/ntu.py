@@ -28,11 +28,11 @@ class Ntu(Dataset):
     `ReadOptions.clean` says which clean-up the files get; a pickle has had PYSKL's own.
 
     Args:
-        missing: name of the lists of samples with broken skeletons that its owners give out. They may lie beside
+        lists: names of the lists of samples with broken skeletons that its owners give out. They may lie beside
             the data; samples without a body are found without them.
     """
 
-    missing: str = "*missing*skeleton*.txt"
+    lists: str = "*missing*skeleton*.txt"
 
     def files(self, root: Path) -> list[RawFile]:
         """Every `.skeleton` file and every pickle of NTU."""
@@ -65,7 +65,7 @@ class Ntu(Dataset):
     def listed(self, root: Path) -> frozenset[str]:
         """The samples that the lists beside the data name."""
         folder = root if root.is_dir() else root.parent
-        texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(self.missing)))
+        texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(self.lists)))
         return frozenset(match[0] for text in texts for match in NAME.finditer(text))
 
     def _place(self, name: str, path: Path) -> tuple[str, dict[str, str]]:

@@ -93,7 +93,12 @@ def prepare(
             raise InputError("no recording could be kept", where=source, got=reasons[0] if reasons else "none")
         with whole_folder(out) as whole:
             merge(store, whole, keep)
-            report = _report(dataset, SequenceStore.open(whole), notes, raw, first)
+            kept = SequenceStore.open(whole)
+            missing = dataset.missing(source, {kept.name(index) for index in range(len(kept))})
+            notes += [
+                Odd(recording=line, what="in labels.csv, but there is no such recording") for line in missing
+            ]
+            report = _report(dataset, kept, notes, raw, first)
             write_text(whole / REPORT, report.model_dump_json(indent=1))
     return report
 

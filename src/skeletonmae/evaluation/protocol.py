@@ -14,6 +14,7 @@ from torch import nn
 
 from skeletonmae.config import Config
 from skeletonmae.datasets.splits import Split, validation_part
+from skeletonmae.errors import InputError
 from skeletonmae.methods import Classifier, ClassifierConfig, Method
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import Processes, Progress
@@ -91,6 +92,9 @@ class Task:
     def validation(self, index: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """A part of `index` to fit on and a part to choose on, `(recording,)` each."""
         by = self.validate_by
+        if by and by not in self.store.tags:
+            expected = f"a tag of the store: {', '.join(self.store.tags) or 'it has none'}"
+            raise InputError("there is no such tag", where="data.validate_by", expected=expected, got=by)
         if by and len(set(self.store.tag(by)[index])) < 2:
             by = None
         return validation_part(self.store, index, by=by, seed=seed)

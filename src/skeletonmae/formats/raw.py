@@ -58,6 +58,14 @@ class RawFile:
             return _info(self.archive, self.member).file_size if self.archive else self.path.stat().st_size
 
     @property
+    def there(self) -> bool:
+        """Whether it can be looked at."""
+        try:
+            return self.size >= 0
+        except InputError:
+            return False
+
+    @property
     def stamp(self) -> tuple[str, int, int]:
         """Path, size and time of change: a file with the same stamp has not changed."""
         with _said(self.path):
