@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from skeletonmae.config import Config, one_of
-from skeletonmae.datasets import DATASETS, SplitRule
+from skeletonmae.datasets import DATASETS, GivenSplit, SplitRule, StratifiedSplit, TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import PROTOCOLS, Finetune, Linear
 from skeletonmae.evaluation.knn import KNN
@@ -44,19 +44,22 @@ class Source(Config):
         store.verify()
         return store
 
-    def rule(self, store: SequenceStore) -> SplitRule:
+    def rule(self, store: SequenceStore) -> TagSplit | StratifiedSplit:
         """The rule that divides the store.
 
         Raises:
             InputError: the split is not one of the dataset's.
         """
-        if self.split is not None and not isinstance(self.split, str):
-            return self.split
+        split = self.split
+        rule = self._named(store, split) if split is None or isinstance(split, str) else split
+        return rule.rule(store) if isinstance(rule, GivenSplit) else rule
+
+    def _named(self, store: SequenceStore, name: str | None) -> SplitRule:
         dataset = DATASETS.get(store.datasets[0])
         if dataset is None:
             problem = f"dataset {store.datasets[0]!r} has no splits of its own; give a rule in `split`"
             raise InputError(problem, where=self.store, expected=", ".join(DATASETS))
-        name = self.split or dataset.default_split
+        name = name or dataset.default_split
         if name not in dataset.splits:
             expected = ", ".join(dataset.splits)
             raise InputError(f"{dataset.name} has no such split", where=self.store, expected=expected, got=name)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from skeletonmae.datasets import DATASETS, detect_dataset, prepare
+from skeletonmae.recipe import Source
 from skeletonmae.sequences import SequenceStore
 
 Write = Callable[[str, Path, np.ndarray], Path]
@@ -102,3 +103,6 @@ def test_the_real_pickle_in_a_folder_of_ones_own(real_data: Path, tmp_path: Path
     assert (report.recordings, report.dropped, len(store.classes)) == (486, (), 16)
     assert sorted(store.classes, key=int) == [str(number) for number in range(1, 17)]  # labels from 1
     assert Counter(store.tag("xsub").tolist()) == {"train": 388, "test": 98}
+    rule = Source(store=tmp_path / "out").rule(store)  # its own split, and not one drawn by chance
+    assert [len(side) for side in rule(store)] == [388, 98]
+    assert not set(rule.pretraining(store)) & set(np.flatnonzero(store.tag("xsub") == "test"))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from skeletonmae.datasets import SplitRule, StratifiedSplit, TagSplit, label_subset, validation_part
+from skeletonmae.datasets import GivenSplit, SplitRule, StratifiedSplit, TagSplit, label_subset, validation_part
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 from skeletonmae.skeletons import KINECT20
@@ -139,3 +139,22 @@ def test_only_some_actions(tmp_path: Path) -> None:
     assert [side.tolist() for side in sides] == [[0], [2, 4]]
     with pytest.raises(InputError, match="the test side has no labelled recording"):
         TagSplit(tag="side", train=("1",), test=("2",), classes=("b",))(store)
+
+
+def test_the_split_that_came_with_the_files(tmp_path: Path) -> None:
+    sides = ["train", "test", "val", "", "test", "train"]
+    labels = ["a", "a", "b", "a", None, "b"]
+    store = make_store(tmp_path / "s", labels, xsub=sides, subject=["1", "2", "3", "4", "5", "6"])
+    assert [side.tolist() for side in GivenSplit()(store)] == [[0, 5], [1]]
+    assert GivenSplit().pretraining(store).tolist() == [0, 5]
+    no_test = make_store(tmp_path / "v", labels, xsub=[side.replace("test", "val") for side in sides])
+    assert [side.tolist() for side in GivenSplit()(no_test)] == [[0, 5], [1, 2]]
+    two = make_store(tmp_path / "t", labels, xsub=sides, xview=["test", "train", "test", "", "", "test"])
+    with pytest.raises(InputError, match="xsub, xview: say which"):
+        GivenSplit(otherwise=StratifiedSplit())(two)
+    assert [side.tolist() for side in GivenSplit(tag="xview")(two)] == [[1], [0, 2, 5]]
+    plain = make_store(tmp_path / "p", ["a", "a", "b", "b"], subject=["1", "2", "1", "2"])
+    with pytest.raises(InputError, match="not clear"):
+        GivenSplit()(plain)
+    rule = StratifiedSplit(by="subject", test_share=0.5)
+    assert [s.tolist() for s in GivenSplit(otherwise=rule)(plain)] == [s.tolist() for s in rule(plain)]

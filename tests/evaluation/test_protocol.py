@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Result
 from skeletonmae.evaluation.protocol import predict_scores, score
 
@@ -85,3 +86,11 @@ def test_the_validation_part_keeps_people_whole(tiny_store: Path, make_task: Any
     assert not set(subject[fit]) & set(subject[held])
     one = train[subject[train] == subject[train[0]]]
     assert len(one) == 1 or len(task.validation(np.repeat(one, 2), seed=0)[1])  # one person: divided by chance
+
+
+def test_a_tag_that_is_not_there_is_a_mistake(tiny_store: Path, make_task: Any) -> None:
+    from skeletonmae.sequences import SequenceStore
+
+    task = make_task(np.eye(2), "ab", np.eye(2), "ab", store=SequenceStore.open(tiny_store), validate_by="subjekt")
+    with pytest.raises(InputError, match=r"data\.validate_by: there is no such tag; expected .*subject.*subjekt"):
+        task.validation(np.arange(4), seed=0)

@@ -34,7 +34,8 @@ Frame Time: 0.02
 
 
 @pytest.mark.parametrize(
-    ("length", "scale", "unit"), [(1.0, 1, "m"), (100.0, 0.01, "m"), (900.0, 0.001, "m"), (9e4, 1, "unknown")]
+    ("length", "scale", "unit"),
+    [(0.5, 1, "m"), (50.0, 0.01, "m"), (500.0, 0.001, "m"), (18.0, 1, "unknown"), (9e4, 1, "unknown")],
 )
 def test_the_unit_follows_from_the_size(tmp_path: Path, length: float, scale: float, unit: str) -> None:
     path = tmp_path / "a.bvh"
@@ -44,7 +45,7 @@ def test_the_unit_follows_from_the_size(tmp_path: Path, length: float, scale: fl
     # A quarter turn about z takes up to -x; then half a turn about y.
     expected = [[[-1, 2, -3], [-1, 2 + length, -3]], [[-1, 2, -3], [-1 + length, 2, -3]]]
     np.testing.assert_allclose(one.positions[0], np.array(expected) * scale, rtol=1e-5, atol=1e-5)
-    assert one.notes == (() if unit == "m" else ("longest bone 9e+04: what unit?",))
+    assert one.notes == (() if unit == "m" else (f"the unit is not known: the longest bone is {length:.3g}",))
     (plain,) = BVH.read(path, ReadOptions(unit="m"))
     np.testing.assert_allclose(plain.positions[0], expected, rtol=1e-5, atol=1e-4)
 

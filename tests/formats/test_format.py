@@ -45,11 +45,12 @@ def test_the_place_of_the_camera_is_unobserved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e39])
-def test_numbers_that_are_not_finite_in_float32_are_refused_with_their_place(tmp_path: Path, bad: float) -> None:
+def test_a_joint_that_is_not_finite_is_unobserved_and_noted(tmp_path: Path, bad: float) -> None:
     values = np.ones((3, 20, 3))
     values[2, 3, 1] = bad
-    with pytest.raises(InputError, match=r"a\.txt, frame 2, head"):
-        kinect_recording(RawFile(tmp_path / "a.txt"), values, KINECT20.joints)
+    recording = kinect_recording(RawFile(tmp_path / "a.txt"), values, KINECT20.joints)
+    assert np.argwhere(~recording.observed).tolist() == [[0, 2, 3]]
+    assert recording.notes == ("1 joint positions were not finite numbers and count as not observed",)
 
 
 def test_no_line_of_numbers_is_said(tmp_path: Path) -> None:

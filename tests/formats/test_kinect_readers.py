@@ -48,12 +48,12 @@ def test_a_lost_joint_is_unobserved(name: str, write_sample: Write, tmp_path: Pa
     assert not empty.observed.any()
 
 
-def test_nan_is_refused_with_its_frame(name: str, write_sample: Write, tmp_path: Path) -> None:
+def test_nan_is_a_lost_joint(name: str, write_sample: Write, tmp_path: Path) -> None:
     values = np.ones((4, 20, 3))
     values[3, 0, 0] = np.nan
-    path = write_sample(name, tmp_path / f"nan{SUFFIX[name]}", values)
-    with pytest.raises(InputError, match=r"nan.*frame 3, pelvis"):
-        list(FORMATS[name].read(path))
+    (recording,) = FORMATS[name].read(write_sample(name, tmp_path / f"nan{SUFFIX[name]}", values))
+    assert np.argwhere(~recording.observed).tolist() == [[0, 3, 0]]
+    assert "not finite" in recording.notes[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\x80\x81\x00\xff" * 50])

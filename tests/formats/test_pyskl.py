@@ -42,6 +42,18 @@ def test_the_splits_become_tags(tmp_path: Path) -> None:
     }
 
 
+def test_a_recording_on_two_sides_is_on_none_and_noted(tmp_path: Path) -> None:
+    splits = {"Train": ["a", "b"], "validation": ["b"], "testing_2": ["b"]}
+    first, second = read(
+        tmp_path / "x.pkl", {"split": splits, "annotations": [annotation(), annotation(frame_dir="b")]}
+    )
+    assert (first.tags, first.notes) == ({"split": "train"}, ())
+    assert (second.tags, second.notes) == (
+        {"split2": "test"},
+        ("on more than one side of the split 'split', so on none",),
+    )
+
+
 @pytest.mark.parametrize(
     ("shape", "layout", "unit"),
     [

@@ -72,6 +72,7 @@ def prepare(
         json: print the report as JSON.
     """
     from skeletonmae import datasets
+    from skeletonmae.sequences import SequenceStore
     from skeletonmae.skeletons import layout as find_layout
 
     options = _options(layout, unit, fps, clean, cut)
@@ -100,6 +101,8 @@ def prepare(
         )
     if report.conversion:
         say(report.conversion)
+    for tag in datasets.given_tags(tags := SequenceStore.open(out).tags):
+        say(f"the files came with a split: tag {tag!r} ({', '.join(tags[tag])})")
     for odd in report.odd[:10]:
         say(f"note: {odd.recording}: {odd.what}")
     if len(report.odd) > 10:

@@ -19,10 +19,12 @@ from skeletonmae.datasets.prepare import prepare
 from skeletonmae.datasets.report import Report
 from skeletonmae.datasets.sbu import SBU
 from skeletonmae.datasets.splits import (
+    GivenSplit,
     Split,
     SplitRule,
     StratifiedSplit,
     TagSplit,
+    given_tags,
     label_subset,
     validation_part,
 )
@@ -36,12 +38,14 @@ __all__ = [
     "Dataset",
     "Folder",
     "Generated",
+    "GivenSplit",
     "Report",
     "Split",
     "SplitRule",
     "StratifiedSplit",
     "TagSplit",
     "detect_dataset",
+    "given_tags",
     "label_subset",
     "prepare",
     "validation_part",

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.splits import StratifiedSplit, TagSplit
+from skeletonmae.datasets.splits import GivenSplit, StratifiedSplit
 from skeletonmae.errors import InputError
 from skeletonmae.formats import AS_IT_IS, FORMATS, RawFile, ReadOptions, detect, find_files
 from skeletonmae.sequences import SkeletonSequence
@@ -129,10 +129,10 @@ FOLDER = Folder(
     skeleton=None,
     classes=(),
     splits={
-        "auto": StratifiedSplit(by="subject", tag_required=False),
+        "auto": GivenSplit(otherwise=StratifiedSplit(by="subject", tag_required=False)),
         "stratified": StratifiedSplit(),
         "subject": StratifiedSplit(by="subject"),
-        "given": TagSplit(tag="split", train=("train",), test=("test", "val")),
+        "given": GivenSplit(),
     },
     default_split="auto",
 )

@@ -5,6 +5,7 @@ Evaluation needs labels, so a recording without one is on neither side.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
@@ -121,7 +122,62 @@ class StratifiedSplit(Config):
         return None if few and not self.tag_required else self.by
 
 
-SplitRule = Annotated[TagSplit | StratifiedSplit, Field(discriminator="kind")]
+SIDES = ("train", "val", "test")
+"""What the values of a tag are called by which the files themselves say the side."""
+
+
+class GivenSplit(Config):
+    """The split that came with the files: a tag with the values `train` and `test`, or `val` where there is no test.
+
+    Where there is a test side, what is for validation is on neither side.
+    """
+
+    kind: Literal["given"] = "given"
+    tag: str | None = None
+    """Which tag, if there are several, such as `xsub` and `xview`."""
+    otherwise: StratifiedSplit | None = None
+    """The rule for files that brought no split."""
+
+    def rule(self, store: SequenceStore) -> TagSplit | StratifiedSplit:
+        """The rule that applies to `store`.
+
+        Raises:
+            InputError: no tag says the side, or several do.
+        """
+        tags = [self.tag] if self.tag else given_tags(store.tags)
+        if not tags and self.otherwise:
+            return self.otherwise
+        if len(tags) != 1 or not is_given(store.tags.get(tags[0], ())):
+            expected = "one tag with the values train and test, or train and val"
+            got = f"{', '.join(tags)}: say which, by `split: {{kind: given, tag: {tags[0]}}}`" if tags else "none"
+            raise InputError("the split that came with the files is not clear", expected=expected, got=got)
+        test = "test" if "test" in store.tags[tags[0]] else "val"
+        return TagSplit(tag=tags[0], train=("train",), test=(test,))
+
+    def __call__(self, store: SequenceStore) -> Split:
+        """The two sides of `store`.
+
+        Raises:
+            InputError: the split is not clear, or a side is empty.
+        """
+        return self.rule(store)(store)
+
+    def pretraining(self, store: SequenceStore) -> Index:
+        """Every recording that is for training, with or without a label, ascending."""
+        return self.rule(store).pretraining(store)
+
+
+def is_given(values: Sequence[str]) -> bool:
+    """Whether the values of a tag say the side of a split."""
+    return "train" in values and len(values) > 1 and set(values) <= set(SIDES)
+
+
+def given_tags(tags: Mapping[str, Sequence[str]]) -> list[str]:
+    """The tags by which the files themselves say the side."""
+    return [tag for tag, values in tags.items() if is_given(values)]
+
+
+SplitRule = Annotated[TagSplit | StratifiedSplit | GivenSplit, Field(discriminator="kind")]
 """Any of the rules, told apart by `kind`."""
 
 

@@ -15,9 +15,10 @@ from skeletonmae.formats.bvh_text import forward_kinematics, parse_bvh
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.raw import RawFile
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import VOCABULARY, Skeleton
 
-METRES = {1.0: (0.15, 1.5), 0.01: (15.0, 150.0), 0.001: (150.0, 1500.0)}
-"""Metres in the unit -> how long the longest bone of a human body, large or small, is in it."""
+METRES = {1.0: (0.25, 0.65), 0.01: (25.0, 65.0), 0.001: (250.0, 650.0)}
+"""Metres in the unit -> how long the longest bone of a human body, a thigh or a shin, can be in it."""
 FACING = np.array([-1.0, 1.0, -1.0])  # half a turn about y
 
 
@@ -28,10 +29,12 @@ def _claims(head: bytes) -> bool:
 def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     bvh = parse_bvh(file.content(), str(file.path))
     skeleton, positions = bvh_skeleton(bvh), forward_kinematics(bvh) * FACING
-    longest = _longest_bone(skeleton.bone_lengths(positions))
+    longest = _longest_bone(skeleton, skeleton.bone_lengths(positions))
     fits = [metres for metres, (low, high) in METRES.items() if low <= longest < high]
     unit, scale, notes = (
-        ("m", fits[0], ()) if fits else ("unknown", 1.0, (f"longest bone {longest:.3g}: what unit?",))
+        ("m", fits[0], ())
+        if fits
+        else ("unknown", 1.0, (f"the unit is not known: the longest bone is {longest:.3g}",))
     )
     if options.unit:
         scale, notes = 1.0, ()
@@ -45,12 +48,15 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-def _longest_bone(lengths: np.ndarray) -> float:
-    """Of the bones that keep their length, unlike the way from the floor to the body; `lengths` (frame, joint)."""
-    if not len(lengths):
-        return 0.0
-    steady = np.ptp(lengths, axis=0) <= 0.05 * lengths.max(0)
-    return float(np.median(lengths, axis=0)[steady].max(initial=0.0))
+def _longest_bone(skeleton: Skeleton, lengths: np.ndarray) -> float:
+    """Of the body itself, without the way from a place on the floor to the pelvis; `lengths` (frame, joint)."""
+    floor = skeleton.root not in VOCABULARY
+    own = [
+        place
+        for place, parent in enumerate(skeleton.parent_index)
+        if not floor or parent != skeleton.index[skeleton.root]
+    ]
+    return float(np.median(lengths[:, own], axis=0).max(initial=0.0)) if len(lengths) else 0.0
 
 
 BVH = Format("bvh", "BVH motion capture: the joints of its own hierarchy in 3D", (".bvh",), _claims, _parse)

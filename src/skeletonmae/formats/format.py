@@ -169,16 +169,9 @@ def kinect_recording(
         values: `(frame, joint, 3)` in metres.
         joints: names of the joints in the order of `values`.
         fps: frames per second, if known.
-
-    Raises:
-        InputError: a value is not finite in float32.
     """
-    with np.errstate(over="ignore"):
-        positions = values[:, [joints.index(joint) for joint in KINECT20.joints]].astype(np.float32)
-    if not (finite := np.isfinite(positions)).all():
-        frame, joint, _ = np.argwhere(~finite)[0]
-        where = f"{file.path}, frame {frame}, {KINECT20.joints[joint]}"
-        raise InputError("a coordinate is not a finite number", where=where, got=positions[frame, joint])
+    order = [joints.index(joint) for joint in KINECT20.joints]
+    positions = values[:, order]
     return SkeletonSequence.from_positions(
         positions,
         KINECT20,

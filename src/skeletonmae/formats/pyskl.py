@@ -24,7 +24,12 @@ BY_JOINTS = {
     (17, 2): "coco17", (18, 2): "openpose18", (25, 2): "openpose25", (13, 2): "penn13", (33, 2): "mediapipe33",
     (25, 3): "ntu25", (20, 3): "kinect20", (15, 3): "sbu15", (17, 3): "h36m17", (24, 3): "smpl24",
 }  # fmt: skip
-SIDE = re.compile(r"(?:(?P<before>.*?)_?)(?P<side>train|val|valid|test)(?P<after>\d*)")
+GUESSED = ((17, 3), (25, 2))
+"""Joints and axes that more than one layout in use has."""
+SIDE = re.compile(
+    r"(?:(?P<before>.*?)_?)(?P<side>train|val|test)(?:id|idation|ing)?_?(?P<after>\d*)", re.IGNORECASE
+)
+BOTH = "both"
 
 
 def _claims(head: bytes) -> bool:
@@ -51,7 +56,7 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
 
 
 def _tags(file: RawFile, splits: Mapping[object, object]) -> dict[str, dict[str, str]]:
-    """Recording -> its tags: the side of each split that it is on."""
+    """Recording -> its tags: the side of each split that it is on; `both` if it is on two of them."""
     tags: dict[str, dict[str, str]] = {}
     for split, names in splits.items():
         listed = names if isinstance(names, list | tuple | set | np.ndarray) else [None]
@@ -60,9 +65,10 @@ def _tags(file: RawFile, splits: Mapping[object, object]) -> dict[str, dict[str,
             raise InputError("not a split", where=file.path, expected=expected, got=_short(split))
         match = SIDE.fullmatch(split)
         tag = (match["before"] or "split") + match["after"] if match else split
-        side = {"valid": "val"}.get(match["side"], match["side"]) if match else "yes"
-        for name in listed:
-            tags.setdefault(str(name), {})[re.sub(r"[^\w .-]", "_", tag)] = side
+        tag, side = re.sub(r"[^\w .-]", "_", tag), match["side"].lower() if match else "yes"
+        for name in map(str, listed):
+            its = tags.setdefault(name, {})
+            its[tag] = side if its.get(tag, side) == side else BOTH
     return tags
 
 
@@ -103,6 +109,10 @@ def _recording(
     label = annotation.get("label")
     if not isinstance(label, str | int | np.integer | None):
         raise InputError("'label' is wrong", where=where, expected="a number or a text", got=_short(label))
+    its = tags.get(name, {})
+    notes = [f"on more than one side of the split {tag!r}, so on none" for tag in its if its[tag] == BOTH]
+    if layout is None and joints in GUESSED:
+        notes.append(f"{joints[0]} joints in {axes}D are taken for {BY_JOINTS[joints]}")
     return SkeletonSequence.from_positions(
         places[:, :frames],
         layout or LAYOUTS[BY_JOINTS[joints]],
@@ -110,7 +120,8 @@ def _recording(
         name=name,
         unit="m" if axes == 3 else "px",
         label=None if label is None else str(label),
-        tags=tags.get(name, {}),
+        tags={tag: side for tag, side in its.items() if side != BOTH},
+        notes=tuple(notes),
     )
 
 
