@@ -18,6 +18,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.files import whole_file
 from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
 from skeletonmae.recipe import AnyMasking, AnyMethod
+from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.transforms import ClipConfig
 
 HEADER = "skeletonmae"
@@ -50,6 +51,14 @@ class Header(Config):
     def spec(self) -> InputSpec:
         """What its clips look like."""
         return InputSpec(self.clips.frames, self.axes, self.joints)
+
+    @property
+    def own_layout(self) -> Skeleton | None:
+        """The model's joints as a layout to find them in files by, if some are not the vocabulary's."""
+        if set(self.joints) <= VOCABULARY.keys():
+            return None
+        first = self.joints[0]
+        return Skeleton("model", self.joints, {joint: first for joint in self.joints if joint != first})
 
 
 @dataclass(frozen=True, eq=False)

@@ -33,16 +33,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; rename it when the block ends well, delete it when not.
+def whole_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` (or in `inside`); rename it when the block ends well, else delete it.
 
     Raises:
         FileExistsError: `path` is there already and is not an empty folder.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FileExistsError(f"{path} is there already; delete it or name another folder")
+    path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = (inside or path.parent) / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
     temporary.mkdir()
     try:
         yield temporary

@@ -75,10 +75,20 @@ def test_more_than_one_dataset_in_a_folder(write_sample: Write, tmp_path: Path) 
 
 def test_nothing_known_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1,2,3\n")
-    with pytest.raises(InputError, match=r"no recording of a known format.*Northwestern-UCLA"):
+    with pytest.raises(InputError, match=r"no recording of a known format.*a table.*got 1 files: 1 \.csv; a\.csv begins with '1,2,3'"):
         detect_dataset(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         detect_dataset(tmp_path / "absent")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="got nothing: it is empty"):
+        detect_dataset(tmp_path / "empty")
+    (tmp_path / "empty" / "film.mp4").write_bytes(b"x")
+    with pytest.raises(InputError, match="run a pose estimator"):
+        detect_dataset(tmp_path / "empty")
+    (tmp_path / "wide").mkdir()
+    (tmp_path / "wide" / "a.csv").write_bytes("frame,joint,x,y\n".encode("utf-16"))
+    with pytest.raises(InputError, match="UTF-16: save it as UTF-8"):
+        detect_dataset(tmp_path / "wide")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from skeletonmae.datasets import DATASETS, Change, prepare
 from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
-from skeletonmae.skeletons import NTU25
+from skeletonmae.skeletons import KINECT20, NTU25
 
 Write = Callable[[str, Path, np.ndarray], Path]
 NW_UCLA = DATASETS["nw_ucla"]
@@ -212,16 +213,116 @@ def test_a_name_that_cannot_be_written_down_is_dropped(tmp_path: Path, write_sam
     assert "not valid Unicode" in report.dropped[0].reason
 
 
-def test_a_full_disk_leaves_nothing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_was_read_and_no_store(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(self: StoreWriter, sequence: SkeletonSequence) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(StoreWriter, "add", full)
-    with pytest.raises(OSError, match="No space left"):
-        prepare(NW_UCLA, source, tmp_path / "out")
-    assert {path.name for path in tmp_path.iterdir()} == {"raw"}
+    with monkeypatch.context() as once:
+        once.setattr(StoreWriter, "add", full)
+        with pytest.raises(OSError, match="No space left"):
+            prepare(NW_UCLA, source, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", ".out.parts"}
+    assert prepare(NW_UCLA, source, tmp_path / "out").recordings == 7
+    assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
 
 
 def test_float16(source: Path, tmp_path: Path) -> None:
     prepare(NW_UCLA, source, tmp_path / "out", dtype="float16")
     np.testing.assert_allclose(SequenceStore.open(tmp_path / "out")[3].positions, 3.07, atol=1e-3)
+
+
+def test_strict_counts_after_a_kill_too(source: Path, tmp_path: Path) -> None:
+    def killed(done: int, _: int) -> None:
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(NW_UCLA, source, tmp_path / "out", progress=killed)
+    with pytest.raises(InputError, match=r"a03_s01_e00_v01\.json"):
+        prepare(NW_UCLA, source, tmp_path / "out", strict=True)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"options": ReadOptions(unit="unknown")},
+        {"options": ReadOptions(fps=7.0)},
+        {"change": Change(layout=NTU25)},
+        {"change": Change(axes=2)},
+        {"dtype": "float16"},
+    ],
+)
+def test_another_setting_after_a_kill_begins_anew(source: Path, tmp_path: Path, changed: dict[str, Any]) -> None:
+    def killed(done: int, _: int) -> None:
+        if done == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(NW_UCLA, source, tmp_path / "out", progress=killed)
+    prepare(NW_UCLA, source, tmp_path / "out", **changed)
+    prepare(NW_UCLA, source, tmp_path / "fresh", **changed)
+    one, two = (SequenceStore.open(tmp_path / name) for name in ("out", "fresh"))
+    assert one.fingerprint == two.fingerprint
+
+
+def test_the_labels_of_a_folder_are_looked_at_again_after_a_kill(tmp_path: Path, write_sample: Write) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for name in "abc":
+        write_sample("nw_ucla", folder / f"{name}.json", np.ones((3, 20, 3)))
+
+    def killed(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare(DATASETS["folder"], folder, tmp_path / "out", progress=killed)
+    (folder / "labels.csv").write_text("recording,label\na,wave\n")
+    prepare(DATASETS["folder"], folder, tmp_path / "out")
+    assert SequenceStore.open(tmp_path / "out")[0].label == "wave"
+
+
+def test_a_changed_frame_of_many_is_read_again_after_a_kill(tmp_path: Path) -> None:
+    folder = tmp_path / "raw" / "clip"
+    folder.mkdir(parents=True)
+
+    def frame(number: int, x: int) -> None:
+        points = [value for joint in range(25) for value in (10 * joint + x, 20 * joint + 1, 1)]
+        text = json.dumps({"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": points}]})
+        (folder / f"clip_{number:012d}_keypoints.json").write_text(text)
+
+    for number in range(3):
+        frame(number, 1)
+    write = prepare.__globals__["merge"]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    module = sys.modules["skeletonmae.datasets.prepare"]
+    module.merge = killed  # type: ignore[attr-defined]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            prepare(DATASETS["folder"], tmp_path / "raw", tmp_path / "out")
+    finally:
+        module.merge = write  # type: ignore[attr-defined]
+    frame(2, 9)
+    prepare(DATASETS["folder"], tmp_path / "raw", tmp_path / "out")
+    assert SequenceStore.open(tmp_path / "out")[0].positions[0, :, 0, 0].tolist() == [1, 1, 9]
+
+
+def test_two_axes_are_those_of_an_image(source: Path, tmp_path: Path, write_sample: Write) -> None:
+    standing = np.ones((4, 20, 3))
+    standing[:, KINECT20.index["head"], 1] = 2.5
+    standing[:, KINECT20.index["right_shoulder"], 0] = 1.2  # of who faces the camera: to its left
+    standing[0, 7] = 0
+    (tmp_path / "one").mkdir()
+    write_sample("nw_ucla", tmp_path / "one" / "a01_s01_e00_v01.json", standing)
+    prepare(NW_UCLA, tmp_path / "one", tmp_path / "out", change=Change(axes=2))
+    (one,) = SequenceStore.open(tmp_path / "out")
+    at = KINECT20.index
+    assert one.positions[0, 1, at["head"], 1] < one.positions[0, 1, at["pelvis"], 1]  # y points down
+    assert one.positions[0, 1, at["right_shoulder"], 0] < one.positions[0, 1, at["left_shoulder"], 0]
+    assert not one.observed[0, 0, 7]
+    assert not one.positions[0, 0, 7].any()

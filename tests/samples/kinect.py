@@ -26,13 +26,13 @@ def numbers(frames: int = 3) -> np.ndarray:
     return values
 
 
-def kinect(path: Path, values: np.ndarray) -> list[Any]:
+def kinect(path: Path, values: np.ndarray, **about: Any) -> list[Any]:
     """What a file of one person in front of a Kinect holds."""
     from skeletonmae.sequences import SkeletonSequence
     from skeletonmae.skeletons import KINECT20
 
     seen = (values != 0).any(-1)
-    return [SkeletonSequence.from_positions(values, KINECT20, observed=seen, name=path.stem)]
+    return [SkeletonSequence.from_positions(values, KINECT20, observed=seen, name=path.stem, **about)]
 
 
 def in_file_order(values: np.ndarray, to_kinect: list[int]) -> np.ndarray:
@@ -49,13 +49,13 @@ def write_nw_ucla(path: Path, values: np.ndarray) -> list[Any]:
 def write_utd_mhad(path: Path, values: np.ndarray) -> list[Any]:
     array = in_file_order(values, UTD_TO_KINECT).transpose(1, 2, 0)
     scipy.io.savemat(path, {"d_skel": array}, do_compression=True)
-    return kinect(path, values)
+    return kinect(path, values, fps=30.0)
 
 
 def write_msr_action3d(path: Path, values: np.ndarray) -> list[Any]:
     rows = in_file_order(values, MSR_TO_KINECT).reshape(-1, 3)
     path.write_text("".join(f"{x} {y} {z} 0.0\n" for x, y, z in rows))
-    return kinect(path, values)
+    return kinect(path, values, fps=15.0)
 
 
 def write_kinder_gator(path: Path, values: np.ndarray) -> list[Any]:
@@ -66,4 +66,4 @@ def write_kinder_gator(path: Path, values: np.ndarray) -> list[Any]:
         ",".join([f"{1000 + 40 * i}", *map(str, frame.ravel()), "7", "Bow", ""]) for i, frame in enumerate(values)
     ]
     path.write_text("\n".join([header, *rows]) + "\n")
-    return kinect(path, values)
+    return kinect(path, values, fps=25.0)

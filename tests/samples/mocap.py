@@ -27,4 +27,4 @@ def write_bvh(path: Path, values: np.ndarray) -> list[Any]:
     path.write_text(text)
     names = ("pelvis", "spine1", "spine2", "spine3", "neck", "head_base")
     layout = Skeleton("bvh6", names, dict(zip(names[1:], names, strict=False)))
-    return [SkeletonSequence.from_positions(places * [-1, 1, -1], layout, name=path.stem)]
+    return [SkeletonSequence.from_positions(places * [-1, 1, -1], layout, name=path.stem, fps=25.0)]

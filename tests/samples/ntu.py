@@ -22,4 +22,4 @@ def write_ntu(path: Path, values: np.ndarray) -> list[Any]:
             lines.append(f"{place} 277.6 191.8 1036.2 519.1 -0.2 0.03 0.97 -0.06 2")
     path.write_text("\r\n".join(lines) + "\r\n")
     moved = joints - joints[0, 1]  # the middle of the spine in the first frame
-    return [SkeletonSequence.from_positions(moved, NTU25, observed=seen, name=path.stem)]
+    return [SkeletonSequence.from_positions(moved, NTU25, observed=seen, name=path.stem, fps=30.0)]

@@ -18,4 +18,4 @@ def write_pku_mmd(path: Path, values: np.ndarray) -> list[Any]:
     bodies[0][:, KINECT20_IN_NTU25] = values
     bodies[1, 1] = bodies[0, 0] + 1
     path.write_text("".join(" " + " ".join(f"{v:f}" for v in row.ravel()) + "\n" for row in bodies.swapaxes(0, 1)))
-    return [SkeletonSequence.from_positions(bodies, NTU25, observed=bodies.any(-1), name=path.stem)]
+    return [SkeletonSequence.from_positions(bodies, NTU25, observed=bodies.any(-1), name=path.stem, fps=30.0)]

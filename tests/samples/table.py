@@ -31,7 +31,7 @@ def rows(expected: Any, values: np.ndarray) -> list[tuple[Any, ...]]:
 
 
 def write_table(path: Path, values: np.ndarray) -> list[Any]:
-    (expected,) = kinect(path, values)
+    (expected,) = kinect(path, values, label="wave", tags={"subject": "anna"})
     path.write_text("".join(",".join(map(str, row)) + "\n" for row in (HEADER, *rows(expected, values))))
     return [expected]
 
@@ -40,7 +40,7 @@ def write_parquet(path: Path, values: np.ndarray) -> list[Any]:
     import pyarrow
     import pyarrow.parquet
 
-    (expected,) = kinect(path, values)
+    (expected,) = kinect(path, values, label="wave", tags={"subject": "anna"})
     columns = zip(*rows(expected, values), strict=True)
     table = pyarrow.table({name: list(column) for name, column in zip(HEADER, columns, strict=True)})
     pyarrow.parquet.write_table(table, path)

@@ -23,4 +23,8 @@ def write_sbu(path: Path, values: np.ndarray) -> list[Any]:
         [1.28 - 2.56 * shares[..., 0], 0.96 - 1.92 * shares[..., 1], shares[..., 2] * 10 / 7.8125], axis=-1
     )
 
-    return [SkeletonSequence.from_positions(metres, SBU15, observed=(shares != 0).any(-1), name=path.parent.name)]
+    return [
+        SkeletonSequence.from_positions(
+            metres, SBU15, observed=(shares != 0).any(-1), name=path.parent.name, fps=15.0
+        )
+    ]

@@ -35,6 +35,9 @@ def write_pyskl(path: Path, values: np.ndarray) -> list[Any]:
             COCO17,
             observed=one["keypoint_score"][:, : one["total_frames"]] > 0,
             name=one["frame_dir"],
+            unit="px",
+            label=str(one["label"]),
+            tags={"xsub": "train" if one["label"] == 0 else "val"},
         )
         for one in annotations
     ]
@@ -54,4 +57,8 @@ def write_penn_action(path: Path, values: np.ndarray) -> list[Any]:
         "bbox": np.ones((len(values), 4)), "dimensions": np.array([[480, 640, len(values)]], np.uint16),
     }  # fmt: skip
     scipy.io.savemat(path, held, do_compression=True)
-    return [SkeletonSequence.from_positions(places, PENN13, observed=seen, name=path.stem)]
+    return [
+        SkeletonSequence.from_positions(
+            places, PENN13, observed=seen, name=path.stem, unit="px", label="tennis serve", tags={"split": "test"}
+        )
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = tyro.extras.subcommand_cli_from_dict(
             COMMANDS, prog="skeletonmae", description=DESCRIPTION, args=list(arguments)
         )
+    except BrokenPipeError:  # whoever read our answers has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except (InputError, OSError) as error:
         say(f"error: {error}")
         return MISTAKE

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_table, say, trained
+from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_json, answer_table, say, trained
+from skeletonmae.cli.recordings import read_options
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def pretrain(
     with processes(device) as together, trained() as report:
         model = runs.pretrain(chosen, folder, together, report)
         if together.first:
-            answer(_json({"model": str(model)}) if json else f"pre-trained model: {model}")
+            answer_json(_json({"model": str(model)})) if json else answer(f"pre-trained model: {model}")
     return OK
 
 
@@ -96,7 +97,7 @@ def evaluate(
     if together.first:
         _draw(results, folder)
         if json:
-            answer(_json([result.model_dump() for result in results]))
+            answer_json(_json([result.model_dump() for result in results]))
         else:
             answer_table(*_result_table(results))
             say(f"written to {folder}")
@@ -108,13 +109,16 @@ def predict(
     recordings: Positional[tuple[Path, ...]],
     top: int = 3,
     each_person: bool = False,
+    layout: str | None = None,
+    unit: str | None = None,
     device: str = "auto",
     json: bool = False,
 ) -> int:
     """Name the likeliest actions of recordings.
 
-    Takes files of any known format, folders of them, and stores. A file that cannot be read is said, the others
-    are answered, and the exit status is 3.
+    Takes files of any known format, folders and zip archives of them, and stores. What cannot be read, or does not
+    fit the model, is said, the others are answered, and the exit status is 3. 3D recordings are brought to 2D for
+    a model that reads 2D.
 
     For example::
 
@@ -126,20 +130,33 @@ def predict(
         recordings: files, folders or stores.
         top: how many actions to name for each.
         each_person: judge every person alone, not the recording as a whole.
+        layout: of files that name their joints, as for `prepare`; the model's own joints are known without it.
+        unit: of the coordinates, as for `prepare`.
         device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
         json: print the answers as JSON.
     """
     from skeletonmae.checkpoint import load_checkpoint
-    from skeletonmae.inference import predict, read_recordings
+    from skeletonmae.inference import fitted, predict, read_recordings
     from skeletonmae.training import choose_device
 
     if top < 1:
         raise InputError("--top must be at least 1", got=top)
+    options = read_options(layout, unit)
     model = load_checkpoint(checkpoint, choose_device(device))
-    sequences, problems = read_recordings(recordings)
-    answers = predict(model, sequences, top=top, each_person=each_person)
+    if options.layout is None:
+        options = replace(options, layout=model.header.own_layout)
+    sequences, problems = read_recordings(recordings, options)
+    fit = []
+    for sequence in sequences:
+        try:
+            fit.append(fitted(model.header, sequence))
+        except InputError as error:
+            problems.append(str(error))
+    if not fit:
+        raise InputError("no recording fits the model", where=checkpoint, got="\n".join(problems))
+    answers = predict(model, fit, top=top, each_person=each_person)
     if json:
-        answer(_json([asdict(one) for one in answers]))
+        answer_json(_json([asdict(one) for one in answers]))
     else:
         for one in answers:
             who = one.recording if one.person is None else f"{one.recording}, person {one.person}"
@@ -168,7 +185,7 @@ def demo(out: Path = Path("runs/demo"), data: Path | None = None, device: str = 
     with processes(device) as together, trained() as report:
         results = run_demo(out, data, together, report, say)
     if json:
-        answer((out / "result.json").read_text(encoding="utf-8"))
+        answer_json((out / "result.json").read_text(encoding="utf-8"))
     else:
         answer_table(*_result_table(results))
         answer(f"\nreport: {out / 'report.html'}\nnumbers: {out / 'result.json'}")

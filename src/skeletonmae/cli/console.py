@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,12 @@ def say(text: str) -> None:
 def answer(text: str) -> None:
     """What the command was asked for."""
     sys.stdout.write(shown(text) + "\n")
+    sys.stdout.flush()
+
+
+def answer_json(text: str) -> None:
+    """What a script asked for: JSON in plain ASCII, which no terminal takes amiss."""
+    sys.stdout.write(json.dumps(json.loads(text), indent=1) + "\n")
     sys.stdout.flush()
 
 

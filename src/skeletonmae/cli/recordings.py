@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
-from skeletonmae.cli.console import INCOMPLETE, MISTAKE, OK, answer, answer_table, counted, say
+from skeletonmae.cli.console import INCOMPLETE, MISTAKE, OK, answer, answer_json, answer_table, counted, say
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def prepare(
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.skeletons import layout as find_layout
 
-    options = _options(layout, unit, fps, clean, cut)
+    options = read_options(layout, unit, fps, clean, cut)
     change = datasets.Change(find_layout(convert_to) if convert_to else None, axes)
     chosen = _dataset(source, dataset)
     if isinstance(chosen, datasets.Generated):
@@ -93,7 +93,7 @@ def prepare(
             progress=progress,
         )
     if json:
-        answer(report.model_dump_json(indent=1))
+        answer_json(report.model_dump_json())
     else:
         answer_table(["class", "recordings"], [[name, str(num)] for name, num in report.classes.items()])
         answer(
@@ -103,14 +103,12 @@ def prepare(
         say(report.conversion)
     for tag in datasets.given_tags(tags := SequenceStore.open(out).tags):
         say(f"the files came with a split: tag {tag!r} ({', '.join(tags[tag])})")
-    for odd in report.odd[:10]:
-        say(f"note: {odd.recording}: {odd.what}")
-    if len(report.odd) > 10:
-        say(f"{len(report.odd)} notes in all; see {out / 'report.json'}")
-    for dropped in report.dropped[:10]:
-        say(f"dropped: {dropped.file}: {dropped.reason}")
-    if report.dropped:
-        say(f"{len(report.dropped)} dropped in all; see {out / 'report.json'}")
+    if len(used := [name for name, num in report.classes.items() if num]) == 1 and chosen.name == "folder":
+        say(f"note: all are of one action, {used[0]!r}; if the actions are folders inside it, name that folder")
+    say_some("note", [(odd.recording, odd.what) for odd in report.odd], out / "report.json")
+    say_some("dropped", [(dropped.file, dropped.reason) for dropped in report.dropped], out / "report.json")
+    if any("does not fit the store" in dropped.reason for dropped in report.dropped):
+        say("to bring different recordings together: --convert-to LAYOUT, --axes 2, --unit unknown")
     return INCOMPLETE if report.dropped else OK
 
 
@@ -119,6 +117,7 @@ def validate(
     dataset: str = "auto",
     split: str | None = None,
     against: Path | None = None,
+    against_split: str | None = None,
     layout: str | None = None,
     unit: str | None = None,
     fps: float | None = None,
@@ -145,6 +144,7 @@ def validate(
         dataset: which dataset it is; `auto` looks at the files. A store says it itself.
         split: whose two sides should share nothing; the dataset's usual one if not given.
         against: a store that should share nothing with the test side: the one that was pre-trained on.
+        against_split: its split, if its training side alone was pre-trained on, as recipes do; else all counts.
         layout: of files that name their joints: a built-in layout or a YAML file of your own.
         unit: of the coordinates: m, px, image or unknown; in place of the format's own.
         fps: frames per second; in place of the files' own.
@@ -154,24 +154,32 @@ def validate(
         all: print every finding, not one of each kind.
         json: print everything as JSON.
     """
-    from skeletonmae import validation
+    from skeletonmae import datasets, validation
+    from skeletonmae.recipe import Source
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.sequences.manifest import MANIFEST
 
+    if against_split and not against:
+        raise InputError("--against-split says which part of --against counts", expected="--against STORE")
+    if picture and picture.suffix.lower() != ".png":
+        raise InputError("--picture is a PNG", expected="a name that ends in .png", got=picture)
     other = SequenceStore.open(against) if against else None
+    trained = Source(store=against, split=against_split) if against and against_split else None
     if (source / MANIFEST).is_file():
         store = SequenceStore.open(source)
-        found = validation.validate_store(store, _store_split(source, store, split), other)
+        their_rule = trained.rule(other) if trained and other else None
+        found = validation.validate_store(store, _store_split(source, store, split), other, their_rule)
         drawn: SequenceStore | Iterator[SkeletonSequence] = store
     else:
-        chosen, options = _dataset(source, dataset), _options(layout, unit, fps, clean, cut)
+        chosen, options = _dataset(source, dataset), read_options(layout, unit, fps, clean, cut)
         rule = _raw_split(chosen, split)
         with counted("validate") as progress:
-            recordings = _read(chosen, source, options, progress)
-            found = validation.validate(recordings, chosen.classes, split=rule, against=other)
-        drawn = (one for one in _read(chosen, source, options) if not isinstance(one, InputError))
+            recordings = datasets.read_all(chosen, source, options, progress)
+            theirs = (other[int(place)] for place in trained.pretraining(other)) if trained and other else other
+            found = validation.validate(recordings, chosen.classes, split=rule, against=theirs)
+        drawn = (one for one in datasets.read_all(chosen, source, options) if not isinstance(one, InputError))
     if json:
-        answer(found.model_dump_json(indent=1))
+        answer_json(found.model_dump_json())
     else:
         _say_findings(found, all)
     if picture:
@@ -193,8 +201,11 @@ def _say_findings(found: validation.Validation, everything: bool) -> None:
         for finding in found.findings:
             answer(f"{finding.severity}: {finding.check}: {in_words(finding)}")
     elif found.counts:
+        shown, whole = len(found.counts), sum(count.findings for count in found.counts)
         for check, severity, number, first in found.rows():
-            answer(f"{severity:8} {check:11} {number:>6}  {first}")
+            answer(f"{severity:8} {check:11} {number:>6}  {' '.join(first.split())}")
+        if whole > shown:
+            answer(f"\n{whole} findings, the first of each kind is shown; --all shows all")
     answer(f"\n{found.status}" if found.counts else "ok: nothing was found")
 
 
@@ -239,27 +250,30 @@ def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
     return None
 
 
-def _read(
-    dataset: datasets.Dataset,
-    root: Path,
-    options: ReadOptions,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Iterator[SkeletonSequence | InputError]:
-    """All recordings, and an error for each that cannot be read."""
-    files = dataset.files(root)
-    for done, file in enumerate(files, start=1):
-        refused: list[InputError] = []
-        try:
-            yield from dataset.read(file, root, replace(options, refuse=refused.append))
-        except InputError as error:
-            refused.append(error)
-        yield from refused
-        progress(done, len(files))
+def say_some(what: str, lines: list[tuple[str, str]], file: Path, most: int = 10) -> None:
+    """The first of some lines about recordings; what is said of several is said once."""
+    about: dict[str, list[str]] = {}
+    for name, said in lines:
+        about.setdefault(said.replace(f"recording {name!r}: ", ""), []).append(name)
+    for said, names in list(about.items())[:most]:
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        say(f"{what}: {' '.join(names[0].split())}{others}: {' '.join(said.split())}")
+    if len(about) > most or any(len(names) > 1 for names in about.values()):
+        say(f"{what}: {len(lines)} in all; see {file}")
 
 
-def _options(
-    layout: str | None, unit: str | None, fps: float | None, clean: Literal["reference", "none"], cut: bool
+def read_options(
+    layout: str | None,
+    unit: str | None,
+    fps: float | None = None,
+    clean: Literal["reference", "none"] = "reference",
+    cut: bool = True,
 ) -> ReadOptions:
+    """What the user said of the files.
+
+    Raises:
+        InputError: no such layout or unit, or a rate that cannot be.
+    """
     from skeletonmae.formats import ReadOptions
     from skeletonmae.sequences import UNITS
     from skeletonmae.skeletons import layout as find_layout

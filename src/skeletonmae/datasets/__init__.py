@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from skeletonmae.datasets.change import Change
@@ -16,6 +17,7 @@ from skeletonmae.datasets.nw_ucla import NW_UCLA
 from skeletonmae.datasets.penn_action import PENN_ACTION
 from skeletonmae.datasets.pku_mmd import PKU_MMD_1, PKU_MMD_2
 from skeletonmae.datasets.prepare import prepare
+from skeletonmae.datasets.reading import read_all
 from skeletonmae.datasets.report import Report
 from skeletonmae.datasets.sbu import SBU
 from skeletonmae.datasets.splits import (
@@ -30,6 +32,8 @@ from skeletonmae.datasets.splits import (
 )
 from skeletonmae.datasets.utd_mhad import UTD_MHAD
 from skeletonmae.errors import InputError
+from skeletonmae.formats import begins
+from skeletonmae.formats.raw import raw_files
 
 __all__ = [
     "DATASETS",
@@ -48,9 +52,11 @@ __all__ = [
     "given_tags",
     "label_subset",
     "prepare",
+    "read_all",
     "validation_part",
 ]
 
+MEDIA = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif"}
 DATASETS: dict[str, Dataset] = {
     entry.name: entry
     for entry in (
@@ -74,6 +80,19 @@ def detect_dataset(root: Path) -> Dataset:
         got = ", ".join(entry.name for entry in found)
         raise InputError("more than one dataset; name the folder of one", where=root, got=got)
     if not found and not FOLDER.matches(root):
-        known = ", ".join(entry.title for entry in DATASETS.values())
-        raise InputError("no recording of a known format in it", where=root, expected=f"one of: {known}")
+        expected = "a table (frame, joint, x, y), or files of another format in docs/data.md"
+        raise InputError("no recording of a known format in it", where=root, expected=expected, got=_seen(root))
     return found[0] if found else FOLDER
+
+
+def _seen(root: Path) -> str:
+    """What is in a folder in which nothing is known."""
+    files = raw_files(root, lambda _: True)
+    if not files:
+        return "nothing: it is empty"
+    kinds = Counter(file.path.suffix.lower() or "no ending" for file in files)
+    said = f"{len(files)} files: " + ", ".join(f"{num} {kind}" for kind, num in kinds.most_common(5))
+    if all(kind in MEDIA for kind in kinds):
+        return f"{said}; run a pose estimator over videos and pictures first"
+    looked = next((file for file in FOLDER.files(root)), None)
+    return f"{said}; {looked.path.name} {begins(looked.head())}" if looked and looked.there else said

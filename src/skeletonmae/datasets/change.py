@@ -18,7 +18,7 @@ class Change:
 
     Args:
         layout: to convert to; joints that cannot be had are unobserved.
-        axes: 2 leaves out the third coordinate, the distance from the camera.
+        axes: 2 leaves out the distance from the camera: what is left is as in an image, x to the right and y down.
     """
 
     layout: Skeleton | None = None
@@ -34,8 +34,8 @@ class Change:
         if self.axes and positions.shape[3] < self.axes:
             where = f"recording {sequence.name!r}"
             raise InputError("a 2D recording cannot be made 3D", where=where, expected="axes 2")
-        if self.axes:
-            positions = np.ascontiguousarray(positions[..., : self.axes])
+        if self.axes == 2 and positions.shape[3] == 3:
+            positions = np.where(observed[..., None], -positions[..., :2], np.float32(0))
         if self.layout and self.layout != skeleton:
             positions, observed = conversion(skeleton, self.layout)(positions, observed)
             skeleton = self.layout

@@ -39,7 +39,7 @@ class Folder(Dataset):
         for sequence in detect(file).read(file, options):
             name = (inside.parent / sequence.name).as_posix()
             line = known.get(name) or known.get(inside.as_posix()) or {}
-            label = line.get("label") or sequence.label or (inside.parts[0] if len(inside.parts) > 1 else None)
+            label = line.get("label") or sequence.label or _folder(inside)
             tags = {tag: value for tag, value in line.items() if value and tag not in ("recording", "label")}
             yield replace(sequence, name=name, label=label, tags={**sequence.tags, **tags})
 
@@ -84,6 +84,13 @@ def _inside(file: RawFile, root: Path) -> Path:
     return Path(file.path.name) if file.path == root else file.path.relative_to(top_of(root))
 
 
+def _folder(inside: Path) -> str | None:
+    """The topmost folder that a file is in; archives among folders count only where there is nothing else."""
+    above = inside.parts[:-1]
+    folders = [part for part in above if not part.lower().endswith(".zip")]
+    return folders[0] if folders else Path(above[0]).stem if above else None
+
+
 def labels_table(root: Path) -> dict[str, dict[str, str]]:
     """Recording (or file) -> its line in `labels.csv` at the top of `root`; empty where there is none.
 
@@ -101,8 +108,11 @@ def labels_table(root: Path) -> dict[str, dict[str, str]]:
 def _labels(file: RawFile, changed: int) -> dict[str, dict[str, str]]:  # noqa: ARG001
     """The lines of the table; `changed` is when the file last changed, so that an old answer is not used."""
     path = file.path
+    text = file.text()
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
     try:
-        lines = list(csv.reader(io.StringIO(file.text()), strict=True, skipinitialspace=True))
+        lines = list(csv.reader(io.StringIO(text), strict=True, skipinitialspace=True, delimiter=delimiter))
     except csv.Error as error:
         raise InputError(f"not CSV ({error})", where=path) from error
     header = [name.strip() for name in lines[0]]
@@ -114,9 +124,11 @@ def _labels(file: RawFile, changed: int) -> dict[str, dict[str, str]]:  # noqa: 
         if not cells:
             continue
         line = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        if len(cells) != len(header) or line["recording"] in known:
-            expected = "each recording once, with as many columns as the header"
-            raise InputError("not sound", where=f"{path}, line {number}", expected=expected, got=cells)
+        where = f"{path}, line {number}"
+        if len(cells) != len(header):
+            raise InputError("wrong number of columns", where=where, expected=len(header), got=len(cells))
+        if line["recording"] in known:
+            raise InputError("the recording is there already", where=where, got=line["recording"])
         known[line["recording"]] = line
     return known
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from skeletonmae.datasets import ntu_classes as names
@@ -18,6 +19,7 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
 TAGS = {"S": "setup", "C": "camera", "P": "subject", "R": "repetition"}
+LISTS = "*missing*skeleton*.txt"
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
 
@@ -25,48 +27,44 @@ NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 class Ntu(Dataset):
     """Recordings called SsssCcccPpppRrrrAaaa: `.skeleton` files, or a PYSKL pickle of them.
 
-    `ReadOptions.clean` says which clean-up the files get; a pickle has had PYSKL's own.
-
-    Args:
-        lists: names of the lists of samples with broken skeletons that its owners give out. They may lie beside
-            the data; samples without a body are found without them.
+    `ReadOptions.clean` says which clean-up the files get; a pickle has had PYSKL's own. The owners' lists of
+    samples with broken skeletons (`LISTS`) may lie beside the data; those without a body are found without them.
     """
-
-    lists: str = "*missing*skeleton*.txt"
 
     def files(self, root: Path) -> list[RawFile]:
         """Every `.skeleton` file and every pickle of NTU."""
-        found = find_files(root, [NTU, PYSKL])
-        return [file for file in found if file.path.suffix == ".skeleton" or "ntu" in file.path.name.lower()]
+        return [
+            file for file in find_files(root, [NTU, PYSKL]) if _is_text(file) or "ntu" in file.path.name.lower()
+        ]
 
     def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
         """The recordings in `file`."""
-        form = NTU if file.path.suffix == ".skeleton" else PYSKL
-        if form is NTU:
+        if _is_text(file):
             self._place(file.path.stem, file.path)  # a name that says nothing is refused before the file is read
-            if file.path.stem in self.listed(root):
+            if file.path.stem in listed(root):
                 raise InputError("its owners list it as missing or broken", where=file.path)
-        for sequence in form.read(file, options):
-            label, tags = self._place(sequence.name, file.path)
-            yield replace(sequence, label=label, tags=tags)
+        for sequence in (NTU if _is_text(file) else PYSKL).read(file, options):
+            try:
+                label, tags = self._place(sequence.name, file.path)
+            except InputError as error:
+                options.refuse(error)
+            else:
+                yield replace(sequence, label=label, tags=tags)
 
     def matches(self, root: Path) -> bool:
-        """Whether the names of its files are NTU's, with none but actions of this set, and some of its own."""
+        """Whether the names of its files are NTU's: of this set, by the setups, or by the name of the pickle."""
         if not root.exists():
             return False
-        found = [match for file in self.files(root) if (match := NAME.fullmatch(file.path.stem))]
-        most = max((int(match[1]) for match in found), default=0)
-        return bool(found) and (most > 17) == (len(self.classes) == 120)
+        files = self.files(root)
+        found = [match for file in files if (match := NAME.fullmatch(file.path.stem))]
+        if not found:
+            return any(self.name in file.path.name.lower() for file in files)
+        return (max(int(match[1]) for match in found) > 17) == (len(self.classes) == 120)
 
     def settings(self, root: Path) -> object:
         """The samples that are listed as broken."""
-        return sorted(self.listed(root))
-
-    def listed(self, root: Path) -> frozenset[str]:
-        """The samples that the lists beside the data name."""
-        folder = root if root.is_dir() else root.parent
-        texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(self.lists)))
-        return frozenset(match[0] for text in texts for match in NAME.finditer(text))
+        listed.cache_clear()
+        return sorted(listed(root))
 
     def _place(self, name: str, path: Path) -> tuple[str, dict[str, str]]:
         match = NAME.fullmatch(name)
@@ -78,6 +76,18 @@ class Ntu(Dataset):
         if not 1 <= action <= len(self.classes):
             raise InputError("unknown action", where=path, expected=f"A001 to A{len(self.classes):03d}", got=name)
         return self.classes[action - 1], dict(zip(TAGS.values(), map(str, tags), strict=True))
+
+
+def _is_text(file: RawFile) -> bool:
+    return file.path.suffix.lower() == ".skeleton"
+
+
+@lru_cache(maxsize=1)
+def listed(root: Path) -> frozenset[str]:
+    """The samples that the owners' lists beside the data name; looked up once, until `settings` is asked for."""
+    folder = root if root.is_dir() else root.parent
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(LISTS)))
+    return frozenset(match[0] for text in texts for match in NAME.finditer(text))
 
 
 NTU60 = Ntu(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,7 @@ class PkuMmd(Dataset):
 
     def settings(self, root: Path) -> object:
         """Every file with a fitting name, for the labels are among them."""
+        _texts.cache_clear()
         return [self.stamp(file) for file in self._named(root)]
 
     def _named(self, root: Path) -> list[RawFile]:
@@ -111,13 +113,22 @@ class PkuMmd(Dataset):
         return label, *inside, cut
 
 
+@lru_cache(maxsize=1)
+def _texts(root: Path) -> dict[str, list[RawFile]]:
+    """The text files by name; looked up once, until `settings` is asked for."""
+    found: dict[str, list[RawFile]] = {}
+    for file in raw_files(root, lambda name: name.lower().endswith(".txt")):
+        found.setdefault(file.path.name, []).append(file)
+    return found
+
+
 def _labels(file: RawFile, root: Path) -> RawFile:
     """The file with the labels of the skeletons in `file`.
 
     Raises:
         InputError: there is none.
     """
-    for other in raw_files(root, lambda name: name == file.path.name):
+    for other in _texts(root).get(file.path.name, ()):
         if other != file and LABEL.fullmatch(other.head().decode("utf-8-sig", "replace").partition("\n")[0]):
             return other
     raise InputError(

@@ -7,13 +7,10 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -22,6 +19,7 @@ from pydantic import ValidationError
 from skeletonmae.config import Config
 from skeletonmae.datasets.change import Change
 from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.processes import WorkerLostError, in_processes
 from skeletonmae.datasets.report import REPORT, Dropped, Odd, Report, odd
 from skeletonmae.errors import InputError
 from skeletonmae.files import whole_folder, write_text
@@ -34,8 +32,6 @@ Dtype = Literal["float32", "float16"]
 Progress = Callable[[int, int], None]
 PARTS, PART_BYTES = 64, 8 * 2**20
 """Files are read in at most so many parts, of at least so many bytes; what was finished outlives a kill."""
-SECONDS_BETWEEN_LOOKS = 0.1
-_shared: tuple[Any, Any] | None = None  # in a worker: the files done by all of them, and whether to stop
 
 
 def prepare(
@@ -72,6 +68,7 @@ def prepare(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("something is there already; delete it or name another folder", where=out)
+    dataset.settings(source)  # a list of labels that is not sound is said before any file is read
     files = dataset.files(source)
     reading = _Reading(dataset, source, options, change or Change(), dtype, strict)
     raw, first = reading.first(files)
@@ -91,7 +88,7 @@ def prepare(
         if not keep.any():
             reasons = [note.reason for note in notes if isinstance(note, Dropped)]
             raise InputError("no recording could be kept", where=source, got=reasons[0] if reasons else "none")
-        with whole_folder(out) as whole:
+        with whole_folder(out, inside=folder) as whole:
             merge(store, whole, keep)
             kept = SequenceStore.open(whole)
             missing = dataset.missing(source, {kept.name(index) for index in range(len(kept))})
@@ -186,7 +183,8 @@ class _Part:
             SequenceStore.open(self.store)
         except (OSError, ValidationError, InputError):
             return None
-        return done if done.key == self.reading.key(self.like, self.files) else None
+        bad = self.reading.strict and any(isinstance(note, Dropped) for note in done.notes)
+        return done if done.key == self.reading.key(self.like, self.files) and not bad else None
 
     def write(self, tick: Callable[[], None]) -> _Done:
         """Write the store and the mark."""
@@ -226,13 +224,13 @@ class _Part:
                     kept = len(store) - before
                     after = f" (after {kept} recordings, which were kept)" if kept else ""
                     refused.append(InputError(f"{error}{after}"))
-                yield from (Dropped(file=shown, reason=_as_text(error)) for error in refused)
+                yield from (Dropped(file=shown, reason=_reason(error, path)) for error in refused)
                 tick()
 
 
 @contextmanager
 def _workplace(out: Path) -> Iterator[Path]:
-    """The hidden folder for the parts: kept by a kill, gone when the work is done or cannot be done.
+    """The hidden folder for the parts: gone when the work is done or the input is wrong, kept after all else.
 
     Raises:
         InputError: another process is at work there.
@@ -243,14 +241,12 @@ def _workplace(out: Path) -> Iterator[Path]:
         with FileLock(folder / "lock", timeout=0):
             try:
                 yield folder
-            except KeyboardInterrupt:
+            except WorkerLostError:
                 raise
-            except BaseException as error:
-                if not isinstance(error, SystemExit):
-                    shutil.rmtree(folder, ignore_errors=True)
-                raise
-            else:
+            except InputError:
                 shutil.rmtree(folder, ignore_errors=True)
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
     except Timeout as error:
         raise InputError("another process is preparing this store", where=out) from error
 
@@ -268,57 +264,9 @@ def _read(parts: list[_Part], workers: int, progress: Progress) -> list[Dropped 
         for number in left:
             marks[number] = parts[number].write(lambda: progress(next(ticks), total))
     else:
-        marks |= _in_processes({number: parts[number] for number in left}, workers, before, total, progress)
+        works = {number: parts[number].write for number in left}
+        marks |= in_processes(works, workers, before, lambda done: progress(done, total))
     return [note for _, mark in sorted(marks.items()) for note in mark.notes]
-
-
-def _in_processes(
-    parts: dict[int, _Part], workers: int, before: int, total: int, progress: Progress
-) -> dict[int, _Done]:
-    context = get_context("spawn")
-    counter, stop = context.Value("q", before), context.Event()
-    with ProcessPoolExecutor(
-        min(workers, len(parts)), context, initializer=_share, initargs=(counter, stop)
-    ) as pool:
-        futures = {number: pool.submit(_write_in_process, part) for number, part in parts.items()}
-        shown, order = before, list(futures)
-        try:
-            while order:
-                wait([futures[order[0]]], timeout=SECONDS_BETWEEN_LOOKS)
-                while order and futures[order[0]].done():  # in order: the first mistake is the one that is said
-                    futures[order.pop(0)].result()
-                if counter.value > shown:
-                    shown = counter.value
-                    progress(shown, total)
-            return {number: future.result() for number, future in futures.items()}
-        except BrokenProcessPool as error:
-            problem = "a process that reads was killed: out of memory, or by a file that crashes its reader"
-            raise InputError(problem, expected="try one worker and strict, to find the file") from error
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-
-
-class _StoppedError(Exception):
-    """The process that asked has no more use for the part."""
-
-
-def _share(counter: Any, stop: Any) -> None:
-    global _shared
-    _shared = counter, stop
-
-
-def _write_in_process(part: _Part) -> _Done:
-    assert _shared is not None
-    counter, stop = _shared
-
-    def tick() -> None:
-        if stop.is_set():
-            raise _StoppedError
-        with counter.get_lock():
-            counter.value += 1
-
-    return part.write(tick)
 
 
 def _named_twice(store: SequenceStore) -> np.ndarray:
@@ -360,6 +308,11 @@ def _sound_text(sequence: SkeletonSequence) -> SkeletonSequence:
     if bad := [text for text in texts if _as_text(text) != text]:
         raise InputError("a name is not valid Unicode", where=_as_text(sequence.name), got=_as_text(bad[0]))
     return sequence
+
+
+def _reason(error: InputError, path: Path) -> str:
+    """What is wrong, without the path that is said beside it."""
+    return _as_text(str(error).removeprefix(str(path)).lstrip(":, "))
 
 
 def _as_text(value: object) -> str:

@@ -127,9 +127,9 @@ SIDES = ("train", "val", "test")
 
 
 class GivenSplit(Config):
-    """The split that came with the files: a tag with the values `train` and `test`, or `val` where there is no test.
+    """The split that came with the files: a tag with the values `train` and `test` (or `val`).
 
-    Where there is a test side, what is for validation is on neither side.
+    `val` is the test side only where there is no `test`; else it is on neither side.
     """
 
     kind: Literal["given"] = "given"

@@ -25,7 +25,7 @@ from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 
-__all__ = ["AS_IT_IS", "FORMATS", "Format", "RawFile", "ReadOptions", "detect", "find_files"]
+__all__ = ["AS_IT_IS", "FORMATS", "Format", "RawFile", "ReadOptions", "begins", "detect", "find_files"]
 
 FORMATS: dict[str, Format] = {
     entry.name: entry
@@ -79,14 +79,16 @@ def detect(file: RawFile | Path) -> Format:
     found = [entry for entry in FORMATS.values() if entry.claims(head)]
     if len(found) != 1:
         known = ", ".join(FORMATS)
-        got = "several: " + ", ".join(entry.name for entry in found) if found else _looks(head)
+        got = "several: " + ", ".join(entry.name for entry in found) if found else f"a file that {begins(head)}"
         raise InputError("the format is not clear", where=as_raw(file).path, expected=f"one of {known}", got=got)
     return found[0]
 
 
-def _looks(head: bytes) -> str:
-    """The beginning of a file in words."""
+def begins(head: bytes) -> str:
+    """How a file begins, in words."""
     if not head.strip():
-        return "an empty file"
-    text = head[:80].decode("utf-8", "replace")
-    return f"a file that begins with {text.splitlines()[0]!r}" if text.isprintable() or "\n" in text else "bytes"
+        return "is empty"
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "is UTF-16: save it as UTF-8"
+    line = head.lstrip()[:80].decode("utf-8", "replace").splitlines()[0]
+    return f"begins with {line!r}" if "\ufffd" not in line and line.isprintable() else "begins with no text"

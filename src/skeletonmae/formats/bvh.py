@@ -28,8 +28,8 @@ def _claims(head: bytes) -> bool:
 
 def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     bvh = parse_bvh(file.content(), str(file.path))
-    skeleton, positions = bvh_skeleton(bvh), forward_kinematics(bvh) * FACING
-    longest = _longest_bone(skeleton, skeleton.bone_lengths(positions))
+    skeleton, positions = _body(bvh_skeleton(bvh), forward_kinematics(bvh) * FACING)
+    longest = float(np.median(skeleton.bone_lengths(positions), axis=0).max()) if len(positions) else 0.0
     fits = [metres for metres, (low, high) in METRES.items() if low <= longest < high]
     unit, scale, notes = (
         ("m", fits[0], ())
@@ -48,15 +48,15 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-def _longest_bone(skeleton: Skeleton, lengths: np.ndarray) -> float:
-    """Of the body itself, without the way from a place on the floor to the pelvis; `lengths` (frame, joint)."""
-    floor = skeleton.root not in VOCABULARY
-    own = [
-        place
-        for place, parent in enumerate(skeleton.parent_index)
-        if not floor or parent != skeleton.index[skeleton.root]
-    ]
-    return float(np.median(lengths[:, own], axis=0).max(initial=0.0)) if len(lengths) else 0.0
+def _body(skeleton: Skeleton, positions: np.ndarray) -> tuple[Skeleton, np.ndarray]:
+    """The same without a root on the floor, from which the pelvis is moved: it is no joint of the body."""
+    below = [joint for joint, parent in skeleton.parents.items() if parent == skeleton.root]
+    if skeleton.root in VOCABULARY or below != ["pelvis"]:
+        return skeleton, positions
+    joints = tuple(joint for joint in skeleton.joints if joint != skeleton.root)
+    parents = {joint: parent for joint, parent in skeleton.parents.items() if joint != "pelvis"}
+    body = Skeleton(f"bvh{len(joints)}", joints, parents, center=("pelvis",), source=skeleton.source)
+    return body, positions[:, [skeleton.index[joint] for joint in joints]]
 
 
 BVH = Format("bvh", "BVH motion capture: the joints of its own hierarchy in 3D", (".bvh",), _claims, _parse)

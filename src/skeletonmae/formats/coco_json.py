@@ -41,10 +41,10 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     content, path = read_json(file), file.path
     places: dict[Any, Place] | None = None
     if isinstance(content, dict):
-        videos = {video["id"]: video for video in content.get("videos", ())}
-        places = {image["id"]: _place(image, videos) for image in content.get("images", ())}
+        videos = {video["id"]: video for video in _listed(file, content, "videos")}
+        places = {image["id"]: _place(image, videos) for image in _listed(file, content, "images")}
         if options.layout is None:
-            _check_joints(file, content.get("categories", ()))
+            _check_joints(file, _listed(file, content, "categories", needs_id=False))
         content = content.get("annotations")
     if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
         raise InputError("not COCO keypoints", where=path, expected=EXPECTED)
@@ -54,7 +54,7 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         found[recording][frame] = []
     for number, one in enumerate(content):
         where, image = f"{path}, person {number}", one.get("image_id")
-        if image is None or (places is not None and image not in places):
+        if not _plain(image) or (places is not None and image not in places):
             raise InputError("its image is not listed", where=where, got=image)
         values = number_array(one.get("keypoints"), 3, where, "x, y, visibility of each joint")
         sizes = (skeleton.num_joints,) if options.layout else BEGIN_WITH_COCO17
@@ -70,6 +70,21 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         raise InputError("there is no image in it", where=path, expected=EXPECTED)
     for recording, frames in found.items():
         yield linked(frames, skeleton, 2, where=path, name=recording or path.stem, unit="px")
+
+
+def _listed(file: RawFile, content: dict[str, Any], key: str, needs_id: bool = True) -> list[dict[str, Any]]:
+    """The objects under a key."""
+    found = content.get(key) or []
+    named = isinstance(found, list) and all(
+        isinstance(one, dict) and (_plain(one.get("id")) or not needs_id) for one in found
+    )
+    if not named:
+        raise InputError(f"{key!r} is wrong", where=file.path, expected="a list of objects, each with an id")
+    return found
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, int | str)
 
 
 def _place(image: dict[str, Any], videos: dict[Any, Any]) -> Place:

@@ -102,7 +102,7 @@ def _read_csv(file: RawFile) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndar
             header.append(rows[0])
             number, rows = number[1:], rows[1:]
         width = len(header[0])
-        if any(len(line) != width for line in header) or header[-1][0] != "coords":
+        if any(len(line) != width for line in header) or header[-1][:1] != ["coords"]:
             raise InputError("not a header of DeepLabCut", where=file.path, got=[line[:2] for line in header])
         lines = [_numbers(file, at, cells, width) for at, cells in zip(number, rows, strict=True) if any(cells)]
         blocks.append(np.array(lines).reshape(len(lines), width))

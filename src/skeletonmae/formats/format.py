@@ -43,6 +43,8 @@ class ReadOptions:
     refuse: Callable[[InputError], None] = raise_it
 
 
+ROOM = 10_000_000, 100
+"""Coordinates that a file may hold in any case, and for each of its bytes; more has been made up."""
 AS_IT_IS = ReadOptions()
 Parse = Callable[[RawFile, ReadOptions], Iterator[SkeletonSequence]]
 
@@ -83,7 +85,12 @@ class Format:
         """
         file = as_raw(file)
         try:
+            cells, room = 0, ROOM[0] + ROOM[1] * file.size
             for sequence in self.parse(file, options):
+                cells += sequence.positions.size
+                if cells > room:
+                    got = f"{cells} numbers in {file.size} bytes"
+                    raise InputError("more than a file of this size can hold", where=file.path, got=got)
                 unit, fps = options.unit or sequence.unit, options.fps or sequence.fps
                 changed = (unit, fps) != (sequence.unit, sequence.fps)
                 yield replace(sequence, unit=unit, fps=fps) if changed else sequence

@@ -19,6 +19,7 @@ from skeletonmae.skeletons import PENN13
 
 WANTED = ("x", "y", "visibility", "action", "train")
 CORNER = 5.0  # pixels; a joint that was not marked lies in the first corner, on the diagonal
+MOST_FRAMES = 100_000
 EXPECTED = "x, y and visibility (frames, 13), action (text) and train (1 or -1)"
 
 
@@ -30,7 +31,8 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     held = read_matlab(file.content(), str(file.path), WANTED)
     x, y, visible, action, train = (held.get(name) for name in WANTED)
     arrays = [a for a in (x, y, visible) if isinstance(a, np.ndarray) and a.ndim == 2 and a.shape[1] == 13]
-    if len(arrays) < 3 or len({array.shape for array in arrays}) > 1 or not isinstance(action, str):
+    shapes = {array.shape for array in arrays}
+    if len(arrays) < 3 or len(shapes) > 1 or len(arrays[0]) > MOST_FRAMES or not isinstance(action, str):
         got = {name: getattr(value, "shape", value) for name, value in held.items()}
         raise InputError("not the labels of a video", where=file.path, expected=EXPECTED, got=got)
     side = np.ravel(train).tolist() if isinstance(train, np.ndarray) else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
+import struct
 import zipfile
 import zlib
 from collections import defaultdict
@@ -19,10 +21,14 @@ from skeletonmae.errors import InputError
 
 HEAD_BYTES = 4096
 CHUNK = 2**20
-LARGEST_MEMBER = 2**31
+LARGEST = 2**28
+"""Bytes that may be asked for at once; larger files are read piece by piece."""
+LARGEST_MEMBER = 2**32
 """Bytes that a member of an archive may unpack to."""
-PACKED_AT_BEST = 200, 16 * 2**20
+PACKED_AT_BEST = 100, 16 * 2**20
 """A member this many times larger than its packed form, and larger than this, is no recording."""
+UNPACKED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+"""Methods that can be unpacked piece by piece; of the others, a few bytes may become gigabytes before a look."""
 
 
 @dataclass(frozen=True, order=True)
@@ -66,11 +72,13 @@ class RawFile:
             return False
 
     @property
-    def stamp(self) -> tuple[str, int, int]:
-        """Path, size and time of change: a file with the same stamp has not changed."""
+    def stamp(self) -> tuple[object, ...]:
+        """Path, size and time of change, of every part: a file with the same stamp has not changed."""
+        if self.parts:
+            return tuple(part.stamp for part in self.parts)
         with _said(self.path):
-            disk = self.parts[0].archive or self.parts[0].path if self.parts else self.archive or self.path
-            return (os.fsencode(self.path).hex(), self.size, disk.stat().st_mtime_ns)
+            changed = (self.archive or self.path).stat().st_mtime_ns
+            return (os.fsencode(self.path).hex(), self.size, changed)
 
     def head(self) -> bytes:
         """The first `HEAD_BYTES` bytes; of frames, those of the first."""
@@ -83,6 +91,9 @@ class RawFile:
         Raises:
             InputError: it cannot be read, or unpacks to more than a recording can be.
         """
+        if self.size > LARGEST:
+            expected = f"at most {LARGEST} bytes"
+            raise InputError("too large to be read at once", where=self.path, expected=expected, got=self.size)
         with self.open() as file, _said(self.path):
             return b"".join(iter(lambda: file.read(CHUNK), b""))  # at once, a member may unpack to far more
 
@@ -112,11 +123,17 @@ class RawFile:
             with self.parts[0].open() as file:
                 yield file
         elif self.archive is None:
-            with _said(self.path), self.path.open("rb") as file:
-                yield file
+            with _said(self.path):
+                if not stat.S_ISREG(self.path.stat().st_mode):
+                    raise InputError("not a file that can be read from its beginning to its end", where=self.path)
+                with self.path.open("rb") as file:
+                    yield file
         else:
             with _said(self.path):
                 info = _info(self.archive, self.member)
+                if info.compress_type not in UNPACKED:
+                    expected = "deflate, or not compressed"
+                    raise InputError("compressed by an unusual method", where=self.path, expected=expected)
                 most, from_size = PACKED_AT_BEST
                 packed = max(info.compress_size, 1)
                 if info.file_size > LARGEST_MEMBER or (
@@ -131,7 +148,11 @@ class RawFile:
     def lines(self) -> Iterator[io.TextIOWrapper]:
         """The lines of a UTF-8 text, to be read one by one; line ends are kept as they are."""
         with self.open() as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines:
-            yield lines
+            try:
+                yield lines
+            except UnicodeDecodeError as error:
+                got = f"byte {error.object[error.start]:#04x}"
+                raise InputError("not a text file: save it as UTF-8", where=self.path, got=got) from error
 
 
 def as_raw(file: RawFile | Path) -> RawFile:
@@ -154,8 +175,15 @@ def raw_files(root: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
     if not root.is_dir():
         raise InputError("there is no such folder or file", where=root)
     found: list[RawFile] = []
-    for folder, inner, names in os.walk(root):
-        inner[:] = sorted(name for name in inner if not name.startswith("."))
+    seen = {root.resolve()}
+
+    def closed(error: OSError) -> None:  # reading it says what is wrong
+        found.append(RawFile(Path(error.filename)))
+
+    for folder, inner, names in os.walk(root, onerror=closed, followlinks=True):
+        visible = {name: Path(folder, name).resolve() for name in sorted(inner) if not name.startswith(".")}
+        inner[:] = [name for name, place in visible.items() if place not in seen]  # a link may lead back
+        seen.update(visible.values())
         if "manifest.json" in names and ("positions.npy" in names or "shard-000" in inner):  # a store is not raw
             inner.clear()
             continue
@@ -197,14 +225,18 @@ def _is_zip(path: Path) -> bool:
 
 def _members(archive: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
     try:
+        if not stat.S_ISREG(archive.stat().st_mode):
+            return [RawFile(archive)]
         infos = _archive(*_key(archive)).infolist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
-        return [RawFile(archive)]  # reading it says what is wrong
+    except Exception:  # noqa: BLE001 - zipfile raises whatever a damaged archive leads it to; reading it says so
+        return [RawFile(archive)]
     found = set()
     for info in infos:
         name = PurePosixPath(info.filename)
         hidden = any(part.startswith(".") and part not in (".", "..") for part in name.parts)
-        if not info.is_dir() and not hidden and name.parts[:1] != ("__MACOSX",) and wanted(name.name):
+        folder = info.filename.endswith("/") or not name.name
+        inside = name.name.lower().endswith(".zip")  # is not looked into; reading it says so
+        if not folder and not hidden and name.parts[:1] != ("__MACOSX",) and (inside or wanted(name.name)):
             found.add(RawFile(archive / name.as_posix().lstrip("/"), archive))
     return sorted(found)
 
@@ -228,11 +260,19 @@ def _info(archive: Path, member: str) -> zipfile.ZipInfo:
         raise InputError("not in the archive, or its name is absolute", where=archive, got=member) from error
 
 
+READING = (
+    OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""What the system and the archive raise at what they cannot read."""
+
+
 @contextmanager
 def _said(path: Path) -> Iterator[None]:
     """What the system or the archive refuses, as an `InputError`."""
     try:
         yield
-    except (OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except InputError:
+        raise
+    except READING as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "cut short"
         raise InputError(f"cannot be read ({reason})", where=path) from error

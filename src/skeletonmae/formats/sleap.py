@@ -35,13 +35,21 @@ ANALYSIS = ("track", "xy", "node", "frame")
 
 def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     content = read_hdf5(file, ARRAYS, ATTRIBUTES)
-    if {"metadata", "frames", "instances"} <= set(content.names):
-        yield from _project(file, content, options)
-    elif {"tracks", "node_names"} <= set(content.names):
-        yield _analysis(file, content, options)
-    else:
-        expected, got = "a .slp file or an analysis file", ", ".join(content.names) or "nothing"
-        raise InputError("HDF5, but not of SLEAP", where=file.path, expected=expected, got=got)
+    try:
+        if {"metadata", "frames", "instances"} <= set(content.names):
+            yield from _project(file, content, options)
+        elif {"tracks", "node_names"} <= set(content.names):
+            yield _analysis(file, content, options)
+        else:
+            expected, got = "a .slp file or an analysis file", ", ".join(content.names) or "nothing"
+            raise InputError("HDF5, but not of SLEAP", where=file.path, expected=expected, got=got)
+    except (KeyError, TypeError, IndexError, AttributeError, json.JSONDecodeError, RecursionError) as error:
+        problem = f"its description of joints and videos is not sound ({type(error).__name__}: {error})"
+        raise InputError(problem, where=file.path) from error
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"its arrays and its joints do not agree ({error})", where=file.path) from error
 
 
 def _analysis(file: RawFile, content: Hdf5, options: ReadOptions) -> SkeletonSequence:

@@ -50,7 +50,7 @@ def read_parquet(file: RawFile, only: Collection[str] = ()) -> Iterator[Lines]:
                 columns = {wanted[name]: _column(wanted[name], batch.column(name)) for name in batch.schema.names}
                 yield Lines(range(number, number + len(batch)), columns)
                 number += len(batch)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise InputError(f"not Parquet that can be read ({error})", where=file.path) from error
 
 
@@ -63,12 +63,15 @@ def _column(name: str, cells: Any) -> Column:
         return numbers
     coded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
     values = [*map(_text, coded.dictionary.to_pylist()), ""]
-    return [values[code] for code in coded.indices.fill_null(-1).to_pylist()]
+    codes = coded.indices.fill_null(-1).to_pylist()
+    if not all(-1 <= code < len(values) - 1 for code in codes):
+        raise pa.ArrowInvalid("a cell that is not in its dictionary")
+    return [values[code] for code in codes]
 
 
 def _text(value: object) -> str:
     if isinstance(value, float):  # a column of whole numbers with gaps, as pandas keeps it
         return f"{value:.0f}" if value.is_integer() else str(value).replace("nan", "")
     if isinstance(value, bytes):
-        return value.decode()
+        return value.decode(errors="replace")
     return "" if value is None else str(value)

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.checkpoint import Checkpoint, Header
+from skeletonmae.datasets import Change
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 
@@ -48,7 +49,7 @@ def predict(
 
     Args:
         checkpoint: a fine-tuned classifier.
-        sequences: the recordings.
+        sequences: the recordings, as `fitted` gives them.
         top: how many actions to name.
         each_person: judge every person alone.
         batch_size: clips at a time.
@@ -63,6 +64,26 @@ def predict(
     for _, group in groupby(judged, key=lambda one: (one[1].skeleton, one[1].unit, one[1].positions.shape[3])):
         answers += _predict(checkpoint, list(group), top, batch_size)
     return answers
+
+
+def fitted(header: Header, sequence: SkeletonSequence) -> SkeletonSequence:
+    """A recording as the model of `header` takes it: a 3D one is brought to 2D for a model that reads 2D.
+
+    Raises:
+        InputError: it is 2D and the model reads 3D, its unit is another, or the model knows none of its joints.
+    """
+    where = f"recording {sequence.name!r}"
+    if not set(sequence.skeleton.joints) & set(header.joints):
+        got = f"{sequence.skeleton.name}: {', '.join(sequence.skeleton.joints[:5])}, ..."
+        problem = "the model knows none of its joints"
+        raise InputError(problem, where=where, expected=", ".join(header.joints), got=got)
+    sequence = Change(axes=header.axes)(sequence)
+    if sequence.unit != header.unit:
+        problem = (
+            f"the model was made for another unit; if it is {header.unit} all the same, say --unit {header.unit}"
+        )
+        raise InputError(problem, where=where, expected=header.unit, got=sequence.unit)
+    return sequence
 
 
 @torch.inference_mode()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
-from skeletonmae.datasets import DATASETS
+from skeletonmae.datasets import DATASETS, read_all
 from skeletonmae.errors import InputError
-from skeletonmae.formats import detect
+from skeletonmae.formats import AS_IT_IS, ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import MANIFEST
 
 
-def read_recordings(paths: Iterable[Path]) -> tuple[list[SkeletonSequence], list[str]]:
-    """The recordings in files, folders and stores, and what could not be read, in words.
+def read_recordings(
+    paths: Iterable[Path], options: ReadOptions = AS_IT_IS
+) -> tuple[list[SkeletonSequence], list[str]]:
+    """The recordings in files, folders, archives and stores, and what could not be read, in words.
 
     Raises:
         InputError: nothing could be read.
@@ -28,17 +29,13 @@ def read_recordings(paths: Iterable[Path]) -> tuple[list[SkeletonSequence], list
                 store.verify()
                 sequences += store
                 continue
-            files = DATASETS["folder"].files(path)
+            for one in read_all(DATASETS["folder"], path, options):
+                if isinstance(one, InputError):
+                    problems.append(str(one))
+                else:
+                    sequences.append(one)
         except InputError as error:
             problems.append(str(error))
-            continue
-        for file in files:
-            try:
-                for sequence in detect(file).read(file):
-                    inside = file.path.parent.relative_to(path) if file.path != path else Path()
-                    sequences.append(replace(sequence, name=(inside / sequence.name).as_posix()))
-            except InputError as error:
-                problems.append(str(error))
     if not sequences:
         raise InputError("no recording could be read", got="\n".join(problems) or "no file of a known format")
     return sequences, problems

@@ -30,16 +30,12 @@ def merge(store: SequenceStore, folder: Path, keep: Bool[np.ndarray, " recording
     for name in ("positions", "observed"):
         like = store.shards[0].arrays[name]
         shape = (sum(int(part.rows.sum()) for part in parts), *like.shape[1:])
-        if not shape[0]:  # a file without an element cannot be mapped
-            np.save(folder / f"{name}.npy", np.zeros(shape, dtype=like.dtype), allow_pickle=False)
-            continue
-        out = np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=like.dtype, shape=shape)
-        done = 0
-        for part in parts:
-            for block in part.blocks(name):
-                out[done : done + len(block)] = block
-                done += len(block)
-        out.flush()
+        with (folder / f"{name}.npy").open("wb") as file:  # a map of a file would end in a crash on a full disk
+            described = {"descr": like.dtype.str, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, described)
+            for part in parts:
+                for block in part.blocks(name):
+                    file.write(np.ascontiguousarray(block).data)
     for name, array in _index(store, parts, keep).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     files = sorted(folder.glob("*.npy"))

@@ -162,6 +162,8 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
                 raise ValueError(f"version {version}, shape {shape}, {file.tell()} bytes of header")
     except (
         Warning,
+        RecursionError,
+        MemoryError,
         ValueError,
         TypeError,
         OverflowError,

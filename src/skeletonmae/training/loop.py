@@ -61,7 +61,7 @@ class Progress:
     seconds_left: float
 
 
-CURE = "lower training.lr, or use precision float32"
+CURE = "lower training.lr, use precision float32, or let `skeletonmae validate` look at the store"
 
 
 class NotFiniteError(InputError):

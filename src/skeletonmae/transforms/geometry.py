@@ -161,6 +161,5 @@ def turned(
 
 def _need_3d(batch: Batch, kind: str) -> None:
     if batch.positions.shape[-1] != 3:
-        raise InputError(
-            "needs 3D positions", where=f"transform {kind}", expected=3, got=batch.positions.shape[-1]
-        )
+        problem = f"needs 3D positions; for 2D leave {kind} out of data.transforms and data.augment"
+        raise InputError(problem, where=f"transform {kind}", expected=3, got=batch.positions.shape[-1])
