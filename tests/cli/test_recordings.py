@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import numpy as np
 import pytest
 
 from skeletonmae.cli import main
-from skeletonmae.sequences import SequenceStore
-from skeletonmae.skeletons import COCO17
+from skeletonmae.datasets.synthetic import generate
+from skeletonmae.sequences import SequenceStore, StoreWriter
+from skeletonmae.skeletons import COCO17, NTU25
 
 
 @pytest.fixture
@@ -161,6 +163,13 @@ def test_the_status_says_what_was_found(cli: Any, tmp_path: Path, raw: Path) -> 
     status, out, _ = cli("validate", tmp_path / "clean")
     assert status == 0, out
     assert out.rstrip().splitlines()[-1].startswith("ok")
+    with StoreWriter(tmp_path / "one", NTU25) as store:
+        for number, one in enumerate(generate(50)):
+            first = slice(1 if number == 7 else None)
+            cut = {"positions": one.positions[:, first], "observed": one.observed[:, first]}
+            store.add(replace(one, **cut))
+    status, out, _ = cli("validate", tmp_path / "one")
+    assert (status, "one frame" in out) == (3, True)  # a warning
     (raw / "wave" / "cut.json").write_text('{"skeletons": [[')
     status, out, _ = cli("validate", raw)
     assert status == 1
@@ -218,3 +227,26 @@ def test_a_damaged_store_is_a_finding(cli: Any, tmp_path: Path) -> None:
     status, out, _ = cli("validate", tmp_path / "store")
     assert status == 1
     assert "positions.npy" in out
+
+
+def test_json_is_json_whatever_the_names(cli: Any, tmp_path: Path, write_sample: Any) -> None:
+    folder = tmp_path / "raw" / "run\u202fning \x1b[31m"
+    folder.mkdir(parents=True)
+    write_sample("nw_ucla", folder / "a.json", np.ones((3, 20, 3)))
+    status, out, _ = cli("prepare", tmp_path / "raw", tmp_path / "store", "--json")
+    assert status == 0
+    assert list(json.loads(out)["classes"]) == ["run\u202fning \x1b[31m"]
+    assert out.isascii()
+    assert "\x1b" not in out
+
+
+def test_a_split_that_came_with_the_files_is_said(cli: Any, tmp_path: Path) -> None:
+    lines = ["recording,frame,joint,x,y,z,label,split"]
+    for number, side in enumerate(("train", "train", "test", "test")):
+        lines += [f"r{number},{f},head,{f},{number},1,{'ab'[number % 2]},{side}" for f in range(3)]
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    status, _, err = cli("prepare", tmp_path / "mine.csv", tmp_path / "store")
+    assert status == 0
+    assert "the files came with a split: tag 'split' (train, test)" in err
+    out = cli("validate", tmp_path / "store")[1]
+    assert any(line.split() == ["a", "2", "1", "1"] for line in out.splitlines())

@@ -183,3 +183,68 @@ def test_a_file_that_was_changed_has_another_stamp(tmp_path: Path) -> None:
     assert RawFile(path).stamp == stamp
     os.utime(path, (0, 0))
     assert RawFile(path).stamp != stamp
+
+
+def test_a_joined_store_is_not_raw(tmp_path: Path) -> None:
+    from skeletonmae.sequences import SkeletonSequence, StoreWriter, join
+    from skeletonmae.skeletons import KINECT20
+
+    with StoreWriter(tmp_path / "store" / "shard-000", KINECT20) as store:
+        store.add(SkeletonSequence.from_positions(np.ones((2, 20, 3)), KINECT20, name="a"))
+    join([tmp_path / "store" / "shard-000"], tmp_path / "store")
+    assert raw_files(tmp_path, everything) == []
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_that_cannot_be_unpacked_piece_by_piece_are_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as file:
+        file.writestr("a.txt", b"a" * 1000)
+    (file_in,) = raw_files(tmp_path / "a.zip", everything)
+    with pytest.raises(InputError, match=r"a\.txt: compressed by an unusual method"):
+        file_in.content()
+
+
+def test_a_member_that_says_it_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = raw_files(archive(tmp_path / "a.zip", {"a.txt": bytes(range(200))}), everything)
+    monkeypatch.setattr("skeletonmae.formats.raw.LARGEST_MEMBER", 100)
+    with pytest.raises(InputError, match="unpacks to more"), file.open() as opened:
+        opened.read()
+    big = tmp_path / "b.txt"
+    big.write_bytes(b"1" * 300)
+    monkeypatch.setattr("skeletonmae.formats.raw.LARGEST", 200)
+    with pytest.raises(InputError, match=r"b\.txt: too large"):
+        RawFile(big).content()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_what_is_not_a_file_is_said_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.json")
+    os.mkfifo(tmp_path / "y.zip")
+    found = raw_files(tmp_path, lambda name: name.endswith(".json"))
+    assert [file.path.name for file in found] == ["x.json", "y.zip"]
+    for file in found:
+        with pytest.raises(InputError, match="not a file"):
+            file.head()
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "root" / "a").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "x.txt").write_text("x")
+    try:
+        (tmp_path / "root" / "a" / "back").symlink_to(tmp_path / "root")
+        (tmp_path / "root" / "b").symlink_to(tmp_path / "elsewhere")
+    except OSError:
+        pytest.skip("no links here")
+    assert [file.path.relative_to(tmp_path).as_posix() for file in raw_files(tmp_path / "root", everything)] == [
+        "root/b/x.txt"
+    ]
+
+
+def test_an_archive_in_an_archive_is_not_passed_over(tmp_path: Path) -> None:
+    inner = archive(tmp_path / "inner.zip", {"a.txt": b"a"}).read_bytes()
+    outer = archive(tmp_path / "outer.zip", {"inner.zip": inner, "b.txt": b"b"})
+    assert [file.path.name for file in raw_files(outer, lambda name: name.endswith(".txt"))] == [
+        "b.txt",
+        "inner.zip",
+    ]

@@ -48,8 +48,8 @@ def bones(axes: Any) -> np.ndarray:
 
 def test_paper_is_x_right_and_y_up() -> None:
     body = np.array([[1.0, 2.0, 3.0]])
-    np.testing.assert_allclose(project(body, turn=0.0), [[1, 2]])
-    np.testing.assert_allclose(project(body, turn=90.0), [[3, 2]], atol=1e-12)
+    np.testing.assert_allclose(project(body, turn=0.0), [[-1, 2]], err_msg="x is to the camera's left")
+    np.testing.assert_allclose(project(body, turn=90.0), [[-3, 2]], atol=1e-12)
     np.testing.assert_allclose(project(body[:, :2]), [[1, -2]], err_msg="an image's y points down")
 
 
@@ -111,10 +111,10 @@ def test_three_rows_hold_original_masked_and_rebuilt(rebuilt_case: dict[str, np.
     for axes, flags in ((top, observed), (middle, visible)):
         drawn = dots(axes)
         assert len(drawn) == flags.sum()
-        expected = original[flags][:, :2]
+        expected = original[flags][:, :2] * [-1, 1]
         np.testing.assert_allclose(in_cells(drawn, flags), in_cells(expected, flags), atol=1e-5)
     answers = dots(bottom, (GREEN,))
-    true = np.where(hidden[..., None], rebuilt, original)[observed][:, :2]
+    true = np.where(hidden[..., None], rebuilt, original)[observed][:, :2] * [-1, 1]
     np.testing.assert_allclose(in_cells(answers, observed), in_cells(true, observed), atol=1e-5)
     assert len(dots(bottom, PERSONS[0])) == visible.sum(), "what was shown covers the green again"
     assert asked.any()
@@ -177,7 +177,7 @@ def test_two_persons_keep_their_distance_and_have_their_own_colours() -> None:
     two = np.stack([motion(), motion() + np.float32([2, 0, 0])])
     figure = picture_sequence(SkeletonSequence.from_positions(two, NTU25), num_frames=4, turn=0.0)
     first, second = (dots(figure.axes[0], colours) for colours in PERSONS)
-    np.testing.assert_allclose(second - first, np.broadcast_to([2, 0], (100, 2)), atol=1e-5)
+    np.testing.assert_allclose(second - first, np.broadcast_to([-2, 0], (100, 2)), atol=1e-5)
 
 
 @pytest.mark.parametrize(

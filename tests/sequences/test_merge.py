@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,10 @@ def clip(number: int, rng: np.random.Generator) -> SkeletonSequence:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_merged_store_holds_what_was_kept(tmp_path_factory: Any, data: st.DataObject) -> None:
+def test_a_merged_store_holds_what_was_kept(
+    tmp_path_factory: Any, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
+) -> None:
+    monkeypatch.setattr("skeletonmae.sequences.merge.BLOCK", 3)
     folder: Path = tmp_path_factory.mktemp("merge")
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     clips, sizes = [], data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=4))

@@ -35,14 +35,14 @@ def project(
 ) -> Float[np.ndarray, "*any joint 2"]:
     """Where joints are on paper: x to the right, y up.
 
-    Three axes (Kinect's: y up, z away) are seen from the front, as in a mirror, after turning the body by `turn`
-    degrees about the vertical, so that depth shows; two axes are an image's, whose y points down.
+    Three axes are seen as the camera sees them (who faces it has the left on the right), after turning the body
+    by `turn` degrees about the vertical, so that depth shows; two axes are an image's, whose y points down.
     """
     if positions.shape[-1] == 2:
         x, y = positions[..., 0], -positions[..., 1]
     else:
         angle = np.deg2rad(turn)
-        x = np.cos(angle) * positions[..., 0] + np.sin(angle) * positions[..., 2]
+        x = -np.cos(angle) * positions[..., 0] - np.sin(angle) * positions[..., 2]
         y = positions[..., 1]
     return np.stack([x, y], -1).astype(positions.dtype)
 

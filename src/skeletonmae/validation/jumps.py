@@ -32,7 +32,8 @@ class Jumps(Check):
     def look(self, block: Block) -> Iterator[Finding]:
         """The tracks that have any."""
         fps = np.where(np.isfinite(block.fps) & (block.fps > 0), block.fps, FPS)
-        limit = (block.size * np.maximum(SPEED / fps, LEAST))[block.track, None]
+        size = np.where(block.size > 0, block.size, np.inf)  # of a single joint nothing can be said
+        limit = (size * np.maximum(SPEED / fps, LEAST))[block.track, None]
         half = block.step > limit / 2
         row, joint = np.nonzero(half[:-1] & half[1:])
         apart = np.linalg.norm(block.positions[row + 2, joint] - block.positions[row, joint], axis=1)
