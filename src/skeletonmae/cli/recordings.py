@@ -166,6 +166,9 @@ def validate(
     other = SequenceStore.open(against) if against else None
     trained = Source(store=against, split=against_split) if against and against_split else None
     if (source / MANIFEST).is_file():
+        if layout or unit or fps or clean != "reference" or not cut or dataset != "auto":
+            expected = "--split, --against, --picture, --all, --json"
+            raise InputError("a store is as it was prepared", where=source, expected=expected)
         store = SequenceStore.open(source)
         their_rule = trained.rule(other) if trained and other else None
         found = validation.validate_store(store, _store_split(source, store, split), other, their_rule)
