@@ -29,7 +29,8 @@ class Bones(Check):
 
     A bone has one length. A Kinect's error makes that of the middle bone vary by 5 to 12 % (standard deviation
     over mean), 30 % at worst, and that of a single one by 6 to 12 cm. A warning is more than 40 % for the middle
-    bone, or more than 18 cm (0.35 body sizes) for any: joints of different bodies, or one axis in another unit.
+    bone, or more than 18 cm (0.35 body sizes) for any: joints of different bodies. One axis in another unit shows
+    only in bodies that turn or bend much, a quarter of the recordings of real sets.
     In two axes bones shorten as they turn, and nothing is said.
     """
 

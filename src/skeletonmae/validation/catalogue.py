@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from skeletonmae.validation.block import Block
+from skeletonmae.validation.contents import Contents
 
 
 class Catalogue:
-    """The memory of a validation: some hundred bytes a recording, never its coordinates.
+    """The memory of a validation: at most some kilobytes a recording, never its coordinates.
 
     Args:
         classes: the names of actions that may come; empty if any may.
@@ -28,6 +29,7 @@ class Catalogue:
         self.subjects: list[str] = []
         self.sides: list[str] = []
         self.datasets: frozenset[str] = frozenset()
+        self.contents = Contents()
         self.frames = 0
         self._columns: dict[str, list[np.ndarray]] = {}
 
@@ -41,6 +43,7 @@ class Catalogue:
             self.labels.append(one.label)
             self.subjects.append(one.tags.get("subject", ""))
             self.frames += one.num_frames
+        self.contents.add(block)
         for name, values in columns.items():
             self._columns.setdefault(name, []).append(values)
 
@@ -53,5 +56,5 @@ class Catalogue:
 
     @cached_property
     def split(self) -> np.ndarray:
-        """The side of each recording, `train`, `test` or nothing; to be asked for when all are there."""
-        return np.array(self.sides, dtype="<U5")
+        """The side of each recording, `train`, `test`, `pretrain` or nothing; for when all are there."""
+        return np.array(self.sides, dtype="<U8")

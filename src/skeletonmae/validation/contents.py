@@ -1,22 +1,52 @@
-"""What a recording shows, in one number that is the same for the same, and in a few that are near for the like."""
+"""What is kept of each recording to find it again: hashes, and how far apart joints are over time."""
 
 from __future__ import annotations
 
 import hashlib
-from functools import cache
 
 import numpy as np
-from jaxtyping import Float, UInt64
-from scipy.spatial import cKDTree
+from jaxtyping import UInt64
 
 from skeletonmae.validation.block import Block
+from skeletonmae.validation.outlines import CORE, Outlines, outlines
 
-MOMENTS = 4
-"""Weights over time, and values over joints."""
-NUMBERS = MOMENTS**2
-"""Of a signature."""
-NEAR = 0.005
-"""Distance of signatures under which two recordings are nearly the same."""
+SKETCH = 16
+"""Hashes of frames that are kept of a recording: the smallest, so that two with common frames keep the same."""
+
+
+class Contents:
+    """What many recordings show: at most 2 kilobytes a person of each, whatever their length."""
+
+    def __init__(self) -> None:
+        self._digests: list[np.ndarray] = []
+        self._sketches: list[np.ndarray] = []
+        self._outlines: dict[tuple[object, ...], list[Outlines]] = {}
+        self._count = 0
+
+    def add(self, block: Block) -> None:
+        """Keep what the recordings of `block` show."""
+        self._digests.append(digests(block))
+        self._sketches.append(sketches(block))
+        for one in outlines(block, self._count):
+            self._outlines.setdefault(one.kind, []).append(one)
+        self._count += len(block.recordings)
+
+    @property
+    def digests(self) -> UInt64[np.ndarray, " recording"]:
+        """Of the whole content; 0 where nobody is."""
+        return np.concatenate([np.zeros(0, np.uint64), *self._digests])
+
+    @property
+    def sketches(self) -> UInt64[np.ndarray, "recording 16"]:
+        """Of some frames; 0 where there are no more."""
+        return np.concatenate([np.zeros((0, SKETCH), np.uint64), *self._sketches])
+
+    @property
+    def outlines(self) -> list[Outlines]:
+        """Of all persons, one for each set of joints and number of axes."""
+        for kind, parts in self._outlines.items():
+            self._outlines[kind] = [Outlines.joined(parts)]
+        return [one for (one,) in self._outlines.values()]
 
 
 def digests(block: Block) -> UInt64[np.ndarray, " recording"]:
@@ -34,53 +64,35 @@ def digests(block: Block) -> UInt64[np.ndarray, " recording"]:
     return found
 
 
-def signatures(block: Block) -> Float[np.ndarray, "recording 16"]:
-    """Sixteen numbers that noise, rounding, place, scale, persons' order and frame rate change little.
+def sketches(block: Block) -> UInt64[np.ndarray, "recording 16"]:
+    """The sixteen smallest hashes of the frames of each recording; 0 where there are fewer.
 
-    Bodies are centred in each frame and divided by their size, then projected at random from all joints to four
-    values, and those averaged over time with four cosines. NaN where nobody is.
+    A frame's hash is of the positions of the core joints of one person, to the last bit, so that it is the same in
+    other layouts. Which frames are kept depends on them alone: a piece of a recording keeps many of the same.
     """
-    rows, joints, axes = block.positions.shape
-    count = np.maximum(block.observed.sum(1), 1).astype(np.float32)
-    centred = block.positions - (block.positions.sum(1) / count[:, None])[:, None]
-    centred *= block.observed[..., None]
-    values = centred.reshape(rows, joints * axes) @ _projection(joints * axes)
-    moment = (np.arange(rows) - block.starts[block.track] + 0.5) / block.lengths[block.track]
-    weights = np.cos(np.pi * moment[:, None] * np.arange(MOMENTS)).astype(np.float32)
-    means = block.sums(weights[:, :, None] * values[:, None]) / block.lengths[:, None, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means /= block.size[:, None, None]
-    found = np.zeros((len(block.recordings), NUMBERS))
-    found[np.bincount(block.owner, minlength=len(found)) == 0] = np.nan
-    np.add.at(found, block.owner, means.reshape(-1, NUMBERS))
-    return found.astype(np.float32)
-
-
-def nearest(
-    asked: Float[np.ndarray, "recording 16"], known: Float[np.ndarray, "other 16"], *, itself: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """The recordings that have a near one among the others, and which that is.
-
-    Args:
-        asked: signatures to look up.
-        known: signatures to look among.
-        itself: whether they are the same, so that the nearest is the recording itself.
-    """
-    mine, its = (np.flatnonzero(np.isfinite(each).all(1)) for each in (asked, known))
-    none = np.zeros(0, dtype=np.int64)
-    if not len(mine) or len(its) <= itself:
-        return none, none
-    answer = cKDTree(known[its]).query(asked[mine], k=[1, 2] if itself else [1], distance_upper_bound=NEAR)
-    distance, which = (np.asarray(each) for each in answer)
-    if itself:  # of equals, either may come first
-        first = which[:, 0] == np.arange(len(mine))
-        distance, which = (np.where(first, each[:, 1], each[:, 0])[:, None] for each in (distance, which))
-    found = np.flatnonzero(np.isfinite(distance[:, 0]))
-    return mine[found], its[which[found, 0]]
-
-
-@cache
-def _projection(size: int) -> Float[np.ndarray, "value 4"]:
-    drawn = np.random.default_rng(size).standard_normal((size, MOMENTS)) / np.sqrt(size)
-    projection: np.ndarray = drawn.astype(np.float32)
-    return projection
+    index = block.skeleton.index
+    slots = [slot for slot, joint in enumerate(CORE) if joint in index]
+    places = [index[CORE[slot]] for slot in slots]
+    if len(places) < len(CORE) // 2:
+        slots = places = list(range(len(index)))
+    rows = np.flatnonzero(block.observed[:, places].sum(1) > len(places) // 2)
+    bits = (
+        np.ascontiguousarray(block.positions[rows][:, places])
+        .reshape(len(rows), len(places) * block.axes)
+        .view(np.uint32)
+    )
+    shape = (max(slots) + 1, block.axes)  # a joint has its own factors, whatever others the layout has
+    odd = np.random.default_rng(0).integers(1, 2**63, shape, dtype=np.uint64) | np.uint64(1)
+    value = (bits.astype(np.uint64) * odd[slots].ravel()).sum(1, dtype=np.uint64)
+    value = (value ^ (value >> np.uint64(29))) * odd[0, 0] >> np.uint64(8)  # the highest bits must depend on all
+    owner = block.owner[block.track[rows]]
+    order = np.lexsort((value, owner))
+    value, owner = value[order], owner[order]
+    first = np.ones(len(value), dtype=bool)
+    first[1:] = (value[1:] != value[:-1]) | (owner[1:] != owner[:-1])
+    value, owner = value[first], owner[first]
+    rank = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    found = np.zeros((len(block.recordings), SKETCH), dtype=np.uint64)
+    kept = rank < SKETCH
+    found[owner[kept], rank[kept]] = value[kept]
+    return found

@@ -9,8 +9,11 @@ import numpy as np
 
 from skeletonmae.validation.catalogue import Catalogue
 from skeletonmae.validation.check import Check
-from skeletonmae.validation.contents import NUMBERS, nearest
+from skeletonmae.validation.copies import WORDS, copies, incomparable
 from skeletonmae.validation.finding import Finding, Severity, listed, many
+
+FAMILY = {"ntu60": "ntu", "ntu120": "ntu"}
+"""Dataset -> what it is a part of, where all parts use the same names; others are by themselves."""
 
 
 class Leaks(Check):
@@ -20,16 +23,20 @@ class Leaks(Check):
     is meant to be by subject, else a note; names of subjects are compared without capitals, leading zeros and
     spaces.
 
+    For training is also what has no label and is pre-trained on. Common frames are an error too.
+
     Against a second store (the one to pre-train on), recordings here must not be there: those for testing if
-    there is a split, else all. If both are of one dataset, shared names are a warning, shared subjects a note,
-    and a warning where the split is by subject.
+    there is a split, else all. If both are of one dataset, or of NTU RGB+D 60 and 120, which name the same
+    recordings alike, shared names are a warning, shared subjects a note, and a warning where the split is by
+    subject.
     """
 
     name = "leaks"
 
     def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
         """One finding a recording, one for all subjects."""
-        train, test = (np.flatnonzero(catalogue.split == side) for side in ("train", "test"))
+        test = np.flatnonzero(catalogue.split == "test")
+        train = np.flatnonzero(np.isin(catalogue.split, ("train", "pretrain")))
         if len(train) and len(test):
             yield from self._content(catalogue, test, catalogue, train, "for training")
             severity: Severity = "error" if catalogue.apart == "subject" else "note"
@@ -39,7 +46,9 @@ class Leaks(Check):
             mine, its = test if len(test) else np.arange(len(catalogue)), np.arange(len(other))
             where = "in the other store"
             yield from self._content(catalogue, mine, other, its, where)
-            if catalogue.datasets & other.datasets:
+            for what, many_here in incomparable(catalogue.contents, other.contents):
+                yield self.finding("note", what, recordings=many_here)
+            if _families(catalogue) & _families(other):
                 shared = sorted({catalogue.names[number] for number in mine} & set(other.names))
                 if shared:
                     what = f"names that are {where} too: {listed(shared)}"
@@ -50,18 +59,9 @@ class Leaks(Check):
     def _content(
         self, here: Catalogue, mine: np.ndarray, there: Catalogue, its: np.ndarray, where: str
     ) -> Iterator[Finding]:
-        digest, other = here.column("digest")[mine], there.column("digest")[its]
-        known, place = np.unique(other, return_index=True)
-        found = np.searchsorted(known, digest) % max(len(known), 1)
-        same = np.isin(digest, known) & (digest != 0)
-        for number in np.flatnonzero(same):
-            name = there.names[its[place[found[number]]]]
-            yield self.finding("error", f"the same as {name}, which is {where}", here.names[mine[number]])
-        signature, others = (each.column("signature").reshape(-1, NUMBERS) for each in (here, there))
-        for number, near in zip(*nearest(signature[mine], others[its]), strict=True):
-            if not same[number]:
-                what = f"nearly the same as {there.names[its[near]]}, which is {where}"
-                yield self.finding("warning", what, here.names[mine[number]])
+        for number, other, how in copies(here.contents, mine, there.contents, its):
+            what = f"{WORDS[how]} {there.names[other]}, which is {where}"
+            yield self.finding("warning" if how == "near" else "error", what, here.names[number])
 
     def _subjects(
         self, here: Catalogue, mine: np.ndarray, there: Catalogue, its: np.ndarray, severity: Severity, where: str
@@ -75,6 +75,10 @@ class Leaks(Check):
             count = sum(_plain(here.subjects[number]) in known for number in mine)
             what = f"{many(len(shared), 'subject')} {where}: {listed(shared)}"
             yield self.finding(severity, what, recordings=count)
+
+
+def _families(catalogue: Catalogue) -> set[str]:
+    return {FAMILY.get(name, name) for name in catalogue.datasets}
 
 
 def _plain(subject: str) -> str:

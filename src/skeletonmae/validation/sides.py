@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.validation.block import Block, distance
-from skeletonmae.validation.body import FORWARD, HIPS, SHOULDERS, mean_of_tracks
+from skeletonmae.validation.body import FORWARD, HIPS, SHOULDERS, is_whole, mean_of_tracks
 from skeletonmae.validation.catalogue import Catalogue
 from skeletonmae.validation.check import Check
 from skeletonmae.validation.finding import Finding, many
@@ -58,7 +58,8 @@ class Mirrored(Check):
     Feet point forward, from ankle to foot, and the nose from the ears. In right-handed coordinates, which all
     sensors give, (left x up) points there too. It does in 99 % of the recordings of real sets. Where it points as
     clearly the other way (a third of what is usual in the set), left and right are exchanged throughout or one
-    axis has the wrong sign. If most recordings are so, it is said once.
+    axis has the wrong sign. If most recordings are so, it is said once. Of a body without feet or face it cannot
+    be told, which is a note.
     """
 
     name = "mirrored"
@@ -68,7 +69,8 @@ class Mirrored(Check):
         index = block.skeleton.index
         cues = [(index[a], index[b]) for a, b in FORWARD if a in index and b in index]
         if block.axes == 2 or not cues or any(joint not in index for joint in (*SHOULDERS, *HIPS)):
-            return {"handedness": np.full(len(block.recordings), np.nan)}
+            untold = np.full(len(block.recordings), block.axes == 3 and is_whole(block.skeleton))
+            return {"handedness": np.full(len(block.recordings), np.nan), "untold": untold}
         start, end = np.array(cues).T
         there = block.observed[:, start] & block.observed[:, end]
         forward = ((block.positions[:, end] - block.positions[:, start]) * there[..., None]).sum(1)
@@ -77,10 +79,16 @@ class Mirrored(Check):
         valid = block.observed[:, trunk].all(1) & there.any(1)
         handed = (forward * np.cross(a - b + c - d, a + b - c - d)).sum(1) * valid
         with np.errstate(invalid="ignore", divide="ignore"):
-            return {"handedness": mean_of_tracks(block, block.means(handed, valid) / block.size**3)}
+            handedness = mean_of_tracks(block, block.means(handed, valid) / block.size**3)
+        return {"handedness": handedness, "untold": np.zeros(len(handedness), dtype=bool)}
 
     def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
         """The recordings that are not as the body is; one finding if most are."""
+        if untold := int(catalogue.column("untold").sum()):
+            what = (
+                "neither feet nor face say where forward is: whether left and right are exchanged cannot be told"
+            )
+            yield self.finding("note", what, recordings=untold)
         handed = catalogue.column("handedness")
         told = np.abs(handed[np.isfinite(handed)])
         known, usual = len(told), float(np.median(told)) if len(told) else 0.0

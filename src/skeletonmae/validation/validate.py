@@ -22,7 +22,7 @@ from skeletonmae.validation.result import ClassCount, Tally, Validation
 CONTENT = ("positions.npy", "observed.npy")
 """The files of a store that are not its index."""
 Side = Callable[[int, SkeletonSequence], str]
-"""The side of a recording, by its number and itself: `train`, `test` or nothing."""
+"""The side of a recording, by its number and itself: `train`, `test`, `pretrain` (no label needed) or nothing."""
 
 
 def validate(
@@ -42,11 +42,14 @@ def validate(
     """
     other = None if against is None else _catalogue(against)
     catalogue = Catalogue(classes, apart=split.tag if split else None, against=other)
-    return _validate(recordings, catalogue, Tally(), (lambda _, one: split.side(one)) if split else _no_side)
+    return _validate(recordings, catalogue, Tally(), _side_by(split) if split else _no_side)
 
 
 def validate_store(
-    store: SequenceStore, split: SplitRule | None = None, against: SequenceStore | None = None
+    store: SequenceStore,
+    split: SplitRule | None = None,
+    against: SequenceStore | None = None,
+    against_split: SplitRule | None = None,
 ) -> Validation:
     """Check a store: its files, its recordings, and what its split or another store share.
 
@@ -55,23 +58,31 @@ def validate_store(
         split: the rule whose two sides should share nothing.
         against: another store that should share nothing with this one, or with its test side if there is a
             split: the one that was pre-trained on.
+        against_split: the rule by which only the training side of `against` was, labelled or not; the whole if
+            not given, or if nothing there has a label.
 
     Raises:
-        InputError: the split has an empty side.
+        InputError: a split has an empty side.
     """
     tally = Tally()
     by = None if split is None else split.by if isinstance(split, StratifiedSplit) else split.tag
     catalogue = Catalogue(store.classes, apart=by)
     catalogue.datasets = frozenset(store.datasets)
     if against is not None:
-        catalogue.against = _catalogue(_readable(against, _whole(against, Tally())))
+        there = _whole(against, Tally())
+        places: Iterable[int] = range(len(against))
+        if against_split is not None and len(there) == len(against.shards) and (against.labels >= 0).any():
+            places = against_split.pretraining(against).tolist()
+        catalogue.against = _catalogue(_readable(against, there, places))
         catalogue.against.datasets = frozenset(against.datasets)
     whole = _whole(store, tally)
-    sides = np.full(len(store), "", dtype="<U5")
+    sides = np.full(len(store), "", dtype="<U8")
     if split is not None and len(whole) == len(store.shards):
-        for side, places in split(store)._asdict().items():
-            sides[places] = side
-    return _validate(_readable(store, whole), catalogue, tally, lambda number, _: str(sides[number]))
+        for side, index in {"pretrain": split.pretraining(store), **split(store)._asdict()}.items():
+            sides[index] = side
+    return _validate(
+        _readable(store, whole, range(len(store))), catalogue, tally, lambda number, _: str(sides[number])
+    )
 
 
 def _validate(
@@ -106,6 +117,13 @@ def _validate(
     )
 
 
+def _side_by(split: TagSplit) -> Side:
+    def side(_number: int, one: SkeletonSequence) -> str:
+        return split.side(one) or ("pretrain" if one.tags.get(split.tag) in split.train else "")
+
+    return side
+
+
 def _no_side(_number: int, _recording: SkeletonSequence) -> str:
     return ""
 
@@ -114,7 +132,7 @@ def _catalogue(recordings: Iterable[SkeletonSequence | InputError]) -> Catalogue
     """What to know of recordings that others are compared with."""
     catalogue = Catalogue()
     for block in blocks(_sound(recordings, catalogue, Tally(), _no_side)):
-        catalogue.add(block, CHECKS["duplicates"].measure(block))
+        catalogue.add(block, {})
     return catalogue
 
 
@@ -148,9 +166,11 @@ def _whole(store: SequenceStore, tally: Tally) -> set[Path]:
     return whole
 
 
-def _readable(store: SequenceStore, whole: set[Path]) -> Iterator[SkeletonSequence | InputError]:
-    """The recordings of a store; an error for each that cannot be read, or whose index is not whole."""
-    for number in range(len(store)):
+def _readable(
+    store: SequenceStore, whole: set[Path], places: Iterable[int]
+) -> Iterator[SkeletonSequence | InputError]:
+    """Some recordings of a store; an error for each that cannot be read, or whose index is not whole."""
+    for number in places:
         shard, place = store.locate(number)
         if shard.path not in whole:
             yield InputError("not looked at, as the index is damaged", where=f"{shard.path}, recording {place}")
