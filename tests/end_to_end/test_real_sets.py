@@ -68,5 +68,7 @@ def test_what_validation_finds(prepared: tuple[str, Report, SequenceStore, Valid
     expected = {"nw_ucla": {"leaks": 95}, "msr_action3d": {"empty": 1}}
     assert errors == expected.get(name, {})
     for count in found.counts:
-        if count.severity == "warning":  # a noisy sensor must not drown what matters
+        if (name, count.check) == ("pyskl_sample", "duplicates"):
+            assert count.recordings == 61  # clips that are there a second time in a mirror
+        elif count.severity == "warning":  # a noisy sensor must not drown what matters
             assert count.recordings <= 0.1 * found.recordings, count

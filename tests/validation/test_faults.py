@@ -323,3 +323,26 @@ def test_recordings_centred_on_the_body_are_sound(
     assert (
         validate([changed(one, one.positions - its) for one, its in zip(seen, middle, strict=True)]).status == "ok"
     )
+
+
+def test_lost_joints_as_zeros_are_not_taken_for_anything_else(
+    clean: list[SkeletonSequence], changed: Change
+) -> None:
+    """In every third frame of every recording: not a wrong layout, not impossible bones, not jumps."""
+
+    def lose(one: SkeletonSequence) -> SkeletonSequence:
+        values = np.array(one.positions)
+        values[:, ::3, HAND] = 0
+        return changed(one, values)
+
+    result = validate([lose(one) for one in clean])
+    assert found(result, "zeros")
+    assert not [one for check in ("layout", "bones", "jumps", "units", "upright") for one in found(result, check)]
+
+
+def test_a_mixture_is_an_error_with_what_to_do(clean: list[SkeletonSequence]) -> None:
+    flat = [replace(one, positions=np.ascontiguousarray(-one.positions[..., :2]) + 0.0) for one in clean[:3]]
+    (finding,) = found(validate([*clean, *flat]), "mixture")
+    assert (finding.severity, finding.recordings) == ("error", 3)
+    assert f"{len(clean)} of ntu25, 3 axes, m, 3 of ntu25, 2 axes, m" in finding.what
+    assert "--axes 2" in finding.what

@@ -35,10 +35,10 @@ def test_two_findings_in_one_recording_are_one_recording() -> None:
 
 def test_errors_come_first() -> None:
     """And the status is the worst of them."""
-    noted = replace(empty(0), notes=("odd",))
+    noted = replace(empty(0), notes=("2 joint positions were not finite numbers and count as not observed", "odd"))
     result = validate([noted])
-    assert [one.severity for one in result.counts] == ["error", "warning", "note"]
-    assert [one.severity for one in result.findings] == ["error", "warning", "note"]
+    assert [one.severity for one in result.counts] == ["error", "warning", "note", "note"]
+    assert [one.severity for one in result.findings] == ["error", "warning", "note", "note"]
     assert result.status == "errors"
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float32
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons import Skeleton
 
+NOT_FINITE = "were not finite numbers and count as not observed"
 UNITS = ("m", "px", "image", "unknown")
 """Metres; pixels; shares of the image's width and height; not known."""
 
@@ -107,7 +108,7 @@ class SkeletonSequence:
         seen = np.array(np.isfinite(values).all(-1))
         lost = int((~seen if observed is None else ~seen & observed).sum())
         if lost:
-            notes = (*notes, f"{lost} joint positions were not finite numbers and count as not observed")
+            notes = (*notes, f"{lost} joint positions {NOT_FINITE}")
         if observed is not None:
             seen &= observed
         if values.ndim == 3:

@@ -27,7 +27,8 @@ class Block:
         recordings: the recordings, of one layout, number of axes and unit.
         first: number of the first of them in the whole stream.
         positions: of all tracks, end to end, in the recordings' unit.
-        observed: which joints were seen.
+        observed: which joints were seen; not those at 0, which are lost ones whatever the flag says.
+        zero: which joints count as seen and are at 0 in all axes.
         starts: first row of each track.
         owner: place in `recordings` of each track.
         person: of each track in its recording.
@@ -38,6 +39,7 @@ class Block:
     first: int
     positions: Float[np.ndarray, "row joint axis"]
     observed: Bool[np.ndarray, "row joint"]
+    zero: Bool[np.ndarray, "row joint"]
     starts: Int[np.ndarray, " track"]
     owner: Int[np.ndarray, " track"]
     person: Int[np.ndarray, " track"]
@@ -60,12 +62,16 @@ class Block:
         like = recordings[0]
         empty = np.zeros((0, *like.positions.shape[2:]), np.float32)
         owner, person, since = np.array(tracks, dtype=np.int64).reshape(-1, 3).T
+        positions, observed = np.concatenate([empty, *parts]), np.concatenate([empty[..., 0] > 0, *flags])
+        starts = np.cumsum([0, *map(len, parts)])[:-1]
+        zero = observed & ~positions.any(2)
         return cls(
             recordings,
             first,
-            np.concatenate([empty, *parts]),
-            np.concatenate([empty[..., 0] > 0, *flags]),
-            np.cumsum([0, *map(len, parts)])[:-1],
+            positions,
+            observed & ~_lost(zero, positions, starts, like.skeleton),
+            zero,
+            starts,
             owner,
             person,
             since,
@@ -162,6 +168,21 @@ class Block:
     def name(self, place: int) -> str:
         """What to call recording `place`: by its number in the stream if it has no name."""
         return self.recordings[place].name or f"number {self.first + place}"
+
+
+def _lost(
+    zero: Bool[np.ndarray, "row joint"],
+    positions: Float[np.ndarray, "row joint axis"],
+    starts: Int[np.ndarray, " track"],
+    skeleton: Skeleton,
+) -> Bool[np.ndarray, "row joint"]:
+    """Joints at 0 that were lost: not the middle of the body, nor in a track that is nothing but zeros."""
+    lost = zero.copy()
+    lost[:, [skeleton.index[skeleton.root], *skeleton.center_index]] = False
+    if len(starts):
+        any_place = np.logical_or.reduceat(positions.any((1, 2)), starts)
+        lost &= np.repeat(any_place, np.diff(starts, append=len(positions)))[:, None]
+    return lost
 
 
 def blocks(recordings: Iterable[SkeletonSequence], rows: int = ROWS) -> Iterator[Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -31,6 +32,8 @@ class Catalogue:
         self.datasets: frozenset[str] = frozenset()
         self.contents = Contents()
         self.frames = 0
+        self.kinds: Counter[tuple[str, int, str]] = Counter()
+        """Recordings of each layout, number of axes and unit."""
         self._columns: dict[str, list[np.ndarray]] = {}
 
     def __len__(self) -> int:
@@ -43,6 +46,7 @@ class Catalogue:
             self.labels.append(one.label)
             self.subjects.append(one.tags.get("subject", ""))
             self.frames += one.num_frames
+            self.kinds[one.skeleton.name, one.positions.shape[3], one.unit] += 1
         self.contents.add(block)
         for name, values in columns.items():
             self._columns.setdefault(name, []).append(values)

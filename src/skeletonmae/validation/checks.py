@@ -6,7 +6,7 @@ from skeletonmae.validation.bones import Bones, Layout
 from skeletonmae.validation.check import Check
 from skeletonmae.validation.duplicates import Duplicates, Names
 from skeletonmae.validation.jumps import Jumps
-from skeletonmae.validation.labels import Classes, Labels
+from skeletonmae.validation.labels import Classes, Labels, Mixture
 from skeletonmae.validation.leaks import Leaks
 from skeletonmae.validation.persons import Persons
 from skeletonmae.validation.rates import Rates
@@ -29,8 +29,8 @@ CHECKS: dict[str, Check] = {
     check.name: check
     for check in (
         Damaged(), Reader(), Empty(), Short(), Zeros(), Dead(), Stuck(), Frozen(), Jumps(), Bones(), Layout(),
-        Sides(), Mirrored(), Persons(), Rates(), Units(), Upright(), Labels(), Classes(), Duplicates(), Names(),
-        Leaks(),
+        Sides(), Mirrored(), Persons(), Rates(), Units(), Upright(), Mixture(), Labels(), Classes(), Duplicates(),
+        Names(), Leaks(),
     )
 }  # fmt: skip
 """Check name -> check. To add one: a class of its own, and an object of it here."""

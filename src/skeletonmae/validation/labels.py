@@ -45,6 +45,20 @@ class Labels(Check):
             yield self.finding("note", what, recordings=missing)
 
 
+class Mixture(Check):
+    """Recordings of more than one layout, number of axes or unit: an error, since one store holds one of each."""
+
+    name = "mixture"
+
+    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
+        """Which kinds there are."""
+        if len(kinds := catalogue.kinds) < 2:
+            return
+        said = [f"{num} of {name}, {axes} axes, {unit}" for (name, axes, unit), num in kinds.most_common()]
+        what = f"{listed(said)}; to bring them together: --convert-to LAYOUT, --axes 2, --unit unknown"
+        yield self.finding("error", what, recordings=len(catalogue) - max(kinds.values()))
+
+
 class Classes(Check):
     """How many recordings a class has: none, or some for testing and none for training, is a warning.
 

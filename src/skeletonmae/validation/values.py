@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from skeletonmae.sequences.sequence import NOT_FINITE
 from skeletonmae.validation.block import Block
 from skeletonmae.validation.body import may_rest
 from skeletonmae.validation.check import Check
@@ -13,10 +14,8 @@ from skeletonmae.validation.finding import Finding, many
 
 
 class Reader(Check):
-    """What the reader had to say: values that are not finite (NaN, infinite), lines cut short and the like.
-
-    A recording cannot hold such a value: its reader has taken the joint as not observed and noted it. One note is
-    one warning.
+    """What the reader had to say. Values that are not finite (NaN, infinite), which it has taken as not observed,
+    are a warning; what it left out or cleaned up as documented is a note.
     """
 
     name = "reader"
@@ -25,7 +24,7 @@ class Reader(Check):
         """One finding a note."""
         for place, one in enumerate(block.recordings):
             for note in one.notes:
-                yield self.finding("warning", note, block.name(place))
+                yield self.finding("warning" if NOT_FINITE in note else "note", note, block.name(place))
 
 
 class Empty(Check):
@@ -74,10 +73,10 @@ class Zeros(Check):
 
     def look(self, block: Block) -> Iterator[Finding]:
         """The tracks that have any."""
-        zero = block.observed & ~block.positions.any(2)
+        zero = block.zero.copy()
         if not zero.any():
             return
-        seen, rest = block.sums(block.observed), may_rest(block.skeleton)
+        seen, rest = block.sums(block.observed | zero), may_rest(block.skeleton)
         rests = block.sums(zero)[:, rest] == seen[:, rest]
         zero[np.ix_(block.starts, rest)] = False
         count = block.sums(zero)
