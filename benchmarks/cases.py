@@ -18,7 +18,7 @@ from skeletonmae.datasets.synthetic.generate import CLASSES, record
 from skeletonmae.datasets.synthetic.pairs import PAIR_ACTIONS
 from skeletonmae.evaluation.finetune import CrossEntropy
 from skeletonmae.masking import RandomTokens
-from skeletonmae.methods import ClassifierConfig, InputSpec
+from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
 from skeletonmae.methods.joint_patch import JointPatch, JointPatchConfig
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import NTU25
@@ -29,7 +29,7 @@ from skeletonmae.transforms import ClipConfig
 CLIPS = ClipConfig(frames=64)
 MASK_RATIO = 0.9
 NUM_CLASSES = 60
-CLASSIFIER = ClassifierConfig(head_width=512)
+CLASSIFIER = JointPatchClassifierConfig(head_width=512)
 SIZES: dict[str, Any] = {"token_frames": 4, "width": 128, "depth": 5, "heads": 8}
 DECODER: dict[str, Any] = {"decoder_width": 128, "decoder_depth": 3}
 SPEC = InputSpec(CLIPS.frames, 3, NTU25.joints)

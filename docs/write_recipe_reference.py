@@ -138,7 +138,9 @@ def tables() -> str:
     for model, keys in found.items():
         anchor = f'<a id="{model.__name__.lower()}"></a>'
         if section != (section := keys[0].split(".")[0]) and "kind" in model.model_fields:
-            parts.append(f"## {section}\n\nIf left out: {default(Recipe.model_fields[section])}.\n")
+            field = Recipe.model_fields[section]
+            left_out = (field.description or default(field)).removesuffix(".")
+            parts.append(f"## {section}\n\nIf left out: {left_out}.\n")
         shown = ", ".join(f"`{key}`" for key in keys)
         if "kind" in model.model_fields:
             parts.append(table(model, f"### {anchor}`{kind(model)}`, under {shown}"))

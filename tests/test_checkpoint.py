@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from skeletonmae.checkpoint import HEADER, Checkpoint, load_checkpoint, save_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.methods import ClassifierConfig
+from skeletonmae.methods import GraphMaeConfig, JointPatchClassifierConfig, StrlConfig
 from skeletonmae.skeletons import NTU25
 
 CLASSIFIER = "finetune-1-seed0.safetensors"
@@ -189,9 +189,28 @@ def test_a_full_disk_leaves_the_old_file(tiny_run: Path, tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_graph_method_and_its_classifier_come_back(tiny_run: Path, tmp_path: Path, make_batch: Any) -> None:
+    header = load_checkpoint(tiny_run).header
+    header = header.model_copy(update={"method": GraphMaeConfig(width=8), "masking": None})
+    method, batch = header.method.build(header.spec, None), make_batch(frames=8, skeleton=NTU25)
+    method(batch)  # moves the statistics of the batch norms
+    save_checkpoint(tmp_path / "m.safetensors", method, header)
+    again = load_checkpoint(tmp_path / "m.safetensors")
+    assert torch.equal(again.method.embed(batch), method.eval().embed(batch))
+    for config in (None, StrlConfig(depth=2, head_width=6)):
+        model = method.classifier(2, config).eval()
+        about = {"role": "classifier", "classes": ("a", "b"), "classifier": config}
+        save_checkpoint(tmp_path / "c.safetensors", model, header.model_copy(update=about))
+        assert torch.equal(load_checkpoint(tmp_path / "c.safetensors").classifier(batch), model(batch))
+    wrong = {"kind": "joint_patch"}
+    rewritten(tmp_path / "c.safetensors", tmp_path / "w.safetensors", lambda h, t: h.update(classifier=wrong))
+    with pytest.raises(InputError, match=r"the header is not sound .*another method's classifier"):
+        load_checkpoint(tmp_path / "w.safetensors")
+
+
 def test_a_classifier_keeps_its_settings(tiny_run: Path, tmp_path: Path) -> None:
     made = load_checkpoint(tiny_run)
-    settings = ClassifierConfig(dropout=0.1, drop_path=0.2)
+    settings = JointPatchClassifierConfig(dropout=0.1, drop_path=0.2)
     about = {"role": "classifier", "classes": ("größer", "小さい"), "classifier": settings}
     model = made.method.classifier(2, settings)
     save_checkpoint(tmp_path / "c.safetensors", model, made.header.model_copy(update=about))

@@ -11,7 +11,7 @@ from skeletonmae.datasets import StratifiedSplit, TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import KNN, Finetune, Linear
 from skeletonmae.masking import RandomTokens, SpatialTemporal
-from skeletonmae.methods import InputSpec, JointPatchConfig
+from skeletonmae.methods import GraphMae, InputSpec, JointPatchConfig, StrlConfig
 from skeletonmae.recipe import Recipe, Source, read_recipe, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.transforms.geometry import Center, Rotate
@@ -67,6 +67,23 @@ def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
     assert recipe_from(recipe.model_dump(mode="json"), "again") == recipe
 
 
+def test_a_method_that_hides_no_tokens_has_no_masking() -> None:
+    recipe = recipe_from({"data": {"evaluate": {"store": "x"}}, "method": {"kind": "graph"}}, "here")
+    assert recipe.masking is None
+    assert recipe_from(recipe.model_dump(mode="json"), "again") == recipe
+    method = recipe.build(InputSpec(8, 2, ("head", "left_wrist", "right_wrist")))
+    assert isinstance(method, GraphMae)
+
+
+def test_a_classifier_is_of_the_methods_kind() -> None:
+    tree = {
+        "evaluation": [{"kind": "finetune", "classifier": {"kind": "graph", "depth": 2}}, {"kind": "finetune"}]
+    }
+    recipe = recipe_from({"data": {"evaluate": {"store": "x"}}, "method": {"kind": "graph"}} | tree, "here")
+    assert [protocol.classifier for protocol in recipe.evaluation] == [StrlConfig(depth=2), None]
+    refused(tree, "evaluation: ", "number 0 has a classifier of kind graph, but the method is joint_patch")
+
+
 def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         read_recipe(written(tmp_path)).training.lr = 1.0  # type: ignore[misc]
@@ -87,6 +104,10 @@ def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
         (
             {"evaluation": [{"kind": "knn"}, {"kind": "finetune", "training": {"leraning": 1}}]},
             ["evaluation.1.training.leraning: there is no such setting"],
+        ),
+        (
+            {"evaluation": [{"kind": "finetune", "classifier": {"kind": "graph", "dropot": 0}}]},
+            ["evaluation.0.classifier.dropot: there is", "did you mean dropout?"],
         ),
         ({"evaluation": [{"kind": "linear", "epochz": 1}]}, ["evaluation.0.epochz:", "did you mean epochs?"]),
         (
@@ -123,6 +144,9 @@ def test_a_typo_is_named_with_the_nearest_setting(tree: dict[str, Any], said: li
         ({"training": []}, ["training: "]),
         ({"training": None}, ["training: "]),
         ({"masking": {"kind": "random", "ratio": 1}}, ["masking.ratio: ", "less than 1"]),
+        ({"masking": {"kind": "random"}, "method": {"kind": "graph"}}, ["masking: ", "graph hides no tokens"]),
+        ({"method": {"kind": "graph", "hide": {"kind": "part"}}}, ["method.hide.kind: expected one of parts"]),
+        ({"evaluation": [{"kind": "finetune", "classifier": {}}]}, ["evaluation.0.classifier.kind: is missing"]),
         ({"data": {}}, ["data.evaluate: is missing"]),
         ({"data": {"evaluate": {}}}, ["data.evaluate.store: is missing"]),
         ({"data": {"evaluate": {"store": "x"}, "stream": "joints"}}, ["data.stream: ", "'joint'", "got 'joints'"]),

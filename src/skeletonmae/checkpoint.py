@@ -15,8 +15,9 @@ from safetensors.torch import save
 from skeletonmae import __version__
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
+from skeletonmae.evaluation.finetune import AnyClassifier
 from skeletonmae.files import whole_file
-from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
+from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.recipe import AnyMasking, AnyMethod
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.transforms import ClipConfig
@@ -33,7 +34,7 @@ class Header(Config):
     role: Literal["method", "classifier"]
     clips: ClipConfig
     """How recordings become clips for it."""
-    masking: AnyMasking
+    masking: AnyMasking | None
     method: AnyMethod
     axes: Literal[2, 3]
     unit: str
@@ -41,7 +42,8 @@ class Header(Config):
     """Names of the joints it knows."""
     classes: tuple[str, ...] = ()
     """Of a classifier, in the order of its scores."""
-    classifier: ClassifierConfig = ClassifierConfig()
+    classifier: AnyClassifier | None = None
+    """Its settings; the defaults of its method if None."""
     recipe: dict[str, Any] = Field(default_factory=dict)
     """The whole recipe it was pre-trained by, for people; nothing here is needed to rebuild it."""
     data: tuple[str, ...] = ()
@@ -124,12 +126,11 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     except (ValidationError, json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"the header is not sound ({error})", where=path) from error
     try:
-        method: Method = header.method.build(header.spec, header.masking)
+        model: Method | Classifier = header.method.build(header.spec, header.masking)
+        if header.role == "classifier" and isinstance(model, Method):
+            model = model.classifier(len(header.classes), header.classifier)
     except (ValueError, RuntimeError, MemoryError) as error:
         raise InputError(f"the header is not sound ({error})", where=path) from error
-    model: Method | Classifier = method
-    if header.role == "classifier":
-        model = method.classifier(len(header.classes), header.classifier)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

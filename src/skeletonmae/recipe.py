@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from skeletonmae.config import Config, one_of
 from skeletonmae.datasets import DATASETS, GivenSplit, SplitRule, StratifiedSplit, TagSplit
@@ -92,10 +92,31 @@ class Recipe(Config):
     """Everything that a run depends on."""
 
     data: DataConfig
-    masking: AnyMasking = RandomTokens()
     method: AnyMethod = JointPatchConfig()
+    masking: AnyMasking | None = Field(None, validate_default=True)
+    """`{kind: random}`, if the method hides tokens; a method that does not has its own settings for it."""
     training: TrainingConfig = TrainingConfig()
     evaluation: tuple[AnyProtocol, ...] = (Linear(), KNN(), Finetune(), Finetune(label_fraction=0.1))
+
+    @field_validator("masking")
+    @classmethod
+    def _is_used(cls, masking: Config | None, known: ValidationInfo) -> Config | None:
+        method = known.data.get("method")
+        if method is None or method.hides_tokens:
+            return masking or RandomTokens()
+        if masking is not None:
+            raise ValueError(f"method {method.kind} hides no tokens and would not use it; leave the section out")
+        return None
+
+    @field_validator("evaluation")
+    @classmethod
+    def _classifies(cls, evaluation: tuple[Any, ...], known: ValidationInfo) -> tuple[Any, ...]:
+        kind = getattr(known.data.get("method"), "kind", None)
+        for place, protocol in enumerate(evaluation):
+            own = protocol.classifier if isinstance(protocol, Finetune) else None
+            if kind and own and own.kind != kind:
+                raise ValueError(f"number {place} has a classifier of kind {own.kind}, but the method is {kind}")
+        return evaluation
 
     def build(self, spec: InputSpec) -> Method:
         """The method for clips of `spec`, with fresh weights."""

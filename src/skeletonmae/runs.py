@@ -14,10 +14,11 @@ import yaml
 
 from skeletonmae import __version__
 from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
+from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Finetune, Protocol, Result, Task
 from skeletonmae.files import write_text
-from skeletonmae.methods import Classifier, ClassifierConfig, InputSpec, Method
+from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore
@@ -119,7 +120,7 @@ def evaluate(
         recipe = _unspared(recipe)
         method = _draw(recipe, header.spec, recipe.training.seed)
 
-    def keep(path: Path, model: Classifier, config: ClassifierConfig) -> None:
+    def keep(path: Path, model: Classifier, config: Config | None) -> None:
         about = {"role": "classifier", "classes": store.classes, "classifier": config}
         save_checkpoint(path, model, header.model_copy(update=about))
 
@@ -198,7 +199,7 @@ def _decides(recipe: Recipe) -> dict[str, object]:
     return {
         "data": recipe.data.clips.model_dump(mode="json"),
         "sources": [source.model_dump(mode="json", exclude={"store"}) for source in sources],
-        "masking": recipe.masking.model_dump(mode="json"),
+        "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
         "method": recipe.method.model_dump(mode="json"),
         "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
     }
@@ -232,7 +233,7 @@ def _flat(tree: object, prefix: str = "") -> dict[str, object]:
 
 def _fits(recipe: Recipe, header: Header, store: SequenceStore) -> None:
     """The clips and the method of `recipe` are those that the model was made for."""
-    for key in ("frames", "stream", "transforms"):
+    for key in ("frames", "sampling", "stream", "transforms"):
         mine, its = getattr(recipe.data, key), getattr(header.clips, key)
         if mine != its:
             raise InputError("the model was made for other clips", where=f"data.{key}", expected=its, got=mine)

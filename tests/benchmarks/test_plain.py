@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from skeletonmae.batches import Batch, Patches, SampleRandom, sample_keys
 from skeletonmae.masking import TokenMask
-from skeletonmae.methods import ClassifierConfig, InputSpec
+from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
 from skeletonmae.methods.joint_patch import JointPatch, JointPatchConfig
 from skeletonmae.skeletons import NTU25
 from skeletonmae.transforms import ClipConfig
@@ -127,7 +127,7 @@ def test_loss_and_gradient_are_ours(plain: ModuleType, persons: int) -> None:
 
 def test_scores_are_ours(plain: ModuleType) -> None:
     batch = clips(persons=2)
-    ours = method(None).classifier(5, ClassifierConfig(head_width=24)).eval()
+    ours = method(None).classifier(5, JointPatchClassifierConfig(head_width=24)).eval()
     encoder = plain.PlainEncoder(FRAMES // 4, JOINTS, **SIZES)
     its = plain.PlainClassifier(encoder, 4, JOINTS, SIZES["width"], 24, 5).eval()
     copy_encoder(ours.encoder, its.encoder)

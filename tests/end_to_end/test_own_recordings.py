@@ -26,7 +26,7 @@ evaluation:
   - {kind: linear, pooling: joints}
   - {kind: knn, k: [1, 3]}
   - kind: finetune
-    classifier: {dropout: 0, drop_path: 0}
+    classifier: {kind: joint_patch, dropout: 0, drop_path: 0}
     training: {epochs: 20, batch_size: 16, lr: 3e-3, warmup_epochs: 2}
 """  # fmt: skip
 ACTIONS = ("wave", "both arms up", "größte Verbeugung")

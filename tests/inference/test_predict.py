@@ -10,7 +10,7 @@ import pytest
 from skeletonmae.checkpoint import Checkpoint, load_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.inference import Answer, predict
-from skeletonmae.methods import ClassifierConfig, InputSpec
+from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import KINECT20, NTU25
@@ -122,7 +122,7 @@ def of_kinect(tiny_tree: Any) -> Checkpoint:
     tree = tiny_tree()
     tree["data"]["transforms"] = []
     recipe = recipe_from(tree, "")
-    model = recipe.build(InputSpec(8, 3, KINECT20.joints)).classifier(3, ClassifierConfig())
+    model = recipe.build(InputSpec(8, 3, KINECT20.joints)).classifier(3, JointPatchClassifierConfig())
     from skeletonmae.checkpoint import Header
 
     about = {

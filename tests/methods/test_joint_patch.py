@@ -11,7 +11,7 @@ import torch
 from skeletonmae.batches import Batch, patchify
 from skeletonmae.errors import InputError
 from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenMask
-from skeletonmae.methods import ClassifierConfig, InputSpec, JointPatch, JointPatchConfig
+from skeletonmae.methods import InputSpec, JointPatch, JointPatchClassifierConfig, JointPatchConfig
 from skeletonmae.skeletons import KINECT20, NTU25, Skeleton
 from skeletonmae.transforms.geometry import Center
 
@@ -136,7 +136,7 @@ def test_the_features_of_a_batch_are_those_of_its_clips(make_batch: Make, poolin
 
 def test_the_scores_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
     batch = make_batch((2, 1, 0, 1), lost=0.7)
-    model = tiny().classifier(6, ClassifierConfig()).eval()
+    model = tiny().classifier(6, JointPatchClassifierConfig()).eval()
     whole = model(batch)
     assert whole.shape == (4, 6)
     for row in range(4):
@@ -213,7 +213,7 @@ def test_nobody_is_a_loss_of_0_that_counts_for_nothing(
     assert not any(gradient.any() for gradient in found.values())
     assert method.embed(batch).shape == (len(persons), 16)
     assert not method.embed(batch).any()
-    assert method.classifier(3, ClassifierConfig()).eval()(batch).isfinite().all()
+    assert method.classifier(3, JointPatchClassifierConfig()).eval()(batch).isfinite().all()
 
 
 @switches
@@ -284,7 +284,7 @@ def test_the_order_of_joints_does_not_matter(make_batch: Make, pooling: Any) -> 
     method, batch = tiny().eval(), make_batch(lost=0.4)
     found = method.embed(reordered(batch, mixed), pooling)
     torch.testing.assert_close(found, method.embed(batch, pooling), atol=1e-5, rtol=1e-4)
-    model = method.classifier(4, ClassifierConfig()).eval()
+    model = method.classifier(4, JointPatchClassifierConfig()).eval()
     torch.testing.assert_close(model(reordered(batch, mixed)), model(batch), atol=1e-5, rtol=1e-4)
 
 
@@ -340,7 +340,7 @@ def test_who_shows_only_what_it_does_not_know_is_as_good_as_absent(make_batch: M
 def test_a_layout_it_knows_nothing_of_is_refused(make_batch: Make) -> None:
     strange = Skeleton("strange", ("a", "b"), {"b": "a"}, parts={"all": ("a", "b")})
     batch, method = make_batch((1,), skeleton=strange), tiny()
-    for use in (method, method.embed, method.classifier(3, ClassifierConfig()).eval()):
+    for use in (method, method.embed, method.classifier(3, JointPatchClassifierConfig()).eval()):
         with pytest.raises(InputError, match="knows no joint of layout strange"):
             use(batch)
 
@@ -411,7 +411,7 @@ def test_rebuilt_is_of_the_first_clip_and_what_was_shown_stays(make_batch: Make)
 def test_a_classifier_starts_from_a_copy_of_the_encoder(make_batch: Make) -> None:
     method, batch = tiny(), make_batch()
     before = method.embed(batch)
-    model = method.classifier(3, ClassifierConfig(dropout=0.0, drop_path=0.0))
+    model = method.classifier(3, JointPatchClassifierConfig(dropout=0.0, drop_path=0.0))
     for name, tensor in method.encoder.state_dict().items():
         assert torch.equal(model.encoder.state_dict()[name], tensor)
     with torch.no_grad():
@@ -421,7 +421,7 @@ def test_a_classifier_starts_from_a_copy_of_the_encoder(make_batch: Make) -> Non
 
 
 def test_depths_grow_from_the_input_to_the_head() -> None:
-    model = tiny(depth=3).classifier(3, ClassifierConfig())
+    model = tiny(depth=3).classifier(3, JointPatchClassifierConfig())
     depth = {name: model.depth_of(name) for name, _ in model.named_parameters()}
     assert {name for name, at in depth.items() if at == 0} == {
         "encoder.embed.weight", "encoder.embed.bias", "encoder.places.time", "encoder.places.joint",
@@ -433,5 +433,5 @@ def test_depths_grow_from_the_input_to_the_head() -> None:
 
 
 def test_drop_path_grows_linearly() -> None:
-    model = tiny(depth=3).classifier(3, ClassifierConfig(drop_path=0.4))
+    model = tiny(depth=3).classifier(3, JointPatchClassifierConfig(drop_path=0.4))
     assert [block.drop_path.rate for block in model.encoder.blocks] == [0, pytest.approx(0.2), pytest.approx(0.4)]

@@ -20,19 +20,40 @@ class Net(nn.Module):
         self.head = nn.Linear(4, 2, bias=False)
 
 
+def rates(total: int, warmup: int, **settings: object) -> list[float]:
+    config = TrainingConfig.model_validate({"lr": 1.0, "final_lr": 0.0} | settings)
+    return [learning_rate(step, total, warmup, config) for step in range(total + 1)]
+
+
 @pytest.mark.parametrize(
     ("step", "expected"),
     [(0, 0.25), (1, 0.5), (3, 1.0), (4, 1.0), (6, 0.2 + 0.4 * (1 + math.sqrt(0.5))), (8, 0.6), (12, 0.2)],
 )
 def test_learning_rate_worked_out_by_hand(step: int, expected: float) -> None:
-    assert learning_rate(step, total=12, warmup=4, highest=1.0, final=0.2) == pytest.approx(expected, abs=1e-12)
+    assert rates(12, 4, final_lr=0.2)[step] == pytest.approx(expected, abs=1e-12)
 
 
 def test_learning_rate_without_warmup_and_with_nothing_else() -> None:
-    assert learning_rate(0, 10, 0, 0.5, 0.0) == 0.5
-    assert learning_rate(5, 10, 0, 0.5, 0.0) == pytest.approx(0.25)
-    assert [learning_rate(step, 4, 4, 1.0, 0.0) for step in range(4)] == [0.25, 0.5, 0.75, 1.0]
-    assert learning_rate(0, 1, 0, 1.0, 0.0) == 1.0
+    assert rates(10, 0, lr=0.5)[0] == 0.5
+    assert rates(10, 0, lr=0.5)[5] == pytest.approx(0.25)
+    assert rates(4, 4)[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert rates(1, 0)[0] == 1.0
+
+
+def test_a_constant_learning_rate_grows_and_stays() -> None:
+    assert rates(5, 2, lr=0.5, schedule="constant") == [0.25, 0.5, 0.5, 0.5, 0.5, 0.5]
+
+
+def test_steps_fall_at_their_epochs_warmup_included() -> None:
+    steps = {"schedule": "steps", "epochs": 4, "milestones": (2, 3), "factor": 0.5}
+    # Three steps an epoch, the first epoch for the warm-up: the second falls at step 6, the third at 9.
+    assert rates(12, 3, **steps)[:12] == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25])
+
+
+def test_steps_move_with_the_end_where_epochs_are_added() -> None:
+    steps = {"schedule": "steps", "epochs": 4, "milestones": (2, 3)}
+    found = rates(40, 0, **steps)
+    assert [found[step] for step in (19, 20, 29, 30)] == pytest.approx([1.0, 0.1, 0.1, 0.01])
 
 
 def names_of(model: nn.Module, group: dict[str, object]) -> set[str]:
@@ -71,9 +92,44 @@ def test_what_is_frozen_is_left_out() -> None:
     assert found == {"token", "places", "norm.weight", "norm.bias", "head.weight"}
 
 
+def by_hand(weight: float, gradient: float, steps: int, config: TrainingConfig) -> float:
+    """A weight after some steps along one and the same gradient."""
+    moments = [0.0, 0.0]
+    decoupled = config.optimizer == "adamw"
+    for step in range(1, steps + 1):
+        g = gradient if decoupled else gradient + config.weight_decay * weight
+        if config.optimizer == "sgd":
+            moments[0] = g if step == 1 else config.momentum * moments[0] + g
+            weight -= config.lr * (g + config.momentum * moments[0] if config.nesterov else moments[0])
+            continue
+        if decoupled:
+            weight *= 1 - config.lr * config.weight_decay
+        moments = [b * m + (1 - b) * g**p for m, b, p in zip(moments, config.betas, (1, 2), strict=True)]
+        first, second = (m / (1 - b**step) for m, b in zip(moments, config.betas, strict=True))
+        weight -= config.lr * first / (math.sqrt(second) + 1e-8)
+    return weight
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"optimizer": "adamw"}, {"optimizer": "adam"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "nesterov": False}],
+)
+def test_every_optimizer_worked_out_by_hand(settings: dict[str, object]) -> None:
+    config = TrainingConfig.model_validate({"lr": 0.1, "weight_decay": 0.5, "momentum": 0.8} | settings)
+    weight = nn.Parameter(torch.full((1, 1), 2.0))
+    optimizer = build_optimizer(nn.ParameterList([weight]), config)
+    for step in range(1, 5):
+        weight.grad = torch.full((1, 1), 0.3)
+        optimizer.step()
+        assert float(weight.detach()) == pytest.approx(by_hand(2.0, 0.3, step, config), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"schedule": "steps"}, {"milestones": (3,)}, {"schedule": "steps", "milestones": (3, 2)},
+        {"schedule": "steps", "milestones": (400,)}, {"schedule": "steps", "milestones": (0,)},
+        {"factor": 0, "schedule": "steps"}, {"momentum": 1.0}, {"optimizer": "lion"}, {"schedule": "step"},
         {"lr": 0}, {"epochs": 0}, {"ema": 1.0}, {"layer_decay": 0}, {"clip_norm": 0}, {"precision": "fp16"},
         {"accumulate": 3, "batch_size": 128}, {"accumulate": 8, "batch_size": 4}, {"lr": float("nan")}, {"lrr": 1},
     ],

@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from skeletonmae.batches.loader import shuffled
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 from skeletonmae.transforms import ClipConfig
@@ -27,6 +28,7 @@ Make = Callable[..., Any]
         ({"test_crop": 0}, "test_crop"),
         ({"frames": 0}, "frames"),
         ({"stream": "bones"}, "stream"),
+        ({"sampling": "segment"}, "sampling"),
         ({"transforms": [{"kind": "centre"}]}, "centre"),
         ({"transforms": [{"kind": "scale", "lo": 1}]}, "lo"),
         ({"hop": 3}, "hop"),
@@ -82,6 +84,56 @@ def test_outside_training_the_middle_part_of_test_crop_is_taken(
     config = ClipConfig(frames=8, crop=(0.5, 0.5), test_crop=share, transforms=())
     batch = config.loader(store, np.arange(1), batch_size=1).batch(0, 0)
     assert batch.positions[0, 0, :, 0, 0].tolist() == pytest.approx(np.linspace(first, last, 8), abs=1e-4)
+
+
+def counting(path: Path, make_store: Make, *frames: int) -> Any:
+    """Recordings of so many frames whose positions say the number of the frame."""
+    numbers = (np.broadcast_to(np.arange(num * 1.0)[:, None, None], (num, 20, 3)) for num in frames)
+    return make_store(path, [SkeletonSequence.from_positions(n, KINECT20, name=f"{len(n)}") for n in numbers])
+
+
+def test_outside_training_the_middle_frame_of_each_segment_is_taken(tmp_path: Path, make_store: Make) -> None:
+    store = counting(tmp_path / "s", make_store, 12, 4, 6, 2, 1)
+    batch = ClipConfig(frames=4, sampling="segments", transforms=()).loader(store, np.arange(5), batch_size=5)
+    # Of segments of 3, 1, 1.5, 0.5 and 0.25 frames: where (number + 0.5) * length falls.
+    expected = [[1, 4, 7, 10], [0, 1, 2, 3], [0, 2, 3, 5], [0, 0, 1, 1], [0, 0, 0, 0]]
+    assert batch.batch(0, 0).positions[:, 0, :, 0, 0].tolist() == expected
+
+
+def test_in_training_each_segment_gives_any_of_its_frames(tmp_path: Path, make_store: Make) -> None:
+    store = counting(tmp_path / "s", make_store, 12, 9, 4)
+    config = ClipConfig(frames=4, sampling="segments", transforms=())
+    loader = config.loader(store, np.arange(3), batch_size=3, training=True)
+    drawn = {12: set[Any](), 9: set[Any](), 4: set[Any]()}
+    count = np.zeros((4, 12))
+    for epoch in range(300):
+        batch = loader.batch(epoch, 0)
+        for row, clip in enumerate(batch.positions[:, 0, :, 0, 0].tolist()):
+            drawn[int(store.num_frames[shuffled(0, epoch, 3)[row]])].update(enumerate(map(int, clip)))
+            if clip[0] != clip[0] // 1 or len(clip) != 4:
+                raise AssertionError("a frame between two")
+            if store.num_frames[shuffled(0, epoch, 3)[row]] == 12:
+                count[range(4), [int(number) for number in clip]] += 1
+    assert drawn[12] == {(number // 3, number) for number in range(12)}
+    # Segments of 2.25 frames: frame 2 belongs to the first two, frame 4 to the second and third, frame 6 to the last.
+    pairs = {0: (0, 1, 2), 1: (2, 3, 4), 2: (4, 5, 6), 3: (6, 7, 8)}
+    assert drawn[9] == {(segment, number) for segment, numbers in pairs.items() for number in numbers}
+    assert drawn[4] == {(number, number) for number in range(4)}
+    assert np.abs(count[count > 0] - 100).max() < 40  # evenly: 5 standard deviations
+
+
+def test_segments_do_not_depend_on_company_and_look_at_nothing_beyond(
+    tmp_path: Path, make_recording: Make, make_store: Make
+) -> None:
+    store = make_store(tmp_path / "s", [make_recording(i, 2, 30, lost=0.1) for i in range(6)])
+    config = ClipConfig(frames=8, sampling="segments", transforms=())
+    whole = config.loader(store, np.arange(6), batch_size=6, training=True).batch(2, 0)
+    order = shuffled(0, 2, 6).tolist()
+    halves = config.loader(store, np.arange(6), batch_size=6, training=True, world=2, rank=1).batch(2, 0)
+    assert torch.equal(halves.positions[:, 0], whole.positions[1::2, 0])
+    for row, place in enumerate(order):
+        stored = {tuple(frame) for frame in store[place].positions[0].astype(np.float32).reshape(30, -1).tolist()}
+        assert {tuple(frame) for frame in whole.positions[row, 0].flatten(1).tolist()} <= stored
 
 
 def test_the_first_persons_are_looked_at(tmp_path: Path, make_store: Make) -> None:

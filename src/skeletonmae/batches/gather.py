@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from skeletonmae.sequences import SequenceStore, Shard
@@ -29,6 +29,31 @@ class Windows:
     recording: np.ndarray
     first: np.ndarray
     last: np.ndarray
+
+    def times(self, clips: np.ndarray, frames: int) -> Float64[np.ndarray, "clip frame"]:
+        """When the frames of some clips are, evenly from first to last."""
+        share = np.linspace(0.0, 1.0, frames)
+        first, last = self.first[clips, None], self.last[clips, None]
+        times: Float64[np.ndarray, "clip frame"] = first * (1 - share) + last * share
+        return times
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Single frames of recordings.
+
+    Args:
+        recording: place in the store.
+        frame: numbers of the frames, fractions allowed; as many as a clip has.
+    """
+
+    recording: np.ndarray
+    frame: Float64[np.ndarray, "clip frame"]
+
+    def times(self, clips: np.ndarray, frames: int) -> Float64[np.ndarray, "clip frame"]:  # noqa: ARG002
+        """When the frames of some clips are."""
+        times: Float64[np.ndarray, "clip frame"] = self.frame[clips]
+        return times
 
 
 class Gatherer:
@@ -62,7 +87,7 @@ class Gatherer:
         self.block = max(1, BLOCK // size) if on_cpu else sys.maxsize
 
     def __call__(
-        self, windows: Windows
+        self, windows: Windows | Moments
     ) -> tuple[Float[Tensor, "batch person frame joint axis"], Bool[Tensor, "batch person frame joint"]]:
         """Positions (float32, 0 where not observed) and observed flags of the clips.
 
@@ -95,8 +120,7 @@ class Gatherer:
                     store.shards[number],
                     self.flat[number],
                     tracks[s] + person[part],
-                    windows.first[s],
-                    windows.last[s],
+                    windows.times(s, self.frames),
                 )
                 positions.index_copy_(0, place, values)
                 observed.index_copy_(0, place, seen)
@@ -104,12 +128,10 @@ class Gatherer:
         return positions.view(*persons, *positions.shape[1:]), observed.view(*persons, *observed.shape[1:])
 
     def _read(
-        self, shard: Shard, flat: tuple[Tensor, ...], track: np.ndarray, first: np.ndarray, last: np.ndarray
+        self, shard: Shard, flat: tuple[Tensor, ...], track: np.ndarray, times: np.ndarray
     ) -> tuple[Tensor, Tensor]:
         begin = shard.arrays["track_rows"][track][:, None]
         end = shard.arrays["track_rows"][track + 1][:, None] - begin - 1
-        share = np.linspace(0.0, 1.0, self.frames)
-        times = first[:, None] * (1 - share) + last[:, None] * share
         times -= shard.arrays["track_starts"][track][:, None]
         times = times.round(6)  # a frame that is met is met exactly, not 1e-15 beside
         before = np.floor(times)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int32
 
 from skeletonmae.batches.batch import Batch
-from skeletonmae.batches.gather import Gatherer, Windows
+from skeletonmae.batches.gather import Gatherer, Moments, Windows
 from skeletonmae.batches.random import SampleRandom, sample_keys
 
 
@@ -30,7 +30,9 @@ class Loader:
         labels: of every recording of the store, as the model numbers them.
         index: the recordings to go through.
         batch_size: at most so many clips a batch, all processes together.
-        crop: smallest and largest share of a recording that a clip covers. Outside training: the largest.
+        crop: smallest and largest share of a recording that a clip covers. Outside training: the largest. None
+            divides the recording into as many segments as a clip has frames and takes one frame of each: a random
+            one in training, else the middle one (Wang et al., *Temporal Segment Networks*, ECCV 2016).
         training: random order and crops.
         seed: of order, crops and whatever else is random in a clip.
         rank: the number of this process.
@@ -43,7 +45,7 @@ class Loader:
     labels: np.ndarray
     index: np.ndarray
     batch_size: int
-    crop: tuple[float, float] = (1.0, 1.0)
+    crop: tuple[float, float] | None = (1.0, 1.0)
     training: bool = False
     seed: int = 0
     rank: int = 0
@@ -73,8 +75,12 @@ class Loader:
         batch = Batch(positions, observed, label, keys.to(device), self.gather.store.skeleton)
         return self.transform(batch) if self.transform else batch
 
-    def _windows(self, recording: np.ndarray, keys: torch.Tensor) -> Windows:
+    def _windows(self, recording: np.ndarray, keys: torch.Tensor) -> Windows | Moments:
         frames = self.gather.store.num_frames[recording].astype(np.float64)
+        if self.crop is None:
+            num = self.gather.frames
+            draw = SampleRandom(keys, "segments").uniform(num).numpy() if self.training else np.full(num, 0.5)
+            return Moments(recording, np.floor((np.arange(num) + draw.astype(np.float64)) * frames[:, None] / num))
         if self.training:
             draw = SampleRandom(keys, "crop").uniform(2).numpy().astype(np.float64)
         else:

@@ -123,7 +123,7 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
                 "label_fraction": FEW,
                 "seeds": list(SEEDS),
                 "training": finetune,
-                "classifier": {"head_width": 256, "dropout": 0.3, "drop_path": 0.1},
+                "classifier": {"kind": "joint_patch", "head_width": 256, "dropout": 0.3, "drop_path": 0.1},
             },
         ],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -11,12 +11,14 @@ from pydantic import Field
 from torch import nn
 
 from skeletonmae.batches import Batch
-from skeletonmae.config import Config
+from skeletonmae.config import Config, one_of
 from skeletonmae.datasets.splits import label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.protocol import Result, Task, predict_scores, score
-from skeletonmae.methods import Classifier, ClassifierConfig, MethodOutput
+from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
 from skeletonmae.training import TrainingConfig, train
+
+AnyClassifier: Any = one_of(CLASSIFIERS)
 
 
 class FinetuneTraining(TrainingConfig):
@@ -29,11 +31,11 @@ class FinetuneTraining(TrainingConfig):
     lr: float = Field(3e-4, gt=0)
     """The highest learning rate."""
     final_lr: float = Field(1e-5, ge=0)
-    """The learning rate at the end."""
+    """The learning rate at the end of the half cosine."""
     warmup_epochs: float = Field(5.0, ge=0)
     """Epochs of linear growth."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Of AdamW."""
+    """Of `adamw` and `adam`."""
     layer_decay: float = Field(0.8, gt=0, le=1)
     """Each layer learns by this factor slower than the next."""
 
@@ -53,8 +55,8 @@ class Finetune(Config):
     """As under `training`, with defaults of its own."""
     lrs: tuple[float, ...] = ()
     """If given, `training.lr` is the best of these on the validation part of the training split."""
-    classifier: ClassifierConfig = ClassifierConfig()
-    """Dropout and drop path of the downstream model."""
+    classifier: AnyClassifier | None = None
+    """The downstream model, of the same kind as the method; null for that method's defaults."""
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     """Share of the target that is spread over all classes."""
 

@@ -15,7 +15,7 @@ from torch import nn
 from skeletonmae.config import Config
 from skeletonmae.datasets.splits import Split, validation_part
 from skeletonmae.errors import InputError
-from skeletonmae.methods import Classifier, ClassifierConfig, Method
+from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import Processes, Progress
 from skeletonmae.transforms import ClipConfig
@@ -76,7 +76,7 @@ class Task:
     processes: Processes
     report: Callable[[str, Progress], None] | None = None
     folder: Path | None = None
-    save: Callable[[Path, Classifier, ClassifierConfig], None] | None = None
+    save: Callable[[Path, Classifier, Config | None], None] | None = None
     fresh: Callable[[int], Method] | None = None
 
     @property

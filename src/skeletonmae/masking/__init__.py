@@ -1,7 +1,7 @@
 """Which tokens to hide.
 
 To add a strategy: a frozen `Config` with its own `kind` and `__call__(patches, random) -> TokenMask` in a file of
-its own, listed in `MASKINGS`.
+its own, listed in `MASKINGS`. Strategies for methods without tokens are in `JOINT_MASKINGS`.
 """
 
 from typing import Protocol
@@ -12,6 +12,7 @@ from skeletonmae.masking.mask import Picks, TokenMask
 from skeletonmae.masking.motion_aware import MotionAware
 from skeletonmae.masking.random_tokens import RandomTokens
 from skeletonmae.masking.spatial_temporal import SpatialTemporal
+from skeletonmae.masking.whole_joints import JOINT_MASKINGS, JointMasking, Parts, RandomJoints, RandomParts
 
 
 class Masking(Protocol):
@@ -28,4 +29,17 @@ MASKINGS: dict[str, type[Config]] = {
 }
 """Kind -> strategy."""
 
-__all__ = ["MASKINGS", "Masking", "MotionAware", "Picks", "RandomTokens", "SpatialTemporal", "TokenMask"]
+__all__ = [
+    "JOINT_MASKINGS",
+    "MASKINGS",
+    "JointMasking",
+    "Masking",
+    "MotionAware",
+    "Parts",
+    "Picks",
+    "RandomJoints",
+    "RandomParts",
+    "RandomTokens",
+    "SpatialTemporal",
+    "TokenMask",
+]

@@ -15,12 +15,14 @@ from skeletonmae.config import Config
 from skeletonmae.masking import Masking, Picks, TokenMask
 from skeletonmae.methods.method import (
     Classifier,
-    ClassifierConfig,
     InputSpec,
     Method,
+    MethodConfig,
     MethodOutput,
     Pooling,
     Rebuilt,
+    nothing,
+    of_kind,
 )
 from skeletonmae.methods.targets import Normalise, Target, targets_of
 from skeletonmae.models.joint_patch import (
@@ -32,7 +34,7 @@ from skeletonmae.models.joint_patch import (
 from skeletonmae.models.transformer import init_weights
 
 
-class JointPatchConfig(Config):
+class JointPatchConfig(MethodConfig):
     """The spatial-temporal masked auto-encoder on tokens of one joint and a few frames.
 
     Source: Wu et al., *SkeletonMAE: Spatial-Temporal Masked Autoencoders*, ICME Workshops 2023, on the backbone
@@ -93,8 +95,7 @@ class JointPatch(Method):
         """Mean squared error of the asked tokens, over what was observed of them."""
         tracks = batch.tracks
         if len(tracks) == 0:
-            nothing = sum(parameter.sum() for parameter in self.parameters()) * 0.0
-            return MethodOutput(torch.as_tensor(nothing), batch.positions.new_zeros(()))
+            return MethodOutput(nothing(self), batch.positions.new_zeros(()))
         said, asked, _ = self.predict(tracks, batch.random("mask"))
         target = targets_of(tracks, self.config.target, self.config.normalise, self.config.token_frames)
         seen = asked.take(target.observed.flatten(1, 2))[..., None].expand_as(said)
@@ -136,9 +137,9 @@ class JointPatch(Method):
     def _patches(self, tracks: Tracks) -> Patches:
         return patchify(tracks.positions, tracks.observed, tracks.skeleton, self.config.token_frames)
 
-    def classifier(self, num_classes: int, config: ClassifierConfig) -> Classifier:
+    def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """The encoder, joints side by side, and a head of two layers."""
-        return JointPatchClassifier(self, num_classes, config)
+        return JointPatchClassifier(self, num_classes, of_kind(JointPatchClassifierConfig, config))
 
     @torch.no_grad()
     def rebuild(self, batch: Batch) -> Rebuilt | None:
@@ -163,10 +164,24 @@ class JointPatch(Method):
         return Rebuilt(frames.cpu().numpy(), positions.float().cpu().numpy())
 
 
+class JointPatchClassifierConfig(Config):
+    """How the downstream model of `joint_patch` is kept from learning by heart."""
+
+    kind: Literal["joint_patch"] = "joint_patch"
+    dropout: float = Field(0.3, ge=0, lt=1)
+    """Of the head."""
+    head_width: int = Field(2048, ge=1, le=65_536)
+    """Hidden width of the head."""
+    encoder_dropout: float = Field(0.0, ge=0, lt=1)
+    """Of what each branch of the encoder adds."""
+    drop_path: float = Field(0.3, ge=0, lt=1)
+    """Of the last block; it grows from 0 at the first."""
+
+
 class JointPatchClassifier(Classifier):
     """Encoder; mean over time, joints side by side, mean over persons; linear, batch norm, ReLU, linear."""
 
-    def __init__(self, method: JointPatch, num_classes: int, config: ClassifierConfig) -> None:
+    def __init__(self, method: JointPatch, num_classes: int, config: JointPatchClassifierConfig) -> None:
         super().__init__()
         self.token_frames = method.config.token_frames
         self.encoder = build_encoder(method.config, method.spec, config.encoder_dropout, config.drop_path)

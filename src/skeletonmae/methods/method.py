@@ -5,17 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
+import torch
 from jaxtyping import Float
-from pydantic import Field
 from torch import Tensor, nn
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+from skeletonmae.masking import Masking
 from skeletonmae.skeletons import Skeleton
 
+AnyConfig = TypeVar("AnyConfig", bound=Config)
 Pooling = Literal["mean", "joints"]
 """Mean over persons, time and joints; or mean over persons and time, joints side by side."""
 
@@ -64,17 +67,19 @@ class Rebuilt:
     positions: np.ndarray
 
 
-class ClassifierConfig(Config):
-    """How the downstream model is kept from learning by heart."""
+class MethodConfig(Config, ABC):
+    """The settings of a method, which build it."""
 
-    dropout: float = Field(0.3, ge=0, lt=1)
-    """Of the head."""
-    head_width: int = Field(2048, ge=1, le=65_536)
-    """Hidden width of the head."""
-    encoder_dropout: float = Field(0.0, ge=0, lt=1)
-    """Of what each branch of the encoder adds."""
-    drop_path: float = Field(0.3, ge=0, lt=1)
-    """Of the last block; it grows from 0 at the first."""
+    hides_tokens: ClassVar[bool] = True
+    """Whether the recipe's `masking` says what is hidden; else a recipe that has one is refused."""
+
+    @abstractmethod
+    def build(self, spec: InputSpec, masking: Masking) -> Method:
+        """The method for clips of `spec`, with fresh weights.
+
+        Raises:
+            ValueError: the settings do not fit each other or the clips.
+        """
 
 
 class Classifier(nn.Module, ABC):
@@ -101,12 +106,38 @@ class Method(nn.Module, ABC):
         """One feature vector a clip from the encoder; zeros for a clip that shows nobody."""
 
     @abstractmethod
-    def classifier(self, num_classes: int, config: ClassifierConfig) -> Classifier:
-        """A downstream model that starts from a copy of the encoder as it is now."""
+    def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
+        """A downstream model that starts from a copy of the encoder as it is now.
+
+        Args:
+            num_classes: how many actions it tells apart.
+            config: the method's entry in `CLASSIFIERS`; None for its defaults.
+
+        Raises:
+            InputError: the settings are those of another method's classifier.
+        """
 
     def rebuild(self, batch: Batch) -> Rebuilt | None:  # noqa: ARG002 - not every method rebuilds positions
         """The first person of the first clip, hidden and rebuilt; None if the method rebuilds no positions."""
         return None
+
+
+def nothing(module: nn.Module) -> Float[Tensor, ""]:
+    """0, with a gradient of 0 for every parameter: the loss of a batch that shows nobody."""
+    return torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0
+
+
+def of_kind(kind: type[AnyConfig], config: Config | None) -> AnyConfig:
+    """The settings if they are of that kind, its defaults if there are none.
+
+    Raises:
+        InputError: they are of another kind.
+    """
+    made = kind() if config is None else config
+    if not isinstance(made, kind):
+        expected, got = kind.__name__, type(made).__name__
+        raise InputError("the settings are those of another method's classifier", expected=expected, got=got)
+    return made
 
 
 def joint_names(skeletons: Sequence[Skeleton]) -> tuple[str, ...]:

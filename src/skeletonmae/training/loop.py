@@ -115,7 +115,7 @@ def train(
         epoch, done = divmod(run.step, per_epoch)
         stream = batches.epoch(epoch, done * config.accumulate)
         for part in range(done, per_epoch):
-            lr = learning_rate(run.step, total, warmup, config.lr, config.final_lr)
+            lr = learning_rate(run.step, total, warmup, config)
             num_parts = min(config.accumulate, len(batches) - part * config.accumulate)
             loss, logs = run.advance([next(stream) for _ in range(num_parts)], lr)
             now = time.perf_counter()

@@ -11,26 +11,30 @@ from torch import nn
 from skeletonmae.training.config import TrainingConfig
 
 
-def learning_rate(step: int, total: int, warmup: int, highest: float, final: float) -> float:
-    """Linear growth over `warmup` steps, then half a cosine down to `final` (Loshchilov and Hutter, ICLR 2017).
+def learning_rate(step: int, total: int, warmup: int, config: TrainingConfig) -> float:
+    """Linear growth over `warmup` steps, then as `config.schedule` says.
+
+    The half cosine is that of Loshchilov and Hutter, ICLR 2017.
 
     Args:
         step: from 0.
         total: number of steps.
         warmup: steps of growth.
-        highest: at the end of the growth.
-        final: after the last step.
+        config: of the training.
     """
     if step < warmup:
-        return highest * (step + 1) / warmup
+        return config.lr * (step + 1) / warmup
+    if config.schedule != "cosine":
+        passed = sum(step >= round(total * epoch / config.epochs) for epoch in config.milestones)
+        return config.lr * config.factor**passed
     share = (step - warmup) / max(1, total - warmup)
-    return final + (highest - final) * 0.5 * (1.0 + math.cos(math.pi * share))
+    return config.final_lr + (config.lr - config.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def build_optimizer(
     model: nn.Module, config: TrainingConfig, depth_of: Callable[[str], int] | None = None
-) -> torch.optim.AdamW:
-    """Fused AdamW; vectors do not decay; with `layer_decay`, a group for each depth.
+) -> torch.optim.Optimizer:
+    """The fused optimizer of `config`; vectors do not decay; with `layer_decay`, a group for each depth.
 
     Each group's `scale` is the factor of its learning rate.
 
@@ -45,16 +49,15 @@ def build_optimizer(
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in named:
         groups.setdefault((depths[name], parameter.ndim > 1), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "weight_decay": config.weight_decay if decays else 0.0,
-                "scale": config.layer_decay ** (deepest - depth),
-            }
-            for (depth, decays), parameters in sorted(groups.items(), key=lambda group: group[0])
-        ],
-        lr=config.lr,
-        betas=config.betas,
-        fused=True,
-    )
+    settings = [
+        {
+            "params": parameters,
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "scale": config.layer_decay ** (deepest - depth),
+        }
+        for (depth, decays), parameters in sorted(groups.items(), key=lambda group: group[0])
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(settings, config.lr, config.momentum, nesterov=config.nesterov, fused=True)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(settings, lr=config.lr, betas=config.betas, fused=True)

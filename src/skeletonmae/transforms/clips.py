@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -22,11 +22,14 @@ class ClipConfig(Config):
     """Length, crop, stream and transforms of the clips."""
 
     frames: int = Field(64, ge=1, le=100_000)
-    """Every clip is resampled to so many frames."""
+    """Every clip is brought to so many frames."""
+    sampling: Literal["crop", "segments"] = "crop"
+    """`crop`: a part of the recording, resampled by linear interpolation in time. `segments`: the whole recording
+    in `frames` equal segments, of each one recorded frame, in training a random one, else the middle one."""
     crop: tuple[float, float] = (0.5, 1.0)
-    """In training a clip covers a random part of the recording, of a length between these shares."""
+    """Of `crop`: in training a clip covers a random part of the recording, of a length between these shares."""
     test_crop: float = Field(0.95, gt=0, le=1)
-    """Else it covers the middle part, of this share."""
+    """Of `crop`: else it covers the middle part, of this share."""
     max_persons: int = Field(2, ge=1)
     """The first so many persons of a recording are looked at."""
     stream: Stream = "joint"
@@ -77,7 +80,11 @@ class ClipConfig(Config):
             store.labels if labels is None else labels,
             index,
             batch_size,
-            crop=self.crop if training else (self.test_crop, self.test_crop),
+            crop=None
+            if self.sampling == "segments"
+            else self.crop
+            if training
+            else (self.test_crop, self.test_crop),
             training=training,
             seed=seed,
             rank=rank,

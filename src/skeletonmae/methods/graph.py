@@ -1,0 +1,254 @@
+"""Method B, the graph masked auto-encoder of single frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, softplus
+
+from skeletonmae.batches import Batch, Tracks
+from skeletonmae.config import Config, one_of
+from skeletonmae.errors import InputError
+from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
+from skeletonmae.methods.method import (
+    Classifier,
+    InputSpec,
+    Method,
+    MethodConfig,
+    MethodOutput,
+    Pooling,
+    nothing,
+    of_kind,
+)
+from skeletonmae.models.graph import Graph, GraphKind, GraphLayers
+from skeletonmae.models.strl import Strl
+
+AnyJointMasking: Any = one_of(JOINT_MASKINGS)
+
+
+class GraphMaeConfig(MethodConfig):
+    """The graph masked auto-encoder: embed the joints of a frame, hide some, rebuild their embeddings.
+
+    Source: Yan et al., *SkeletonMAE: Graph-based Masked Autoencoder*, ICCV 2023.
+    """
+
+    hides_tokens: ClassVar[bool] = False
+
+    kind: Literal["graph"] = "graph"
+    hide: AnyJointMasking = RandomParts()
+    """Which joints are hidden, in all frames of a clip."""
+    messages: GraphKind = "gin"
+    """How joints tell their neighbours what they are: a sum, a mean by degree, or attention."""
+    width: int = Field(64, ge=4, le=16_384)
+    """Of every joint in every layer; must be a multiple of 4, and `heads` must divide it."""
+    depth: int = Field(3, ge=1, le=256)
+    """Layers of the encoder."""
+    decoder_depth: int = Field(1, ge=1, le=256)
+    """Layers of the decoder."""
+    heads: int = Field(4, ge=1)
+    """Of `gat`."""
+    remask: bool = True
+    """Whether hidden joints are set to 0 again before the decoder."""
+    beta: float = Field(2.0, ge=1)
+    """The error of a joint is (1 - cosine) to this power: the larger, the less easy joints count."""
+    edge_weight: float = Field(0.0, ge=0)
+    """Of an additional error: whether the decoder's output tells which joints a hidden one hangs together with."""
+
+    def build(self, spec: InputSpec, masking: Masking | None = None) -> GraphMae:  # noqa: ARG002 - hides by itself
+        """The method for clips of `spec`."""
+        return GraphMae(self, spec)
+
+
+@dataclass(frozen=True, eq=False)
+class Bodies:
+    """The frames of some tracks as one graph, bodies in (track, frame) order."""
+
+    tracks: Tracks
+
+    @cached_property
+    def observed(self) -> Bool[Tensor, "joint body"]:
+        """Which joints are nodes."""
+        return self.tracks.observed.permute(2, 0, 1).flatten(1)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The nodes and their bones."""
+        return Graph.of(self.tracks.skeleton, self.observed)
+
+    def positions(self, axes: int) -> Float[Tensor, "node axis"]:
+        """Coordinates of the nodes.
+
+        Raises:
+            InputError: the clips have another number of axes.
+        """
+        values = self.tracks.positions
+        if values.shape[3] != axes:
+            raise InputError("the clip does not fit the model (axes)", expected=axes, got=values.shape[3])
+        return self.graph.nodes(values.permute(2, 0, 1, 3).flatten(1, 2))
+
+    def of_frames(self, joints: Bool[Tensor, "track joint"]) -> Bool[Tensor, "joint body"]:
+        """What holds for the joints of a clip, for all its frames."""
+        return joints.T[:, :, None].expand(-1, -1, self.tracks.observed.shape[1]).flatten(1)
+
+    def mean_over_time(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "joint track width"]:
+        """The mean over the frames in which a joint was observed; 0 if there are none."""
+        observed = self.tracks.observed
+        whole = self.graph.whole(nodes.float())
+        total = whole.view(len(whole), *observed.shape[:2], whole.shape[2]).sum(2)
+        return total / observed.sum(1).T.clamp(min=1)[..., None]
+
+    def mean(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "batch width"]:
+        """The mean over the joints and frames that were observed, then over persons."""
+        observed = self.tracks.observed
+        total = self.graph.sum_joints(nodes.float()).view(*observed.shape[:2], nodes.shape[1]).sum(1)
+        return self.tracks.mean_over_persons(total / observed.sum((1, 2))[:, None])
+
+
+class GraphMae(Method):
+    """Put a mask token for hidden joints, encode the frame, say what their embeddings are."""
+
+    def __init__(self, config: GraphMaeConfig, spec: InputSpec) -> None:
+        super().__init__()
+        if config.width % 4:
+            raise ValueError(f"width must be a multiple of 4; got {config.width}")
+        self.config, self.spec = config, spec
+        self.hide: JointMasking = config.hide
+        self.embedding = nn.Linear(spec.axes, config.width)
+        self.mask_token = nn.Parameter(torch.randn(config.width) * 0.02)
+        settings = (config.messages, config.width)
+        self.encoder = GraphLayers(*settings, config.depth, config.heads)
+        self.bridge = nn.Linear(config.width, config.width, bias=False)
+        self.decoder = GraphLayers(*settings, config.decoder_depth, config.heads, open_end=True)
+
+    def forward(self, batch: Batch) -> MethodOutput:
+        """Re-weighted cosine error of hidden joints, in the frames that show any other joint of the person."""
+        tracks = batch.tracks
+        if len(tracks) == 0:
+            nan = batch.positions.new_full((), torch.nan)
+            return MethodOutput(nothing(self), batch.positions.new_zeros(()), {"embedding_variance": nan})
+        bodies = Bodies(tracks)
+        graph, observed = bodies.graph, bodies.observed
+        random = batch.random("mask").of_tracks(tracks.sample, tracks.person)
+        hidden = bodies.of_frames(self.hide(tracks.skeleton, tracks.observed.any(1), random))
+        positions = bodies.positions(self.spec.axes)
+        said = self.rebuilt(positions, graph.nodes(hidden), graph).float()
+        place = graph.nodes(hidden & (observed & ~hidden).any(0)).nonzero().squeeze(1)
+        with torch.no_grad():
+            target = self.embedding(positions.index_select(0, place)).float()
+        cosine = cosine_similarity(said.index_select(0, place), target)
+        error = (1.0 - cosine).clamp(min=0) ** self.config.beta
+        if self.config.edge_weight:
+            error = error + self.config.edge_weight * edge_error(said, graph).index_select(0, place)
+        weight = error.new_tensor(len(place))
+        return MethodOutput(
+            error.sum() / weight.clamp(min=1), weight, {"embedding_variance": self.variance(positions)}
+        )
+
+    def rebuilt(
+        self, positions: Float[Tensor, "node axis"], hidden: Bool[Tensor, " node"], graph: Graph
+    ) -> Float[Tensor, "node width"]:
+        """What the decoder says of all joints where it does not see the hidden ones."""
+        # Embedding and mask token by one product, instead of an embedding that is then overwritten.
+        inputs = torch.cat([positions, torch.ones_like(positions[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
+        inputs = torch.cat([inputs, hidden[:, None].to(inputs.dtype)], 1)
+        rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], self.mask_token[None]])
+        latent = self.bridge(self.encoder(inputs @ rows, graph))
+        if self.config.remask:
+            latent = latent * ~hidden[:, None]
+        said: Tensor = self.decoder(latent, graph)
+        return said
+
+    @torch.no_grad()
+    def variance(self, positions: Float[Tensor, "node axis"]) -> Float[Tensor, ""]:
+        """Of the embeddings, mean over their channels: were it 0, the error would be 0 and nothing learned."""
+        spread = torch.cov(positions.T, correction=0).view(self.spec.axes, self.spec.axes)
+        weight = self.embedding.weight.float()
+        return ((weight @ spread) * weight).sum(1).mean()
+
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
+        """Features of all observed joints, averaged over persons and time, and over joints if `mean`."""
+        bodies = Bodies(batch.tracks)
+        features = self.encoder(self.embedding(bodies.positions(self.spec.axes)), bodies.graph)
+        if pooling == "mean":
+            return bodies.mean(features)
+        of_joint = bodies.mean_over_time(features)
+        places = {joint: place for place, joint in enumerate(batch.skeleton.joints)}
+        none = of_joint.new_zeros(of_joint.shape[1:])
+        rows = [of_joint[places[joint]] if joint in places else none for joint in self.spec.joints]
+        return batch.tracks.mean_over_persons(torch.cat(rows, 1))
+
+    def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
+        """STRL: a copy of the encoder in every layer."""
+        return StrlClassifier(self, num_classes, of_kind(StrlConfig, config))
+
+
+def edge_error(said: Float[Tensor, "node width"], graph: Graph) -> Float[Tensor, " node"]:
+    """How badly inner products tell the neighbours of each joint from the other joints of the body.
+
+    Mean cross-entropy of the bones, plus that of the pairs without a bone: the few count as much as the many. The
+    inner-product decoder is that of Kipf and Welling, *Variational Graph Auto-Encoders*, 2016.
+    """
+    whole = graph.whole(said).transpose(0, 1) * said.shape[1] ** -0.25
+    product = whole @ whole.transpose(1, 2)
+    there = graph.whole(said.new_ones(len(said), 1)).squeeze(2).T
+    bone = graph.adjacency * there[:, None]
+    other = (1.0 - graph.adjacency - torch.eye(len(graph.adjacency), device=said.device)) * there[:, None]
+    error = sum(
+        (softplus(sign * product) * pairs).sum(2) / pairs.sum(2).clamp(min=1)
+        for sign, pairs in ((-1.0, bone), (1.0, other))
+    )
+    return graph.nodes(torch.as_tensor(error).T)
+
+
+class StrlConfig(Config):
+    """The downstream model of `graph`, STRL."""
+
+    kind: Literal["graph"] = "graph"
+    depth: int = Field(3, ge=1, le=64)
+    """Layers; each starts from the pre-trained encoder."""
+    head_width: int = Field(256, ge=1, le=65_536)
+    """Hidden width of the head."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Of the head."""
+
+
+class StrlClassifier(Classifier):
+    """STRL; mean over time and joints, mean over persons; linear, ReLU, linear."""
+
+    def __init__(self, method: GraphMae, num_classes: int, config: StrlConfig) -> None:
+        super().__init__()
+        width, frames = method.config.width, method.spec.frames
+        self.axes, self.frames = method.spec.axes, frames
+        self.strl = Strl(method.embedding, method.encoder, width=width, frames=frames, depth=config.depth)
+        self.head = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(width, config.head_width),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.head_width, num_classes),
+        )
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
+        """A score for every class.
+
+        Raises:
+            InputError: the clips have another number of frames or axes.
+        """
+        if batch.positions.shape[2] != self.frames:
+            got = batch.positions.shape[2]
+            raise InputError("the clip does not fit the model (frames)", expected=self.frames, got=got)
+        bodies = Bodies(batch.tracks)
+        scores: Tensor = self.head(bodies.mean(self.strl(bodies.positions(self.axes), bodies.graph)))
+        return scores
+
+    def depth_of(self, parameter: str) -> int:
+        """0 for embedding and places, 1, 2, ... for the layers, the last for the head."""
+        if parameter.startswith("head"):
+            return len(self.strl.layers) + 1
+        return int(parameter.split(".")[2]) + 1 if parameter.startswith("strl.layers.") else 0

@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from skeletonmae.batches import Batch, sample_keys
+from skeletonmae.errors import InputError
+from skeletonmae.masking import Parts, RandomJoints
+from skeletonmae.methods import GraphMae, GraphMaeConfig, InputSpec, JointPatchClassifierConfig, StrlConfig
+from skeletonmae.methods.graph import edge_error
+from skeletonmae.models.graph import Graph
+from skeletonmae.skeletons import COCO17, PENN13, Skeleton
+
+Make = Callable[..., Any]
+PATH = Skeleton(
+    "path",
+    joints=("a", "b", "c"),
+    parents={"b": "a", "c": "b"},
+    parts={"ends": ("a", "c"), "middle": ("b",)},
+)
+ARM_AND_LEG = tuple(COCO17.index[f"right_{joint}"] for joint in ("elbow", "wrist", "knee", "ankle"))
+
+
+def tiny(seed: int = 0, joints: Any = COCO17.joints, frames: int = 6, **settings: Any) -> GraphMae:
+    torch.manual_seed(seed)
+    hide = settings.pop("hide", Parts())
+    return GraphMaeConfig(width=8, heads=2, hide=hide, **settings).build(InputSpec(frames, 2, joints))
+
+
+def clips(make_batch: Make, persons: Any = (2, 1, 0, 1), **settings: Any) -> Batch:
+    batch: Batch = make_batch(persons, **({"frames": 6, "axes": 2, "skeleton": COCO17} | settings))
+    return batch
+
+
+def changed(batch: Batch, joints: Any, by: float = 1.0) -> Batch:
+    positions = batch.positions.clone()
+    positions[..., list(joints), :] += by
+    return batch.moved(positions)
+
+
+def of_path(values: list[list[float]], seen: list[list[bool]]) -> Batch:
+    """One person on a path of three joints, `values[frame][joint]` along x."""
+    observed = torch.tensor(seen)[None, None]
+    positions = torch.stack([torch.tensor(values), torch.zeros(len(values), 3)], 2)[None, None]
+    index = torch.zeros(1, dtype=torch.int64)
+    return Batch(positions * observed[..., None], observed, index, sample_keys(0, 0, index), PATH)
+
+
+def saying(method: GraphMae, monkeypatch: pytest.MonkeyPatch, said: Callable[[Tensor], Tensor]) -> None:
+    """Let the decoder say a function of the positions of the nodes."""
+    monkeypatch.setattr(method, "rebuilt", lambda positions, hidden, graph: said(positions))
+
+
+def test_the_loss_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Joints a and c are hidden. Of the embedding (x, 1, 0, ...) the decoder says (1, 0, 0, ...).
+    method = tiny(joints=PATH.joints, frames=3, hide=Parts(parts=("ends",)), beta=3.0)
+    with torch.no_grad():
+        method.embedding.weight.zero_()
+        method.embedding.weight[0, 0] = 1.0
+        method.embedding.bias.copy_(torch.eye(8)[1])
+    batch = of_path(
+        [[1.0, 5.0, -1.0], [0.0, 5.0, 9.0], [3.0, 5.0, 4.0]],
+        [[True, True, True], [True, True, False], [True, False, True]],
+    )
+    saying(method, monkeypatch, lambda positions: torch.eye(8)[:1].expand(len(positions), -1))
+    output = method(batch)
+    # Frame 1: cosines 1/sqrt 2 and -1/sqrt 2. Frame 2: 0; c was not observed. Frame 3 shows no other joint.
+    errors = [(1 - 0.5**0.5) ** 3, (1 + 0.5**0.5) ** 3, 1.0]
+    assert float(output.loss) == pytest.approx(sum(errors) / 3, rel=1e-5)
+    assert float(output.weight) == 3
+    # Of the embeddings only the first channel varies: that of 1, 5, -1, 0, 5, 3, 4.
+    assert float(output.logs["embedding_variance"]) == pytest.approx(np.var([1, 5, -1, 0, 5, 3, 4]) / 8, rel=1e-5)
+
+
+def test_what_is_perfectly_rebuilt_costs_nothing(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = tiny()
+    saying(method, monkeypatch, lambda positions: method.embedding(positions) * 3.0)  # whatever its length
+    assert float(method(clips(make_batch)).loss.detach()) < 1e-12
+
+
+def test_nothing_is_learned_through_the_target(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = tiny()
+    said = torch.randn(1, 8, requires_grad=True)
+    saying(method, monkeypatch, lambda positions: said.expand(len(positions), -1))
+    method(clips(make_batch)).loss.backward()
+    assert said.grad is not None
+    assert said.grad.any()
+    assert method.embedding.weight.grad is None
+
+
+@pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])
+@pytest.mark.parametrize("settings", [{}, {"remask": False}, {"edge_weight": 0.5}])
+def test_hidden_joints_are_not_seen_and_what_was_not_observed_is_never_touched(
+    make_batch: Make, messages: str, settings: dict[str, Any]
+) -> None:
+    method, batch = tiny(messages=messages, **settings), clips(make_batch)
+    heard: list[Tensor] = []
+    method.decoder.register_forward_hook(lambda module, given, said: heard.append(said))
+    first = method(batch).loss
+    hidden = method(changed(batch, ARM_AND_LEG)).loss
+    shown = method(changed(batch, [0])).loss
+    assert torch.equal(heard[0], heard[1])
+    assert not torch.equal(heard[0], heard[2])
+    assert (
+        len({float(first.detach()), float(hidden.detach()), float(shown.detach())}) == 3
+    )  # the target did change
+    poisoned = replace(batch, positions=batch.positions.masked_fill(~batch.observed[..., None], torch.nan))
+    assert torch.equal(method(poisoned).loss, first)
+    first.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
+
+
+def test_where_hidden_joints_are_put_to_0_again_the_decoder_knows_them_by_their_neighbours_alone(
+    make_batch: Make,
+) -> None:
+    batch, heard = clips(make_batch, lost=0.0), dict[bool, Tensor]()
+    for remask in (True, False):
+        method = tiny(remask=remask)
+        method.decoder.register_forward_hook(lambda module, given, said, key=remask: heard.update({key: given[0]}))
+        method(batch)
+    latent = {key: value.view(17, -1, 8) for key, value in heard.items()}
+    hidden = torch.tensor([joint in ARM_AND_LEG for joint in range(17)])
+    assert not latent[True][hidden].any()
+    assert latent[False][hidden].any()
+    assert torch.equal(latent[True][~hidden], latent[False][~hidden])
+
+
+def test_the_embedding_and_the_mask_token_are_what_the_encoder_is_given(make_batch: Make) -> None:
+    method, batch = tiny(), clips(make_batch, lost=0.0)
+    given: list[Tensor] = []
+    method.encoder.register_forward_hook(lambda module, args, out: given.append(args[0]))
+    method(batch)
+    bodies = batch.tracks.positions.permute(2, 0, 1, 3).flatten(1, 2)
+    expected = method.embedding(bodies)
+    expected[list(ARM_AND_LEG)] = method.mask_token
+    torch.testing.assert_close(given[0].view_as(expected), expected)
+
+
+def test_the_variance_it_logs_is_that_of_the_embeddings(make_batch: Make) -> None:
+    method, batch = tiny(), clips(make_batch)
+    embedded = method.embedding(batch.positions[batch.observed])
+    torch.testing.assert_close(
+        method(batch).logs["embedding_variance"], embedded.detach().var(0, correction=0).mean()
+    )
+    assert method(clips(make_batch, (0, 0))).logs["embedding_variance"].isnan()
+
+
+def test_masks_belong_to_the_sample(make_batch: Make) -> None:
+    method, batch = tiny(hide=RandomJoints()).eval(), clips(make_batch, (1, 1, 1), lost=0.0)
+    one = replace(batch, **{name: getattr(batch, name)[2:] for name in ("positions", "observed", "label", "keys")})
+    alone, weights = method(one), [6 * round(17 * 0.5)] * 3
+    assert float(alone.weight) == weights[0]
+    two = replace(batch, **{name: getattr(batch, name)[:2] for name in ("positions", "observed", "label", "keys")})
+    torch.testing.assert_close(alone.loss + 2 * method(two).loss, 3 * method(batch).loss)
+
+
+def test_the_edge_error_worked_out_by_hand() -> None:
+    graph = Graph.of(PATH, torch.tensor([[True], [True], [True]]))
+    said = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+    # Inner products over sqrt 2: ab 4, ac 0, bc 0.
+    cost = [float(torch.nn.functional.softplus(torch.tensor(x))) for x in (-4 / 2**0.5, 0.0)]
+    expected = [cost[0] + cost[1], (cost[0] + cost[1]) / 2, cost[1] + cost[1]]
+    assert edge_error(said, graph).tolist() == pytest.approx(expected)
+    lost = Graph.of(PATH, torch.tensor([[True], [False], [True]]))  # no bone is left: one pair without a bone
+    assert edge_error(said[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
+
+
+@pytest.mark.parametrize("pooling", ["mean", "joints"])
+def test_features_are_means_over_what_was_observed(make_batch: Make, pooling: Any) -> None:
+    method, batch = tiny().eval(), clips(make_batch)
+    tracks = batch.tracks
+    with torch.no_grad():
+        found = method.embed(batch, pooling)
+        for clip in range(4):
+            of_person = []
+            for track in (tracks.sample == clip).nonzero().flatten().tolist():
+                seen = tracks.observed[track].T
+                graph = Graph.of(COCO17, seen)
+                values = method.embedding(graph.nodes(tracks.positions[track].transpose(0, 1)))
+                features = graph.whole(method.encoder(values, graph))
+                count = seen.sum(1, keepdim=True)
+                of_joint = (features.sum(1) / count.clamp(min=1)).flatten()
+                of_person.append(features.sum((0, 1)) / count.sum() if pooling == "mean" else of_joint)
+            expected = torch.stack(of_person).mean(0) if of_person else torch.zeros_like(found[0])
+            torch.testing.assert_close(found[clip], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_joints_are_put_side_by_side_by_name(make_batch: Make) -> None:
+    method, batch = tiny().eval(), clips(make_batch, skeleton=PENN13)
+    with torch.no_grad():
+        found = method.embed(batch, "joints").view(4, 17, 8)
+        method.spec = InputSpec(6, 2, PENN13.joints)
+        own = method.embed(batch, "joints").view(4, 13, 8)
+    for place, joint in enumerate(COCO17.joints):
+        expected = own[:, PENN13.index[joint]] if joint in PENN13.index else torch.zeros(4, 8)
+        assert torch.equal(found[:, place], expected)
+
+
+def test_its_classifier_knows_when_and_not_who(make_batch: Make) -> None:
+    model, batch = tiny().classifier(5).eval(), clips(make_batch, (2, 2))
+    scores = model(batch)
+    backwards = replace(batch, positions=batch.positions.flip(2), observed=batch.observed.flip(2))
+    assert (model(backwards) - scores).abs().max() > 1e-4
+    swapped = replace(batch, positions=batch.positions.flip(1), observed=batch.observed.flip(1))
+    torch.testing.assert_close(model(swapped), scores)
+
+
+def test_its_classifier_does_not_touch_what_was_not_observed_nor_who_is_not_there(make_batch: Make) -> None:
+    torch.manual_seed(0)
+    model, batch = tiny().classifier(5, StrlConfig(depth=2)), clips(make_batch)
+    scores = model(batch)
+    poisoned = batch.positions.masked_fill(~batch.observed[..., None], torch.nan)
+    assert torch.equal(model(replace(batch, positions=poisoned)), scores)
+
+
+def test_its_classifier_learns_all_its_weights_and_knows_their_depth() -> None:
+    model = tiny(depth=2).classifier(5, StrlConfig(depth=2, head_width=7))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    depth = {name: model.depth_of(name) for name, _ in model.named_parameters()}
+    assert depth["strl.embed.weight"] == depth["strl.times"] == 0
+    assert depth["strl.layers.0.encoder.layers.1.mlp.0.weight"] == depth["strl.layers.0.time.near.weight"] == 1
+    assert depth["strl.layers.1.encoder.layers.0.mlp.0.weight"] == 2
+    assert depth["head.1.weight"] == depth["head.4.bias"] == 3
+
+
+def test_settings_of_another_classifier_are_refused() -> None:
+    with pytest.raises(InputError, match="another method's classifier; expected StrlConfig"):
+        tiny().classifier(5, JointPatchClassifierConfig())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"axes": 3}, r"\(axes\); expected 2; got 3"), ({"frames": 7}, r"\(frames\); expected 6; got 7")],
+)
+def test_clips_that_do_not_fit_are_refused(make_batch: Make, change: dict[str, int], said: str) -> None:
+    method, batch = tiny(), clips(make_batch, **change)
+    with pytest.raises(InputError, match=said):
+        method.classifier(5)(batch)
+    if "axes" in change:
+        for use in (method, method.embed):
+            with pytest.raises(InputError, match=said):
+                use(batch)
+    else:
+        assert method(batch).loss.isfinite()  # single frames do not mind
+
+
+@pytest.mark.parametrize("settings", [{"width": 10}, {"width": 8, "heads": 3, "messages": "gat"}])
+def test_settings_that_do_not_fit_each_other_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="width"):
+        GraphMaeConfig(**settings).build(InputSpec(6, 2, COCO17.joints))
+
+
+def test_parts_that_the_layout_has_not_are_refused_by_name(make_batch: Make) -> None:
+    with pytest.raises(InputError, match="layout coco17 has no part 'tail'"):
+        tiny(hide=Parts(parts=("tail",)))(clips(make_batch))
+
+
+def test_bfloat16(make_batch: Make) -> None:
+    for messages in ("gin", "gcn", "gat"):
+        method, batch = tiny(messages=messages, edge_weight=0.1), clips(make_batch)
+        full = method(batch).loss.detach()
+        with torch.autocast("cpu", torch.bfloat16):
+            output = method(batch)
+            scores = method.classifier(5)(batch)
+        (output.loss + scores.sum()).backward()
+        assert output.loss.dtype == torch.float32
+        torch.testing.assert_close(output.loss.detach(), full, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])
+def test_it_learns(make_batch: Make, messages: str) -> None:
+    method = tiny(messages=messages)
+    start = torch.rand(16, 1, 1, 1, 2, generator=torch.Generator().manual_seed(0))
+    batch = clips(make_batch, (1,) * 16, lost=0.0)
+    batch = batch.moved(
+        start + 0.1 * batch.positions
+    )  # joints of a body are near each other: others tell the hidden
+    optimizer = torch.optim.Adam(method.parameters(), 0.01)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        output = method(batch)
+        output.loss.backward()
+        optimizer.step()
+        losses.append(float(output.loss.detach()))
+    assert losses[-1] < 0.2 * losses[0]
+    assert float(output.logs["embedding_variance"]) > 1e-3

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skeletonmae.batches import Tracks
+from skeletonmae.errors import InputError
+from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal
+from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, STTFormer, STTFormerConfig
+from skeletonmae.skeletons import COCO17, KINECT20
+
+Make = Callable[..., Any]
+TINY: dict[str, Any] = {"tuple_frames": 4, "widths": [8, 16], "decoder_widths": [8], "heads": 2}
+MASKINGS = (
+    SpatialTemporal(),
+    SpatialTemporal(frame_ratio=0.0, joints="step", by="part"),
+    SpatialTemporal(joint_ratio=0.0),
+    RandomTokens(ratio=0.9),
+    MotionAware(),
+)
+maskings = pytest.mark.parametrize("masking", MASKINGS, ids=lambda m: str(m.model_dump(exclude_unset=True)))
+
+
+def tiny(spec: InputSpec | None = None, masking: Any = None, **change: Any) -> STTFormer:
+    torch.manual_seed(0)
+    config = STTFormerConfig.model_validate(TINY | change)
+    return config.build(spec or InputSpec(16, 3, KINECT20.joints), masking or SpatialTemporal())
+
+
+@pytest.mark.parametrize("normalise", ["token", "clip"])
+def test_the_loss_equals_a_plain_loop(make_batch: Make, normalise: str) -> None:
+    method, batch = tiny(normalise=normalise).eval(), make_batch((2, 1, 0, 1), lost=0.5)
+    output, tracks = method(batch), batch.tracks
+    said, mask = method.predict(tracks, batch.random("mask"))
+    errors = []
+    for track, step, joint in mask.hidden.nonzero().tolist():
+        seen = tracks.observed[track, :, joint].numpy()
+        positions = tracks.positions[track, :, joint].double().numpy()
+        frames = [frame for frame in range(step * 4, step * 4 + 4) if seen[frame]]
+        known, axis = (positions[frames], None) if normalise == "token" else (positions[seen], 0)
+        target = (positions[frames] - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
+        answer = said[track, step, joint, [frame - step * 4 for frame in frames]].detach().numpy()
+        errors.append(((answer - target) ** 2).mean())
+    assert float(output.weight) == len(errors)
+    assert float(output.loss.detach()) == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+@maskings
+def test_what_is_hidden_or_unobserved_cannot_be_seen(make_batch: Make, masking: Any) -> None:
+    method, batch = tiny(masking=masking), make_batch(lost=0.3)
+    assert method.training  # batch norms see nothing of it either
+    tracks: Tracks = batch.tracks
+    said, mask = method.predict(tracks, batch.random("mask"))
+    method.masking = lambda *_: mask
+    hidden = mask.hidden.repeat_interleave(4, 1) | ~tracks.observed
+    spoilt = replace(tracks, positions=tracks.positions.masked_fill(hidden[..., None], torch.nan))
+    assert torch.equal(method.predict(spoilt, batch.random("mask"))[0], said)
+    moved = replace(tracks, positions=tracks.positions + 0.1 * ~hidden[..., None])
+    assert not torch.allclose(method.predict(moved, batch.random("mask"))[0], said)
+
+
+def test_tuples_hidden_whole_are_not_encoded(make_batch: Make) -> None:
+    method, batch = tiny(masking=SpatialTemporal(frame_ratio=0.75)), make_batch(lost=0.0)
+    encoded = []
+    method.encoder.register_forward_hook(lambda module, given, answer: encoded.append(answer))
+    method(batch)
+    features, seen, steps = encoded[0]
+    assert features.shape == (6, 16, 80)  # one tuple of four for each of six persons
+    assert steps.shown.sum(1).tolist() == [1] * 6
+    assert seen.sum(1).tolist() == [40] * 6  # four frames of half the joints
+
+
+@maskings
+def test_every_parameter_learns(make_batch: Make, masking: Any) -> None:
+    method = tiny(masking=masking)
+    method(make_batch(lost=0.3)).loss.backward()
+    idle = {name for name, p in method.named_parameters() if not p.grad.any()}
+    shows_all_joints = masking.kind == "spatial_temporal" and masking.joint_ratio == 0
+    assert not idle - {"decoder.mask_token"}
+    assert shows_all_joints or "encoder.mask_token" not in idle
+
+
+def test_it_learns_to_rebuild(make_batch: Make) -> None:
+    method, batch = tiny(normalise="clip"), make_batch((1,) * 8, lost=0.1)
+    wave = torch.linspace(0, 6, 16)[:, None] + torch.arange(8.0)[:, None, None, None] + torch.arange(20.0)
+    batch = batch.moved(torch.stack([wave.sin(), wave.cos(), (2 * wave).sin()], -1))
+    optimizer = torch.optim.Adam(method.parameters(), 1e-2)
+    losses = []
+    for _ in range(40):
+        optimizer.zero_grad()
+        losses.append(method(batch).loss)
+        losses[-1].backward()
+        optimizer.step()
+    assert losses[0] > 0.9
+    assert losses[-1] < 0.5
+
+
+@pytest.mark.parametrize(("frames", "tuple_frames"), [(16, 4), (15, 5), (7, 7), (3, 1)])
+def test_it_takes_2d_and_any_joints_and_tuples(make_batch: Make, frames: int, tuple_frames: int) -> None:
+    method = tiny(InputSpec(frames, 2, COCO17.joints), tuple_frames=tuple_frames)
+    batch = make_batch((2, 1), frames, skeleton=COCO17, axes=2)
+    output = method(batch)
+    assert output.weight > 0
+    output.loss.backward()
+    assert method.embed(batch).shape == (2, 16)
+    assert method.embed(batch, "joints").shape == (2, 17 * 16)
+    rebuilt = method.rebuild(batch)
+    assert rebuilt.positions.shape == (frames, 17, 2)
+
+
+def test_the_features_of_joints_stand_side_by_side(make_batch: Make) -> None:
+    method, batch = tiny().eval(), make_batch((1, 1), lost=0.0)
+    joints = method.embed(batch, "joints").view(2, 20, 16)
+    torch.testing.assert_close(joints.mean(1), method.embed(batch))
+    observed = batch.observed.clone()
+    observed[..., 3] = False
+    without = method.embed(batch.moved(batch.positions, observed), "joints").view(2, 20, 16)
+    assert not without[:, 3].any()
+    assert without[:, :3].any()
+
+
+def test_it_computes_in_bfloat16(make_batch: Make) -> None:
+    method, batch = tiny(), make_batch((2, 1, 1))
+    exact = method(batch).loss
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = method(batch).loss
+        assert method.embed(batch).dtype == method.embed(batch, "joints").dtype == torch.float32
+        method.classifier(3)(batch).sum().backward()
+    torch.testing.assert_close(rough, exact, rtol=2e-2, atol=0.0)
+
+
+def test_a_person_who_is_there_for_one_frame_is_encoded(make_batch: Make) -> None:
+    method, batch = tiny(), make_batch((2, 1, 1), lost=0.0)
+    observed = batch.observed.clone()
+    observed[0, 1] = False
+    observed[0, 1, 9, 4] = True
+    short = batch.moved(batch.positions, observed)
+    assert method(short).loss.isfinite()
+    assert method.embed(short).isfinite().all()
+
+
+def test_rebuilt_joints_are_in_the_units_of_the_clip(make_batch: Make) -> None:
+    method, batch = tiny(normalise="clip").eval(), make_batch((2, 1), lost=0.0)
+    batch = batch.moved(batch.positions * 0.01 + 5.0)
+    rebuilt, truth = method.rebuild(batch), batch.tracks.positions[0].numpy()
+    hidden = np.repeat(rebuilt.hidden[:, :, None], 3, 2)
+    assert np.array_equal(rebuilt.positions[~hidden], truth[~hidden])
+    said, mask = method.predict(batch.tracks, batch.random("mask"))
+    step, joint = mask.hidden[0].nonzero()[0].tolist()
+    spread = np.sqrt(truth[:, joint].var(0) + 1e-6)
+    told = said[0, step, joint].detach().numpy() * spread + truth[:, joint].mean(0)
+    np.testing.assert_allclose(rebuilt.positions[step * 4 : step * 4 + 4, joint], told, atol=1e-5)
+    assert np.abs(rebuilt.positions - truth)[hidden].mean() > 1e-4
+    assert method.rebuild(make_batch((0, 1))) is None
+
+
+def test_the_classifier_starts_from_the_encoder(make_batch: Make) -> None:
+    method, batch = tiny(), make_batch((2, 1))
+    method(batch)  # its batch norms have seen something
+    method.eval()
+    model = method.classifier(7).eval()
+    torch.testing.assert_close(model(batch), model.head(method.embed(batch)))
+    assert model.depth_of("encoder.mask_token") == model.depth_of("encoder.embed.0.weight") == 0
+    assert model.depth_of("encoder.blocks.1.mix.0.weight") == 2
+    assert model.depth_of("head.1.weight") == 3
+    with pytest.raises(InputError, match="another method"):
+        method.classifier(7, JointPatchClassifierConfig())
+
+
+def test_settings_that_do_not_fit_are_refused(make_batch: Make) -> None:
+    with pytest.raises(ValueError, match="tuples of 5"):
+        tiny(tuple_frames=5)
+    with pytest.raises(ValueError, match="4 or more"):
+        tiny(widths=[8, 2])

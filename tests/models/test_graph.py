@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skeletonmae.models.graph import GAT, GCN, GIN, Graph, GraphLayers, NodeNorm
+from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
+
+PATH = Skeleton("path", joints=("a", "b", "c"), parents={"b": "a", "c": "b"})
+KINDS = ("gin", "gcn", "gat")
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def all_seen(skeleton: Skeleton, bodies: int = 1) -> Graph:
+    return Graph.of(skeleton, torch.ones(skeleton.num_joints, bodies, dtype=torch.bool))
+
+
+def some_seen(skeleton: Skeleton, bodies: int, seed: int = 0) -> tuple[Graph, torch.Tensor]:
+    observed = torch.rand(skeleton.num_joints, bodies, generator=torch.Generator().manual_seed(seed)) > 0.3
+    observed[:, 0] = False  # a body of which nothing was seen
+    return Graph.of(skeleton, observed), observed
+
+
+def layer(kind: str, width: int = 8, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    made: Any = {"gin": lambda: GIN(width, 0.5), "gcn": lambda: GCN(width), "gat": lambda: GAT(width, 2)}[kind]()
+    for module in made.modules():
+        if isinstance(module, NodeNorm):  # as if it had been trained
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2.0)
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+    return made.eval()
+
+
+def test_gin_on_a_path_of_three_joints_worked_out_by_hand() -> None:
+    gin = GIN(2, epsilon=0.5).eval()
+    first, norm, slope, second = gin.mlp
+    with torch.no_grad():
+        first.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, -1.0]]))
+        norm.running_mean.copy_(torch.tensor([10.0, 0.0]))
+        norm.running_var.fill_(4.0)
+        norm.eps = 0.0
+        norm.bias.copy_(torch.tensor([0.0, 1.0]))
+        slope.weight.fill_(0.25)
+        second.weight.copy_(torch.tensor([[1.0, 1.0], [2.0, 0.0]]))
+        out = gin(torch.tensor([[2.0, 1.0], [4.0, 0.0], [8.0, -2.0]]), all_seen(PATH))
+    # Sums, 1.5 of a joint itself:   a (3 + 4, 1.5 + 0)   b (6 + 2 + 8, 0 + 1 - 2)   c (12 + 4, -3 + 0)
+    # Second channel changes sign; minus the mean, over 2, plus the bias:
+    #                                a (-1.5, 0.25)       b (3, 1.5)                 c (3, 2.5)
+    # What is below 0 counts a quarter: a (-0.375, 0.25).
+    expected = [[-0.375 + 0.25, -0.75], [4.5, 6.0], [5.5, 6.0]]
+    assert out.tolist() == expected
+
+
+def test_gcn_on_a_path_of_three_joints_worked_out_by_hand() -> None:
+    gcn = GCN(1)
+    with torch.no_grad():
+        gcn.linear.weight.fill_(2.0)
+        gcn.linear.bias.fill_(1.0)
+        out = gcn(torch.tensor([[6.0], [0.0], [3.0]]), all_seen(PATH))
+    # Degrees with the joint itself: 2, 3, 2. Means: a 6/2 + 0, b 6/sqrt 6 + 0 + 3/sqrt 6, c 3/2.
+    assert out.flatten().tolist() == pytest.approx([7.0, 1 + 18 / math.sqrt(6), 4.0])
+
+
+def test_gat_on_a_path_of_three_joints_worked_out_by_hand() -> None:
+    gat = GAT(1, heads=1)
+    with torch.no_grad():
+        gat.linear.weight.fill_(1.0)
+        gat.look.weight.copy_(torch.tensor([[0.0], [math.log(2.0)]]))  # asks for nothing; offers log 2 a unit
+        gat.bias.fill_(0.5)
+        out = gat(torch.tensor([[1.0], [2.0], [3.0]]), all_seen(PATH))
+    # Weights 2, 4 and 8: a (2 + 8) / 6, b (2 + 8 + 24) / 14, c (8 + 24) / 12.
+    assert out.flatten().tolist() == pytest.approx([10 / 6 + 0.5, 34 / 14 + 0.5, 32 / 12 + 0.5])
+
+
+def plain(kind: str, module: Any, x: np.ndarray, seen: list[int], skeleton: Skeleton) -> dict[int, np.ndarray]:
+    """One layer on one body, a joint and a bone at a time; `x` is `(joint, width)`."""
+
+    def numbers(tensor: torch.Tensor) -> np.ndarray:
+        return tensor.detach().double().numpy()
+
+    pairs = [(skeleton.index[a], skeleton.index[b]) for a, b in skeleton.bones]
+    near = {i: [b if a == i else a for a, b in pairs if i in (a, b) and {a, b} <= {*seen}] for i in seen}
+    out = {}
+    for i in seen:
+        if kind == "gin":
+            first, norm, slope, second = module.mlp
+            h = numbers(first.weight) @ ((1 + module.epsilon) * x[i] + sum(x[j] for j in near[i]))
+            h = (h - numbers(norm.running_mean)) / np.sqrt(numbers(norm.running_var) + norm.eps)
+            h = h * numbers(norm.weight) + numbers(norm.bias)
+            out[i] = numbers(second.weight) @ np.where(h > 0, h, numbers(slope.weight) * h)
+        elif kind == "gcn":
+            degree = {j: 1 + len(near[j]) for j in seen}
+            mean = sum(x[j] / math.sqrt(degree[i] * degree[j]) for j in (i, *near[i]))
+            out[i] = numbers(module.linear.weight) @ mean + numbers(module.linear.bias)
+        else:
+            value, look = x @ numbers(module.linear.weight).T, x @ numbers(module.look.weight).T
+            heads = []
+            for head in range(module.heads):
+                logit = [look[i, head] + look[j, module.heads + head] for j in (i, *near[i])]
+                weight = np.exp([one if one > 0 else 0.2 * one for one in logit])
+                part = np.split(value, module.heads, 1)[head]
+                heads.append(sum(w * part[j] for w, j in zip(weight, (i, *near[i]), strict=True)) / weight.sum())
+            out[i] = np.concatenate(heads) + numbers(module.bias)
+    return out
+
+
+@kinds
+@pytest.mark.parametrize("skeleton", [COCO17, NTU25], ids=lambda skeleton: skeleton.name)
+def test_a_layer_equals_a_plain_loop_over_the_bones_of_observed_joints(kind: str, skeleton: Skeleton) -> None:
+    module, (graph, observed) = layer(kind), some_seen(skeleton, 5)
+    x = torch.randn(skeleton.num_joints, 5, 8)
+    with torch.no_grad():
+        found = graph.whole(module(graph.nodes(x), graph))
+    assert not found[~observed].any()
+    for body in range(5):
+        seen = observed[:, body].nonzero().flatten().tolist()
+        for joint, expected in plain(kind, module, x[:, body].double().numpy(), seen, skeleton).items():
+            np.testing.assert_allclose(found[joint, body], expected, atol=1e-5)
+
+
+def poisoned(values: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
+    return values.masked_fill(~observed[..., None], torch.nan)
+
+
+@kinds
+def test_what_was_not_observed_has_no_influence_in_training_either(kind: str) -> None:
+    torch.manual_seed(0)
+    network = GraphLayers(kind, 8, 2, heads=2)  # type: ignore[arg-type]
+    graph, observed = some_seen(KINECT20, 6)
+    x = torch.randn(20, 6, 8)
+    first = network(graph.nodes(poisoned(x, observed)), graph)
+    first.sum().backward()
+    assert first.isfinite().all()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+    again = network(graph.nodes(x.masked_fill(~observed[..., None], 7.0)), graph)
+    assert torch.equal(first, again)
+
+
+@kinds
+def test_packed_and_whole_are_the_same(kind: str) -> None:
+    torch.manual_seed(0)
+    network = GraphLayers(kind, 8, 2, heads=2)  # type: ignore[arg-type]
+    x, whole = torch.randn(17 * 4, 8), all_seen(COCO17, 4)
+    packed = Graph(whole.adjacency, 4, torch.arange(17 * 4))
+    torch.testing.assert_close(network(x, packed), network(x, whole))
+    torch.testing.assert_close(packed.add(x, x[:4]), whole.add(x, x[:4]))
+    assert torch.equal(whole.add(x, x[:4]).view(17, 4, 8)[5, 2], x[5 * 4 + 2] + x[2])
+    torch.testing.assert_close(whole.sum_joints(x)[2], x[2::4].sum(0))
+
+
+@kinds
+def test_joints_in_another_order_give_the_same_in_that_order(kind: str) -> None:
+    order = torch.randperm(17, generator=torch.Generator().manual_seed(3))
+    mixed = Skeleton("mixed", tuple(COCO17.joints[i] for i in order), COCO17.parents)
+    torch.manual_seed(0)
+    network, x = GraphLayers(kind, 8, 2, heads=2), torch.randn(17, 3, 8)  # type: ignore[arg-type]
+    observed = torch.rand(17, 3) > 0.2
+    one, other = Graph.of(COCO17, observed), Graph.of(mixed, observed[order])
+    found = one.whole(network(one.nodes(x), one))
+    torch.testing.assert_close(other.whole(network(other.nodes(x[order]), other)), found[order])
+
+
+@kinds
+def test_a_message_goes_as_far_as_there_are_layers(kind: str) -> None:
+    chain = Skeleton("chain", tuple("abcdef"), dict(zip("bcdef", "abcde", strict=True)))
+    torch.manual_seed(0)
+    network = GraphLayers(kind, 8, 3, heads=2).eval()  # type: ignore[arg-type]
+    x = torch.randn(6, 8)
+    other = x.clone()
+    other[0] += 1.0
+    graph = all_seen(chain)
+    changed = (network(x, graph) != network(other, graph)).any(1)
+    assert changed.tolist() == [True, True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer_size"),
+    [("gin", 2 * 64 * 64 + 2 * 64 + 1), ("gcn", 64 * 64 + 64), ("gat", 64 * 64 + 64 * 8 + 64)],
+)
+def test_how_many_parameters_there_are(kind: Any, layer_size: int) -> None:
+    def count(network: nn.Module) -> int:
+        return sum(p.numel() for p in network.parameters())
+
+    norm = 2 * 64 + 1
+    assert count(GraphLayers(kind, 64, 3)) == 3 * (layer_size + norm)
+    assert count(GraphLayers(kind, 64, 2, open_end=True)) == 2 * layer_size + norm
+
+
+def test_norm_takes_its_statistics_from_observed_joints_alone() -> None:
+    norm = NodeNorm(1, momentum=1.0)
+    out = norm(torch.tensor([[1.0], [3.0], [5.0]]))
+    assert out.flatten().tolist() == pytest.approx([-math.sqrt(1.5), 0.0, math.sqrt(1.5)], abs=1e-4)
+    assert (float(norm.running_mean), float(norm.running_var)) == (3.0, 4.0)
+    assert norm(torch.tensor([[7.0]])).item() == pytest.approx(2.0, abs=1e-4)  # one has no variance of its own
+    assert norm(torch.zeros(0, 1)).shape == (0, 1)
+    assert (float(norm.running_mean), float(norm.running_var)) == (3.0, 4.0)
+
+
+def test_heads_that_do_not_divide_the_width_are_refused() -> None:
+    with pytest.raises(ValueError, match="a width of 8 cannot be shared by 3 heads"):
+        GAT(8, heads=3)
+
+
+@kinds
+def test_it_can_be_exported(kind: str) -> None:
+    class Exported(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = GraphLayers(kind, 8, 2, heads=2)  # type: ignore[arg-type]
+            self.register_buffer("adjacency", torch.as_tensor(COCO17.adjacency, dtype=torch.float32))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.network(x.flatten(0, 1), Graph(self.adjacency, x.shape[1]))  # type: ignore[arg-type]
+            return found
+
+    model, x = Exported().eval(), torch.randn(17, 6, 8)
+    program = torch.export.export(model, (x,))
+    other = torch.randn(17, 6, 8)
+    torch.testing.assert_close(program.module()(other), model(other))

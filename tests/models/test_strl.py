@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skeletonmae.models.graph import Graph, GraphLayers, NodeNorm
+from skeletonmae.models.strl import MultiScaleTime, Strl, StrlLayer
+from skeletonmae.skeletons import COCO17, Skeleton
+
+PAIR = Skeleton("pair", joints=("a", "b"), parents={"b": "a"})
+
+
+def trained(module: nn.Module) -> nn.Module:
+    """Batch norms with statistics of their own, as if it had been trained."""
+    for norm in module.modules():
+        if isinstance(norm, NodeNorm):
+            nn.init.normal_(norm.running_mean)
+            nn.init.uniform_(norm.running_var, 0.5, 2.0)
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+    return module.eval()
+
+
+def normed(norm: nn.Module, x: np.ndarray) -> np.ndarray:
+    mean, var, weight, bias = (
+        getattr(norm, name).detach().double().numpy() for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    out: np.ndarray = (x - mean) / np.sqrt(var + norm.eps) * weight + bias
+    return out
+
+
+def plain_time(module: MultiScaleTime, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """One joint of one person, `(frame, width)`, a frame at a time."""
+    linear, norm = module.enter
+    entered = normed(norm, x @ linear.weight.detach().double().numpy().T)
+    moving, still = np.split(np.maximum(entered, 0), [3 * module.quarter], 1)[0], entered[:, 3 * module.quarter :]
+    moving = moving * seen[:, None]
+    out = []
+    for frame in range(len(x)):
+        parts = []
+        for number, (conv, step) in enumerate(((module.near, 1), (module.far, 2))):
+            weight, total = conv.weight.detach().double().numpy(), conv.bias.detach().double().numpy().copy()
+            for tap in range(5):
+                at = frame + (tap - 2) * step
+                if 0 <= at < len(x):
+                    total += (
+                        weight[:, :, tap] @ moving[at, number * module.quarter : (number + 1) * module.quarter]
+                    )
+            parts.append(total)
+        parts.append(moving[max(0, frame - 1) : frame + 2, 2 * module.quarter :].max(0))
+        out.append(np.concatenate([normed(module.leave, np.concatenate(parts)), still[frame]]))
+    return np.stack(out)
+
+
+def test_time_equals_a_plain_loop_over_frames() -> None:
+    torch.manual_seed(0)
+    module = trained(MultiScaleTime(8))
+    assert isinstance(module, MultiScaleTime)
+    tracks, frames = 3, 9
+    observed = torch.rand(2, tracks * frames) > 0.2
+    x = torch.randn(2, tracks * frames, 8)
+    graph = Graph.of(PAIR, observed)
+    with torch.no_grad():
+        found = graph.whole(module(graph.nodes(x), graph, frames))
+    for joint in range(2):
+        for track in range(tracks):
+            part = slice(track * frames, (track + 1) * frames)
+            seen = observed[joint, part].numpy()
+            expected = plain_time(module, x[joint, part].double().numpy(), seen)
+            np.testing.assert_allclose(found[joint, part][seen], expected[seen], atol=1e-5)
+
+
+def test_a_layer_is_the_published_formula() -> None:
+    """ReLU of a linear map of [sum over joints of the encoder's features, the joint], with a residual; then time."""
+    torch.manual_seed(0)
+    made = trained(StrlLayer(GraphLayers("gin", 8, 2), 8))
+    assert isinstance(made, StrlLayer)
+    frames, joints = 5, 17
+    x, graph = (
+        torch.randn(joints, 2 * frames, 8),
+        Graph.of(COCO17, torch.ones(joints, 2 * frames, dtype=torch.bool)),
+    )
+    with torch.no_grad():
+        encoded = made.encoder(x.flatten(0, 1), graph).view_as(x)
+        pooled = encoded.sum(0, keepdim=True).expand_as(x)
+        both = torch.cat([made.body.weight, made.joint.weight], 1)
+        mixed = torch.cat([pooled, x], 2).flatten(0, 1) @ both.T
+        h = torch.relu(made.norm(mixed) + made.residual(x.flatten(0, 1)))
+        expected = torch.relu(made.time(h, graph, frames) + h)
+        torch.testing.assert_close(made(x.flatten(0, 1), graph, frames), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_what_was_not_observed_has_no_influence() -> None:
+    torch.manual_seed(0)
+    model = Strl(nn.Linear(2, 8), GraphLayers("gin", 8, 2), width=8, frames=6, depth=2)
+    observed = torch.rand(17, 12) > 0.3
+    graph, x = Graph.of(COCO17, observed), torch.randn(17, 12, 2)
+    poisoned = x.masked_fill(~observed[..., None], torch.nan)
+    first = model(graph.nodes(poisoned), graph)
+    assert first.isfinite().all()
+    assert torch.equal(model(graph.nodes(x), graph), first)
+
+
+def test_every_layer_begins_as_a_copy_and_learns_by_itself() -> None:
+    encoder, embed = GraphLayers("gin", 8, 2), nn.Linear(2, 8)
+    model = Strl(embed, encoder, width=8, frames=6, depth=3)
+    own = [dict(layer.encoder.named_parameters()) for layer in model.layers]  # type: ignore[union-attr, operator]
+    for name, weight in encoder.named_parameters():
+        copies = [weights[name] for weights in own]
+        assert all(torch.equal(copy, weight) for copy in copies)
+        assert len({id(one) for one in (weight, *copies)}) == 4
+    assert torch.equal(model.embed.weight, embed.weight)
+    assert model.embed.weight is not embed.weight
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_width_that_four_branches_cannot_share_is_refused() -> None:
+    with pytest.raises(ValueError, match="a width of 10 cannot be shared by four branches"):
+        MultiScaleTime(10)
+
+
+def test_how_many_parameters_a_layer_has() -> None:
+    width, quarter = 64, 16
+    encoder = 3 * (2 * width * width + 2 * width + 1 + 2 * width + 1)
+    mixing = width * width + width * width + 2 * width + width * width + width
+    time = width * width + 2 * width + 2 * (quarter * quarter * 5 + quarter) + 2 * 3 * quarter
+    layer = StrlLayer(GraphLayers("gin", width, 3), width)
+    assert sum(p.numel() for p in layer.parameters()) == encoder + mixing + time

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import batch_norm, conv2d, leaky_relu
+
+from skeletonmae.batches import Patches, patchify
+from skeletonmae.errors import InputError
+from skeletonmae.models.sttformer import (
+    Steps,
+    STTFormerDecoder,
+    STTFormerEncoder,
+    TupleAttention,
+    TupleBlock,
+    sine_places,
+    sum_over_time,
+)
+from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
+
+Make = Callable[..., Any]
+WIDTHS = (64, 64, 128, 128, 256, 256, 256, 256)
+
+
+def tiny(joints: tuple[str, ...] = KINECT20.joints, axes: int = 3) -> STTFormerEncoder:
+    torch.manual_seed(0)
+    made = STTFormerEncoder(joints, tuple_frames=4, axes=axes, widths=(8, 12), heads=2)
+    stir(made)
+    return made.eval()
+
+
+def stir(module: torch.nn.Module) -> None:
+    """Numbers that no layer would start with."""
+    dice = torch.Generator().manual_seed(1)
+    for tensor in module.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(torch.rand(tensor.shape, generator=dice) * 0.4 + (0.3 if tensor.ndim < 2 else -0.2))
+
+
+def patches_of(make_batch: Make, persons: Any = (2, 1, 1), frames: int = 16, **settings: Any) -> Patches:
+    tracks = make_batch(persons, frames, **settings).tracks
+    return patchify(tracks.positions, tracks.observed, tracks.skeleton, 4)
+
+
+def test_the_attention_map_by_hand() -> None:
+    attention = TupleAttention(2, tokens=2, heads=1, width=1)
+    # key: a tenth of the first channel; query: three times it, plus one
+    attention.key_query.weight.data = torch.tensor([[[0.1], [0.0]], [[3.0], [0.0]]])
+    attention.key_query.bias.data = torch.tensor([0.0, 1.0])
+    attention.alpha.data = torch.tensor([0.5])
+    attention.learned.data = torch.tensor([[[0.1, 0.2], [0.3, 0.4]]])
+    sine = np.sin(1.0)  # the place of the second token in the first channel; that of the first is 0
+    first, second = [[1.0, -sine], [5.0, 6.0]], [[2.0, 1.0 - sine], [7.0, 8.0]]
+    x = torch.tensor([first, second], dtype=torch.float32)
+    # with its place the first channel is (1, 0), then (2, 1): keys (.1, 0) (.2, .1), queries (4, 1) (7, 4)
+    means = [[(0.4 + 1.4) / 2, (0.1 + 0.8) / 2], [(0.0 + 0.7) / 2, (0.0 + 0.4) / 2]]
+    table = np.array([[0.1, 0.2], [0.3, 0.4]]) + 0.5 * np.tanh(means)
+    steps = Steps(torch.tensor([[True, True]]))
+    torch.testing.assert_close(attention.maps(x, steps)[0, 0], torch.tensor(table, dtype=torch.float32))
+    taken = attention(x, steps).detach()
+    for step, values in enumerate((first, second)):
+        for channel in range(2):
+            for token in range(2):
+                told = table[0, token] * values[channel][0] + table[1, token] * values[channel][1]
+                assert float(taken[step, channel, token]) == pytest.approx(told, rel=1e-5)
+
+
+def test_a_fresh_map_is_near_the_mean_of_all_tokens() -> None:
+    attention = TupleAttention(4, tokens=5, heads=3, width=2)
+    torch.testing.assert_close(attention.learned.sum(1), torch.ones(3, 5))
+
+
+def test_sine_places_by_hand() -> None:
+    told = [[0.0, np.sin(1.0), np.sin(2.0)], [1.0, np.cos(1.0), np.cos(2.0)], [0.0, np.sin(0.01), np.sin(0.02)]]
+    torch.testing.assert_close(sine_places(3, 4)[:3], torch.tensor(told, dtype=torch.float32))
+
+
+def test_steps_know_who_was_before_and_who_comes_after() -> None:
+    steps = Steps(torch.tensor([[True, True, False, True], [False, True, False, False]]))
+    picks = torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None, None]
+    around = steps.around(picks)[..., 0].tolist()
+    assert around == [[0, 1, 2], [1, 2, 0], [0, 3, 0], [0, 4, 0]]
+    assert steps.pad(picks).flatten(1).tolist() == [[1, 2, 3], [4, 0, 0]]
+    assert torch.equal(steps.unpad(steps.pad(picks)), picks)
+    even = Steps(torch.tensor([[True, False, True], [False, True, True]]))
+    assert even.pad(picks).flatten(1).tolist() == [[1, 2], [3, 4]]
+    assert torch.equal(even.unpad(even.pad(picks)), picks)
+
+
+def plain_block(block: TupleBlock, x: Tensor, shown: Tensor) -> Tensor:
+    """The block on (track, channel, step, token) with convolutions over two axes; steps that are not shown are 0."""
+    there = shown[:, None, :, None].float()
+
+    def normed(layer: Any, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor:
+        norm = layer[1]
+        x = conv2d(x, weight, padding=padding)
+        return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False)
+
+    own, (heads, width) = block.attention, (block.attention.heads, block.attention.width)
+    both = conv2d(x + own.place[None, :, None], own.key_query.weight[..., None], own.key_query.bias) * there
+    key, query = both.unflatten(1, (2, heads, width)).unbind(1)
+    scale = width * shown.sum(1)[:, None, None, None]
+    maps = torch.einsum("nhctv,nhctu->nhvu", key, query) / scale
+    maps = own.learned + own.alpha[:, None, None] * maps.tanh()
+    taken = torch.einsum("nctv,nhvu->nchtu", x, maps).flatten(1, 2)
+    widens = isinstance(block.skip, torch.nn.Sequential)
+    skip = normed(block.skip, x, block.skip[0].weight[..., None], (0, 0)) if widens else x
+    x = leaky_relu(normed(block.mix, taken, block.mix[0].weight[:, :, None], (0, 2)) + skip, 0.1)
+    x = leaky_relu(normed(block.feed, x, block.feed[0].weight[..., None], (0, 0)) + x, 0.1) * there
+    time = block.time[0].weight.unflatten(1, (3, -1)).transpose(1, 2)
+    return leaky_relu(normed(block.time, x, time, (1, 0)) + x, 0.1) * there
+
+
+@pytest.mark.parametrize("outputs", [8, 12])
+@pytest.mark.parametrize("even", [True, False])
+def test_a_block_equals_plain_convolutions_over_two_axes(outputs: int, even: bool) -> None:
+    torch.manual_seed(0)
+    block = TupleBlock(8, outputs, tokens=10, heads=3)
+    stir(block)
+    block.eval()
+    shown = torch.tensor([[True, True, False, True, False], [False, True, True, even, False]])
+    x = torch.randn(2, 8, 5, 10) * shown[:, None, :, None]
+    with torch.no_grad():
+        plain = plain_block(block, x, shown)
+        mine = block(x.transpose(1, 2)[shown], Steps(shown))
+    torch.testing.assert_close(mine, plain.transpose(1, 2)[shown], rtol=1e-4, atol=1e-5)
+
+
+def block_by_hand(inputs: int, outputs: int, query: int, tokens: int = 150, heads: int = 3) -> int:
+    attention = inputs * 2 * heads * query + 2 * heads * query + heads + heads * tokens**2
+    rest = 5 * heads * inputs * outputs + outputs**2 + 3 * outputs**2 + 3 * 2 * outputs
+    return attention + rest + (inputs * outputs + 2 * outputs if inputs != outputs else 0)
+
+
+def test_parameters_counted_by_hand_for_ntu() -> None:
+    table = [(64, 64, 16)] * 2 + [(64, 128, 32), (128, 128, 32), (128, 256, 64)] + [(256, 256, 64)] * 3
+    encoder = STTFormerEncoder(NTU25.joints, tuple_frames=6, axes=3, widths=WIDTHS, heads=3)
+    decoder = STTFormerDecoder(150, 3, (256, 128, 64, 64), heads=3)
+    queries = [block.attention.width for block in (*encoder.blocks, *decoder.blocks)]
+    assert queries == [16, 16, 32, 32, 64, 64, 64, 64, 64, 32, 16]
+    counts = [sum(p.numel() for p in module.parameters()) for module in (encoder, decoder)]
+    first = 6_240 + 3 + 67_500 + 61_440 + 4_096 + 12_288 + 384
+    assert block_by_hand(64, 64, 16) == first
+    embedding = 3 * 64 + 2 * 64 + 64
+    assert counts[0] == embedding + sum(block_by_hand(*row) for row in table)
+    rows = [(256, 128, 64), (128, 64, 32), (64, 64, 16)]
+    assert counts[1] == 256 + sum(block_by_hand(*row) for row in rows) + 64 * 3 + 3
+    assert counts == [6_130_488, 1_149_680]
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_shapes_of_encoder_and_decoder(make_batch: Make, axes: int) -> None:
+    patches = patches_of(make_batch, axes=axes)
+    encoder = tiny(axes=axes)
+    features, seen, steps = encoder(patches, patches.available)
+    assert features.shape == (16, 12, 80)
+    assert seen.shape == (16, 80)
+    decoder = STTFormerDecoder(80, axes, (12, 8), heads=2)
+    assert decoder(features, steps).shape == (4, 4, 80, axes)
+
+
+def test_what_is_not_visible_has_no_influence(make_batch: Make) -> None:
+    patches, encoder = patches_of(make_batch, lost=0.4), tiny().train()  # with the statistics of the batch
+    visible = torch.rand(4, 4, 20, generator=torch.Generator().manual_seed(0)) < 0.5
+    visible[0, 1] = visible[1, 2] = visible[1, 3] = False
+    shown = (visible[..., None] & patches.observed)[..., None]
+    spoilt = replace(patches, values=patches.values.masked_fill(~shown, torch.nan))
+    features, seen, _ = encoder(patches, visible)
+    assert len(features) == 13  # three tuples are left out
+    assert int(seen.sum()) == int(shown.sum())
+    assert torch.equal(encoder(spoilt, visible)[0], features)
+    moved = replace(patches, values=patches.values + shown * 0.1)
+    assert not torch.allclose(encoder(moved, visible)[0], features)
+
+
+def test_a_track_has_the_same_features_whatever_its_company(make_batch: Make) -> None:
+    patches, encoder = patches_of(make_batch), tiny()
+    visible = patches.available.clone()
+    visible[0, 1] = visible[1, 2] = visible[1, 3] = False
+    features, _, steps = encoder(patches, visible)
+    track = steps.shown.nonzero()[:, 0]
+    for row in range(4):
+        alone = Patches(patches.values[row : row + 1], patches.observed[row : row + 1], patches.skeleton)
+        torch.testing.assert_close(encoder(alone, visible[row : row + 1])[0], features[track == row])
+
+
+def test_a_track_of_which_nothing_is_visible_does_no_harm(make_batch: Make) -> None:
+    patches, encoder = patches_of(make_batch, (1, 1)), tiny().train()
+    for rows in ([True, False], [False, False]):
+        visible = patches.available & torch.tensor(rows)[:, None, None]
+        features, _, steps = encoder(patches, visible)
+        features.sum().backward()
+        assert steps.count.tolist() == [4 * row for row in rows]
+        assert all(p.grad.isfinite().all() for p in encoder.parameters())
+        assert all(t.isfinite().all() for t in encoder.state_dict().values())
+
+
+def test_joints_are_found_by_name(make_batch: Make) -> None:
+    patches, encoder = patches_of(make_batch), tiny()
+    turned = list(reversed(range(20)))
+    joints = tuple(KINECT20.joints[place] for place in turned)
+    other = Skeleton("turned", joints, KINECT20.parents, parts=KINECT20.parts)
+    there = Patches(patches.values[:, :, turned], patches.observed[:, :, turned], other)
+    assert torch.equal(encoder(there, there.available)[0], encoder(patches, patches.available)[0])
+
+
+def test_joints_that_a_layout_lacks_count_as_unobserved(make_batch: Make) -> None:
+    patches = patches_of(make_batch, skeleton=COCO17)
+    names = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
+    _, seen, _ = tiny(names)(patches, patches.available)
+    by_joint = seen.unflatten(1, (4, -1)).any(0).any(0)
+    assert {name for name, there in zip(names, by_joint, strict=True) if there} == set(COCO17.joints)
+
+
+def test_a_clip_that_does_not_fit_is_refused(make_batch: Make) -> None:
+    patches = patches_of(make_batch)
+    with pytest.raises(InputError, match="axes"):
+        tiny(axes=2)(patches, patches.available)
+    with pytest.raises(InputError, match="kinect20"):
+        tiny(("tail", "wing"))(patches, patches.available)
+
+
+def test_sums_over_time_are_those_of_visible_tokens() -> None:
+    steps = Steps(torch.tensor([[True, True], [False, True]]))
+    features = torch.arange(3 * 1 * 4.0).view(3, 1, 4)  # two frames of two joints
+    seen = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0], [0, 1, 0, 1]]).bool()
+    total, count = sum_over_time(features, seen, steps, 2)
+    assert total[..., 0].tolist() == [[0 + 4, 1 + 3], [0, 9 + 11]]
+    assert count[..., 0].tolist() == [[2, 2], [0, 2]]
