@@ -94,7 +94,7 @@ def person_number(said: Any) -> int:
     """Who a tracker says it is, as a number or a list of one; -1 if that is neither."""
     while isinstance(said, list) and said:
         said = said[0]
-    return int(said) if isinstance(said, int | float) and np.isfinite(said) else -1
+    return int(said) if isinstance(said, int | float) and abs(said) < 2**53 else -1
 
 
 def link(frames: np.ndarray, positions: np.ndarray, observed: np.ndarray) -> np.ndarray:
