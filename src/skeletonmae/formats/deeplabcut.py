@@ -44,7 +44,7 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     axes = [axis for axis in COORDS[:3] if axis in coords]
     if not len(frame):
         raise InputError("there is no frame in it", where=file.path)
-    if not np.issubdtype(frame.dtype, np.number) or (frame != np.floor(frame)).any():
+    if not np.issubdtype(frame.dtype, np.number) or not (np.abs(frame) < 2**53).all() or (frame % 1 != 0).any():
         expected = "whole numbers of frames (labelled images are no recording)"
         raise InputError(
             "the first column does not count frames", where=file.path, expected=expected, got=frame[0]
