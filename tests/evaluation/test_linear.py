@@ -61,8 +61,8 @@ def test_the_same_seed_gives_the_same_answer(make_task: Any) -> None:
 
 
 def test_weight_decay_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:
-    task = task_of(make_task)
     for decays in ((100.0, 0.0), (0.0, 100.0)):
+        task = task_of(make_task)
         reads.clear()
         result = Linear(epochs=10, weight_decays=decays).run(task)[0]
         assert result.chosen == {"weight_decay": 0.0}
@@ -134,3 +134,18 @@ def test_the_encoder_is_frozen(make_task: Any) -> None:
     task.method.train()
     Linear(epochs=1).run(task)
     assert not task.method.training
+
+
+def test_the_encoder_is_asked_once_for_the_mean_and_each_time_for_what_is_large(
+    make_task: Any, reads: list[Any]
+) -> None:
+    task = task_of(make_task)
+    first = features_of(task, task.split.train, "mean")
+    num = len(reads)
+    again = features_of(task, task.split.train, "mean")
+    assert num == len(reads) > 0
+    torch.testing.assert_close(first[0], again[0])
+    features_of(task, task.split.test, "mean")
+    features_of(task, task.split.train, "mean", views=1)
+    features_of(task, task.split.train, "joints")
+    assert len(reads) == 4 * num

@@ -28,7 +28,7 @@ from skeletonmae.training import Processes
 FEW = 0.05
 """Share of the labels that fine-tuning gets."""
 SEEDS = (0, 1, 2)
-PRETRAINING_STEPS = 850
+PRETRAINING_STEPS = 760
 NUM_SYNTHETIC = 2400
 
 

@@ -26,6 +26,11 @@ def features_of(
         seed: of the random parts.
         batch_size: clips at a time.
     """
+    key = (
+        (id(task.method), index.tobytes(), task.clips) if pooling == "mean" and not views else None
+    )  # the others are large
+    if key in task.features:
+        return task.features[key]
     method = task.method.to(task.processes.device).eval()
     loader = task.clips.loader(
         task.store, index, batch_size=batch_size, training=views > 0, seed=seed, device=task.processes.device
@@ -35,4 +40,7 @@ def features_of(
         for batch in loader.epoch(epoch):
             features.append(method.embed(batch, pooling).float().cpu())
             labels.append(batch.label.cpu())
-    return torch.cat(features), torch.cat(labels)
+    found = torch.cat(features), torch.cat(labels)
+    if key:
+        task.features[key] = found
+    return found

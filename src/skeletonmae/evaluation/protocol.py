@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol as Interface
 
@@ -78,6 +78,8 @@ class Task:
     folder: Path | None = None
     save: Callable[[Path, Classifier, Config | None], None] | None = None
     fresh: Callable[[int], Method] | None = None
+    features: dict[object, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
+    """What the encoder said of recordings, so that the next protocol need not ask again."""
 
     @property
     def classes(self) -> tuple[str, ...]:
