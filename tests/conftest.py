@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from beartype import BeartypeConf, beartype
+from hypothesis import settings
 from jaxtyping import install_import_hook
 from samples import WRITERS, numbers
+
+# What is tested before a change lands is the same each time; elsewhere every run looks at other examples.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _beartype: Callable[[Any], Any] = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float too
 
