@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -235,3 +236,28 @@ def test_what_openpose_calls_the_neck_is_between_the_shoulders() -> None:
     assert conversion(COCO17, OPENPOSE25).interpolated["shoulder_center"] == dict.fromkeys(
         ("left_shoulder", "right_shoulder"), Fraction(1, 2)
     )
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "spine"), [("nw_ucla", 0.16), ("utd_mhad", 0.16), ("kinder_gator", 0.16)])
+def test_how_far_off_the_trunk_of_stand_ins_is(name: str, spine: float, real_data: Path) -> None:
+    """What docs/data.md says of means that stand in for joints of the Kinect."""
+    from skeletonmae.datasets import DATASETS
+
+    dataset, root = DATASETS[name], real_data / name
+    files = dataset.files(root)
+    off, low = [], []
+    for file in files[:: max(1, len(files) // 40)]:
+        for one in dataset.read(file, root):
+            back = conversion(COCO17, KINECT20)(*conversion(KINECT20, COCO17)(one.positions[0], one.observed[0]))
+            at = {joint: KINECT20.index[joint] for joint in ("pelvis", "spine", "shoulder_center")}
+            both = back[1] & one.observed[0]
+            apart = np.linalg.norm(back[0] - one.positions[0], axis=-1)
+            off.append([np.median(apart[both[:, place], place]) for place in at.values() if both[:, place].any()])
+            trunk = one.positions[0][:, at["shoulder_center"]] - one.positions[0][:, at["pelvis"]]
+            up = one.positions[0][:, at["spine"]] - one.positions[0][:, at["pelvis"]]
+            low.append(np.median((trunk * up).sum(-1) / np.maximum((trunk**2).sum(-1), 1e-6)))
+    middle = np.median([row for row in off if len(row) == 3], axis=0)
+    assert (middle > 0.05).all()
+    assert (middle < 0.125).all()
+    assert np.median(low) == pytest.approx(spine, abs=0.03)

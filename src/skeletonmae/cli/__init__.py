@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 import tyro
 
 from skeletonmae import __version__
-from skeletonmae.cli import commands, recordings
+from skeletonmae.cli import commands
 from skeletonmae.cli.console import MISTAKE, OK, answer, say
+from skeletonmae.cli.prepare import prepare
+from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognise actions with few labels.
@@ -21,8 +23,8 @@ Exit status: 0 done; 1 a mistake in what was given; 2 a mistake in the command; 
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "demo": commands.demo,
-    "validate": recordings.validate,
-    "prepare": recordings.prepare,
+    "validate": validate,
+    "prepare": prepare,
     "pretrain": commands.pretrain,
     "evaluate": commands.evaluate,
     "predict": commands.predict,

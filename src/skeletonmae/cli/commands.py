@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import Positional
 
 from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_json, answer_table, say, trained
-from skeletonmae.cli.recordings import read_options
+from skeletonmae.cli.reading import read_options
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:

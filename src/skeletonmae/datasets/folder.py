@@ -36,7 +36,8 @@ class Folder(Dataset):
         """The recordings in `file`."""
         inside = _inside(file, root)
         known = labels_table(root)
-        for sequence in detect(file).read(file, options):
+        form = FORMATS[options.format] if options.format else detect(file)
+        for sequence in form.read(file, options):
             name = (inside.parent / sequence.name).as_posix()
             line = known.get(name) or known.get(inside.as_posix()) or {}
             label = line.get("label") or sequence.label or _folder(inside)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -91,11 +90,13 @@ def prepare(
         with whole_folder(out, inside=folder) as whole:
             merge(store, whole, keep)
             kept = SequenceStore.open(whole)
+            changed = raw.skeleton != first.skeleton
+            how = conversion(raw.skeleton, first.skeleton).report() if changed else ""
             missing = dataset.missing(source, {kept.name(index) for index in range(len(kept))})
             notes += [
                 Odd(recording=line, what="in labels.csv, but there is no such recording") for line in missing
             ]
-            report = _report(dataset, kept, notes, raw, first)
+            report = Report.of(kept, notes, dataset.name, how)
             write_text(whole / REPORT, report.model_dump_json(indent=1))
     return report
 
@@ -148,7 +149,7 @@ class _Reading:
         said = [
             self.dataset.name,
             self.dataset.settings(self.root),
-            [self.options.unit, self.options.fps, self.options.clean, self.options.cut],
+            [self.options.unit, self.options.fps, self.options.clean, self.options.format, self.options.cut],
             [layout and layout.to_dict(), to and to.to_dict(), self.change.axes],
             [like.skeleton.to_dict(), like.positions.shape[3], like.unit, self.dtype],
             [self.dataset.stamp(file) for file in files],
@@ -213,7 +214,7 @@ class _Part:
                 try:
                     for sequence in reading.dataset.read(file, root, options):
                         try:
-                            store.add(_sound_text(reading.change(sequence)))
+                            store.add(reading.change(sequence))
                         except InputError as error:
                             options.refuse(error)
                         else:
@@ -271,43 +272,14 @@ def _read(parts: list[_Part], workers: int, progress: Progress) -> list[Dropped 
 
 def _named_twice(store: SequenceStore) -> np.ndarray:
     """Places of the recordings whose name an earlier one has."""
-    names = Counter(store.name(index) for index in range(len(store)))
-    seen: Counter[str] = Counter()
+    seen: set[str] = set()
     twice = []
-    for index in range(len(store)) if len(names) < len(store) else ():
+    for index in range(len(store)):
         name = store.name(index)
-        seen[name] += 1
-        if seen[name] > 1:
+        if name in seen:
             twice.append(index)
+        seen.add(name)
     return np.array(twice, dtype=np.int64)
-
-
-def _report(
-    dataset: Dataset,
-    store: SequenceStore,
-    notes: list[Dropped | Odd],
-    raw: SkeletonSequence,
-    first: SkeletonSequence,
-) -> Report:
-    counts = np.bincount(store.labels + 1, minlength=len(store.classes) + 1).tolist()
-    return Report(
-        dataset=dataset.name,
-        recordings=len(store),
-        frames=int(store.num_frames.sum()),
-        classes=dict(zip(store.classes, counts[1:], strict=True)),
-        unlabelled=counts[0],
-        conversion=conversion(raw.skeleton, first.skeleton).report() if raw.skeleton != first.skeleton else "",
-        dropped=tuple(note for note in notes if isinstance(note, Dropped)),
-        odd=tuple(note for note in notes if isinstance(note, Odd)),
-    )
-
-
-def _sound_text(sequence: SkeletonSequence) -> SkeletonSequence:
-    """The recording; raises if a text that came from a file's name cannot be written down."""
-    texts = (sequence.name, sequence.label or "", *sequence.tags, *sequence.tags.values())
-    if bad := [text for text in texts if _as_text(text) != text]:
-        raise InputError("a name is not valid Unicode", where=_as_text(sequence.name), got=_as_text(bad[0]))
-    return sequence
 
 
 def _reason(error: InputError, path: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
 
 from skeletonmae.config import Config
-from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 REPORT = "report.json"
 
@@ -37,6 +39,21 @@ class Report(Config):
     """How the joints were converted, a line a joint; empty if they were not."""
     dropped: tuple[Dropped, ...]
     odd: tuple[Odd, ...]
+
+    @classmethod
+    def of(cls, store: SequenceStore, notes: Sequence[Dropped | Odd], dataset: str, conversion: str) -> Report:
+        """What is in the store, and what was noted on the way, in its order."""
+        unlabelled, *counts = np.bincount(store.labels + 1, minlength=len(store.classes) + 1).tolist()
+        return cls(
+            dataset=dataset,
+            recordings=len(store),
+            frames=int(store.num_frames.sum()),
+            classes=dict(zip(store.classes, counts, strict=True)),
+            unlabelled=unlabelled,
+            conversion=conversion,
+            dropped=tuple(note for note in notes if isinstance(note, Dropped)),
+            odd=tuple(note for note in notes if isinstance(note, Odd)),
+        )
 
 
 def odd(sequence: SkeletonSequence) -> Iterator[Odd]:

@@ -30,6 +30,7 @@ class ReadOptions:
         unit: of the coordinates, one of `sequences.UNITS`, in place of the format's own.
         fps: frames per second, in place of the file's own.
         clean: of NTU: `reference` is the field's clean-up, `none` keeps every body as it was recorded.
+        format: name of the format, for files whose content does not tell it; else it is found by content.
         cut: whether a long recording with a list of its actions is cut into them.
         refuse: called with what is wrong with one recording of a file in which others may be sound. The default
             raises it.
@@ -39,6 +40,7 @@ class ReadOptions:
     unit: str | None = None
     fps: float | None = None
     clean: Literal["reference", "none"] = "reference"
+    format: str | None = None
     cut: bool = True
     refuse: Callable[[InputError], None] = raise_it
 

@@ -8,7 +8,6 @@ containers, numbers and texts; the few calls by which numpy rebuilds an array ar
 from __future__ import annotations
 
 import io
-import math
 import pickletools
 import re
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.pickled_arrays import RefusedError, make_array, make_dtype, of_kind, shown
 
 EXPECTED = "numpy arrays of numbers or text in plain containers"
 BUFFER = 2**16
@@ -56,17 +56,13 @@ def read_pickle(file: BinaryIO, where: str) -> object:
         for opcode, argument, _ in pickletools.genops(cast(Any, _Bounded(buffered))):
             machine.step(opcode.name, argument)
         return machine.result()
-    except _RefusedError as error:
+    except RefusedError as error:
         raise InputError(f"the pickle {error}", where=where, expected=EXPECTED) from error
     except (ValueError, TypeError, LookupError, OverflowError, Warning) as error:
         problem = f"not a pickle, or damaged ({type(error).__name__}: {error!s:.200})"
         raise InputError(problem, where=where, expected=EXPECTED) from error
     finally:
         buffered.detach()
-
-
-class _RefusedError(Exception):
-    """What a pickle asks for and does not get, after "the pickle"."""
 
 
 class _Bounded:
@@ -105,7 +101,7 @@ class _Machine:
 
     def result(self) -> object:
         if self.unbuilt:
-            raise _RefusedError("has an array without content")
+            raise RefusedError("has an array without content")
         return self.stack[-1]
 
     def step(self, name: str, argument: Any) -> None:
@@ -129,7 +125,7 @@ class _Machine:
                 self.stack = []
             case "REDUCE":
                 call, arguments = self._pop(2)
-                stack.append(self._call(_of(str, call), _of(tuple, arguments)))
+                stack.append(self._call(of_kind(str, call), of_kind(tuple, arguments)))
             case "BUILD":
                 unbuilt, state = self._pop(2)
                 stack.append(self._build(unbuilt, state))
@@ -151,10 +147,10 @@ class _Machine:
                 self._push(frozenset(_keys(self._to_mark())))
             case "APPEND":
                 items = self._pop(1)
-                _of(list, stack[-1]).extend(items)
+                of_kind(list, stack[-1]).extend(items)
             case "APPENDS":
                 items = self._to_mark()
-                _of(list, self.stack[-1]).extend(items)
+                of_kind(list, self.stack[-1]).extend(items)
             case "SETITEM":
                 items = self._pop(2)
                 _put(stack[-1], items)
@@ -163,11 +159,11 @@ class _Machine:
                 _put(self.stack[-1], items)
             case "ADDITEMS":
                 items = self._to_mark()
-                _of(set, self.stack[-1]).update(_keys(items))
+                of_kind(set, self.stack[-1]).update(_keys(items))
             case "GLOBAL":
                 stack.append(_named(argument.replace(" ", ".", 1)))
             case "STACK_GLOBAL":
-                stack.append(_named(".".join(_of(str, part) for part in self._pop(2))))
+                stack.append(_named(".".join(of_kind(str, part) for part in self._pop(2))))
             case "POP":
                 self._pop(1)
             case "POP_MARK":
@@ -177,8 +173,8 @@ class _Machine:
             case "PROTO" | "FRAME" | "STOP":
                 pass
             case _:
-                of = f" of {_shown(argument)}" if isinstance(argument, str) else ""
-                raise _RefusedError(f"asks for an object{of} (opcode {name})")
+                of = f" of {shown(argument)}" if isinstance(argument, str) else ""
+                raise RefusedError(f"asks for an object{of} (opcode {name})")
 
     def _push(self, value: object) -> None:
         self.stack.append(value)
@@ -202,32 +198,32 @@ class _Machine:
                 return _Unbuilt(call, arguments[0])
             case "numpy._core.multiarray.scalar":
                 dtype, data = arguments
-                return _array(self._bytes(data), dtype, (), "C")[()]
+                return make_array(self._bytes(data), dtype, (), "C")[()]
             case "numpy._core.numeric._frombuffer":
                 data, dtype, shape, order, *axes = arguments
-                array = _array(self._bytes(data), dtype, shape, "C" if order == "K" else order)
+                array = make_array(self._bytes(data), dtype, shape, "C" if order == "K" else order)
                 return array.transpose(*axes) if order == "K" else array
             case "_codecs.encode" if arguments[1] in ("latin1", "latin-1"):
                 return self._bytes(arguments[0])
             case "builtins.bytes" if arguments == ():
                 return b""
             case "builtins.set" | "builtins.frozenset":
-                items = list(_keys(_of(list, arguments[0])))
+                items = list(_keys(of_kind(list, arguments[0])))
                 arguments[0].clear()  # it is there for this call only; else a short pickle could have many copies
                 return set(items) if call == "builtins.set" else frozenset(items)
-        raise _RefusedError(f"asks for a strange call of {_shown(call)}")
+        raise RefusedError(f"asks for a strange call of {shown(call)}")
 
     def _build(self, unbuilt: object, state: Any) -> object:
         """What has been asked for, now that its state is known."""
         if not isinstance(unbuilt, _Unbuilt) or unbuilt.built is not None:
-            raise _RefusedError(f"asks for a change of {type(unbuilt).__name__}")
+            raise RefusedError(f"asks for a change of {type(unbuilt).__name__}")
         if unbuilt.call == "numpy.dtype":
-            unbuilt.built = _dtype(unbuilt.first, state)
+            unbuilt.built = make_dtype(unbuilt.first, state)
         else:
             version, shape, dtype, fortran, data = state
             if version != 1:
-                raise _RefusedError(f"has an array of version {version}")
-            unbuilt.built = _array(self._bytes(data), dtype, shape, "F" if fortran else "C")
+                raise RefusedError(f"has an array of version {version}")
+            unbuilt.built = make_array(self._bytes(data), dtype, shape, "F" if fortran else "C")
         self.unbuilt -= 1
         return unbuilt.built
 
@@ -235,7 +231,7 @@ class _Machine:
         """Bytes; those that came as text of as many letters are made once, however often they are asked for."""
         if isinstance(data, bytes | bytearray):
             return data
-        text = _of(str, data)
+        text = of_kind(str, data)
         if text not in self.encoded:
             self.encoded[text] = text.encode("latin-1")
         return self.encoded[text]
@@ -244,7 +240,7 @@ class _Machine:
 def _checked(value: Any) -> Any:
     """A number or text that can be printed and written."""
     if type(value) is int and value.bit_length() > 64:
-        raise _RefusedError(f"has a whole number of {value.bit_length()} bits")
+        raise RefusedError(f"has a whole number of {value.bit_length()} bits")
     if type(value) is str:
         value.encode()
     return value
@@ -255,7 +251,7 @@ def _there(value: Any) -> Any:
     if not isinstance(value, _Unbuilt):
         return value
     if value.built is None:
-        raise _RefusedError("uses an array before it has content")
+        raise RefusedError("uses an array before it has content")
     return value.built
 
 
@@ -263,25 +259,15 @@ def _named(name: str) -> str:
     """The name of something that may be asked for, as numpy 2 and Python 3 have it."""
     modern = re.sub(r"^numpy\.core\.", "numpy._core.", re.sub(r"^__builtin__\.", "builtins.", name))
     if modern not in _CALLS:
-        raise _RefusedError(f"asks for {_shown(name)}")
+        raise RefusedError(f"asks for {shown(name)}")
     return modern
-
-
-def _shown(value: object) -> str:
-    return ascii(value).strip("'\"")[:100] if isinstance(value, str) else type(value).__name__
-
-
-def _of(kind: type, value: Any) -> Any:
-    if type(value) is not kind:
-        raise _RefusedError(f"has {type(value).__name__} where {kind.__name__} should be")
-    return value
 
 
 def _keys(items: Iterable[Any]) -> Iterable[Any]:
     """Items that can be hashed at no cost and without end: tuples in tuples overflow the stack."""
     for item in items:
         if not isinstance(item, _KEYS):
-            raise _RefusedError(f"has {type(item).__name__} as a key or in a set")
+            raise RefusedError(f"has {type(item).__name__} as a key or in a set")
         yield item
 
 
@@ -289,29 +275,5 @@ def _put(into: Any, items: list[Any]) -> dict[Any, Any]:
     """A dict with keys and values, in turn, added to it."""
     if len(items) % 2:
         raise ValueError("a key without a value")
-    _of(dict, into).update(zip(_keys(items[::2]), items[1::2], strict=True))
+    of_kind(dict, into).update(zip(_keys(items[::2]), items[1::2], strict=True))
     return cast(dict[Any, Any], into)
-
-
-def _dtype(text: Any, state: Any) -> np.dtype[Any]:
-    """The type of an array's numbers or texts; objects, records, dates and complex numbers are not among them."""
-    version, order, base, names, fields, size, _, _ = state[:8]
-    if not re.fullmatch("[biufSU][0-9]{1,9}", text) or (version, base, names, fields) != (3, None, None, None):
-        kind = "objects" if text[:1] == "O" else f"dtype {_shown(text)}"
-        raise _RefusedError(f"asks for an array of {kind}")
-    dtype: np.dtype[Any] = np.dtype(text).newbyteorder("=" if order == "|" else order)
-    if not dtype.itemsize or size not in (-1, dtype.itemsize):
-        raise _RefusedError(f"asks for an array of {_shown(text)} with items of {size} bytes")
-    return dtype
-
-
-def _array(data: bytes | bytearray, dtype: Any, shape: Any, order: Any) -> np.ndarray:
-    """An array on bytes that are there."""
-    sizes = _of(tuple, shape)
-    if len(sizes) > 32 or any(type(size) is not int or size < 0 for size in sizes):
-        raise _RefusedError("asks for an array of a strange shape")
-    if not isinstance(dtype, np.dtype):
-        raise _RefusedError("asks for an array of a strange type")
-    if len(data) != math.prod(sizes) * dtype.itemsize:
-        raise _RefusedError(f"asks for an array of shape {sizes} and type {dtype} on {len(data)} bytes")
-    return np.frombuffer(data, dtype).reshape(sizes, order=order)

@@ -260,9 +260,7 @@ def _info(archive: Path, member: str) -> zipfile.ZipInfo:
         raise InputError("not in the archive, or its name is absolute", where=archive, got=member) from error
 
 
-READING = (
-    OSError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
-)  # fmt: skip
+READING = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
 """What the system and the archive raise at what they cannot read."""
 
 

@@ -90,13 +90,14 @@ def _spread(store: SequenceStore, each: int) -> Iterable[SkeletonSequence]:
 
 def _sheet(rows: Mapping[str, Sequence[SkeletonSequence]], each: int, turn: float, title: str) -> Figure:
     wide = MOMENTS * MOMENT
-    width, height = NAMES + each * (wide + GAP), ABOVE + BELOW + len(rows) * (HIGH + GAP)
+    above = ABOVE if title else GAP
+    width, height = NAMES + each * (wide + GAP), above + BELOW + len(rows) * (HIGH + GAP)
     figure = new_figure(width, height)
     figure.text(
         0.12 / width, 1 - 0.12 / height, title, size=12, weight="bold", color=INK, va="top", parse_math=False
     )
     for row, (name, recordings) in enumerate(rows.items()):
-        base = height - ABOVE - (row + 1) * (HIGH + GAP) + GAP
+        base = height - above - (row + 1) * (HIGH + GAP) + GAP
         figure.text(
             (NAMES - 0.12) / width, (base + HIGH / 2) / height, _broken(name),
             size=9.5, color=INK, ha="right", va="center", parse_math=False,

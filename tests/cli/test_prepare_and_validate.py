@@ -102,6 +102,7 @@ def test_a_layout_of_ones_own(cli: Any, tmp_path: Path) -> None:
         ("--unit cm", "--unit is not known; expected m, px, image, unknown; got cm"),
         ("--fps 0", "--fps must be more than 0"),
         ("--fps nan", "--fps must be more than 0"),
+        ("--format bhv", "--format is not known; expected ntu, "),
         ("--layout coco71", "coco17"),
         ("--convert-to kinekt20", "kinect20"),
         ("--convert-to hand21", "hand21"),
@@ -250,3 +251,16 @@ def test_a_split_that_came_with_the_files_is_said(cli: Any, tmp_path: Path) -> N
     assert "the files came with a split: tag 'split' (train, test)" in err
     out = cli("validate", tmp_path / "store")[1]
     assert any(line.split() == ["a", "2", "1", "1"] for line in out.splitlines())
+
+
+def test_a_format_that_is_named(cli: Any, tmp_path: Path) -> None:
+    """It counts, whatever the content looks like."""
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.txt").write_text("".join(f"  {n} 1 2 1\n" for n in range(1, 41)))
+    for words, status in (("--format", "msr_action3d"), 0), (("--format", "sbu"), 1):
+        found, _, err = cli("prepare", tmp_path / "raw", tmp_path / words[1], *words)
+        assert found == status, err
+    assert SequenceStore.open(tmp_path / "msr_action3d").num_frames.tolist() == [2]
+    status, _, err = cli("validate", tmp_path / "msr_action3d", "--format", "sbu")
+    assert status == 1
+    assert "a store is as it was prepared" in err
