@@ -83,6 +83,14 @@ class NodeNorm(nn.BatchNorm1d):
         return normed
 
 
+class PReLU(nn.PReLU):
+    """The same values; with its gradient two to four times as fast on a CPU (benchmarks/graph.py)."""
+
+    def forward(self, x: Float[Tensor, "node width"]) -> Float[Tensor, "node width"]:
+        """What is negative counts by the learned slope."""
+        return torch.lerp(x.relu(), x, self.weight.to(x.dtype))
+
+
 class GIN(nn.Module):
     """A perceptron of a node and the sum of its neighbours (Xu et al., *How Powerful are GNNs?*, ICLR 2019).
 
@@ -96,7 +104,7 @@ class GIN(nn.Module):
         self.epsilon = epsilon
         # Without biases, which a batch norm behind them would take off again.
         first, second = (nn.Linear(width, width, bias=False) for _ in range(2))
-        self.mlp = nn.Sequential(first, NodeNorm(width), nn.PReLU(), second)
+        self.mlp = nn.Sequential(first, NodeNorm(width), PReLU(), second)
 
     def forward(self, x: Float[Tensor, "node width"], graph: Graph) -> Float[Tensor, "node width"]:
         """One round of messages."""
@@ -169,7 +177,7 @@ class GraphLayers(nn.Module):
             for _ in range(depth)
         )
         self.norms = nn.ModuleList(
-            nn.Sequential(NodeNorm(width), nn.PReLU()) for _ in range(depth - 1 if open_end else depth)
+            nn.Sequential(NodeNorm(width), PReLU()) for _ in range(depth - 1 if open_end else depth)
         )
 
     def forward(self, x: Float[Tensor, "node width"], graph: Graph) -> Float[Tensor, "node width"]:
