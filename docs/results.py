@@ -1,6 +1,6 @@
 """Keep results: `add` takes those of a run into docs/results.json, `write` makes docs/results.md of them.
 
-python docs/results.py add runs/nw_ucla --recipe recipes/nw_ucla/joint_patch.yaml
+python docs/results.py add runs/nw_ucla --recipe recipes/nw_ucla/mamp.yaml
 python docs/results.py write
 """
 
@@ -19,6 +19,8 @@ DOCS = Path(__file__).parent
 KEPT = DOCS / "results.json"
 PAGE = DOCS / "results.md"
 KEY = ("set", "split", "protocol", "setting", "method", "stream", "label_share", "pretrained", "recipe")
+ABLATIONS = DOCS / "ablations.json"
+DEVICE = f"{platform.machine()} CPU"
 PROTOCOLS = {"linear": "linear probe", "knn": "nearest neighbours", "finetune": "fine-tuned"}
 
 
@@ -67,8 +69,8 @@ def add(run: Path, recipe: str, device: str, commit: str, note: str) -> None:
     KEPT.write_text(json.dumps(sorted(rows, key=_order), indent=1) + "\n", encoding="utf-8")
 
 
-def page(rows: list[dict[str, Any]], text: str) -> str:
-    """The tables of all sets, followed by what is said about them."""
+def page(rows: list[dict[str, Any]], ablations: list[dict[str, Any]], text: str) -> str:
+    """The tables of all sets and of the ablations, followed by what is said about them."""
     out = [
         "<!-- The tables are written by docs/results.py from docs/results.json; the text below them by hand. -->"
     ]
@@ -97,10 +99,24 @@ def page(rows: list[dict[str, Any]], text: str) -> str:
             cells += [both[0]["commit"], both[0]["date"]]
             out += [f"| {' | '.join(cells)} |"]
         out += ["", f"Device: {'; '.join(dict.fromkeys(row['device'] for row in mine))}.", ""]
-    return "\n".join(out) + "\n" + text
+    return "\n".join([*out, *_ablated(ablations)]) + "\n" + text
 
 
-def _head() -> str:
+def _ablated(rows: list[dict[str, Any]]) -> list[str]:
+    """One table of all that was changed."""
+    if not rows:
+        return []
+    first = rows[0]
+    out = [f"## Ablations on {first['set']}, `{first['recipe']}`", ""]
+    out += ["| what is changed | to | setting | fine-tuned |", "|---|---|---|---|"]
+    out += [
+        f"| {row['what']} | {row['to']} | {f'`{row["note"]}`' if row['note'] else ''} | {_cell(row)} |" for row in rows
+    ]
+    return [*out, "", f"Device: {first['device']}; commit {first['commit']}, {first['date']}.", ""]
+
+
+def head() -> str:
+    """The commit of the checkout."""
     call = ["git", "rev-parse", "--short", "HEAD"]
     return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -139,16 +155,17 @@ def main() -> None:
     adding = commands.add_parser("add", help="take the results of a run into docs/results.json")
     adding.add_argument("run", type=Path, help="folder with a results.json that `skeletonmae evaluate` wrote")
     adding.add_argument("--recipe", required=True, help="path of the recipe in the repository")
-    adding.add_argument("--device", default=f"{platform.machine()} CPU", help="what it was computed on")
+    adding.add_argument("--device", default=DEVICE, help="what it was computed on")
     adding.add_argument("--commit", help="of the code that ran; the present one if not given")
     adding.add_argument("--note", default="", help="settings that differ from the recipe's")
     commands.add_parser("write", help="write docs/results.md")
     given = parser.parse_args()
     if given.command == "add":
-        add(given.run, given.recipe, given.device, given.commit or _head(), given.note)
+        add(given.run, given.recipe, given.device, given.commit or head(), given.note)
     rows = json.loads(KEPT.read_text(encoding="utf-8"))
     text = (DOCS / "results_text.md").read_text(encoding="utf-8") if (DOCS / "results_text.md").exists() else ""
-    PAGE.write_text(page(rows, text), encoding="utf-8")
+    ablations = json.loads(ABLATIONS.read_text(encoding="utf-8")) if ABLATIONS.exists() else []
+    PAGE.write_text(page(rows, ablations, text), encoding="utf-8")
 
 
 if __name__ == "__main__":

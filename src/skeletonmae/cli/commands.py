@@ -32,8 +32,8 @@ def pretrain(
 
     For example::
 
-        skeletonmae pretrain recipes/nw_ucla/joint_patch.yaml --out runs/mine
-        skeletonmae pretrain recipes/nw_ucla/joint_patch.yaml data.stream=bone training.epochs=50
+        skeletonmae pretrain recipes/nw_ucla/mamp.yaml --out runs/mine
+        skeletonmae pretrain recipes/nw_ucla/mamp.yaml data.stream=bone training.epochs=50
 
     Args:
         recipe: a YAML file.
@@ -70,8 +70,8 @@ def evaluate(
 
     For example::
 
-        skeletonmae evaluate recipes/nw_ucla/joint_patch.yaml --checkpoint runs/mine
-        skeletonmae evaluate recipes/nw_ucla/joint_patch.yaml --from-scratch --out runs/scratch
+        skeletonmae evaluate recipes/nw_ucla/mamp.yaml --checkpoint runs/mine
+        skeletonmae evaluate recipes/nw_ucla/mamp.yaml --from-scratch --out runs/scratch
 
     Args:
         recipe: a YAML file; its data and evaluation count.
