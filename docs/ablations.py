@@ -4,8 +4,8 @@ python docs/ablations.py run runs/ablations --part 1/2 & python docs/ablations.p
 python docs/ablations.py add runs/ablations
 python docs/results.py write
 
-Each row is recipes/penn_action/ablation.yaml with one setting changed: pre-trained, then fine-tuned with every seed
-of the recipe. Finished rows are not run again.
+Each row is recipes/penn_action/ablation.yaml with one setting changed: pre-trained, then fine-tuned with every
+seed of the recipe. Finished rows are not run again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ ROWS: dict[str, dict[str, str]] = {
     "layers of the encoder": {str(n): f"method.depth={n}" for n in (1, 2, 4)},
     "layers of STRL": {str(n): f"evaluation.0.classifier.depth={n}" for n in (1, 2, 4)},
     "messages": {kind.upper(): f"method.messages={kind}" for kind in ("gcn", "gat")},
-    "hidden joints zeroed before the decoder": {"no": "method.remask=false"},
+    "hidden joints zeroed before the decoder": {"yes": "method.remask=true"},
+    "layers of the decoder": {"2": "method.decoder_depth=2"},
     "edges in the loss": {"with weight 1": "method.edge_weight=1.0"},
 }
 """What is changed -> to what -> the setting."""
@@ -76,7 +77,9 @@ def main() -> None:
     parser.add_argument("command", choices=("run", "add"))
     parser.add_argument("out", type=Path, help="folder of the runs")
     parser.add_argument("--part", default="1/1", help="which share of the rows to run, such as 1/2")
-    parser.add_argument("--commit", default=results.head(), help="of the code that ran; the present one if not given")
+    parser.add_argument(
+        "--commit", default=results.head(), help="of the code that ran; the present one if not given"
+    )
     parser.add_argument("--device", default=results.DEVICE, help="what it was computed on")
     given = parser.parse_args()
     if given.command == "run":

@@ -108,10 +108,13 @@ def _ablated(rows: list[dict[str, Any]]) -> list[str]:
         return []
     first = rows[0]
     out = [f"## Ablations on {first['set']}, `{first['recipe']}`", ""]
-    out += ["| what is changed | to | setting | fine-tuned |", "|---|---|---|---|"]
-    out += [
-        f"| {row['what']} | {row['to']} | {f'`{row["note"]}`' if row['note'] else ''} | {_cell(row)} |" for row in rows
-    ]
+    out += ["| what | is | setting | fine-tuned | against the first row |", "|---|---|---|---|---|"]
+    base = rows[0]["top1"]
+    for row in rows:
+        gains = [one - its for one, its in zip(row["top1"], base, strict=True)]
+        gain = f"{statistics.fmean(gains):+.1f} ± {statistics.stdev(gains):.1f}" if row is not rows[0] else ""
+        setting = f"`{row['note']}`" if row["note"] else ""
+        out += [f"| {row['what']} | {row['to']} | {setting} | {_cell(row)} | {gain} |"]
     return [*out, "", f"Device: {first['device']}; commit {first['commit']}, {first['date']}.", ""]
 
 
