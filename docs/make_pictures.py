@@ -1,39 +1,89 @@
-"""Make docs/images/rebuilt.png from the model of a demo: `python docs/make_pictures.py runs/demo`."""
+"""Make docs/images/rebuilt_<method>.png: `python docs/make_pictures.py runs/pictures`.
+
+Each method is pre-trained on built-in motion, for some minutes on one core, and shown the same test recording.
+"""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from skeletonmae.checkpoint import load_checkpoint
-from skeletonmae.datasets import DATASETS
+from skeletonmae import datasets, runs
+from skeletonmae.checkpoint import Checkpoint, load_checkpoint
+from skeletonmae.demo.run import NUM_SYNTHETIC, demo_recipe
+from skeletonmae.recipe import recipe_from
 from skeletonmae.report import picture_rebuilt, save_picture
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.training import Processes
+
+IMAGES = Path(__file__).parent / "images"
+GRAPH: dict[str, Any] = {
+    "masking": None,
+    "method": {"kind": "graph", "hide": {"kind": "parts", "parts": ["right_arm", "right_leg"]}, "remask": True},
+    "training": {"epochs": 12, "warmup_epochs": 1, "optimizer": "adam", "weight_decay": 0.0},
+}
+MODELS: dict[str, dict[str, Any]] = {
+    "joint_patch": {},  # the model of the demo
+    "mamp": {"masking": {"kind": "motion_aware", "ratio": 0.8}, "method": {"target": "motion"}},
+    "sttformer": {
+        "masking": {"kind": "spatial_temporal", "frame_ratio": 0.3, "joint_ratio": 0.3},
+        "method": {
+            "kind": "sttformer",
+            "tuple_frames": 6,
+            "widths": [32, 32, 64],
+            "decoder_widths": [32],
+            "normalise": "clip",
+        },
+        "training": {"epochs": 6, "warmup_epochs": 1},
+    },
+    "graph": GRAPH,
+    "graph_unzeroed": GRAPH | {"method": GRAPH["method"] | {"remask": False}},
+}
+"""What differs from the recipe of the demo; a method of another kind takes the place of the whole section."""
 
 
 def main() -> None:
-    """Draw the first long test recording of an action."""
+    """Prepare the motion, pre-train what is not there yet, draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("demo", type=Path, help="folder of a finished demo")
+    parser.add_argument("folder", type=Path, help="for the motion and the models")
+    parser.add_argument("--method", choices=MODELS, action="append", help="only this; can be given again")
     parser.add_argument("--action", default="kick", help="which action to show")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images" / "rebuilt.png")
     given = parser.parse_args()
-    checkpoint = load_checkpoint(given.demo / "pretrained")
-    store = SequenceStore.open(given.demo / "store")
-    test = DATASETS[store.datasets[0]].splits[DATASETS[store.datasets[0]].default_split](store).test
+    folder = given.folder / "store"
+    if not folder.exists():
+        datasets.prepare(replace(datasets.SYNTHETIC, num_recordings=NUM_SYNTHETIC), Path(), folder)
+    store = SequenceStore.open(folder)
+    test = datasets.DATASETS["synthetic"].splits["subject"](store).test
     index = next(i for i in test.tolist() if store.classes[store.labels[i]] == given.action)
-    batch = checkpoint.header.clips.loader(store, np.array([index]), batch_size=1).batch(0, 0)
-    rebuilt = checkpoint.method.rebuild(batch)
+    for name in given.method or MODELS:
+        draw(name, pretrained(name, store, given.folder), store, index)
+
+
+def pretrained(name: str, store: SequenceStore, folder: Path) -> Checkpoint:
+    """The model of that name; trained, or as the last call left it."""
+    tree = demo_recipe(store, folder / "store").model_dump() | {"evaluation": [{"kind": "linear"}]}
+    for section, settings in MODELS[name].items():
+        whole = settings is None or settings.get("kind", tree[section].get("kind")) != tree[section].get("kind")
+        tree[section] = settings if whole else tree[section] | settings
+    run = folder / name
+    return load_checkpoint(runs.pretrain(recipe_from(tree, name), run, Processes(0, 1, torch.device("cpu"))))
+
+
+def draw(name: str, model: Checkpoint, store: SequenceStore, index: int) -> None:
+    """One recording: as it is, as the model is shown it, as the model makes it."""
+    batch = model.header.clips.loader(store, np.array([index]), batch_size=1).batch(0, 0)
+    rebuilt = model.method.rebuild(batch)
     if rebuilt is None:
-        raise SystemExit("this method rebuilds no positions")
+        raise SystemExit(f"{name} rebuilds no positions")
     positions, observed = batch.positions[0, 0].numpy(), batch.observed[0, 0].numpy()
-    figure = picture_rebuilt(positions, observed, rebuilt.hidden, rebuilt.positions, store.skeleton, title="")
-    save_picture(figure, given.out)
+    figure = picture_rebuilt(positions, observed, rebuilt.hidden, rebuilt.positions, store.skeleton)
+    save_picture(figure, IMAGES / f"rebuilt_{name}.png")
 
 
 if __name__ == "__main__":
-    torch.manual_seed(0)
     main()

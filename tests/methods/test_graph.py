@@ -13,7 +13,7 @@ from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Parts, RandomJoints
 from skeletonmae.methods import GraphMae, GraphMaeConfig, InputSpec, JointPatchClassifierConfig, StrlConfig
-from skeletonmae.methods.graph import edge_error
+from skeletonmae.methods.graph import edge_error, nearest_position
 from skeletonmae.models.graph import Graph
 from skeletonmae.skeletons import COCO17, PENN13, Skeleton
 
@@ -78,6 +78,54 @@ def test_the_loss_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(output.logs["embedding_variance"]) == pytest.approx(np.var([1, 5, -1, 0, 5, 3, 4]) / 8, rel=1e-5)
 
 
+def test_a_hidden_joint_is_rebuilt_where_its_embedding_is_what_the_decoder_says_whatever_its_length(
+    make_batch: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, batch = tiny(), clips(make_batch, (1, 2))
+    saying(method, monkeypatch, lambda positions: 0.2 * method.embedding(2 * positions + 0.1))
+    rebuilt = method.rebuild(batch)
+    assert rebuilt is not None
+    was, seen = batch.tracks.positions[0].numpy(), batch.tracks.observed[0].numpy()
+    assert not seen.all()
+    expected = seen & np.isin(np.arange(17), ARM_AND_LEG)
+    assert np.array_equal(rebuilt.hidden, expected)
+    np.testing.assert_allclose(rebuilt.positions[expected], 2 * was[expected] + 0.1, atol=1e-4)
+    assert np.array_equal(rebuilt.positions[~expected], was[~expected])
+    saying(method, monkeypatch, lambda positions: -method.embedding(positions))
+    opposite = method.rebuild(batch)
+    assert opposite is not None
+    assert np.array_equal(np.isnan(opposite.positions).all(-1), expected)
+
+
+def test_no_position_has_a_nearer_embedding_than_the_nearest() -> None:
+    torch.manual_seed(0)
+    embedding, said = torch.nn.Linear(2, 8), torch.randn(200, 8)
+    with torch.no_grad():
+        found = nearest_position(said, embedding)
+        none = found.isnan().any(1)
+        assert 50 < none.sum() < 150
+        angle = torch.linspace(0, 2 * torch.pi, 181)[:-1]
+        near, far = (
+            torch.stack([angle.cos(), angle.sin()], 1) * torch.logspace(*powers, 60)[:, None, None]
+            for powers in ((-2, 3), (5, 6))
+        )
+
+        def best(around: Tensor) -> Tensor:
+            """The largest cosine of any of these positions, for each of `said`."""
+            embedded = torch.nn.functional.normalize(embedding(around.reshape(-1, 2)), dim=1)
+            return (torch.nn.functional.normalize(said, dim=1) @ embedded.T).amax(1)
+
+        own = torch.nn.functional.cosine_similarity(embedding(found), said)[~none]
+        tried = torch.maximum(best(near), best(far))[~none]
+        assert (own - tried).min() > -1e-5
+        assert (own - tried).max() < 1e-2
+        assert (best(far) - best(near))[none].min() > -1e-5  # the farther the nearer, without end
+
+
+def test_nobody_is_rebuilt_in_a_clip_that_shows_nobody(make_batch: Make) -> None:
+    assert tiny().rebuild(clips(make_batch, (0, 1))) is None
+
+
 def test_what_is_perfectly_rebuilt_costs_nothing(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     method = tiny()
     saying(method, monkeypatch, lambda positions: method.embedding(positions) * 3.0)  # whatever its length
@@ -129,6 +177,22 @@ def test_where_hidden_joints_are_put_to_0_again_the_decoder_knows_them_by_their_
     assert not latent[True][hidden].any()
     assert latent[False][hidden].any()
     assert torch.equal(latent[True][~hidden], latent[False][~hidden])
+
+
+def test_a_decoder_of_one_layer_says_the_same_of_all_joints_whose_neighbours_are_all_put_to_0(
+    make_batch: Make,
+) -> None:
+    batch = clips(make_batch, lost=0.0)
+    ends, starts = (
+        [COCO17.index[f"right_{joint}"] for joint in pair] for pair in (("wrist", "ankle"), ("elbow", "knee"))
+    )
+    for settings, alike in (({}, True), ({"remask": False}, False), ({"decoder_depth": 2}, False)):
+        method, said = tiny(**settings), list[Tensor]()
+        method.decoder.register_forward_hook(lambda module, given, out, said=said: said.append(out))
+        method(batch)
+        of_joint = said[0].view(17, -1, 8)
+        assert of_joint[starts].var((0, 1)).max() > 1e-4
+        assert (of_joint[ends].var((0, 1)).max() < 1e-10) == alike
 
 
 def test_the_embedding_and_the_mask_token_are_what_the_encoder_is_given(make_batch: Make) -> None:

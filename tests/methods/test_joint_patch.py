@@ -394,6 +394,18 @@ def test_rebuilt_by_an_all_knowing_decoder_is_the_clip(make_batch: Make, monkeyp
         assert method.config.predict_ratio == change.get("predict_ratio", 1.0)
 
 
+def test_motion_is_not_continued_from_where_a_joint_was_not_observed(make_batch: Make) -> None:
+    batch = make_batch((1,), lost=0.0)
+    observed = batch.observed.clone()
+    observed[:, :, 4] = False  # the first frame of the second token
+    rebuilt = tiny(target="motion").eval().rebuild(batch.moved(batch.positions, observed))
+    assert rebuilt is not None
+    expected = rebuilt.hidden & (np.arange(len(rebuilt.hidden)) // 4 == 1)[:, None]
+    assert expected.any()
+    np.testing.assert_array_equal(np.isnan(rebuilt.positions).all(-1), expected)
+    assert np.isfinite(rebuilt.positions[~expected]).all()
+
+
 def test_rebuilt_is_of_the_first_clip_and_what_was_shown_stays(make_batch: Make) -> None:
     batch = make_batch((1, 1))
     rebuilt = tiny().eval().rebuild(batch)

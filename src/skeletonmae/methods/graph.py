@@ -23,6 +23,7 @@ from skeletonmae.methods.method import (
     MethodConfig,
     MethodOutput,
     Pooling,
+    Rebuilt,
     nothing,
     of_kind,
 )
@@ -137,14 +138,14 @@ class GraphMae(Method):
         random = batch.random("mask").of_tracks(tracks.sample, tracks.person)
         hidden = bodies.of_frames(self.hide(tracks.skeleton, tracks.observed.any(1), random))
         positions = bodies.positions(self.spec.axes)
-        said = self.rebuilt(positions, graph.nodes(hidden), graph).float()
+        said = self.rebuilt(positions, graph.nodes(hidden), graph)
         place = graph.nodes(hidden & (observed & ~hidden).any(0)).nonzero().squeeze(1)
         with torch.no_grad():
             target = self.embedding(positions.index_select(0, place)).float()
-        cosine = cosine_similarity(said.index_select(0, place), target)
+        cosine = cosine_similarity(said.index_select(0, place).float(), target)
         error = (1.0 - cosine).clamp(min=0) ** self.config.beta
         if self.config.edge_weight:
-            error = error + self.config.edge_weight * edge_error(said, graph).index_select(0, place)
+            error = error + self.config.edge_weight * edge_error(said.float(), graph).index_select(0, place)
         weight = error.new_tensor(len(place))
         return MethodOutput(
             error.sum() / weight.clamp(min=1), weight, {"embedding_variance": self.variance(positions)}
@@ -186,6 +187,37 @@ class GraphMae(Method):
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """STRL: a copy of the encoder in every layer."""
         return StrlClassifier(self, num_classes, of_kind(StrlConfig, config))
+
+    @torch.no_grad()
+    def rebuild(self, batch: Batch) -> Rebuilt | None:
+        """The first person of the first clip; a joint is where the embedding has the angle of what is said.
+
+        The loss knows no lengths, so neither does this. NaN for a hidden joint that has no such position.
+        """
+        if not batch.present[:1].any():
+            return None
+        tracks = batch.tracks
+        bodies = Bodies(tracks)
+        random = batch.random("mask").of_tracks(tracks.sample, tracks.person)
+        hidden = bodies.of_frames(self.hide(tracks.skeleton, tracks.observed.any(1), random)) & bodies.observed
+        nodes = self.rebuilt(bodies.positions(self.spec.axes), bodies.graph.nodes(hidden), bodies.graph)
+        first = slice(tracks.positions.shape[1])  # the bodies of the first track
+        said = bodies.graph.whole(nodes.float())[:, first].transpose(0, 1)
+        asked = hidden[:, first].T
+        whole = torch.where(asked[..., None], nearest_position(said, self.embedding), tracks.positions[0])
+        return Rebuilt(asked.cpu().numpy(), whole.cpu().numpy())
+
+
+def nearest_position(said: Float[Tensor, "*any width"], embedding: nn.Linear) -> Float[Tensor, "*any axis"]:
+    """The position whose embedding W p + b lies nearest in angle to each of `said`; NaN where there is none.
+
+    The projection of what is said on the span of W and b is a multiple of that embedding. Where the multiple is
+    not above 0 the angle falls without end as the position goes away.
+    """
+    columns = torch.cat([embedding.weight, embedding.bias[:, None]], 1).float()
+    direction, multiple = (said @ torch.linalg.pinv(columns).T).split([embedding.in_features, 1], -1)
+    position: Tensor = (direction / multiple).masked_fill(multiple <= 0, torch.nan)
+    return position
 
 
 def edge_error(said: Float[Tensor, "node width"], graph: Graph) -> Float[Tensor, " node"]:

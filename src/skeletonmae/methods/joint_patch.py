@@ -143,7 +143,10 @@ class JointPatch(Method):
 
     @torch.no_grad()
     def rebuild(self, batch: Batch) -> Rebuilt | None:
-        """The first person of the first clip; of motion, each token continues from its true first frame."""
+        """The first person of the first clip; of motion, each token continues from its true first frame.
+
+        NaN where that was not observed.
+        """
         if not batch.present[:1].any():
             return None
         tracks = batch.tracks
@@ -157,7 +160,8 @@ class JointPatch(Method):
         whole = whole.view_as(patches.values) * target.spread + target.mean
         if self.config.target == "motion":
             steps = whole.cumsum(3) - whole
-            whole = patches.values[:, :, :, :1] + steps
+            start = patches.values.masked_fill(~patches.observed[..., None], torch.nan)[:, :, :, :1]
+            whole = start + steps
         hidden = mask.hidden[..., None, None]
         positions = torch.where(hidden, whole, patches.values)[0].transpose(1, 2).flatten(0, 1)
         frames = mask.hidden[0].repeat_interleave(self.config.token_frames, 0)

@@ -60,7 +60,7 @@ class Rebuilt:
     Args:
         hidden: which joints of which frames were hidden, `(frame, joint)`.
         positions: the rebuilt clip, `(frame, joint, axis)`, in the units of the batch; what was not hidden is
-            as it was.
+            as it was, and a joint of which the method says no position is NaN.
     """
 
     hidden: np.ndarray

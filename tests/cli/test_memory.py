@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from skeletonmae import cli
+
+FAULTS = """
+import resource, sys
+import torch
+from skeletonmae.cli.memory import keep_memory
+
+if sys.argv[1] == "kept":
+    keep_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other has the switch")
+def test_what_was_freed_is_used_again_without_page_faults() -> None:
+    def faults(word: str) -> int:
+        done = subprocess.run([sys.executable, "-c", FAULTS, word], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert 4 * faults("kept") < faults("not")
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"), [("pretrain", 1), ("evaluate", 1), ("validate", 0), ("prepare", 0)]
+)
+def test_commands_that_train_keep_their_memory(
+    command: str, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: list[None] = []
+    monkeypatch.setattr(cli, "keep_memory", lambda: kept.append(None))
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert len(kept) == expected
+    assert command in capsys.readouterr().out
