@@ -43,3 +43,30 @@ def test_commands_that_train_keep_their_memory(
         cli.main([command, "--help"])
     assert len(kept) == expected
     assert command in capsys.readouterr().out
+
+
+HOLES = """
+import time
+from pathlib import Path
+import torch
+from skeletonmae.cli import memory
+
+def megabytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+
+memory.SECONDS = 0.2
+memory.keep_memory()
+blocks = [torch.ones(1 << 20) for _ in range(100)]
+high, last = megabytes(), blocks[-1]
+del blocks
+until = time.monotonic() + 20
+while megabytes() > high - 300 and time.monotonic() < until:
+    time.sleep(0.05)
+print(high - megabytes())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other has the switch")
+def test_memory_that_lies_unused_below_a_used_block_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 300
