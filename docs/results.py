@@ -125,6 +125,8 @@ def head() -> str:
 
 
 def _in_words(split: dict[str, Any]) -> str:
+    if split["kind"] == "tag" and split["train"] == ["train"]:
+        return f"the split that came with it, `{split['tag']}`"
     if split["kind"] == "tag":
         return f"{split['tag']} {', '.join(split['train'])} train, {', '.join(split['test'])} test"
     return f"{split['test_share']:.0%} of the {split['by'] or 'recording'}s test"
