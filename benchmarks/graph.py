@@ -34,7 +34,8 @@ from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.cli.memory import keep_memory
 from skeletonmae.methods import InputSpec
 from skeletonmae.methods.graph import Bodies, GraphMae, GraphMaeConfig
-from skeletonmae.models.graph import GIN, GraphLayers, PReLU
+from skeletonmae.models.graph import GIN, GraphLayers
+from skeletonmae.models.rows import PReLU
 from skeletonmae.skeletons import COCO17, NTU25, Skeleton
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}

@@ -177,3 +177,13 @@ def test_settings_that_do_not_fit_are_refused(make_batch: Make) -> None:
         tiny(tuple_frames=5)
     with pytest.raises(ValueError, match="4 or more"):
         tiny(widths=[8, 2])
+
+
+def test_one_joint_in_one_frame_is_enough_to_learn_from(make_batch: Make) -> None:
+    batch = make_batch((1,))
+    observed = torch.zeros_like(batch.observed)
+    observed[0, 0, 3, 5] = True  # a single value has no variance for a batch norm
+    batch = replace(batch, positions=batch.positions * observed[..., None], observed=observed)
+    model = tiny().classifier(3).train()
+    model(batch).sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())

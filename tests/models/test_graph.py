@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from skeletonmae.models.graph import GAT, GCN, GIN, Graph, GraphLayers, NodeNorm, PReLU
+from skeletonmae.models.graph import GAT, GCN, GIN, Graph, GraphLayers
+from skeletonmae.models.rows import RowNorm
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
 
 PATH = Skeleton("path", joints=("a", "b", "c"), parents={"b": "a", "c": "b"})
@@ -30,7 +31,7 @@ def layer(kind: str, width: int = 8, seed: int = 0) -> Any:
     torch.manual_seed(seed)
     made: Any = {"gin": lambda: GIN(width, 0.5), "gcn": lambda: GCN(width), "gat": lambda: GAT(width, 2)}[kind]()
     for module in made.modules():
-        if isinstance(module, NodeNorm):  # as if it had been trained
+        if isinstance(module, RowNorm):  # as if it had been trained
             nn.init.normal_(module.running_mean)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
             nn.init.normal_(module.weight)
@@ -191,30 +192,6 @@ def test_how_many_parameters_there_are(kind: Any, layer_size: int) -> None:
     norm = 2 * 64 + 1
     assert count(GraphLayers(kind, 64, 3)) == 3 * (layer_size + norm)
     assert count(GraphLayers(kind, 64, 2, open_end=True)) == 2 * layer_size + norm
-
-
-def test_norm_takes_its_statistics_from_observed_joints_alone() -> None:
-    norm = NodeNorm(1, momentum=1.0)
-    out = norm(torch.tensor([[1.0], [3.0], [5.0]]))
-    assert out.flatten().tolist() == pytest.approx([-math.sqrt(1.5), 0.0, math.sqrt(1.5)], abs=1e-4)
-    assert (float(norm.running_mean), float(norm.running_var)) == (3.0, 4.0)
-    assert norm(torch.tensor([[7.0]])).item() == pytest.approx(2.0, abs=1e-4)  # one has no variance of its own
-    assert norm(torch.zeros(0, 1)).shape == (0, 1)
-    assert (float(norm.running_mean), float(norm.running_var)) == (3.0, 4.0)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_prelu_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -> None:
-    x = torch.randn(50, 8).to(dtype)
-    x[0, 0] = 0.0
-    grad = torch.randn(50, 8).to(dtype)
-    found = []
-    for kind in (PReLU, nn.PReLU):
-        prelu, given = kind(init=-0.3).to(dtype), x.clone().requires_grad_()
-        out = prelu(given)
-        out.backward(grad)
-        found.append((out, given.grad, prelu.weight.grad))
-    torch.testing.assert_close(found[0], found[1])
 
 
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from skeletonmae.models.graph import Graph, GraphLayers, NodeNorm
+from skeletonmae.models.graph import Graph, GraphLayers
+from skeletonmae.models.rows import RowNorm
 from skeletonmae.models.strl import MultiScaleTime, Strl, StrlLayer
 from skeletonmae.skeletons import COCO17, Skeleton
 
@@ -15,7 +16,7 @@ PAIR = Skeleton("pair", joints=("a", "b"), parents={"b": "a"})
 def trained(module: nn.Module) -> nn.Module:
     """Batch norms with statistics of their own, as if it had been trained."""
     for norm in module.modules():
-        if isinstance(norm, NodeNorm):
+        if isinstance(norm, RowNorm):
             nn.init.normal_(norm.running_mean)
             nn.init.uniform_(norm.running_var, 0.5, 2.0)
             nn.init.normal_(norm.weight)

@@ -6,12 +6,13 @@ What was not observed is no node: it is not computed, sends nothing and is in no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
 
+from skeletonmae.models.rows import PReLU, RowNorm
 from skeletonmae.skeletons import Skeleton
 
 GraphKind = Literal["gin", "gcn", "gat"]
@@ -71,43 +72,6 @@ class Graph:
         return nodes + bodies.index_select(0, self.place % self.bodies)
 
 
-class NodeNorm(nn.BatchNorm1d):
-    """Batch norm over the nodes; a single one has no variance and takes the running statistics."""
-
-    def forward(self, x: Float[Tensor, "node width"]) -> Float[Tensor, "node width"]:
-        """Normalise each channel."""
-        if self.training and len(x) < 2:
-            mean, variance = self.running_mean, self.running_var
-            return nn.functional.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
-        normed: Tensor = super().forward(x)
-        return normed
-
-
-class _Kink(torch.autograd.Function):
-    """PReLU with a derivative in operations that a CPU has vector code for; it keeps nothing but the input."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
-        ctx.save_for_backward(x, slope)
-        return torch.prelu(x, slope)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
-        grad = grads[0]
-        x, slope = (kept.to(grad.dtype) for kept in ctx.saved_tensors)
-        above = torch.ops.aten.threshold_backward(grad, x, 0)  # the gradient where the input is above 0
-        return above.lerp_(grad, slope), x.clamp(max=0).mul_(grad).sum().view(1)
-
-
-class PReLU(nn.PReLU):
-    """The same values; with its gradient three to six times as fast on a CPU (benchmarks/graph.py)."""
-
-    def forward(self, x: Float[Tensor, "node width"]) -> Float[Tensor, "node width"]:
-        """What is negative counts by the learned slope."""
-        out: Tensor = _Kink.apply(x, self.weight)  # type: ignore[no-untyped-call]
-        return out
-
-
 class GIN(nn.Module):
     """A perceptron of a node and the sum of its neighbours (Xu et al., *How Powerful are GNNs?*, ICLR 2019).
 
@@ -121,7 +85,7 @@ class GIN(nn.Module):
         self.epsilon = epsilon
         # Without biases, which a batch norm behind them would take off again.
         first, second = (nn.Linear(width, width, bias=False) for _ in range(2))
-        self.mlp = nn.Sequential(first, NodeNorm(width), PReLU(), second)
+        self.mlp = nn.Sequential(first, RowNorm(width), PReLU(), second)
 
     def forward(self, x: Float[Tensor, "node width"], graph: Graph) -> Float[Tensor, "node width"]:
         """One round of messages."""
@@ -194,7 +158,7 @@ class GraphLayers(nn.Module):
             for _ in range(depth)
         )
         self.norms = nn.ModuleList(
-            nn.Sequential(NodeNorm(width), PReLU()) for _ in range(depth - 1 if open_end else depth)
+            nn.Sequential(RowNorm(width), PReLU()) for _ in range(depth - 1 if open_end else depth)
         )
 
     def forward(self, x: Float[Tensor, "node width"], graph: Graph) -> Float[Tensor, "node width"]:

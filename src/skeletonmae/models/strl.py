@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from skeletonmae.models.graph import Graph, GraphLayers, NodeNorm
+from skeletonmae.models.graph import Graph, GraphLayers
+from skeletonmae.models.rows import RowNorm
 
 
 class MultiScaleTime(nn.Module):
@@ -28,13 +29,13 @@ class MultiScaleTime(nn.Module):
         if width % 4:
             raise ValueError(f"a width of {width} cannot be shared by four branches")
         self.quarter = width // 4
-        self.enter = nn.Sequential(nn.Linear(width, width, bias=False), NodeNorm(width))
+        self.enter = nn.Sequential(nn.Linear(width, width, bias=False), RowNorm(width))
         self.near, self.far = (
             nn.Conv1d(self.quarter, self.quarter, 5, padding=2 * dilation, dilation=dilation)
             for dilation in (1, 2)
         )
         self.largest = nn.MaxPool1d(3, stride=1, padding=1)
-        self.leave = NodeNorm(3 * self.quarter)
+        self.leave = RowNorm(3 * self.quarter)
 
     def forward(self, x: Float[Tensor, "node width"], graph: Graph, frames: int) -> Float[Tensor, "node width"]:
         """Every node looks at its joint in other frames."""
@@ -59,7 +60,7 @@ class StrlLayer(nn.Module):
         # One linear map of both side by side, in two parts: that of the body is the same for all its joints.
         self.body = nn.Linear(width, width, bias=False)
         self.joint = nn.Linear(width, width, bias=False)
-        self.norm = NodeNorm(width)
+        self.norm = RowNorm(width)
         self.residual = nn.Linear(width, width)
         self.time = MultiScaleTime(width)
 

@@ -18,6 +18,7 @@ from torch.nn.functional import leaky_relu
 
 from skeletonmae.batches import Patches
 from skeletonmae.errors import InputError
+from skeletonmae.models.rows import RowNorm
 from skeletonmae.skeletons import Skeleton
 
 SLOPE = 0.1
@@ -159,9 +160,7 @@ class STTFormerEncoder(nn.Module):
         super().__init__()
         self.row = {joint: place for place, joint in enumerate(joints)}
         self.tuple_frames, self.axes, self.width = tuple_frames, axes, widths[-1]
-        self.embed = nn.Sequential(
-            nn.Linear(axes, widths[0], bias=False), nn.BatchNorm1d(widths[0]), nn.LeakyReLU(SLOPE)
-        )
+        self.embed = nn.Sequential(nn.Linear(axes, widths[0], bias=False), RowNorm(widths[0]), nn.LeakyReLU(SLOPE))
         self.mask_token = nn.Parameter(torch.randn(widths[0]) * 0.02)
         self.blocks = nn.ModuleList(
             TupleBlock(*pair, tuple_frames * len(joints), heads) for pair in pairwise((widths[0], *widths))
