@@ -87,7 +87,7 @@ class TupleAttention(nn.Module):
     def __init__(self, channels: int, tokens: int, heads: int, width: int) -> None:
         super().__init__()
         self.heads, self.width = heads, width
-        self.key_query = nn.Conv1d(channels, 2 * heads * width, 1)
+        self.key_query = drawn(nn.Conv1d(channels, 2 * heads * width, 1))
         self.alpha = nn.Parameter(torch.ones(heads))
         self.learned = nn.Parameter(torch.full((heads, tokens, tokens), 1.0 / tokens))
         self.register_buffer("place", sine_places(tokens, channels), persistent=False)
@@ -132,13 +132,18 @@ class TupleBlock(nn.Module):
         self.mix = normed(heads * channels, outputs, 5)
         self.feed = normed(outputs, outputs)
         self.time = normed(3 * outputs, outputs)
-        self.skip = nn.Identity() if channels == outputs else normed(channels, outputs)
+        widens = channels != outputs
+        self.skip = normed(channels, outputs) if widens else nn.Identity()
+        self.skip_time = normed(outputs, outputs) if widens else nn.Identity()
+        with torch.no_grad():  # drawn as the convolution over three steps that it is
+            next(self.time.parameters()).mul_(3**-0.5)
 
     def forward(self, x: Float[Tensor, "pick channel token"], steps: Steps) -> Float[Tensor, "pick output token"]:
         """One block."""
-        x = active(self.mix(self.attention(x, steps)) + self.skip(x))
-        x = active(self.feed(x) + x)
-        return active(self.time(steps.around(x)) + x)
+        skip = self.skip(x)
+        x = active(self.mix(self.attention(x, steps)) + skip)
+        x = active(self.feed(x) + skip)
+        return active(self.time(steps.around(x)) + self.skip_time(x))
 
 
 class STTFormerEncoder(nn.Module):
@@ -251,8 +256,14 @@ class STTFormerDecoder(nn.Module):
 
 def normed(channels: int, outputs: int, tokens: int = 1) -> nn.Sequential:
     """A convolution over so many tokens, and a batch norm."""
-    convolution = nn.Conv1d(channels, outputs, tokens, padding=tokens // 2, bias=False)
+    convolution = drawn(nn.Conv1d(channels, outputs, tokens, padding=tokens // 2, bias=False))
     return nn.Sequential(convolution, nn.BatchNorm1d(outputs))
+
+
+def drawn(convolution: nn.Conv1d) -> nn.Conv1d:
+    """With the first weights of STTFormer's code."""
+    nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
+    return convolution
 
 
 def active(x: Tensor) -> Tensor:
