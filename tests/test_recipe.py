@@ -306,3 +306,16 @@ def test_clips_without_where_they_are(tmp_path: Path) -> None:
 def test_every_default_is_sound() -> None:
     recipe = Recipe.model_validate({"data": {"evaluate": {"store": "x"}}})
     assert [protocol.kind for protocol in recipe.evaluation] == ["linear", "knn", "finetune", "finetune"]
+
+
+def test_an_override_changes_one_entry_alone(tmp_path: Path) -> None:
+    text = """
+data: {evaluate: {store: x}}
+method: {kind: graph}
+evaluation:
+  - {kind: finetune, classifier: &strl {kind: graph, depth: 3}}
+  - {kind: finetune, classifier: *strl}
+"""
+    (tmp_path / "shared.yaml").write_text(text)
+    recipe = read_recipe(tmp_path / "shared.yaml", ["evaluation.1.classifier.depth=2"])
+    assert [entry.classifier.depth for entry in recipe.evaluation] == [3, 2]

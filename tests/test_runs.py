@@ -153,6 +153,17 @@ def test_another_recipe_in_the_same_folder_is_refused(
         assert (tmp_path / "run" / name).read_bytes() == (tiny_run / name).read_bytes()
 
 
+def test_a_recipe_whose_run_never_began_may_be_corrected(tiny_tree: Any, tmp_path: Path, alone: Any) -> None:
+    tree = tiny_tree() | {"method": {"kind": "graph", "hide": {"kind": "parts", "parts": ["rigth_arm"]}}}
+    del tree["masking"]
+    tree["evaluation"] = []
+    with pytest.raises(InputError, match="no part 'rigth_arm'"):
+        runs.pretrain(recipe_from(tree, ""), tmp_path, alone)
+    tree["method"]["hide"]["parts"] = ["right_arm"]
+    assert runs.pretrain(recipe_from(tree, ""), tmp_path, alone).exists()
+    assert "right_arm" in (tmp_path / "recipe.yaml").read_text()
+
+
 def test_what_does_not_change_pretraining_may_differ(
     tiny_run: Path, tiny_tree: Any, tmp_path: Path, alone: Any, reads: list[Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -229,9 +230,11 @@ def _set(tree: Any, override: str) -> None:
         raise InputError("the value is not YAML", where=override, got=text) from error
     *path, last = key.split(".")
     for part in path:
-        tree = tree[_item(tree, part, override)] if isinstance(tree, list) else tree.setdefault(part, {})
-        if not isinstance(tree, dict | list):
+        item = _item(tree, part, override)
+        below = tree[item] if isinstance(tree, list) else tree.get(item, {})
+        if not isinstance(below, dict | list):
             raise InputError(f"{part!r} is a value, it has no settings in it", where=override)
+        tree[item] = tree = copy.copy(below)  # an alias of it elsewhere in the recipe stays as it is
     tree[_item(tree, last, override)] = value
 
 

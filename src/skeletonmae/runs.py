@@ -16,14 +16,14 @@ from skeletonmae import __version__
 from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import Finetune, Protocol, Result, Task
+from skeletonmae.evaluation import Finetune, Protocol, Result, Task, settle_norms
 from skeletonmae.files import write_text
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.store import ONE_OF
-from skeletonmae.training import Processes, Progress, locked, train
+from skeletonmae.training import STATE, Processes, Progress, locked, train
 
 Report = Callable[[str, Progress], None]
 MODEL = "model.safetensors"
@@ -137,6 +137,8 @@ def evaluate(
         save=keep if processes.first else None,
         fresh=None if checkpoint else partial(_draw, recipe, header.spec),
     )
+    if not checkpoint:
+        settle_norms(task)
     results = [result for protocol in protocols or recipe.evaluation for result in protocol.run(task)]
     if folder and processes.first:
         rule = source.rule(store)
@@ -211,9 +213,9 @@ def _identity(recipe: Recipe, header: Header) -> str:
 
 
 def _same_recipe(recipe: Recipe, folder: Path) -> None:
-    """Write the resolved recipe, unless one that would give another result is there."""
+    """Write the resolved recipe, unless a run of one that would give another result has begun there."""
     file, mine = folder / RECIPE, _flat(_decides(recipe))
-    if file.exists():
+    if file.exists() and any((folder / name).exists() for name in (STATE, MODEL)):
         there = _flat(_decides(read_recipe(file)))
         changed = sorted(key for key in mine.keys() | there.keys() if mine.get(key) != there.get(key))
         if changed:

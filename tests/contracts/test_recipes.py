@@ -34,6 +34,25 @@ LAYOUTS = {
     "mine": KINECT20,
 }  # fmt: skip
 """Name of a store -> what its joints are."""
+TOKENS = ("joint_patch", "mamp", "sttformer")
+LONGER = {"training.epochs", "finetune.epochs", "finetune.milestones"}
+LIKE: list[tuple[str, str, set[str]]] = [
+    *((f"{folder}/{name}", f"ntu60/{name}", set()) for folder in ("gym99", "diving48") for name in TOKENS),
+    *((f"{folder}/graph", "gym99/graph", set()) for folder in ("ntu60", "ntu120", "diving48")),
+    ("ntu120/joint_patch", "ntu60/joint_patch", {"method.decoder_depth"}),
+    ("ntu120/mamp", "ntu60/mamp", {"method.decoder_depth", "masking.temperature"}),
+    ("ntu120/sttformer", "ntu60/sttformer", set()),
+    *((f"penn_action/{name}", f"nw_ucla/{name}", LONGER if name == "sttformer" else set()) for name in TOKENS),
+    ("pyskl_sample/joint_patch", "nw_ucla/joint_patch", {"training.batch_size"}),
+    ("pyskl_sample/mamp", "nw_ucla/mamp", {"training.batch_size"}),
+    ("pyskl_sample/graph", "penn_action/graph", {"training.batch_size"}),
+    ("pyskl_sample/sttformer", "nw_ucla/sttformer", LONGER | {"training.batch_size", "finetune.batch_size"}),
+    ("own/graph", "penn_action/graph", {
+        "method.hide", "training.batch_size", "finetune.schedule", "finetune.milestones", "finetune.final_lr",
+        "finetune.min_steps",
+    }),
+]  # fmt: skip
+"""A recipe whose comment says that it is as another, which, and the settings in which it is not."""
 recipes = pytest.mark.parametrize("name", RECIPES)
 
 
@@ -54,6 +73,35 @@ def test_mamp_is_joint_patch_but_for_target_and_mask(folder: str) -> None:
     mine, its = (read_recipe(ROOT / folder / f"{name}.yaml") for name in ("joint_patch", "mamp"))
     target = {"method": its.method.model_copy(update={"target": "position"}), "masking": mine.masking}
     assert its.model_copy(update=target) == mine
+
+
+def settings(name: str) -> dict[str, Any]:
+    """Of method, mask, pre-training and fine-tuning on all labels, by dotted name."""
+    recipe = read_recipe(ROOT / f"{name}.yaml").model_dump()
+    finetune = next(protocol for protocol in recipe["evaluation"] if protocol["kind"] == "finetune")
+    sections = {key: recipe[key] for key in ("method", "masking", "training")}
+    sections |= {"finetune": finetune["training"], "classifier": finetune["classifier"]}
+    return {f"{section}.{key}": value for section, its in sections.items() if its for key, value in its.items()}
+
+
+@pytest.mark.parametrize(("name", "other", "but"), LIKE)
+def test_it_is_as_its_comment_says(name: str, other: str, but: set[str]) -> None:
+    mine, its = settings(name), settings(other)
+    assert {key for key in mine.keys() | its.keys() if mine.get(key) != its.get(key)} == but
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nw_ucla_and_utd_mhad_differ_in_what_they_evaluate(name: str) -> None:
+    mine, its = (read_recipe(ROOT / folder / f"{name}.yaml") for folder in ("utd_mhad", "nw_ucla"))
+    judged = its.data.model_copy(update={"evaluate": mine.data.evaluate})
+    assert its.model_copy(update={"data": judged}) == mine
+    assert bool(mine.data.pretrain) == (name != "graph")  # if not said, it is what is evaluated
+
+
+@pytest.mark.parametrize("folder", ["ntu60", "ntu120"])
+def test_sttformer_pretrains_as_joint_patch(folder: str) -> None:
+    mine, its = (read_recipe(ROOT / folder / f"{name}.yaml") for name in ("sttformer", "joint_patch"))
+    assert (mine.training, mine.masking) == (its.training, its.masking)
 
 
 @recipes

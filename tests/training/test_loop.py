@@ -132,8 +132,18 @@ def test_batches_may_be_without_any_term(alone: Processes) -> None:
 
     model = Nothing()
     before = weights(model)
-    made = train(model, Given(rows(2)), config(weight_decay=0), alone)
-    assert_same(weights(made), before)
+    with pytest.raises(InputError, match="a whole epoch had nothing to learn from"):
+        train(model, Given(rows(2)), config(weight_decay=0), alone)
+    assert_same(weights(model), before)
+
+    class Half(Toy):
+        def forward(self, batch: Rows) -> Output:
+            output = super().forward(batch)
+            return output if batch is batches[0] else Output(output.loss * 0.0, torch.tensor(0.0))
+
+    batches = rows(2)
+    made = train(Half(), Given(batches), config(weight_decay=0), alone)
+    assert any(not torch.equal(value, before[name]) for name, value in weights(made).items())
 
 
 @pytest.mark.parametrize(("clip", "expected"), [(0.01, 0.01), (1e6, None), (None, None)])

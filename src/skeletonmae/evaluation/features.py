@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from skeletonmae.evaluation.protocol import Task
+from skeletonmae.evaluation.protocol import Task, finite
 from skeletonmae.methods import Pooling
 
 
@@ -40,7 +41,29 @@ def features_of(
         for batch in loader.epoch(epoch):
             features.append(method.embed(batch, pooling).float().cpu())
             labels.append(batch.label.cpu())
-    found = torch.cat(features), torch.cat(labels)
+    found = finite(torch.cat(features)), torch.cat(labels)
     if key:
         task.features[key] = found
     return found
+
+
+def settle_norms(task: Task) -> None:
+    """Give the batch norms of an encoder that was not trained the statistics of the training side, without labels.
+
+    Fresh ones have mean 0 and variance 1 and so change nothing, in a network that counts on them.
+    """
+    norms = [module for module in task.method.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return
+    usual = norms[0].momentum
+    for norm in norms:
+        norm.momentum = None  # the mean over all batches
+    method = task.method.to(task.processes.device).train()
+    loader = task.clips.loader(
+        task.store, task.split.train, batch_size=256, training=True, device=task.processes.device
+    )
+    with torch.no_grad():
+        for batch in loader.epoch():
+            method.embed(batch)
+    for norm in norms:
+        norm.momentum = usual

@@ -137,4 +137,17 @@ def predict_scores(model: nn.Module, task: Task, index: np.ndarray, batch_size: 
     """Class scores of recordings, `(recording, class)` on the CPU, from their middle part."""
     loader = task.clips.loader(task.store, index, batch_size=batch_size, device=task.processes.device)
     model.eval()
-    return torch.cat([model(batch).float().cpu() for batch in loader.epoch()])
+    return finite(torch.cat([model(batch).float().cpu() for batch in loader.epoch()]))
+
+
+def finite(answers: torch.Tensor) -> torch.Tensor:
+    """The answers of a model, if they are numbers.
+
+    Raises:
+        InputError: one is infinite or not a number.
+    """
+    if not answers.isfinite().all():
+        got = f"{int((~answers.isfinite()).any(1).sum())} of {len(answers)} with others"
+        problem = "the model's answers are not finite: its weights are damaged, or recordings hold huge values"
+        raise InputError(problem, expected="finite numbers for every clip", got=got)
+    return answers

@@ -14,6 +14,7 @@ import torch
 from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.datasets import Change
 from skeletonmae.errors import InputError
+from skeletonmae.evaluation import finite
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 
 Judged = tuple[int | None, SkeletonSequence]
@@ -104,7 +105,7 @@ def _predict(checkpoint: Checkpoint, judged: list[Judged], top: int, batch_size:
                 writer.add(replace(sequence, label=None, tags={}))
         store = SequenceStore.open(Path(folder) / "store")
         loader = checkpoint.header.clips.loader(store, np.arange(len(store)), batch_size=batch_size, device=device)
-        scores = torch.cat([model(batch).float().softmax(1).cpu() for batch in loader.epoch()])
+        scores = finite(torch.cat([model(batch).float().cpu() for batch in loader.epoch()])).softmax(1)
         del loader, store
     return [
         Answer(

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity, softplus
+from torch.nn.functional import cosine_similarity, normalize, softplus
 
 from skeletonmae.batches import Batch, Tracks
 from skeletonmae.config import Config, one_of
@@ -132,11 +132,11 @@ class GraphMae(Method):
         tracks = batch.tracks
         if len(tracks) == 0:
             nan = batch.positions.new_full((), torch.nan)
-            return MethodOutput(nothing(self), batch.positions.new_zeros(()), {"embedding_variance": nan})
+            logs = {"embedding_variance": nan, "constant_error": nan}
+            return MethodOutput(nothing(self), batch.positions.new_zeros(()), logs)
         bodies = Bodies(tracks)
         graph, observed = bodies.graph, bodies.observed
-        random = batch.random("mask").of_tracks(tracks.sample, tracks.person)
-        hidden = bodies.of_frames(self.hide(tracks.skeleton, tracks.observed.any(1), random))
+        hidden = self.hidden(batch, bodies)
         positions = bodies.positions(self.spec.axes)
         said = self.rebuilt(positions, graph.nodes(hidden), graph)
         place = graph.nodes(hidden & (observed & ~hidden).any(0)).nonzero().squeeze(1)
@@ -147,9 +147,17 @@ class GraphMae(Method):
         if self.config.edge_weight:
             error = error + self.config.edge_weight * edge_error(said.float(), graph).index_select(0, place)
         weight = error.new_tensor(len(place))
-        return MethodOutput(
-            error.sum() / weight.clamp(min=1), weight, {"embedding_variance": self.variance(positions)}
-        )
+        logs = {
+            "embedding_variance": self.variance(positions),
+            "constant_error": constant_error(target, graph.joint(place), self.config.beta),
+        }
+        return MethodOutput(error.sum() / weight.clamp(min=1), weight, logs)
+
+    def hidden(self, batch: Batch, bodies: Bodies) -> Bool[Tensor, "joint body"]:
+        """Which of the observed joints are hidden."""
+        tracks = bodies.tracks
+        random = batch.random("mask").of_tracks(tracks.sample, tracks.person)
+        return bodies.of_frames(self.hide(tracks.skeleton, tracks.observed.any(1), random)) & bodies.observed
 
     def rebuilt(
         self, positions: Float[Tensor, "node axis"], hidden: Bool[Tensor, " node"], graph: Graph
@@ -180,6 +188,9 @@ class GraphMae(Method):
             return bodies.mean(features)
         of_joint = bodies.mean_over_time(features)
         places = {joint: place for place, joint in enumerate(batch.skeleton.joints)}
+        if not places.keys() & set(self.spec.joints):
+            problem = f"the model knows no joint of layout {batch.skeleton.name}"
+            raise InputError(problem, expected=sorted(self.spec.joints))
         none = of_joint.new_zeros(of_joint.shape[1:])
         rows = [of_joint[places[joint]] if joint in places else none for joint in self.spec.joints]
         return batch.tracks.mean_over_persons(torch.cat(rows, 1))
@@ -198,14 +209,27 @@ class GraphMae(Method):
             return None
         tracks = batch.tracks
         bodies = Bodies(tracks)
-        random = batch.random("mask").of_tracks(tracks.sample, tracks.person)
-        hidden = bodies.of_frames(self.hide(tracks.skeleton, tracks.observed.any(1), random)) & bodies.observed
+        hidden = self.hidden(batch, bodies)
         nodes = self.rebuilt(bodies.positions(self.spec.axes), bodies.graph.nodes(hidden), bodies.graph)
         first = slice(tracks.positions.shape[1])  # the bodies of the first track
         said = bodies.graph.whole(nodes.float())[:, first].transpose(0, 1)
         asked = hidden[:, first].T
         whole = torch.where(asked[..., None], nearest_position(said, self.embedding), tracks.positions[0])
         return Rebuilt(asked.cpu().numpy(), whole.cpu().numpy())
+
+
+def constant_error(
+    target: Float[Tensor, "node width"], joint: Int64[Tensor, " node"], beta: float, most: int = 4096
+) -> Float[Tensor, ""]:
+    """The error of saying the mean direction of each joint, on about `most` nodes.
+
+    Who is not below it has learned nothing but which joint it is.
+    """
+    some = slice(None, None, max(1, len(target) // most))
+    direction, joint = normalize(target[some], dim=1), joint[some]
+    mean = direction.new_zeros(int(joint.max()) + 1 if len(joint) else 1, direction.shape[1])
+    cosine = cosine_similarity(mean.index_add(0, joint, direction)[joint], direction)
+    return ((1.0 - cosine).clamp(min=0) ** beta).mean()
 
 
 def nearest_position(said: Float[Tensor, "*any width"], embedding: nn.Linear) -> Float[Tensor, "*any axis"]:

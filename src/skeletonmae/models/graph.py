@@ -59,6 +59,10 @@ class Graph:
         whole = self.whole(nodes)
         return self.nodes((matrix @ whole.flatten(1)).view_as(whole))
 
+    def joint(self, nodes: Int64[Tensor, " some"]) -> Int64[Tensor, " some"]:
+        """The joint that each of some nodes is."""
+        return (nodes if self.place is None else self.place[nodes]) // self.bodies
+
     def sum_joints(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "body width"]:
         """The sum over the joints of each body."""
         return self.whole(nodes).sum(0)
@@ -136,7 +140,8 @@ class GAT(nn.Module):
         own = torch.eye(len(graph.adjacency), dtype=torch.bool, device=x.device)[:, :, None, None]
         near = (graph.adjacency > 0)[:, :, None, None] & there | own
         weight = logits.masked_fill(~near, -torch.inf).softmax(1)
-        mixed = torch.einsum("ijbh,jbhw->ibhw", weight, value.view(*value.shape[:2], self.heads, -1))
+        of_head = value.view(*value.shape[:2], self.heads, value.shape[2] // self.heads)
+        mixed = torch.einsum("ijbh,jbhw->ibhw", weight, of_head)
         return graph.nodes(mixed.flatten(2)) + self.bias
 
 

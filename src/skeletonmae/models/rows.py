@@ -42,5 +42,7 @@ class PReLU(nn.PReLU):
 
     def forward(self, x: Float[Tensor, "row width"]) -> Float[Tensor, "row width"]:
         """What is negative counts by the learned slope."""
+        if not torch.is_grad_enabled() or x.device.type != "cpu":
+            return super().forward(x)
         out: Tensor = _Kink.apply(x, self.weight)  # type: ignore[no-untyped-call]
         return out

@@ -3,9 +3,10 @@
 from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.loop import NotFiniteError, Progress, train
 from skeletonmae.training.processes import Processes, choose_device, processes
-from skeletonmae.training.run_folder import locked, read_log
+from skeletonmae.training.run_folder import STATE, locked, read_log
 
 __all__ = [
+    "STATE",
     "NotFiniteError",
     "Processes",
     "Progress",

@@ -97,7 +97,7 @@ def train(
 
     Raises:
         NotFiniteError: the loss is infinite or not a number.
-        InputError: there is nothing to train on, or the folder holds the state of another run.
+        InputError: there is nothing to train on, or to learn from, or the folder holds the state of another run.
     """
     if len(batches) == 0:
         raise InputError("there is nothing to train on: no recording is left", expected="at least one")
@@ -125,6 +125,8 @@ def train(
                 per_second = speed * len(batches) / per_epoch
                 report(Progress(run.step, total, epoch + 1, epochs, loss, lr, per_second, left))
             if part == per_epoch - 1:
+                if not run.losses[1]:
+                    raise InputError("a whole epoch had nothing to learn from: no clip shows what is asked for")
                 if log:
                     row = {"step": run.step, "epoch": epoch + 1, "loss": run.mean_loss, "lr": lr}
                     log.add(row | {"batches_per_second": speed * len(batches) / per_epoch} | logs)
