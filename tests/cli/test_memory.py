@@ -9,24 +9,37 @@ import pytest
 from skeletonmae import cli
 
 FAULTS = """
-import resource, sys
+import ctypes, resource, sys
 import torch
 from skeletonmae.cli.memory import keep_memory
 
 if sys.argv[1] == "kept":
     keep_memory()
+
+def tensor():
+    torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
+
+def last_of_the_heap():
+    block = libc.malloc(64 << 20)
+    ctypes.memset(block, 1, 64 << 20)
+    libc.free(block)
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+use = {"tensor": tensor, "last of the heap": last_of_the_heap}[sys.argv[2]]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
-    torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
+    use()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other has the switch")
-def test_what_was_freed_is_used_again_without_page_faults() -> None:
+@pytest.mark.parametrize("block", ["tensor", "last of the heap"])  # above a tensor may lie something in use
+def test_what_was_freed_is_used_again_without_page_faults(block: str) -> None:
     def faults(word: str) -> int:
-        done = subprocess.run([sys.executable, "-c", FAULTS, word], capture_output=True, text=True, check=True)
-        return int(done.stdout)
+        call = [sys.executable, "-c", FAULTS, word, block]
+        return int(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
 
     assert 4 * faults("kept") < faults("not")
 

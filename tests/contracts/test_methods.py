@@ -126,6 +126,39 @@ def test_its_classifier_scores_every_class_and_learns(make_batch: Make, kind: st
 
 
 @entries
+def test_its_classifier_starts_from_copies_of_the_encoder_as_it_is_now(make_batch: Make, kind: str) -> None:
+    method, batch = build(kind).eval(), clips(make_batch)
+
+    def classifier() -> Any:
+        torch.manual_seed(1)
+        return method.classifier(5).eval()
+
+    before = classifier()(batch)
+    learned = {
+        name: tensor
+        for name, tensor in method.state_dict().items()
+        if name.startswith(("encoder.", "embedding.")) and tensor.is_floating_point()
+    }
+    for tensor in learned.values():
+        tensor.add_(0.1 * torch.rand_like(tensor))
+    model = classifier()
+    assert (model(batch) - before).abs().max() > 1e-3
+    own = model.state_dict().values()
+    depth = len(model.strl.layers) if kind == "graph" else 1
+    for name, tensor in learned.items():
+        copies = [other for other in own if torch.equal(other, tensor)]
+        assert len(copies) == (depth if name.startswith("encoder.") else 1), name
+        assert tensor.data_ptr() not in {copy.data_ptr() for copy in copies}
+
+
+@entries
+def test_dropout_reaches_the_head_of_its_classifier(kind: str) -> None:
+    model: Any = build(kind).classifier(5, CLASSIFIERS[kind].model_validate({"dropout": 0.7}))
+    rates = {layer.p for layer in model.head if isinstance(layer, torch.nn.Dropout)}
+    assert rates == {0.7}
+
+
+@entries
 def test_its_classifier_knows_how_deep_every_parameter_lies(kind: str) -> None:
     model = build(kind).classifier(5)
     depths = {model.depth_of(name) for name, _ in model.named_parameters()}

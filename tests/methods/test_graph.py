@@ -235,6 +235,69 @@ def test_the_edge_error_worked_out_by_hand() -> None:
     assert edge_error(said[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
 
 
+def test_the_edge_term_is_the_mean_edge_error_of_the_joints_asked_for_by_its_weight(make_batch: Make) -> None:
+    batch, said = clips(make_batch), list[Tensor]()
+    without, double = tiny(edge_weight=0.0), tiny(edge_weight=2.0)
+    without.decoder.register_forward_hook(lambda module, given, out: said.append(out))
+    term = double(batch).loss - without(batch).loss
+    observed = batch.tracks.observed.flatten(0, 1)
+    graph = Graph.of(COCO17, observed.T)
+    error = graph.whole(edge_error(said[0], graph)[:, None])[..., 0]
+    asked = [
+        error[joint, body]
+        for body, seen in enumerate(observed.tolist())
+        for joint in ARM_AND_LEG
+        if seen[joint] and any(seen[other] for other in range(17) if other not in ARM_AND_LEG)
+    ]
+    torch.testing.assert_close(term, 2 * torch.stack(asked).mean(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("messages", "heads", "layer"),
+    [
+        ("gin", 4, 2 * 64 * 64 + 2 * 64 + 1),
+        ("gcn", 4, 64 * 64 + 64),
+        ("gat", 2, 64 * 64 + 64 * 4 + 64),
+        ("gat", 8, 64 * 64 + 64 * 16 + 64),
+    ],
+)
+def test_how_many_parameters_the_whole_network_has(messages: Any, heads: int, layer: int) -> None:
+    method = GraphMaeConfig(messages=messages, heads=heads).build(InputSpec(64, 2, COCO17.joints))
+    embedding, mask_token, bridge, norm = 2 * 64 + 64, 64, 64 * 64, 2 * 64 + 1
+    count = sum(parameter.numel() for parameter in method.parameters())
+    assert count == embedding + mask_token + 3 * (layer + norm) + bridge + layer
+    if messages == "gin":
+        assert count == 38_023
+
+
+def test_what_is_rebuilt_is_what_the_loss_hides(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, batch, hidden = tiny(hide=RandomJoints()), clips(make_batch, (2, 1), lost=0.5), list[Tensor]()
+    encode = method.rebuilt
+
+    def rebuilt(positions: Tensor, nodes: Tensor, graph: Graph) -> Tensor:
+        hidden.append(graph.whole(nodes.float()[:, None])[..., 0].bool())
+        return encode(positions, nodes, graph)
+
+    monkeypatch.setattr(method, "rebuilt", rebuilt)
+    method(batch)
+    found = method.rebuild(batch)
+    assert found is not None
+    assert torch.equal(hidden[0], hidden[1])
+    assert np.array_equal(found.hidden, hidden[0][:, :6].T.numpy())
+
+
+@pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])
+def test_a_batch_that_shows_nobody_has_features_of_0_and_finite_scores(make_batch: Make, messages: str) -> None:
+    method, batch = tiny(messages=messages), clips(make_batch, (0, 0))
+    assert torch.equal(method.embed(batch), torch.zeros(2, 8))
+    assert torch.equal(method.embed(batch, "joints"), torch.zeros(2, 17 * 8))
+    model = method.classifier(5)
+    for training in (True, False):
+        scores = model.train(training)(batch)
+        assert scores.shape == (2, 5)
+        assert scores.isfinite().all()
+
+
 @pytest.mark.parametrize("pooling", ["mean", "joints"])
 def test_features_are_means_over_what_was_observed(make_batch: Make, pooling: Any) -> None:
     method, batch = tiny().eval(), clips(make_batch)
@@ -335,6 +398,28 @@ def test_bfloat16(make_batch: Make) -> None:
         (output.loss + scores.sum()).backward()
         assert output.loss.dtype == torch.float32
         torch.testing.assert_close(output.loss.detach(), full, atol=0.05, rtol=0.05)
+
+
+def test_a_step_in_bfloat16_is_about_that_of_float32(make_batch: Make) -> None:
+    gradients, batch = [], clips(make_batch, (2, 1) * 8)
+    for rough in (False, True):
+        torch.manual_seed(0)
+        method = GraphMaeConfig().build(InputSpec(6, 2, COCO17.joints))
+        optimizer = torch.optim.Adam(method.parameters(), 1.5e-4)
+        losses = []
+        for _ in range(2):
+            with torch.autocast("cpu", torch.bfloat16, enabled=rough):
+                losses.append(method(batch).loss)
+            optimizer.zero_grad()
+            losses[-1].backward()
+            gradients.append(torch.cat([p.grad.flatten() for p in method.parameters() if p.grad is not None]))
+            optimizer.step()
+        assert losses[0].dtype == torch.float32
+        assert torch.stack(losses).isfinite().all()
+        exact = losses if not rough else exact
+        torch.testing.assert_close(losses, exact, atol=0.0, rtol=0.01)
+    for step in range(2):
+        assert torch.nn.functional.cosine_similarity(gradients[step], gradients[step + 2], dim=0) > 0.99
 
 
 @pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])

@@ -32,22 +32,49 @@ def tiny(spec: InputSpec | None = None, masking: Any = None, **change: Any) -> S
     return config.build(spec or InputSpec(16, 3, KINECT20.joints), masking or SpatialTemporal())
 
 
+@pytest.mark.parametrize("joints", [KINECT20.joints, COCO17.joints], ids=["all known", "some known"])
 @pytest.mark.parametrize("normalise", ["token", "clip"])
-def test_the_loss_equals_a_plain_loop(make_batch: Make, normalise: str) -> None:
-    method, batch = tiny(normalise=normalise).eval(), make_batch((2, 1, 0, 1), lost=0.5)
+def test_the_loss_equals_a_plain_loop(make_batch: Make, normalise: str, joints: tuple[str, ...]) -> None:
+    method = tiny(InputSpec(16, 3, joints), normalise=normalise).eval()
+    batch, heard = make_batch((2, 1, 0, 1), lost=0.5), []
+    method.decoder.register_forward_hook(lambda module, given, out: heard.append(out))
     output, tracks = method(batch), batch.tracks
-    said, mask = method.predict(tracks, batch.random("mask"))
+    mask = method.predict(tracks, batch.random("mask"))[1]
+    said = heard[0].unflatten(2, (4, len(joints))).transpose(2, 3)
     errors = []
     for track, step, joint in mask.hidden.nonzero().tolist():
+        if KINECT20.joints[joint] not in joints:
+            continue
+        row = joints.index(KINECT20.joints[joint])
         seen = tracks.observed[track, :, joint].numpy()
         positions = tracks.positions[track, :, joint].double().numpy()
         frames = [frame for frame in range(step * 4, step * 4 + 4) if seen[frame]]
         known, axis = (positions[frames], None) if normalise == "token" else (positions[seen], 0)
         target = (positions[frames] - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
-        answer = said[track, step, joint, [frame - step * 4 for frame in frames]].detach().numpy()
+        answer = said[track, step, row, [frame - step * 4 for frame in frames]].detach().numpy()
         errors.append(((answer - target) ** 2).mean())
     assert float(output.weight) == len(errors)
     assert float(output.loss.detach()) == pytest.approx(np.mean(errors), rel=1e-4)
+
+
+def test_joints_that_it_does_not_know_are_neither_hidden_nor_asked_for_nor_seen(make_batch: Make) -> None:
+    method = tiny(InputSpec(16, 3, COCO17.joints), RandomTokens(ratio=0.5)).eval()
+    batch = make_batch((2, 1), lost=0.0)
+    known = [joint for joint, name in enumerate(KINECT20.joints) if name in COCO17.joints]
+    assert len(known) == 12
+    assert float(method(batch).weight) == 3 * 4 * 12 * 0.5  # persons, tuples, joints
+    unknown = [joint for joint in range(20) if joint not in known]
+    positions = batch.positions.clone()
+    positions[..., unknown, :] += 1.0
+    other = batch.moved(positions)
+    assert torch.equal(method(other).loss, method(batch).loss)
+    assert torch.equal(method.embed(other), method.embed(batch))
+
+
+def test_heads_are_those_of_encoder_and_decoder() -> None:
+    method = tiny(heads=5)
+    heads = [len(block.attention.learned) for block in (*method.encoder.blocks, *method.decoder.blocks)]
+    assert heads == [5, 5, 5]
 
 
 @maskings

@@ -167,6 +167,16 @@ def test_shapes_of_encoder_and_decoder(make_batch: Make, axes: int) -> None:
     assert decoder(features, steps).shape == (4, 4, 80, axes)
 
 
+def test_the_decoder_starts_from_what_was_encoded_and_elsewhere_from_a_mask_token_with_its_place() -> None:
+    decoder, given = STTFormerDecoder(10, 3, (6, 4), heads=2), list[Tensor]()
+    decoder.blocks[0].register_forward_pre_hook(lambda block, args: given.append(args[0]))
+    shown = torch.tensor([[True, False], [False, True]])
+    latent = torch.randn(2, 6, 10)
+    decoder(latent, Steps(shown))
+    empty = decoder.mask_token[:, None] + sine_places(10, 6)
+    torch.testing.assert_close(given[0], torch.stack([latent[0], empty, empty, latent[1]]))
+
+
 def test_what_is_not_visible_has_no_influence(make_batch: Make) -> None:
     patches, encoder = patches_of(make_batch, lost=0.4), tiny().train()  # with the statistics of the batch
     visible = torch.rand(4, 4, 20, generator=torch.Generator().manual_seed(0)) < 0.5
