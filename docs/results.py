@@ -34,7 +34,7 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
         groups.setdefault(key, []).append(result)
     return [
         {
-            "set": kept["dataset"],
+            "set": Path(data["evaluate"]["store"]).name,
             "split": _in_words(kept["split"]),
             "protocol": protocol,
             "setting": setting,
@@ -78,7 +78,10 @@ def page(rows: list[dict[str, Any]], ablations: list[dict[str, Any]], text: str)
     out += [
         "Top-1 accuracy in percent on the test side of the split; the last epoch is reported. `±` is the standard"
     ]
-    out += ["deviation over seeds (each seed has its own draw of labels, order, crops and head).", ""]
+    out += [
+        "deviation over seeds: each has its own draw of labels, order, crops and head, and from scratch its own"
+    ]
+    out += ["encoder; there is one pre-training. That of a gain is over the differences of each seed.", ""]
     for name in dict.fromkeys(row["set"] for row in rows):
         mine = [row for row in rows if row["set"] == name]
         out += [f"## {name}, {mine[0]['split']}, {mine[0]['num_test']} test clips", ""]
@@ -90,7 +93,7 @@ def page(rows: list[dict[str, Any]], ablations: list[dict[str, Any]], text: str)
             pairs.setdefault(key, {})[row["pretrained"]] = row
         for (recipe, stream, protocol, setting, share), pair in pairs.items():
             both = [pair[side] for side in (True, False) if side in pair]
-            gain = f"{both[0]['mean'] - both[1]['mean']:+.1f}" if len(both) == 2 else ""
+            gain = _gain(*both) if len(both) == 2 else ""
             what = " ".join(
                 filter(None, [PROTOCOLS[protocol], setting, f"({stream})" if stream != "joint" else ""])
             )
@@ -109,10 +112,8 @@ def _ablated(rows: list[dict[str, Any]]) -> list[str]:
     first = rows[0]
     out = [f"## Ablations on {first['set']}, `{first['recipe']}`", ""]
     out += ["| what | is | setting | fine-tuned | against the first row |", "|---|---|---|---|---|"]
-    base = rows[0]["top1"]
     for row in rows:
-        gains = [one - its for one, its in zip(row["top1"], base, strict=True)]
-        gain = f"{statistics.fmean(gains):+.1f} ± {statistics.stdev(gains):.1f}" if row is not rows[0] else ""
+        gain = _gain(row, first) if row is not first else ""
         setting = f"`{row['note']}`" if row["note"] else ""
         out += [f"| {row['what']} | {row['to']} | {setting} | {_cell(row)} | {gain} |"]
     return [*out, "", f"Device: {first['device']}; commit {first['commit']}, {first['date']}.", ""]
@@ -138,6 +139,14 @@ def _cell(row: dict[str, Any] | None) -> str:
     if row["spread"] is None:
         return f"{row['mean']:.1f}"
     return f"{row['mean']:.1f} ± {row['spread']:.1f} ({len(row['seeds'])} seeds)"
+
+
+def _gain(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """Mean difference, and its deviation where both have the same seeds, and so the same draws of labels."""
+    mean = f"{one['mean'] - other['mean']:+.1f}"
+    if one["seeds"] != other["seeds"] or len(one["seeds"]) < 2:
+        return mean
+    return f"{mean} ± {statistics.stdev(a - b for a, b in zip(one['top1'], other['top1'], strict=True)):.1f}"
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:

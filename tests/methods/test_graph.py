@@ -401,25 +401,18 @@ def test_bfloat16(make_batch: Make) -> None:
 
 
 def test_a_step_in_bfloat16_is_about_that_of_float32(make_batch: Make) -> None:
-    gradients, batch = [], clips(make_batch, (2, 1) * 8)
+    batch, found = clips(make_batch, (2, 1) * 8), list[tuple[Tensor, Tensor]]()
     for rough in (False, True):
         torch.manual_seed(0)
         method = GraphMaeConfig().build(InputSpec(6, 2, COCO17.joints))
-        optimizer = torch.optim.Adam(method.parameters(), 1.5e-4)
-        losses = []
-        for _ in range(2):
-            with torch.autocast("cpu", torch.bfloat16, enabled=rough):
-                losses.append(method(batch).loss)
-            optimizer.zero_grad()
-            losses[-1].backward()
-            gradients.append(torch.cat([p.grad.flatten() for p in method.parameters() if p.grad is not None]))
-            optimizer.step()
-        assert losses[0].dtype == torch.float32
-        assert torch.stack(losses).isfinite().all()
-        exact = losses if not rough else exact
-        torch.testing.assert_close(losses, exact, atol=0.0, rtol=0.01)
-    for step in range(2):
-        assert torch.nn.functional.cosine_similarity(gradients[step], gradients[step + 2], dim=0) > 0.99
+        with torch.autocast("cpu", torch.bfloat16, enabled=rough):
+            loss = method(batch).loss
+        loss.backward()
+        gradient = torch.cat([p.grad.flatten() for p in method.parameters() if p.grad is not None])
+        found.append((loss.detach(), gradient))
+    (exact, gradient), (rough_loss, rough_gradient) = found
+    torch.testing.assert_close(rough_loss, exact, atol=0.0, rtol=0.01)
+    assert torch.nn.functional.cosine_similarity(rough_gradient, gradient, dim=0) > 0.99
 
 
 @pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])
