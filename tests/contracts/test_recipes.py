@@ -35,7 +35,7 @@ LAYOUTS = {
 }  # fmt: skip
 """Name of a store -> what its joints are."""
 TOKENS = ("joint_patch", "mamp", "sttformer")
-LONGER = {"training.epochs", "finetune.epochs", "finetune.milestones"}
+LONGER = {"training.epochs", "training.warmup_epochs", "finetune.epochs", "finetune.milestones"}
 LIKE: list[tuple[str, str, set[str]]] = [
     *((f"{folder}/{name}", f"ntu60/{name}", set()) for folder in ("gym99", "diving48") for name in TOKENS),
     *((f"{folder}/graph", "gym99/graph", set()) for folder in ("ntu60", "ntu120", "diving48")),

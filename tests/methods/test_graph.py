@@ -296,6 +296,7 @@ def test_a_batch_that_shows_nobody_has_features_of_0_and_finite_scores(make_batc
         scores = model.train(training)(batch)
         assert scores.shape == (2, 5)
         assert scores.isfinite().all()
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values())
 
 
 @pytest.mark.parametrize("pooling", ["mean", "joints"])

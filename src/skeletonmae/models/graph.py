@@ -87,7 +87,8 @@ class GIN(nn.Module):
     def __init__(self, width: int, epsilon: float = 0.0) -> None:
         super().__init__()
         self.epsilon = epsilon
-        # Without biases, which a batch norm behind them would take off again.
+        # Without biases: a batch norm behind takes them off again. The decoder's last layer has none behind it; it
+        # can say a constant by the shift of the norm inside.
         first, second = (nn.Linear(width, width, bias=False) for _ in range(2))
         self.mlp = nn.Sequential(first, RowNorm(width), PReLU(), second)
 
