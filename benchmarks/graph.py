@@ -336,9 +336,9 @@ def markdown(facts: dict[str, Any]) -> str:
         "## What becomes of memory that is freed",
         "",
         "`as it is`: glibc gives large blocks back, and takes a page fault for every 4 KiB when it needs them",
-        "again. `huge pages`: the same with `THP_MEM_ALLOC_ENABLE=1`, 2 MiB a fault. `kept`: kept for the next step,",
-        "and what lies unused is given back four times a minute, as `pretrain`, `evaluate` and `demo` do. bf16, each",
-        "in a process of its own; peak memory",
+        "again. `huge pages`: the same with `THP_MEM_ALLOC_ENABLE=1`, 2 MiB a fault. `kept`: kept for the next",
+        "step, and what lies unused is given back four times a minute, as `pretrain`, `evaluate` and `demo` do.",
+        "bf16, each in a process of its own; peak memory",
         "beyond what is there before the first step. A1 is that of [results.md](results.md), decoder cross.",
         "",
         "| network | clips | " + " | ".join(f"{name}, s" for name in MEMORY) + " | "
