@@ -33,7 +33,8 @@ from torch.utils.flop_counter import flop_registry
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.cli.memory import keep_memory
 from skeletonmae.methods import InputSpec
-from skeletonmae.methods.graph import Bodies, GraphMae, GraphMaeConfig
+from skeletonmae.methods.bodies import Bodies
+from skeletonmae.methods.graph import GraphMae, GraphMaeConfig
 from skeletonmae.models.graph import GIN, GraphLayers
 from skeletonmae.models.rows import PReLU
 from skeletonmae.skeletons import COCO17, NTU25, Skeleton

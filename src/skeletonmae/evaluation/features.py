@@ -27,9 +27,8 @@ def features_of(
         seed: of the random parts.
         batch_size: clips at a time.
     """
-    key = (
-        (id(task.method), index.tobytes(), task.clips) if pooling == "mean" and not views else None
-    )  # the others are large
+    shared = pooling == "mean" and not views  # the others are large
+    key = (id(task.method), index.tobytes(), task.clips) if shared else None
     if key in task.features:
         return task.features[key]
     method = task.method.to(task.processes.device).eval()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,10 +10,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize, softplus
 
-from skeletonmae.batches import Batch, Tracks
+from skeletonmae.batches import Batch
 from skeletonmae.config import Config, one_of
 from skeletonmae.errors import InputError
 from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
+from skeletonmae.methods.bodies import Bodies
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -64,51 +63,6 @@ class GraphMaeConfig(MethodConfig):
     def build(self, spec: InputSpec, masking: Masking | None = None) -> GraphMae:  # noqa: ARG002 - hides by itself
         """The method for clips of `spec`."""
         return GraphMae(self, spec)
-
-
-@dataclass(frozen=True, eq=False)
-class Bodies:
-    """The frames of some tracks as one graph, bodies in (track, frame) order."""
-
-    tracks: Tracks
-
-    @cached_property
-    def observed(self) -> Bool[Tensor, "joint body"]:
-        """Which joints are nodes."""
-        return self.tracks.observed.permute(2, 0, 1).flatten(1)
-
-    @cached_property
-    def graph(self) -> Graph:
-        """The nodes and their bones."""
-        return Graph.of(self.tracks.skeleton, self.observed)
-
-    def positions(self, axes: int) -> Float[Tensor, "node axis"]:
-        """Coordinates of the nodes.
-
-        Raises:
-            InputError: the clips have another number of axes.
-        """
-        values = self.tracks.positions
-        if values.shape[3] != axes:
-            raise InputError("the clip does not fit the model (axes)", expected=axes, got=values.shape[3])
-        return self.graph.nodes(values.permute(2, 0, 1, 3).flatten(1, 2))
-
-    def of_frames(self, joints: Bool[Tensor, "track joint"]) -> Bool[Tensor, "joint body"]:
-        """What holds for the joints of a clip, for all its frames."""
-        return joints.T[:, :, None].expand(-1, -1, self.tracks.observed.shape[1]).flatten(1)
-
-    def mean_over_time(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "joint track width"]:
-        """The mean over the frames in which a joint was observed; 0 if there are none."""
-        observed = self.tracks.observed
-        whole = self.graph.whole(nodes.float())
-        total = whole.view(len(whole), *observed.shape[:2], whole.shape[2]).sum(2)
-        return total / observed.sum(1).T.clamp(min=1)[..., None]
-
-    def mean(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "batch width"]:
-        """The mean over the joints and frames that were observed, then over persons."""
-        observed = self.tracks.observed
-        total = self.graph.sum_joints(nodes.float()).view(*observed.shape[:2], nodes.shape[1]).sum(1)
-        return self.tracks.mean_over_persons(total / observed.sum((1, 2))[:, None])
 
 
 class GraphMae(Method):
