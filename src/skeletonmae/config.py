@@ -20,7 +20,7 @@ class Config(BaseModel):
     )
 
 
-def one_of(table: Mapping[str, type[Config]]) -> Any:
+def tagged_union(table: Mapping[str, type[Config]]) -> Any:
     """The type of a setting that is any entry of `table`, told apart by its `kind`."""
     entries = tuple(table.values())
     return Annotated[Union[entries], Field(discriminator="kind")] if len(entries) > 1 else entries[0]  # noqa: UP007

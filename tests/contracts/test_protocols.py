@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from skeletonmae.config import Config
-from skeletonmae.evaluation import PROTOCOLS, Result, Task
+from skeletonmae.evaluation import PROTOCOLS, EvaluationTask, Result
 
 TRAINING = {"epochs": 2, "batch_size": 16, "lr": 0.05, "warmup_epochs": 0}
 # Quick settings of each, and settings under which it has something to choose.
@@ -50,7 +50,7 @@ def test_its_numbers_agree_with_each_other(kind: str, task: Any) -> None:
     results = protocol(kind).run(task)
     assert results
     for result in results:
-        confusion = np.array(result.confusion)
+        confusion = np.array(result.confusion_matrix)
         assert result.protocol == kind
         assert result.classes == CLASSES
         assert confusion.shape == (4, 4)
@@ -59,8 +59,8 @@ def test_its_numbers_agree_with_each_other(kind: str, task: Any) -> None:
         assert result.top1 == pytest.approx(np.trace(confusion) / 31)
         assert result.top1 > 0.5  # the classes are well apart
         assert result.top5 == 1.0
-        assert result.per_class[:3] == pytest.approx(tuple(np.diag(confusion)[:3] / [11, 10, 10]))
-        assert result.per_class[3] is None
+        assert result.per_class_accuracy[:3] == pytest.approx(tuple(np.diag(confusion)[:3] / [11, 10, 10]))
+        assert result.per_class_accuracy[3] is None
         assert result.num_train == 60
         assert result.seconds >= 0
         assert Result.model_validate_json(result.model_dump_json()) == result
@@ -89,16 +89,16 @@ def test_what_is_chosen_is_chosen_on_a_part_that_was_not_fitted(
     kind: str, task: Any, reads: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts: list[tuple[int, set[int], set[int], set[int]]] = []
-    divide = Task.validation
+    divide = EvaluationTask.train_val_split
 
-    def divided(task: Task, index: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def divided(task: EvaluationTask, index: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         fit, held = divide(task, index, seed)
         parts.append((len(reads), set(index.tolist()), set(fit.tolist()), set(held.tolist())))
         return fit, held
 
-    monkeypatch.setattr(Task, "validation", divided)
+    monkeypatch.setattr(EvaluationTask, "train_val_split", divided)
     results = protocol(kind, CHOOSING if kind in CHOOSING else QUICK).run(task)
-    assert bool(parts) == any(result.chosen for result in results) == (kind in CHOOSING)
+    assert bool(parts) == any(result.best_params for result in results) == (kind in CHOOSING)
     for start, whole, fit, held in parts:
         assert not fit & held
         assert fit | held == whole <= set(task.split.train.tolist())

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import settle_norms
-from skeletonmae.evaluation.features import features_of
+from skeletonmae.evaluation import calibrate_batch_norm
+from skeletonmae.evaluation.features import extract_features
 
 DICE = np.random.default_rng(0)
 TRAIN, TEST, LABELS = DICE.normal(5, 3, (40, 4)), DICE.normal(50, 3, (40, 4)), np.zeros(40, int)
@@ -35,9 +35,9 @@ def test_norms_of_a_fresh_encoder_know_the_training_side(make_task: Any) -> None
     task = make_task(TRAIN, LABELS, TEST, LABELS, classes=("a",))
     norm = nn.BatchNorm1d(4)
     put_behind(task, norm)
-    settle_norms(task)
+    calibrate_batch_norm(task)
     assert norm.momentum == 0.1  # as it was
-    features = features_of(task, task.split.train, "mean")[0]
+    features = extract_features(task, task.split.train, "mean")[0]
     torch.testing.assert_close(features.mean(0), torch.zeros(4), atol=1e-3, rtol=0)
     torch.testing.assert_close(features.std(0), torch.ones(4), atol=1e-3, rtol=0)
 
@@ -46,4 +46,4 @@ def test_features_that_are_no_numbers_are_refused(make_task: Any) -> None:
     task = make_task(TRAIN, LABELS, TEST, LABELS, classes=("a",))
     put_behind(task, lambda x: torch.where(x == x[3, 1], torch.nan, x))
     with pytest.raises(InputError, match=r"not finite.*got 1 of 40"):
-        features_of(task, task.split.train, "mean")
+        extract_features(task, task.split.train, "mean")

@@ -12,7 +12,7 @@ from torch import nn
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Finetune
-from skeletonmae.evaluation.finetune import CrossEntropy
+from skeletonmae.evaluation.finetune import ClassifierWithLoss
 
 RNG = np.random.default_rng(0)
 CLASSES = ("0", "1", "2")
@@ -52,7 +52,7 @@ def test_a_share_of_the_labels_and_at_least_one_of_each_class(
 def test_each_seed_is_a_run_of_its_own(make_task: Any, reads: list[Any]) -> None:
     results = protocol(epochs=1, label_fraction=0.1, seeds=(0, 1, 0)).run(task_of(make_task))
     assert [result.seed for result in results] == [0, 1, 0]
-    assert results[0].confusion == results[2].confusion
+    assert results[0].confusion_matrix == results[2].confusion_matrix
     used = [set(index[index < 90]) for _, index in reads if (index < 90).any()]
     assert used[0] == used[2] != used[1]
 
@@ -60,17 +60,17 @@ def test_each_seed_is_a_run_of_its_own(make_task: Any, reads: list[Any]) -> None
 def test_from_scratch_each_seed_has_weights_of_its_own(make_task: Any) -> None:
     task, seeds = task_of(make_task), []
 
-    def fresh(seed: int) -> Any:
+    def init_method(seed: int) -> Any:
         seeds.append(seed)
         return task.method
 
-    results = protocol(epochs=1, seeds=(3, 5)).run(replace(task, fresh=fresh, pretrained=False))
+    results = protocol(epochs=1, seeds=(3, 5)).run(replace(task, init_method=init_method, pretrained=False))
     assert seeds == [result.seed for result in results] == [3, 5]
 
 
 def test_the_learning_rate_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:
     result = protocol(epochs=3, batch_size=100, lrs=(1e-7, 0.1)).run(task_of(make_task))[0]
-    assert result.chosen == {"lr": 0.1}
+    assert result.best_params == {"lr": 0.1}
     parts = [set(index) for _, index in reads]
     fit, held = parts[0], parts[3]
     assert not fit & held
@@ -80,7 +80,7 @@ def test_the_learning_rate_is_chosen_on_a_part_that_was_not_fitted(make_task: An
 
 def test_a_learning_rate_that_was_not_chosen_is_that_of_the_training(make_task: Any) -> None:
     result = protocol(epochs=3, lr=1e-7).run(task_of(make_task))[0]
-    assert result.chosen == {}
+    assert result.best_params == {}
     assert result.top1 < 0.9
 
 
@@ -92,9 +92,9 @@ def test_the_loss_worked_out_by_hand(make_batch: Any) -> None:
     # Labels are 0 and 1; 0.1 of each target is spread over three classes; -log of 1/2 and 1/4 are 1 and 2 log 2.
     right, other = 0.9 + 0.1 / 3, 0.1 / 3
     clips = (right + 2 * other + 2 * other, other + 2 * right + 2 * other)
-    output = CrossEntropy(Fixed(), 0.1)(make_batch((1, 1)))  # type: ignore[arg-type]
+    output = ClassifierWithLoss(Fixed(), 0.1)(make_batch((1, 1)))  # type: ignore[arg-type]
     assert float(output.loss) == pytest.approx(math.log(2) * sum(clips) / 2)
-    assert (float(output.weight), float(output.logs["training_accuracy"])) == (2.0, 0.5)
+    assert (float(output.num_terms), float(output.logs["training_accuracy"])) == (2.0, 0.5)
 
 
 def test_smoothing_and_seeds_are_handed_on(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,11 +123,11 @@ def test_classifiers_are_kept(make_task: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("fraction", "batch_size"), [(1.0, 1), (0.1, 1)])
 def test_batches_of_one_clip_are_refused(make_task: Any, fraction: float, batch_size: int) -> None:
-    with pytest.raises(InputError, match="two clips or more each"):
+    with pytest.raises(InputError, match="at least two clips per batch"):
         protocol(label_fraction=fraction, batch_size=batch_size).run(task_of(make_task))
 
 
 def test_progress_says_what_is_fitted(make_task: Any) -> None:
     told: list[str] = []
-    protocol(epochs=1).run(task_of(make_task, pretrained=False, report=lambda what, _: told.append(what)))
+    protocol(epochs=1).run(task_of(make_task, pretrained=False, on_progress=lambda what, _: told.append(what)))
     assert set(told) == {"finetune on 90 clips from scratch"}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from skeletonmae.evaluation import KNN
-from skeletonmae.evaluation.knn import neighbour_scores
+from skeletonmae.evaluation.knn import knn_scores
 
 
 def by_loops(train: np.ndarray, labels: np.ndarray, test: np.ndarray, k: int) -> list[int]:
@@ -27,7 +27,7 @@ def by_loops(train: np.ndarray, labels: np.ndarray, test: np.ndarray, k: int) ->
 def test_it_equals_a_plain_loop(k: int) -> None:
     rng = np.random.default_rng(k)
     train, test, labels = rng.normal(size=(60, 7)), rng.normal(size=(40, 7)), rng.integers(0, 4, 60)
-    scores = neighbour_scores(
+    scores = knn_scores(
         torch.from_numpy(train).float(), torch.from_numpy(labels), torch.from_numpy(test).float(), k, 4
     )
     assert scores.argmax(1).tolist() == by_loops(train, labels, test, k)
@@ -40,27 +40,27 @@ def at(*degrees: float) -> torch.Tensor:
 
 def test_of_two_classes_with_equally_many_the_nearer_wins() -> None:
     train, labels = at(0, 90, 180, 270), torch.tensor([0, 1, 2, 3])  # their mean is 0
-    assert neighbour_scores(train, labels, at(30, 60, 100), 2, 4).argmax(1).tolist() == [0, 1, 1]
+    assert knn_scores(train, labels, at(30, 60, 100), 2, 4).argmax(1).tolist() == [0, 1, 1]
 
 
 def test_many_far_ones_outvote_a_near_one() -> None:
     train = at(0, 50, 60, 180, 230, 240)
     labels = torch.tensor([0, 1, 1, 2, 2, 2])
-    scores = neighbour_scores(train, labels, at(1.0), 3, 3)
+    scores = knn_scores(train, labels, at(1.0), 3, 3)
     assert scores.argmax(1).tolist() == [1]
     assert scores[0, 2] == 0
 
 
 def test_more_neighbours_than_there_are_clips() -> None:
     train, labels = at(0, 90, 180, 270), torch.tensor([0, 1, 1, 2])
-    scores = neighbour_scores(train, labels, at(0), 50, 3)
+    scores = knn_scores(train, labels, at(0), 50, 3)
     assert scores.argmax(1).tolist() == [1]
     assert torch.isfinite(scores).all()
 
 
 def test_equal_features_do_no_harm() -> None:
     same = torch.ones(5, 3)
-    assert torch.isfinite(neighbour_scores(same, torch.tensor([0, 0, 1, 1, 1]), same[:2], 3, 2)).all()
+    assert torch.isfinite(knn_scores(same, torch.tensor([0, 0, 1, 1, 1]), same[:2], 3, 2)).all()
 
 
 def test_the_protocol(make_task: Any) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.evaluation import Linear, Task
-from skeletonmae.evaluation.features import features_of
+from skeletonmae.evaluation import EvaluationTask, LinearProbe
+from skeletonmae.evaluation.features import extract_features
 
 RNG = np.random.default_rng(0)
 CLASSES = ("0", "1", "2", "3")
@@ -21,16 +21,16 @@ def task_of(make_task: Any, **changed: Any) -> Any:
 
 
 def test_what_can_be_separated_is(make_task: Any) -> None:
-    result = Linear(epochs=20).run(task_of(make_task))[0]
+    result = LinearProbe(epochs=20).run(task_of(make_task))[0]
     assert result.top1 == 1.0
-    assert result.per_class == (1.0, 1.0, 1.0, 1.0)
+    assert result.per_class_accuracy == (1.0, 1.0, 1.0, 1.0)
     assert (result.num_train, result.num_test, result.name) == (200, 120, "linear")
-    assert result.chosen == {}
+    assert result.best_params == {}
 
 
 def test_what_says_nothing_is_guessed(make_task: Any) -> None:
     noise = np.random.default_rng(1).normal(size=(320, 8))
-    result = Linear(epochs=20).run(task_of(make_task, train=noise[:200], test=noise[200:]))[0]
+    result = LinearProbe(epochs=20).run(task_of(make_task, train=noise[:200], test=noise[200:]))[0]
     assert 0.1 < result.top1 < 0.4  # chance is a quarter
 
 
@@ -38,11 +38,11 @@ def test_units_of_features_do_not_matter(make_task: Any) -> None:
     """Batch norm takes mean and spread off: any affine change of each feature gives the same answers."""
     hard = TEST + RNG.normal(size=TEST.shape) * 2
     scale, shift = np.array([1, 100, 0.01, 7]), np.array([0, -5, 3, 1000])
-    one = Linear(epochs=5).run(task_of(make_task, test=hard))[0]
+    one = LinearProbe(epochs=5).run(task_of(make_task, test=hard))[0]
     assert 0.4 < one.top1 < 0.99
     changed = make_task(TRAIN * scale + shift, LABELS, hard * scale + shift, TEST_LABELS, classes=CLASSES)
-    other = Linear(epochs=5).run(changed)[0]
-    assert np.abs(np.array(other.confusion) - np.array(one.confusion)).sum() <= 4  # up to rounding
+    other = LinearProbe(epochs=5).run(changed)[0]
+    assert np.abs(np.array(other.confusion_matrix) - np.array(one.confusion_matrix)).sum() <= 4  # up to rounding
 
 
 def test_it_is_the_minimum_of_the_cross_entropy(make_task: Any) -> None:
@@ -51,21 +51,21 @@ def test_it_is_the_minimum_of_the_cross_entropy(make_task: Any) -> None:
     task = make_task(
         (labels * 2 - 1)[:, None] * 3.0, labels, np.array([[-0.5], [0.5]]), [0, 1], classes=("0", "1")
     )
-    assert Linear(epochs=50).run(task)[0].top1 == 1.0
+    assert LinearProbe(epochs=50).run(task)[0].top1 == 1.0
 
 
 def test_the_same_seed_gives_the_same_answer(make_task: Any) -> None:
     task = task_of(make_task, test=TEST + RNG.normal(size=TEST.shape) * 3)
-    first, again = (Linear(epochs=3, seed=4).run(task)[0] for _ in range(2))
-    assert first.confusion == again.confusion
+    first, again = (LinearProbe(epochs=3, seed=4).run(task)[0] for _ in range(2))
+    assert first.confusion_matrix == again.confusion_matrix
 
 
 def test_weight_decay_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:
     for decays in ((100.0, 0.0), (0.0, 100.0)):
         task = task_of(make_task)
         reads.clear()
-        result = Linear(epochs=10, weight_decays=decays).run(task)[0]
-        assert result.chosen == {"weight_decay": 0.0}
+        result = LinearProbe(epochs=10, weight_decays=decays).run(task)[0]
+        assert result.best_params == {"weight_decay": 0.0}
         assert result.top1 == 1.0
         fit, held, *rest = (set(index) for _, index in reads)
         assert not fit & held
@@ -77,46 +77,46 @@ def test_what_was_held_back_has_the_say(make_task: Any, monkeypatch: pytest.Monk
     """Where its labels are the other way round, the decay that spoils the answers is the better one."""
     side = np.arange(200) % 2
     features, labels = (side * 2.0 - 1)[:, None], np.where(np.arange(200) < 150, side, 1 - side)
-    monkeypatch.setattr(Task, "validation", lambda task, index, seed: (index[:150], index[150:]))
+    monkeypatch.setattr(EvaluationTask, "train_val_split", lambda task, index, seed: (index[:150], index[150:]))
     task = make_task(features, labels, features[:2], [0, 1], classes=("0", "1"))
-    assert Linear(epochs=10, weight_decays=(0.0, 100.0)).run(task)[0].chosen == {"weight_decay": 100.0}
+    assert LinearProbe(epochs=10, weight_decays=(0.0, 100.0)).run(task)[0].best_params == {"weight_decay": 100.0}
 
 
 def test_views_are_so_many_passes_over_the_training_clips(make_task: Any, reads: list[Any]) -> None:
-    assert Linear(epochs=1, views=3).run(task_of(make_task))[0].num_train == 200
+    assert LinearProbe(epochs=1, views=3).run(task_of(make_task))[0].num_train == 200
     often = np.bincount(np.concatenate([index for _, index in reads]))
     assert often.tolist() == [3] * 200 + [1] * 120
 
 
 def test_few_labels(make_task: Any) -> None:
     task = task_of(make_task)
-    result = Linear(epochs=3, label_fraction=0.1).run(task)[0]
+    result = LinearProbe(epochs=3, label_fraction=0.1).run(task)[0]
     assert result.num_train == sum(max(1, round((c == LABELS).sum() * 0.1)) for c in range(4))
     assert result.label_fraction == 0.1
-    assert Linear(epochs=3, label_fraction=1e-6).run(task)[0].num_train == 4
+    assert LinearProbe(epochs=3, label_fraction=1e-6).run(task)[0].num_train == 4
 
 
 def test_a_class_that_was_never_trained_is_never_right(make_task: Any) -> None:
     known = LABELS != 2
-    result = Linear(epochs=10).run(task_of(make_task, train=TRAIN[known], labels=LABELS[known]))[0]
-    assert result.per_class[2] == 0.0
+    result = LinearProbe(epochs=10).run(task_of(make_task, train=TRAIN[known], labels=LABELS[known]))[0]
+    assert result.per_class_accuracy[2] == 0.0
     assert result.top1 == pytest.approx((TEST_LABELS != 2).mean())
 
 
 def test_a_class_without_test_clips_has_no_accuracy(make_task: Any) -> None:
     known = TEST_LABELS != 2
-    result = Linear(epochs=10).run(task_of(make_task, test=TEST[known], test_labels=TEST_LABELS[known]))[0]
-    assert result.per_class == (1.0, 1.0, None, 1.0)
+    result = LinearProbe(epochs=10).run(task_of(make_task, test=TEST[known], test_labels=TEST_LABELS[known]))[0]
+    assert result.per_class_accuracy == (1.0, 1.0, None, 1.0)
     assert result.top1 == 1.0
 
 
 def test_features_are_in_order_and_views_repeat_them(make_task: Any) -> None:
     task = task_of(make_task)
     index = np.array([7, 3, 199, 0, 50])
-    features, labels = features_of(task, index, "mean", batch_size=2)
+    features, labels = extract_features(task, index, "mean", batch_size=2)
     np.testing.assert_allclose(features[:, :4], TRAIN[index], rtol=1e-6)
     assert labels.tolist() == LABELS[index].tolist()
-    views, their_labels = features_of(task, index, "mean", views=3, batch_size=2)
+    views, their_labels = extract_features(task, index, "mean", views=3, batch_size=2)
     assert len(views) == 15
     for part in range(3):
         rows = slice(5 * part, 5 * part + 5)
@@ -132,7 +132,7 @@ def test_the_encoder_is_frozen(make_task: Any) -> None:
     task = task_of(make_task)
     task.method.register_buffer("seen", torch.zeros(()))
     task.method.train()
-    Linear(epochs=1).run(task)
+    LinearProbe(epochs=1).run(task)
     assert not task.method.training
 
 
@@ -140,12 +140,12 @@ def test_the_encoder_is_asked_once_for_the_mean_and_each_time_for_what_is_large(
     make_task: Any, reads: list[Any]
 ) -> None:
     task = task_of(make_task)
-    first = features_of(task, task.split.train, "mean")
+    first = extract_features(task, task.split.train, "mean")
     num = len(reads)
-    again = features_of(task, task.split.train, "mean")
+    again = extract_features(task, task.split.train, "mean")
     assert num == len(reads) > 0
     torch.testing.assert_close(first[0], again[0])
-    features_of(task, task.split.test, "mean")
-    features_of(task, task.split.train, "mean", views=1)
-    features_of(task, task.split.train, "joints")
+    extract_features(task, task.split.test, "mean")
+    extract_features(task, task.split.train, "mean", views=1)
+    extract_features(task, task.split.train, "joints")
     assert len(reads) == 4 * num

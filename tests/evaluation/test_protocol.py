@@ -9,7 +9,7 @@ import torch
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Result
-from skeletonmae.evaluation.protocol import predict_scores, score
+from skeletonmae.evaluation.protocol import accuracy_metrics, predict_logits
 
 CLASSES = ("a", "b", "c", "d", "e", "f", "g")
 
@@ -26,31 +26,31 @@ def test_accuracies_worked_out_by_hand() -> None:
         ]
     )
     labels = torch.tensor([0, 1, 5, 3, 0])
-    result = score(scores, labels, CLASSES)
+    result = accuracy_metrics(scores, labels, CLASSES)
     assert result["top1"] == pytest.approx(2 / 5)
     assert result["top5"] == pytest.approx(3 / 5)
-    assert result["per_class"] == (0.5, 0.0, None, 1.0, None, 0.0, None)
+    assert result["per_class_accuracy"] == (0.5, 0.0, None, 1.0, None, 0.0, None)
     confusion = np.zeros((7, 7), int)
     for true, said in ((0, 0), (1, 0), (5, 0), (3, 3), (0, 1)):
         confusion[true, said] += 1
-    assert result["confusion"] == tuple(map(tuple, confusion.tolist()))
+    assert result["confusion_matrix"] == tuple(map(tuple, confusion.tolist()))
     assert result["num_test"] == 5
     assert result["classes"] == CLASSES
 
 
 def test_of_few_classes_one_of_the_first_five_is_always_right() -> None:
-    result = score(torch.eye(3), torch.tensor([1, 2, 0]), ("a", "b", "c"))
+    result = accuracy_metrics(torch.eye(3), torch.tensor([1, 2, 0]), ("a", "b", "c"))
     assert (result["top1"], result["top5"]) == (0.0, 1.0)
 
 
 def test_a_result_can_be_written_down_and_has_a_name() -> None:
     made = Result(
         protocol="knn", setting="k=1", pretrained=True, num_train=4, seconds=0.1,
-        **score(torch.eye(3), torch.tensor([0, 0, 2]), ("a", "b", "ü")),
+        **accuracy_metrics(torch.eye(3), torch.tensor([0, 0, 2]), ("a", "b", "ü")),
     )  # fmt: skip
     assert made.name == "knn k=1"
     assert Result.model_validate_json(made.model_dump_json()) == made
-    assert made.per_class == (0.5, None, 1.0)
+    assert made.per_class_accuracy == (0.5, None, 1.0)
     assert made.model_copy(update={"setting": ""}).name == "knn"
 
 
@@ -61,17 +61,17 @@ def test_scores_are_in_the_order_asked_for(make_task: Any) -> None:
         def forward(self, batch: Any) -> torch.Tensor:
             return batch.positions[:, 0, 0].flatten(1)[:, :4]
 
-    found = predict_scores(Echo(), task, np.array([6, 1, 4]), batch_size=2)
+    found = predict_logits(Echo(), task, np.array([6, 1, 4]), batch_size=2)
     torch.testing.assert_close(found, torch.tensor([[0.0, 0, 2, 0], [0, 1, 0, 0], [2, 0, 0, 0]]))
 
 
 def test_the_validation_part_is_taken_off_the_training_side(make_task: Any) -> None:
     task = make_task(np.eye(20), "ab" * 10, np.eye(4), "abab")
-    fit, held = task.validation(task.split.train, seed=0)
+    fit, held = task.train_val_split(task.split.train, seed=0)
     assert not set(fit) & set(held)
     assert sorted([*fit, *held]) == task.split.train.tolist()
     assert {task.labels[i] for i in held} == {0, 1}
-    assert task.validation(task.split.train, seed=1)[1].tolist() != held.tolist()
+    assert task.train_val_split(task.split.train, seed=1)[1].tolist() != held.tolist()
 
 
 def test_the_validation_part_keeps_people_whole(tiny_store: Path, make_task: Any) -> None:
@@ -79,18 +79,24 @@ def test_the_validation_part_keeps_people_whole(tiny_store: Path, make_task: Any
 
     store = SequenceStore.open(tiny_store)
     train = np.flatnonzero(store.tag("camera") != "3")
-    task = make_task(np.eye(2), "ab", np.eye(2), "ab", store=store, validate_by="subject")
-    fit, held = task.validation(train, seed=0)
+    task = make_task(np.eye(2), "ab", np.eye(2), "ab", store=store, validation_group="subject")
+    fit, held = task.train_val_split(train, seed=0)
     subject = store.tag("subject")
     assert len(held) > 0
     assert not set(subject[fit]) & set(subject[held])
     one = train[subject[train] == subject[train[0]]]
-    assert len(one) == 1 or len(task.validation(np.repeat(one, 2), seed=0)[1])  # one person: divided by chance
+    assert len(one) == 1 or len(
+        task.train_val_split(np.repeat(one, 2), seed=0)[1]
+    )  # one person: divided by chance
 
 
 def test_a_tag_that_is_not_there_is_a_mistake(tiny_store: Path, make_task: Any) -> None:
     from skeletonmae.sequences import SequenceStore
 
-    task = make_task(np.eye(2), "ab", np.eye(2), "ab", store=SequenceStore.open(tiny_store), validate_by="subjekt")
-    with pytest.raises(InputError, match=r"data\.validate_by: there is no such tag; expected .*subject.*subjekt"):
-        task.validation(np.arange(4), seed=0)
+    task = make_task(
+        np.eye(2), "ab", np.eye(2), "ab", store=SequenceStore.open(tiny_store), validation_group="subjekt"
+    )
+    with pytest.raises(
+        InputError, match=r"data\.validation_group: the store has no such tag; expected .*subject.*subjekt"
+    ):
+        task.train_val_split(np.arange(4), seed=0)

@@ -1,17 +1,28 @@
-"""Ways to judge an encoder.
+"""Protocols to evaluate an encoder.
 
-To add a protocol: a frozen `Config` with its own `kind` and `run(task) -> list[Result]` in a file of its own,
-listed in `PROTOCOLS`.
+To add a protocol: write a frozen `Config` with its own `kind` and `run(task) -> list[Result]` in a separate file,
+and list it in `PROTOCOLS`.
 """
 
 from skeletonmae.config import Config
-from skeletonmae.evaluation.features import settle_norms
+from skeletonmae.evaluation.features import calibrate_batch_norm, extract_features
 from skeletonmae.evaluation.finetune import Finetune
 from skeletonmae.evaluation.knn import KNN
-from skeletonmae.evaluation.linear import Linear
-from skeletonmae.evaluation.protocol import Protocol, Result, Task, finite
+from skeletonmae.evaluation.linear import LinearProbe
+from skeletonmae.evaluation.protocol import EvaluationProtocol, EvaluationTask, Result, check_finite
 
-PROTOCOLS: dict[str, type[Config]] = {"linear": Linear, "knn": KNN, "finetune": Finetune}
+PROTOCOLS: dict[str, type[Config]] = {"linear": LinearProbe, "knn": KNN, "finetune": Finetune}
 """Kind -> protocol."""
 
-__all__ = ["KNN", "PROTOCOLS", "Finetune", "Linear", "Protocol", "Result", "Task", "finite", "settle_norms"]
+__all__ = [
+    "KNN",
+    "PROTOCOLS",
+    "EvaluationProtocol",
+    "EvaluationTask",
+    "Finetune",
+    "LinearProbe",
+    "Result",
+    "calibrate_batch_norm",
+    "check_finite",
+    "extract_features",
+]

@@ -1,4 +1,4 @@
-"""All weights learn, from all labels or from a few."""
+"""End-to-end fine-tuning, with all labels or with a fraction of them."""
 
 from __future__ import annotations
 
@@ -11,72 +11,67 @@ from pydantic import Field
 from torch import nn
 
 from skeletonmae.batches import Batch
-from skeletonmae.config import Config, one_of
-from skeletonmae.datasets.splits import label_subset
+from skeletonmae.config import Config, tagged_union
+from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.protocol import Result, Task, predict_scores, score
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics, predict_logits
 from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
 from skeletonmae.training import TrainingConfig, train
 
-AnyClassifier: Any = one_of(CLASSIFIERS)
+AnyClassifier: Any = tagged_union(CLASSIFIERS)
 
 
 class FinetuneTraining(TrainingConfig):
-    """Training as in the fine-tuning of Mao et al., ICCV 2023, where nothing else is said."""
+    """Training settings with the defaults of the fine-tuning of Mao et al., ICCV 2023."""
 
     epochs: int = Field(100, ge=1)
-    """How often every recording is seen."""
+    """Number of passes over the training recordings."""
     batch_size: int = Field(48, ge=1)
-    """Clips of one step."""
+    """Clips per optimizer step."""
     lr: float = Field(3e-4, gt=0)
-    """The highest learning rate."""
+    """Peak learning rate."""
     final_lr: float = Field(1e-5, ge=0)
-    """The learning rate at the end of the half cosine."""
+    """Learning rate at the end of the half cosine."""
     warmup_epochs: float = Field(5.0, ge=0)
-    """Epochs of linear growth."""
+    """Epochs of linear warm-up from 0 to `lr`."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Of `adamw` and `adam`."""
+    """Coefficients of the running averages of `adamw` and `adam`."""
     layer_decay: float = Field(0.8, gt=0, le=1)
-    """Each layer learns by this factor slower than the next."""
+    """Factor by which the learning rate of a layer is lower than that of the next layer."""
 
 
 class Finetune(Config):
-    """Encoder and head learn together; the last epoch counts.
+    """Fine-tune encoder and head together; the model after the last epoch is evaluated.
 
     The same protocol with an encoder that was not pre-trained is the baseline "from scratch".
     """
 
     kind: Literal["finetune"] = "finetune"
     label_fraction: float = Field(1.0, gt=0, le=1)
-    """Share of the labels of each class that is used; at least one clip a class."""
+    """Fraction of the labels of each class that is used; at least one clip per class."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
-    """One run each, with its own draw of labels, order and crops."""
+    """Seeds; one run for each, with its own label subset, order of clips and crops."""
     training: FinetuneTraining = FinetuneTraining()
-    """As under `training`, with defaults of its own."""
+    """As under `training`, with different defaults."""
     lrs: tuple[float, ...] = ()
-    """If given, `training.lr` is the best of these on the validation part of the training split."""
+    """Candidates for `training.lr`; if given, the best on the validation part of the training split is used."""
     classifier: AnyClassifier | None = None
-    """The downstream model, of the same kind as the method; null for that method's defaults."""
+    """The downstream model, of the same kind as the method; null for the defaults of that method."""
     label_smoothing: float = Field(0.1, ge=0, lt=1)
-    """Share of the target that is spread over all classes."""
+    """Fraction of the target distribution that is spread evenly over all classes."""
 
-    def run(self, task: Task) -> list[Result]:
+    def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each seed."""
         return [self._run(task, seed) for seed in self.seeds]
 
-    def _run(self, task: Task, seed: int) -> Result:
+    def _run(self, task: EvaluationTask, seed: int) -> Result:
         started = time.monotonic()
-        index = label_subset(task.labels, task.split.train, self.label_fraction, seed)
-        chosen = {}
+        train_index = label_subset(task.labels, task.split.train, self.label_fraction, seed)
+        lr, best_params = self.training.lr, {}
         if self.lrs:
-            fit, held = task.validation(index, seed)
-            labels = torch.from_numpy(task.labels[held])
-            right = {}
-            for lr in self.lrs:
-                model = self._fit(task, fit, seed, lr)
-                right[lr] = float((predict_scores(model, task, held).argmax(1) == labels).float().mean())
-            chosen = {"lr": max(right, key=lambda lr: right[lr])}
-        model = self._fit(task, index, seed, chosen.get("lr", self.training.lr))
+            lr = self._select_lr(task, train_index, seed)
+            best_params = {"lr": lr}
+        model = self._fit(task, train_index, seed, lr)
         if task.folder and task.save:
             name = f"finetune-{self.label_fraction:g}-seed{seed}.safetensors"
             task.save(task.folder / name, model, self.classifier)
@@ -86,49 +81,63 @@ class Finetune(Config):
             pretrained=task.pretrained,
             label_fraction=self.label_fraction,
             seed=seed,
-            num_train=len(index),
-            chosen=chosen,
+            num_train=len(train_index),
+            best_params=best_params,
             seconds=time.monotonic() - started,
-            **score(predict_scores(model, task, task.split.test), test_labels, task.classes),
+            **accuracy_metrics(predict_logits(model, task, task.split.test), test_labels, task.classes),
         )
 
-    def _fit(self, task: Task, index: np.ndarray, seed: int, lr: float) -> Classifier:
+    def _select_lr(self, task: EvaluationTask, train_index: np.ndarray, seed: int) -> float:
+        fit_index, val_index = task.train_val_split(train_index, seed)
+        val_labels = torch.from_numpy(task.labels[val_index])
+        accuracy = {}
+        for lr in self.lrs:
+            model = self._fit(task, fit_index, seed, lr)
+            predicted = predict_logits(model, task, val_index).argmax(1)
+            accuracy[lr] = float((predicted == val_labels).float().mean())
+        return max(accuracy, key=lambda lr: accuracy[lr])
+
+    def _fit(self, task: EvaluationTask, index: np.ndarray, seed: int, lr: float) -> Classifier:
         config = self.training.model_copy(update={"seed": seed, "lr": lr})
+        distributed = task.distributed
         torch.manual_seed(seed)
-        method = task.fresh(seed) if task.fresh else task.method
+        method = task.init_method(seed) if task.init_method else task.method
         model = method.classifier(len(task.classes), self.classifier)
         loader = task.clips.loader(
             task.store,
             index,
-            batch_size=config.batch_size // config.accumulate,
+            batch_size=config.batch_size // config.gradient_accumulation_steps,
             training=True,
             seed=seed,
-            device=task.processes.device,
-            rank=task.processes.rank,
-            world=task.processes.world,
+            device=distributed.device,
+            rank=distributed.rank,
+            world_size=distributed.world_size,
         )
-        if len(index) // len(loader) // task.processes.world < 2:
-            problem = f"{len(index)} clips are cut into {len(loader)} batches for {task.processes.world} processes"
-            raise InputError(problem, where="finetune", expected="two clips or more each, for the batch norm")
-        what = f"finetune on {len(index)} clips" + ("" if task.pretrained else " from scratch")
-        tell = task.report
+        if len(index) // len(loader) // distributed.world_size < 2:
+            problem = (
+                f"{len(index)} clips are divided into {len(loader)} batches for {distributed.world_size} processes"
+            )
+            expected = "at least two clips per batch and process, which batch norm needs"
+            raise InputError(problem, where="finetune", expected=expected)
+        description = f"finetune on {len(index)} clips" + ("" if task.pretrained else " from scratch")
+        on_progress = task.on_progress
         train(
-            CrossEntropy(model, self.label_smoothing),
+            ClassifierWithLoss(model, self.label_smoothing),
             loader,
             config,
-            task.processes,
-            depth_of=lambda name: model.depth_of(name.removeprefix("classifier.")),
-            report=(lambda progress: tell(what, progress)) if tell else None,
+            distributed,
+            layer_id=lambda name: model.layer_id(name.removeprefix("classifier.")),
+            report=(lambda progress: on_progress(description, progress)) if on_progress else None,
         )
         return model.eval()
 
 
-class CrossEntropy(nn.Module):
-    """A classifier with its loss.
+class ClassifierWithLoss(nn.Module):
+    """A classifier with its cross-entropy loss.
 
     Args:
-        classifier: what is trained.
-        label_smoothing: share of the target that is spread over all classes (Szegedy et al., CVPR 2016).
+        classifier: the model to train.
+        label_smoothing: fraction of the target that is spread over all classes (Szegedy et al., CVPR 2016).
     """
 
     def __init__(self, classifier: Classifier, label_smoothing: float) -> None:
@@ -138,7 +147,7 @@ class CrossEntropy(nn.Module):
 
     def forward(self, batch: Batch) -> MethodOutput:
         """Mean cross-entropy of the clips."""
-        scores = self.classifier(batch).float()
-        loss = nn.functional.cross_entropy(scores, batch.label, label_smoothing=self.label_smoothing)
-        right = (scores.argmax(1) == batch.label).float().mean().detach()
-        return MethodOutput(loss, torch.tensor(float(len(batch))), {"training_accuracy": right})
+        logits = self.classifier(batch).float()
+        loss = nn.functional.cross_entropy(logits, batch.label, label_smoothing=self.label_smoothing)
+        accuracy = (logits.argmax(1) == batch.label).float().mean().detach()
+        return MethodOutput(loss, torch.tensor(float(len(batch))), {"training_accuracy": accuracy})

@@ -1,11 +1,11 @@
-"""What a protocol is given and what it answers."""
+"""The input and the output of a protocol, and the metrics that protocols share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol as Interface
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,30 +17,30 @@ from skeletonmae.datasets.splits import Split, validation_part
 from skeletonmae.errors import InputError
 from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.training import Processes, Progress
+from skeletonmae.training import DistributedContext, Progress
 from skeletonmae.transforms import ClipConfig
 
 
 class Result(Config):
-    """How well one model did under one protocol; accuracies are shares of 1."""
+    """The test accuracy of one model under one protocol; accuracies are fractions from 0 to 1."""
 
     protocol: str
     setting: str = ""
-    """What tells it from other results of the protocol, such as `k=5`."""
+    """What distinguishes this result from others of the same protocol, such as `k=5`."""
     pretrained: bool
     label_fraction: float = 1.0
     seed: int = 0
     top1: float
     top5: float
     classes: tuple[str, ...]
-    per_class: tuple[float | None, ...]
-    """Accuracy on the clips of each class; None for a class without any."""
-    confusion: tuple[tuple[int, ...], ...]
-    """Clips of each true class (row) that were given each class (column)."""
+    per_class_accuracy: tuple[float | None, ...]
+    """Recall of each class; None for a class without test clips."""
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    """Number of clips of each true class (row) predicted as each class (column)."""
     num_train: int
     num_test: int
-    chosen: dict[str, float] = Field(default_factory=dict)
-    """What was chosen on the validation part of the training split."""
+    best_params: dict[str, float] = Field(default_factory=dict)
+    """Settings selected on the validation part of the training split."""
     seconds: float
 
     @property
@@ -50,21 +50,23 @@ class Result(Config):
 
 
 @dataclass(frozen=True)
-class Task:
-    """What is to be evaluated on what.
+class EvaluationTask:
+    """An encoder, the recordings to evaluate it on, and their split.
 
     Args:
         method: the encoder.
-        pretrained: whether it was pre-trained; else its weights are as they were drawn.
+        pretrained: whether it was pre-trained; otherwise its weights are freshly initialized.
         clips: how recordings become clips.
         store: the recordings.
-        split: which of them train and which test.
-        validate_by: tag whose values are kept whole when a validation part is taken off the training split.
-        processes: the device, and who else computes.
-        report: told of progress: what is being done, and how far it is.
-        folder: where classifiers are kept; None keeps nothing.
-        save: writes a classifier to a file, so that it can be used again.
-        fresh: from scratch alone: the method with weights drawn by a seed, so that no two runs share them.
+        split: indices of the training and the test recordings.
+        validation_group: tag that defines groups (such as subjects); recordings of one group never end up on both
+            sides when a validation part is split off the training split.
+        distributed: the device, and the process group in which this process computes.
+        on_progress: called with what is being trained and how far it is.
+        folder: where fine-tuned classifiers are saved; None saves nothing.
+        save: writes a classifier to a file.
+        init_method: only from scratch: a method whose weights are initialized from a seed, so that runs with
+            different seeds do not share them.
     """
 
     method: Method
@@ -72,14 +74,14 @@ class Task:
     clips: ClipConfig
     store: SequenceStore
     split: Split
-    validate_by: str | None
-    processes: Processes
-    report: Callable[[str, Progress], None] | None = None
+    validation_group: str | None
+    distributed: DistributedContext
+    on_progress: Callable[[str, Progress], None] | None = None
     folder: Path | None = None
     save: Callable[[Path, Classifier, Config | None], None] | None = None
-    fresh: Callable[[int], Method] | None = None
-    features: dict[object, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
-    """What the encoder said of recordings, so that the next protocol need not ask again."""
+    init_method: Callable[[int], Method] | None = None
+    feature_cache: dict[object, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
+    """Extracted features and labels, shared by the protocols of a task."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -88,66 +90,82 @@ class Task:
 
     @property
     def labels(self) -> np.ndarray:
-        """Class of every recording of the store, `(recording,)`."""
+        """Class index of every recording of the store, `(recording,)`."""
         return self.store.labels
 
-    def validation(self, index: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """A part of `index` to fit on and a part to choose on, `(recording,)` each."""
-        by = self.validate_by
-        if by and by not in self.store.tags:
+    def train_val_split(self, index: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Divide `index` into recordings to fit on and recordings to select settings on, `(recording,)` each.
+
+        Raises:
+            InputError: the store has no tag `validation_group`, or too few recordings to divide.
+        """
+        group = self.validation_group
+        if group and group not in self.store.tags:
             expected = f"a tag of the store: {', '.join(self.store.tags) or 'it has none'}"
-            raise InputError("there is no such tag", where="data.validate_by", expected=expected, got=by)
-        if by and len(set(self.store.tag(by)[index])) < 2:
-            by = None
-        return validation_part(self.store, index, by=by, seed=seed)
+            raise InputError(
+                "the store has no such tag", where="data.validation_group", expected=expected, got=group
+            )
+        if group and len(set(self.store.tag(group)[index])) < 2:
+            group = None
+        return validation_part(self.store, index, by=group, seed=seed)
 
 
-class Protocol(Interface):
-    """A way to judge an encoder."""
+class EvaluationProtocol(Protocol):
+    """A way to evaluate an encoder."""
 
-    def run(self, task: Task) -> list[Result]:
-        """The results, one for each setting and seed."""
+    def run(self, task: EvaluationTask) -> list[Result]:
+        """Evaluate `task.method` and return one result per setting and seed."""
 
 
-def score(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> dict[str, object]:
-    """The accuracies of some class scores, as fields of `Result`.
+def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> dict[str, object]:
+    """Compute the accuracies and the confusion matrix, as fields of `Result`.
 
     Args:
-        scores: `(clip, class)`, the highest wins.
-        labels: `(clip,)`.
+        scores: class scores, `(clip, class)`; the highest is the prediction.
+        labels: true class indices, `(clip,)`.
         classes: names of the classes.
     """
-    num = len(classes)
-    best = scores.argmax(1)
-    confusion = torch.bincount(labels * num + best, minlength=num * num).view(num, num)
-    of_class = confusion.sum(1)
-    five = scores.topk(min(5, num), dim=1).indices
+    num_classes = len(classes)
+    predicted = scores.argmax(1)
+    matrix = torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(
+        num_classes, num_classes
+    )
+    support = matrix.sum(1)
+    top_five = scores.topk(min(5, num_classes), dim=1).indices
     return {
-        "top1": float((best == labels).double().mean()),
-        "top5": float((five == labels[:, None]).any(1).double().mean()),
+        "top1": float((predicted == labels).double().mean()),
+        "top5": float((top_five == labels[:, None]).any(1).double().mean()),
         "classes": classes,
-        "per_class": tuple(float(confusion[c, c] / of_class[c]) if of_class[c] else None for c in range(num)),
-        "confusion": tuple(tuple(row) for row in confusion.tolist()),
+        "per_class_accuracy": tuple(
+            float(matrix[c, c] / support[c]) if support[c] else None for c in range(num_classes)
+        ),
+        "confusion_matrix": tuple(tuple(row) for row in matrix.tolist()),
         "num_test": len(labels),
     }
 
 
 @torch.inference_mode()
-def predict_scores(model: nn.Module, task: Task, index: np.ndarray, batch_size: int = 256) -> torch.Tensor:
-    """Class scores of recordings, `(recording, class)` on the CPU, from their middle part."""
-    loader = task.clips.loader(task.store, index, batch_size=batch_size, device=task.processes.device)
-    model.eval()
-    return finite(torch.cat([model(batch).float().cpu() for batch in loader.epoch()]))
-
-
-def finite(answers: torch.Tensor) -> torch.Tensor:
-    """The answers of a model, if they are numbers.
+def predict_logits(
+    model: nn.Module, task: EvaluationTask, index: np.ndarray, batch_size: int = 256
+) -> torch.Tensor:
+    """Logits of recordings, from the middle part of each: `(recording, class)` on the CPU, in the order of `index`.
 
     Raises:
-        InputError: one is infinite or not a number.
+        InputError: a logit is not finite.
     """
-    if not answers.isfinite().all():
-        got = f"{int((~answers.isfinite()).any(1).sum())} of {len(answers)} with others"
-        problem = "the model's answers are not finite: its weights are damaged, or recordings hold huge values"
-        raise InputError(problem, expected="finite numbers for every clip", got=got)
-    return answers
+    loader = task.clips.loader(task.store, index, batch_size=batch_size, device=task.distributed.device)
+    model.eval()
+    return check_finite(torch.cat([model(batch).float().cpu() for batch in loader.epoch()]))
+
+
+def check_finite(outputs: torch.Tensor) -> torch.Tensor:
+    """Return the outputs of a model, `(clip, value)`, unchanged if all of them are finite.
+
+    Raises:
+        InputError: a value is infinite or NaN.
+    """
+    if not outputs.isfinite().all():
+        got = f"{int((~outputs.isfinite()).any(1).sum())} of {len(outputs)} clips with infinite or NaN outputs"
+        problem = "the model's outputs are not finite: its weights are damaged, or recordings hold huge values"
+        raise InputError(problem, expected="finite outputs for every clip", got=got)
+    return outputs
