@@ -13,9 +13,9 @@ import skeletonmae
 
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
-    "errors", "config", "files", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
+    "errors", "config", "files", "limits", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
     "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "runs", "inference",
-    "report", "demo", "cli", "__main__",
+    "plotting", "demo", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats import FORMATS, RawFile, ReadOptions
+from skeletonmae.formats import FORMATS, InputFile, ReadOptions
 from skeletonmae.sequences import SkeletonSequence
 
 MEMORY = 64 * 2**20
@@ -27,7 +27,7 @@ def survives(name: str, path: Path, content: bytes) -> None:
     said = str(path)
     tracemalloc.start()
     try:
-        found = FORMATS[name].parse(RawFile(path), ReadOptions())  # not `read`, which words what a reader missed
+        found = FORMATS[name].parse(InputFile(path), ReadOptions())  # not `read`, which words what a reader missed
         assert all(isinstance(recording, SkeletonSequence) for recording in found)
     except InputError as error:
         said = str(error)
@@ -42,8 +42,8 @@ def survives(name: str, path: Path, content: bytes) -> None:
 def test_name_and_line(name: str) -> None:
     entry = FORMATS[name]
     assert entry.name == name
-    assert entry.describe
-    assert "\n" not in entry.describe
+    assert entry.description
+    assert "\n" not in entry.description
     assert entry.suffixes
     assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in entry.suffixes)
     assert pickle.loads(pickle.dumps(entry)) == entry  # noqa: S301  it goes to other processes

@@ -53,7 +53,7 @@ def test_the_unit_follows_from_the_size(tmp_path: Path, length: float, scale: fl
 @pytest.mark.real
 def test_bones_of_the_real_files_keep_their_lengths(real_data: Path, tmp_path: Path) -> None:
     report = prepare(DATASETS["folder"], real_data / "bandai_namco_sample", tmp_path / "out")
-    assert (report.recordings, report.dropped, report.odd) == (49, (), ())
+    assert (report.recordings, report.skipped, report.notes) == (49, (), ())
     store = SequenceStore.open(tmp_path / "out")
     assert (store.unit, store.skeleton.num_joints) == ("m", 21)  # without the root on the floor
     at = store.skeleton.index

@@ -7,7 +7,7 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.bvh_skeleton import BVH_NAMES, bvh_skeleton
-from skeletonmae.formats.bvh_text import Bvh, parse_bvh
+from skeletonmae.formats.decoders.bvh_text import Bvh, parse_bvh
 from skeletonmae.skeletons import KINECT20, SMPL24, VOCABULARY, Skeleton, conversion
 
 

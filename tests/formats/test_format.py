@@ -7,8 +7,10 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, detect
-from skeletonmae.formats.format import ReadOptions, kinect_recording, number_rows
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.decoders.text_numbers import number_rows
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.format import ReadOptions
+from skeletonmae.formats.kinect_recording import kinect_recording
 from skeletonmae.skeletons import KINECT20
 
 
@@ -40,7 +42,7 @@ def test_the_place_of_the_camera_is_unobserved(tmp_path: Path) -> None:
     values = np.ones((2, 20, 3))
     values[1, 7] = 0
     values[0, 5] = (0, 0, 2.5)  # straight before the camera: two zeros are no loss
-    recording = kinect_recording(RawFile(tmp_path / "a.txt"), values, KINECT20.joints)
+    recording = kinect_recording(InputFile(tmp_path / "a.txt"), values, KINECT20.joints)
     assert np.argwhere(~recording.observed).tolist() == [[0, 1, 7]]
 
 
@@ -48,7 +50,7 @@ def test_the_place_of_the_camera_is_unobserved(tmp_path: Path) -> None:
 def test_a_joint_that_is_not_finite_is_unobserved_and_noted(tmp_path: Path, bad: float) -> None:
     values = np.ones((3, 20, 3))
     values[2, 3, 1] = bad
-    recording = kinect_recording(RawFile(tmp_path / "a.txt"), values, KINECT20.joints)
+    recording = kinect_recording(InputFile(tmp_path / "a.txt"), values, KINECT20.joints)
     assert np.argwhere(~recording.observed).tolist() == [[0, 2, 3]]
     assert recording.notes == ("1 joint positions were not finite numbers and count as not observed",)
 

@@ -57,7 +57,7 @@ def test_recordings_are_told_apart_by_the_names_of_their_frames(tmp_path: Path) 
     for name in ("a_0", "a_1", "video2_000", "7", "8"):
         frame(tmp_path / f"{name}_keypoints.json", person())
     files = find_files(tmp_path, [OPENPOSE])
-    assert {file.path.name: len(file.parts) for file in files} == {tmp_path.name: 2, "a": 2, "video2": 1}
+    assert {file.path.name: len(file.frame_files) for file in files} == {tmp_path.name: 2, "a": 2, "video2": 1}
 
 
 @pytest.mark.parametrize(("joints", "layout"), [(18, "openpose18"), (25, "openpose25")])

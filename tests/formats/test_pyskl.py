@@ -107,7 +107,7 @@ def test_a_bad_annotation_is_said_and_the_others_are_read(
 ) -> None:
     held = [annotation(), annotation(**{"frame_dir": "bad"} | changed), annotation(frame_dir="c")]
     refused: list[InputError] = []
-    assert [one.name for one in read(tmp_path / "x.pkl", held, refuse=refused.append)] == ["a", "c"]
+    assert [one.name for one in read(tmp_path / "x.pkl", held, on_error=refused.append)] == ["a", "c"]
     with pytest.raises(InputError, match=said):
         raise refused[0]
     with pytest.raises(InputError, match=said):

@@ -12,7 +12,7 @@ import pytest
 from samples.animals import write_project
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats import FORMATS, RawFile, ReadOptions, detect, find_files
+from skeletonmae.formats import FORMATS, InputFile, ReadOptions, detect, find_files
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
@@ -26,7 +26,7 @@ def unpacked(name: str, folder: Path) -> Path:
     return path
 
 
-def read(file: Path | RawFile, options: ReadOptions | None = None) -> list[SkeletonSequence]:
+def read(file: Path | InputFile, options: ReadOptions | None = None) -> list[SkeletonSequence]:
     assert detect(file).name == "sleap"
     return list(FORMATS["sleap"].read(file, options or ReadOptions()))
 
@@ -192,7 +192,7 @@ def test_an_array_that_claims_too_much_room_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_crashes_the_library_is_only_that_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from skeletonmae.formats import hdf5
+    from skeletonmae.formats.decoders import hdf5
 
     child = tmp_path / "child.py"
     child.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
@@ -206,7 +206,7 @@ def test_a_file_that_crashes_the_library_is_only_that_file(
 
 
 def test_without_h5py_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from skeletonmae.formats import hdf5
+    from skeletonmae.formats.decoders import hdf5
 
     monkeypatch.setattr(hdf5.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(

@@ -9,7 +9,7 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, ReadOptions, detect
-from skeletonmae.formats.table_lines import BLOCK
+from skeletonmae.formats.decoders.csv_table import BLOCK
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, NTU25, Skeleton
 

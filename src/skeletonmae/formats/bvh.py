@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.formats.bvh_skeleton import bvh_skeleton
-from skeletonmae.formats.bvh_text import forward_kinematics, parse_bvh
+from skeletonmae.formats.decoders.bvh_text import forward_kinematics, parse_bvh
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.raw import RawFile
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 
@@ -22,11 +22,11 @@ METRES = {1.0: (0.25, 0.65), 0.01: (25.0, 65.0), 0.001: (250.0, 650.0)}
 FACING = np.array([-1.0, 1.0, -1.0])  # half a turn about y
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return head.lstrip()[:9].upper() == b"HIERARCHY"
 
 
-def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     bvh = parse_bvh(file.content(), str(file.path))
     skeleton, positions = _body(bvh_skeleton(bvh), forward_kinematics(bvh) * FACING)
     longest = float(np.median(skeleton.bone_lengths(positions), axis=0).max()) if len(positions) else 0.0
@@ -59,4 +59,4 @@ def _body(skeleton: Skeleton, positions: np.ndarray) -> tuple[Skeleton, np.ndarr
     return body, positions[:, [skeleton.index[joint] for joint in joints]]
 
 
-BVH = Format("bvh", "BVH motion capture: the joints of its own hierarchy in 3D", (".bvh",), _claims, _parse)
+BVH = Format("bvh", "BVH motion capture: the joints of its own hierarchy in 3D", (".bvh",), _sniff, _parse)

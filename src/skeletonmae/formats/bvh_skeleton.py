@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from skeletonmae.formats.bvh_text import Bvh
-from skeletonmae.formats.joint_names import plain_name
+from skeletonmae.formats.decoders.bvh_text import Bvh
+from skeletonmae.formats.joint_names import normalize_joint_name
 from skeletonmae.skeletons import Skeleton
 
 _MIDDLE = {
@@ -53,7 +53,7 @@ def bvh_skeleton(bvh: Bvh) -> Skeleton:
     Raises:
         InputError: there are more joints than a skeleton can have.
     """
-    own = [plain_name(_PREFIX.sub("", name, count=1)) for name in bvh.joints]
+    own = [normalize_joint_name(_PREFIX.sub("", name, count=1)) for name in bvh.joints]
     known = [BVH_NAMES.get(name.replace("_", "")) for name in own]
     for joint, parent in zip(known, bvh.parents, strict=True):
         if joint in ("left_shoulder", "right_shoulder") and parent >= 0 and known[parent] == joint:

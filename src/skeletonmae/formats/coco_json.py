@@ -15,29 +15,29 @@ from collections.abc import Iterator
 from typing import Any
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.json_text import number_array, read_json
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.json_text import number_array, read_json
-from skeletonmae.formats.linking import Pose, linked, person_number
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.person_tracking import Pose, person_number, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17
 
 BEGIN_WITH_COCO17 = (17, 26, 133, 136)
-WHO = ("track_id", "idx", "instance_id", "person_id")
+PERSON_ID_KEYS = ("track_id", "idx", "instance_id", "person_id")
 NUMBERED = re.compile(r"(?P<recording>.*?)[-_./]*(?P<frame>\d+)(?:\.[A-Za-z]\w*)?")
 EXPECTED = "lists 'images' and 'annotations', or a list of results, with 'image_id' and 'keypoints'"
 
 Place = tuple[str, int]
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"[":
         return b'"image_id"' in head and b'"keypoints"' in head
     return start == b"{" and (b'"images"' in head or b'"annotations"' in head)
 
 
-def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     content, path = read_json(file), file.path
     places: dict[Any, Place] | None = None
     if isinstance(content, dict):
@@ -64,15 +64,15 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         poses = found[recording][frame]
         if len(values):
             values = values[: skeleton.num_joints]
-            who = next((one[key] for key in WHO if key in one), -1)
+            who = next((one[key] for key in PERSON_ID_KEYS if key in one), -1)
             poses.append(Pose(values[:, :2], values[:, 2] > 0, person_number(who)))
     if not found:
         raise InputError("there is no image in it", where=path, expected=EXPECTED)
     for recording, frames in found.items():
-        yield linked(frames, skeleton, 2, where=path, name=recording or path.stem, unit="px")
+        yield recording_from_poses(frames, skeleton, 2, where=path, name=recording or path.stem, unit="px")
 
 
-def _listed(file: RawFile, content: dict[str, Any], key: str, needs_id: bool = True) -> list[dict[str, Any]]:
+def _listed(file: InputFile, content: dict[str, Any], key: str, needs_id: bool = True) -> list[dict[str, Any]]:
     """The objects under a key."""
     found = content.get(key) or []
     named = isinstance(found, list) and all(
@@ -97,7 +97,7 @@ def _place(image: dict[str, Any], videos: dict[Any, Any]) -> Place:
     return recording, image["frame_id"] if isinstance(image.get("frame_id"), int) else number
 
 
-def _check_joints(file: RawFile, categories: list[dict[str, Any]]) -> None:
+def _check_joints(file: InputFile, categories: list[dict[str, Any]]) -> None:
     """Refuse joints that are called otherwise than COCO's: PoseTrack's 17, for one, are others."""
     for category in categories:
         names = tuple(str(name).lower().replace(" ", "_") for name in category.get("keypoints", ()))
@@ -110,6 +110,6 @@ COCO_JSON = Format(
     "coco_json",
     "COCO keypoint JSON, annotations or results (AlphaPose too): 17 joints in 2D, several persons",
     (".json",),
-    _claims,
+    _sniff,
     _parse,
 )

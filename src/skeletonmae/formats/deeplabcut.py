@@ -14,13 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.animals import animal_recording, animal_skeleton
-from skeletonmae.formats.format import Format, ReadOptions, is_number
-from skeletonmae.formats.hdf5 import SIGNATURE
-from skeletonmae.formats.pandas_hdf5 import read_frame
-from skeletonmae.formats.raw import RawFile
-from skeletonmae.formats.room import must_have_room
-from skeletonmae.formats.table_lines import csv_rows
+from skeletonmae.formats.decoders.csv_table import csv_rows
+from skeletonmae.formats.decoders.hdf5 import SIGNATURE
+from skeletonmae.formats.decoders.pandas_hdf5 import read_frame
+from skeletonmae.formats.decoders.text_numbers import is_number
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.named_skeletons import named_recording, skeleton_from_names
+from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
 
 CUTOFF = 0.6
@@ -35,7 +36,7 @@ class _Column(NamedTuple):
     coord: str
 
 
-def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     names, frame, values = read_frame(file) if file.head().startswith(SIGNATURE) else _read_csv(file)
     columns = _columns(file, names)
     individuals, parts, coords = (
@@ -50,7 +51,7 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
             "the first column does not count frames", where=file.path, expected=expected, got=frame[0]
         )
     shape = (len(individuals), int(frame.max() - frame.min()) + 1, len(parts))
-    must_have_room(file.path, shape, len(frame) * len(columns))
+    check_density(file.path, shape, len(frame) * len(columns))
     at = (frame - frame.min()).astype(np.int64)
     if len(np.unique(at)) < len(at):
         raise InputError("a frame is there twice", where=file.path)
@@ -66,9 +67,9 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     unlikely = ~(likelihood >= CUTOFF)
     positions[unlikely] = np.nan
     note = f"{unlikely.mean():.0%} of the joints have a likelihood below {CUTOFF} and count as not observed"
-    yield animal_recording(
+    yield named_recording(
         file,
-        animal_skeleton(file, "deeplabcut", parts),
+        skeleton_from_names(file, "deeplabcut", parts),
         parts,
         positions,
         options,
@@ -78,7 +79,7 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-def _columns(file: RawFile, names: Sequence[Sequence[str]]) -> list[_Column]:
+def _columns(file: InputFile, names: Sequence[Sequence[str]]) -> list[_Column]:
     """The columns of values, each once and of one scorer."""
     if not names or {len(name) for name in names} not in ({3}, {4}):
         expected = "scorer, (individuals,) bodyparts and coords"
@@ -93,7 +94,7 @@ def _columns(file: RawFile, names: Sequence[Sequence[str]]) -> list[_Column]:
     return columns
 
 
-def _read_csv(file: RawFile) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]:
+def _read_csv(file: InputFile) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]:
     """The names of each column, the numbers of the frames, and the values `(frame, column)`."""
     header: list[list[str]] = []
     blocks: list[np.ndarray] = []
@@ -110,7 +111,7 @@ def _read_csv(file: RawFile) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndar
     return list(zip(*header, strict=True))[1:], values[:, 0], values[:, 1:]
 
 
-def _numbers(file: RawFile, at: int, cells: list[str], width: int) -> list[float]:
+def _numbers(file: InputFile, at: int, cells: list[str], width: int) -> list[float]:
     """The numbers in a line; an empty cell is NaN."""
     where = f"{file.path}, line {at}"
     if len(cells) != width:
@@ -122,10 +123,10 @@ def _numbers(file: RawFile, at: int, cells: list[str], width: int) -> list[float
         raise InputError("not a number", where=where, got=wrong) from None
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     if head.startswith(SIGNATURE):
         return b"PYTABLES_FORMAT_VERSION" in head
     return head.removeprefix(b"\xef\xbb\xbf").startswith((b"scorer,", b"scorer;", b"scorer\t"))
 
 
-DEEPLABCUT = Format("deeplabcut", "DeepLabCut: CSV or HDF5 with body parts", (".csv", ".h5"), _claims, _parse)
+DEEPLABCUT = Format("deeplabcut", "DeepLabCut: CSV or HDF5 with body parts", (".csv", ".h5"), _sniff, _parse)

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, ReadOptions, kinect_recording, number_rows
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.decoders.text_numbers import number_rows
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.kinect_recording import kinect_recording
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -24,11 +26,11 @@ def _column(joint: str) -> str:
 COLUMNS = ("Timestamp", *(_column(joint) + axis for joint in KINECT20.joints for axis in "XYZ"))
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return re.match(rb"(\xef\xbb\xbf)?Timestamp,HipCenterX,", head) is not None
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     header, _, body = (text := file.text()).partition("\n")
     names = [name.strip() for name in header.split(",")]
     if missing := [column for column in COLUMNS if names.count(column) != 1]:
@@ -45,5 +47,5 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
 
 
 KINDER_GATOR = Format(
-    "kinder_gator", "Kinder-Gator CSV: 20 joints in 3D, one recording a file", (".csv",), _claims, _parse
+    "kinder_gator", "Kinder-Gator CSV: 20 joints in 3D, one recording a file", (".csv",), _sniff, _parse
 )

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.json_text import number_array, read_json
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.json_text import number_array, read_json
-from skeletonmae.formats.linking import Pose, linked
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.person_tracking import Pose, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS
 
@@ -42,13 +42,13 @@ AT_ORIGIN = 0.05
 EXPECTED = f"frames of {SKELETON.num_joints} landmarks with x, y, z"
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return False
     return bool(re.search(rb'(?i)landmarks?"|"visibility"', head)) and b'"keypoints"' not in head
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     content = read_json(file, lines=True)
     key, fps = None, None
     if isinstance(content, dict):
@@ -78,7 +78,7 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
         ]
         for number, persons in found.items()
     }
-    yield linked(
+    yield recording_from_poses(
         poses,
         SKELETON,
         3 if world else 2,
@@ -141,6 +141,6 @@ MEDIAPIPE = Format(
     "mediapipe",
     "MediaPipe Pose landmarks as JSON: 33 joints, in the image or in metres",
     (".json", ".jsonl"),
-    _claims,
+    _sniff,
     _parse,
 )

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, ReadOptions, kinect_recording, number_rows
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.decoders.text_numbers import number_rows
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.kinect_recording import kinect_recording
 from skeletonmae.sequences import SkeletonSequence
 
 JOINTS = (
@@ -21,7 +23,7 @@ JOINTS = (
 EXPECTED = "20 lines a frame, each 'x y z confidence'"
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     lines = [line.split() for line in head.splitlines()[:-1]]
     try:
         return len(lines) > 1 and all(len([float(number) for number in line]) == 4 for line in lines)
@@ -29,7 +31,7 @@ def _claims(head: bytes) -> bool:
         return False
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     values = number_rows(file.path, file.text(), 4)
     if len(values) % 20:
         raise InputError("cut short", where=file.path, expected=EXPECTED, got=f"{len(values)} lines")
@@ -37,5 +39,5 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
 
 
 MSR_ACTION3D = Format(
-    "msr_action3d", "MSR-Action3D text: 20 joints in 3D, one recording a file", (".txt",), _claims, _parse
+    "msr_action3d", "MSR-Action3D text: 20 joints in 3D, one recording a file", (".txt",), _sniff, _parse
 )

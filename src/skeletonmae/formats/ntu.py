@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.ntu_text import parse_bodies
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.ntu_clean import none, reference
-from skeletonmae.formats.ntu_text import parse_bodies
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.ntu_cleanup import none, reference
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
@@ -23,16 +23,16 @@ FPS = 30.0
 HEAD = re.compile(rb"\s*\d{1,9}\s+(0\s+)*([1-9]\d?\s+\d+( \S+){9}\s+25\s+\S+( \S+){11}\s|0?$)")
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return HEAD.match(head) is not None  # frames, frames of nobody, then bodies: id and 9 more, 25, a joint
 
 
-def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     bodies = parse_bodies(file.content(), str(file.path))
     if not bodies.bodies:
         got = f"{bodies.num_frames} frames without a body"
         raise InputError("nobody is in it", where=file.path, expected="a body in a frame", got=got)
-    persons = CLEAN[options.clean](bodies)
+    persons = CLEAN[options.ntu_cleanup](bodies)
     if not len(persons.positions):
         raise InputError("nobody is left of it", where=file.path, got="; ".join(persons.notes))
     yield SkeletonSequence(
@@ -40,4 +40,4 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-NTU = Format("ntu", "NTU RGB+D .skeleton: 25 joints of each body in 3D", (".skeleton",), _claims, _parse)
+NTU = Format("ntu", "NTU RGB+D .skeleton: 25 joints of each body in 3D", (".skeleton",), _sniff, _parse)

@@ -11,19 +11,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, ReadOptions, kinect_recording
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.kinect_recording import kinect_recording
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
 EXPECTED = "a list of frames of 20 joints of 3 numbers under 'skeletons'"
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return head.lstrip().startswith(b"{") and b'"skeletons"' in head
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     try:
         content = json.loads(file.text())
     except (json.JSONDecodeError, RecursionError) as error:
@@ -39,4 +40,4 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     yield kinect_recording(file, values, KINECT20.joints)
 
 
-NW_UCLA = Format("nw_ucla", "NW-UCLA JSON: 20 joints in 3D, one recording a file", (".json",), _claims, _parse)
+NW_UCLA = Format("nw_ucla", "NW-UCLA JSON: 20 joints in 3D, one recording a file", (".json",), _sniff, _parse)

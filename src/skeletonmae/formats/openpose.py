@@ -15,10 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.json_text import number_array, read_json
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.json_text import number_array, read_json
-from skeletonmae.formats.linking import Pose, linked, person_number
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.person_tracking import Pose, person_number, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS
 
@@ -31,13 +31,13 @@ TURN = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
 Person = tuple[int, np.ndarray, np.ndarray]
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"people"' in head
 
 
-def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     people: dict[int, list[Person]] = {}
-    for part in file.parts or (file,):
+    for part in file.frame_files or (file,):
         match = re.fullmatch(FRAMES, part.path.name)
         number = int(match["frame"]) if match else 0
         if number in people:
@@ -59,17 +59,17 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         ]
         for number, persons in people.items()
     }
-    yield linked(
+    yield recording_from_poses(
         found,
         skeleton,
         3 if solid else 2,
         where=file.path,
-        name=file.path.name if file.parts else file.path.stem,
+        name=file.path.name if file.frame_files else file.path.stem,
         unit="unknown" if solid else "px",
     )
 
 
-def _people(file: RawFile) -> Iterator[Person]:
+def _people(file: InputFile) -> Iterator[Person]:
     """(identity, (joint, x y confidence), (joint, x y z confidence)) of each person in a frame."""
     content = read_json(file)
     people = content.get("people") if isinstance(content, dict) else None
@@ -88,7 +88,7 @@ OPENPOSE = Format(
     "openpose",
     "OpenPose JSON: a folder of frames, 18 or 25 joints in 2D (or 3D), several persons",
     (".json",),
-    _claims,
+    _sniff,
     _parse,
     FRAMES,
 )

@@ -11,28 +11,28 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.matlab5 import read_matlab, variable_names
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.matlab import read_matlab, variable_names
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.limits import MAX_FRAMES
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import PENN13
 
 WANTED = ("x", "y", "visibility", "action", "train")
 CORNER = 5.0  # pixels; a joint that was not marked lies in the first corner, on the diagonal
-MOST_FRAMES = 100_000
 EXPECTED = "x, y and visibility (frames, 13), action (text) and train (1 or -1)"
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return head.startswith(b"MATLAB 5.0") and "action" in variable_names(head)
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     held = read_matlab(file.content(), str(file.path), WANTED)
     x, y, visible, action, train = (held.get(name) for name in WANTED)
     arrays = [a for a in (x, y, visible) if isinstance(a, np.ndarray) and a.ndim == 2 and a.shape[1] == 13]
     shapes = {array.shape for array in arrays}
-    if len(arrays) < 3 or len(shapes) > 1 or len(arrays[0]) > MOST_FRAMES or not isinstance(action, str):
+    if len(arrays) < 3 or len(shapes) > 1 or len(arrays[0]) > MAX_FRAMES or not isinstance(action, str):
         got = {name: getattr(value, "shape", value) for name, value in held.items()}
         raise InputError("not the labels of a video", where=file.path, expected=EXPECTED, got=got)
     side = np.ravel(train).tolist() if isinstance(train, np.ndarray) else []
@@ -50,4 +50,4 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-PENN_ACTION = Format("penn_action", "Penn Action .mat: 13 joints in 2D", (".mat",), _claims, _parse)
+PENN_ACTION = Format("penn_action", "Penn Action .mat: 13 joints in 2D", (".mat",), _sniff, _parse)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.formats.format import Format, ReadOptions, is_number, number_rows
-from skeletonmae.formats.raw import HEAD_BYTES, RawFile
+from skeletonmae.formats.decoders.text_numbers import is_number, number_rows
+from skeletonmae.formats.files import HEAD_BYTES, InputFile
+from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
@@ -19,14 +20,14 @@ BODIES = 2
 WIDTH = BODIES * 25 * 3
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     line, end, _ = head.decode("utf-8-sig", "replace").partition("\n")
     cells, whole = line.split(), bool(end) or len(head) < HEAD_BYTES
     enough = len(cells) == WIDTH if whole else 100 < len(cells) <= WIDTH
     return enough and all(is_number(cell) for cell in cells[: None if whole else -1])
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     values = number_rows(file.path, file.text(), WIDTH)
     positions = values.reshape(-1, BODIES, 25, 3).swapaxes(0, 1)
     observed = (positions != 0).any(-1)
@@ -38,5 +39,5 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
 
 
 PKU_MMD = Format(
-    "pku_mmd", "PKU-MMD text: 25 joints in 3D, two persons, one long recording a file", (".txt",), _claims, _parse
+    "pku_mmd", "PKU-MMD text: 25 joints in 3D, two persons, one long recording a file", (".txt",), _sniff, _parse
 )

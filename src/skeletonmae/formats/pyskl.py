@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.plain_pickle import read_pickle
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.plain_pickle import read_pickle
-from skeletonmae.formats.raw import RawFile
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, Skeleton
 
@@ -32,12 +32,12 @@ SIDE = re.compile(
 BOTH = "both"
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     said = (b"annotations", b"frame_dir", b"keypoint", b"split")
     return (head[:1] == b"\x80" or head[:2] in (b"(d", b"(l")) and any(word in head for word in said)
 
 
-def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     with file.open() as content:
         held = read_pickle(content, str(file.path))
     splits = held.get("split") or {} if isinstance(held, dict) else {}
@@ -52,10 +52,10 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         try:
             yield _recording(f"{file.path}, annotation {number}", annotation, tags, options.layout)
         except InputError as error:
-            options.refuse(error)
+            options.on_error(error)
 
 
-def _tags(file: RawFile, splits: Mapping[object, object]) -> dict[str, dict[str, str]]:
+def _tags(file: InputFile, splits: Mapping[object, object]) -> dict[str, dict[str, str]]:
     """Recording -> its tags: the side of each split that it is on; `both` if it is on two of them."""
     tags: dict[str, dict[str, str]] = {}
     for split, names in splits.items():
@@ -130,4 +130,4 @@ def _short(value: object) -> str:
     return repr(value)[:80] if isinstance(value, str | int | float) else type(value).__name__
 
 
-PYSKL = Format("pyskl", "PYSKL or MMAction2 pickle, 2D or 3D", (".pkl", ".pickle"), _claims, _parse)
+PYSKL = Format("pyskl", "PYSKL or MMAction2 pickle, 2D or 3D", (".pkl", ".pickle"), _sniff, _parse)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.formats.format import Format, ReadOptions, number_rows
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.decoders.text_numbers import number_rows
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import SBU15
 
@@ -23,12 +24,12 @@ OFFSET = np.array([1280.0, 960.0, 0.0]) / 1000
 FPS = 15.0
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     lines = head.split(b"\n", 1)
     return lines[0].count(b",") == COLUMNS - 1 and re.match(rb"\s*\d+\s*,[-+.\deE,\s]+$", lines[0]) is not None
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     values = number_rows(file.path, file.text(), COLUMNS, delimiter=",")
     shares = values[:, 1:].reshape(-1, 2, 15, 3).swapaxes(0, 1)
     yield SkeletonSequence.from_positions(
@@ -41,4 +42,4 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-SBU = Format("sbu", "SBU Kinect Interaction text: two persons of 15 joints in 3D", (".txt",), _claims, _parse)
+SBU = Format("sbu", "SBU Kinect Interaction text: two persons of 15 joints in 3D", (".txt",), _sniff, _parse)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.animals import animal_recording, animal_skeleton
+from skeletonmae.formats.decoders.hdf5 import SIGNATURE, Hdf5, read_hdf5
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.hdf5 import SIGNATURE, Hdf5, read_hdf5
-from skeletonmae.formats.raw import RawFile
-from skeletonmae.formats.room import must_have_room
+from skeletonmae.formats.named_skeletons import named_recording, skeleton_from_names
+from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
@@ -33,7 +33,7 @@ ATTRIBUTES = "metadata@(format_id|json)|tracks@dims|@skeleton_symmetries"
 ANALYSIS = ("track", "xy", "node", "frame")
 
 
-def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     content = read_hdf5(file, ARRAYS, ATTRIBUTES)
     try:
         if {"metadata", "frames", "instances"} <= set(content.names):
@@ -52,24 +52,24 @@ def _parse(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         raise InputError(f"its arrays and its joints do not agree ({error})", where=file.path) from error
 
 
-def _analysis(file: RawFile, content: Hdf5, options: ReadOptions) -> SkeletonSequence:
-    spelled = content.list("node_names")
+def _analysis(file: InputFile, content: Hdf5, options: ReadOptions) -> SkeletonSequence:
+    raw_names = content.list("node_names")
     bones = content.array("edge_inds").reshape(-1, 2).tolist() if "edge_inds" in content.names else []
     pairs = json.loads(content.text("@skeleton_symmetries", "[]"))
-    mirror = [(spelled.index(one), spelled.index(other)) for one, other in pairs]
+    mirror = [(raw_names.index(one), raw_names.index(other)) for one, other in pairs]
     axes = tuple(json.loads(content.text("tracks@dims", json.dumps(ANALYSIS))))
     tracks = content.array("tracks")
     if sorted(axes) != sorted(ANALYSIS) or tracks.ndim != 4:
         raise InputError("tracks has other axes", where=file.path, expected=ANALYSIS, got=axes)
     positions = tracks.transpose([axes.index(axis) for axis in ("track", "frame", "node", "xy")])
-    if positions.shape[2:] != (len(spelled), 2):
-        expected = f"{len(spelled)} joints and 2 axes"
+    if positions.shape[2:] != (len(raw_names), 2):
+        expected = f"{len(raw_names)} joints and 2 axes"
         raise InputError("tracks has the wrong shape", where=file.path, expected=expected, got=tracks.shape)
-    skeleton = animal_skeleton(file, "sleap", spelled, bones, mirror)
-    return animal_recording(file, skeleton, spelled, positions, options, name=file.path.stem, unit="px")
+    skeleton = skeleton_from_names(file, "sleap", raw_names, bones, mirror)
+    return named_recording(file, skeleton, raw_names, positions, options, name=file.path.stem, unit="px")
 
 
-def _project(file: RawFile, content: Hdf5, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _project(file: InputFile, content: Hdf5, options: ReadOptions) -> Iterator[SkeletonSequence]:
     version = float(content.numbers.get("metadata@format_id", np.ones(())))
     if version >= KNOWN:
         expected = "a version before 3, or an analysis file"
@@ -80,8 +80,8 @@ def _project(file: RawFile, content: Hdf5, options: ReadOptions) -> Iterator[Ske
     if len(kinds) != 1 or kinds[0] >= len(skeletons):
         got = f"{len(instances)} instances of {len(kinds)} skeletons"
         raise InputError("not one skeleton", where=file.path, got=got)
-    spelled, skeleton = skeletons[int(kinds[0])]
-    xy = _points(content, instances, len(spelled)) - (0.5 if version < CENTRED else 0.0)
+    raw_names, skeleton = skeletons[int(kinds[0])]
+    xy = _points(content, instances, len(raw_names)) - (0.5 if version < CENTRED else 0.0)
     track, keep = _tracks(instances)
     ids, first = np.unique(frames["frame_id"], return_index=True)
     place = np.searchsorted(ids, instances["frame_id"]).clip(max=len(ids) - 1)
@@ -95,13 +95,13 @@ def _project(file: RawFile, content: Hdf5, options: ReadOptions) -> Iterator[Ske
         mine = keep & (video == number)
         person = _persons(track[mine], at[mine])
         start = at[mine].min()
-        shape = (int(person.max()) + 1, int(at[mine].max() - start) + 1, len(spelled))
-        must_have_room(file.path, shape, int(mine.sum()) * len(spelled))
+        shape = (int(person.max()) + 1, int(at[mine].max() - start) + 1, len(raw_names))
+        check_density(file.path, shape, int(mine.sum()) * len(raw_names))
         positions = np.full((*shape, 2), np.nan)
         for turn in (~by_human[mine], by_human[mine]):
             positions[person[turn], at[mine][turn] - start] = xy[mine][turn]
         name = f"{file.path.stem}/{names[number]}" if names else file.path.stem
-        yield animal_recording(file, skeleton, spelled, positions, options, name=name, unit="px")
+        yield named_recording(file, skeleton, raw_names, positions, options, name=name, unit="px")
 
 
 def _points(content: Hdf5, instances: np.ndarray, joints: int) -> np.ndarray:
@@ -150,7 +150,7 @@ def _video_names(content: Hdf5, shown: list[int]) -> dict[int, str]:
     return named if len(set(named.values())) == len(named) else {number: str(number) for number in shown}
 
 
-def _skeletons(file: RawFile, about: Any) -> list[tuple[list[str], Skeleton]]:
+def _skeletons(file: InputFile, about: Any) -> list[tuple[list[str], Skeleton]]:
     """Names of the joints, and the layout, of each skeleton of a project.
 
     An edge is a bone or says that two joints mirror each other. The kind of the first edge of each kind is written
@@ -171,13 +171,13 @@ def _skeletons(file: RawFile, about: Any) -> list[tuple[list[str], Skeleton]]:
                 number = link["type"]["py/id"]
                 kind = kinds[number - 1] if 0 < number <= len(kinds) else number
             edges[kind].append((order.index(link["source"]), order.index(link["target"])))
-        spelled = [nodes[place] for place in order]
-        made.append((spelled, animal_skeleton(file, "sleap", spelled, edges[1], edges[2])))
+        raw_names = [nodes[place] for place in order]
+        made.append((raw_names, skeleton_from_names(file, "sleap", raw_names, edges[1], edges[2])))
     return made
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return head.startswith(SIGNATURE) and b"PYTABLES_FORMAT_VERSION" not in head
 
 
-SLEAP = Format("sleap", "SLEAP: .slp projects and analysis .h5", (".slp", ".h5"), _claims, _parse)
+SLEAP = Format("sleap", "SLEAP: .slp projects and analysis .h5", (".slp", ".h5"), _sniff, _parse)

@@ -22,19 +22,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.csv_table import Lines, ReadLines, column_names, delimiter_of, read_csv
+from skeletonmae.formats.decoders.parquet_table import MAGIC, read_parquet
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.joint_names import plain_name
-from skeletonmae.formats.raw import RawFile
-from skeletonmae.formats.table_lines import Lines, ReadLines, column_names, delimiter_of, read_csv
-from skeletonmae.formats.table_parquet import MAGIC, read_parquet
+from skeletonmae.formats.joint_names import normalize_joint_name
 from skeletonmae.formats.table_recording import TableRecording
+from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, VOCABULARY, Skeleton
-from skeletonmae.skeletons.derived import did_you_mean
-from skeletonmae.skeletons.skeleton import MAX_JOINTS
+from skeletonmae.skeletons.derived import suggest
 
 
-def _parse(file: RawFile, options: ReadOptions, read: ReadLines) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, options: ReadOptions, read: ReadLines) -> Iterator[SkeletonSequence]:
     layout = options.layout or _layout_of(file, read)
     cuts = (cut for block in read(file, ()) for cut in block.by_recording(file.path.stem))
     seen: set[str] = set()
@@ -57,13 +57,13 @@ def _parse(file: RawFile, options: ReadOptions, read: ReadLines) -> Iterator[Ske
 def _said_layout(path: Path, lines: Lines) -> Skeleton:
     name = str(lines.columns["layout"][0]).strip()
     if name not in LAYOUTS:
-        problem = f"unknown layout{did_you_mean(name, LAYOUTS)}"
+        problem = f"unknown layout{suggest(name, LAYOUTS)}"
         expected = f"{', '.join(LAYOUTS)}, or --layout my.yaml"
         raise InputError(problem, where=f"{path}, line {lines.number[0]}", expected=expected, got=name)
     return LAYOUTS[name]
 
 
-def _layout_of(file: RawFile, read: ReadLines) -> Skeleton | None:
+def _layout_of(file: InputFile, read: ReadLines) -> Skeleton | None:
     """The smallest built-in layout with all joints of the file; None if a column says the layout."""
     first: dict[str, int] = {}
     try:
@@ -71,15 +71,15 @@ def _layout_of(file: RawFile, read: ReadLines) -> Skeleton | None:
             if "layout" in block.columns:
                 return None
             joints = list(block.columns["joint"])
-            for spelled in dict.fromkeys(joints):
-                first.setdefault(plain_name(spelled), block.number[joints.index(spelled)])
+            for raw_names in dict.fromkeys(joints):
+                first.setdefault(normalize_joint_name(raw_names), block.number[joints.index(raw_names)])
             if len(first) > MAX_JOINTS:
                 break
     except InputError:
         if not first:
             raise  # else it will be met again, after the recordings before it
     if unknown := [joint for joint in first if joint not in VOCABULARY]:
-        problem = f"{unknown[0]!r} is not a joint of a built-in layout{did_you_mean(unknown[0], VOCABULARY)}"
+        problem = f"{unknown[0]!r} is not a joint of a built-in layout{suggest(unknown[0], VOCABULARY)}"
         raise InputError(
             problem, where=f"{file.path}, line {first[unknown[0]]}", expected=_how_to_say(list(first))
         )
@@ -98,11 +98,11 @@ def _how_to_say(joints: list[str]) -> str:
     )
 
 
-def _parse_csv(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse_csv(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     return _parse(file, options, read_csv)
 
 
-def _parse_parquet(file: RawFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse_parquet(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     return _parse(file, options, read_parquet)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import is_number
-from skeletonmae.formats.joint_names import Places
-from skeletonmae.formats.room import must_have_room
-from skeletonmae.formats.table_lines import NUMBERS, Column, Lines
+from skeletonmae.formats.decoders.csv_table import NUMBERS, Column, Lines
+from skeletonmae.formats.decoders.text_numbers import is_number
+from skeletonmae.formats.joint_names import JointLookup
+from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
-from skeletonmae.skeletons.derived import did_you_mean, shortened
+from skeletonmae.skeletons.derived import abbreviate, suggest
 
 EVERY_LINE = {"recording", "person", "joint", *NUMBERS}
 SETTINGS = ("label", "layout", "unit", "fps")
@@ -33,9 +33,9 @@ class TableRecording:
 
     def __init__(self, path: Path, name: str, layout: Skeleton) -> None:
         self.path, self.name, self.layout = path, name, layout
-        self._places = Places(layout)
+        self._places = JointLookup(layout)
         self._persons: dict[str, int] = {}
-        self._said: dict[str, set[str]] = defaultdict(set)
+        self._wrap_os_errors: dict[str, set[str]] = defaultdict(set)
         self._cells: list[tuple[np.ndarray, ...]] = []
         self._axes: list[np.ndarray] = []
 
@@ -47,8 +47,8 @@ class TableRecording:
         """
         columns, number = lines.columns, np.array(lines.number)
         for key in columns.keys() - EVERY_LINE:
-            said = self._said[key] | {str(cell).strip() for cell in set(columns[key])} - {""}
-            self._said[key] = set(sorted(said)[:5])  # more than one is enough to know
+            said = self._wrap_os_errors[key] | {str(cell).strip() for cell in set(columns[key])} - {""}
+            self._wrap_os_errors[key] = set(sorted(said)[:5])  # more than one is enough to know
         value = {key: self._numbers(key, columns[key], number) for key in NUMBERS if key in columns}
         frame = value["frame"]
         if (bad := frame != np.floor(frame)).any():
@@ -56,8 +56,8 @@ class TableRecording:
         joint = np.fromiter(map(self._places.__getitem__, columns["joint"]), np.int64, len(frame))
         if (bad := joint < 0).any():
             name = str(columns["joint"][int(bad.argmax())]).strip()
-            problem = f"not a joint of {self.layout.name}{did_you_mean(name, self.layout.joints)}"
-            raise self._refuse(problem, number[bad], name, shortened(self.layout.joints))
+            problem = f"not a joint of {self.layout.name}{suggest(name, self.layout.joints)}"
+            raise self._refuse(problem, number[bad], name, abbreviate(self.layout.joints))
         names = columns.get("person", ("",) * len(frame))
         persons = {
             name: self._persons.setdefault(name.strip(), len(self._persons)) for name in dict.fromkeys(names)
@@ -83,7 +83,7 @@ class TableRecording:
         rank = np.argsort([self._persons[name] for name in order])
         start = frame.min()
         shape = (len(order), int(frame.max() - start) + 1, self.layout.num_joints)
-        must_have_room(f"{self.path}, line {number[frame.argmax()]}", shape, len(frame))
+        check_density(f"{self.path}, line {number[frame.argmax()]}", shape, len(frame))
         place = np.ravel_multi_index((rank[person], (frame - start).astype(np.int64), joint), shape)
         observed, positions = np.zeros(shape, dtype=bool), np.zeros((*shape, axes.shape[1]), dtype=np.float32)
         observed.reshape(-1)[place] = True
@@ -95,8 +95,8 @@ class TableRecording:
         seen = np.isfinite(axes).all(-1)
         observed.reshape(-1)[place] = seen
         positions.reshape(-1, axes.shape[1])[place[seen]] = axes[seen]
-        value = {key: next(iter(said), "") for key, said in self._said.items() if self._one(key, said)}
-        left_out = sorted(self._said.keys() - value.keys())
+        value = {key: next(iter(said), "") for key, said in self._wrap_os_errors.items() if self._one(key, said)}
+        left_out = sorted(self._wrap_os_errors.keys() - value.keys())
         return SkeletonSequence.from_positions(
             positions,
             self.layout,

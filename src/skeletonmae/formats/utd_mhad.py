@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import Format, ReadOptions, kinect_recording
-from skeletonmae.formats.matlab import read_matlab, variable_names
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.decoders.matlab5 import read_matlab, variable_names
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.kinect_recording import kinect_recording
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -22,11 +23,11 @@ JOINTS = ("head", "shoulder_center", "spine", "pelvis", *KINECT20.joints[4:])
 EXPECTED = f"an array {VARIABLE!r} of 20 joints x 3 axes x at least 1 frame"
 
 
-def _claims(head: bytes) -> bool:
+def _sniff(head: bytes) -> bool:
     return head.startswith(b"MATLAB 5.0") and VARIABLE in variable_names(head)
 
 
-def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     values = read_matlab(file.content(), str(file.path), [VARIABLE]).get(VARIABLE)
     if not isinstance(values, np.ndarray) or values.shape[:2] != (20, 3) or values.ndim > 3 or not values.size:
         got = getattr(values, "shape", type(values).__name__)
@@ -35,4 +36,4 @@ def _parse(file: RawFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     yield kinect_recording(file, places, JOINTS, fps=30.0)
 
 
-UTD_MHAD = Format("utd_mhad", "UTD-MHAD .mat: 20 joints in 3D, one recording a file", (".mat",), _claims, _parse)
+UTD_MHAD = Format("utd_mhad", "UTD-MHAD .mat: 20 joints in 3D, one recording a file", (".mat",), _sniff, _parse)

@@ -26,14 +26,13 @@ from pydantic import Field, ValidationError, field_validator
 
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
+from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.sequences.sequence import UNITS
 
 FORMAT: Literal[1] = 1
 MANIFEST = "manifest.json"
 HEADER = 128  # bytes before the first element of a .npy file
 TAG = r"^\w[\w .-]*$"  # the name of a tag is part of a file's name
-MAX_JOINTS = 4096
-MAX_CELLS = 2**26  # persons x frames x joints of a recording, which is read whole: a day of one person
 ARRAYS = {
     "positions": None,  # float32 or float16, as the manifest says
     "observed": np.uint8,

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import MAX_CELLS
 from skeletonmae.sequences.manifest import (
     ARRAYS,
     HEADER,
     MANIFEST,
-    MAX_CELLS,
     FileRecord,
     Manifest,
     file_sha256,

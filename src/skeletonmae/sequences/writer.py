@@ -14,12 +14,12 @@ from typing import Any, BinaryIO, Literal, Self
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.files import whole_folder, write_text
+from skeletonmae.limits import MAX_CELLS
+from skeletonmae.files import atomic_folder, write_text
 from skeletonmae.sequences.manifest import (
     ARRAYS,
     HEADER,
     MANIFEST,
-    MAX_CELLS,
     TAG,
     FileRecord,
     Manifest,
@@ -76,7 +76,7 @@ class StoreWriter:
         self.stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self.folder = self.stack.enter_context(whole_folder(self.path))
+        self.folder = self.stack.enter_context(atomic_folder(self.path))
         joints = self.skeleton.num_joints
         self.positions = _Growing(
             self.folder / "positions.npy", np.dtype(self.dtype), (joints, self.axes), self.stack

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from skeletonmae.errors import InputError
-from skeletonmae.skeletons.derived import mirror_of, must_be_joints, parts_of, shortened, top_down
+from skeletonmae.limits import MAX_JOINTS
+from skeletonmae.skeletons.derived import mirror_of, check_joint_names, parts_of, abbreviate, breadth_first
 
-MAX_JOINTS = 1000
 """More are a mistake: the most detailed body models have a few hundred."""
 
 
@@ -63,7 +63,7 @@ class Skeleton:
         return InputError(problem, where=f"skeleton {self.name!r}", **what)
 
     def _know(self, what: str, names: Iterable[str]) -> None:
-        must_be_joints(what, names, self.joints, where=f"skeleton {self.name!r}")
+        check_joint_names(what, names, self.joints, where=f"skeleton {self.name!r}")
 
     def _prove_tree(self) -> None:
         if len(self.joints) > MAX_JOINTS:
@@ -75,8 +75,8 @@ class Skeleton:
         roots = [joint for joint in self.joints if joint not in self.parents]
         if len(roots) != 1:
             expected = "one joint without a parent, the root"
-            raise self._refuse("exactly one joint hangs on nothing", expected=expected, got=shortened(roots))
-        reached = set(top_down(roots[0], self.parents))
+            raise self._refuse("exactly one joint hangs on nothing", expected=expected, got=abbreviate(roots))
+        reached = set(breadth_first(roots[0], self.parents))
         if lost := [joint for joint in self.joints if joint not in reached]:
             raise self._refuse(f"the parents of {lost[0]!r} go round in a circle")
 

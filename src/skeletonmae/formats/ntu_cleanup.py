@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from skeletonmae.formats.ntu_text import JOINTS, Bodies, Body
+from skeletonmae.formats.decoders.ntu_text import JOINTS, Bodies, Body
 
 SHORT = 11  # frames; a body with no more of them is not a person
 WIDE = 0.8  # of its height; a body that is wider may be a chair

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.linking import PATIENCE, Pose, link, linked, person_number
+from skeletonmae.formats.person_tracking import MAX_AGE, Pose, assign_persons, person_number, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17
 
@@ -24,11 +24,11 @@ def people(*places: tuple[int, float]) -> list[int]:
     """Who is at (frame, x)."""
     frames = np.array([frame for frame, _ in places])
     positions = np.array([pose(x).positions for _, x in places]).reshape(-1, 17, 2)
-    return [int(person) for person in link(frames, positions, np.ones((len(places), 17), dtype=bool))]
+    return [int(person) for person in assign_persons(frames, positions, np.ones((len(places), 17), dtype=bool))]
 
 
 def recording(found: dict[int, list[Pose]]) -> SkeletonSequence:
-    return linked(found, COCO17, 2, where=WHERE, name="walk", unit="px")
+    return recording_from_poses(found, COCO17, 2, where=WHERE, name="walk", unit="px")
 
 
 @given(seed=st.integers(0, 2**32 - 1), persons=st.integers(1, 4), frames=st.integers(1, 20))
@@ -41,7 +41,9 @@ def test_persons_keep_their_number_in_whatever_order_a_frame_has_them(
     positions = BODY + np.stack([x, rng.normal(0, 0.02, x.shape)], axis=-1)[:, :, None]
     observed = rng.random((frames, persons, 17)) < 0.7
     observed[..., 0] = True
-    who = link(np.repeat(np.arange(frames), persons), positions.reshape(-1, 17, 2), observed.reshape(-1, 17))
+    who = assign_persons(
+        np.repeat(np.arange(frames), persons), positions.reshape(-1, 17, 2), observed.reshape(-1, 17)
+    )
     who = who.reshape(frames, persons)
     assert (who == np.argsort(order[0])[order]).all()
 
@@ -52,8 +54,8 @@ def test_the_sum_of_distances_is_least_and_not_each_in_turn() -> None:
 
 
 def test_a_person_may_be_away_for_a_while_but_not_for_long_and_not_go_far() -> None:
-    assert people((0, 0.0), (PATIENCE, 0.1)) == [0, 0]
-    assert people((0, 0.0), (PATIENCE + 1, 0.1)) == [0, 1]
+    assert people((0, 0.0), (MAX_AGE, 0.1)) == [0, 0]
+    assert people((0, 0.0), (MAX_AGE + 1, 0.1)) == [0, 1]
     assert people((0, 0.0), (1, 2.0)) == [0, 1]
     assert people((0, 0.0), (0, 5.0), (1, 5.0), (2, 0.0)) == [0, 1, 1, 0]
     assert people() == []
@@ -66,10 +68,10 @@ def test_nearness_is_in_body_sizes_and_of_the_joints_that_both_have() -> None:
             observed = np.ones((2, 17), dtype=bool)
             observed[1, 8:] = False
             positions[1, 8:] = 0  # what an unobserved joint holds must not count
-            assert (link(np.arange(2), positions, observed).tolist() == [0, 0]) == same
+            assert (assign_persons(np.arange(2), positions, observed).tolist() == [0, 0]) == same
     apart = np.zeros((2, 17), dtype=bool)
     apart[0, :8] = apart[1, 8:] = True
-    assert link(np.arange(2), np.stack([BODY, BODY]), apart).tolist() == [0, 1]
+    assert assign_persons(np.arange(2), np.stack([BODY, BODY]), apart).tolist() == [0, 1]
 
 
 def test_frames_that_are_not_there_have_nothing_observed() -> None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import MAX_READ_BYTES
 
-LARGEST = 2**28
-"""Bytes that one variable may unpack to, and that its array may take."""
 START = 512
 """Bytes of a packed variable to look at first; its shape and its name, of 63 letters at most, are in them."""
 
@@ -39,7 +38,7 @@ def read_matlab(content: bytes, where: str, wanted: Sequence[str]) -> dict[str, 
 
     Raises:
         InputError: it is no such file or damaged; or a wanted variable is missing, there twice, larger than
-            `LARGEST`, or other than numbers, truth values or text.
+            `MAX_READ_BYTES`, or other than numbers, truth values or text.
     """
     found: dict[str, np.ndarray | str] = {}
     names, at = [], where
@@ -105,8 +104,8 @@ class _Variable:
         if kind not in _NUMBERS and kind != _TEXT:
             raise _DamagedError(f"it is of an unknown class, {kind}")
         wanted = np.dtype(_NUMBERS.get(kind, "U4"))
-        if min(self.shape) < 0 or max(self.size, count * wanted.itemsize) > LARGEST:
-            raise _DamagedError(f"its shape is {self.shape}, more than {LARGEST} bytes can hold")
+        if min(self.shape) < 0 or max(self.size, count * wanted.itemsize) > MAX_READ_BYTES:
+            raise _DamagedError(f"its shape is {self.shape}, more than {MAX_READ_BYTES} bytes can hold")
         if count > self.size - self.body:
             raise _DamagedError(f"its shape is {self.shape}, in {self.size} bytes")
         stored, data, _ = _element(self._unpacked(), self.body, self.order)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.files import InputFile
 
 NEEDED = ("frame", "joint", "x", "y")
 NUMBERS = ("frame", "x", "y", "z", "confidence")
@@ -45,7 +45,7 @@ class Lines:
             yield str(names[start]).strip(), Lines(self.number[start:stop], cut)
 
 
-ReadLines = Callable[[RawFile, Collection[str]], Iterator[Lines]]
+ReadLines = Callable[[InputFile, Collection[str]], Iterator[Lines]]
 """Reads a file's lines in blocks, with the named columns, or all if none is named."""
 
 
@@ -71,7 +71,7 @@ def delimiter_of(line: str) -> str:
     return max(",;\t", key=line.count)
 
 
-def read_csv(file: RawFile, only: Collection[str] = ()) -> Iterator[Lines]:
+def read_csv(file: InputFile, only: Collection[str] = ()) -> Iterator[Lines]:
     """The lines of a CSV file in UTF-8; lines without content are left out.
 
     Raises:
@@ -105,7 +105,7 @@ def read_csv(file: RawFile, only: Collection[str] = ()) -> Iterator[Lines]:
             raise problem
 
 
-def csv_rows(file: RawFile) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+def csv_rows(file: InputFile) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
     """Blocks of lines as cells, with their numbers."""
     with file.lines() as text:
         first = next(text, "")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skeletonmae.formats.ntu_clean import Persons, none, reference
-from skeletonmae.formats.ntu_text import Bodies, Body
+from skeletonmae.formats.decoders.ntu_text import Bodies, Body
+from skeletonmae.formats.ntu_cleanup import Persons, none, reference
 
 
 def make_body(number: int, frames: list[int], width: float = 0.3, motion: float = 0.1, seed: int = 0) -> Body:
@@ -289,18 +289,18 @@ def test_a_recording_of_zeros_is_unobserved() -> None:
     assert not got.observed.any()
 
 
-@pytest.mark.parametrize("clean", [reference, none])
-def test_what_is_not_finite_is_unobserved_and_said(clean: Any) -> None:
+@pytest.mark.parametrize("ntu_cleanup", [reference, none])
+def test_what_is_not_finite_is_unobserved_and_said(ntu_cleanup: Any) -> None:
     bodies = [make_body(1, frames_of((0, 20)), motion=0.02), make_body(2, frames_of((0, 20)), motion=0.01)]
-    sound = clean(recording_of(*bodies))
+    sound = ntu_cleanup(recording_of(*bodies))
     bodies[0].joints[3, 5, 1] = bodies[0].joints[0, 1] = bodies[1].joints[4] = np.nan
-    got = clean(recording_of(*bodies))
+    got = ntu_cleanup(recording_of(*bodies))
     assert np.isfinite(got.positions).all()
     lost = [[0, 0, 1], [0, 3, 5], *([1, 4, joint] for joint in range(25))]
     assert np.argwhere(~got.observed).tolist() == lost
     assert not got.positions[~got.observed].any()
     assert got.notes == (*sound.notes, "27 joints unobserved: a coordinate is not a finite number")
-    if clean is reference:  # the spine of frame 0 is not known: that of frame 1 is taken
+    if ntu_cleanup is reference:  # the spine of frame 0 is not known: that of frame 1 is taken
         np.testing.assert_array_equal(got.positions[0, 1], bodies[0].joints[1] - bodies[0].joints[1, 1])
 
 

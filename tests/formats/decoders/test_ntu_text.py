@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats import ntu_text
-from skeletonmae.formats.ntu_text import Bodies, parse_bodies
+from skeletonmae.formats.decoders import ntu_text
+from skeletonmae.formats.decoders.ntu_text import Bodies, parse_bodies
 
 ID = 72057594037931101
 ODD = ("+1.5", ".5", "1.", "-0", "007", "1e400", "NaN", "-1.#IND", "1.#INF00", "-inf", "3.5e38", "1e-400")

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import ReadOptions
-from skeletonmae.formats.joint_names import Places, plain_name
-from skeletonmae.formats.raw import RawFile
-from skeletonmae.formats.room import must_have_room
+from skeletonmae.formats.joint_names import JointLookup, normalize_joint_name
+from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
-from skeletonmae.skeletons.derived import shortened
+from skeletonmae.skeletons.derived import abbreviate
 
 
-def animal_skeleton(
-    file: RawFile,
+def skeleton_from_names(
+    file: InputFile,
     name: str,
-    spelled: Sequence[str],
+    raw_names: Sequence[str],
     bones: Sequence[Sequence[int]] = (),
     mirror: Sequence[Sequence[int]] = (),
 ) -> Skeleton:
@@ -32,18 +32,18 @@ def animal_skeleton(
     Args:
         file: for messages.
         name: of the layout.
-        spelled: names of the joints, which become as the vocabulary writes its own if they differ then.
-        bones: (from, to) as places in `spelled`.
+        raw_names: names of the joints, which become as the vocabulary writes its own if they differ then.
+        bones: (from, to) as indices into `raw_names`.
         mirror: pairs of joints; by name if there are none.
 
     Raises:
         InputError: a name is there twice, or a bone or pair names no joint.
     """
-    if not all(0 <= joint < len(spelled) for pair in (*bones, *mirror) for joint in pair):
-        expected = f"joints 0 to {len(spelled) - 1}"
+    if not all(0 <= joint < len(raw_names) for pair in (*bones, *mirror) for joint in pair):
+        expected = f"joints 0 to {len(raw_names) - 1}"
         raise InputError("a bone ends at a joint that is not there", where=file.path, expected=expected)
-    plain = tuple(map(plain_name, spelled))
-    joints = plain if len(set(plain)) == len(spelled) else tuple(spelled)
+    plain = tuple(map(normalize_joint_name, raw_names))
+    joints = plain if len(set(plain)) == len(raw_names) else tuple(raw_names)
     near = defaultdict(list)
     for one, other in bones:
         near[one].append(other)
@@ -73,10 +73,10 @@ def animal_skeleton(
         raise InputError(str(error), where=file.path) from error
 
 
-def animal_recording(
-    file: RawFile,
+def named_recording(
+    file: InputFile,
     skeleton: Skeleton,
-    spelled: Sequence[str],
+    raw_names: Sequence[str],
     positions: np.ndarray,
     options: ReadOptions,
     *,
@@ -89,7 +89,7 @@ def animal_recording(
     Args:
         file: that it is from.
         skeleton: the file's own layout.
-        spelled: names of the joints in the file.
+        raw_names: names of the joints in the file.
         positions: `(person, frame, joint, axis)`, NaN where nothing was observed.
         options: with the user's layout, if there is one.
         name: of the recording.
@@ -100,17 +100,17 @@ def animal_recording(
         InputError: the user's layout has none of the joints.
     """
     if layout := options.layout:
-        places = Places(layout)
-        to = np.array([places[joint] for joint in spelled])
+        places = JointLookup(layout)
+        to = np.array([places[joint] for joint in raw_names])
         if (to < 0).all():
-            expected, got = f"joints of {layout.name}: {shortened(layout.joints)}", shortened(spelled)
+            expected, got = f"joints of {layout.name}: {abbreviate(layout.joints)}", abbreviate(raw_names)
             raise InputError("the layout has none of the joints", where=file.path, expected=expected, got=got)
         own, shape = positions, (*positions.shape[:2], layout.num_joints, positions.shape[3])
-        must_have_room(file.path, shape[:3], own[..., 0].size)
+        check_density(file.path, shape[:3], own[..., 0].size)
         positions = np.full(shape, np.nan, dtype=np.float32)
         positions[:, :, to[to >= 0]] = own[:, :, to >= 0]
-        if left_out := [joint for joint, place in zip(spelled, to, strict=True) if place < 0]:
-            notes = (*notes, f"the layout does not have {shortened(left_out)}")
+        if left_out := [joint for joint, place in zip(raw_names, to, strict=True) if place < 0]:
+            notes = (*notes, f"the layout does not have {abbreviate(left_out)}")
     observed = np.isfinite(positions).all(-1)
     return SkeletonSequence.from_positions(
         positions, options.layout or skeleton, observed=observed, name=name, unit=unit, notes=notes

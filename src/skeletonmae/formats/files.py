@@ -18,33 +18,28 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import MAX_COMPRESSION_RATIO, MAX_MEMBER_BYTES, MAX_READ_BYTES, MIN_SUSPICIOUS_BYTES
 
 HEAD_BYTES = 4096
-CHUNK = 2**20
-LARGEST = 2**28
-"""Bytes that may be asked for at once; larger files are read piece by piece."""
-LARGEST_MEMBER = 2**32
-"""Bytes that a member of an archive may unpack to."""
-PACKED_AT_BEST = 100, 16 * 2**20
-"""A member this many times larger than its packed form, and larger than this, is no recording."""
+CHUNK_BYTES = 2**20
 UNPACKED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 """Methods that can be unpacked piece by piece; of the others, a few bytes may become gigabytes before a look."""
 
 
 @dataclass(frozen=True, order=True)
-class RawFile:
+class InputFile:
     """A file on disk, a member of a zip archive, or the files of one recording's frames.
 
     Args:
         path: on disk; for a member that of the archive with the member's name behind it, for frames that of
             what they have in common.
         archive: the archive that it is in.
-        parts: the files of the frames, in the order of their names.
+        frame_files: the files of the frames, in the order of their names.
     """
 
     path: Path
     archive: Path | None = None
-    parts: tuple[RawFile, ...] = ()
+    frame_files: tuple[InputFile, ...] = ()
 
     @property
     def member(self) -> str:
@@ -58,13 +53,13 @@ class RawFile:
         Raises:
             InputError: it cannot be looked at.
         """
-        if self.parts:
-            return sum(part.size for part in self.parts)
-        with _said(self.path):
+        if self.frame_files:
+            return sum(part.size for part in self.frame_files)
+        with _wrap_os_errors(self.path):
             return _info(self.archive, self.member).file_size if self.archive else self.path.stat().st_size
 
     @property
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether it can be looked at."""
         try:
             return self.size >= 0
@@ -72,11 +67,11 @@ class RawFile:
             return False
 
     @property
-    def stamp(self) -> tuple[object, ...]:
+    def stat_key(self) -> tuple[object, ...]:
         """Path, size and time of change, of every part: a file with the same stamp has not changed."""
-        if self.parts:
-            return tuple(part.stamp for part in self.parts)
-        with _said(self.path):
+        if self.frame_files:
+            return tuple(part.stat_key for part in self.frame_files)
+        with _wrap_os_errors(self.path):
             changed = (self.archive or self.path).stat().st_mtime_ns
             return (os.fsencode(self.path).hex(), self.size, changed)
 
@@ -91,11 +86,11 @@ class RawFile:
         Raises:
             InputError: it cannot be read, or unpacks to more than a recording can be.
         """
-        if self.size > LARGEST:
-            expected = f"at most {LARGEST} bytes"
+        if self.size > MAX_READ_BYTES:
+            expected = f"at most {MAX_READ_BYTES} bytes"
             raise InputError("too large to be read at once", where=self.path, expected=expected, got=self.size)
-        with self.open() as file, _said(self.path):
-            return b"".join(iter(lambda: file.read(CHUNK), b""))  # at once, a member may unpack to far more
+        with self.open() as file, _wrap_os_errors(self.path):
+            return b"".join(iter(lambda: file.read(CHUNK_BYTES), b""))  # at once, a member may unpack to far more
 
     def text(self) -> str:
         """The text.
@@ -119,25 +114,24 @@ class RawFile:
         Raises:
             InputError: it cannot be opened or, while it is read, is found to be damaged.
         """
-        if self.parts:
-            with self.parts[0].open() as file:
+        if self.frame_files:
+            with self.frame_files[0].open() as file:
                 yield file
         elif self.archive is None:
-            with _said(self.path):
+            with _wrap_os_errors(self.path):
                 if not stat.S_ISREG(self.path.stat().st_mode):
                     raise InputError("not a file that can be read from its beginning to its end", where=self.path)
                 with self.path.open("rb") as file:
                     yield file
         else:
-            with _said(self.path):
+            with _wrap_os_errors(self.path):
                 info = _info(self.archive, self.member)
                 if info.compress_type not in UNPACKED:
                     expected = "deflate, or not compressed"
                     raise InputError("compressed by an unusual method", where=self.path, expected=expected)
-                most, from_size = PACKED_AT_BEST
                 packed = max(info.compress_size, 1)
-                if info.file_size > LARGEST_MEMBER or (
-                    info.file_size > from_size and info.file_size > most * packed
+                if info.file_size > MAX_MEMBER_BYTES or (
+                    info.file_size > MIN_SUSPICIOUS_BYTES and info.file_size > MAX_COMPRESSION_RATIO * packed
                 ):
                     got = f"{info.file_size} bytes packed in {info.compress_size}"
                     raise InputError("unpacks to more than a recording can be", where=self.path, got=got)
@@ -155,12 +149,12 @@ class RawFile:
                 raise InputError("not a text file: save it as UTF-8", where=self.path, got=got) from error
 
 
-def as_raw(file: RawFile | Path) -> RawFile:
+def as_input_file(file: InputFile | Path) -> InputFile:
     """A path as a file."""
-    return file if isinstance(file, RawFile) else RawFile(file)
+    return file if isinstance(file, InputFile) else InputFile(file)
 
 
-def raw_files(root: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
+def list_files(root: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
     """The files under `root`, and in the zip archives there, whose names are wanted; sorted, none that is hidden.
 
     Args:
@@ -171,14 +165,14 @@ def raw_files(root: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
         InputError: there is no such folder or file, or an archive cannot be opened.
     """
     if root.is_file():
-        return _members(root, wanted) if _is_zip(root) else [RawFile(root)]
+        return _members(root, wanted) if _is_zip(root) else [InputFile(root)]
     if not root.is_dir():
         raise InputError("there is no such folder or file", where=root)
-    found: list[RawFile] = []
+    found: list[InputFile] = []
     seen = {root.resolve()}
 
     def closed(error: OSError) -> None:  # reading it says what is wrong
-        found.append(RawFile(Path(error.filename)))
+        found.append(InputFile(Path(error.filename)))
 
     for folder, inner, names in os.walk(root, onerror=closed, followlinks=True):
         visible = {name: Path(folder, name).resolve() for name in sorted(inner) if not name.startswith(".")}
@@ -193,11 +187,11 @@ def raw_files(root: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
             if name.lower().endswith(".zip"):
                 found += _members(Path(folder, name), wanted)
             elif wanted(name):
-                found.append(RawFile(Path(folder, name)))
+                found.append(InputFile(Path(folder, name)))
     return sorted(found)
 
 
-def group_frames(files: list[RawFile], pattern: str) -> list[RawFile]:
+def group_frames(files: list[InputFile], pattern: str) -> list[InputFile]:
     """The files, with those of one folder whose names fit a pattern made into one recording.
 
     Args:
@@ -206,8 +200,8 @@ def group_frames(files: list[RawFile], pattern: str) -> list[RawFile]:
             its group `frame` their number.
     """
     fits = re.compile(pattern)
-    alone: list[RawFile] = []
-    groups: dict[RawFile, list[tuple[int, RawFile]]] = defaultdict(list)
+    alone: list[InputFile] = []
+    groups: dict[InputFile, list[tuple[int, InputFile]]] = defaultdict(list)
     for file in files:
         if match := fits.fullmatch(file.path.name):
             alike = match["recording"] in (None, "", file.path.parent.name)  # a folder for one recording
@@ -215,7 +209,9 @@ def group_frames(files: list[RawFile], pattern: str) -> list[RawFile]:
             groups[common].append((int(match["frame"]), file))
         else:
             alone.append(file)
-    made = [replace(common, parts=tuple(file for _, file in sorted(parts))) for common, parts in groups.items()]
+    made = [
+        replace(common, frame_files=tuple(file for _, file in sorted(parts))) for common, parts in groups.items()
+    ]
     return sorted(alone + made)
 
 
@@ -223,13 +219,13 @@ def _is_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip"
 
 
-def _members(archive: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
+def _members(archive: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
     try:
         if not stat.S_ISREG(archive.stat().st_mode):
-            return [RawFile(archive)]
+            return [InputFile(archive)]
         infos = _archive(*_key(archive)).infolist()
     except Exception:  # noqa: BLE001 - zipfile raises whatever a damaged archive leads it to; reading it says so
-        return [RawFile(archive)]
+        return [InputFile(archive)]
     found = set()
     for info in infos:
         name = PurePosixPath(info.filename)
@@ -237,7 +233,7 @@ def _members(archive: Path, wanted: Callable[[str], bool]) -> list[RawFile]:
         folder = info.filename.endswith("/") or not name.name
         inside = name.name.lower().endswith(".zip")  # is not looked into; reading it says so
         if not folder and not hidden and name.parts[:1] != ("__MACOSX",) and (inside or wanted(name.name)):
-            found.add(RawFile(archive / name.as_posix().lstrip("/"), archive))
+            found.add(InputFile(archive / name.as_posix().lstrip("/"), archive))
     return sorted(found)
 
 
@@ -265,7 +261,7 @@ READING = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, stru
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _wrap_os_errors(path: Path) -> Iterator[None]:
     """What the system or the archive refuses, as an `InputError`."""
     try:
         yield

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.files import InputFile
+from skeletonmae.limits import HDF5_BYTES
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 END_OF_FILE = {0: 40, 1: 44, 2: 28, 3: 28}
@@ -25,8 +26,6 @@ CHILD = Path(__file__).with_name("hdf5_child.py")
 SECONDS = 30
 BYTES_A_SECOND = 2_000_000
 """A file may take half a minute, and a second more for each so many bytes; some damaged ones never end."""
-LARGEST_ARRAY = 2**20, 200
-"""Bytes an array may take in any case, and for each byte of the file: packed ones are smaller there."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Hdf5:
         return InputError(f"{name!r} is not in it", where=self.path, got=", ".join(self.names) or "nothing")
 
 
-def read_hdf5(file: RawFile, arrays: str, attributes: str) -> Hdf5:
+def read_hdf5(file: InputFile, arrays: str, attributes: str) -> Hdf5:
     """The parts of a file that are wanted.
 
     Args:
@@ -92,7 +91,7 @@ def read_hdf5(file: RawFile, arrays: str, attributes: str) -> Hdf5:
     if importlib.util.find_spec("h5py") is None:
         raise InputError("HDF5 files need h5py: pip install skeletonmae[animals]", where=file.path)
     _must_be_whole(file)
-    most = LARGEST_ARRAY[0] + LARGEST_ARRAY[1] * file.size
+    most = HDF5_BYTES.of(file.size)
     with _on_disk(file) as path:
         command = [sys.executable, "-I", str(CHILD), str(path), arrays, attributes, str(most)]
         try:
@@ -111,7 +110,7 @@ def read_hdf5(file: RawFile, arrays: str, attributes: str) -> Hdf5:
     return Hdf5(file.path, tuple(texts.pop("names")), numbers, texts)
 
 
-def _must_be_whole(file: RawFile) -> None:
+def _must_be_whole(file: InputFile) -> None:
     """Refuse at once what is cut short, or no HDF5."""
     head = file.head()
     if not head.startswith(SIGNATURE) or len(head) < 64:
@@ -123,7 +122,7 @@ def _must_be_whole(file: RawFile) -> None:
 
 
 @contextmanager
-def _on_disk(file: RawFile) -> Iterator[Path]:
+def _on_disk(file: InputFile) -> Iterator[Path]:
     """A file that another process can open."""
     if file.archive is None:
         yield file.path

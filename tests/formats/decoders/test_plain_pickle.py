@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.plain_pickle import read_pickle
+from skeletonmae.formats.decoders.plain_pickle import read_pickle
 
 MB = 2**20
 PROTOCOLS = range(6)

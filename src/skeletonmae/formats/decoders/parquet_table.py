@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.raw import RawFile
-from skeletonmae.formats.table_lines import NUMBERS, Column, Lines, column_names
+from skeletonmae.formats.decoders.csv_table import NUMBERS, Column, Lines, column_names
+from skeletonmae.formats.files import InputFile
+from skeletonmae.limits import PARQUET_ROWS
 
 MAGIC = b"PAR1"
 BLOCK = 2**14
-MOST_LINES = 1_000_000, 1
-"""Lines that a file may have in any case, and for each of its bytes: a run of equal lines takes next to none."""
 
 
-def read_parquet(file: RawFile, only: Collection[str] = ()) -> Iterator[Lines]:
+def read_parquet(file: InputFile, only: Collection[str] = ()) -> Iterator[Lines]:
     """The lines of a Parquet file.
 
     Raises:
@@ -38,7 +37,7 @@ def read_parquet(file: RawFile, only: Collection[str] = ()) -> Iterator[Lines]:
         with pq.ParquetFile(source()) as about:
             schema, count = about.schema_arrow, about.metadata.num_rows
         place = column_names(file.path, schema.names)
-        if count > MOST_LINES[0] + MOST_LINES[1] * file.size:
+        if count > PARQUET_ROWS.of(file.size):
             raise InputError(
                 "more lines than a file can have", where=file.path, got=f"{count} in {file.size} bytes"
             )

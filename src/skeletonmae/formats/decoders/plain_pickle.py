@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.pickled_arrays import RefusedError, make_array, make_dtype, of_kind, shown
+from skeletonmae.formats.decoders.pickled_arrays import RefusedError, make_array, make_dtype, of_kind, shown
 
 EXPECTED = "numpy arrays of numbers or text in plain containers"
 BUFFER = 2**16

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, find_files
-from skeletonmae.formats.raw import RawFile, group_frames, raw_files
+from skeletonmae.formats.files import InputFile, group_frames, list_files
 from skeletonmae.sequences import SequenceStore
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -48,7 +48,7 @@ def test_a_folder_and_its_zip_hold_the_same_files(tmp_path: Path) -> None:
     zipped = archive(tmp_path / "zips" / "all.ZIP", members | {"__MACOSX/a.txt": b"x"})
     expected = [("a.txt", b"a"), ("b/1.txt", b"one"), ("b/2.txt", b"two")]
     for root, inside in ((tmp_path / "folder",) * 2, (zipped, zipped), (tmp_path / "zips", zipped)):
-        found = raw_files(root, lambda name: name.endswith(".txt"))
+        found = list_files(root, lambda name: name.endswith(".txt"))
         assert [(file.path.relative_to(inside).as_posix(), file.content()) for file in found] == expected
         assert [file.size for file in found] == [1, 3, 3]
         again = pickle.loads(pickle.dumps(found))  # noqa: S301
@@ -70,9 +70,9 @@ def test_every_format_is_read_from_a_zip(samples: dict[str, Path], tmp_path: Pat
 def test_one_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
     path = tmp_path / "x.unusual"
     path.write_bytes(b"1")
-    assert raw_files(path, lambda _: False) == [RawFile(path)]
+    assert list_files(path, lambda _: False) == [InputFile(path)]
     with pytest.raises(InputError, match=r"absent: there is no such"):
-        raw_files(tmp_path / "absent", everything)
+        list_files(tmp_path / "absent", everything)
 
 
 def test_a_store_is_not_raw(tmp_path: Path, make_store: object) -> None:
@@ -83,13 +83,13 @@ def test_a_store_is_not_raw(tmp_path: Path, make_store: object) -> None:
         store.add(SkeletonSequence.from_positions(np.ones((2, 20, 3)), KINECT20, name="a"))
     assert len(SequenceStore.open(tmp_path / "in" / "store")) == 1
     (tmp_path / "in" / "a.json").write_text("{}")
-    assert [file.path.name for file in raw_files(tmp_path / "in", everything)] == ["a.json"]
+    assert [file.path.name for file in list_files(tmp_path / "in", everything)] == ["a.json"]
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "a/../../outside.txt", "/etc/passwd"])
 def test_a_name_that_leads_out_of_the_archive_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "outside.txt").write_text("secret")
-    (file,) = raw_files(archive(tmp_path / "a.zip", {name: b"inside"}), everything)
+    (file,) = list_files(archive(tmp_path / "a.zip", {name: b"inside"}), everything)
     with pytest.raises(InputError, match=r"out of the archive|absolute"):
         file.content()
 
@@ -102,7 +102,7 @@ def test_a_zip_bomb_is_refused_in_little_memory(tmp_path: Path, lie: bool) -> No
         at = content.rindex(b"PK\x01\x02")
         content[at + 24 : at + 28] = struct.pack("<I", 1000)
         path.write_bytes(content)
-    (file,) = raw_files(path, everything)
+    (file,) = list_files(path, everything)
     tracemalloc.start()
     with pytest.raises(InputError, match=r"bomb\.txt: (too large|unpacks to more|cannot be read)"):
         file.content()
@@ -121,7 +121,7 @@ def test_a_damaged_archive_gives_files_or_a_clear_error(tmp_path: Path, data: st
     path = tmp_path / f"damaged{data.draw(st.integers(0, 10**9))}.zip"
     path.write_bytes(content)
     try:
-        for file in raw_files(path, everything):
+        for file in list_files(path, everything):
             said = str(path)
             try:
                 assert len(file.content()) == file.size
@@ -147,10 +147,10 @@ def test_frames_of_one_folder_are_one_recording(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    found = group_frames(raw_files(tmp_path, everything), r"(?:(?P<recording>.*)_)?(?P<frame>\d+)_k\.json")
+    found = group_frames(list_files(tmp_path, everything), r"(?:(?P<recording>.*)_)?(?P<frame>\d+)_k\.json")
     said = {
         file.path.relative_to(tmp_path).as_posix(): [
-            part.path.relative_to(tmp_path).as_posix() for part in file.parts
+            part.path.relative_to(tmp_path).as_posix() for part in file.frame_files
         ]
         for file in found
     }
@@ -170,19 +170,19 @@ def test_text_that_is_not_utf8_says_where(tmp_path: Path) -> None:
     path = tmp_path / "latin.csv"
     path.write_bytes("caf\xe9".encode("latin-1"))
     with pytest.raises(InputError, match=r"UTF-8.*0xe9 at 3"):
-        RawFile(path).text()
+        InputFile(path).text()
     path.write_bytes(b"\xef\xbb\xbf \n")
     with pytest.raises(InputError, match="empty"):
-        RawFile(path).text()
+        InputFile(path).text()
 
 
 def test_a_file_that_was_changed_has_another_stamp(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("one")
-    stamp = RawFile(path).stamp
-    assert RawFile(path).stamp == stamp
+    stamp = InputFile(path).stat_key
+    assert InputFile(path).stat_key == stamp
     os.utime(path, (0, 0))
-    assert RawFile(path).stamp != stamp
+    assert InputFile(path).stat_key != stamp
 
 
 def test_a_joined_store_is_not_raw(tmp_path: Path) -> None:
@@ -192,35 +192,35 @@ def test_a_joined_store_is_not_raw(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "store" / "shard-000", KINECT20) as store:
         store.add(SkeletonSequence.from_positions(np.ones((2, 20, 3)), KINECT20, name="a"))
     join([tmp_path / "store" / "shard-000"], tmp_path / "store")
-    assert raw_files(tmp_path, everything) == []
+    assert list_files(tmp_path, everything) == []
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_members_that_cannot_be_unpacked_piece_by_piece_are_refused(tmp_path: Path, method: int) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as file:
         file.writestr("a.txt", b"a" * 1000)
-    (file_in,) = raw_files(tmp_path / "a.zip", everything)
+    (file_in,) = list_files(tmp_path / "a.zip", everything)
     with pytest.raises(InputError, match=r"a\.txt: compressed by an unusual method"):
         file_in.content()
 
 
 def test_a_member_that_says_it_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (file,) = raw_files(archive(tmp_path / "a.zip", {"a.txt": bytes(range(200))}), everything)
-    monkeypatch.setattr("skeletonmae.formats.raw.LARGEST_MEMBER", 100)
+    (file,) = list_files(archive(tmp_path / "a.zip", {"a.txt": bytes(range(200))}), everything)
+    monkeypatch.setattr("skeletonmae.formats.files.MAX_MEMBER_BYTES", 100)
     with pytest.raises(InputError, match="unpacks to more"), file.open() as opened:
         opened.read()
     big = tmp_path / "b.txt"
     big.write_bytes(b"1" * 300)
-    monkeypatch.setattr("skeletonmae.formats.raw.LARGEST", 200)
+    monkeypatch.setattr("skeletonmae.formats.files.MAX_READ_BYTES", 200)
     with pytest.raises(InputError, match=r"b\.txt: too large"):
-        RawFile(big).content()
+        InputFile(big).content()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_what_is_not_a_file_is_said_and_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.json")
     os.mkfifo(tmp_path / "y.zip")
-    found = raw_files(tmp_path, lambda name: name.endswith(".json"))
+    found = list_files(tmp_path, lambda name: name.endswith(".json"))
     assert [file.path.name for file in found] == ["x.json", "y.zip"]
     for file in found:
         with pytest.raises(InputError, match="not a file"):
@@ -236,7 +236,7 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
         (tmp_path / "root" / "b").symlink_to(tmp_path / "elsewhere")
     except OSError:
         pytest.skip("no links here")
-    assert [file.path.relative_to(tmp_path).as_posix() for file in raw_files(tmp_path / "root", everything)] == [
+    assert [file.path.relative_to(tmp_path).as_posix() for file in list_files(tmp_path / "root", everything)] == [
         "root/b/x.txt"
     ]
 
@@ -244,7 +244,7 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
 def test_an_archive_in_an_archive_is_not_passed_over(tmp_path: Path) -> None:
     inner = archive(tmp_path / "inner.zip", {"a.txt": b"a"}).read_bytes()
     outer = archive(tmp_path / "outer.zip", {"inner.zip": inner, "b.txt": b"b"})
-    assert [file.path.name for file in raw_files(outer, lambda name: name.endswith(".txt"))] == [
+    assert [file.path.name for file in list_files(outer, lambda name: name.endswith(".txt"))] == [
         "b.txt",
         "inner.zip",
     ]

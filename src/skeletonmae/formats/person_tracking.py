@@ -10,16 +10,14 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import FRAME_SPAN
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
 GATE = 0.5
 """Body sizes that a person may be away from where it was last seen."""
-PATIENCE = 30
+MAX_AGE = 30
 """Frames that a person may be away for."""
-ROOM = 1_000, 30
-"""Frames that a recording may take in any case, and for each one that is there; persons x frames, likewise, in any
-case and for each pose."""
 
 
 class Pose(NamedTuple):
@@ -33,7 +31,7 @@ class Pose(NamedTuple):
     """Who it is; negative if nobody said."""
 
 
-def linked(
+def recording_from_poses(
     found: Mapping[int, Sequence[Pose]],
     skeleton: Skeleton,
     axes: int,
@@ -62,7 +60,7 @@ def linked(
     """
     first, last = min(found, default=0), max(found, default=-1)
     num_frames = last - first + 1
-    if not found or num_frames > ROOM[0] + ROOM[1] * len(found):
+    if not found or num_frames > FRAME_SPAN.of(len(found)):
         got = f"{len(found)} frames, from number {first} to {last}"
         raise InputError("not the frames of one recording", where=where, expected="numbers in a row", got=got)
     placed = [(n - first, pose) for n in sorted(found) for pose in found[n] if pose.observed.any()]
@@ -71,9 +69,9 @@ def linked(
     positions = np.array([p.positions for _, p in placed], dtype=np.float32).reshape(*shape, axes)
     observed = np.array([p.observed for _, p in placed], dtype=bool).reshape(shape)
     seen = observed & np.isfinite(positions).all(-1)
-    person, notes = _who(frames, positions, seen, [pose.person for _, pose in placed])
+    person, notes = _person_ids(frames, positions, seen, [pose.person for _, pose in placed])
     poses = np.bincount(person)
-    most = max(1, (ROOM[0] + ROOM[1] * len(placed)) // num_frames)
+    most = max(1, FRAME_SPAN.of(len(placed)) // num_frames)
     keep = np.sort(np.argsort(-poses, kind="stable")[:most])
     if len(poses) > most:
         lost = f"{len(poses) - most} of {len(poses)} persons, those in the fewest frames, were left out"
@@ -97,7 +95,7 @@ def person_number(said: Any) -> int:
     return int(said) if isinstance(said, int | float) and abs(said) < 2**53 else -1
 
 
-def link(frames: np.ndarray, positions: np.ndarray, observed: np.ndarray) -> np.ndarray:
+def assign_persons(frames: np.ndarray, positions: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """Work out which poses are of the same person.
 
     In each frame the poses are paired with the persons seen in the last `PATIENCE` frames such that the sum of the
@@ -120,7 +118,7 @@ def link(frames: np.ndarray, positions: np.ndarray, observed: np.ndarray) -> np.
     size = np.linalg.norm(highest - np.where(hidden, np.inf, positions).min(1, initial=np.inf), axis=-1)
     known, count = np.empty(0, dtype=np.int64), 0  # the last pose of each person that may come again
     for poses in np.split(np.arange(len(frames)), np.flatnonzero(np.diff(frames)) + 1) if len(frames) else ():
-        known = known[frames[known] >= frames[poses[0]] - PATIENCE]
+        known = known[frames[known] >= frames[poses[0]] - MAX_AGE]
         apart = np.empty((len(known), len(poses)))
         for row, old in zip(apart, known, strict=True):
             both = observed[old] & observed[poses]
@@ -138,14 +136,14 @@ def link(frames: np.ndarray, positions: np.ndarray, observed: np.ndarray) -> np.
     return person
 
 
-def _who(
+def _person_ids(
     frames: np.ndarray, positions: np.ndarray, observed: np.ndarray, said: list[int]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """The number of the person of each pose, from 0, and what is to be noted."""
     if not said or min(said) < 0:
-        return link(frames, positions, observed), ()
+        return assign_persons(frames, positions, observed), ()
     if len(set(zip(frames.tolist(), said, strict=True))) < len(said):
         note = "two persons in one frame have the same number, so persons were linked by where they are"
-        return link(frames, positions, observed), (note,)
+        return assign_persons(frames, positions, observed), (note,)
     number = {one: place for place, one in enumerate(sorted(set(said)))}
     return np.array([number[one] for one in said]), ()

@@ -14,14 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.format import number_rows
-from skeletonmae.skeletons.skeleton import MAX_JOINTS
+from skeletonmae.formats.decoders.text_numbers import number_rows
+from skeletonmae.limits import BVH_CELLS, MAX_COORDINATE, MAX_JOINTS
 
 CHANNELS = ("xposition", "yposition", "zposition", "xrotation", "yrotation", "zrotation")
-FARTHEST = 1e9
 """No length and no angle is beyond this."""
-ROOM = 1_000_000, 10
-"""Joint positions that a file may lead to in any case, and for each of its numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +79,7 @@ def parse_bvh(content: bytes, where: str, *, end_sites: bool = False) -> Bvh:
     if len(motion) != frames:
         raise InputError("cut short, or the wrong number of frames", where=where, expected=frames, got=len(motion))
     joints = [joint for joint in tree if end_sites or not joint.is_end]
-    if len(motion) * len(joints) > ROOM[0] + ROOM[1] * motion.size:
+    if len(motion) * len(joints) > BVH_CELLS.of(motion.size):
         got = f"{len(joints)} joints with {motion.shape[1]} channels in {len(motion)} frames"
         raise InputError("far too few channels for the joints", where=where, got=got)
     place = {id(joint): number for number, joint in enumerate(joints)}
@@ -168,7 +165,7 @@ def _hierarchy(lines: list[str], where: str) -> list[_Joint]:
                 raise refuse(f"joint {joint.name!r} has no OFFSET")
             case "OFFSET" if joint and not joint.offset and len(words) == 4:
                 joint.offset = tuple(_number(word) for word in words[1:])
-                if not all(abs(value) <= FARTHEST for value in joint.offset):
+                if not all(abs(value) <= MAX_COORDINATE for value in joint.offset):
                     raise refuse("not three numbers")
             case "CHANNELS" if joint and joint.channels is None and not joint.is_end:
                 joint.channels = tuple(word.lower() for word in words[2:])
@@ -196,7 +193,7 @@ def _setting(lines: list[str], at: int, name: str, where: str) -> tuple[int, flo
         at += 1
     line = lines[at].strip() if at < len(lines) else ""
     value = _number(line[len(name) :]) if line.lower().startswith(name.lower()) else math.nan
-    if not 0 < value <= FARTHEST:
+    if not 0 < value <= MAX_COORDINATE:
         expected = f"{name!r} and a number above 0"
         raise InputError(
             "wrong line, or cut short", where=f"{where}, line {at + 1}", expected=expected, got=line[:50]
@@ -208,7 +205,7 @@ def _motion(text: str, lines: list[str], header: int, width: int, where: str) ->
     if not width:
         raise InputError("no joint has a channel, so nothing moves", where=where)
     values = number_rows(Path(where), text, width, header=header)
-    if not (sound := np.abs(values) <= FARTHEST).all():
+    if not (sound := np.abs(values) <= MAX_COORDINATE).all():
         row, column = np.argwhere(~sound)[0]
         line = [number for number, line in enumerate(lines[header:], start=header + 1) if line.strip()][row]
         raise InputError("not a length or an angle", where=f"{where}, line {line}", got=values[row, column])

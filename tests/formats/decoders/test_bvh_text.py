@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.bvh_text import CHANNELS, Bvh, forward_kinematics, parse_bvh
+from skeletonmae.formats.decoders.bvh_text import CHANNELS, Bvh, forward_kinematics, parse_bvh
 
 ARM = """HIERARCHY
 ROOT Hips

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.files import InputFile
 
 
-def read_json(file: RawFile, *, lines: bool = False) -> Any:
+def read_json(file: InputFile, *, lines: bool = False) -> Any:
     """What is in a JSON file.
 
     Args:

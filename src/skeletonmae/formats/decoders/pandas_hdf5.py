@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.hdf5 import Hdf5, read_hdf5
-from skeletonmae.formats.plain_pickle import read_pickle
-from skeletonmae.formats.raw import RawFile
+from skeletonmae.formats.decoders.hdf5 import Hdf5, read_hdf5
+from skeletonmae.formats.decoders.plain_pickle import read_pickle
+from skeletonmae.formats.files import InputFile
 
 ARRAYS = r"[^/]+/(table|axis1|block\d+_(values|items_(level|label)\d+))"
 ATTRIBUTES = r"[^/]+@(pandas_type|nblocks|block\d+_items_nlevels)|[^/]+/table@values_block_\d+_kind"
@@ -21,7 +21,7 @@ ATTRIBUTES = r"[^/]+@(pandas_type|nblocks|block\d+_items_nlevels)|[^/]+/table@va
 Names = list[tuple[str, ...]]
 
 
-def read_frame(file: RawFile) -> tuple[Names, np.ndarray, np.ndarray]:
+def read_frame(file: InputFile) -> tuple[Names, np.ndarray, np.ndarray]:
     """The only table in a file.
 
     Returns:

@@ -22,6 +22,7 @@ import orjson
 from jaxtyping import Float32, Int64, UInt8
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import NTU_CELLS
 
 JOINTS = 25
 DIGITS = 20  # of an id, at most
@@ -29,8 +30,6 @@ LINES = 2 + JOINTS  # of a body in a frame
 HEADER, JOINT = 10, 12  # values in a body's first line, and in a joint's
 STATES = (b"0", b"1", b"2")  # not tracked, inferred, tracked
 NOT_FINITE = re.compile(rb"[+-]?1\.#(IND|INF|QNAN|SNAN)0*", re.IGNORECASE)  # as older C libraries write them
-ROOM = 10_000, 100
-"""How many (body, frame) there may be in any case, and for each body in a frame; more is not a recording."""
 
 WIDEST = 80  # bytes of "x y z" that the quick way takes
 SPACE, NEWLINE, COMMA, ZERO = b" \n,0"
@@ -100,7 +99,7 @@ def parse_bodies(content: bytes, where: str) -> Bodies:
     places: dict[int, list[int]] = {}
     for place, body in enumerate(rows.ids):
         places.setdefault(body, []).append(place)
-    if len(places) * rows.num_frames > (room := ROOM[0] + ROOM[1] * len(rows.ids)):
+    if len(places) * rows.num_frames > (room := NTU_CELLS.of(len(rows.ids))):
         got = f"{len(places)} bodies and {rows.num_frames} frames for {len(rows.ids)} bodies in a frame"
         raise InputError("too empty", where=where, expected=f"bodies x frames of {room} or fewer", got=got)
     return Bodies(
