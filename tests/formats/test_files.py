@@ -90,7 +90,7 @@ def test_a_store_is_not_raw(tmp_path: Path, make_store: object) -> None:
 def test_a_name_that_leads_out_of_the_archive_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "outside.txt").write_text("secret")
     (file,) = list_files(archive(tmp_path / "a.zip", {name: b"inside"}), everything)
-    with pytest.raises(InputError, match=r"out of the archive|absolute"):
+    with pytest.raises(InputError, match=r"outside the archive|absolute"):
         file.content()
 
 
@@ -200,7 +200,7 @@ def test_members_that_cannot_be_unpacked_piece_by_piece_are_refused(tmp_path: Pa
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as file:
         file.writestr("a.txt", b"a" * 1000)
     (file_in,) = list_files(tmp_path / "a.zip", everything)
-    with pytest.raises(InputError, match=r"a\.txt: compressed by an unusual method"):
+    with pytest.raises(InputError, match=r"a\.txt: unsupported compression method"):
         file_in.content()
 
 

@@ -1,4 +1,4 @@
-"""Where the bytes of recordings are: files on disk, members of zip archives, and the files of single frames."""
+"""Input files: files on disk, members of zip archives, and groups of single-frame files."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from skeletonmae.limits import MAX_COMPRESSION_RATIO, MAX_MEMBER_BYTES, MAX_READ
 
 HEAD_BYTES = 4096
 CHUNK_BYTES = 2**20
-UNPACKED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
-"""Methods that can be unpacked piece by piece; of the others, a few bytes may become gigabytes before a look."""
+STREAMABLE = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+"""Compression methods that decompress in pieces. With any other, a few bytes can become gigabytes at once."""
 
 
 @dataclass(frozen=True, order=True)
 class InputFile:
-    """A file on disk, a member of a zip archive, or the files of one recording's frames.
+    """A file on disk, a member of a zip archive, or the single-frame files of one recording.
 
     Args:
-        path: on disk; for a member that of the archive with the member's name behind it, for frames that of
-            what they have in common.
-        archive: the archive that it is in.
-        frame_files: the files of the frames, in the order of their names.
+        path: Path on disk. For a member, the path of the archive followed by the member's name; for a group of
+            single-frame files, the part of their path that they share.
+        archive: The archive that holds the file.
+        frame_files: One file per frame, in the order of their numbers.
     """
 
     path: Path
@@ -43,15 +43,15 @@ class InputFile:
 
     @property
     def member(self) -> str:
-        """The name within the archive."""
+        """The name of the file within its archive."""
         return self.path.relative_to(self.archive).as_posix() if self.archive else ""
 
     @cached_property
     def size(self) -> int:
-        """Bytes.
+        """Size in bytes.
 
         Raises:
-            InputError: it cannot be looked at.
+            InputError: The file cannot be accessed.
         """
         if self.frame_files:
             return sum(part.size for part in self.frame_files)
@@ -60,7 +60,7 @@ class InputFile:
 
     @property
     def exists(self) -> bool:
-        """Whether it can be looked at."""
+        """Whether the file can be accessed."""
         try:
             return self.size >= 0
         except InputError:
@@ -68,7 +68,7 @@ class InputFile:
 
     @property
     def stat_key(self) -> tuple[object, ...]:
-        """Path, size and time of change, of every part: a file with the same stamp has not changed."""
+        """Path, size and modification time of every part. A file with an equal key has not changed."""
         if self.frame_files:
             return tuple(part.stat_key for part in self.frame_files)
         with _wrap_os_errors(self.path):
@@ -76,7 +76,7 @@ class InputFile:
             return (os.fsencode(self.path).hex(), self.size, changed)
 
     def head(self) -> bytes:
-        """The first `HEAD_BYTES` bytes; of frames, those of the first."""
+        """The first `HEAD_BYTES` bytes (of the first frame)."""
         with self.open() as file:
             return file.read(HEAD_BYTES)
 
@@ -84,19 +84,21 @@ class InputFile:
         """All bytes.
 
         Raises:
-            InputError: it cannot be read, or unpacks to more than a recording can be.
+            InputError: The file cannot be read or is larger than `MAX_READ_BYTES`.
         """
         if self.size > MAX_READ_BYTES:
             expected = f"at most {MAX_READ_BYTES} bytes"
-            raise InputError("too large to be read at once", where=self.path, expected=expected, got=self.size)
+            raise InputError("the file is too large", where=self.path, expected=expected, got=self.size)
         with self.open() as file, _wrap_os_errors(self.path):
-            return b"".join(iter(lambda: file.read(CHUNK_BYTES), b""))  # at once, a member may unpack to far more
+            return b"".join(
+                iter(lambda: file.read(CHUNK_BYTES), b"")
+            )  # in chunks: a member can decompress to more than it declares
 
     def text(self) -> str:
-        """The text.
+        """The whole file as text.
 
         Raises:
-            InputError: it is empty or not UTF-8.
+            InputError: The file is empty or not UTF-8.
         """
         try:
             text = self.content().decode("utf-8-sig")
@@ -109,10 +111,10 @@ class InputFile:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """The bytes, to be read piece by piece.
+        """Open the file for reading in pieces.
 
         Raises:
-            InputError: it cannot be opened or, while it is read, is found to be damaged.
+            InputError: The file cannot be opened, or turns out to be damaged while it is read.
         """
         if self.frame_files:
             with self.frame_files[0].open() as file:
@@ -120,27 +122,27 @@ class InputFile:
         elif self.archive is None:
             with _wrap_os_errors(self.path):
                 if not stat.S_ISREG(self.path.stat().st_mode):
-                    raise InputError("not a file that can be read from its beginning to its end", where=self.path)
+                    raise InputError("not a regular file", where=self.path)
                 with self.path.open("rb") as file:
                     yield file
         else:
             with _wrap_os_errors(self.path):
                 info = _info(self.archive, self.member)
-                if info.compress_type not in UNPACKED:
-                    expected = "deflate, or not compressed"
-                    raise InputError("compressed by an unusual method", where=self.path, expected=expected)
+                if info.compress_type not in STREAMABLE:
+                    expected = "deflate, or no compression"
+                    raise InputError("unsupported compression method", where=self.path, expected=expected)
                 packed = max(info.compress_size, 1)
                 if info.file_size > MAX_MEMBER_BYTES or (
                     info.file_size > MIN_SUSPICIOUS_BYTES and info.file_size > MAX_COMPRESSION_RATIO * packed
                 ):
                     got = f"{info.file_size} bytes packed in {info.compress_size}"
-                    raise InputError("unpacks to more than a recording can be", where=self.path, got=got)
+                    raise InputError("decompresses to more than a recording can hold", where=self.path, got=got)
                 with _archive(*_key(self.archive)).open(info) as member:
                     yield cast(BinaryIO, member)
 
     @contextmanager
     def lines(self) -> Iterator[io.TextIOWrapper]:
-        """The lines of a UTF-8 text, to be read one by one; line ends are kept as they are."""
+        """Open the file as UTF-8 text; line ends are kept."""
         with self.open() as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines:
             try:
                 yield lines
@@ -150,69 +152,71 @@ class InputFile:
 
 
 def as_input_file(file: InputFile | Path) -> InputFile:
-    """A path as a file."""
+    """Wrap a path as an `InputFile`."""
     return file if isinstance(file, InputFile) else InputFile(file)
 
 
 def list_files(root: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
-    """The files under `root`, and in the zip archives there, whose names are wanted; sorted, none that is hidden.
+    """Files under `root`, and in the zip archives there, whose names are wanted, sorted. Hidden files are skipped.
 
     Args:
-        root: a folder, a zip archive, or one file, which is then taken whatever its name.
-        wanted: says so of a name.
+        root: A folder, a zip archive, or one file, which is taken whatever its name.
+        wanted: Whether to keep a file, given its name.
 
     Raises:
-        InputError: there is no such folder or file, or an archive cannot be opened.
+        InputError: There is no such folder or file.
     """
     if root.is_file():
         return _members(root, wanted) if _is_zip(root) else [InputFile(root)]
     if not root.is_dir():
         raise InputError("there is no such folder or file", where=root)
-    found: list[InputFile] = []
-    seen = {root.resolve()}
+    files: list[InputFile] = []
+    visited = {root.resolve()}
 
-    def closed(error: OSError) -> None:  # reading it says what is wrong
-        found.append(InputFile(Path(error.filename)))
+    def on_walk_error(error: OSError) -> None:  # reading it reports the error
+        files.append(InputFile(Path(error.filename)))
 
-    for folder, inner, names in os.walk(root, onerror=closed, followlinks=True):
+    for folder, inner, names in os.walk(root, onerror=on_walk_error, followlinks=True):
         visible = {name: Path(folder, name).resolve() for name in sorted(inner) if not name.startswith(".")}
-        inner[:] = [name for name, place in visible.items() if place not in seen]  # a link may lead back
-        seen.update(visible.values())
-        if "manifest.json" in names and ("positions.npy" in names or "shard-000" in inner):  # a store is not raw
+        inner[:] = [name for name, target in visible.items() if target not in visited]  # a link may form a cycle
+        visited.update(visible.values())
+        if "manifest.json" in names and (
+            "positions.npy" in names or "shard-000" in inner
+        ):  # a store, not recordings
             inner.clear()
             continue
         for name in names:
             if name.startswith("."):
                 continue
             if name.lower().endswith(".zip"):
-                found += _members(Path(folder, name), wanted)
+                files += _members(Path(folder, name), wanted)
             elif wanted(name):
-                found.append(InputFile(Path(folder, name)))
-    return sorted(found)
+                files.append(InputFile(Path(folder, name)))
+    return sorted(files)
 
 
 def group_frames(files: list[InputFile], pattern: str) -> list[InputFile]:
-    """The files, with those of one folder whose names fit a pattern made into one recording.
+    """Group the single-frame files of each recording into one file.
 
     Args:
-        files: sorted.
-        pattern: regular expression for a whole name; its group `recording` is what the frames have in common,
-            its group `frame` their number.
+        files: Sorted files.
+        pattern: Regular expression for a whole file name, with the groups `recording` (what the names of a
+            recording's frames share) and `frame` (the frame number).
     """
-    fits = re.compile(pattern)
-    alone: list[InputFile] = []
+    regex = re.compile(pattern)
+    ungrouped: list[InputFile] = []
     groups: dict[InputFile, list[tuple[int, InputFile]]] = defaultdict(list)
     for file in files:
-        if match := fits.fullmatch(file.path.name):
-            alike = match["recording"] in (None, "", file.path.parent.name)  # a folder for one recording
-            common = replace(file, path=file.path.parent if alike else file.path.with_name(match["recording"]))
+        if match := regex.fullmatch(file.path.name):
+            is_folder = match["recording"] in (None, "", file.path.parent.name)  # one folder per recording
+            common = replace(file, path=file.path.parent if is_folder else file.path.with_name(match["recording"]))
             groups[common].append((int(match["frame"]), file))
         else:
-            alone.append(file)
+            ungrouped.append(file)
     made = [
         replace(common, frame_files=tuple(file for _, file in sorted(parts))) for common, parts in groups.items()
     ]
-    return sorted(alone + made)
+    return sorted(ungrouped + made)
 
 
 def _is_zip(path: Path) -> bool:
@@ -231,7 +235,7 @@ def _members(archive: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
         name = PurePosixPath(info.filename)
         hidden = any(part.startswith(".") and part not in (".", "..") for part in name.parts)
         folder = info.filename.endswith("/") or not name.name
-        inside = name.name.lower().endswith(".zip")  # is not looked into; reading it says so
+        inside = name.name.lower().endswith(".zip")  # a nested archive is not opened; reading reports it
         if not folder and not hidden and name.parts[:1] != ("__MACOSX",) and (inside or wanted(name.name)):
             found.add(InputFile(archive / name.as_posix().lstrip("/"), archive))
     return sorted(found)
@@ -243,30 +247,30 @@ def _key(archive: Path) -> tuple[Path, int]:
 
 @lru_cache(maxsize=8)
 def _archive(path: Path, changed: int) -> zipfile.ZipFile:  # noqa: ARG001
-    """An archive, opened once; `changed` is when it last changed, so that an old answer is not used."""
+    """Open an archive once; `changed` is its modification time, so that a changed archive is opened again."""
     return zipfile.ZipFile(path)
 
 
 def _info(archive: Path, member: str) -> zipfile.ZipInfo:
     if ".." in PurePosixPath(member).parts:
-        raise InputError("the name leads out of the archive", where=archive, got=member)
+        raise InputError("the name points outside the archive", where=archive, got=member)
     try:
         return _archive(*_key(archive)).getinfo(member)
     except KeyError as error:
         raise InputError("not in the archive, or its name is absolute", where=archive, got=member) from error
 
 
-READING = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
-"""What the system and the archive raise at what they cannot read."""
+READ_ERRORS = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
+"""Exceptions that the system and zipfile raise for a file that they cannot read."""
 
 
 @contextmanager
 def _wrap_os_errors(path: Path) -> Iterator[None]:
-    """What the system or the archive refuses, as an `InputError`."""
+    """Raise `InputError` in place of the errors of the system and of zipfile."""
     try:
         yield
     except InputError:
         raise
-    except READING as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "cut short"
+    except READ_ERRORS as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "truncated"
         raise InputError(f"cannot be read ({reason})", where=path) from error
