@@ -104,7 +104,7 @@ def test_a_zip_bomb_is_refused_in_little_memory(tmp_path: Path, lie: bool) -> No
         path.write_bytes(content)
     (file,) = list_files(path, everything)
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"bomb\.txt: (too large|unpacks to more|cannot be read)"):
+    with pytest.raises(InputError, match=r"bomb\.txt: (the file is too large|decompresses to more|cannot be read)"):
         file.content()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -207,7 +207,7 @@ def test_members_that_cannot_be_unpacked_piece_by_piece_are_refused(tmp_path: Pa
 def test_a_member_that_says_it_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (file,) = list_files(archive(tmp_path / "a.zip", {"a.txt": bytes(range(200))}), everything)
     monkeypatch.setattr("skeletonmae.formats.files.MAX_MEMBER_BYTES", 100)
-    with pytest.raises(InputError, match="unpacks to more"), file.open() as opened:
+    with pytest.raises(InputError, match="decompresses to more"), file.open() as opened:
         opened.read()
     big = tmp_path / "b.txt"
     big.write_bytes(b"1" * 300)
@@ -223,7 +223,7 @@ def test_what_is_not_a_file_is_said_and_does_not_hang(tmp_path: Path) -> None:
     found = list_files(tmp_path, lambda name: name.endswith(".json"))
     assert [file.path.name for file in found] == ["x.json", "y.zip"]
     for file in found:
-        with pytest.raises(InputError, match="not a file"):
+        with pytest.raises(InputError, match="not a regular file"):
             file.head()
 
 

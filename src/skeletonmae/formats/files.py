@@ -90,9 +90,8 @@ class InputFile:
             expected = f"at most {MAX_READ_BYTES} bytes"
             raise InputError("the file is too large", where=self.path, expected=expected, got=self.size)
         with self.open() as file, _wrap_os_errors(self.path):
-            return b"".join(
-                iter(lambda: file.read(CHUNK_BYTES), b"")
-            )  # in chunks: a member can decompress to more than it declares
+            # In chunks, because a member can decompress to more than it declares.
+            return b"".join(iter(lambda: file.read(CHUNK_BYTES), b""))
 
     def text(self) -> str:
         """The whole file as text.
