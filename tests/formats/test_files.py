@@ -212,7 +212,7 @@ def test_a_member_that_says_it_is_too_large_is_refused(tmp_path: Path, monkeypat
     big = tmp_path / "b.txt"
     big.write_bytes(b"1" * 300)
     monkeypatch.setattr("skeletonmae.formats.files.MAX_READ_BYTES", 200)
-    with pytest.raises(InputError, match=r"b\.txt: too large"):
+    with pytest.raises(InputError, match=r"b\.txt: the file is too large"):
         InputFile(big).content()
 
 
