@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from skeletonmae.datasets import DATASETS, prepare
-from skeletonmae.datasets.generated import Generated
-from skeletonmae.formats import FORMATS, RawFile
+from skeletonmae.datasets.synthetic_dataset import SyntheticDataset
+from skeletonmae.formats import FORMATS, InputFile
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 entries = pytest.mark.parametrize("name", DATASETS)
@@ -23,7 +23,7 @@ def test_it_says_what_it_is(name: str) -> None:
     assert dataset.name == name
     assert dataset.title
     assert dataset.source
-    assert dataset.terms
+    assert dataset.license
     assert len(set(dataset.classes)) == len(dataset.classes)
     assert dataset.default_split in dataset.splits
     tags = {getattr(rule, "tag", None) or getattr(rule, "by", None) for rule in dataset.splits.values()} - {None}
@@ -46,17 +46,17 @@ def test_every_format_can_be_used_by_a_folder(written: dict[str, tuple[Path, lis
     for name in FORMATS:
         root, expected = written[name]
         assert DATASETS["folder"].matches(root)
-        found = [recording.name for recording in DATASETS["folder"].read(RawFile(root), root)]
+        found = [recording.name for recording in DATASETS["folder"].read(InputFile(root), root)]
         assert found == [recording.name for recording in expected]
 
 
 def test_synthetic_is_the_same_however_many_processes_make_it(tmp_path: Path) -> None:
     synthetic = DATASETS["synthetic"]
-    assert isinstance(synthetic, Generated)
+    assert isinstance(synthetic, SyntheticDataset)
     few = replace(synthetic, num_recordings=110, seed=3)
     for workers in (1, 2):
         report = prepare(few, Path(), tmp_path / str(workers), workers=workers)
-        assert (report.recordings, report.dropped) == (110, ())
+        assert (report.recordings, report.skipped) == (110, ())
         assert sum(report.classes.values()) == 110
     one, two = (SequenceStore.open(tmp_path / str(workers)) for workers in (1, 2))
     for a, b in zip(one, two, strict=True):

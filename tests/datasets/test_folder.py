@@ -104,10 +104,10 @@ def test_recordings_without_labels_are_for_pre_training(tmp_path: Path, write_sa
     (tmp_path / "raw").mkdir()
     for number in range(2):
         write_sample("nw_ucla", tmp_path / "raw" / f"{number}.json", VALUES)
-    assert prepare(FOLDER, tmp_path / "raw", tmp_path / "out").unlabelled == 2
+    assert prepare(FOLDER, tmp_path / "raw", tmp_path / "out").unlabeled == 2
     store = SequenceStore.open(tmp_path / "out")
     assert store.labels.tolist() == [-1, -1]
-    with pytest.raises(InputError, match="cannot be divided"):
+    with pytest.raises(InputError, match="cannot be split"):
         FOLDER.splits["auto"](store)
 
 
@@ -121,7 +121,7 @@ def test_an_archive_is_as_its_folder(mine: Path, write_sample: Write, tmp_path: 
         prepare(FOLDER, source, tmp_path / name) for source, name in ((mine, "a"), (tmp_path / "mine.zip", "b"))
     )
     assert packed == plain
-    assert [odd.recording for odd in plain.odd if "labels.csv" in odd.what] == ["nobody"]
+    assert [note.recording for note in plain.notes if "labels.csv" in note.message] == ["nobody"]
     a, b = (SequenceStore.open(tmp_path / name) for name in "ab")
     assert [(one.name, one.label, one.tags) for one in a] == [(one.name, one.label, one.tags) for one in b]
     assert "greet" in a.classes

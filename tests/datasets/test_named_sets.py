@@ -9,7 +9,7 @@ import pytest
 
 from skeletonmae.datasets import DATASETS, detect_dataset, prepare
 from skeletonmae.errors import InputError
-from skeletonmae.formats import RawFile
+from skeletonmae.formats import InputFile
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.skeletons import KINECT20
 
@@ -41,8 +41,8 @@ def test_the_path_says_the_class_and_the_tags(name: str, write_sample: Write, tm
     write_sample(name, path, np.ones((2, 20, 3)))
     dataset = DATASETS[name]
     assert detect_dataset(tmp_path) is dataset
-    assert dataset.files(tmp_path) == [RawFile(path)]
-    (recording,) = dataset.read(RawFile(path), tmp_path)
+    assert dataset.files(tmp_path) == [InputFile(path)]
+    (recording,) = dataset.read(InputFile(path), tmp_path)
     assert (recording.label, dict(recording.tags)) == (label, tags)
     assert set(tags) == set(dataset.tags)
 
@@ -62,7 +62,7 @@ def test_kinder_gator_motions_by_name(file: str, label: str, write_sample: Write
     path = tmp_path / file
     path.parent.mkdir()
     write_sample("kinder_gator", path, np.ones((2, 20, 3)))
-    assert next(DATASETS["kinder_gator"].read(RawFile(path), tmp_path)).label == label
+    assert next(DATASETS["kinder_gator"].read(InputFile(path), tmp_path)).label == label
 
 
 def test_more_than_one_dataset_in_a_folder(write_sample: Write, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_nothing_known_in_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         detect_dataset(tmp_path / "absent")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="got nothing: it is empty"):
+    with pytest.raises(InputError, match="got an empty folder"):
         detect_dataset(tmp_path / "empty")
     (tmp_path / "empty" / "film.mp4").write_bytes(b"x")
     with pytest.raises(InputError, match="run a pose estimator"):
@@ -99,7 +99,7 @@ def stores(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     out = tmp_path_factory.mktemp("stores")
     for name in COUNTS:
         report = prepare(DATASETS[name], real_data / name, out / name)
-        assert not report.dropped
+        assert not report.skipped
     return {name: SequenceStore.open(out / name) for name in COUNTS}
 
 

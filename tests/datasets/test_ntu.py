@@ -28,7 +28,7 @@ def raw(tmp_path: Path, write_sample: Write) -> Path:
 
 def test_the_name_says_the_class_and_the_tags(raw: Path, tmp_path: Path) -> None:
     assert detect_dataset(raw) is NTU60
-    assert prepare(NTU60, raw, tmp_path / "out").dropped == ()
+    assert prepare(NTU60, raw, tmp_path / "out").skipped == ()
     store = SequenceStore.open(tmp_path / "out")
     said = [(one.name, one.label, dict(one.tags)) for one in store]
     assert said[1] == (
@@ -48,7 +48,7 @@ def test_a_later_setup_is_ntu_120(raw: Path, tmp_path: Path, write_sample: Write
     assert [one.label for one in store][-1] == "rock-paper-scissors"
     assert [index.tolist() for index in NTU120.splits["xset"](store)] == [[3], [0, 1, 2]]
     report = prepare(NTU60, raw, tmp_path / "60")
-    assert "unknown action; expected A001 to A060" in report.dropped[0].reason
+    assert "unknown action; expected A001 to A060" in report.skipped[0].reason
 
 
 def test_broken_ones_are_listed(raw: Path, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_broken_ones_are_listed(raw: Path, tmp_path: Path) -> None:
     (raw / "NTU_RGBD_samples_with_missing_skeletons.txt").write_text("x\nS017C003P008R001A030\n")
     report = prepare(NTU60, raw, tmp_path / "out")
     assert report.recordings == 2
-    said = {Path(dropped.file).stem: dropped.reason for dropped in report.dropped}
+    said = {Path(skipped.file).stem: skipped.reason for skipped in report.skipped}
     assert sorted(said) == [
         "S001C001P001R001A002",
         "S001C001P001R001A003",
@@ -88,11 +88,11 @@ def test_a_zip_gives_the_same_store(raw: Path, tmp_path: Path) -> None:
 
 def test_clean_none_keeps_every_body_where_it_was(raw: Path, tmp_path: Path) -> None:
     path = raw / "S001C001P001R001A001.skeleton"
-    (clean,) = NTU60.read(NTU60.files(path)[0], path)
-    (plain,) = NTU60.read(NTU60.files(path)[0], path, ReadOptions(clean="none"))
-    moved = clean.positions - plain.positions
+    (ntu_cleanup,) = NTU60.read(NTU60.files(path)[0], path)
+    (plain,) = NTU60.read(NTU60.files(path)[0], path, ReadOptions(ntu_cleanup="none"))
+    moved = ntu_cleanup.positions - plain.positions
     np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1, :1], moved.shape), atol=1e-6)
-    assert np.abs(clean.positions[0, 0, 1]).max() == 0  # the spine's middle in the first frame
+    assert np.abs(ntu_cleanup.positions[0, 0, 1]).max() == 0  # the spine's middle in the first frame
     assert np.abs(plain.positions[0, 0, 1]).max() > 0
 
 
@@ -108,4 +108,4 @@ def test_pyskls_pickle_of_ntu(tmp_path: Path) -> None:
     report = prepare(NTU60, path.parent, tmp_path / "out")
     (one,) = SequenceStore.open(tmp_path / "out")
     assert (one.label, one.tags["subject"], one.num_persons) == ("brush teeth", "1", 2)
-    assert len(report.dropped) == 1
+    assert len(report.skipped) == 1

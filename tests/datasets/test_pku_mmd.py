@@ -14,7 +14,7 @@ from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 SOUND = "8,2,6,2\n22,6,10,1\n"
 CLOSED = "1,0,10,2\n"
-UNCUT = ReadOptions(cut=False)
+UNCUT = ReadOptions(split_actions=False)
 
 
 def place(root: Path, name: str, labels: str | None = SOUND, frames: int = 10) -> None:
@@ -111,7 +111,7 @@ def test_splits(part: str, names: list[str], rule: str, test: list[str], tmp_pat
     for name in names:
         place(tmp_path / "raw", name, CLOSED)
     report = prepare(DATASETS[part], tmp_path / "raw", tmp_path / "store")
-    assert (report.recordings, report.dropped) == (len(names), ())
+    assert (report.recordings, report.skipped) == (len(names), ())
     store = SequenceStore.open(tmp_path / "store")
     sides = DATASETS[part].splits[rule](store)
     assert [store.name(int(i)) for i in sides.test] == sorted(f"{name}_000" for name in test)
@@ -123,13 +123,13 @@ def test_prepare_lists_what_it_met_and_one_bad_file_stops_nothing(tmp_path: Path
     place(tmp_path / "raw", "0003-L", labels=None)
     report = prepare(DATASETS["pku_mmd_1"], tmp_path / "raw", tmp_path / "store")
     assert report.recordings == 2
-    assert [dropped.file for dropped in report.dropped] == ["Data/PKU_Skeleton_Renew/0003-L.txt"]
-    assert any("8,90,95,1" in odd.what for odd in report.odd)
+    assert [skipped.file for skipped in report.skipped] == ["Data/PKU_Skeleton_Renew/0003-L.txt"]
+    assert any("8,90,95,1" in note.message for note in report.notes)
 
 
 def test_settings_change_with_the_labels(tmp_path: Path) -> None:
     place(tmp_path, "0002-L")
-    before = DATASETS["pku_mmd_1"].settings(tmp_path)
-    assert before == DATASETS["pku_mmd_1"].settings(tmp_path)
+    before = DATASETS["pku_mmd_1"].cache_key(tmp_path)
+    assert before == DATASETS["pku_mmd_1"].cache_key(tmp_path)
     place(tmp_path, "0002-L", SOUND + CLOSED)
-    assert before != DATASETS["pku_mmd_1"].settings(tmp_path)
+    assert before != DATASETS["pku_mmd_1"].cache_key(tmp_path)

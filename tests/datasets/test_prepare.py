@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skeletonmae.datasets import DATASETS, Change, prepare
+from skeletonmae.datasets import DATASETS, RecordingConverter, prepare
 from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
@@ -22,7 +22,7 @@ NW_UCLA = DATASETS["nw_ucla"]
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every file is a part."""
-    monkeypatch.setattr(sys.modules["skeletonmae.datasets.prepare"], "PART_BYTES", 1)
+    monkeypatch.setattr(sys.modules["skeletonmae.datasets.jobs"], "MIN_JOB_BYTES", 1)
 
 
 @pytest.fixture
@@ -54,20 +54,20 @@ def test_a_store_and_its_report(source: Path, tmp_path: Path, workers: int) -> N
     assert store[3].label == "pick up with two hands"
     assert store[3].tags == {"subject": "1", "repetition": "0", "camera": "3"}
     np.testing.assert_allclose(store[3].positions, 3.07, rtol=1e-6)
-    assert (report.recordings, report.frames, report.unlabelled) == (7, 40, 0)
+    assert (report.recordings, report.frames, report.unlabeled) == (7, 40, 0)
     assert {name: count for name, count in report.classes.items() if count} == {
         "pick up with one hand": 2,
         "pick up with two hands": 2,
         "carry": 3,
     }
-    assert [dropped.file for dropped in report.dropped] == [
+    assert [skipped.file for skipped in report.skipped] == [
         "a03_s01_e00_v01.json",
         "a07_s01_e00_v01.json",
         "notes.json",
     ]
-    for dropped, said in zip(report.dropped, ("cut short", "unknown action", "aAA_sSS_eEE_vVV"), strict=True):
-        assert said in dropped.reason
-    assert [(odd.recording, odd.what) for odd in report.odd] == [("a12_s01_e00_v02", "one frame")]
+    for skipped, said in zip(report.skipped, ("cut short", "unknown action", "aAA_sSS_eEE_vVV"), strict=True):
+        assert said in skipped.reason
+    assert [(note.recording, note.message) for note in report.notes] == [("a12_s01_e00_v02", "one frame")]
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.model_dump(mode="json")
     assert seen[-1] == (10, 10)
     assert seen == sorted(set(seen))
@@ -130,7 +130,7 @@ def test_two_processes_do_not_write_one_store(source: Path, tmp_path: Path) -> N
 
 
 def test_another_layout_and_two_axes(source: Path, tmp_path: Path) -> None:
-    report = prepare(NW_UCLA, source, tmp_path / "out", change=Change(layout=NTU25, axes=2))
+    report = prepare(NW_UCLA, source, tmp_path / "out", converter=RecordingConverter(layout=NTU25, axes=2))
     store = SequenceStore.open(tmp_path / "out")
     assert (store.skeleton, store.axes) == (NTU25, 2)
     assert {line.split()[0] for line in report.conversion.splitlines()[1:]} >= set(NTU25.joints)
@@ -142,10 +142,10 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         prepare(NW_UCLA, tmp_path / "absent", tmp_path / "out")
     (tmp_path / "raw").mkdir()
-    with pytest.raises(InputError, match=r"no recording in it.*got 0 files"):
+    with pytest.raises(InputError, match=r"no recording could be read.*got 0 files"):
         prepare(NW_UCLA, tmp_path / "raw", tmp_path / "out")
     (tmp_path / "raw" / "a01_s01_e00_v01.json").write_text("{")
-    with pytest.raises(InputError, match=r"no recording in it.*a01_s01_e00_v01\.json: not JSON"):
+    with pytest.raises(InputError, match=r"no recording could be read.*a01_s01_e00_v01\.json: not JSON"):
         prepare(NW_UCLA, tmp_path / "raw", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -153,7 +153,7 @@ def test_nothing_to_read(tmp_path: Path) -> None:
 def test_what_is_there_already_is_not_touched(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("mine")
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         prepare(NW_UCLA, source, tmp_path / "out")
     assert (tmp_path / "out" / "mine").read_text() == "mine"
 
@@ -168,20 +168,20 @@ def test_of_two_recordings_of_one_name_the_first_is_kept(
     store.verify()
     assert [recording.num_frames for recording in store] == [4, 5, 6, 7, 8, 1, 9]
     np.testing.assert_allclose(store[6].positions, 3.09, rtol=1e-6)
-    said = [dropped for dropped in report.dropped if dropped.file == "a01_s01_e00_v02"]
-    assert [dropped.reason for dropped in said] == ["another recording has this name"]
+    said = [skipped for skipped in report.skipped if skipped.file == "a01_s01_e00_v02"]
+    assert [skipped.reason for skipped in said] == ["another recording has this name"]
     with pytest.raises(InputError):
         prepare(NW_UCLA, source, tmp_path / "strict", strict=True)
 
 
-def test_a_recording_of_another_layout_is_dropped_and_the_rest_of_its_file_kept(tmp_path: Path) -> None:
+def test_a_recording_of_another_layout_is_skipped_and_the_rest_of_its_file_kept(tmp_path: Path) -> None:
     lines = ["recording,frame,person,joint,x,y,z,layout"]
     for name, layout in (("a", "kinect20"), ("b", "ntu25"), ("c", "kinect20")):
         lines += [f"{name},{frame},0,head,1,2,3,{layout}" for frame in range(2)]
     (tmp_path / "mine.csv").write_text("\n".join(lines))
     report = prepare(DATASETS["folder"], tmp_path / "mine.csv", tmp_path / "out")
     assert [recording.name for recording in SequenceStore.open(tmp_path / "out")] == ["a", "c"]
-    assert "expected kinect20, 3 axes, m; got ntu25, 3 axes, m" in report.dropped[0].reason
+    assert "expected kinect20, 3 axes, m; got ntu25, 3 axes, m" in report.skipped[0].reason
 
 
 def test_what_came_before_a_bad_line_is_kept_and_said(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_what_came_before_a_bad_line_is_kept_and_said(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("\n".join(lines))
     report = prepare(DATASETS["folder"], tmp_path / "mine.csv", tmp_path / "out")
     assert report.recordings == 2
-    assert report.dropped[0].reason.endswith("(after 2 recordings, which were kept)")
+    assert report.skipped[0].reason.endswith("(after 2 recordings, which were kept)")
 
 
 def test_nothing_observed_is_odd(tmp_path: Path, write_sample: Write) -> None:
@@ -197,10 +197,12 @@ def test_nothing_observed_is_odd(tmp_path: Path, write_sample: Write) -> None:
     folder.mkdir()
     write_sample("msr_action3d", folder / "a01_s01_e01_skeleton3D.txt", np.zeros((3, 20, 3)))
     report = prepare(DATASETS["msr_action3d"], folder, tmp_path / "out")
-    assert [(odd.recording, odd.what) for odd in report.odd] == [("a01_s01_e01_skeleton3D", "nothing observed")]
+    assert [(note.recording, note.message) for note in report.notes] == [
+        ("a01_s01_e01_skeleton3D", "nothing observed")
+    ]
 
 
-def test_a_name_that_cannot_be_written_down_is_dropped(tmp_path: Path, write_sample: Write) -> None:
+def test_a_name_that_cannot_be_written_is_skipped(tmp_path: Path, write_sample: Write) -> None:
     folder = tmp_path / "raw"
     folder.mkdir()
     write_sample("nw_ucla", folder / "sound.json", np.ones((2, 20, 3)))
@@ -210,7 +212,7 @@ def test_a_name_that_cannot_be_written_down_is_dropped(tmp_path: Path, write_sam
         pytest.skip("this file system takes no such name")
     report = prepare(DATASETS["folder"], folder, tmp_path / "out")
     assert report.recordings == 1
-    assert "characters that are not text" in report.dropped[0].reason
+    assert "characters that are not text" in report.skipped[0].reason
 
 
 def test_a_full_disk_leaves_what_was_read_and_no_store(
@@ -249,8 +251,8 @@ def test_strict_counts_after_a_kill_too(source: Path, tmp_path: Path) -> None:
     [
         {"options": ReadOptions(unit="unknown")},
         {"options": ReadOptions(fps=7.0)},
-        {"change": Change(layout=NTU25)},
-        {"change": Change(axes=2)},
+        {"converter": RecordingConverter(layout=NTU25)},
+        {"converter": RecordingConverter(axes=2)},
         {"dtype": "float16"},
     ],
 )
@@ -319,7 +321,7 @@ def test_two_axes_are_those_of_an_image(source: Path, tmp_path: Path, write_samp
     standing[0, 7] = 0
     (tmp_path / "one").mkdir()
     write_sample("nw_ucla", tmp_path / "one" / "a01_s01_e00_v01.json", standing)
-    prepare(NW_UCLA, tmp_path / "one", tmp_path / "out", change=Change(axes=2))
+    prepare(NW_UCLA, tmp_path / "one", tmp_path / "out", converter=RecordingConverter(axes=2))
     (one,) = SequenceStore.open(tmp_path / "out")
     at = KINECT20.index
     assert one.positions[0, 1, at["head"], 1] < one.positions[0, 1, at["pelvis"], 1]  # y points down

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from skeletonmae.datasets import GivenSplit, SplitRule, StratifiedSplit, TagSplit, label_subset, validation_part
+from skeletonmae.datasets import (
+    GivenSplit,
+    GroupSplit,
+    SplitRule,
+    StratifiedSplit,
+    TagSplit,
+    label_subset,
+    train_val_split,
+)
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 from skeletonmae.skeletons import KINECT20
@@ -56,20 +64,20 @@ def test_a_value_on_both_sides_is_refused() -> None:
 
 def test_rules_are_told_apart_by_kind() -> None:
     adapter: TypeAdapter[SplitRule] = TypeAdapter(SplitRule)
-    for rule in (TagSplit(tag="a", train=("1",), test=("2",)), StratifiedSplit(by="a", seed=3)):
+    for rule in (TagSplit(tag="a", train=("1",), test=("2",)), GroupSplit(group_by="a", seed=3)):
         assert adapter.validate_json(adapter.dump_json(rule)) == rule
     with pytest.raises(ValidationError, match="random"):
         adapter.validate_python({"kind": "random"})
 
 
 def test_a_stratified_split_takes_the_share_of_each_class(store: SequenceStore) -> None:
-    train, test = StratifiedSplit(test_share=1 / 3)(store)
+    train, test = StratifiedSplit(test_size=1 / 3)(store)
     assert sorted([*train, *test]) == np.flatnonzero(store.labels >= 0).tolist()
     for label in range(3):
         assert (store.labels[test] == label).sum() == 6
         assert (store.labels[train] == label).sum() == 12
-    assert StratifiedSplit(test_share=1 / 3)(store).test.tolist() == test.tolist()
-    assert StratifiedSplit(test_share=1 / 3, seed=1)(store).test.tolist() != test.tolist()
+    assert StratifiedSplit(test_size=1 / 3)(store).test.tolist() == test.tolist()
+    assert StratifiedSplit(test_size=1 / 3, seed=1)(store).test.tolist() != test.tolist()
 
 
 def test_a_class_of_one_recording_is_for_training(tmp_path: Path) -> None:
@@ -81,26 +89,26 @@ def test_a_class_of_one_recording_is_for_training(tmp_path: Path) -> None:
 def test_subjects_are_kept_whole(store: SequenceStore) -> None:
     subject = store.tag("subject")
     for seed in range(5):
-        train, test = StratifiedSplit(by="subject", seed=seed)(store)
+        train, test = GroupSplit(group_by="subject", seed=seed)(store)
         assert not set(subject[train]) & set(subject[test])
         assert abs(len(test) / 54 - 0.2) < 0.15
 
 
 def test_what_cannot_be_divided(tmp_path: Path, store: SequenceStore) -> None:
-    with pytest.raises(InputError, match="cannot be divided"):
+    with pytest.raises(InputError, match="cannot be split"):
         StratifiedSplit()(make_store(tmp_path / "a", ["a", "b", None]))
-    with pytest.raises(InputError, match="cannot be divided"):
+    with pytest.raises(InputError, match="cannot be split"):
         StratifiedSplit()(make_store(tmp_path / "b", [None, None]))
-    with pytest.raises(InputError, match="'setup' cannot divide"):
-        StratifiedSplit(by="setup")(store)
-    unneeded = StratifiedSplit(by="setup", tag_required=False)(store)
+    with pytest.raises(InputError, match="cannot be split by tag 'setup'"):
+        GroupSplit(group_by="setup")(store)
+    unneeded = GroupSplit(group_by="setup", group_required=False)(store)
     assert unneeded.test.tolist() == StratifiedSplit()(store).test.tolist()
 
 
 def test_the_validation_part_is_of_the_training_side(store: SequenceStore) -> None:
     train, test = TagSplit(tag="camera", train=("1", "2"), test=("3",))(store)
     for by in (None, "subject"):
-        fit, validation = validation_part(store, train, by=by)
+        fit, validation = train_val_split(store, train, group_by=by)
         assert sorted([*fit, *validation]) == train.tolist()
         assert not set(validation) & set(test)
     assert not set(store.tag("subject")[fit]) & set(store.tag("subject")[validation])
@@ -137,7 +145,7 @@ def test_only_some_actions(tmp_path: Path) -> None:
     store = make_store(tmp_path / "s", ["a", "b", "c", None, "a"], side=["1", "1", "2", "1", "2"])
     sides = TagSplit(tag="side", train=("1",), test=("2",), classes=("a", "c"))(store)
     assert [side.tolist() for side in sides] == [[0], [2, 4]]
-    with pytest.raises(InputError, match="the test side has no labelled recording"):
+    with pytest.raises(InputError, match="the test side has no labeled recording"):
         TagSplit(tag="side", train=("1",), test=("2",), classes=("b",))(store)
 
 
@@ -146,15 +154,15 @@ def test_the_split_that_came_with_the_files(tmp_path: Path) -> None:
     labels = ["a", "a", "b", "a", None, "b"]
     store = make_store(tmp_path / "s", labels, xsub=sides, subject=["1", "2", "3", "4", "5", "6"])
     assert [side.tolist() for side in GivenSplit()(store)] == [[0, 5], [1]]
-    assert GivenSplit().pretraining(store).tolist() == [0, 5]
+    assert GivenSplit().pretrain_index(store).tolist() == [0, 5]
     no_test = make_store(tmp_path / "v", labels, xsub=[side.replace("test", "val") for side in sides])
     assert [side.tolist() for side in GivenSplit()(no_test)] == [[0, 5], [1, 2]]
     two = make_store(tmp_path / "t", labels, xsub=sides, xview=["test", "train", "test", "", "", "test"])
-    with pytest.raises(InputError, match="xsub, xview: say which"):
-        GivenSplit(otherwise=StratifiedSplit())(two)
+    with pytest.raises(InputError, match="xsub, xview; choose one"):
+        GivenSplit(fallback=StratifiedSplit())(two)
     assert [side.tolist() for side in GivenSplit(tag="xview")(two)] == [[1], [0, 2, 5]]
     plain = make_store(tmp_path / "p", ["a", "a", "b", "b"], subject=["1", "2", "1", "2"])
-    with pytest.raises(InputError, match="not clear"):
+    with pytest.raises(InputError, match="exactly one split"):
         GivenSplit()(plain)
-    rule = StratifiedSplit(by="subject", test_share=0.5)
-    assert [s.tolist() for s in GivenSplit(otherwise=rule)(plain)] == [s.tolist() for s in rule(plain)]
+    rule = GroupSplit(group_by="subject", test_size=0.5)
+    assert [s.tolist() for s in GivenSplit(fallback=rule)(plain)] == [s.tolist() for s in rule(plain)]

@@ -42,7 +42,7 @@ def test_a_merged_store_holds_what_was_kept(
                 clips.append(clip(len(clips), rng))
                 store.add(clips[-1])
     keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(clips), max_size=len(clips))), dtype=bool)
-    parts = SequenceStore.pool([SequenceStore.open(folder / f"part {number}") for number in range(len(sizes))])
+    parts = SequenceStore.concat([SequenceStore.open(folder / f"part {number}") for number in range(len(sizes))])
     (folder / "whole").mkdir()
     merge(parts, folder / "whole", keep)
     whole = SequenceStore.open(folder / "whole")

@@ -96,7 +96,7 @@ def test_shards_are_one_store(shards: list[Path], tmp_path: Path, how: str) -> N
         store = SequenceStore.open(tmp_path / "joined")
         store.verify()
     else:
-        store = SequenceStore.pool([SequenceStore.open(path) for path in shards])
+        store = SequenceStore.concat([SequenceStore.open(path) for path in shards])
     assert len(store) == 6
     for a, b in zip(single, store, strict=True):
         same(a, b)
@@ -133,7 +133,7 @@ def test_unlike_stores_are_not_pooled(
     written = {key: value for key, value in change.items() if key != "skeleton"}
     other = make_store(tmp_path / "other", [make_recording(9, **change)], **written)
     with pytest.raises(InputError, match=f"another {next(iter(change))} cannot be pooled"):
-        SequenceStore.pool([SequenceStore.open(shards[0]), other])
+        SequenceStore.concat([SequenceStore.open(shards[0]), other])
     with pytest.raises(InputError, match="other"):
         join([shards[0], tmp_path / "other"], tmp_path / "all")
     assert not (tmp_path / "all").exists()
@@ -258,7 +258,7 @@ def edited(folder: Path, **changes: Any) -> None:
         ({"tags": {"hair": ["red"]}}, "tag_hair.npy: the manifest does not list"),
         ({"tags": {"../../hair": ["red"]}}, "tags.../../hair.*pattern"),
         ({"unit": "feet"}, "unit: .*expected one of m, px, image, unknown; got feet"),
-        ({"skeleton": {"name": "many", "joints": ["a"] * 5000, "parents": {}}}, "at most 4096 joints; got 5000"),
+        ({"skeleton": {"name": "many", "joints": ["a"] * 5000, "parents": {}}}, "at most 1000 joints; got 5000"),
         ({"skeleton": {"name": "odd", "joints": 7, "parents": {}}}, "manifest.json: not a description"),
         ({"skeleton": {"name": "odd", "joints": [["a"]], "parents": {}}}, "manifest.json: not a description"),
     ],

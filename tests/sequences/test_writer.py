@@ -104,7 +104,7 @@ def test_what_could_not_be_read_whole_is_not_written(tmp_path: Path, monkeypatch
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path, make_recording: Make, make_store: Make) -> None:
     make_store(tmp_path / "s", [make_recording(0)])
-    with pytest.raises(FileExistsError, match="s is there already"):
+    with pytest.raises(FileExistsError, match="s already exists"):
         make_store(tmp_path / "s", [make_recording(1)])
     assert SequenceStore.open(tmp_path / "s").name(0) == "clip 0"
     assert [path.name for path in tmp_path.iterdir()] == ["s"]

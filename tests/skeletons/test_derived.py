@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.skeletons import LAYOUTS, NTU25, Skeleton, hang
-from skeletonmae.skeletons.derived import did_you_mean, mirror_name, mirror_of, parts_of, side_of, top_down
+from skeletonmae.skeletons import LAYOUTS, NTU25, Skeleton, parents_from_bones
+from skeletonmae.skeletons.derived import breadth_first, mirror_name, mirror_of, parts_of, side_of, suggest
 
 TEXT = st.text(alphabet="lrLReftighLEFTRIGH_. 1", min_size=1, max_size=12)
 
@@ -82,7 +82,7 @@ def test_whatever_the_tree_every_joint_is_in_one_part(
     root = joints[0]
     dice.shuffle(joints)  # type: ignore[attr-defined]
     made = Skeleton("any", tuple(joints), parents)  # proves the parts
-    order = top_down(root, parents)
+    order = breadth_first(root, parents)
     assert sorted(order) == sorted(joints)
     assert all(order.index(parent) < order.index(joint) for joint, parent in parents.items())
     assert made.root == root
@@ -93,11 +93,11 @@ def test_bones_either_way_round_give_the_tree_back(tree: tuple[list[str], dict[s
     joints, parents = tree
     bones = [(a, b) if dice.random() < 0.5 else (b, a) for a, b in parents.items()]  # type: ignore[attr-defined]
     dice.shuffle(bones)  # type: ignore[attr-defined]
-    assert hang(joints[0], bones) == parents
+    assert parents_from_bones(joints[0], bones) == parents
 
 
 def test_another_root_turns_the_bones_on_the_way() -> None:
-    assert hang("c", [("a", "b"), ("b", "c"), ("b", "d")]) == {"b": "c", "a": "b", "d": "b"}
+    assert parents_from_bones("c", [("a", "b"), ("b", "c"), ("b", "d")]) == {"b": "c", "a": "b", "d": "b"}
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_another_root_turns_the_bones_on_the_way() -> None:
 )
 def test_a_ring_is_refused(bones: list[tuple[str, str]]) -> None:
     with pytest.raises(InputError, match="close a ring"):
-        hang("a", bones)
+        parents_from_bones("a", bones)
 
 
 def test_the_nearest_name() -> None:
-    assert did_you_mean("nut25", LAYOUTS) == ", did you mean 'ntu25'?"
-    assert did_you_mean("zebra", LAYOUTS) == ""
+    assert suggest("nut25", LAYOUTS) == ", did you mean 'ntu25'?"
+    assert suggest("zebra", LAYOUTS) == ""
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.skeletons import NTU25, Skeleton
-from skeletonmae.skeletons.skeleton import MAX_JOINTS
 
 SMALL: dict[str, Any] = {
     "name": "small",

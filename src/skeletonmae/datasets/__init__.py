@@ -1,15 +1,14 @@
-"""Which recordings, which classes, which split."""
+"""Datasets: where recordings are, their classes and tags, and the splits."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
 
-from skeletonmae.datasets.change import Change
+from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.folder import FOLDER, Folder
-from skeletonmae.datasets.from_pyskl import DIVING48, GYM99
-from skeletonmae.datasets.generated import SYNTHETIC, Generated
+from skeletonmae.datasets.folder import FOLDER, FolderDataset
+from skeletonmae.datasets.gym99_diving48 import DIVING48, GYM99
 from skeletonmae.datasets.kinder_gator import KINDER_GATOR
 from skeletonmae.datasets.msr_action3d import MSR_ACTION3D
 from skeletonmae.datasets.ntu import NTU60, NTU120
@@ -17,82 +16,93 @@ from skeletonmae.datasets.nw_ucla import NW_UCLA
 from skeletonmae.datasets.penn_action import PENN_ACTION
 from skeletonmae.datasets.pku_mmd import PKU_MMD_1, PKU_MMD_2
 from skeletonmae.datasets.prepare import prepare
-from skeletonmae.datasets.reading import read_all
-from skeletonmae.datasets.report import Report
+from skeletonmae.datasets.read_all import read_all
+from skeletonmae.datasets.report import PrepareReport
 from skeletonmae.datasets.sbu import SBU
 from skeletonmae.datasets.splits import (
     GivenSplit,
+    GroupSplit,
     Split,
     SplitRule,
     StratifiedSplit,
     TagSplit,
     given_tags,
-    label_subset,
-    validation_part,
 )
+from skeletonmae.datasets.subsets import label_subset, train_val_split
+from skeletonmae.datasets.synthetic_dataset import SYNTHETIC, SyntheticDataset
 from skeletonmae.datasets.utd_mhad import UTD_MHAD
 from skeletonmae.errors import InputError
-from skeletonmae.formats import begins
-from skeletonmae.formats.raw import raw_files
+from skeletonmae.formats import describe_head
+from skeletonmae.formats.files import list_files
 
 __all__ = [
     "DATASETS",
+    "FOLDER",
     "SYNTHETIC",
-    "Change",
     "Dataset",
-    "Folder",
-    "Generated",
+    "FolderDataset",
     "GivenSplit",
-    "Report",
+    "GroupSplit",
+    "PrepareReport",
+    "RecordingConverter",
     "Split",
     "SplitRule",
     "StratifiedSplit",
+    "SyntheticDataset",
     "TagSplit",
     "detect_dataset",
     "given_tags",
     "label_subset",
     "prepare",
     "read_all",
-    "validation_part",
+    "train_val_split",
 ]
 
-MEDIA = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif"}
+VIDEO_AND_IMAGE_SUFFIXES = {
+    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif",
+}  # fmt: skip
 DATASETS: dict[str, Dataset] = {
-    entry.name: entry
-    for entry in (
+    dataset.name: dataset
+    for dataset in (
         SYNTHETIC, NTU60, NTU120, NW_UCLA, UTD_MHAD, MSR_ACTION3D, PENN_ACTION, SBU, KINDER_GATOR, GYM99, DIVING48,
         PKU_MMD_1, PKU_MMD_2, FOLDER,
     )
 }  # fmt: skip
-"""Dataset name -> dataset. To add one: a file of its own, and its name here."""
+"""Dataset name -> dataset. To add one, define it in a file of its own and list it here."""
 
 
 def detect_dataset(root: Path) -> Dataset:
-    """The dataset in folder `root`: a known one by the names of its files, else one's own recordings.
+    """Detect a known dataset in `root` by its file names; any other folder holds your own recordings.
 
     Raises:
-        InputError: there is no such folder, no file of a known format in it, or more than one known dataset.
+        InputError: There is no such folder, it holds no file of a known format, or more than one known dataset.
     """
     if not root.exists():
         raise InputError("there is no such folder", where=root)
-    found = [entry for entry in DATASETS.values() if entry is not FOLDER and entry.matches(root)]
-    if len(found) > 1:
-        got = ", ".join(entry.name for entry in found)
-        raise InputError("more than one dataset; name the folder of one", where=root, got=got)
-    if not found and not FOLDER.matches(root):
-        expected = "a table (frame, joint, x, y), or files of another format in docs/data.md"
-        raise InputError("no recording of a known format in it", where=root, expected=expected, got=_seen(root))
-    return found[0] if found else FOLDER
+    matches = [dataset for dataset in DATASETS.values() if dataset is not FOLDER and dataset.matches(root)]
+    if len(matches) > 1:
+        got = ", ".join(dataset.name for dataset in matches)
+        raise InputError("more than one dataset; name the folder of one of them", where=root, got=got)
+    if not matches and not FOLDER.matches(root):
+        raise InputError(
+            "no recording of a known format was found",
+            where=root,
+            expected="a table (frame, joint, x, y), or files of another format listed in docs/data.md",
+            got=_describe_files(root),
+        )
+    return matches[0] if matches else FOLDER
 
 
-def _seen(root: Path) -> str:
-    """What is in a folder in which nothing is known."""
-    files = raw_files(root, lambda _: True)
+def _describe_files(root: Path) -> str:
+    """Describe the files of a folder in which no dataset was recognized."""
+    files = list_files(root, lambda _: True)
     if not files:
-        return "nothing: it is empty"
-    kinds = Counter(file.path.suffix.lower() or "no ending" for file in files)
-    said = f"{len(files)} files: " + ", ".join(f"{num} {kind}" for kind, num in kinds.most_common(5))
-    if all(kind in MEDIA for kind in kinds):
-        return f"{said}; run a pose estimator over videos and pictures first"
-    looked = next((file for file in FOLDER.files(root)), None)
-    return f"{said}; {looked.path.name} {begins(looked.head())}" if looked and looked.there else said
+        return "an empty folder"
+    suffixes = Counter(file.path.suffix.lower() or "no suffix" for file in files)
+    text = f"{len(files)} files: " + ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
+    if all(suffix in VIDEO_AND_IMAGE_SUFFIXES for suffix in suffixes):
+        return f"{text}; run a pose estimator on videos and images first"
+    example = next((file for file in FOLDER.files(root)), None)
+    if example is None or not example.exists:
+        return text
+    return f"{text}; {example.path.name} {describe_head(example.head())}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skeletonmae.datasets.splits import SplitRule
 from skeletonmae.errors import InputError
-from skeletonmae.formats import AS_IT_IS, Format, RawFile, ReadOptions, find_files
+from skeletonmae.formats import DEFAULT_OPTIONS, Format, InputFile, ReadOptions, find_files
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
@@ -23,7 +23,7 @@ class Dataset(ABC):
         name: in `DATASETS`.
         title: for people.
         source: who made it and where it was published.
-        terms: what its owners allow.
+        license: what its owners allow.
         skeleton: the layout of its recordings; None if it depends on the files.
         classes: names of the actions in the order that numbers them; empty if it depends on the files.
         tags: what is known of a recording besides its action.
@@ -34,7 +34,7 @@ class Dataset(ABC):
     name: str
     title: str
     source: str
-    terms: str
+    license: str
     skeleton: Skeleton | None
     classes: tuple[str, ...]
     tags: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Dataset(ABC):
     default_split: str
 
     @abstractmethod
-    def files(self, root: Path) -> list[RawFile]:
+    def files(self, root: Path) -> list[InputFile]:
         """The files of the dataset under `root` (a folder, a zip archive or a file), sorted.
 
         Raises:
@@ -50,7 +50,9 @@ class Dataset(ABC):
         """
 
     @abstractmethod
-    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+    def read(
+        self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
+    ) -> Iterator[SkeletonSequence]:
         """The recordings in one of `files(root)`, labelled and tagged.
 
         Raises:
@@ -61,59 +63,59 @@ class Dataset(ABC):
     def matches(self, root: Path) -> bool:
         """Whether `root` looks like this dataset."""
 
-    def missing(self, root: Path, names: Container[str]) -> list[str]:  # noqa: ARG002
+    def missing_names(self, root: Path, names: Container[str]) -> list[str]:  # noqa: ARG002
         """What the dataset's own lists name and is not among the recordings `names`."""
         return []
 
-    def stamp(self, file: RawFile) -> object:
+    def file_key(self, file: InputFile) -> object:
         """What tells whether one of `files(root)` has changed, as plain values; None if it cannot be told."""
         try:
-            return file.stamp
+            return file.stat_key
         except InputError:
             return None
 
-    def settings(self, root: Path) -> object:  # noqa: ARG002
+    def cache_key(self, root: Path) -> object:  # noqa: ARG002
         """What `read` depends on besides the file, as plain values."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
-class NamedFiles(Dataset):
+class FilenameDataset(Dataset):
     """A dataset with one recording a file, whose path says the action and the tags.
 
     Args:
         format: of every file.
         pattern: regular expression for the end of the path; its group `action` is a key of `actions`, every
             other named group a tag, both taken without leading zeros.
-        shape: the pattern in words, for messages.
+        pattern_help: the pattern in words, for messages.
         actions: what the path calls an action -> the class.
-        renamed: what the path calls a tag's value -> the value, where they differ.
+        tag_aliases: what the path calls a tag's value -> the value, where they differ.
     """
 
     format: Format
     pattern: str
-    shape: str
+    pattern_help: str
     actions: Mapping[str, str]
-    renamed: Mapping[str, str] = field(default_factory=dict)
+    tag_aliases: Mapping[str, str] = field(default_factory=dict)
 
-    def files(self, root: Path) -> list[RawFile]:
+    def files(self, root: Path) -> list[InputFile]:
         """Every file with the format's suffix; one whose name does not fit is refused by `read`."""
         return find_files(root, [self.format])
 
     def read(
         self,
-        file: RawFile,
+        file: InputFile,
         root: Path,  # noqa: ARG002
-        options: ReadOptions = AS_IT_IS,
+        options: ReadOptions = DEFAULT_OPTIONS,
     ) -> Iterator[SkeletonSequence]:
         """The recording in `file`."""
         groups = self._groups(file)
         if groups is None:
-            raise InputError("the name does not say what it is", where=file.path, expected=self.shape)
+            raise InputError("the name does not say what it is", where=file.path, expected=self.pattern_help)
         action = groups.pop("action")
         if action not in self.actions:
             raise InputError("unknown action", where=file.path, expected=", ".join(self.actions), got=action)
-        tags = {tag: self.renamed.get(value, value) for tag, value in groups.items()}
+        tags = {tag: self.tag_aliases.get(value, value) for tag, value in groups.items()}
         for sequence in self.format.read(file, options):
             yield replace(sequence, label=self.actions[action], tags=tags)
 
@@ -122,6 +124,6 @@ class NamedFiles(Dataset):
         first = next((file for file in self.files(root) if self._groups(file)), None) if root.exists() else None
         return first is not None and self.format.matches(first)
 
-    def _groups(self, file: RawFile) -> dict[str, str] | None:
+    def _groups(self, file: InputFile) -> dict[str, str] | None:
         match = re.search(rf"(?:^|/){self.pattern}$", file.path.as_posix())
         return match and {key: value.lstrip("0") or "0" for key, value in match.groupdict().items()}

@@ -16,23 +16,25 @@ from functools import lru_cache
 from pathlib import Path
 
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.splits import GivenSplit, StratifiedSplit
+from skeletonmae.datasets.splits import GivenSplit, GroupSplit, StratifiedSplit
 from skeletonmae.errors import InputError
-from skeletonmae.formats import AS_IT_IS, FORMATS, RawFile, ReadOptions, detect, find_files
+from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, detect, find_files
 from skeletonmae.sequences import SkeletonSequence
 
 LABELS = "labels.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder(Dataset):
+class FolderDataset(Dataset):
     """Files of any known format, labelled by a table or by the sub-folders they are in."""
 
-    def files(self, root: Path) -> list[RawFile]:
+    def files(self, root: Path) -> list[InputFile]:
         """Every file with the suffix of a known format, except `labels.csv` at the top."""
         return [file for file in find_files(root) if file.path != top_of(root) / LABELS]
 
-    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+    def read(
+        self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
+    ) -> Iterator[SkeletonSequence]:
         """The recordings in `file`."""
         inside = _inside(file, root)
         known = labels_table(root)
@@ -44,7 +46,7 @@ class Folder(Dataset):
             tags = {tag: value for tag, value in line.items() if value and tag not in ("recording", "label")}
             yield replace(sequence, name=name, label=label, tags={**sequence.tags, **tags})
 
-    def missing(self, root: Path, names: Container[str]) -> list[str]:
+    def missing_names(self, root: Path, names: Container[str]) -> list[str]:
         """The lines of `labels.csv` that are of none of the recordings and files."""
         files = {_inside(file, root).as_posix() for file in self.files(root)}
         return [line for line in labels_table(root) if line not in names and line not in files]
@@ -56,7 +58,7 @@ class Folder(Dataset):
             found.update(name for name, entry in FORMATS.items() if entry.matches(file))
         return dict(found.most_common())
 
-    def settings(self, root: Path) -> object:
+    def cache_key(self, root: Path) -> object:
         """The table of labels."""
         return labels_table(root)
 
@@ -80,7 +82,7 @@ def _top(root: Path, changed: int) -> Path:  # noqa: ARG001
     return root / inside[0][0] if one and deeper else root
 
 
-def _inside(file: RawFile, root: Path) -> Path:
+def _inside(file: InputFile, root: Path) -> Path:
     """The path of a file from the top."""
     return Path(file.path.name) if file.path == root else file.path.relative_to(top_of(root))
 
@@ -100,13 +102,13 @@ def labels_table(root: Path) -> dict[str, dict[str, str]]:
     """
     path = top_of(root) / LABELS
     if not root.is_file():
-        return _labels(RawFile(path), path.stat().st_mtime_ns) if path.exists() or path.is_symlink() else {}
-    packed = RawFile(path, archive=root)
-    return _labels(packed, root.stat().st_mtime_ns) if packed.there else {}
+        return _labels(InputFile(path), path.stat().st_mtime_ns) if path.exists() or path.is_symlink() else {}
+    packed = InputFile(path, archive=root)
+    return _labels(packed, root.stat().st_mtime_ns) if packed.exists else {}
 
 
 @lru_cache(maxsize=1)
-def _labels(file: RawFile, changed: int) -> dict[str, dict[str, str]]:  # noqa: ARG001
+def _labels(file: InputFile, changed: int) -> dict[str, dict[str, str]]:  # noqa: ARG001
     """The lines of the table; `changed` is when the file last changed, so that an old answer is not used."""
     path = file.path
     text = file.text()
@@ -134,17 +136,17 @@ def _labels(file: RawFile, changed: int) -> dict[str, dict[str, str]]:  # noqa: 
     return known
 
 
-FOLDER = Folder(
+FOLDER = FolderDataset(
     name="folder",
     title="Your own recordings",
     source="yours",
-    terms="yours",
+    license="yours",
     skeleton=None,
     classes=(),
     splits={
-        "auto": GivenSplit(otherwise=StratifiedSplit(by="subject", tag_required=False)),
+        "auto": GivenSplit(fallback=GroupSplit(group_by="subject", group_required=False)),
         "stratified": StratifiedSplit(),
-        "subject": StratifiedSplit(by="subject"),
+        "subject": GroupSplit(group_by="subject"),
         "given": GivenSplit(),
     },
     default_split="auto",

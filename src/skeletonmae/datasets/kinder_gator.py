@@ -5,7 +5,7 @@ that both sides have five adults and five children. The number of a motion diffe
 its name does not.
 """
 
-from skeletonmae.datasets.dataset import NamedFiles
+from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.formats.kinder_gator import KINDER_GATOR as FORMAT
 from skeletonmae.skeletons import KINECT20
@@ -44,11 +44,11 @@ def _in_the_file(name: str) -> str:
     return text[0].upper() + text[1:]
 
 
-KINDER_GATOR = NamedFiles(
+KINDER_GATOR = FilenameDataset(
     name="kinder_gator",
     title="Kinder-Gator",
     source="Aloba et al., Kinder-Gator: The UF Kinect Database of Child and Adult Motion, Eurographics 2018",
-    terms="research only; no licence to redistribute",
+    license="research only; no licence to redistribute",
     skeleton=KINECT20,
     classes=CLASSES,
     tags=("group", "subject"),
@@ -58,7 +58,7 @@ KINDER_GATOR = NamedFiles(
     default_split="subject",
     format=FORMAT,
     pattern=r"(?P<group>Adults|Children)/POSE-p(?P<subject>\d+)_\d+-(?P<action>.+?)-+\d+\.csv",
-    shape="Adults or Children, then POSE-pSUBJECT_NUMBER-Name-of-the-motion-TIME.csv",
+    pattern_help="Adults or Children, then POSE-pSUBJECT_NUMBER-Name-of-the-motion-TIME.csv",
     actions={_in_the_file(name): name for name in CLASSES},
-    renamed={"Adults": "adult", "Children": "child"},
+    tag_aliases={"Adults": "adult", "Children": "child"},
 )

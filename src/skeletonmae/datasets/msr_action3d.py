@@ -1,6 +1,6 @@
 """MSR-Action3D: twenty gestures of ten subjects, each done two or three times."""
 
-from skeletonmae.datasets.dataset import NamedFiles
+from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.formats.msr_action3d import MSR_ACTION3D as FORMAT
 from skeletonmae.skeletons import KINECT20
@@ -19,11 +19,11 @@ SUBSETS = {
 }
 """The action sets of Li, Zhang and Liu: the first two hold actions that look alike, the third complex ones."""
 
-MSR_ACTION3D = NamedFiles(
+MSR_ACTION3D = FilenameDataset(
     name="msr_action3d",
     title="MSR-Action3D",
     source="Li, Zhang and Liu, Action Recognition Based on a Bag of 3D Points, CVPR Workshops 2010",
-    terms="research only; no licence to redistribute",
+    license="research only; no licence to redistribute",
     skeleton=KINECT20,
     classes=CLASSES,
     tags=("subject", "trial"),
@@ -37,6 +37,6 @@ MSR_ACTION3D = NamedFiles(
     default_split="subject",
     format=FORMAT,
     pattern=r"a(?P<action>\d+)_s(?P<subject>\d+)_e(?P<trial>\d+)_skeleton3D\.txt",
-    shape="aAA_sSS_eEE_skeleton3D.txt",
+    pattern_help="aAA_sSS_eEE_skeleton3D.txt",
     actions={str(number): name for number, name in enumerate(CLASSES, start=1)},
 )

@@ -12,7 +12,7 @@ from skeletonmae.datasets import ntu_classes as names
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.errors import InputError
-from skeletonmae.formats import AS_IT_IS, RawFile, ReadOptions, find_files
+from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions, find_files
 from skeletonmae.formats.ntu import NTU
 from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.sequences import SkeletonSequence
@@ -24,20 +24,22 @@ NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ntu(Dataset):
+class NTUDataset(Dataset):
     """Recordings called SsssCcccPpppRrrrAaaa: `.skeleton` files, or a PYSKL pickle of them.
 
     `ReadOptions.clean` says which clean-up the files get; a pickle has had PYSKL's own. The owners' lists of
     samples with broken skeletons (`LISTS`) may lie beside the data; those without a body are found without them.
     """
 
-    def files(self, root: Path) -> list[RawFile]:
+    def files(self, root: Path) -> list[InputFile]:
         """Every `.skeleton` file and every pickle of NTU."""
         return [
             file for file in find_files(root, [NTU, PYSKL]) if _is_text(file) or "ntu" in file.path.name.lower()
         ]
 
-    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+    def read(
+        self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
+    ) -> Iterator[SkeletonSequence]:
         """The recordings in `file`."""
         if _is_text(file):
             self._place(file.path.stem, file.path)  # a name that says nothing is refused before the file is read
@@ -47,7 +49,7 @@ class Ntu(Dataset):
             try:
                 label, tags = self._place(sequence.name, file.path)
             except InputError as error:
-                options.refuse(error)
+                options.on_error(error)
             else:
                 yield replace(sequence, label=label, tags=tags)
 
@@ -61,7 +63,7 @@ class Ntu(Dataset):
             return any(self.name in file.path.name.lower() for file in files)
         return (max(int(match[1]) for match in found) > 17) == (len(self.classes) == 120)
 
-    def settings(self, root: Path) -> object:
+    def cache_key(self, root: Path) -> object:
         """The samples that are listed as broken."""
         listed.cache_clear()
         return sorted(listed(root))
@@ -78,23 +80,23 @@ class Ntu(Dataset):
         return self.classes[action - 1], dict(zip(TAGS.values(), map(str, tags), strict=True))
 
 
-def _is_text(file: RawFile) -> bool:
+def _is_text(file: InputFile) -> bool:
     return file.path.suffix.lower() == ".skeleton"
 
 
 @lru_cache(maxsize=1)
 def listed(root: Path) -> frozenset[str]:
-    """The samples that the owners' lists beside the data name; looked up once, until `settings` is asked for."""
+    """The samples that the owners' lists beside the data name; looked up once, until `cache_key` is asked for."""
     folder = root if root.is_dir() else root.parent
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(LISTS)))
     return frozenset(match[0] for text in texts for match in NAME.finditer(text))
 
 
-NTU60 = Ntu(
+NTU60 = NTUDataset(
     name="ntu60",
     title="NTU RGB+D",
     source="Shahroudy, Liu, Ng and Wang, NTU RGB+D, CVPR 2016",
-    terms="research only; each user signs the owners' agreement",
+    license="research only; each user signs the owners' agreement",
     skeleton=NTU25,
     classes=names.CLASSES_60,
     tags=tuple(TAGS.values()),
@@ -105,11 +107,11 @@ NTU60 = Ntu(
     default_split="xsub",
 )
 
-NTU120 = Ntu(
+NTU120 = NTUDataset(
     name="ntu120",
     title="NTU RGB+D 120",
     source="Liu et al., NTU RGB+D 120, TPAMI 2020",
-    terms="research only; each user signs the owners' agreement",
+    license="research only; each user signs the owners' agreement",
     skeleton=NTU25,
     classes=names.CLASSES_120,
     tags=tuple(TAGS.values()),

@@ -1,6 +1,6 @@
 """Northwestern-UCLA: ten actions of ten subjects, each seen by three cameras."""
 
-from skeletonmae.datasets.dataset import NamedFiles
+from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.formats.nw_ucla import NW_UCLA as FORMAT
 from skeletonmae.skeletons import KINECT20
@@ -21,11 +21,11 @@ ACTIONS = {
 COPIED = ("pick up with two hands", "drop trash")
 """In the files that are passed on, camera 3's recordings of these are camera 2's, number for number."""
 
-NW_UCLA = NamedFiles(
+NW_UCLA = FilenameDataset(
     name="nw_ucla",
     title="Northwestern-UCLA",
     source="Wang, Nie, Xia, Wu and Zhu, Cross-view Action Modeling, Learning and Recognition, CVPR 2014",
-    terms="research only; no licence to redistribute",
+    license="research only; no licence to redistribute",
     skeleton=KINECT20,
     classes=tuple(ACTIONS.values()),
     tags=("subject", "repetition", "camera"),
@@ -41,6 +41,6 @@ NW_UCLA = NamedFiles(
     default_split="view",
     format=FORMAT,
     pattern=r"a(?P<action>\d+)_s(?P<subject>\d+)_e(?P<repetition>\d+)_v(?P<camera>\d+)\.json",
-    shape="aAA_sSS_eEE_vVV.json",
+    pattern_help="aAA_sSS_eEE_vVV.json",
     actions=ACTIONS,
 )

@@ -1,15 +1,15 @@
 """Penn Action: fifteen sports and exercises in videos from the web, thirteen joints marked by hand."""
 
-from skeletonmae.datasets.labelled import LabelledFiles
+from skeletonmae.datasets.labeled_files import LabeledFilesDataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.formats.penn_action import PENN_ACTION as FORMAT
 from skeletonmae.skeletons import PENN13
 
-PENN_ACTION = LabelledFiles(
+PENN_ACTION = LabeledFilesDataset(
     name="penn_action",
     title="Penn Action",
     source="Zhang, Zhu and Derpanis, From Actemes to Action, ICCV 2013",
-    terms="research only; no licence to redistribute",
+    license="research only; no licence to redistribute",
     skeleton=PENN13,
     classes=(
         "baseball pitch", "baseball swing", "bench press", "bowl", "clean and jerk", "golf swing", "jump rope",
@@ -20,5 +20,5 @@ PENN_ACTION = LabelledFiles(
     default_split="given",
     format=FORMAT,
     file_pattern=r"\d+\.mat",
-    shape="NNNN.mat",
+    pattern_help="NNNN.mat",
 )  # fmt: skip

@@ -28,9 +28,9 @@ from skeletonmae.datasets.pku_mmd_classes import (
 )
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.errors import InputError
-from skeletonmae.formats import AS_IT_IS, RawFile, ReadOptions
+from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions
+from skeletonmae.formats.files import list_files
 from skeletonmae.formats.pku_mmd import PKU_MMD as FORMAT
-from skeletonmae.formats.raw import raw_files
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
@@ -39,7 +39,7 @@ EXPECTED = "lines 'class,start,end,confidence' in a text file of the same name, 
 
 
 @dataclass(frozen=True, kw_only=True)
-class PkuMmd(Dataset):
+class PKUMMDDataset(Dataset):
     """One part of PKU-MMD.
 
     Args:
@@ -48,11 +48,13 @@ class PkuMmd(Dataset):
 
     pattern: str
 
-    def files(self, root: Path) -> list[RawFile]:
+    def files(self, root: Path) -> list[InputFile]:
         """The skeletons: files with a fitting name and content."""
         return [file for file in self._named(root) if FORMAT.matches(file)]
 
-    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+    def read(
+        self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
+    ) -> Iterator[SkeletonSequence]:
         """The actions in `file`, or the whole of it."""
         match = re.fullmatch(self.pattern, file.path.name)
         if match is None:
@@ -60,21 +62,21 @@ class PkuMmd(Dataset):
         tags = {tag: value.lstrip("0") or "0" for tag, value in match.groupdict().items()}
         (whole,) = FORMAT.read(file, options)
         whole = replace(whole, tags=tags)
-        yield from self._actions(whole, _labels(file, root)) if options.cut else (whole,)
+        yield from self._actions(whole, _labels(file, root)) if options.split_actions else (whole,)
 
     def matches(self, root: Path) -> bool:
         """Whether there is a skeleton file of this part."""
         return root.exists() and any(FORMAT.matches(file) for file in self._named(root))
 
-    def settings(self, root: Path) -> object:
+    def cache_key(self, root: Path) -> object:
         """Every file with a fitting name, for the labels are among them."""
         _texts.cache_clear()
-        return [self.stamp(file) for file in self._named(root)]
+        return [self.file_key(file) for file in self._named(root)]
 
-    def _named(self, root: Path) -> list[RawFile]:
-        return raw_files(root, lambda name: re.fullmatch(self.pattern, name) is not None)
+    def _named(self, root: Path) -> list[InputFile]:
+        return list_files(root, lambda name: re.fullmatch(self.pattern, name) is not None)
 
-    def _actions(self, whole: SkeletonSequence, labels: RawFile) -> Iterator[SkeletonSequence]:
+    def _actions(self, whole: SkeletonSequence, labels: InputFile) -> Iterator[SkeletonSequence]:
         notes, found = list(whole.notes), []
         for number, line in enumerate(labels.text().splitlines()):
             label, start, end, problem = self._action(line, whole.num_frames)
@@ -114,15 +116,15 @@ class PkuMmd(Dataset):
 
 
 @lru_cache(maxsize=1)
-def _texts(root: Path) -> dict[str, list[RawFile]]:
-    """The text files by name; looked up once, until `settings` is asked for."""
-    found: dict[str, list[RawFile]] = {}
-    for file in raw_files(root, lambda name: name.lower().endswith(".txt")):
+def _texts(root: Path) -> dict[str, list[InputFile]]:
+    """The text files by name; looked up once, until `cache_key` is asked for."""
+    found: dict[str, list[InputFile]] = {}
+    for file in list_files(root, lambda name: name.lower().endswith(".txt")):
         found.setdefault(file.path.name, []).append(file)
     return found
 
 
-def _labels(file: RawFile, root: Path) -> RawFile:
+def _labels(file: InputFile, root: Path) -> InputFile:
     """The file with the labels of the skeletons in `file`.
 
     Raises:
@@ -136,12 +138,14 @@ def _labels(file: RawFile, root: Path) -> RawFile:
     )
 
 
-def _part(name: str, title: str, source: str, classes: tuple[str, ...], pattern: str, xsub: TagSplit) -> PkuMmd:
-    return PkuMmd(
+def _part(
+    name: str, title: str, source: str, classes: tuple[str, ...], pattern: str, xsub: TagSplit
+) -> PKUMMDDataset:
+    return PKUMMDDataset(
         name=name,
         title=title,
         source=source,
-        terms="research only; no licence to redistribute",
+        license="research only; no licence to redistribute",
         skeleton=NTU25,
         classes=classes,
         tags=tuple(re.compile(pattern).groupindex),

@@ -1,4 +1,4 @@
-"""What `prepare` says of the files it met."""
+"""The report that `prepare` writes: what is in the store, and which files were skipped."""
 
 from __future__ import annotations
 
@@ -12,55 +12,58 @@ from skeletonmae.sequences import SequenceStore, SkeletonSequence
 REPORT = "report.json"
 
 
-class Dropped(Config):
+class SkippedFile(Config):
     """A file, or a recording in it, that is not in the store."""
 
     file: str
     reason: str
 
 
-class Odd(Config):
-    """A recording that is in the store and may not be what was meant."""
+class RecordingNote(Config):
+    """A remark on a recording that is in the store but may not be what was intended."""
 
     recording: str
-    what: str
+    message: str
 
 
-class Report(Config):
-    """What became of the files; kept as `report.json` in the store's folder."""
+class PrepareReport(Config):
+    """The outcome of `prepare`, kept as `report.json` in the folder of the store."""
 
     dataset: str
     recordings: int
     frames: int
     classes: dict[str, int]
-    """Recordings of each class."""
-    unlabelled: int
+    """Number of recordings of each class."""
+    unlabeled: int
+    """Number of recordings without a label."""
     conversion: str = ""
-    """How the joints were converted, a line a joint; empty if they were not."""
-    dropped: tuple[Dropped, ...]
-    odd: tuple[Odd, ...]
+    """How the joints were converted, one line per joint; empty if they were not."""
+    skipped: tuple[SkippedFile, ...]
+    notes: tuple[RecordingNote, ...]
 
     @classmethod
-    def of(cls, store: SequenceStore, notes: Sequence[Dropped | Odd], dataset: str, conversion: str) -> Report:
-        """What is in the store, and what was noted on the way, in its order."""
-        unlabelled, *counts = np.bincount(store.labels + 1, minlength=len(store.classes) + 1).tolist()
+    def from_store(
+        cls, store: SequenceStore, remarks: Sequence[SkippedFile | RecordingNote], dataset: str, conversion: str
+    ) -> PrepareReport:
+        """Count what is in `store`, and sort the remarks by kind, each kind in the given order."""
+        unlabeled, *counts = np.bincount(store.labels + 1, minlength=len(store.classes) + 1).tolist()
         return cls(
             dataset=dataset,
             recordings=len(store),
             frames=int(store.num_frames.sum()),
             classes=dict(zip(store.classes, counts, strict=True)),
-            unlabelled=unlabelled,
+            unlabeled=unlabeled,
             conversion=conversion,
-            dropped=tuple(note for note in notes if isinstance(note, Dropped)),
-            odd=tuple(note for note in notes if isinstance(note, Odd)),
+            skipped=tuple(remark for remark in remarks if isinstance(remark, SkippedFile)),
+            notes=tuple(remark for remark in remarks if isinstance(remark, RecordingNote)),
         )
 
 
-def odd(sequence: SkeletonSequence) -> Iterator[Odd]:
-    """What is odd about a recording, its reader's notes included."""
+def recording_notes(sequence: SkeletonSequence) -> Iterator[RecordingNote]:
+    """Yield what is unusual about a recording, including the notes of its reader."""
     if sequence.num_frames < 2:
-        yield Odd(recording=sequence.name, what="one frame" if sequence.num_frames else "no frame")
+        yield RecordingNote(recording=sequence.name, message="one frame" if sequence.num_frames else "no frame")
     if not sequence.observed.any():
-        yield Odd(recording=sequence.name, what="nothing observed")
+        yield RecordingNote(recording=sequence.name, message="nothing observed")
     for note in sequence.notes:
-        yield Odd(recording=sequence.name, what=note)
+        yield RecordingNote(recording=sequence.name, message=note)

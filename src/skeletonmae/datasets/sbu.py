@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from skeletonmae.datasets.dataset import NamedFiles
+from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
-from skeletonmae.formats import AS_IT_IS, RawFile, ReadOptions
+from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions
 from skeletonmae.formats.sbu import SBU as FORMAT
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import SBU15
@@ -24,20 +24,22 @@ FOLDS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(NamedFiles):
+class SBUDataset(FilenameDataset):
     """All files have one name; the folders tell them apart."""
 
-    def read(self, file: RawFile, root: Path, options: ReadOptions = AS_IT_IS) -> Iterator[SkeletonSequence]:
+    def read(
+        self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
+    ) -> Iterator[SkeletonSequence]:
         """The recording in `file`, named after its folders."""
         for sequence in super().read(file, root, options):
             yield replace(sequence, name="_".join(file.path.parts[-4:-1]))
 
 
-SBU = Pairs(
+SBU = SBUDataset(
     name="sbu",
     title="SBU Kinect Interaction",
     source="Yun et al., Two-person Interaction Detection Using Body-Pose Features, CVPR Workshops 2012",
-    terms="research only; no licence to redistribute",
+    license="research only; no licence to redistribute",
     skeleton=SBU15,
     classes=CLASSES,
     tags=("pair", "trial"),
@@ -52,6 +54,6 @@ SBU = Pairs(
     default_split="fold1",
     format=FORMAT,
     pattern=r"(?P<pair>s\d\ds\d\d)/(?P<action>\d+)/(?P<trial>\d+)/skeleton_pos\.txt",
-    shape="sAAsBB/CC/NNN/skeleton_pos.txt",
+    pattern_help="sAAsBB/CC/NNN/skeleton_pos.txt",
     actions={str(number): name for number, name in enumerate(CLASSES, start=1)},
 )

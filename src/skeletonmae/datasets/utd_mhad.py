@@ -1,6 +1,6 @@
 """UTD-MHAD: 27 actions of eight subjects, each done four times."""
 
-from skeletonmae.datasets.dataset import NamedFiles
+from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.formats.utd_mhad import UTD_MHAD as FORMAT
 from skeletonmae.skeletons import KINECT20
@@ -12,12 +12,12 @@ CLASSES = (
     "pick up and throw", "jog", "walk", "sit to stand", "stand to sit", "lunge", "squat",
 )  # fmt: skip
 
-UTD_MHAD = NamedFiles(
+UTD_MHAD = FilenameDataset(
     name="utd_mhad",
     title="UTD-MHAD",
     source="Chen, Jafari and Kehtarnavaz, UTD-MHAD: A Multimodal Dataset for Human Action Recognition "
     "Utilizing a Depth Camera and a Wearable Inertial Sensor, ICIP 2015",
-    terms="research only; no licence to redistribute",
+    license="research only; no licence to redistribute",
     skeleton=KINECT20,
     classes=CLASSES,
     tags=("subject", "trial"),
@@ -25,6 +25,6 @@ UTD_MHAD = NamedFiles(
     default_split="subject",
     format=FORMAT,
     pattern=r"a(?P<action>\d+)_s(?P<subject>\d+)_t(?P<trial>\d+)_skeleton\.mat",
-    shape="aA_sS_tT_skeleton.mat",
+    pattern_help="aA_sS_tT_skeleton.mat",
     actions={str(number): name for number, name in enumerate(CLASSES, start=1)},
 )

@@ -18,7 +18,7 @@ from skeletonmae.sequences.sequence import SkeletonSequence
 from skeletonmae.sequences.shard import Shard
 from skeletonmae.skeletons import Skeleton
 
-ONE_OF = {
+MUST_MATCH = {
     "skeleton": "prepare them with one layout, by `--convert-to`",
     "axes": "2D and 3D do not mix: prepare the 3D recordings with `--axes 2`, or train a model for each",
     "unit": "prepare them in one unit (`--unit` says what it is), or train a model for each",
@@ -45,7 +45,7 @@ class SequenceStore:
                 mine, other = getattr(first, key), getattr(shard.manifest, key)
                 if mine != other:
                     mine, other = (s["name"] if key == "skeleton" else s for s in (mine, other))
-                    problem = f"stores with another {key} cannot be pooled; {ONE_OF[key]}"
+                    problem = f"stores with another {key} cannot be pooled; {MUST_MATCH[key]}"
                     raise InputError(problem, where=shard.path, expected=mine, got=other)
         self.shards = tuple(shards)
         self.skeleton = Skeleton.from_dict(first.skeleton, where=f"{shards[0].path / MANIFEST}")
@@ -73,7 +73,7 @@ class SequenceStore:
         return cls([Shard.open(path / name) for name in manifest.shards])
 
     @classmethod
-    def pool(cls, stores: Sequence[SequenceStore]) -> SequenceStore:
+    def concat(cls, stores: Sequence[SequenceStore]) -> SequenceStore:
         """One store of all recordings of `stores`, which must share layout, axes and unit."""
         return cls([shard for store in stores for shard in store.shards])
 

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, Literal, Self
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.limits import MAX_CELLS
 from skeletonmae.files import atomic_folder, write_text
+from skeletonmae.limits import MAX_CELLS
 from skeletonmae.sequences.manifest import (
     ARRAYS,
     HEADER,

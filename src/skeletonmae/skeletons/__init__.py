@@ -1,11 +1,11 @@
 """What a body is: joint layouts by name. Without torch."""
 
 from skeletonmae.skeletons.conversion import Conversion, conversion
-from skeletonmae.skeletons.derived import hang, side_of
+from skeletonmae.skeletons.custom_layout import get_layout, read_layout
+from skeletonmae.skeletons.derived import parents_from_bones, side_of
 from skeletonmae.skeletons.keypoints import COCO17, HAND21, MEDIAPIPE33, OPENPOSE18, OPENPOSE25, PENN13
 from skeletonmae.skeletons.layouts import LAYOUTS
 from skeletonmae.skeletons.mocap import H36M17, SMPL24
-from skeletonmae.skeletons.own_layout import layout, read_layout
 from skeletonmae.skeletons.sensors import KINECT20, NTU25, SBU15
 from skeletonmae.skeletons.skeleton import Skeleton
 from skeletonmae.skeletons.vocabulary import VOCABULARY
@@ -27,8 +27,8 @@ __all__ = [
     "Conversion",
     "Skeleton",
     "conversion",
-    "hang",
-    "layout",
+    "get_layout",
+    "parents_from_bones",
     "read_layout",
     "side_of",
 ]

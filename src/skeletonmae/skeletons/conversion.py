@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from skeletonmae.errors import InputError
-from skeletonmae.skeletons.derived import shortened
+from skeletonmae.skeletons.derived import abbreviate
 from skeletonmae.skeletons.skeleton import Skeleton
 from skeletonmae.skeletons.vocabulary import SUBSTITUTES
 
@@ -103,8 +103,8 @@ def conversion(source: Skeleton, target: Skeleton) -> Conversion:
     if not any(origins.values()):
         raise InputError(
             f"no joint of layout {target.name} can be had from layout {source.name}",
-            expected=f"one of {shortened(target.joints)}, or joints that can stand in for them",
-            got=shortened(source.joints),
+            expected=f"one of {abbreviate(target.joints)}, or joints that can stand in for them",
+            got=abbreviate(source.joints),
         )
     return Conversion(source, target, origins)
 

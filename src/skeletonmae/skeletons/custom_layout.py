@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.limits import MAX_LAYOUT_BYTES
-from skeletonmae.skeletons.derived import suggest, parents_from_bones, mirror_of, check_joint_names
+from skeletonmae.skeletons.derived import check_joint_names, mirror_of, parents_from_bones, suggest
 from skeletonmae.skeletons.layouts import LAYOUTS
 from skeletonmae.skeletons.skeleton import Skeleton
 
@@ -75,7 +75,7 @@ def get_layout(name_or_path: str | Path) -> Skeleton:
     if Path(name).suffix.lower() in (".yaml", ".yml"):
         return read_layout(Path(name))
     expected = f"{', '.join(LAYOUTS)}, or a YAML file"
-    raise InputError(f"there is no layout {name!r}{did_you_mean(name, LAYOUTS)}", expected=expected)
+    raise InputError(f"there is no layout {name!r}{suggest(name, LAYOUTS)}", expected=expected)
 
 
 def read_layout(path: Path) -> Skeleton:
@@ -101,7 +101,7 @@ def _sentence(error: ValidationError) -> str:
     mistake = error.errors()[0]
     key, known = ".".join(map(str, mistake["loc"])), list(LayoutFile.model_fields)
     if mistake["type"] == "extra_forbidden":
-        return f"there is no key {key!r}{did_you_mean(key, known)}; expected {', '.join(known)}"
+        return f"there is no key {key!r}{suggest(key, known)}; expected {', '.join(known)}"
     if mistake["type"] == "missing":
         return f"{key!r} is missing"
     got = repr(mistake["input"])

@@ -16,7 +16,7 @@ _PAIRS = (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), (
 _OTHER = dict(_PAIRS) | {right: left for left, right in _PAIRS}
 
 
-def top_down(root: str, parents: Mapping[str, str]) -> list[str]:
+def breadth_first(root: str, parents: Mapping[str, str]) -> list[str]:
     """The root and all joints that hang on it, each after its parent."""
     below = defaultdict(list)
     for joint, parent in parents.items():
@@ -34,7 +34,7 @@ def parts_of(joints: Sequence[str], parents: Mapping[str, str], root: str) -> di
     part with its own name if it is the root or its parent has more children.
     """
     children, part = Counter(parents.values()), dict[str, str]()
-    for joint in top_down(root, parents):
+    for joint in breadth_first(root, parents):
         branch = joint == root or children[parents[joint]] > 1
         part[joint] = VOCABULARY.get(joint) or (joint if branch else part[parents[joint]])
     members = defaultdict(list)
@@ -63,7 +63,7 @@ def mirror_of(joints: Sequence[str]) -> dict[str, str]:
     return {joint: other if pairs.get(other) == joint else joint for joint, other in pairs.items()}
 
 
-def hang(root: str, bones: Iterable[tuple[str, str]]) -> dict[str, str]:
+def parents_from_bones(root: str, bones: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Parents of the tree that some bones form, hung up by its root.
 
     Args:
@@ -89,7 +89,7 @@ def hang(root: str, bones: Iterable[tuple[str, str]]) -> dict[str, str]:
     return parents
 
 
-def must_be_joints(what: str, names: Iterable[str], joints: Sequence[str], where: str | None = None) -> None:
+def check_joint_names(what: str, names: Iterable[str], joints: Sequence[str], where: str | None = None) -> None:
     """Refuse names that no joint has.
 
     Raises:
@@ -97,16 +97,16 @@ def must_be_joints(what: str, names: Iterable[str], joints: Sequence[str], where
     """
     known = set(joints)
     if unknown := [name for name in names if name not in known]:
-        problem = f"{what}: {unknown[0]!r} is not one of the joints{did_you_mean(unknown[0], joints)}"
-        raise InputError(problem, where=where, expected=f"one of {shortened(joints)}")
+        problem = f"{what}: {unknown[0]!r} is not one of the joints{suggest(unknown[0], joints)}"
+        raise InputError(problem, where=where, expected=f"one of {abbreviate(joints)}")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """`, did you mean 'x'?` with the nearest of the known names; empty if none is near."""
     near = difflib.get_close_matches(name, list(known), 1)
     return f", did you mean {near[0]!r}?" if near else ""
 
 
-def shortened(names: Sequence[str], most: int = 30) -> str:
+def abbreviate(names: Sequence[str], most: int = 30) -> str:
     """The names with commas, not too many of them."""
     return ", ".join(map(str, names[:most])) + (" ..." if len(names) > most else "")

@@ -63,6 +63,32 @@ OPENPOSE25 = Skeleton(
     source="OpenPose, pose output format BODY_25: POSE_BODY_25_BODY_PARTS and POSE_BODY_25_PAIRS_RENDER",
 )  # fmt: skip
 
+# A foot's toes and heel, as OpenPose and Halpe annotate them.
+_FEET = both_sides({"big_toe": "ankle", "small_toe": "big_toe", "heel": "ankle"})
+
+OPENPOSE25B = Skeleton(
+    name="openpose25b",
+    joints=(
+        *COCO17.joints, "neck", "head_top",
+        "left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe", "right_heel",
+    ),
+    parents=FACE | LIMBS | _FEET | {"nose": "neck", "head_top": "neck"}
+    | both_sides({"shoulder": "neck", "hip": "neck"}),
+    center=_HIPS,
+    source="OpenPose, pose output format BODY_25B: POSE_BODY_25B_BODY_PARTS; bones as for BODY_25",
+)  # fmt: skip
+
+HALPE26 = Skeleton(
+    name="halpe26",
+    joints=(
+        *COCO17.joints, "head_top", "neck", "pelvis",
+        "left_big_toe", "right_big_toe", "left_small_toe", "right_small_toe", "left_heel", "right_heel",
+    ),
+    parents=FACE | LIMBS | _FEET | {"nose": "neck", "head_top": "neck", "neck": "pelvis"}
+    | both_sides({"shoulder": "neck", "hip": "pelvis"}),
+    source="Halpe Full-Body (Fang et al., TPAMI 2022), the 26 joints of the body; MMPose's halpe26.py",
+)  # fmt: skip
+
 # The graph that MediaPipe draws has rings and three pieces: the tree keeps to it where there is one way, and
 # takes the place of rings and gaps from COCO's. A hand's three landmarks are its knuckles: the first of little
 # and index finger, the second of the thumb.

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from skeletonmae.skeletons.keypoints import COCO17, HAND21, MEDIAPIPE33, OPENPOSE18, OPENPOSE25, PENN13
+from skeletonmae.skeletons.keypoints import (
+    COCO17,
+    HALPE26,
+    HAND21,
+    MEDIAPIPE33,
+    OPENPOSE18,
+    OPENPOSE25,
+    OPENPOSE25B,
+    PENN13,
+)
 from skeletonmae.skeletons.mocap import H36M17, SMPL24
-from skeletonmae.skeletons.sensors import KINECT20, NTU25, SBU15
+from skeletonmae.skeletons.sensors import AZURE32, KINECT20, NTU25, SBU15, ZED34, ZED38
 from skeletonmae.skeletons.skeleton import Skeleton
 
 LAYOUTS: dict[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
-        NTU25, KINECT20, SBU15,
-        COCO17, PENN13, OPENPOSE18, OPENPOSE25, MEDIAPIPE33, HAND21,
+        NTU25, KINECT20, SBU15, AZURE32, ZED34, ZED38,
+        COCO17, PENN13, OPENPOSE18, OPENPOSE25, OPENPOSE25B, HALPE26, MEDIAPIPE33, HAND21,
         H36M17, SMPL24,
     )
 }  # fmt: skip

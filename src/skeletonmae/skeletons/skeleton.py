@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from skeletonmae.errors import InputError
 from skeletonmae.limits import MAX_JOINTS
-from skeletonmae.skeletons.derived import mirror_of, check_joint_names, parts_of, abbreviate, breadth_first
+from skeletonmae.skeletons.derived import abbreviate, breadth_first, check_joint_names, mirror_of, parts_of
 
 """More are a mistake: the most detailed body models have a few hundred."""
 
@@ -70,7 +70,7 @@ class Skeleton:
             raise self._refuse("too many joints", expected=f"at most {MAX_JOINTS}", got=len(self.joints))
         if not self.joints or len(self.index) != len(self.joints):
             twice = [joint for joint, times in Counter(self.joints).items() if times > 1]
-            raise self._refuse("joint names must be given and differ", got=f"twice: {shortened(twice)}")
+            raise self._refuse("joint names must be given and differ", got=f"twice: {abbreviate(twice)}")
         self._know("parents", (*self.parents, *self.parents.values()))
         roots = [joint for joint in self.joints if joint not in self.parents]
         if len(roots) != 1:
@@ -84,7 +84,7 @@ class Skeleton:
         self._know("center", self.center)
         self._know("mirror", (*self.mirror, *self.mirror.values()))
         if lacking := [joint for joint in self.joints if joint not in self.mirror]:
-            got = f"none for {shortened(lacking)}"
+            got = f"none for {abbreviate(lacking)}"
             raise self._refuse("every joint needs a mirror, itself if in the middle", got=got)
         if wrong := [joint for joint in self.joints if self.mirror[self.mirror[joint]] != joint]:
             got = f"{wrong[0]} -> {self.mirror[wrong[0]]} -> {self.mirror[self.mirror[wrong[0]]]}"

@@ -71,7 +71,7 @@ PARTS: tuple[str, ...] = ("head", "torso", "left_arm", "right_arm", "left_leg", 
 _GROUPS = {
     "pelvis": (("left_hip", "right_hip"),),
     "shoulder_center": (("left_shoulder", "right_shoulder"),),
-    "spine": (("spine2",), ("pelvis", "shoulder_center")),
+    "spine": (("spine2",), ("spine1", "spine3"), ("pelvis", "shoulder_center")),
     "spine1": (("pelvis", "spine"),),
     "spine2": (("spine",),),
     "spine3": (("spine", "shoulder_center"),),

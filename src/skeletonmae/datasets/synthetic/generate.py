@@ -15,7 +15,7 @@ from skeletonmae.datasets.synthetic.people import (
     Person,
     occupy_arms,
     occupy_legs,
-    personalise,
+    personalize,
     stand,
 )
 from skeletonmae.datasets.synthetic.sensor import CAMERAS, sense, view
@@ -87,7 +87,7 @@ def perform(label: str, person: Person, rng: np.random.Generator) -> Float[np.nd
     if action.free_legs:
         occupy_legs(stage)
     action.perform(stage)
-    personalise(stage, person, number)
+    personalize(stage, person, number)
     return joint_positions(stage.body, stage.pose)[None]
 
 
@@ -101,7 +101,7 @@ def _perform_pair(label: str, person: Person, rng: np.random.Generator) -> np.nd
     action.perform(one, other, distance)
     tracks = []
     for who, stage in zip(people, (one, other), strict=True):
-        personalise(stage, who, number)
+        personalize(stage, who, number)
         tracks.append(joint_positions(stage.body, stage.pose))
     tracks[1] = tracks[1] * (-1, 1, -1) + (0, 0, -distance)
     aside = rng.choice([-1, 1])

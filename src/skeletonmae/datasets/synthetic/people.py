@@ -100,7 +100,7 @@ def occupy_legs(stage: Stage) -> None:
         stage.pose.side -= shift
 
 
-def personalise(stage: Stage, person: Person, action: int) -> None:
+def personalize(stage: Stage, person: Person, action: int) -> None:
     """Add their style and how it came out this time; knees stay within what knees can do."""
     drift = 0.7 * smooth_noise(stage.rng, stage.times, 0.6, len(_SCALE))
     amount = (person.style(action, stage.progress) + drift) * _SCALE * stage.on[:, None]

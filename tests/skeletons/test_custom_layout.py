@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.skeletons import COCO17, LAYOUTS, NTU25, Skeleton, layout, read_layout
+from skeletonmae.skeletons import COCO17, LAYOUTS, NTU25, Skeleton, get_layout, read_layout
 
 DOG = """
 joints: [nose, withers, tail, paw_l, paw_r, collar tag]
@@ -179,15 +179,15 @@ def test_whatever_is_in_the_file_it_is_read_or_refused(
 def test_by_name_or_by_path(tmp_path: Path) -> None:
     path = tmp_path / "dog.yml"
     path.write_text(DOG)
-    assert layout("ntu25") is NTU25
-    assert layout(path) == layout(str(path)) == read_layout(path)
+    assert get_layout("ntu25") is NTU25
+    assert get_layout(path) == get_layout(str(path)) == read_layout(path)
     with pytest.raises(InputError, match=r"no layout 'coco_17', did you mean 'coco17'.*ntu25.*or a YAML file"):
-        layout("coco_17")
+        get_layout("coco_17")
     with pytest.raises(InputError, match=r"no\.yaml: there is no such file"):
-        layout(tmp_path / "no.yaml")
+        get_layout(tmp_path / "no.yaml")
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(InputError, match="no such file"):
-        layout(tmp_path / "folder.yaml")
+        get_layout(tmp_path / "folder.yaml")
 
 
 def test_a_copy_of_a_built_in_layout_may_have_its_name(read: Any) -> None:

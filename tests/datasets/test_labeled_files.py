@@ -41,7 +41,7 @@ def test_the_pickle_says_the_class_and_the_side(
     (tmp_path / "raw" / file).write_bytes(pickle.dumps(held))
     assert detect_dataset(tmp_path / "raw") is dataset
     report = prepare(dataset, tmp_path / "raw", tmp_path / "out")
-    assert [f"'{'beyond'}'" in dropped.reason for dropped in report.dropped] == [True]
+    assert [f"'{'beyond'}'" in skipped.reason for skipped in report.skipped] == [True]
     store = SequenceStore.open(tmp_path / "out")
     assert store.labels.tolist() == [0, len(dataset.classes) - 1, 6]
     assert [side.tolist() for side in dataset.splits[dataset.default_split](store)] == [[0, 2], [1]]
@@ -75,7 +75,7 @@ def test_the_real_penn_action_has_the_published_counts(real_data: Path, tmp_path
     assert detect_dataset(real_data / "penn_action") is dataset
     report = prepare(dataset, real_data / "penn_action", tmp_path / "out", workers=2)
     store = SequenceStore.open(tmp_path / "out")
-    assert (report.recordings, report.dropped, len(store.classes)) == (2326, (), 15)
+    assert (report.recordings, report.skipped, len(store.classes)) == (2326, (), 15)
     assert [len(side) for side in dataset.splits["given"](store)] == [1258, 1068]
     assert sorted(Counter(store.labels.tolist()).values())[0] == 82
 
@@ -86,7 +86,7 @@ def test_the_real_sbu_has_the_published_counts(real_data: Path, tmp_path: Path) 
     assert detect_dataset(real_data / "sbu") is dataset
     report = prepare(dataset, real_data / "sbu", tmp_path / "out")
     store = SequenceStore.open(tmp_path / "out")
-    assert (report.recordings, report.dropped, report.odd, len(store.classes)) == (282, (), (), 8)
+    assert (report.recordings, report.skipped, report.notes, len(store.classes)) == (282, (), (), 8)
     assert len(store.tags["pair"]) == 21
     assert (store.num_persons == 2).all()
     folds = [rule(store) for rule in dataset.splits.values()]
@@ -100,9 +100,9 @@ def test_the_real_sbu_has_the_published_counts(real_data: Path, tmp_path: Path) 
 def test_the_real_pickle_in_a_folder_of_ones_own(real_data: Path, tmp_path: Path) -> None:
     report = prepare(DATASETS["folder"], real_data / "pyskl_sample", tmp_path / "out")
     store = SequenceStore.open(tmp_path / "out")
-    assert (report.recordings, report.dropped, len(store.classes)) == (486, (), 16)
+    assert (report.recordings, report.skipped, len(store.classes)) == (486, (), 16)
     assert sorted(store.classes, key=int) == [str(number) for number in range(1, 17)]  # labels from 1
     assert Counter(store.tag("xsub").tolist()) == {"train": 388, "test": 98}
-    rule = Source(store=tmp_path / "out").rule(store)  # its own split, and not one drawn by chance
+    rule = Source(store=tmp_path / "out").split_rule(store)  # its own split, and not one drawn by chance
     assert [len(side) for side in rule(store)] == [388, 98]
-    assert not set(rule.pretraining(store)) & set(np.flatnonzero(store.tag("xsub") == "test"))
+    assert not set(rule.pretrain_index(store)) & set(np.flatnonzero(store.tag("xsub") == "test"))

@@ -1,0 +1,216 @@
+"""The jobs of `prepare`: each reads some files into a store of its own, and is resumed after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from skeletonmae.config import Config
+from skeletonmae.datasets.convert import RecordingConverter
+from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.report import RecordingNote, SkippedFile, recording_notes
+from skeletonmae.datasets.workers import run_in_workers
+from skeletonmae.errors import InputError
+from skeletonmae.files import write_text
+from skeletonmae.formats import InputFile, ReadOptions
+from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+
+Dtype = Literal["float32", "float16"]
+ProgressCallback = Callable[[int, int], None]
+Remark = SkippedFile | RecordingNote
+MAX_JOBS = 64
+MIN_JOB_BYTES = 8 * 2**20
+"""Files are read in at most `MAX_JOBS` jobs, each of at least so many bytes. A finished job survives a kill."""
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    """What to read, and how."""
+
+    dataset: Dataset
+    root: Path
+    options: ReadOptions
+    converter: RecordingConverter
+    dtype: Dtype
+    strict: bool
+
+    def first_recording(self, files: list[InputFile]) -> tuple[SkeletonSequence, SkeletonSequence]:
+        """Read the first valid recording. Its layout, axes and unit become those of the store.
+
+        Returns:
+            The recording as read, and as converted.
+        """
+        first_error = None
+        for file in files:
+            try:
+                for sequence in self.dataset.read(file, self.root, self.options):
+                    return sequence, self.converter(sequence)
+            except InputError as error:
+                if self.strict:
+                    raise
+                first_error = first_error or error
+        raise InputError(
+            "no recording could be read",
+            where=self.root,
+            expected=f"recordings of {self.dataset.title}",
+            got=first_error or f"{len(files)} files",
+        )
+
+    def cache_key(self, template: SkeletonSequence, files: list[InputFile]) -> str:
+        """Digest of everything that the result of a job depends on."""
+        options = self.options
+        layout, target = options.layout, self.converter.layout
+        inputs = [
+            self.dataset.name,
+            self.dataset.cache_key(self.root),
+            [options.unit, options.fps, options.ntu_cleanup, options.format, options.split_actions],
+            [layout and layout.to_dict(), target and target.to_dict(), self.converter.axes],
+            [template.skeleton.to_dict(), template.positions.shape[3], template.unit, self.dtype],
+            [self.dataset.file_key(file) for file in files],
+        ]
+        return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+class JobRecord(Config):
+    """Written when a job is complete."""
+
+    key: str
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Consecutive files, and the store that they are read into.
+
+    Args:
+        settings: What to read, and how.
+        template: The first recording; every other one must have its layout, axes and unit.
+        files: The files of the job.
+        store: Folder of the job's store.
+    """
+
+    settings: ReadSettings
+    template: SkeletonSequence
+    files: list[InputFile]
+    store: Path
+
+    @property
+    def record_path(self) -> Path:
+        """The file that marks the job as complete."""
+        return self.store.with_suffix(".json")
+
+    def load_record(self) -> JobRecord | None:
+        """Return the record of an earlier run if the job is complete and none of its inputs has changed."""
+        try:
+            record = JobRecord.model_validate_json(self.record_path.read_bytes())
+            SequenceStore.open(self.store)
+        except (OSError, ValidationError, InputError):
+            return None
+        if self.settings.strict and any(isinstance(remark, SkippedFile) for remark in record.remarks):
+            return None
+        return record if record.key == self.settings.cache_key(self.template, self.files) else None
+
+    def run(self, tick: Callable[[], None]) -> JobRecord:
+        """Write the store, then the record. `tick` is called after each file."""
+        key = self.settings.cache_key(self.template, self.files)
+        shutil.rmtree(self.store, ignore_errors=True)
+        record = JobRecord(key=key, remarks=tuple(self._write_store(tick)))
+        write_text(self.record_path, record.model_dump_json())
+        return record
+
+    def _write_store(self, tick: Callable[[], None]) -> Iterator[Remark]:
+        template, settings = self.template, self.settings
+        with StoreWriter(
+            self.store,
+            template.skeleton,
+            axes=2 if template.positions.shape[3] == 2 else 3,
+            unit=template.unit,
+            classes=settings.dataset.classes,
+            dataset=settings.dataset.name,
+            dtype=settings.dtype,
+        ) as writer:
+            for file in self.files:
+                yield from self._add_file(writer, file)
+                tick()
+
+    def _add_file(self, writer: StoreWriter, file: InputFile) -> Iterator[Remark]:
+        """Add the recordings of one file; yield notes on them, and the errors that were met."""
+        settings, path, root = self.settings, file.path, self.settings.root
+        inside = path != root and path.is_relative_to(root)
+        num_before, errors = len(writer), list[InputError]()
+        options = settings.options if settings.strict else replace(settings.options, on_error=errors.append)
+        try:
+            for sequence in settings.dataset.read(file, root, options):
+                try:
+                    writer.add(settings.converter(sequence))
+                except InputError as error:
+                    options.on_error(error)
+                else:
+                    yield from recording_notes(sequence)
+        except InputError as error:
+            if settings.strict:
+                raise
+            num_kept = len(writer) - num_before
+            errors.append(
+                InputError(f"{error} (after {num_kept} recordings, which were kept)") if num_kept else error
+            )
+        name = _replace_surrogates(path.relative_to(root) if inside else path)
+        yield from (SkippedFile(file=name, reason=_reason(error, path)) for error in errors)
+
+
+def make_jobs(
+    settings: ReadSettings, template: SkeletonSequence, files: list[InputFile], folder: Path
+) -> list[Job]:
+    """Divide the files into jobs of about equal size, with their stores in `folder`. No job is empty."""
+    ends = np.cumsum([max(1, _num_bytes(file)) for file in files])
+    num_jobs = min(MAX_JOBS, 1 + int(ends[-1]) // MIN_JOB_BYTES)
+    job_of_file = ((ends - 1) * num_jobs) // ends[-1]
+    chunks = [[files[i] for i in np.flatnonzero(job_of_file == job)] for job in np.unique(job_of_file)]
+    return [Job(settings, template, chunk, folder / f"job-{i:03d}") for i, chunk in enumerate(chunks)]
+
+
+def run_jobs(jobs: list[Job], workers: int, progress: ProgressCallback) -> list[Remark]:
+    """Run the jobs that are not complete yet, each in one process.
+
+    Returns:
+        The remarks of all jobs, in the order of the files.
+    """
+    total = sum(len(job.files) for job in jobs)
+    records = {index: record for index, job in enumerate(jobs) if (record := job.load_record())}
+    remaining = [index for index in range(len(jobs)) if index not in records]
+    num_before = sum(len(jobs[index].files) for index in records)
+    if records:
+        progress(num_before, total)
+    if min(workers, len(remaining)) < 2:
+        ticks = iter(range(num_before + 1, total + 1))
+        for index in remaining:
+            records[index] = jobs[index].run(lambda: progress(next(ticks), total))
+    else:
+        calls = {index: jobs[index].run for index in remaining}
+        records |= run_in_workers(calls, workers, num_before, lambda done: progress(done, total))
+    return [remark for _, record in sorted(records.items()) for remark in record.remarks]
+
+
+def _num_bytes(file: InputFile) -> int:
+    try:
+        return file.size
+    except InputError:  # a virtual file, or one that cannot be read, which its job will report
+        return MIN_JOB_BYTES // 8
+
+
+def _reason(error: InputError, path: Path) -> str:
+    """The message without the path, which the report shows beside it."""
+    return _replace_surrogates(str(error).removeprefix(str(path)).lstrip(":, "))
+
+
+def _replace_surrogates(value: object) -> str:
+    """Text that can be written as UTF-8; a file name may hold bytes that are none."""
+    return str(value).encode(errors="replace").decode()
