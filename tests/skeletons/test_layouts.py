@@ -150,6 +150,38 @@ SOURCES = {
         "LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
         {"Neck": "ShoulderCenter", "MidHip": "Pelvis"},
     ),
+    "openpose25b": (
+        "Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle RAnkle "
+        "UpperNeck HeadTop LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
+        {"UpperNeck": "Neck"},
+    ),
+    "halpe26": (
+        "Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle RAnkle "
+        "Head Neck Hip LBigToe RBigToe LSmallToe RSmallToe LHeel RHeel",
+        {"Head": "HeadTop", "Hip": "Pelvis"},
+    ),
+    "azure32": (
+        "Pelvis SpineNavel SpineChest Neck LClavicle LShoulder LElbow LWrist LHand LHandTip LThumb RClavicle RShoulder "
+        "RElbow RWrist RHand RHandTip RThumb LHip LKnee LAnkle LFoot RHip RKnee RAnkle RFoot Head Nose LEye LEar REye "
+        "REar",
+        {"SpineNavel": "Spine1", "SpineChest": "Spine3", "LClavicle": "LCollar", "RClavicle": "RCollar"},
+    ),
+    "zed34": (
+        "Pelvis NavalSpine ChestSpine Neck LClavicle LShoulder LElbow LWrist LHand LHandTip LThumb RClavicle RShoulder "
+        "RElbow RWrist RHand RHandTip RThumb LHip LKnee LAnkle LFoot RHip RKnee RAnkle RFoot Head Nose LEye LEar REye "
+        "REar LHeel RHeel",
+        {"NavalSpine": "Spine1", "ChestSpine": "Spine3", "LClavicle": "LCollar", "RClavicle": "RCollar"},
+    ),
+    "zed38": (
+        "Pelvis Spine1 Spine2 Spine3 Neck Nose LEye REye LEar REar LClavicle RClavicle LShoulder RShoulder LElbow "
+        "RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle RAnkle LBigToe RBigToe LSmallToe RSmallToe LHeel RHeel "
+        "LHandThumb4 RHandThumb4 LHandIndex1 RHandIndex1 LHandMiddle4 RHandMiddle4 LHandPinky1 RHandPinky1",
+        {
+            "LClavicle": "LCollar", "RClavicle": "RCollar", "LHandThumb4": "LThumb", "RHandThumb4": "RThumb",
+            "LHandIndex1": "LIndexMcp", "RHandIndex1": "RIndexMcp", "LHandMiddle4": "LHandTip",
+            "RHandMiddle4": "RHandTip", "LHandPinky1": "LPinkyMcp", "RHandPinky1": "RPinkyMcp",
+        },
+    ),
     "openpose18": (
         "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle REye LEye "
         "REar LEar",
@@ -199,10 +231,10 @@ def test_the_order_is_that_of_the_source(name: str) -> None:
 
 def test_the_set_of_layouts_by_number_of_joints() -> None:
     for name, skeleton in LAYOUTS.items():
-        assert name.endswith(str(skeleton.num_joints))
+        assert name.rstrip("b").endswith(str(skeleton.num_joints))
     assert set(LAYOUTS) == {
         "ntu25", "kinect20", "coco17", "openpose18", "openpose25", "mediapipe33", "h36m17", "smpl24", "penn13",
-        "sbu15", "hand21",
+        "sbu15", "hand21", "openpose25b", "halpe26", "azure32", "zed34", "zed38",
     }  # fmt: skip
 
 

@@ -100,6 +100,11 @@ def conversion(source: Skeleton, target: Skeleton) -> Conversion:
         InputError: not one joint of the target can be had.
     """
     origins = {joint: _origin(joint, source) for joint in target.joints}
+    distinct = [origin for joint, origin in origins.items() if joint in origin]
+    for joint, origin in origins.items():
+        if origin and joint not in origin:  # two joints in one place would be a bone without length
+            origins[joint] = {} if origin in distinct else origin
+            distinct.append(origin)
     if not any(origins.values()):
         raise InputError(
             f"no joint of layout {target.name} can be had from layout {source.name}",
