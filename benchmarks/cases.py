@@ -19,7 +19,7 @@ from skeletonmae.datasets.synthetic.pairs import PAIR_ACTIONS
 from skeletonmae.evaluation.finetune import CrossEntropy
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
-from skeletonmae.methods.joint_patch import JointPatch, JointPatchConfig
+from skeletonmae.methods.joint_patch_mae import JointPatch, JointPatchConfig
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import NTU25
 from skeletonmae.training import TrainingConfig
@@ -80,7 +80,7 @@ class Recordings:
     def ours(self, batch_size: int) -> Callable[[], list[Batch]]:
         """An epoch of batches, made by the calling thread."""
         loader = CLIPS.loader(self.store, np.arange(len(self.store)), batch_size=batch_size, training=True)
-        loader = replace(loader, ahead=0)
+        loader = replace(loader, prefetch=0)
         return lambda: list(loader.epoch())
 
     def plain(self, batch_size: int) -> Callable[[], list[tuple[Tensor, Tensor]]]:

@@ -33,10 +33,10 @@ from torch.utils.flop_counter import flop_registry
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.cli.memory import keep_memory
 from skeletonmae.methods import InputSpec
-from skeletonmae.methods.bodies import Bodies
-from skeletonmae.methods.graph import GraphMae, GraphMaeConfig
-from skeletonmae.models.graph import GIN, GraphLayers
-from skeletonmae.models.rows import PReLU
+from skeletonmae.methods.frame_graph import FrameGraph
+from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig
+from skeletonmae.models.gnn import GIN, GNN
+from skeletonmae.models.node_layers import PReLU
 from skeletonmae.skeletons import COCO17, NTU25, Skeleton
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -52,34 +52,34 @@ def clips(num: int, skeleton: Skeleton = COCO17, axes: int = 2) -> Batch:
     return Batch(positions, observed, index, sample_keys(0, 0, index), skeleton)
 
 
-def method() -> GraphMae:
+def method() -> GraphMAE:
     torch.manual_seed(0)
-    return GraphMaeConfig().build(InputSpec(64, 2, COCO17.joints)).train()
+    return GraphMAEConfig().build(InputSpec(64, 2, COCO17.joints)).train()
 
 
 class PerEdge(nn.Module):
     """Method B with the same weights as a graph library has it: nodes body by body, messages edge by edge."""
 
-    def __init__(self, ours: GraphMae) -> None:
+    def __init__(self, ours: GraphMAE) -> None:
         super().__init__()
         self.ours = ours
 
     def forward(self, batch: Batch) -> Tensor:
         """The loss of clips of which everything was observed."""
         its, tracks = self.ours, batch.tracks
-        random = batch.random("mask").of_tracks(tracks.sample, tracks.person)
-        of_clip = its.hide(tracks.skeleton, tracks.observed.any(1), random)
+        random = batch.rng("mask").for_tracks(tracks.clip_index, tracks.person_index)
+        of_clip = its.joint_masking(tracks.skeleton, tracks.observed.any(1), random)
         hidden = of_clip[:, None].expand_as(tracks.observed).flatten()
         edges = edges_of(tracks.skeleton, len(hidden) // tracks.skeleton.num_joints)
         embedded = its.embedding(tracks.positions.flatten(0, 2))
         masked = torch.where(hidden[:, None], its.mask_token.to(embedded.dtype), embedded)
-        latent = its.bridge(self.layers(masked, its.encoder, edges)).masked_fill(hidden[:, None], 0.0)
+        latent = its.encoder_to_decoder(self.layers(masked, its.encoder, edges)).masked_fill(hidden[:, None], 0.0)
         said = self.layers(latent, its.decoder, edges)
         target = embedded.detach()[hidden].float()
         cosine = (normalize(said[hidden].float()) * normalize(target)).sum(1)
         return ((1.0 - cosine) ** its.config.beta).mean()
 
-    def layers(self, x: Tensor, layers: GraphLayers, edges: Tensor) -> Tensor:
+    def layers(self, x: Tensor, layers: GNN, edges: Tensor) -> Tensor:
         for number, gin in enumerate(layers.layers):
             assert isinstance(gin, GIN)
             linear, norm, kink, last = gin.mlp
@@ -243,7 +243,7 @@ def cases(num: int) -> list[Case]:
     if apart > 1e-4:
         raise SystemExit(f"the losses are not the same: {apart}")
     made = []
-    bodies = Bodies(batch.tracks)
+    bodies = FrameGraph(batch.tracks)
     graph, edges = bodies.graph, edges_of(COCO17, bodies.graph.bodies)
     for precision, dtype in DTYPES.items():
         its = Step(plain, lambda model: model(batch), precision)

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from run import about
 
-from skeletonmae.formats.ntu_clean import Persons, reference
-from skeletonmae.formats.ntu_text import parse_bodies
+from skeletonmae.formats.ntu_cleanup import Persons, reference
+from skeletonmae.formats.decoders.ntu_text import parse_bodies
 
 KILOBYTES = 300
 

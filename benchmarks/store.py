@@ -28,7 +28,7 @@ from run import about, measure
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from skeletonmae.batches import Gatherer, Loader
+from skeletonmae.batches import ClipReader, Loader
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 from skeletonmae.sequences.manifest import ARRAYS, HEADER, MANIFEST, FileRecord, Manifest
@@ -116,7 +116,7 @@ def cases(folder: Path, num: int) -> Iterator[Case]:
 def epoch_of(store: SequenceStore) -> Callable[[], None]:
     """Makes all batches of an epoch, in the calling thread; every call is another epoch."""
     index = np.arange(len(store))
-    loader = Loader(Gatherer(store, FRAMES), store.labels, index, BATCH, CROP, training=True, ahead=0)
+    loader = Loader(ClipReader(store, FRAMES), store.labels, index, BATCH, crop=CROP, training=True, prefetch=0)
     epochs = iter(range(10**9))
     return lambda: through(loader.epoch(next(epochs)))
 
@@ -188,9 +188,9 @@ def opening(path: Path) -> dict[str, Any]:
     found["open"] = {"recordings": len(store), "seconds": time.perf_counter() - started} | memory()
     started = time.perf_counter()
     rule = TagSplit(tag="subject", train=SUBJECTS[::2], test=SUBJECTS[1::2])
-    index = rule.pretraining(store)
+    index = rule.pretrain_index(store)
     index = index[store.num_persons[index] > 0]
-    loader = Loader(Gatherer(store, FRAMES), store.labels, index, BATCH, CROP, training=True, ahead=0)
+    loader = Loader(ClipReader(store, FRAMES), store.labels, index, BATCH, crop=CROP, training=True, prefetch=0)
     batch = loader.batch(0, 0)
     found["first batch"] = {"clips": len(batch), "seconds": time.perf_counter() - started} | memory()
     found["one"] = one.name

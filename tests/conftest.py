@@ -142,9 +142,9 @@ def alone() -> Any:
     """One process on the CPU."""
     import torch
 
-    from skeletonmae.training import Processes
+    from skeletonmae.training import DistributedContext
 
-    return Processes(0, 1, torch.device("cpu"))
+    return DistributedContext(0, 1, torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")
@@ -202,7 +202,7 @@ def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: 
     from torch import nn
 
     from skeletonmae.datasets import Split
-    from skeletonmae.evaluation import Task
+    from skeletonmae.evaluation import EvaluationTask
     from skeletonmae.methods import Classifier, Method, MethodOutput
     from skeletonmae.sequences import SkeletonSequence
     from skeletonmae.skeletons import KINECT20
@@ -219,7 +219,7 @@ def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: 
         def forward(self, batch: Any) -> Any:
             return self.head(clip_features(batch))
 
-        def depth_of(self, parameter: str) -> int:
+        def layer_id(self, parameter: str) -> int:
             return 0
 
     class Given(Method):
@@ -241,7 +241,7 @@ def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: 
                 positions.reshape(1, 20, 3), KINECT20, name=name, label=str(label), tags=tags
             )
 
-    def make(train: Any, labels: Any, test: Any, test_labels: Any, **settings: Any) -> Task:
+    def make(train: Any, labels: Any, test: Any, test_labels: Any, **settings: Any) -> EvaluationTask:
         everything = [*recordings(train, labels, "train"), *recordings(test, test_labels, "test")]
         path = tmp_path_factory.mktemp("task") / "store"
         store = make_store(path, everything, classes=tuple(settings.pop("classes", ())))
@@ -251,11 +251,11 @@ def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: 
             "clips": ClipConfig(frames=1, transforms=(), crop=(1.0, 1.0), test_crop=1.0),
             "store": store,
             "split": Split(np.arange(len(train)), np.arange(len(train), len(everything))),
-            "validate_by": None,
-            "processes": alone,
+            "validation_group": None,
+            "distributed": alone,
         }
         torch.manual_seed(0)
-        return Task(**about | settings)
+        return EvaluationTask(**about | settings)
 
     return make
 
@@ -263,14 +263,14 @@ def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was read of stores since the test began: (store, places of recordings), in order."""
-    from skeletonmae.batches import Gatherer
+    from skeletonmae.batches import ClipReader
 
     seen: list[Any] = []
-    call = Gatherer.__call__
+    call = ClipReader.__call__
 
     def recorded(self: Any, windows: Any) -> Any:
-        seen.append((self.store, windows.recording.copy()))
+        seen.append((self.store, windows.recording_index.copy()))
         return call(self, windows)
 
-    monkeypatch.setattr(Gatherer, "__call__", recorded)
+    monkeypatch.setattr(ClipReader, "__call__", recorded)
     return seen

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skeletonmae.files import whole_file, whole_folder, write_text
+from skeletonmae.files import atomic_file, atomic_folder, write_text
 
 
 def listing(folder: Path) -> list[str]:
@@ -17,7 +17,7 @@ def listing(folder: Path) -> list[str]:
 
 def test_a_file_appears_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.txt"
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text("new")
         assert not path.exists()
         assert temporary.parent == path.parent  # the same disk, so that the move is one step
@@ -30,7 +30,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     write_text(path, "old")
 
     def fail() -> None:
-        with whole_file(path) as temporary:
+        with atomic_file(path) as temporary:
             temporary.write_text("half of the n")
             raise OSError("no space left on device")
 
@@ -47,7 +47,7 @@ def test_text_is_the_same_bytes_everywhere(tmp_path: Path) -> None:
 
 def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
     path = tmp_path / "new"
-    with whole_folder(path) as temporary:
+    with atomic_folder(path) as temporary:
         (temporary / "in").mkdir()
         (temporary / "in" / "a").write_text("a")
         assert not path.exists()
@@ -56,7 +56,7 @@ def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
 
 def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with whole_folder(tmp_path / "new") as temporary:
+        with atomic_folder(tmp_path / "new") as temporary:
             (temporary / "a").write_text("a")
             raise KeyboardInterrupt
 
@@ -67,17 +67,20 @@ def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
 
 def test_only_an_empty_folder_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with whole_folder(tmp_path / "empty") as temporary:
+    with atomic_folder(tmp_path / "empty") as temporary:
         (temporary / "a").write_text("a")
     assert listing(tmp_path / "empty") == ["a"]
     for taken in ("empty", "empty/a"):
-        with pytest.raises(FileExistsError, match="delete it or name another"), whole_folder(tmp_path / taken):
+        with (
+            pytest.raises(FileExistsError, match="already exists; delete it or choose another"),
+            atomic_folder(tmp_path / taken),
+        ):
             raise AssertionError("the block must not run")
     assert listing(tmp_path / "empty") == ["a"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
-@pytest.mark.parametrize("what", ["whole_file", "whole_folder"])
+@pytest.mark.parametrize("what", ["atomic_file", "atomic_folder"])
 def test_a_kill_leaves_nothing_of_that_name(tmp_path: Path, what: str) -> None:
     code = f"""
 import os, signal

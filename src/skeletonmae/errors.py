@@ -1,4 +1,4 @@
-"""The one exception for what a user can put right."""
+"""The one exception for mistakes that a user can correct."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """A file, a recording or a setting is not what it should be.
+    """A file, a recording or a setting is invalid.
 
     Args:
         problem: what is wrong, in words.
-        where: the file or setting it was met in, with a record, line or key after it if there is one.
-        expected: what would have been right.
-        got: what was there instead.
+        where: the file or setting, followed by the record, line or key if there is one.
+        expected: what would be valid.
+        got: what was found instead.
     """
 
     def __init__(

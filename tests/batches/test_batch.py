@@ -17,9 +17,9 @@ def test_only_those_who_were_seen_are_present(make_batch: Make) -> None:
     assert batch.present.tolist() == [[True, True], [False, False], [True, False]]
     tracks = batch.tracks
     assert len(tracks) == 3
-    assert tracks.sample.tolist() == [0, 0, 2]
-    assert tracks.person.tolist() == [0, 1, 0]
-    for row, (sample, person) in enumerate(zip(tracks.sample, tracks.person, strict=True)):
+    assert tracks.clip_index.tolist() == [0, 0, 2]
+    assert tracks.person_index.tolist() == [0, 1, 0]
+    for row, (sample, person) in enumerate(zip(tracks.clip_index, tracks.person_index, strict=True)):
         assert torch.equal(tracks.positions[row], batch.positions[sample, person])
         assert torch.equal(tracks.observed[row], batch.observed[sample, person])
 
@@ -28,7 +28,7 @@ def test_a_second_person_alone_is_packed_too(make_batch: Make) -> None:
     batch = make_batch((2,))
     seen = batch.observed.clone()
     seen[:, 0] = False
-    assert batch.moved(batch.positions, seen).tracks.person.tolist() == [1]
+    assert batch.with_positions(batch.positions, seen).tracks.person_index.tolist() == [1]
 
 
 def test_the_mean_is_over_persons_who_are_there(make_batch: Make) -> None:
@@ -40,10 +40,10 @@ def test_the_mean_is_over_persons_who_are_there(make_batch: Make) -> None:
 def test_moved_is_0_where_nothing_was_observed(make_batch: Make) -> None:
     batch = make_batch()
     poison = torch.full_like(batch.positions, torch.nan)
-    moved = batch.moved(torch.where(batch.observed[..., None], batch.positions + 1, poison))
+    moved = batch.with_positions(torch.where(batch.observed[..., None], batch.positions + 1, poison))
     assert torch.equal(moved.positions, (batch.positions + 1) * batch.observed[..., None])
     fewer = batch.observed & (torch.arange(20) > 3)
-    dropped = batch.moved(batch.positions, fewer)
+    dropped = batch.with_positions(batch.positions, fewer)
     assert torch.equal(dropped.observed, fewer)
     assert not dropped.positions[~fewer].any()
     assert batch.positions[..., :4, :].any()  # the given one stays as it is
@@ -51,8 +51,8 @@ def test_moved_is_0_where_nothing_was_observed(make_batch: Make) -> None:
 
 def test_the_same_purpose_gives_the_same_numbers(make_batch: Make) -> None:
     batch = make_batch()
-    assert torch.equal(batch.random("a").uniform(3), batch.random("a").uniform(3))
-    assert not torch.equal(batch.random("a").uniform(3), batch.random("b").uniform(3))
+    assert torch.equal(batch.rng("a").uniform(3), batch.rng("a").uniform(3))
+    assert not torch.equal(batch.rng("a").uniform(3), batch.rng("b").uniform(3))
 
 
 def test_tracks_are_0_where_nothing_was_observed_whatever_a_batch_holds(make_batch: Make) -> None:
@@ -84,7 +84,7 @@ def test_motion_of_a_token_by_hand() -> None:
     values[0, :, 3, 0] = torch.tensor([0.0, 1.0, 4.0, 3.0, 4.0, 3.0])
     values[0, :, 4, 1] = torch.tensor([0.0, 5.0, 2.0, 9.0, 2.0, 9.0])
     observed[0, 3, 4] = False  # frame 1 of the second token
-    motion = patchify(values, observed, KINECT20, 2).motion
+    motion = patchify(values, observed, KINECT20, 2).motion_intensity
     # Joint 3: |4 - 0| and |3 - 1| on one of two axes, so (2 + 1) / 2; then it stands. The last has no next one.
     assert motion[0, :, 3].tolist() == [1.5, 0, 0]
     # Joint 4: |2 - 0| on one of two axes, in the one frame that both tokens show; then it stands.

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeletonmae.batches import Batch, Gatherer, Loader, Windows, sample_keys
-from skeletonmae.batches.loader import prefetch, shuffled
+from skeletonmae.batches import Batch, ClipReader, Loader, Windows, sample_keys
+from skeletonmae.batches.loader import epoch_order, prefetch_batches
 from skeletonmae.sequences import SequenceStore
 
 Make = Callable[..., Any]
@@ -31,8 +31,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, make_recording: Make, make_s
 
 def loader(store: SequenceStore, **settings: Any) -> Loader:
     index = settings.pop("index", np.arange(len(store)))
-    settings = {"batch_size": 6, "training": True, "crop": (0.5, 1.0), "ahead": 0, "seed": 4} | settings
-    return Loader(Gatherer(store, 8), store.labels, index, **settings)
+    settings = {"batch_size": 6, "training": True, "crop": (0.5, 1.0), "prefetch": 0, "seed": 4} | settings
+    return Loader(ClipReader(store, 8), store.labels, index, **settings)
 
 
 def clips(batches: Any) -> dict[int, tuple[Tensor, Tensor, int]]:
@@ -66,10 +66,10 @@ def test_an_epoch_holds_every_recording_once(store: SequenceStore, training: boo
     assert sorted(keys.tolist()) == sorted(sample_keys(4, 3, torch.arange(23)).tolist())
 
 
-@pytest.mark.parametrize("world", [1, 2, 3])
-def test_processes_share_each_batch_without_overlap_or_loss(store: SequenceStore, world: int) -> None:
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_processes_share_each_batch_without_overlap_or_loss(store: SequenceStore, world_size: int) -> None:
     single = list(loader(store).epoch(1))
-    parts = [list(loader(store, world=world, rank=rank).epoch(1)) for rank in range(world)]
+    parts = [list(loader(store, world_size=world_size, rank=rank).epoch(1)) for rank in range(world_size)]
     for step, whole in enumerate(single):
         expected, found = clips([whole]), clips([part[step] for part in parts])
         assert set(found) == set(expected)
@@ -79,14 +79,14 @@ def test_processes_share_each_batch_without_overlap_or_loss(store: SequenceStore
 
 
 def test_more_processes_than_clips(store: SequenceStore) -> None:
-    sizes = [len(loader(store, index=np.arange(2), world=3, rank=rank).batch(0, 0)) for rank in range(3)]
+    sizes = [len(loader(store, index=np.arange(2), world_size=3, rank=rank).batch(0, 0)) for rank in range(3)]
     assert sizes == [1, 1, 0]
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 5])
-def test_a_batch_does_not_depend_on_where_one_started(store: SequenceStore, ahead: int) -> None:
+@pytest.mark.parametrize("prefetch", [0, 1, 5])
+def test_a_batch_does_not_depend_on_where_one_started(store: SequenceStore, prefetch: int) -> None:
     whole = list(loader(store).epoch(2))
-    late = list(loader(store, ahead=ahead).epoch(2, start=2))
+    late = list(loader(store, prefetch=prefetch).epoch(2, start=2))
     assert len(late) == len(whole) - 2
     assert all(equal(a, b) for a, b in zip(whole[2:], late, strict=True))
 
@@ -111,10 +111,10 @@ def test_the_order_is_drawn_once_an_epoch(store: SequenceStore, monkeypatch: pyt
         drawn.append(seed)
         return fresh(seed)
 
-    shuffled.cache_clear()
+    epoch_order.cache_clear()
     monkeypatch.setattr(np.random, "default_rng", counted)
     for epoch in range(2):
-        assert len(list(loader(store, ahead=2).epoch(epoch))) == 4
+        assert len(list(loader(store, prefetch=2).epoch(epoch))) == 4
     assert drawn == [[4, 0], [4, 1]]
 
 
@@ -127,7 +127,7 @@ def test_any_thread_gets_the_order_of_its_own_epoch(store: SequenceStore) -> Non
 
 
 def test_an_order_is_what_numpy_shuffles_and_nobody_can_change_it() -> None:
-    order = shuffled(3, 7, 1000)
+    order = epoch_order(3, 7, 1000)
     assert order.tolist() == np.random.default_rng([3, 7]).permutation(1000).tolist()
     with pytest.raises(ValueError, match="read-only"):
         order[0] = 1
@@ -144,13 +144,13 @@ def test_outside_training_the_order_is_that_of_the_index(store: SequenceStore) -
 
 
 def test_an_empty_index_is_an_empty_epoch(store: SequenceStore) -> None:
-    for ahead in (0, 2):
-        empty = loader(store, index=np.zeros(0, np.int64), ahead=ahead)
+    for prefetch in (0, 2):
+        empty = loader(store, index=np.zeros(0, np.int64), prefetch=prefetch)
         assert len(empty) == 0
         assert list(empty.epoch()) == []
 
 
-class Seen(Gatherer):
+class Seen(ClipReader):
     """Keeps the windows it was asked for."""
 
     def __call__(self, windows: Windows) -> tuple[Tensor, Tensor]:
@@ -159,12 +159,12 @@ class Seen(Gatherer):
 
 
 def windows(store: SequenceStore, epochs: int = 1, **settings: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    gather = Seen(store, 8)
-    made = replace(loader(store, batch_size=23, **settings), gather=gather)
+    reader = Seen(store, 8)
+    made = replace(loader(store, batch_size=23, **settings), reader=reader)
     found = []
     for epoch in range(epochs):
         made.batch(epoch, 0)
-        found.append((store.num_frames[gather.windows.recording], gather.windows.first, gather.windows.last))
+        found.append((store.num_frames[reader.windows.recording_index], reader.windows.first, reader.windows.last))
     frames, first, last = (np.concatenate(column) for column in zip(*found, strict=True))
     return frames, first, last
 
@@ -197,7 +197,7 @@ def test_a_test_clip_is_the_middle_of_the_recording(store: SequenceStore) -> Non
 
 def test_the_transform_is_applied_to_every_batch(store: SequenceStore) -> None:
     plain = list(loader(store).epoch())
-    doubled = list(loader(store, transform=lambda batch: batch.moved(batch.positions * 2)).epoch())
+    doubled = list(loader(store, transform=lambda batch: batch.with_positions(batch.positions * 2)).epoch())
     assert all(torch.equal(a.positions * 2, b.positions) for a, b in zip(plain, doubled, strict=True))
 
 
@@ -211,15 +211,15 @@ def numbers(stop: int, fail_at: int = -1) -> Iterator[Any]:
         yield number
 
 
-@pytest.mark.parametrize("ahead", [1, 3, 100])
-def test_prefetch_gives_the_same_in_the_same_order(ahead: int) -> None:
-    assert list(prefetch(numbers(20), ahead)) == list(range(20))
+@pytest.mark.parametrize("prefetch", [1, 3, 100])
+def test_prefetch_gives_the_same_in_the_same_order(prefetch: int) -> None:
+    assert list(prefetch_batches(numbers(20), prefetch)) == list(range(20))
 
 
 def test_prefetch_hands_on_an_error_after_what_came_before() -> None:
     got = []
     with pytest.raises(KeyError, match="number 5"):
-        got.extend([got.append(number) for number in prefetch(numbers(9, fail_at=5), 2)])  # type: ignore[func-returns-value]
+        got.extend([got.append(number) for number in prefetch_batches(numbers(9, fail_at=5), 2)])  # type: ignore[func-returns-value]
     assert got == [0, 1, 2, 3, 4]
 
 
@@ -233,7 +233,7 @@ def test_prefetch_stops_when_the_consumer_does(taken: int) -> None:
             yield made[-1]
 
     before = threading.active_count()
-    batches = prefetch(endless(), 2)
+    batches = prefetch_batches(endless(), 2)
     for _ in range(taken):
         next(batches)
     assert threading.active_count() == before + 1
@@ -254,7 +254,7 @@ def test_prefetch_stays_ahead_by_so_many_and_no_more() -> None:
             yield number
         gate.set()
 
-    batches = prefetch(counted(), 2)
+    batches = prefetch_batches(counted(), 2)
     assert next(batches) == 0
     assert reached.wait(5)  # one taken, two ready, one in the hand
     assert not gate.wait(0.05)

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeletonmae.batches import SampleRandom, sample_keys
+from skeletonmae.batches import SampleRng, sample_keys
 
 MANY = 20_000
 
 
-def stream(purpose: str = "test", seed: int = 0, epoch: int = 0, num: int = MANY) -> SampleRandom:
-    return SampleRandom(sample_keys(seed, epoch, torch.arange(num)), purpose)
+def stream(purpose: str = "test", seed: int = 0, epoch: int = 0, num: int = MANY) -> SampleRng:
+    return SampleRng(sample_keys(seed, epoch, torch.arange(num)), purpose)
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
@@ -42,7 +42,7 @@ def test_gumbel_has_the_moments_of_a_gumbel_and_is_never_infinite(monkeypatch: p
     assert float(values.mean()) == pytest.approx(0.5772, abs=0.02)
     assert float(values.var()) == pytest.approx(np.pi**2 / 6, abs=0.05)
     ends = torch.tensor([[0.0, 1 - 2.0**-24]])  # the smallest and the largest number that is ever drawn
-    monkeypatch.setattr(SampleRandom, "uniform", lambda *_: ends)
+    monkeypatch.setattr(SampleRng, "uniform", lambda *_: ends)
     assert stream().gumbel(2).isfinite().all()
 
 
@@ -55,12 +55,12 @@ def test_between_keeps_to_its_range() -> None:
 
 def test_a_sample_draws_the_same_in_any_company() -> None:
     keys = sample_keys(5, 2, torch.arange(10))
-    whole = SampleRandom(keys, "a").normal(3, 2)
+    whole = SampleRng(keys, "a").normal(3, 2)
     some = torch.tensor([7, 0, 3])
-    assert torch.equal(SampleRandom(keys[some], "a").normal(3, 2), whole[some])
-    assert torch.equal(SampleRandom(sample_keys(5, 2, some), "a").normal(3, 2), whole[some])
+    assert torch.equal(SampleRng(keys[some], "a").normal(3, 2), whole[some])
+    assert torch.equal(SampleRng(sample_keys(5, 2, some), "a").normal(3, 2), whole[some])
     for row in range(10):
-        assert torch.equal(SampleRandom(keys[row : row + 1], "a").normal(3, 2)[0], whole[row])
+        assert torch.equal(SampleRng(keys[row : row + 1], "a").normal(3, 2)[0], whole[row])
 
 
 def test_successive_draws_go_on() -> None:
@@ -74,9 +74,9 @@ OTHERS = {
     "seed": stream(seed=1),
     "epoch": stream(epoch=1),
     "seed and epoch": stream(seed=1, epoch=-1),
-    "index": SampleRandom(sample_keys(0, 0, torch.arange(MANY) + 1), "test"),
+    "index": SampleRng(sample_keys(0, 0, torch.arange(MANY) + 1), "test"),
     "later draw": stream(),
-    "person": stream().of_tracks(torch.arange(MANY), torch.zeros(MANY, dtype=torch.int64)),
+    "person": stream().for_tracks(torch.arange(MANY), torch.zeros(MANY, dtype=torch.int64)),
 }
 OTHERS["later draw"].uniform(1)
 
@@ -92,9 +92,9 @@ def test_tracks_of_a_sample_have_streams_of_their_own() -> None:
     keys = sample_keys(0, 0, torch.arange(MANY // 2))
     sample = torch.arange(MANY // 2).repeat_interleave(2)
     person = torch.arange(2).repeat(MANY // 2)
-    values = SampleRandom(keys, "mask").of_tracks(sample, person).uniform(1).view(-1, 2)
+    values = SampleRng(keys, "mask").for_tracks(sample, person).uniform(1).view(-1, 2)
     assert abs(correlation(values[:, 0], values[:, 1])) < 0.04
-    alone = SampleRandom(keys[7:8], "mask").of_tracks(torch.tensor([0]), torch.tensor([1])).uniform(1)
+    alone = SampleRng(keys[7:8], "mask").for_tracks(torch.tensor([0]), torch.tensor([1])).uniform(1)
     assert torch.equal(alone[0], values[7, 1:])
 
 
@@ -106,7 +106,7 @@ def test_keys_of_long_runs_and_large_seeds_differ() -> None:
     ]
     keys = torch.stack(some).flatten()
     assert len(set(keys.tolist())) == len(keys)
-    values = SampleRandom(keys, "x").uniform(100)
+    values = SampleRng(keys, "x").uniform(100)
     assert float(values.mean()) == pytest.approx(0.5, abs=0.02)
 
 

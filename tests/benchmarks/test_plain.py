@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from skeletonmae.batches import Batch, Patches, SampleRandom, sample_keys
+from skeletonmae.batches import Batch, Patches, SampleRng, sample_keys
 from skeletonmae.masking import TokenMask
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
-from skeletonmae.methods.joint_patch import JointPatch, JointPatchConfig
+from skeletonmae.methods.joint_patch_mae import JointPatch, JointPatchConfig
 from skeletonmae.skeletons import NTU25
 from skeletonmae.transforms import ClipConfig
 
@@ -41,11 +41,11 @@ class Given:
     def __init__(self, noise: Tensor, ratio: float) -> None:
         self.noise, self.ratio = noise, ratio
 
-    def __call__(self, patches: Patches, random: SampleRandom) -> TokenMask:
+    def __call__(self, patches: Patches, random: SampleRng) -> TokenMask:
         place = self.noise.argsort(1).argsort(1)
         visible = self.noise.shape[1] - round(self.noise.shape[1] * self.ratio)
         hidden = (place >= visible)[: len(patches.values)]
-        return TokenMask.hiding(hidden.view_as(patches.available), patches.available)
+        return TokenMask.from_hidden(hidden.view_as(patches.available), patches.available)
 
 
 def clips(persons: int) -> Batch:
@@ -90,8 +90,8 @@ def copy_encoder(ours: Any, its: Any) -> None:
 
 
 def copy_places(ours: Any, its: Any) -> None:
-    its.time.copy_(ours.places.time.view_as(its.time))
-    its.joint.copy_(ours.places.joint.view_as(its.joint))
+    its.time.copy_(ours.pos_embed.time.view_as(its.time))
+    its.joint.copy_(ours.pos_embed.joint.view_as(its.joint))
 
 
 @torch.no_grad()

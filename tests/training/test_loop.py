@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from skeletonmae.errors import InputError
-from skeletonmae.training import NotFiniteError, Processes, Progress, TrainingConfig, read_log, train
+from skeletonmae.training import DistributedContext, NotFiniteError, Progress, TrainingConfig, read_log, train
 
 Rows = tuple[Tensor, Tensor]
 Weights = dict[str, Tensor]
@@ -22,7 +22,7 @@ Weights = dict[str, Tensor]
 @dataclass
 class Output:
     loss: Tensor
-    weight: Tensor
+    num_terms: Tensor
     logs: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -101,7 +101,7 @@ def plainly(batches: list[Rows], epochs: int, warmup: int, clip: float = 1.0) ->
     return model, trace
 
 
-def test_it_equals_a_plain_loop(alone: Processes) -> None:
+def test_it_equals_a_plain_loop(alone: DistributedContext) -> None:
     batches = rows(4, 3, 4)
     expected, _ = plainly(batches, epochs=3, warmup=3)
     made = train(Toy(), Given(batches), config(), alone)
@@ -109,23 +109,23 @@ def test_it_equals_a_plain_loop(alone: Processes) -> None:
     assert not made.training
 
 
-def test_a_step_in_parts_equals_a_whole_one_though_parts_weigh_differently(alone: Processes) -> None:
+def test_a_step_in_parts_equals_a_whole_one_though_parts_weigh_differently(alone: DistributedContext) -> None:
     whole = rows(8, 6, 8)
     parts = [(x[a:b], y[a:b]) for x, y in whole for a, b in ((0, 1), (1, 3), (3, len(x)))]
     expected = train(Toy(), Given(whole), config(batch_size=9), alone)
-    made = train(Toy(), Given(parts), config(batch_size=9, accumulate=3), alone)
+    made = train(Toy(), Given(parts), config(batch_size=9, gradient_accumulation_steps=3), alone)
     assert_same(weights(made), weights(expected), rtol=1e-5, atol=1e-6)
 
 
-def test_the_last_step_of_an_epoch_may_have_fewer_parts(alone: Processes) -> None:
+def test_the_last_step_of_an_epoch_may_have_fewer_parts(alone: DistributedContext) -> None:
     four = rows(4, 4, 4, 4, 4)
     joined = [tuple(torch.cat(pair) for pair in zip(four[i], four[i + 1], strict=True)) for i in (0, 2)]
     expected = train(Toy(), Given([*joined, four[4]]), config(), alone)
-    made = train(Toy(), Given(four), config(accumulate=2), alone)
+    made = train(Toy(), Given(four), config(gradient_accumulation_steps=2), alone)
     assert_same(weights(made), weights(expected), rtol=1e-5, atol=1e-6)
 
 
-def test_batches_may_be_without_any_term(alone: Processes) -> None:
+def test_batches_may_be_without_any_term(alone: DistributedContext) -> None:
     class Nothing(Toy):
         def forward(self, batch: Rows) -> Output:
             return Output(sum(p.sum() for p in self.parameters()) * torch.tensor(0.0), torch.tensor(0.0))
@@ -148,7 +148,7 @@ def test_batches_may_be_without_any_term(alone: Processes) -> None:
 
 @pytest.mark.parametrize(("clip", "expected"), [(0.01, 0.01), (1e6, None), (None, None)])
 def test_the_gradient_is_scaled_down_to_the_norm(
-    alone: Processes, monkeypatch: pytest.MonkeyPatch, clip: float | None, expected: float | None
+    alone: DistributedContext, monkeypatch: pytest.MonkeyPatch, clip: float | None, expected: float | None
 ) -> None:
     norms: list[float] = []
     step = torch.optim.AdamW.step
@@ -162,23 +162,23 @@ def test_the_gradient_is_scaled_down_to_the_norm(
     model, batches = Toy(), rows(4)
     (model.net(batches[0][0])[:, 0] - batches[0][1]).square().mean().backward()
     true = math.sqrt(sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None))
-    train(Toy(), Given(batches), config(clip_norm=clip, epochs=1), alone)
+    train(Toy(), Given(batches), config(max_grad_norm=clip, epochs=1), alone)
     assert norms[0] == pytest.approx(expected or true, rel=1e-3)
 
 
-def test_epochs_are_added_until_there_are_enough_steps(alone: Processes) -> None:
+def test_epochs_are_added_until_there_are_enough_steps(alone: DistributedContext) -> None:
     told: list[Progress] = []
-    train(Toy(), Given(rows(2, 2, 2)), config(epochs=1, min_steps=7), alone, report=told.append)
+    train(Toy(), Given(rows(2, 2, 2)), config(epochs=1, min_steps=7), alone, on_progress=told.append)
     assert [p.step for p in told] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert told[-1].epoch == told[-1].epochs == 3
     few: list[Progress] = []
-    train(Toy(), Given(rows(2, 2, 2)), config(epochs=4, min_steps=7), alone, report=few.append)
+    train(Toy(), Given(rows(2, 2, 2)), config(epochs=4, min_steps=7), alone, on_progress=few.append)
     assert len(few) == 12
 
 
-def test_progress_tells_where_it_is(alone: Processes) -> None:
+def test_progress_tells_where_it_is(alone: DistributedContext) -> None:
     told: list[Progress] = []
-    train(Toy(), Given(rows(2, 2)), config(epochs=2, final_lr=0.01), alone, report=told.append)
+    train(Toy(), Given(rows(2, 2)), config(epochs=2, final_lr=0.01), alone, on_progress=told.append)
     assert [(p.step, p.total, p.epoch, p.epochs) for p in told] == [
         (1, 4, 1, 2),
         (2, 4, 1, 2),
@@ -192,14 +192,14 @@ def test_progress_tells_where_it_is(alone: Processes) -> None:
     assert told[0].loss == pytest.approx((Toy().net(x)[:, 0] - y).square().mean().item(), rel=1e-5)
 
 
-def test_nothing_to_train_on(alone: Processes) -> None:
+def test_nothing_to_train_on(alone: DistributedContext) -> None:
     with pytest.raises(InputError, match="nothing to train on"):
         train(Toy(), Given([]), config(), alone)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_stops_before_the_weights_change(
-    alone: Processes, tmp_path: Path, bad: float
+    alone: DistributedContext, tmp_path: Path, bad: float
 ) -> None:
     sound = rows(3, 3)
     spoiled = (sound[1][0], sound[1][1] * bad)
@@ -214,25 +214,25 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(
             config(),
             alone,
             folder=tmp_path,
-            report=lambda _: after_each.append(weights(model)),
+            on_progress=lambda _: after_each.append(weights(model)),
         )
     assert isinstance(caught.value, InputError)
     assert len(after_each) == 2
     assert_same(weights(model), after_each[-1])
 
 
-def test_the_average_of_weights_worked_out_by_hand(alone: Processes) -> None:
+def test_the_average_of_weights_worked_out_by_hand(alone: DistributedContext) -> None:
     batches = rows(4, 3)
     _, trace = plainly(batches, epochs=3, warmup=2)
     expected = trace[0]
     for one in trace[1:]:
         expected = {name: 0.7 * expected[name] + 0.3 * one[name] for name in expected}
-    made = train(Toy(), Given(batches), config(ema=0.7), alone)
+    made = train(Toy(), Given(batches), config(ema_decay=0.7), alone)
     assert_same(weights(made), expected, rtol=1e-4, atol=1e-5)
     assert (made.net[0].weight - trace[-1]["net.0.weight"]).abs().max() > 1e-3  # type: ignore[index,union-attr,operator]
 
 
-def test_bf16_computes_coarsely_and_keeps_fine_weights(alone: Processes) -> None:
+def test_bf16_computes_coarsely_and_keeps_fine_weights(alone: DistributedContext) -> None:
     seen: list[torch.dtype] = []
 
     class Watched(Toy):
@@ -245,9 +245,9 @@ def test_bf16_computes_coarsely_and_keeps_fine_weights(alone: Processes) -> None
     assert {p.dtype for p in made.parameters()} == {torch.float32}
 
 
-def test_the_log_has_the_mean_of_every_epoch(alone: Processes, tmp_path: Path) -> None:
+def test_the_log_has_the_mean_of_every_epoch(alone: DistributedContext, tmp_path: Path) -> None:
     told: list[Progress] = []
-    train(Toy(), Given(rows(4, 1)), config(lr=1e-3), alone, folder=tmp_path, report=told.append)
+    train(Toy(), Given(rows(4, 1)), config(lr=1e-3), alone, folder=tmp_path, on_progress=told.append)
     log = read_log(tmp_path)
     assert [(row["step"], row["epoch"]) for row in log] == [(2, 1), (4, 2), (6, 3)]
     for row, first, second in zip(log, told[::2], told[1::2], strict=True):
@@ -268,15 +268,19 @@ def numbers(folder: Path) -> list[Any]:
     return [{k: v for k, v in row.items() if k != "batches_per_second"} for row in read_log(folder)]
 
 
-@pytest.mark.parametrize("settings", [{}, {"ema": 0.5, "accumulate": 2}, {"ema": 0.9, "precision": "bf16"}])
-def test_a_stopped_run_ends_with_the_same_bits(alone: Processes, tmp_path: Path, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "settings", [{}, {"ema_decay": 0.5, "gradient_accumulation_steps": 2}, {"ema_decay": 0.9, "precision": "bf16"}]
+)
+def test_a_stopped_run_ends_with_the_same_bits(
+    alone: DistributedContext, tmp_path: Path, settings: dict[str, Any]
+) -> None:
     def run(folder: str, report: Callable[[Progress], None] | None = None) -> Weights:
         batches, chosen = Given(by_epoch), config(**settings)
-        made = train(Toy(dropout=0.5), batches, chosen, alone, folder=tmp_path / folder, report=report)
+        made = train(Toy(dropout=0.5), batches, chosen, alone, folder=tmp_path / folder, on_progress=report)
         return weights(made)
 
     expected, log = run("whole"), numbers(tmp_path / "whole")
-    total = 3 * 4 // settings.get("accumulate", 1)
+    total = 3 * 4 // settings.get("gradient_accumulation_steps", 1)
     stops = set(range(1, total + 1))  # each step is made twice: the first time it is lost
 
     def stop(progress: Progress) -> None:
@@ -294,13 +298,13 @@ def test_a_stopped_run_ends_with_the_same_bits(alone: Processes, tmp_path: Path,
     assert numbers(tmp_path / "cut") == log
 
 
-def test_the_state_is_saved_now_and_then(alone: Processes, tmp_path: Path) -> None:
+def test_the_state_is_saved_now_and_then(alone: DistributedContext, tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
         if progress.step == 7:
             raise Killed
 
     with pytest.raises(Killed):
-        train(Toy(), Given(by_epoch), config(checkpoint_seconds=1e9), alone, folder=tmp_path, report=stop)
+        train(Toy(), Given(by_epoch), config(checkpoint_seconds=1e9), alone, folder=tmp_path, on_progress=stop)
     assert not (tmp_path / "state.pt").exists()
     assert len(read_log(tmp_path)) == 1
     train(Toy(), Given(by_epoch), config(checkpoint_seconds=1e9), alone, folder=tmp_path)
@@ -308,14 +312,14 @@ def test_the_state_is_saved_now_and_then(alone: Processes, tmp_path: Path) -> No
     assert [row["step"] for row in read_log(tmp_path)] == [4, 8, 12]
 
 
-def test_the_state_of_another_run_is_refused(alone: Processes, tmp_path: Path) -> None:
-    train(Toy(), Given(rows(2)), config(), alone, folder=tmp_path, identity="one")
+def test_the_state_of_another_run_is_refused(alone: DistributedContext, tmp_path: Path) -> None:
+    train(Toy(), Given(rows(2)), config(), alone, folder=tmp_path, fingerprint="one")
     with pytest.raises(InputError, match="another recipe or of other data"):
-        train(Toy(), Given(rows(2)), config(), alone, folder=tmp_path, identity="two")
+        train(Toy(), Given(rows(2)), config(), alone, folder=tmp_path, fingerprint="two")
 
 
 def test_without_a_folder_nothing_is_kept(
-    alone: Processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    alone: DistributedContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     train(Toy(), Given(rows(2)), config(), alone)

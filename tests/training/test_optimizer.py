@@ -45,7 +45,7 @@ def test_a_constant_learning_rate_grows_and_stays() -> None:
 
 
 def test_steps_fall_at_their_epochs_warmup_included() -> None:
-    steps = {"schedule": "steps", "epochs": 4, "milestones": (2, 3), "factor": 0.5}
+    steps = {"schedule": "steps", "epochs": 4, "milestones": (2, 3), "gamma": 0.5}
     # Three steps an epoch, the first epoch for the warm-up: the second falls at step 6, the third at 9.
     assert rates(12, 3, **steps)[:12] == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25])
 
@@ -129,9 +129,9 @@ def test_every_optimizer_worked_out_by_hand(settings: dict[str, object]) -> None
     [
         {"schedule": "steps"}, {"milestones": (3,)}, {"schedule": "steps", "milestones": (3, 2)},
         {"schedule": "steps", "milestones": (400,)}, {"schedule": "steps", "milestones": (0,)},
-        {"factor": 0, "schedule": "steps"}, {"momentum": 1.0}, {"optimizer": "lion"}, {"schedule": "step"},
-        {"lr": 0}, {"epochs": 0}, {"ema": 1.0}, {"layer_decay": 0}, {"clip_norm": 0}, {"precision": "fp16"},
-        {"accumulate": 3, "batch_size": 128}, {"accumulate": 8, "batch_size": 4}, {"lr": float("nan")}, {"lrr": 1},
+        {"gamma": 0, "schedule": "steps"}, {"momentum": 1.0}, {"optimizer": "lion"}, {"schedule": "step"},
+        {"lr": 0}, {"epochs": 0}, {"ema_decay": 1.0}, {"layer_decay": 0}, {"max_grad_norm": 0}, {"precision": "fp16"},
+        {"gradient_accumulation_steps": 3, "batch_size": 128}, {"gradient_accumulation_steps": 8, "batch_size": 4}, {"lr": float("nan")}, {"lrr": 1},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:

@@ -10,14 +10,15 @@ import pytest
 import torch
 
 from skeletonmae.errors import InputError
-from skeletonmae.training.run_folder import Log, load_state, locked, read_log, save_state
+from skeletonmae.training.run_folder import Log, load_state, lock_folder, read_log, save_state
 
 STATE = {
     "step": 3,
-    "identity": "x",
+    "fingerprint": "x",
     "model": {"w": torch.arange(6.0).view(2, 3)},
-    "average": None,
-    "losses": [1.5, 2],
+    "ema_model": None,
+    "loss_sum": 1.5,
+    "num_terms": 2.0,
 }
 
 
@@ -58,8 +59,8 @@ DAMAGES = {
     "empty": lambda file, harm: file.write_bytes(b""),
     "garbage": lambda file, harm: file.write_bytes(bytes(range(256)) * 8),
     "text": lambda file, harm: file.write_text("hello"),
-    "pickle with code": lambda file, harm: file.write_bytes(pickle.dumps({"identity": Evil(harm)})),
-    "torch file with code": lambda file, harm: torch.save({"identity": Evil(harm)}, file),
+    "pickle with code": lambda file, harm: file.write_bytes(pickle.dumps({"fingerprint": Evil(harm)})),
+    "torch file with code": lambda file, harm: torch.save({"fingerprint": Evil(harm)}, file),
     "something else": lambda file, harm: torch.save([1, 2], file),
     "no identity": lambda file, harm: torch.save({"step": 1}, file),
 }
@@ -97,17 +98,17 @@ def test_a_full_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_folder_is_for_one_run(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "run"
-    with locked(folder):
-        with pytest.raises(InputError, match="another run is writing"), locked(folder):
+    with lock_folder(folder):
+        with pytest.raises(InputError, match="another run is writing"), lock_folder(folder):
             pass
-        with locked(folder, rank=1):  # another process of the same run
+        with lock_folder(folder, rank=1):  # another process of the same run
             pass
-    with locked(folder):
+    with lock_folder(folder):
         pass
 
 
 def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
-    log = Log(tmp_path, after=0)
+    log = Log(tmp_path, resume_step=0)
     for step in (2, 4, 6):
         log.add({"step": step, "loss": 1 / 3 * step})
     log.close()
@@ -116,7 +117,7 @@ def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
     with (tmp_path / "log.csv").open("a") as file:
         file.write("8,0.1234")  # a kill in the middle of a line
     assert [row["step"] for row in read_log(tmp_path)] == [2, 4, 6]
-    log = Log(tmp_path, after=4)
+    log = Log(tmp_path, resume_step=4)
     log.add({"step": 6, "loss": 2.0})
     log.close()
     assert (tmp_path / "log.csv").read_text() == before
@@ -125,7 +126,7 @@ def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", ["", "st", "step,loss", "step,loss\n"])
 def test_a_log_cut_in_its_first_lines(tmp_path: Path, cut: str) -> None:
     (tmp_path / "log.csv").write_text(cut)
-    log = Log(tmp_path, after=0)
+    log = Log(tmp_path, resume_step=0)
     log.add({"step": 1, "loss": 0.5})
     log.close()
     assert read_log(tmp_path) == [{"step": 1, "loss": 0.5}]
@@ -137,7 +138,7 @@ def test_no_log_is_no_row(tmp_path: Path) -> None:
 
 def test_it_does_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    log = Log(tmp_path, after=0)
+    log = Log(tmp_path, resume_step=0)
     log.add({"step": 1, "loss": 0.5})
     log.close()
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
@@ -147,7 +148,7 @@ def test_it_does_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.filterwarnings("ignore")
 def test_tensorboard_is_told_too(tmp_path: Path) -> None:
     pytest.importorskip("torch.utils.tensorboard")
-    log = Log(tmp_path, after=0)
+    log = Log(tmp_path, resume_step=0)
     log.add({"step": 1, "loss": 0.5})
     log.close()
     assert any((tmp_path / "tensorboard").iterdir())

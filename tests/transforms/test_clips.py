@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from skeletonmae.batches.loader import shuffled
+from skeletonmae.batches.loader import epoch_order
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 from skeletonmae.transforms import ClipConfig
@@ -22,7 +22,7 @@ Make = Callable[..., Any]
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"crop": (0.8, 0.5)}, "smaller first"),
+        ({"crop": (0.8, 0.5)}, "increasing order"),
         ({"crop": (0.0, 0.5)}, "above 0"),
         ({"crop": (0.5, 1.5)}, "at most 1"),
         ({"test_crop": 0}, "test_crop"),
@@ -47,12 +47,12 @@ def test_settings_go_through_json() -> None:
 def test_transforms_come_in_order_then_augmentation_then_the_stream(make_batch: Make) -> None:
     batch = make_batch()
     config = ClipConfig(stream="bone", transforms=(Center(), Mirror(probability=1.0)), augment=(Noise(sigma=1.0),))
-    plain = ClipConfig(transforms=()).finish(Mirror(probability=1.0)(Center()(batch)))
+    plain = ClipConfig(transforms=()).apply_transforms(Mirror(probability=1.0)(Center()(batch)))
     parent = torch.as_tensor(batch.skeleton.parent_index)
     bones = plain.positions - plain.positions[..., parent, :]
-    found = config.finish(batch)
+    found = config.apply_transforms(batch)
     torch.testing.assert_close(found.positions, bones * found.observed[..., None])
-    noisy = config.finish(batch, training=True)
+    noisy = config.apply_transforms(batch, training=True)
     assert (noisy.positions - found.positions).abs().max() > 0.5
 
 
@@ -109,10 +109,10 @@ def test_in_training_each_segment_gives_any_of_its_frames(tmp_path: Path, make_s
     for epoch in range(300):
         batch = loader.batch(epoch, 0)
         for row, clip in enumerate(batch.positions[:, 0, :, 0, 0].tolist()):
-            drawn[int(store.num_frames[shuffled(0, epoch, 3)[row]])].update(enumerate(map(int, clip)))
+            drawn[int(store.num_frames[epoch_order(0, epoch, 3)[row]])].update(enumerate(map(int, clip)))
             if clip[0] != clip[0] // 1 or len(clip) != 4:
                 raise AssertionError("a frame between two")
-            if store.num_frames[shuffled(0, epoch, 3)[row]] == 12:
+            if store.num_frames[epoch_order(0, epoch, 3)[row]] == 12:
                 count[range(4), [int(number) for number in clip]] += 1
     assert drawn[12] == {(number // 3, number) for number in range(12)}
     # Segments of 2.25 frames: frame 2 belongs to the first two, frame 4 to the second and third, frame 6 to the last.
@@ -128,8 +128,8 @@ def test_segments_do_not_depend_on_company_and_look_at_nothing_beyond(
     store = make_store(tmp_path / "s", [make_recording(i, 2, 30, lost=0.1) for i in range(6)])
     config = ClipConfig(frames=8, sampling="segments", transforms=())
     whole = config.loader(store, np.arange(6), batch_size=6, training=True).batch(2, 0)
-    order = shuffled(0, 2, 6).tolist()
-    halves = config.loader(store, np.arange(6), batch_size=6, training=True, world=2, rank=1).batch(2, 0)
+    order = epoch_order(0, 2, 6).tolist()
+    halves = config.loader(store, np.arange(6), batch_size=6, training=True, world_size=2, rank=1).batch(2, 0)
     assert torch.equal(halves.positions[:, 0], whole.positions[1::2, 0])
     for row, place in enumerate(order):
         stored = {tuple(frame) for frame in store[place].positions[0].astype(np.float32).reshape(30, -1).tolist()}

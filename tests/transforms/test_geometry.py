@@ -13,7 +13,16 @@ from torch import Tensor
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
-from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale, rotation, turned
+from skeletonmae.transforms.geometry import (
+    BodySize,
+    Center,
+    FaceForward,
+    Mirror,
+    Rotate,
+    Scale,
+    rotate_positions,
+    rotation_matrix,
+)
 
 Make = Callable[..., Any]
 MANY = 4000
@@ -100,7 +109,7 @@ def test_angles_are_even_about_0(axis: str) -> None:
 
 def test_the_three_angles_are_drawn_apart_and_applied_in_turn(make_batch: Make) -> None:
     batch = points(torch.eye(3)[0], 5)
-    dice = batch.random("rotate")
+    dice = batch.rng("rotate")
     x, y, z = (dice.between(-math.radians(limit), math.radians(limit)) for limit in (10, 20, 30))
     cos, sin = torch.cos(y), torch.sin(y)
     once = torch.stack([cos, torch.zeros(5), -sin], 1)  # x does not move the first axis, y turns it to -z
@@ -124,7 +133,7 @@ def test_in_2d_only_the_last_angle_turns() -> None:
 
 @pytest.mark.parametrize(("axis", "start", "end"), [("x", 1, 2), ("y", 2, 0), ("z", 0, 1)])
 def test_rotation_is_right_handed(axis: str, start: int, end: int) -> None:
-    quarter = rotation(axis, torch.tensor([math.pi / 2]))[0]
+    quarter = rotation_matrix(axis, torch.tensor([math.pi / 2]))[0]
     torch.testing.assert_close(quarter @ torch.eye(3)[start], torch.eye(3)[end], atol=1e-6, rtol=0)
     torch.testing.assert_close(quarter @ quarter.T, torch.eye(3), atol=1e-6, rtol=0)
     assert float(torch.linalg.det(quarter)) == pytest.approx(1)
@@ -138,7 +147,7 @@ def test_scale_is_even_and_one_factor_a_clip(make_batch: Make) -> None:
     assert 1.99 < factor.max() <= 2
     assert float(factor.mean()) == pytest.approx(1.25, abs=4 * 1.5 / math.sqrt(12 * MANY))
     assert float(factor.std()) == pytest.approx(1.5 / math.sqrt(12), rel=0.03)
-    with pytest.raises(ValidationError, match="low is above high"):
+    with pytest.raises(ValidationError, match="low must not be above high"):
         Scale(low=1.1, high=0.9)
 
 
@@ -159,11 +168,11 @@ def test_center_waits_for_the_first_frame_that_shows_the_root(make_batch: Make) 
     batch = make_batch((2,), lost=0.0)
     root, seen = KINECT20.index["spine"], batch.observed.clone()
     seen[0, 0, :5, root] = False
-    moved = Center()(batch.moved(batch.positions, seen))
+    moved = Center()(batch.with_positions(batch.positions, seen))
     assert not moved.positions[0, 0, 5, root].any()
     assert moved.positions[0, 1, 0, root].any()  # the second person's comes earlier and does not count
     seen[0, 0, :, root] = False
-    moved = Center()(batch.moved(batch.positions, seen))
+    moved = Center()(batch.with_positions(batch.positions, seen))
     assert not moved.positions[0, 1, 0, root].any()  # the first person's never comes
 
 
@@ -171,14 +180,14 @@ def test_center_of_two_hips_is_their_mean_or_the_one_that_is_seen(make_batch: Ma
     batch = make_batch((1, 1), skeleton=COCO17, lost=0.0)
     hips, seen = [COCO17.index["left_hip"], COCO17.index["right_hip"]], batch.observed.clone()
     seen[1, 0, 0, hips[0]] = False
-    moved = Center()(batch.moved(batch.positions, seen)).positions
+    moved = Center()(batch.with_positions(batch.positions, seen)).positions
     torch.testing.assert_close(moved[0, 0, 0, hips].mean(0), torch.zeros(3), atol=1e-6, rtol=0)
     assert not moved[1, 0, 0, hips[1]].any()
 
 
 def test_center_takes_any_shift_away(make_batch: Make) -> None:
     batch = make_batch()
-    shifted = batch.moved(batch.positions + torch.tensor([3.0, -2.0, 7.0]))
+    shifted = batch.with_positions(batch.positions + torch.tensor([3.0, -2.0, 7.0]))
     torch.testing.assert_close(Center()(shifted).positions, Center()(batch).positions, atol=2e-6, rtol=0)
 
 
@@ -211,7 +220,7 @@ def test_facing_forward_takes_any_turn_about_the_vertical_away(make_batch: Make)
     angle = torch.linspace(-3, 3, len(batch))
     x, y, z = batch.positions.unbind(-1)
     cos, sin = (f(angle)[:, None, None, None] for f in (torch.cos, torch.sin))
-    turned = batch.moved(torch.stack([cos * x + sin * z, y, cos * z - sin * x], -1))
+    turned = batch.with_positions(torch.stack([cos * x + sin * z, y, cos * z - sin * x], -1))
     torch.testing.assert_close(
         FaceForward()(turned).positions, FaceForward()(batch).positions, atol=1e-5, rtol=1e-5
     )
@@ -221,7 +230,7 @@ def test_a_second_person_turns_with_the_first_or_in_its_stead(make_batch: Make) 
     batch = make_batch((2, 2), lost=0.0)
     seen = batch.observed.clone()
     seen[1, 0, :, KINECT20.index["left_shoulder"]] = seen[1, 0, :, KINECT20.index["right_hip"]] = False
-    batch = batch.moved(batch.positions, seen)
+    batch = batch.with_positions(batch.positions, seen)
     moved = FaceForward()(batch)
     torch.testing.assert_close(lengths(moved), lengths(batch), atol=1e-5, rtol=1e-5)
     assert abs(float(left_to_right(moved, 0)[0, 2])) < 1e-4
@@ -232,7 +241,7 @@ def test_who_shows_no_left_and_right_stays(make_batch: Make) -> None:
     batch = make_batch((1, 1), lost=0.0)
     seen = batch.observed.clone()
     seen[1, ..., KINECT20.index["left_shoulder"]] = seen[1, ..., KINECT20.index["left_hip"]] = False
-    batch = batch.moved(batch.positions, seen)
+    batch = batch.with_positions(batch.positions, seen)
     moved = FaceForward()(batch)
     assert torch.equal(moved.positions[1], batch.positions[1])
     assert not torch.equal(moved.positions[0], batch.positions[0])
@@ -240,7 +249,8 @@ def test_who_shows_no_left_and_right_stays(make_batch: Make) -> None:
 
 def test_facing_forward_needs_3d_and_shoulders_or_hips(make_batch: Make) -> None:
     with pytest.raises(
-        InputError, match=r"face_forward: needs 3D positions; for 2D leave face_forward out.*expected 3; got 2"
+        InputError,
+        match=r"face_forward: needs 3D positions; for 2D recordings, remove face_forward from.*expected 3 axes; got 2",
     ):
         FaceForward()(make_batch(axes=2))
     head = Skeleton("heads", ("head", "nose"), {"nose": "head"})
@@ -253,7 +263,7 @@ def test_body_size_makes_the_unit_not_matter(make_batch: Make) -> None:
     moved = BodySize()(batch)
     far = moved.positions.norm(dim=-1).flatten(1).amax(1)
     torch.testing.assert_close(far, torch.tensor([1.0, 1.0, 0.0]))
-    in_mm = batch.moved(batch.positions * 1000)
+    in_mm = batch.with_positions(batch.positions * 1000)
     torch.testing.assert_close(BodySize()(in_mm).positions, moved.positions)
 
 
@@ -263,6 +273,6 @@ def test_turning_is_a_product_with_the_matrix(make_batch: Make, frames: int, axe
     matrix = torch.randn(3, axes, axes, generator=torch.Generator().manual_seed(0))
     expected = np.einsum("bij,bpfkj->bpfki", matrix.double().numpy(), positions.double().numpy())
     torch.testing.assert_close(
-        turned(positions, matrix).double(), torch.from_numpy(expected), atol=1e-6, rtol=1e-5
+        rotate_positions(positions, matrix).double(), torch.from_numpy(expected), atol=1e-6, rtol=1e-5
     )
-    assert turned(positions[:0], matrix[:0]).shape == (0, *positions.shape[1:])
+    assert rotate_positions(positions[:0], matrix[:0]).shape == (0, *positions.shape[1:])

@@ -32,7 +32,7 @@ def test_bones_are_joint_minus_parent_by_name(make_batch: Make, skeleton: Skelet
 
 def test_a_standing_body_has_no_motion(make_batch: Make) -> None:
     batch = make_batch((2, 1), lost=0.0)
-    standing = batch.moved(batch.positions[:, :, :1].expand_as(batch.positions))
+    standing = batch.with_positions(batch.positions[:, :, :1].expand_as(batch.positions))
     stream = to_stream(standing, "motion")
     assert not stream.positions.any()
     assert torch.equal(stream.observed, standing.observed)
@@ -41,7 +41,7 @@ def test_a_standing_body_has_no_motion(make_batch: Make) -> None:
 def test_an_even_walk_has_even_motion(make_batch: Make) -> None:
     batch = make_batch((1,), lost=0.0)
     step = torch.tensor([0.1, 0.0, -0.2])
-    walk = batch.moved(batch.positions[:, :, :1] + torch.arange(16.0)[:, None, None] * step)
+    walk = batch.with_positions(batch.positions[:, :, :1] + torch.arange(16.0)[:, None, None] * step)
     stream = to_stream(walk, "motion").positions
     torch.testing.assert_close(stream[:, :, :-1], step.expand_as(stream[:, :, :-1]), atol=1e-5, rtol=0)
     assert not stream[:, :, -1].any()

@@ -1,18 +1,18 @@
-"""A store becomes batches."""
+"""Batches: clips of a store with the same number of frames."""
 
 from skeletonmae.batches.batch import Batch, Tracks
-from skeletonmae.batches.gather import Gatherer, Moments, Windows
+from skeletonmae.batches.clip_reader import ClipReader, SampledFrames, Windows
 from skeletonmae.batches.loader import Loader
 from skeletonmae.batches.patches import Patches, patchify
-from skeletonmae.batches.random import SampleRandom, sample_keys
+from skeletonmae.batches.random import SampleRng, sample_keys
 
 __all__ = [
     "Batch",
-    "Gatherer",
+    "ClipReader",
     "Loader",
-    "Moments",
     "Patches",
-    "SampleRandom",
+    "SampleRng",
+    "SampledFrames",
     "Tracks",
     "Windows",
     "patchify",

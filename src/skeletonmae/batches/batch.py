@@ -1,4 +1,4 @@
-"""What a model is given: clips of equal length, side by side."""
+"""The input of a model: clips with the same number of frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from skeletonmae.batches.random import SampleRandom
+from skeletonmae.batches.random import SampleRng
 from skeletonmae.skeletons import Skeleton
 
 
@@ -19,10 +19,10 @@ class Batch:
     """Clips resampled to the same number of frames.
 
     Args:
-        positions: float32, in the store's unit; 0 where not observed.
-        observed: whether the joint was seen.
-        label: place in the classes; -1 where there is none.
-        keys: one a clip, for its random numbers.
+        positions: float32 coordinates, in the store's unit; 0 where not observed.
+        observed: whether each joint was observed.
+        label: class index of each clip; -1 for a clip without a label.
+        keys: key of each clip's random numbers, from `sample_keys`.
         skeleton: the joint layout.
     """
 
@@ -37,34 +37,43 @@ class Batch:
 
     @cached_property
     def present(self) -> Bool[Tensor, "batch person"]:
-        """Which persons are there: those with at least one observed joint."""
+        """Whether each person has at least one observed joint."""
         return self.observed.flatten(2).any(2)
-
-    def random(self, purpose: str) -> SampleRandom:
-        """A stream of random numbers for each clip; the same numbers whenever asked for the same purpose."""
-        return SampleRandom(self.keys, purpose)
 
     @cached_property
     def tracks(self) -> Tracks:
-        """The persons who are there, packed: absent ones take no room."""
-        sample, person = self.present.nonzero(as_tuple=True)
-        observed = self.observed[sample, person]
+        """The persons who are present, concatenated."""
+        clip_index, person_index = self.present.nonzero(as_tuple=True)
+        observed = self.observed[clip_index, person_index]
         return Tracks(
-            self.positions[sample, person].masked_fill_(~observed[..., None], 0.0),
+            self.positions[clip_index, person_index].masked_fill_(~observed[..., None], 0.0),
             observed,
-            sample,
-            person,
+            clip_index,
+            person_index,
             len(self),
             self.skeleton,
         )
 
-    def moved(self, positions: Tensor, observed: Tensor | None = None) -> Batch:
-        """The same clips with other positions (set to 0 where not observed)."""
-        seen = self.observed if observed is None else observed
-        return replace(self, positions=positions.masked_fill(~seen[..., None], 0.0), observed=seen)
+    def rng(self, purpose: str) -> SampleRng:
+        """Return a random number generator for each clip. The same purpose gives the same numbers again."""
+        return SampleRng(self.keys, purpose)
+
+    def track_rng(self, purpose: str) -> SampleRng:
+        """Return a random number generator for each track of `tracks`, independent of the other tracks."""
+        return self.rng(purpose).for_tracks(self.tracks.clip_index, self.tracks.person_index)
+
+    def with_positions(self, positions: Tensor, observed: Tensor | None = None) -> Batch:
+        """Return a copy with other positions, set to 0 where not observed.
+
+        Args:
+            positions: `(batch, person, frame, joint, axis)`.
+            observed: `(batch, person, frame, joint)`; None keeps the flags of this batch.
+        """
+        observed = self.observed if observed is None else observed
+        return replace(self, positions=positions.masked_fill(~observed[..., None], 0.0), observed=observed)
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same clips on another device."""
+        """Return a copy on another device."""
         tensors: dict[str, Any] = {
             name: getattr(self, name).to(device, non_blocking=True)
             for name in ("positions", "observed", "label", "keys")
@@ -74,29 +83,30 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Tracks:
-    """The persons of a batch who are there, end to end.
+    """The persons of a batch who are present, concatenated.
 
     Args:
-        positions: of each person.
-        observed: of each person.
-        sample: the clip each is in, ascending.
-        person: which person of that clip.
-        num_samples: how many clips the batch has.
+        positions: coordinates of each person; 0 where not observed.
+        observed: whether each joint was observed.
+        clip_index: index of the clip that each track belongs to, in ascending order.
+        person_index: index of the person in that clip.
+        num_clips: number of clips of the batch, including those without any track.
         skeleton: the joint layout.
     """
 
     positions: Float[Tensor, "track frame joint axis"]
     observed: Bool[Tensor, "track frame joint"]
-    sample: Int64[Tensor, " track"]
-    person: Int64[Tensor, " track"]
-    num_samples: int
+    clip_index: Int64[Tensor, " track"]
+    person_index: Int64[Tensor, " track"]
+    num_clips: int
     skeleton: Skeleton
 
     def __len__(self) -> int:
-        return len(self.sample)
+        return len(self.clip_index)
 
     def mean_over_persons(self, features: Float[Tensor, "track feature"]) -> Float[Tensor, "batch feature"]:
-        """Mean of the persons of each clip; 0 where nobody is there."""
-        total = features.new_zeros(self.num_samples, features.shape[1]).index_add_(0, self.sample, features)
-        count = torch.bincount(self.sample, minlength=self.num_samples).clamp(min=1)
-        return total / count[:, None].to(total.dtype)
+        """Average features over the persons of each clip; 0 for a clip without any."""
+        feature_sum = features.new_zeros(self.num_clips, features.shape[1])
+        feature_sum.index_add_(0, self.clip_index, features)
+        num_persons = torch.bincount(self.clip_index, minlength=self.num_clips).clamp(min=1)
+        return feature_sum / num_persons[:, None].to(feature_sum.dtype)

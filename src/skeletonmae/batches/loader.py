@@ -7,102 +7,128 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int32
+from jaxtyping import Float64, Int32, Integer
 
 from skeletonmae.batches.batch import Batch
-from skeletonmae.batches.gather import Gatherer, Moments, Windows
-from skeletonmae.batches.random import SampleRandom, sample_keys
+from skeletonmae.batches.clip_reader import ClipReader, SampledFrames, Windows
+from skeletonmae.batches.random import SampleRng, sample_keys
+
+Sampling = Literal["crop", "segments"]
+"""`crop`: a clip is a part of the recording, resampled by linear interpolation in time. `segments`: the whole
+recording is divided into as many equal segments as a clip has frames, and one recorded frame of each is taken."""
 
 
 @dataclass(frozen=True, eq=False)
 class Loader:
-    """Batches of the recordings in `index`, each a pure function of (seed, epoch, step).
+    """Batches of the recordings in `index`. Each batch is a pure function of (seed, epoch, step).
 
-    In training the order is shuffled in every epoch and a random part of each recording is taken; else the
-    order is that of `index` and the middle part is taken. An epoch holds every recording exactly once: it is
-    cut into batches of nearly equal size, and every process takes its share of each.
+    In training, the order is shuffled in every epoch and clips are sampled at random; otherwise the order is that
+    of `index` and clips are centered. An epoch contains every recording exactly once: it is cut into batches of
+    nearly equal size, and every process takes its share of each.
 
     Args:
-        gather: reads the clips.
-        labels: of every recording of the store, as the model numbers them.
-        index: the recordings to go through.
-        batch_size: at most so many clips a batch, all processes together.
-        crop: smallest and largest share of a recording that a clip covers. Outside training: the largest. None
-            divides the recording into as many segments as a clip has frames and takes one frame of each: a random
-            one in training, else the middle one (Wang et al., *Temporal Segment Networks*, ECCV 2016).
-        training: random order and crops.
-        seed: of order, crops and whatever else is random in a clip.
-        rank: the number of this process.
-        world: how many processes there are.
+        reader: reads the clips.
+        labels: class index of every recording of the store.
+        index: indices of the recordings to load.
+        batch_size: maximum number of clips per batch, over all processes together.
+        sampling: how the frames of a clip are chosen. In training, `crop` takes a random part and `segments` a
+            random frame of each segment; otherwise the middle part and the middle frame (Wang et al., *Temporal
+            Segment Networks*, ECCV 2016).
+        crop: minimum and maximum length of a crop, as shares of the recording. Outside training, the maximum is
+            used.
+        training: random order and random clips.
+        seed: seed of the order, the clips, and every other random number of a clip.
+        rank: index of this process.
+        world_size: number of processes.
         transform: applied to every batch.
-        ahead: how many batches are made in advance by a thread; 0 for none.
+        prefetch: number of batches that a thread makes in advance; 0 for none.
     """
 
-    gather: Gatherer
+    reader: ClipReader
     labels: np.ndarray
     index: np.ndarray
     batch_size: int
-    crop: tuple[float, float] | None = (1.0, 1.0)
+    sampling: Sampling = "crop"
+    crop: tuple[float, float] = (1.0, 1.0)
     training: bool = False
     seed: int = 0
     rank: int = 0
-    world: int = 1
+    world_size: int = 1
     transform: Callable[[Batch], Batch] | None = None
-    ahead: int = 2
+    prefetch: int = 2
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """Return the number of batches in an epoch."""
         return -(-len(self.index) // self.batch_size)
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch, from index `start` on."""
         batches = (self.batch(epoch, step) for step in range(start, len(self)))
-        return prefetch(batches, self.ahead) if self.ahead else batches
+        return prefetch_batches(batches, self.prefetch) if self.prefetch else batches
 
     def batch(self, epoch: int, step: int) -> Batch:
-        """Batch number `step` of an epoch."""
-        num = len(self.index)
-        low, high = (num * k // len(self) for k in (step, step + 1))
-        order = shuffled(self.seed, epoch, num)[low:high] if self.training else np.arange(low, high)
-        recording = self.index[order[self.rank :: self.world]]
-        keys = sample_keys(self.seed, epoch, torch.from_numpy(recording))
-        positions, observed = self.gather(self._windows(recording, keys))
-        device = self.gather.device
-        label = torch.from_numpy(self.labels[recording].astype(np.int64)).to(device)
-        batch = Batch(positions, observed, label, keys.to(device), self.gather.store.skeleton)
+        """Return batch number `step` of an epoch."""
+        num_recordings = len(self.index)
+        begin, end = (num_recordings * k // len(self) for k in (step, step + 1))
+        if self.training:
+            order = epoch_order(self.seed, epoch, num_recordings)[begin:end]
+        else:
+            order = np.arange(begin, end)
+        recording_index = self.index[order[self.rank :: self.world_size]]
+        keys = sample_keys(self.seed, epoch, torch.from_numpy(recording_index))
+        sample = self._crops if self.sampling == "crop" else self._segments
+        positions, observed = self.reader(sample(recording_index, keys))
+        device = self.reader.device
+        label = torch.from_numpy(self.labels[recording_index].astype(np.int64)).to(device)
+        batch = Batch(positions, observed, label, keys.to(device), self.reader.store.skeleton)
         return self.transform(batch) if self.transform else batch
 
-    def _windows(self, recording: np.ndarray, keys: torch.Tensor) -> Windows | Moments:
-        frames = self.gather.store.num_frames[recording].astype(np.float64)
-        if self.crop is None:
-            num = self.gather.frames
-            draw = SampleRandom(keys, "segments").uniform(num).numpy() if self.training else np.full(num, 0.5)
-            return Moments(recording, np.floor((np.arange(num) + draw.astype(np.float64)) * frames[:, None] / num))
+    def _crops(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Windows:
+        """Take one part of each recording: random length and place in training, the middle part otherwise."""
+        num_frames = self._num_frames(recording_index)
         if self.training:
-            draw = SampleRandom(keys, "crop").uniform(2).numpy().astype(np.float64)
+            draw = SampleRng(keys, "crop").uniform(2).numpy().astype(np.float64)
+            length_draw, place_draw = draw[:, 0], draw[:, 1]
         else:
-            draw = np.array([[1.0, 0.5]])
-        share = self.crop[0] + (self.crop[1] - self.crop[0]) * draw[:, 0]
-        length = np.maximum(frames * share, np.minimum(frames, 1.0))
-        first = (frames - length) * draw[:, 1]
-        return Windows(recording, first, first + np.maximum(length - 1.0, 0.0))
+            length_draw, place_draw = np.ones(len(keys)), np.full(len(keys), 0.5)
+        min_share, max_share = self.crop
+        share = min_share + (max_share - min_share) * length_draw
+        length = np.maximum(num_frames * share, np.minimum(num_frames, 1.0))
+        first = (num_frames - length) * place_draw
+        return Windows(recording_index, first, first + np.maximum(length - 1.0, 0.0))
+
+    def _segments(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> SampledFrames:
+        """Take one frame of each segment of each recording: a random one in training, the middle one otherwise."""
+        num_segments = self.reader.num_frames
+        if self.training:
+            place_in_segment = SampleRng(keys, "segments").uniform(num_segments).numpy().astype(np.float64)
+        else:
+            place_in_segment = np.full((len(keys), num_segments), 0.5)
+        segment = np.arange(num_segments) + place_in_segment
+        times = np.floor(segment * self._num_frames(recording_index)[:, None] / num_segments)
+        return SampledFrames(recording_index, times)
+
+    def _num_frames(self, recording_index: Integer[np.ndarray, " clip"]) -> Float64[np.ndarray, " clip"]:
+        num_frames: Float64[np.ndarray, " clip"] = self.reader.store.num_frames[recording_index].astype(np.float64)
+        return num_frames
 
 
 @lru_cache(maxsize=1)
-def shuffled(seed: int, epoch: int, num: int) -> Int32[np.ndarray, " recording"]:
-    """The order in which an epoch goes through so many recordings: drawn once, not for every batch."""
-    order = np.arange(num, dtype=np.int32)
+def epoch_order(seed: int, epoch: int, num_recordings: int) -> Int32[np.ndarray, " recording"]:
+    """Return the shuffled order of an epoch; cached, so that it is drawn once and not for every batch."""
+    order = np.arange(num_recordings, dtype=np.int32)
     np.random.default_rng([seed, epoch]).shuffle(order)
     order.flags.writeable = False
     return order
 
 
-def prefetch(batches: Iterator[Batch], ahead: int) -> Iterator[Batch]:
-    """The same batches, up to `ahead` of them made in advance by a thread."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(ahead)
+def prefetch_batches(batches: Iterator[Batch], num_ahead: int) -> Iterator[Batch]:
+    """Yield the same batches, while a thread makes up to `num_ahead` of them in advance."""
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(num_ahead)
     stopped = threading.Event()
 
     def put(item: Batch | BaseException | None) -> None:
@@ -119,7 +145,7 @@ def prefetch(batches: Iterator[Batch], ahead: int) -> Iterator[Batch]:
                 if stopped.is_set():
                     return
             put(None)
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that asked for the batch
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that takes the batches
             put(error)
 
     thread = threading.Thread(target=fill, daemon=True)

@@ -1,4 +1,4 @@
-"""Tracks cut into tokens: a few consecutive frames of one joint each."""
+"""Tokens: a few consecutive frames of one joint each."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from skeletonmae.skeletons import Skeleton
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Every token of every track.
+    """All tokens of all tracks.
 
     Args:
         values: coordinates; 0 where not observed.
-        observed: which frames of a token were seen.
+        observed: whether the joint was observed in each frame of a token.
         skeleton: the joint layout.
     """
 
-    values: Float[Tensor, "track step joint frame axis"]
-    observed: Bool[Tensor, "track step joint frame"]
+    values: Float[Tensor, "track time_step joint frame axis"]
+    observed: Bool[Tensor, "track time_step joint frame"]
     skeleton: Skeleton
 
     @property
-    def available(self) -> Bool[Tensor, "track step joint"]:
-        """Tokens of which at least one frame was observed: the others are neither shown nor asked for."""
+    def available(self) -> Bool[Tensor, "track time_step joint"]:
+        """Whether a token has at least one observed frame. Others are neither encoded nor predicted."""
         return self.observed.any(3)
 
     @property
-    def motion(self) -> Float[Tensor, "track step joint"]:
+    def motion_intensity(self) -> Float[Tensor, "track time_step joint"]:
         """Mean absolute difference between a token and the next one of its joint; 0 for the last.
 
-        Source: Mao et al., *Masked Motion Predictors*, ICCV 2023, section 3.3. Frames not observed do not count.
+        Source: Mao et al., *Masked Motion Predictors*, ICCV 2023, section 3.3. Only frames that are observed in
+        both tokens count.
         """
-        both = self.observed[:, 1:] & self.observed[:, :-1]
-        change = (self.values[:, 1:] - self.values[:, :-1]).abs().mean(-1) * both
-        mean = change.sum(-1) / both.sum(-1).clamp(min=1)
+        observed_in_both = self.observed[:, 1:] & self.observed[:, :-1]
+        difference = (self.values[:, 1:] - self.values[:, :-1]).abs().mean(-1) * observed_in_both
+        mean = difference.sum(-1) / observed_in_both.sum(-1).clamp(min=1)
         return torch.nn.functional.pad(mean, (0, 0, 0, 1))
 
 
@@ -50,15 +51,21 @@ def patchify(
 ) -> Patches:
     """Cut tracks into tokens of `token_frames` consecutive frames of one joint.
 
+    Args:
+        values: coordinates; 0 where not observed.
+        observed: whether each joint was observed.
+        skeleton: the joint layout.
+        token_frames: number of frames of a token.
+
     Raises:
         ValueError: the number of frames is not a multiple of `token_frames`.
     """
-    num_tracks, frames, joints, axes = values.shape
-    if frames % token_frames:
-        raise ValueError(f"{frames} frames cannot be cut into tokens of {token_frames}")
-    steps = frames // token_frames
+    num_tracks, num_frames, num_joints, num_axes = values.shape
+    if num_frames % token_frames:
+        raise ValueError(f"{num_frames} frames cannot be cut into tokens of {token_frames} frames")
+    num_steps = num_frames // token_frames
     return Patches(
-        values.view(num_tracks, steps, token_frames, joints, axes).transpose(2, 3),
-        observed.view(num_tracks, steps, token_frames, joints).transpose(2, 3),
+        values.view(num_tracks, num_steps, token_frames, num_joints, num_axes).transpose(2, 3),
+        observed.view(num_tracks, num_steps, token_frames, num_joints).transpose(2, 3),
         skeleton,
     )

@@ -1,19 +1,19 @@
-"""The loop, on torch and `torchrun`."""
+"""The training loop, on torch and `torchrun`."""
 
 from skeletonmae.training.config import TrainingConfig
+from skeletonmae.training.distributed import DistributedContext, choose_device, init_distributed
 from skeletonmae.training.loop import NotFiniteError, Progress, train
-from skeletonmae.training.processes import Processes, choose_device, processes
-from skeletonmae.training.run_folder import STATE, locked, read_log
+from skeletonmae.training.run_folder import STATE, lock_folder, read_log
 
 __all__ = [
     "STATE",
+    "DistributedContext",
     "NotFiniteError",
-    "Processes",
     "Progress",
     "TrainingConfig",
     "choose_device",
-    "locked",
-    "processes",
+    "init_distributed",
+    "lock_folder",
     "read_log",
     "train",
 ]

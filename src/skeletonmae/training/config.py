@@ -11,63 +11,66 @@ from skeletonmae.config import Config
 
 
 class TrainingConfig(Config):
-    """How long, how fast, how exact."""
+    """Length, optimizer, learning rate and precision of a training run."""
 
     epochs: int = Field(400, ge=1)
-    """How often every recording is seen."""
+    """Number of passes over the recordings."""
     min_steps: int = Field(0, ge=0)
-    """Epochs are added until there are at least so many steps: for very small sets."""
+    """Minimum number of optimizer steps; epochs are added until it is reached. Useful for very small sets."""
     batch_size: int = Field(128, ge=1)
-    """Clips of one step, all processes and accumulated parts together."""
-    accumulate: int = Field(1, ge=1)
-    """Parts a step is computed in, one after the other, to need less memory."""
+    """Number of clips per optimizer step, over all processes and micro-batches together."""
+    gradient_accumulation_steps: int = Field(1, ge=1)
+    """Number of micro-batches that a step is computed in, one after the other, to save memory."""
     lr: float = Field(1e-3, gt=0)
-    """The highest learning rate."""
+    """Peak learning rate."""
     warmup_epochs: float = Field(20.0, ge=0)
-    """Epochs of linear growth from 0 to `lr`."""
+    """Number of epochs in which the learning rate grows linearly from 0 to `lr`."""
     schedule: Literal["cosine", "constant", "steps"] = "cosine"
-    """After the warm-up: half a cosine down to `final_lr`, `lr` to the end, or steps at `milestones`."""
+    """Learning rate after the warm-up: `cosine` decays it to `final_lr` along half a cosine, `constant` keeps
+    `lr`, and `steps` multiplies it by `gamma` at each of the `milestones`."""
     final_lr: float = Field(5e-4, ge=0)
-    """The learning rate at the end of the half cosine."""
+    """Learning rate at the end of the `cosine` schedule."""
     milestones: tuple[float, ...] = ()
-    """Of `steps`: the epochs, warm-up included, after which the learning rate is multiplied by `factor`. Where
-    `min_steps` adds epochs, they move with the end."""
-    factor: float = Field(0.1, gt=0, le=1)
-    """Of `steps`."""
+    """Epochs, warm-up included, after which the `steps` schedule multiplies the learning rate by `gamma`. Where
+    `min_steps` adds epochs, the milestones move in proportion."""
+    gamma: float = Field(0.1, gt=0, le=1)
+    """Factor of the learning rate at each milestone of the `steps` schedule."""
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    """`adam` and `sgd` add the weight decay to the gradient (L2); `sgd` has a momentum."""
+    """`adam` and `sgd` add the weight decay to the gradient (L2 penalty); `sgd` uses `momentum`."""
     betas: tuple[float, float] = (0.9, 0.95)
-    """Of `adamw` and `adam`."""
+    """Coefficients of the running averages of `adamw` and `adam`."""
     momentum: float = Field(0.9, gt=0, lt=1)
-    """Of `sgd`."""
+    """Momentum of `sgd`."""
     nesterov: bool = True
-    """Whether the momentum of `sgd` looks ahead (Sutskever et al., ICML 2013)."""
+    """Whether `sgd` uses Nesterov momentum (Sutskever et al., ICML 2013)."""
     weight_decay: float = Field(0.05, ge=0)
-    """Not applied to biases, norms and single vectors."""
+    """Weight decay; not applied to biases, normalization weights and other vectors."""
     layer_decay: float = Field(1.0, gt=0, le=1)
-    """Each layer learns by this factor slower than the next (Clark et al., *ELECTRA*, ICLR 2020)."""
-    clip_norm: float | None = Field(1.0, gt=0)
-    """The gradient is scaled down to this norm."""
-    ema: float = Field(0.0, ge=0, lt=1)
-    """Decay of the moving average of the weights, which is then the result; 0 for none."""
+    """Ratio of the learning rate of each layer to that of the next (Clark et al., *ELECTRA*, ICLR 2020)."""
+    max_grad_norm: float | None = Field(1.0, gt=0)
+    """Norm that the gradient is clipped to; null disables clipping."""
+    ema_decay: float = Field(0.0, ge=0, lt=1)
+    """Decay of the exponential moving average of the weights, which is then the result; 0 disables it."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` computes matrix products in bfloat16; weights stay in float32."""
     seed: int = Field(0, ge=0, lt=2**63)
-    """Of the first weights, the order, the crops, the masks and the augmentation."""
+    """Seed of the initial weights, the order of the clips, crops, masks and augmentation."""
     checkpoint_seconds: float = Field(60.0, ge=0)
-    """How often the state is saved; a killed run goes on from there."""
+    """Seconds between two saves of the state that a stopped run resumes from."""
 
     @model_validator(mode="after")
-    def _milestones_are_met(self) -> Self:
+    def _check_milestones(self) -> Self:
         if (self.schedule == "steps") != bool(self.milestones):
-            raise ValueError(f"schedule steps needs milestones, and no other has any; got {self.milestones}")
+            problem = "schedule steps needs milestones, and other schedules take none"
+            raise ValueError(f"{problem}; got schedule {self.schedule}, milestones {self.milestones}")
         if any(low >= high for low, high in pairwise((0.0, *self.milestones, float(self.epochs)))):
-            problem = f"milestones must ascend, above 0 and below epochs ({self.epochs})"
+            problem = f"milestones must increase, from above 0 to below epochs ({self.epochs})"
             raise ValueError(f"{problem}; got {self.milestones}")
         return self
 
     @model_validator(mode="after")
-    def _parts_are_whole(self) -> Self:
-        if self.batch_size % self.accumulate:
-            raise ValueError(f"accumulate must divide batch_size ({self.batch_size}); got {self.accumulate}")
+    def _check_micro_batches(self) -> Self:
+        if self.batch_size % self.gradient_accumulation_steps:
+            problem = f"gradient_accumulation_steps must divide batch_size ({self.batch_size})"
+            raise ValueError(f"{problem}; got {self.gradient_accumulation_steps}")
         return self

@@ -1,4 +1,4 @@
-"""The training loop: a model that turns a batch into a loss, and nothing that knows skeletons."""
+"""The training loop: any model that turns a batch into a loss. Nothing here knows about skeletons."""
 
 from __future__ import annotations
 
@@ -17,39 +17,51 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from skeletonmae.errors import InputError
 from skeletonmae.training.config import TrainingConfig
+from skeletonmae.training.distributed import DistributedContext
 from skeletonmae.training.optimizer import build_optimizer, learning_rate
-from skeletonmae.training.processes import Processes
 from skeletonmae.training.run_folder import Log, load_state, save_state
 
 
-class Batches(Protocol):
-    """Where batches come from: batch `k` of an epoch is the same whenever it is asked for."""
+class BatchSource(Protocol):
+    """Where batches come from. Batch `k` of an epoch must be the same each time it is requested."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
 
     def epoch(self, epoch: int, start: int) -> Iterator[Any]:
-        """The batches of an epoch from number `start` on."""
+        """Yield the batches of an epoch, from index `start` on."""
 
 
-class Loss(Protocol):
-    """What a model answers to a batch: a mean, over how many terms, and numbers worth writing down."""
+class LossOutput(Protocol):
+    """What a model returns for a batch."""
 
     @property
     def loss(self) -> Tensor:
-        """The mean, a scalar with a gradient."""
+        """The mean loss, a scalar with a gradient."""
 
     @property
-    def weight(self) -> Tensor:
-        """How many terms the mean is over."""
+    def num_terms(self) -> Tensor:
+        """Number of terms that the mean is taken over."""
 
     @property
     def logs(self) -> dict[str, Tensor]:
-        """Numbers worth writing down."""
+        """Scalars to write to the log."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is."""
+    """How far a run has come.
+
+    Args:
+        step: number of optimizer steps done.
+        total: number of optimizer steps of the run.
+        epoch: number of the current epoch, from 1.
+        epochs: number of epochs of the run.
+        loss: mean loss of the last step.
+        lr: learning rate of the last step.
+        batches_per_second: batches per second since the run started or resumed.
+        seconds_left: estimated time to the end of the run.
+    """
 
     step: int
     total: int
@@ -61,175 +73,213 @@ class Progress:
     seconds_left: float
 
 
-CURE = "lower training.lr, use precision float32, or let `skeletonmae validate` look at the store"
+NOT_FINITE_HINT = "lower training.lr, use precision float32, or check the store with `skeletonmae validate`"
 
 
 class NotFiniteError(InputError):
-    """The loss or its gradient is not a number any more; the weights are still those of the step before."""
+    """The loss or the gradient is infinite or NaN. The weights are those of the step before."""
 
 
 def train(
     model: nn.Module,
-    batches: Batches,
+    batches: BatchSource,
     config: TrainingConfig,
-    processes: Processes,
+    distributed: DistributedContext,
     *,
     folder: Path | None = None,
-    depth_of: Callable[[str], int] | None = None,
-    report: Callable[[Progress], None] | None = None,
-    identity: str = "",
+    layer_id: Callable[[str], int] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    fingerprint: str = "",
 ) -> nn.Module:
-    """Train `model` and return it with its final weights (the moving average, if there is one).
+    """Train `model` and return it with its final weights (their moving average, if `config.ema_decay` is set).
 
-    A step is the same whether it is computed at once, in parts, or by several processes: each loss counts by the
-    number of its terms. Randomness in the model is seeded by (seed, step, rank), so that a run which goes on from
-    `folder` ends with the same bits as one that was never stopped.
+    A step gives the same result whether it is computed at once, in micro-batches, or by several processes, because
+    each loss is weighted by its number of terms. Randomness in the model is seeded by (seed, step, rank), so that
+    a run which resumes from `folder` ends with the same bits as one that was never stopped.
 
     Args:
-        model: called with a batch, answers with a `Loss`.
-        batches: `config.accumulate` of them make a step.
-        config: how to train.
-        processes: who trains.
-        folder: where the log and the state are kept; a run that is found there goes on. None keeps nothing.
-        depth_of: parameter name -> depth, for `layer_decay`.
-        report: told of the progress after every step.
-        identity: what the run is; a state of another run is refused.
+        model: takes a batch and returns a `LossOutput`.
+        batches: the training data; `config.gradient_accumulation_steps` batches make a step.
+        config: the training settings.
+        distributed: this process among those that train together, and its device.
+        folder: where the log and the state are kept; a run found there is resumed. None writes no files.
+        layer_id: maps a parameter's name to the index of its layer, for `config.layer_decay`.
+        on_progress: called after every step, in the main process.
+        fingerprint: identifies the settings and the data; the state of another run is refused.
 
     Raises:
-        NotFiniteError: the loss is infinite or not a number.
-        InputError: there is nothing to train on, or to learn from, or the folder holds the state of another run.
+        NotFiniteError: the loss or the gradient is infinite or NaN.
+        InputError: there are no batches, an epoch has no loss term, or the folder holds the state of another run.
     """
     if len(batches) == 0:
-        raise InputError("there is nothing to train on: no recording is left", expected="at least one")
-    per_epoch = math.ceil(len(batches) / config.accumulate)
-    epochs = max(config.epochs, math.ceil(config.min_steps / per_epoch))
-    total, warmup = epochs * per_epoch, round(config.warmup_epochs * per_epoch)
-    run = _Run(model.to(processes.device), config, processes, depth_of)
+        raise InputError("there is nothing to train on: no recording is left", expected="at least one recording")
+    steps_per_epoch = math.ceil(len(batches) / config.gradient_accumulation_steps)
+    epochs = max(config.epochs, math.ceil(config.min_steps / steps_per_epoch))
+    total_steps = epochs * steps_per_epoch
+    warmup_steps = round(config.warmup_epochs * steps_per_epoch)
+    trainer = _Trainer(model.to(distributed.device), config, distributed, layer_id)
     if folder and (state := load_state(folder)):
-        run.go_on(state, identity, folder)
-    log = Log(folder, run.step) if folder and processes.first else None
-    first, started = run.step, time.perf_counter()
-    saved = started
+        trainer.load_state(state, fingerprint, folder)
+    log = Log(folder, trainer.step) if folder and distributed.is_main else None
+    first_step, start_time = trainer.step, time.perf_counter()
+    last_save = start_time
     model.train()
-    while run.step < total:
-        epoch, done = divmod(run.step, per_epoch)
-        stream = batches.epoch(epoch, done * config.accumulate)
-        for part in range(done, per_epoch):
-            lr = learning_rate(run.step, total, warmup, config)
-            num_parts = min(config.accumulate, len(batches) - part * config.accumulate)
-            loss, logs = run.advance([next(stream) for _ in range(num_parts)], lr)
+    while trainer.step < total_steps:
+        epoch, next_step = divmod(trainer.step, steps_per_epoch)
+        stream = batches.epoch(epoch, next_step * config.gradient_accumulation_steps)
+        for step_in_epoch in range(next_step, steps_per_epoch):
+            lr = learning_rate(trainer.step, total_steps, warmup_steps, config)
+            num_left = len(batches) - step_in_epoch * config.gradient_accumulation_steps
+            num_micro_batches = min(config.gradient_accumulation_steps, num_left)
+            loss, logs = trainer.train_step([next(stream) for _ in range(num_micro_batches)], lr)
             now = time.perf_counter()
-            speed = (run.step - first) / (now - started)
-            if report and processes.first:
-                left = (total - run.step) / speed
-                per_second = speed * len(batches) / per_epoch
-                report(Progress(run.step, total, epoch + 1, epochs, loss, lr, per_second, left))
-            if part == per_epoch - 1:
-                if not run.losses[1]:
-                    raise InputError("a whole epoch had nothing to learn from: no clip shows what is asked for")
+            steps_per_second = (trainer.step - first_step) / (now - start_time)
+            batches_per_second = steps_per_second * len(batches) / steps_per_epoch
+            if on_progress and distributed.is_main:
+                seconds_left = (total_steps - trainer.step) / steps_per_second
+                on_progress(
+                    Progress(
+                        trainer.step, total_steps, epoch + 1, epochs, loss, lr, batches_per_second, seconds_left
+                    )
+                )
+            if step_in_epoch == steps_per_epoch - 1:
+                mean_loss = trainer.finish_epoch()
                 if log:
-                    row = {"step": run.step, "epoch": epoch + 1, "loss": run.mean_loss, "lr": lr}
-                    log.add(row | {"batches_per_second": speed * len(batches) / per_epoch} | logs)
-                run.losses = [0.0, 0.0]
-            if folder and processes.first and (run.step == total or now - saved >= config.checkpoint_seconds):
-                save_state(folder, run.state(identity))
-                saved = now
+                    row = {"step": trainer.step, "epoch": epoch + 1, "loss": mean_loss, "lr": lr}
+                    log.add(row | {"batches_per_second": batches_per_second} | logs)
+            is_due = trainer.step == total_steps or now - last_save >= config.checkpoint_seconds
+            if folder and distributed.is_main and is_due:
+                save_state(folder, trainer.state(fingerprint))
+                last_save = now
     if log:
         log.close()
-    processes.wait()
-    return run.result()
+    distributed.barrier()
+    return trainer.final_model()
 
 
-class _Run:
-    """What changes from step to step."""
+class _Trainer:
+    """The model with everything else that changes from step to step."""
 
     def __init__(
         self,
         model: nn.Module,
         config: TrainingConfig,
-        processes: Processes,
-        depth_of: Callable[[str], int] | None,
+        distributed: DistributedContext,
+        layer_id: Callable[[str], int] | None,
     ) -> None:
-        self.model, self.config, self.processes = model, config, processes
+        self.model, self.config, self.distributed = model, config, distributed
         self.step = 0
-        self.losses = [0.0, 0.0]  # of this epoch so far: their sum, and of how many terms
-        self.optimizer = build_optimizer(model, config, depth_of)
-        average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
-        self.average = AveragedModel(model, multi_avg_fn=average) if config.ema else None
-        self.parallel = DistributedDataParallel(model) if processes.world > 1 else model
+        self.loss_sum, self.num_terms = 0.0, 0.0  # of the current epoch
+        self.optimizer = build_optimizer(model, config, layer_id)
+        ema_update = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
+        self.ema_model = AveragedModel(model, multi_avg_fn=ema_update) if config.ema_decay else None
+        self.ddp_model = DistributedDataParallel(model) if distributed.world_size > 1 else model
 
-    @property
-    def mean_loss(self) -> float:
-        return self.losses[0] / max(self.losses[1], 1.0)
+    def train_step(self, micro_batches: list[Any], lr: float) -> tuple[float, dict[str, float]]:
+        """Do one optimizer step.
 
-    def advance(self, parts: list[Any], lr: float) -> tuple[float, dict[str, float]]:
-        """One step of the optimizer; the mean loss over all its terms, and the logs of its last part."""
-        torch.manual_seed(hash((self.config.seed, self.step, self.processes.rank)))
+        Args:
+            micro_batches: the batches of this step; gradients are accumulated over them.
+            lr: learning rate, before the scale of each parameter group.
+
+        Returns:
+            The mean loss over all terms of all processes, and the logs of the last micro-batch.
+
+        Raises:
+            NotFiniteError: the loss or the gradient is infinite or NaN; the weights are unchanged.
+        """
+        torch.manual_seed(hash((self.config.seed, self.step, self.distributed.rank)))
         self.optimizer.zero_grad()
-        outputs = []
-        for number, batch in enumerate(parts):
-            with self._together(number == len(parts) - 1):
-                output = self._loss(batch)
-                torch.autograd.backward(output.loss * output.weight.to(output.loss.device))
-            outputs.append(output)
-        weight, total = self.processes.sum(
-            torch.stack([output.weight for output in outputs]).sum(),
-            torch.stack([output.loss.detach() * output.weight.to(output.loss.device) for output in outputs]).sum(),
+        loss_sums, term_counts = [], []
+        for index, batch in enumerate(micro_batches):
+            with self._gradient_sync(is_last=index == len(micro_batches) - 1):
+                output = self._forward(batch)
+                loss_sum = output.loss * output.num_terms.to(output.loss.device)
+                torch.autograd.backward(loss_sum)
+            loss_sums.append(loss_sum.detach())
+            term_counts.append(output.num_terms)
+        num_terms, total_loss = self.distributed.all_reduce_sum(
+            torch.stack(term_counts).sum(), torch.stack(loss_sums).sum()
         )
-        loss = total / max(weight, 1.0)
-        if not math.isfinite(loss):
-            raise NotFiniteError(f"the loss is {loss} at step {self.step + 1}; {CURE}")
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        torch._foreach_mul_(gradients, self.processes.world / max(weight, 1.0))
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm or math.inf))
-        if not math.isfinite(norm):
-            raise NotFiniteError(f"the gradient is {norm} at step {self.step + 1}; {CURE}")
+        mean_loss = total_loss / max(num_terms, 1.0)
+        if not math.isfinite(mean_loss):
+            raise NotFiniteError(f"the loss is {mean_loss} at step {self.step + 1}; {NOT_FINITE_HINT}")
+        gradients = [param.grad for param in self.model.parameters() if param.grad is not None]
+        # DDP averages gradients over processes: times world_size it is their sum, divided by all terms their mean.
+        torch._foreach_mul_(gradients, self.distributed.world_size / max(num_terms, 1.0))
+        max_norm = self.config.max_grad_norm or math.inf
+        grad_norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), max_norm))
+        if not math.isfinite(grad_norm):
+            raise NotFiniteError(f"the gradient norm is {grad_norm} at step {self.step + 1}; {NOT_FINITE_HINT}")
         for group in self.optimizer.param_groups:
-            group["lr"] = lr * group["scale"]
+            group["lr"] = lr * group["lr_scale"]
         self.optimizer.step()
-        if self.average:
-            self.average.update_parameters(self.model)
+        if self.ema_model:
+            self.ema_model.update_parameters(self.model)
         self.step += 1
-        self.losses = [self.losses[0] + total, self.losses[1] + weight]
-        return loss, {name: float(value) for name, value in outputs[-1].logs.items()}
+        self.loss_sum += total_loss
+        self.num_terms += num_terms
+        return mean_loss, {name: float(value) for name, value in output.logs.items()}
 
-    def _together(self, last: bool) -> contextlib.AbstractContextManager[None]:
-        """Processes exchange their gradients after the last part alone."""
-        if last or not isinstance(self.parallel, DistributedDataParallel):
+    def finish_epoch(self) -> float:
+        """Return the mean loss of the epoch and start counting the next one.
+
+        Raises:
+            InputError: the epoch had no loss term.
+        """
+        if not self.num_terms:
+            problem = "a whole epoch had nothing to learn from: no clip contains an observed prediction target"
+            raise InputError(problem)
+        mean_loss = self.loss_sum / max(self.num_terms, 1.0)
+        self.loss_sum, self.num_terms = 0.0, 0.0
+        return mean_loss
+
+    def _gradient_sync(self, *, is_last: bool) -> contextlib.AbstractContextManager[None]:
+        """Let processes exchange gradients after the last micro-batch only."""
+        if is_last or not isinstance(self.ddp_model, DistributedDataParallel):
             return contextlib.nullcontext()
-        quiet: contextlib.AbstractContextManager[None] = self.parallel.no_sync()
-        return quiet
+        no_sync: contextlib.AbstractContextManager[None] = self.ddp_model.no_sync()
+        return no_sync
 
-    def _loss(self, batch: Any) -> Loss:
-        device = self.processes.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            output: Loss = self.parallel(batch)
+    def _forward(self, batch: Any) -> LossOutput:
+        device_type = self.distributed.device.type
+        with torch.autocast(device_type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+            output: LossOutput = self.ddp_model(batch)
         return output
 
-    def state(self, identity: str) -> dict[str, Any]:
+    def state(self, fingerprint: str) -> dict[str, Any]:
+        """Return all that a run needs to resume."""
         return {
             "step": self.step,
-            "identity": identity,
+            "fingerprint": fingerprint,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
-            "losses": self.losses,
+            "ema_model": self.ema_model.state_dict() if self.ema_model else None,
+            "loss_sum": self.loss_sum,
+            "num_terms": self.num_terms,
         }
 
-    def go_on(self, state: dict[str, Any], identity: str, folder: Path) -> None:
-        if state["identity"] != identity:
-            problem = "holds a run of another recipe or of other data; name another folder"
-            raise InputError(problem, where=folder, expected=identity, got=state["identity"])
+    def load_state(self, state: dict[str, Any], fingerprint: str, folder: Path) -> None:
+        """Resume from `state`.
+
+        Raises:
+            InputError: it is the state of another run, or invalid.
+        """
+        if state["fingerprint"] != fingerprint:
+            problem = "holds a run of another recipe or of other data; choose another folder"
+            raise InputError(problem, where=folder, expected=fingerprint, got=state["fingerprint"])
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
-            if self.average:
-                self.average.load_state_dict(state["average"])
-            self.step, self.losses = int(state["step"]), [float(value) for value in state["losses"]]
+            if self.ema_model:
+                self.ema_model.load_state_dict(state["ema_model"])
+            self.step = int(state["step"])
+            self.loss_sum, self.num_terms = float(state["loss_sum"]), float(state["num_terms"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InputError("the state is not sound; delete it to start anew", where=folder) from error
+            raise InputError("the state is invalid; delete state.pt to start again", where=folder) from error
 
-    def result(self) -> nn.Module:
-        if self.average:
-            self.model.load_state_dict(self.average.module.state_dict())
+    def final_model(self) -> nn.Module:
+        """Return the model in evaluation mode, with the averaged weights if there are any."""
+        if self.ema_model:
+            self.model.load_state_dict(self.ema_model.module.state_dict())
         return self.model.eval()

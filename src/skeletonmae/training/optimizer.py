@@ -1,4 +1,4 @@
-"""Which parameter learns how fast, and how that changes with time."""
+"""The optimizer with its parameter groups, and the learning rate schedule."""
 
 from __future__ import annotations
 
@@ -11,53 +11,54 @@ from torch import nn
 from skeletonmae.training.config import TrainingConfig
 
 
-def learning_rate(step: int, total: int, warmup: int, config: TrainingConfig) -> float:
-    """Linear growth over `warmup` steps, then as `config.schedule` says.
+def learning_rate(step: int, total_steps: int, warmup_steps: int, config: TrainingConfig) -> float:
+    """Return the learning rate of a step: linear warm-up, then the schedule of `config`.
 
     The half cosine is that of Loshchilov and Hutter, ICLR 2017.
 
     Args:
-        step: from 0.
-        total: number of steps.
-        warmup: steps of growth.
-        config: of the training.
+        step: index of the step, from 0.
+        total_steps: number of steps of the run.
+        warmup_steps: number of steps of the warm-up.
+        config: the training settings.
     """
-    if step < warmup:
-        return config.lr * (step + 1) / warmup
+    if step < warmup_steps:
+        return config.lr * (step + 1) / warmup_steps
     if config.schedule != "cosine":
-        passed = sum(step >= round(total * epoch / config.epochs) for epoch in config.milestones)
-        return config.lr * config.factor**passed
-    share = (step - warmup) / max(1, total - warmup)
-    return config.final_lr + (config.lr - config.final_lr) * 0.5 * (1.0 + math.cos(math.pi * share))
+        num_passed = sum(step >= round(total_steps * epoch / config.epochs) for epoch in config.milestones)
+        return config.lr * config.gamma**num_passed
+    progress = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    return config.final_lr + (config.lr - config.final_lr) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def build_optimizer(
-    model: nn.Module, config: TrainingConfig, depth_of: Callable[[str], int] | None = None
+    model: nn.Module, config: TrainingConfig, layer_id: Callable[[str], int] | None = None
 ) -> torch.optim.Optimizer:
-    """The fused optimizer of `config`; vectors do not decay; with `layer_decay`, a group for each depth.
+    """Build the fused optimizer of `config`, with one parameter group for each layer and weight decay.
 
-    Each group's `scale` is the factor of its learning rate.
+    Vectors have no weight decay. A group's `lr_scale` is the factor of its learning rate.
 
     Args:
-        model: whose parameters learn.
-        config: of the training.
-        depth_of: parameter name -> depth, 0 at the input; without it all are equally deep.
+        model: the module to train.
+        config: the training settings.
+        layer_id: maps a parameter's name to the index of its layer, 0 at the input; None puts all parameters in
+            one layer.
     """
-    named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    depths = {name: depth_of(name) if depth_of else 0 for name, _ in named}
-    deepest = max(depths.values(), default=0)
+    named_parameters = [(name, param) for name, param in model.named_parameters() if param.requires_grad]
+    layers = {name: layer_id(name) if layer_id else 0 for name, _ in named_parameters}
+    last_layer = max(layers.values(), default=0)
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
-    for name, parameter in named:
-        groups.setdefault((depths[name], parameter.ndim > 1), []).append(parameter)
-    settings = [
+    for name, param in named_parameters:
+        groups.setdefault((layers[name], param.ndim > 1), []).append(param)
+    param_groups = [
         {
-            "params": parameters,
-            "weight_decay": config.weight_decay if decays else 0.0,
-            "scale": config.layer_decay ** (deepest - depth),
+            "params": params,
+            "weight_decay": config.weight_decay if has_weight_decay else 0.0,
+            "lr_scale": config.layer_decay ** (last_layer - layer),
         }
-        for (depth, decays), parameters in sorted(groups.items(), key=lambda group: group[0])
+        for (layer, has_weight_decay), params in sorted(groups.items(), key=lambda group: group[0])
     ]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(settings, config.lr, config.momentum, nesterov=config.nesterov, fused=True)
-    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(settings, lr=config.lr, betas=config.betas, fused=True)
+        return torch.optim.SGD(param_groups, config.lr, config.momentum, nesterov=config.nesterov, fused=True)
+    optimizer_class = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return optimizer_class(param_groups, lr=config.lr, betas=config.betas, fused=True)

@@ -1,4 +1,4 @@
-"""The folder of a run: its log, its state to go on from, and a lock so that two runs do not share it."""
+"""The folder of a run: its log, the state that it resumes from, and a lock that keeps a second run out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ import torch
 from filelock import FileLock, Timeout
 
 from skeletonmae.errors import InputError
-from skeletonmae.files import whole_file, write_text
+from skeletonmae.files import atomic_file, write_text
 
 STATE = "state.pt"
+STATE_FORMAT = 2
+"""Version of the content of `state.pt`. Files of format 1 had no number."""
 LOG = "log.csv"
 
 
 @contextmanager
-def locked(folder: Path, rank: int = 0) -> Iterator[None]:
-    """Hold the folder for the process of number `rank` of this run alone.
+def lock_folder(folder: Path, rank: int = 0) -> Iterator[None]:
+    """Hold the folder for the process `rank` of this run, and create it if it does not exist.
 
     Raises:
         InputError: another process holds it.
@@ -39,89 +41,102 @@ def locked(folder: Path, rank: int = 0) -> Iterator[None]:
 
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:
-    """Write what a run needs to go on, whole or not at all."""
-    content = io.BytesIO()  # torch would hide that a disk is full
-    torch.save(state, content)
-    with whole_file(folder / STATE) as file:
+    """Write what a run needs to resume, atomically, to `folder/state.pt`."""
+    content = io.BytesIO()  # torch.save to a path would hide that the disk is full
+    torch.save({"format": STATE_FORMAT} | state, content)
+    with atomic_file(folder / STATE) as file:
         file.write_bytes(content.getbuffer())
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
-    """What `save_state` wrote, or None; opened without running any code that it might hold.
+    """Return what `save_state` wrote, or None if there is no state. No code in the file is run.
 
     Raises:
-        InputError: the file is damaged.
+        InputError: the file is damaged, or another version of skeletonmae wrote it.
     """
     file = folder / STATE
     if not file.exists():
         return None
-    problem = "damaged, or not the state of a run; delete it to start anew"
+    problem = "damaged, or not the state of a run; delete it to start again"
     try:
         content = io.BytesIO(file.read_bytes())
     except OSError as error:
         raise InputError(f"cannot be read ({error})", where=file) from error
     try:
-        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
+        state = torch.load(content, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         raise InputError(problem, where=file) from error
-    if not isinstance(state, dict) or "identity" not in state:
+    if not isinstance(state, dict) or not state.keys() & {"fingerprint", "identity"}:
+        raise InputError(problem, where=file)
+    version = state.pop("format", 1)
+    if version != STATE_FORMAT:
+        raise InputError(
+            "written by another version of skeletonmae; resume with that version, or delete it to start again",
+            where=file,
+            expected=f"format {STATE_FORMAT}",
+            got=f"format {version}",
+        )
+    if "fingerprint" not in state:
         raise InputError(problem, where=file)
     return state
 
 
 class Log:
-    """Rows of numbers: `log.csv` always, TensorBoard too when it is installed.
+    """Rows of numbers, written to `log.csv` and, if TensorBoard is installed, to `tensorboard/`.
 
     Args:
-        folder: of the run.
-        after: rows of later steps are taken back, because the run goes on from there.
+        folder: the folder of the run.
+        resume_step: the step that the run resumes from; rows of later steps are removed.
     """
 
-    def __init__(self, folder: Path, after: int) -> None:
+    def __init__(self, folder: Path, resume_step: int) -> None:
         self.file = folder / LOG
-        self.rows = [row for row in read_log(folder) if row["step"] <= after]
-        write_text(self.file, _as_csv(self.rows))
+        self.rows = [row for row in read_log(folder) if row["step"] <= resume_step]
+        write_text(self.file, _to_csv(self.rows))
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            self.board = None
+            self.writer = None
         else:
-            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=after + 1)
+            self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resume_step + 1)
 
     def add(self, row: dict[str, float]) -> None:
-        """Append one row; its keys are those of every other row."""
+        """Append one row; all rows must have the same keys."""
         self.rows.append(row)
         with self.file.open("a", encoding="utf-8", newline="") as file:
-            file.write(_as_csv([row], header=len(self.rows) == 1))
-        if self.board:
+            file.write(_to_csv([row], header=len(self.rows) == 1))
+        if self.writer:
             for name, value in row.items():
-                self.board.add_scalar(name, value, int(row["step"]))
+                self.writer.add_scalar(name, value, int(row["step"]))
 
     def close(self) -> None:
-        """Finish the TensorBoard file."""
-        if self.board:
-            self.board.close()
+        """Close the TensorBoard file."""
+        if self.writer:
+            self.writer.close()
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's log; an incomplete last line, from a kill, is left out."""
+    """Read the rows of a run's log, without an incomplete last line that a killed run may have left.
+
+    Raises:
+        InputError: the file is not the log of a run.
+    """
     file = folder / LOG
     if not file.exists():
         return []
+    problem = "not the log of a run; delete it to start a new one"
     try:
         text = file.read_text(encoding="utf-8")
         lines = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
         rows = [{key: float(value) for key, value in line.items()} for line in lines]
     except (ValueError, TypeError, csv.Error) as error:
-        raise InputError("not the log of a run; delete it to start a new one", where=file) from error
+        raise InputError(problem, where=file) from error
     if any("step" not in row for row in rows):
-        raise InputError(
-            "not the log of a run; delete it to start a new one", where=file, expected="a column step"
-        )
+        raise InputError(problem, where=file, expected="a column named step")
     return rows
 
 
-def _as_csv(rows: list[dict[str, float]], header: bool = True) -> str:
+def _to_csv(rows: list[dict[str, float]], header: bool = True) -> str:
     if not rows:
         return ""
     text = io.StringIO()

@@ -1,7 +1,7 @@
-"""Batch to batch, on the device the batch is on."""
+"""Transforms: functions from batch to batch, on the device of the batch."""
 
 from skeletonmae.transforms.clips import ClipConfig
+from skeletonmae.transforms.registry import TRANSFORMS, Transform
 from skeletonmae.transforms.streams import Stream, motion, to_stream
-from skeletonmae.transforms.table import TRANSFORMS, Transform
 
 __all__ = ["TRANSFORMS", "ClipConfig", "Stream", "Transform", "motion", "to_stream"]

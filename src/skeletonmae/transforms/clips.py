@@ -1,48 +1,52 @@
-"""How recordings become the clips that a model is given."""
+"""The settings that turn recordings into the clips of a model."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from pydantic import Field, model_validator
 
-from skeletonmae.batches import Batch, Gatherer, Loader
-from skeletonmae.config import Config, one_of
+from skeletonmae.batches import Batch, ClipReader, Loader
+from skeletonmae.batches.loader import Sampling
+from skeletonmae.config import Config, tagged_union
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.transforms.geometry import Center, FaceForward
+from skeletonmae.transforms.registry import TRANSFORMS, Transform
 from skeletonmae.transforms.streams import Stream, to_stream
-from skeletonmae.transforms.table import TRANSFORMS, Transform
 
-AnyTransform: Any = one_of(TRANSFORMS)
+AnyTransform: Any = tagged_union(TRANSFORMS)
 
 
 class ClipConfig(Config):
-    """Length, crop, stream and transforms of the clips."""
+    """Length, sampling, stream and transforms of the clips."""
 
     frames: int = Field(64, ge=1, le=100_000)
-    """Every clip is brought to so many frames."""
-    sampling: Literal["crop", "segments"] = "crop"
-    """`crop`: a part of the recording, resampled by linear interpolation in time. `segments`: the whole recording
-    in `frames` equal segments, of each one recorded frame, in training a random one, else the middle one."""
+    """Number of frames of a clip."""
+    sampling: Sampling = "crop"
+    """`crop`: a part of the recording, resampled by linear interpolation in time. `segments`: the whole recording,
+    divided into `frames` equal segments, with one recorded frame of each: a random one in training, otherwise the
+    middle one."""
     crop: tuple[float, float] = (0.5, 1.0)
-    """Of `crop`: in training a clip covers a random part of the recording, of a length between these shares."""
+    """Minimum and maximum length of the random crop in training, as shares of the recording (`crop` only)."""
     test_crop: float = Field(0.95, gt=0, le=1)
-    """Of `crop`: else it covers the middle part, of this share."""
+    """Length of the center crop outside training, as a share of the recording (`crop` only)."""
     max_persons: int = Field(2, ge=1)
-    """The first so many persons of a recording are looked at."""
+    """Maximum number of persons per clip; the first ones of the recording are used."""
     stream: Stream = "joint"
-    """Positions; bones (a joint minus its parent); or motion (the next frame minus this one)."""
+    """Joint positions, bones (a joint minus its parent) or motion (the next frame minus this one)."""
     transforms: tuple[AnyTransform, ...] = (Center(), FaceForward())
-    """Applied to every clip, in this order."""
+    """Transforms of every clip, in this order."""
     augment: tuple[AnyTransform, ...] = ()
-    """Applied after those, in training only."""
+    """Transforms that follow those in training only."""
 
     @model_validator(mode="after")
-    def _crop_is_a_range(self) -> Self:
+    def _check_crop(self) -> Self:
         if not 0 < self.crop[0] <= self.crop[1] <= 1:
-            raise ValueError(f"crop must be two shares, the smaller first, above 0 and at most 1; got {self.crop}")
+            raise ValueError(
+                f"crop must be two shares in increasing order, above 0 and at most 1; got {self.crop}"
+            )
         return self
 
     def loader(
@@ -56,53 +60,52 @@ class ClipConfig(Config):
         seed: int = 0,
         device: torch.device | str = "cpu",
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
     ) -> Loader:
-        """Batches of the recordings `index` of `store`.
+        """Build a loader of the recordings `index` of `store`.
 
         Args:
-            store: where they are.
-            index: which they are.
-            batch_size: clips of a batch, all processes together.
-            labels: of every recording, as the model numbers them; the store's own numbers if not given.
-            training: shuffled, cropped at random, augmented.
-            seed: of all that is random.
-            device: where the batches go. The arrays are copied to a GPU if they take less than a quarter of it.
-            rank: the number of this process.
-            world: how many processes there are.
+            store: the store to read.
+            index: indices of the recordings.
+            batch_size: number of clips per batch, over all processes together.
+            labels: class index of every recording of the store; the store's own if not given.
+            training: whether to shuffle, to crop at random and to augment.
+            seed: seed of all random numbers.
+            device: where the batches are needed. The arrays of the store are copied to a GPU if they take less
+                than a quarter of its memory.
+            rank: index of this process.
+            world_size: number of processes.
         """
 
-        def finish(batch: Batch) -> Batch:
-            return self.finish(batch.to(device), training=training)
+        def transform(batch: Batch) -> Batch:
+            return self.apply_transforms(batch.to(device), training=training)
 
         return Loader(
-            Gatherer(store, self.frames, self.max_persons, home_of(store, torch.device(device))),
-            store.labels if labels is None else labels,
-            index,
-            batch_size,
-            crop=None
-            if self.sampling == "segments"
-            else self.crop
-            if training
-            else (self.test_crop, self.test_crop),
+            reader=ClipReader(store, self.frames, self.max_persons, storage_device(store, torch.device(device))),
+            labels=store.labels if labels is None else labels,
+            index=index,
+            batch_size=batch_size,
+            sampling=self.sampling,
+            crop=self.crop if training else (self.test_crop, self.test_crop),
             training=training,
             seed=seed,
             rank=rank,
-            world=world,
-            transform=finish,
+            world_size=world_size,
+            transform=transform,
         )
 
-    def finish(self, batch: Batch, *, training: bool = False) -> Batch:
-        """Transforms, augmentation (in training) and stream."""
-        steps: tuple[Transform, ...] = self.transforms + (self.augment if training else ())
-        for step in steps:
-            batch = step(batch)
+    def apply_transforms(self, batch: Batch, *, training: bool = False) -> Batch:
+        """Apply the transforms, the augmentation (in training only) and the stream to a batch."""
+        transforms: tuple[Transform, ...] = self.transforms + (self.augment if training else ())
+        for transform in transforms:
+            batch = transform(batch)
         return to_stream(batch, self.stream)
 
 
-def home_of(store: SequenceStore, device: torch.device) -> torch.device:
-    """Where the arrays of a store are best kept: on the GPU if they are small beside its memory."""
+def storage_device(store: SequenceStore, device: torch.device) -> torch.device:
+    """Return where to keep the arrays of a store: on the GPU if they take less than a quarter of its memory."""
     if device.type != "cuda":
         return torch.device("cpu")
-    size = sum(shard.arrays[name].nbytes for shard in store.shards for name in ("positions", "observed"))
-    return device if size < torch.cuda.get_device_properties(device).total_memory / 4 else torch.device("cpu")
+    num_bytes = sum(shard.arrays[name].nbytes for shard in store.shards for name in ("positions", "observed"))
+    gpu_bytes = torch.cuda.get_device_properties(device).total_memory
+    return device if num_bytes < gpu_bytes / 4 else torch.device("cpu")

@@ -1,4 +1,4 @@
-"""What a sensor does to a recording: jitter and lost joints."""
+"""Faults of a sensor: noise and missing joints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skeletonmae.config import Config
 
 
 class Noise(Config):
-    """Move every joint of every frame by Gaussian noise."""
+    """Add Gaussian noise to every joint of every frame."""
 
     kind: Literal["noise"] = "noise"
     sigma: float = Field(0.01, ge=0)
@@ -19,19 +19,19 @@ class Noise(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Add noise to every clip."""
-        noise = batch.random("noise").normal(*batch.positions.shape[1:])
-        return batch.moved(batch.positions + self.sigma * noise)
+        noise = batch.rng("noise").normal(*batch.positions.shape[1:])
+        return batch.with_positions(batch.positions + self.sigma * noise)
 
 
 class DropJoints(Config):
-    """Make some joints unobserved for the whole clip, each person by its own draw."""
+    """Mark random joints of each person as unobserved, for the whole clip."""
 
     kind: Literal["drop_joints"] = "drop_joints"
     probability: float = Field(0.05, ge=0, lt=1)
-    """Of each joint of each person."""
+    """Probability that a joint of a person is dropped."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Drop joints in every clip."""
-        persons, _, joints = batch.observed.shape[1:]
-        kept = batch.random("drop_joints").uniform(persons, 1, joints) >= self.probability
-        return batch.moved(batch.positions, batch.observed & kept)
+        num_persons, _, num_joints = batch.observed.shape[1:]
+        is_kept = batch.rng("drop_joints").uniform(num_persons, 1, num_joints) >= self.probability
+        return batch.with_positions(batch.positions, batch.observed & is_kept)

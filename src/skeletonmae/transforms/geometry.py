@@ -1,4 +1,4 @@
-"""Moving whole bodies: where the middle is, which way they face, from where they are seen."""
+"""Rigid motions, scaling and mirroring of whole clips."""
 
 from __future__ import annotations
 
@@ -17,54 +17,56 @@ from skeletonmae.errors import InputError
 
 
 class Center(Config):
-    """Put the origin at the middle of the body of the first person, in the first frame that shows it."""
+    """Move the origin to the body center of the first person, in the first frame in which it is observed."""
 
     kind: Literal["center"] = "center"
 
     def __call__(self, batch: Batch) -> Batch:
         """Move every clip."""
-        middle = torch.as_tensor(batch.skeleton.center_index, device=batch.positions.device)
-        positions = batch.positions[..., middle, :].flatten(1, 2)
-        seen = batch.observed[..., middle].flatten(1, 2)
-        frame = seen.any(2).int().argmax(1)  # the first that shows it; frame 0 if none does
-        rows = torch.arange(len(batch), device=frame.device)
-        seen = seen[rows, frame]
-        origin = positions[rows, frame].sum(1) / seen.sum(1, keepdim=True).clamp(min=1)
-        seen = batch.observed[..., None].to(origin.dtype)
-        positions = torch.addcmul(batch.positions, origin[:, None, None, None], seen, value=-1)
-        return replace(batch, positions=positions)  # in one pass: what was not observed stays 0
+        center_joints = torch.as_tensor(batch.skeleton.center_index, device=batch.positions.device)
+        # All frames of the first person, then all of the second, and so on.
+        positions = batch.positions[..., center_joints, :].flatten(1, 2)
+        observed = batch.observed[..., center_joints].flatten(1, 2)
+        frame = (
+            observed.any(2).int().argmax(1)
+        )  # the first with an observed center joint, else 0
+        clip = torch.arange(len(batch), device=frame.device)
+        num_observed = observed[clip, frame].sum(1, keepdim=True)
+        origin = positions[clip, frame].sum(1) / num_observed.clamp(min=1)
+        is_observed = batch.observed[..., None].to(origin.dtype)
+        # In one pass, and unobserved joints stay 0.
+        moved = torch.addcmul(batch.positions, origin[:, None, None, None], is_observed, value=-1)
+        return replace(batch, positions=moved)
 
 
 class FaceForward(Config):
-    """Turn every clip about the vertical so that the first person's left-right axis lies along x.
+    """Rotate every clip about the vertical so that the left-right axis of the first person lies along x.
 
-    The axis is the mean over the clip of the directions from left to right shoulder and hip. Clips that never
-    show both ends of one stay as they are.
+    The axis is the mean over the clip of the directions from left to right shoulder and hip. Clips in which
+    neither pair is ever observed are unchanged.
     """
 
     kind: Literal["face_forward"] = "face_forward"
 
     def __call__(self, batch: Batch) -> Batch:
-        """Turn every clip."""
-        _need_3d(batch, self.kind)
+        """Rotate every clip."""
+        _check_3d(batch, self.kind)
         if not batch.skeleton.left_right:
             raise InputError(
                 f"layout {batch.skeleton.name} has neither two shoulders nor two hips", where=self.kind
             )
         left, right = torch.tensor(batch.skeleton.left_right, device=batch.positions.device).T
-        seen = batch.observed.index_select(3, left) & batch.observed.index_select(3, right)
+        both_observed = batch.observed.index_select(3, left) & batch.observed.index_select(3, right)
         axis = batch.positions.index_select(3, right) - batch.positions.index_select(3, left)
-        axis = axis * seen[..., None]
-        total = axis.sum((2, 3))
-        shown = seen.any(3).any(2)
-        person = shown.int().argmax(1)
-        total = total[torch.arange(len(batch), device=person.device), person]
-        turn = torch.atan2(total[:, 2], total[:, 0])
-        return replace(batch, positions=turned(batch.positions, rotation("y", turn)))
+        axis_sum = (axis * both_observed[..., None]).sum((2, 3))
+        person = both_observed.any(3).any(2).int().argmax(1)  # the first with an observed pair
+        axis_of_clip = axis_sum[torch.arange(len(batch), device=person.device), person]
+        angle = torch.atan2(axis_of_clip[:, 2], axis_of_clip[:, 0])
+        return replace(batch, positions=rotate_positions(batch.positions, rotation_matrix("y", angle)))
 
 
 class BodySize(Config):
-    """Divide by the largest distance of a joint from the origin, so that units do not matter."""
+    """Divide each clip by the largest distance of a joint from the origin, which removes the unit."""
 
     kind: Literal["body_size"] = "body_size"
 
@@ -75,71 +77,68 @@ class BodySize(Config):
 
 
 class Rotate(Config):
-    """Turn every clip by random angles, as if seen from elsewhere."""
+    """Rotate every clip by random angles, as if recorded from another viewpoint."""
 
     kind: Literal["rotate"] = "rotate"
     degrees: tuple[float, float, float] = (0.0, 30.0, 0.0)
-    """About x, y (the vertical) and z, at most, either way. In 2D only the last counts."""
+    """Maximum angles about x, y (the vertical) and z, in both directions. In 2D, only the last is used."""
 
     def __call__(self, batch: Batch) -> Batch:
-        """Turn every clip."""
-        random = batch.random("rotate")
-        matrix = None
-        for axis, limit in zip("xyz", self.degrees, strict=True):
-            angle = random.between(-math.radians(limit), math.radians(limit))
-            turn = rotation(axis, angle)
-            matrix = turn if matrix is None else turn @ matrix
-        assert matrix is not None
-        if batch.positions.shape[-1] == 2:
-            matrix = turn[:, :2, :2]
-        return replace(batch, positions=turned(batch.positions, matrix))
+        """Rotate every clip."""
+        rng = batch.rng("rotate")
+        about_x, about_y, about_z = (
+            rotation_matrix(axis, rng.between(-math.radians(limit), math.radians(limit)))
+            for axis, limit in zip("xyz", self.degrees, strict=True)
+        )
+        matrix = about_z[:, :2, :2] if batch.positions.shape[-1] == 2 else about_z @ (about_y @ about_x)
+        return replace(batch, positions=rotate_positions(batch.positions, matrix))
 
 
 class Scale(Config):
-    """Enlarge or shrink every clip by a random factor."""
+    """Scale every clip by a random factor."""
 
     kind: Literal["scale"] = "scale"
     low: float = Field(0.9, gt=0)
-    """The smallest factor."""
+    """Minimum factor."""
     high: float = Field(1.1, gt=0)
-    """The largest factor."""
+    """Maximum factor."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> Scale:
+    def _check_range(self) -> Scale:
         if self.low > self.high:
-            raise ValueError("low is above high")
+            raise ValueError(f"low must not be above high; got low {self.low}, high {self.high}")
         return self
 
     def __call__(self, batch: Batch) -> Batch:
         """Scale every clip."""
-        factor = batch.random("scale").between(self.low, self.high)
+        factor = batch.rng("scale").between(self.low, self.high)
         return replace(batch, positions=batch.positions * factor[:, None, None, None, None])
 
 
 class Mirror(Config):
-    """Mirror some clips: x changes sign, and left and right joints change places."""
+    """Mirror random clips: x changes its sign, and left and right joints are swapped."""
 
     kind: Literal["mirror"] = "mirror"
     probability: float = Field(0.5, ge=0, le=1)
-    """Of each clip."""
+    """Probability that a clip is mirrored."""
 
     def __call__(self, batch: Batch) -> Batch:
-        """Mirror those clips that the draw falls on."""
-        swap = torch.as_tensor(batch.skeleton.mirror_index, device=batch.positions.device)
-        chosen = (batch.random("mirror").uniform() < self.probability).nonzero()[:, 0]
+        """Mirror a random subset of the clips."""
+        mirror_joint = torch.as_tensor(batch.skeleton.mirror_index, device=batch.positions.device)
+        selected = (batch.rng("mirror").uniform() < self.probability).nonzero()[:, 0]
         sign = torch.ones(batch.positions.shape[-1], device=batch.positions.device)
         sign[0] = -1.0
-        positions = batch.positions[chosen].index_select(3, swap) * sign
-        observed = batch.observed[chosen].index_select(3, swap)
+        positions = batch.positions[selected].index_select(3, mirror_joint) * sign
+        observed = batch.observed[selected].index_select(3, mirror_joint)
         return replace(
             batch,
-            positions=batch.positions.index_copy(0, chosen, positions),
-            observed=batch.observed.index_copy(0, chosen, observed),
+            positions=batch.positions.index_copy(0, selected, positions),
+            observed=batch.observed.index_copy(0, selected, observed),
         )
 
 
-def rotation(axis: str, angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:
-    """Matrices that turn column vectors by `angle` radians about an axis, right-handed."""
+def rotation_matrix(axis: str, angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:
+    """Return matrices that rotate column vectors by `angle` radians about an axis, right-handed."""
     first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
     matrix = torch.eye(3, device=angle.device).repeat(len(angle), 1, 1)
     matrix[:, first, first] = matrix[:, second, second] = angle.cos()
@@ -148,18 +147,22 @@ def rotation(axis: str, angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 
     return matrix
 
 
-def turned(
+def rotate_positions(
     positions: Float[Tensor, "batch person frame joint axis"], matrix: Float[Tensor, "batch axis axis"]
 ) -> Float[Tensor, "batch person frame joint axis"]:
-    """Every clip's positions turned by its matrix."""
-    joints, axes = math.prod(positions.shape[1:4]), positions.shape[4]
-    some = math.gcd(joints, 4)  # so many joints a row: a product with a matrix of 3 x 3 is slow
-    wide = torch.einsum("st,bij->bsjti", torch.eye(some, device=matrix.device), matrix)
-    wide = wide.reshape(-1, some * axes, some * axes)
-    return torch.bmm(positions.reshape(-1, joints // some, some * axes), wide).view_as(positions)
+    """Multiply the positions of each clip by its matrix."""
+    num_points, num_axes = math.prod(positions.shape[1:4]), positions.shape[4]
+    # Products with a 3 x 3 matrix are slow: up to four points make one row, and the matrix becomes block-diagonal.
+    points_per_row = math.gcd(num_points, 4)
+    identity = torch.eye(points_per_row, device=matrix.device)
+    block_size = points_per_row * num_axes
+    block_diagonal = torch.einsum("st,bij->bsjti", identity, matrix).reshape(-1, block_size, block_size)
+    rows = positions.reshape(-1, num_points // points_per_row, block_size)
+    return torch.bmm(rows, block_diagonal).view_as(positions)
 
 
-def _need_3d(batch: Batch, kind: str) -> None:
-    if batch.positions.shape[-1] != 3:
-        problem = f"needs 3D positions; for 2D leave {kind} out of data.transforms and data.augment"
-        raise InputError(problem, where=f"transform {kind}", expected=3, got=batch.positions.shape[-1])
+def _check_3d(batch: Batch, kind: str) -> None:
+    num_axes = batch.positions.shape[-1]
+    if num_axes != 3:
+        problem = f"needs 3D positions; for 2D recordings, remove {kind} from data.transforms and data.augment"
+        raise InputError(problem, where=f"transform {kind}", expected="3 axes", got=num_axes)

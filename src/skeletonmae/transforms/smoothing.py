@@ -1,4 +1,4 @@
-"""Less of the sensor's jitter."""
+"""Smoothing over time, against the jitter of a sensor."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from skeletonmae.config import Config
 
 
 class Smooth(Config):
-    """Weighted mean over neighbouring frames, with Gaussian weights; frames not observed do not count."""
+    """Gaussian-weighted mean over neighboring frames. Unobserved frames have no weight and stay unobserved."""
 
     kind: Literal["smooth"] = "smooth"
     sigma: float = Field(1.0, gt=0)
-    """Standard deviation of the weights, in frames of the clip."""
+    """Standard deviation of the Gaussian, in frames of the clip."""
 
     def __call__(self, batch: Batch) -> Batch:
-        """Smooth every joint of every clip over time; what was not observed stays so."""
-        reach = math.ceil(3 * self.sigma)
-        offset = torch.arange(-reach, reach + 1, device=batch.positions.device)
+        """Smooth every joint of every clip over time."""
+        radius = math.ceil(3 * self.sigma)
+        offset = torch.arange(-radius, radius + 1, device=batch.positions.device)
         weight = torch.exp(-0.5 * (offset / self.sigma) ** 2)
-        frames = batch.positions.shape[2]
-        # Frame t of the result takes weight[s - t] of frame s: a banded matrix, applied to all clips at once.
-        distance = torch.arange(frames, device=offset.device)
-        distance = distance[None] - distance[:, None]
-        band = weight[(distance + reach).clamp(0, 2 * reach)] * (distance.abs() <= reach)
-        total = torch.einsum("ts,bpsja->bptja", band, batch.positions)
-        count = torch.einsum("ts,bpsj->bptj", band, batch.observed.to(band.dtype))
-        return batch.moved(total / count.clamp(min=1e-6)[..., None])
+        num_frames = batch.positions.shape[2]
+        # Frame t of the result takes weight[s - t] of frame s: a band matrix, applied to all clips at once.
+        frame = torch.arange(num_frames, device=offset.device)
+        distance = frame[None] - frame[:, None]
+        band_matrix = weight[(distance + radius).clamp(0, 2 * radius)] * (distance.abs() <= radius)
+        weighted_sum = torch.einsum("ts,bpsja->bptja", band_matrix, batch.positions)
+        weight_sum = torch.einsum("ts,bpsj->bptj", band_matrix, batch.observed.to(band_matrix.dtype))
+        return batch.with_positions(weighted_sum / weight_sum.clamp(min=1e-6)[..., None])

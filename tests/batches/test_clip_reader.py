@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.batches import Gatherer, Windows
+from skeletonmae.batches import ClipReader, Windows
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, join
 from skeletonmae.skeletons import KINECT20
 
@@ -20,7 +20,7 @@ def plain(
     recordings: list[SkeletonSequence], windows: Windows, frames: int, max_persons: int, dtype: str = "float32"
 ) -> tuple[np.ndarray, np.ndarray]:
     """The clips, one number at a time."""
-    chosen = [recordings[i] for i in windows.recording]
+    chosen = [recordings[i] for i in windows.recording_index]
     persons = [[p for p in range(r.num_persons) if r.observed[p].any()][:max_persons] for r in chosen]
     shape = (len(chosen), max([1, *map(len, persons)]), frames, chosen[0].skeleton.num_joints)
     positions, observed = np.zeros((*shape, chosen[0].positions.shape[3])), np.zeros(shape, dtype=bool)
@@ -62,8 +62,8 @@ def check(store: SequenceStore, recordings: list[SkeletonSequence], rng: np.rand
     dtype = how.pop("dtype", "float32")
     index = rng.integers(0, len(store), 14)
     windows = windows_of(recordings, index, rng)
-    positions, observed = Gatherer(store, **how)(windows)
-    expected, seen = plain(recordings, windows, how["frames"], how.get("max_persons", 2), dtype)
+    positions, observed = ClipReader(store, **how)(windows)
+    expected, seen = plain(recordings, windows, how["num_frames"], how.get("max_persons", 2), dtype)
     np.testing.assert_array_equal(observed, seen)
     np.testing.assert_allclose(positions, expected, atol=2e-5)
     assert positions.dtype == torch.float32
@@ -79,7 +79,7 @@ def test_it_equals_a_plain_loop(
     recordings = mixed(make_recording, seed, 8, axes=axes, lost=0.1)
     store = make_store(tmp_path / "s", recordings, axes=axes, dtype=dtype)
     rng = np.random.default_rng(seed)
-    check(store, recordings, rng, frames=[1, 2, 13, 40][seed % 4], max_persons=1 + seed % 3, dtype=dtype)
+    check(store, recordings, rng, num_frames=[1, 2, 13, 40][seed % 4], max_persons=1 + seed % 3, dtype=dtype)
 
 
 def test_shards_mixed_in_one_batch_equal_a_single_store(
@@ -96,25 +96,25 @@ def test_shards_mixed_in_one_batch_equal_a_single_store(
     windows = windows_of(recordings, rng.permutation(12), rng)
     for store in (
         SequenceStore.open(tmp_path / "joined"),
-        SequenceStore.pool(list(map(SequenceStore.open, paths))),
+        SequenceStore.concat(list(map(SequenceStore.open, paths))),
     ):
-        for one, other in zip(Gatherer(single, 9, 3)(windows), Gatherer(store, 9, 3)(windows), strict=True):
+        for one, other in zip(ClipReader(single, 9, 3)(windows), ClipReader(store, 9, 3)(windows), strict=True):
             assert torch.equal(one, other)
-        check(store, recordings, rng, frames=9, max_persons=3)
+        check(store, recordings, rng, num_frames=9, max_persons=3)
 
 
-@pytest.mark.parametrize("block", [1, 20_000])  # bytes: one person at a time; four or five
-def test_clips_do_not_depend_on_how_many_are_made_at_a_time(
-    tmp_path: Path, make_recording: Make, make_store: Make, monkeypatch: pytest.MonkeyPatch, block: int
+@pytest.mark.parametrize("chunk_bytes", [1, 20_000])  # one track at a time; four or five
+def test_clips_do_not_depend_on_the_chunk_size(
+    tmp_path: Path, make_recording: Make, make_store: Make, monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
 ) -> None:
     recordings = mixed(make_recording, 5, 12, lost=0.1)
     store, rng = make_store(tmp_path / "s", recordings), np.random.default_rng(2)
-    at_once = Gatherer(store, 17, 3)
-    monkeypatch.setattr("skeletonmae.batches.gather.BLOCK", block)
-    some = Gatherer(store, 17, 3)
-    assert some.block < 6 < at_once.block
+    at_once = ClipReader(store, 17, 3)
+    monkeypatch.setattr("skeletonmae.batches.clip_reader.CHUNK_BYTES", chunk_bytes)
+    chunked = ClipReader(store, 17, 3)
+    assert chunked.tracks_per_chunk < 6 < at_once.tracks_per_chunk
     windows = windows_of(recordings, rng.permutation(12), rng)
-    for one, other in zip(at_once(windows), some(windows), strict=True):
+    for one, other in zip(at_once(windows), chunked(windows), strict=True):
         assert torch.equal(one, other)
 
 
@@ -124,7 +124,7 @@ def test_a_frame_that_is_met_needs_no_second_one(tmp_path: Path, make_store: Mak
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1] = np.nan
     store.shards[0].arrays["positions"] = poisoned
-    positions, _ = Gatherer(store, 2)(whole(3))
+    positions, _ = ClipReader(store, 2)(whole(3))
     assert (positions == 1).all()
 
 
@@ -135,7 +135,9 @@ def test_device_memory_gives_what_the_memory_map_gives(
     recordings = mixed(make_recording, 3, 6)
     store, rng = make_store(tmp_path / "s", recordings), np.random.default_rng(1)
     windows = windows_of(recordings, rng.permutation(6), rng)
-    for one, other in zip(Gatherer(store, 8)(windows), Gatherer(store, 8, device="cuda")(windows), strict=True):
+    for one, other in zip(
+        ClipReader(store, 8)(windows), ClipReader(store, 8, device="cuda")(windows), strict=True
+    ):
         assert other.is_cuda
         torch.testing.assert_close(one, other.cpu())
 
@@ -150,7 +152,7 @@ def test_as_many_frames_as_were_recorded_are_the_recording(
     for frames in range(1, 65):
         made = make_recording(frames, 1, frames, lost=0.3)
         store = make_store(tmp_path / str(frames), [made])
-        positions, observed = Gatherer(store, frames)(whole(frames))
+        positions, observed = ClipReader(store, frames)(whole(frames))
         np.testing.assert_array_equal(observed[0], made.observed, err_msg=f"{frames} frames")
         np.testing.assert_allclose(positions[0], made.positions, atol=1e-6)
 
@@ -161,14 +163,14 @@ def test_every_recorded_frame_is_met_when_a_clip_is_stretched(
     made = make_recording(2, 1, 24, lost=0.3)
     store = make_store(tmp_path / "s", [made])
     for times in (2, 3, 5):
-        positions, observed = Gatherer(store, 23 * times + 1)(whole(24))
+        positions, observed = ClipReader(store, 23 * times + 1)(whole(24))
         np.testing.assert_array_equal(observed[0, :, ::times], made.observed)
         np.testing.assert_allclose(positions[0, :, ::times], made.positions, atol=1e-5)
 
 
 def test_one_frame_is_repeated(tmp_path: Path, make_store: Make) -> None:
     made = SkeletonSequence.from_positions(np.full((1, 20, 3), 3.0), KINECT20)
-    positions, observed = Gatherer(make_store(tmp_path / "s", [made]), 8)(whole(1))
+    positions, observed = ClipReader(make_store(tmp_path / "s", [made]), 8)(whole(1))
     assert observed.all()
     assert (positions == 3).all()
 
@@ -176,12 +178,12 @@ def test_one_frame_is_repeated(tmp_path: Path, make_store: Make) -> None:
 def test_nobody_and_nothing(tmp_path: Path, make_recording: Make, make_store: Make) -> None:
     store = make_store(tmp_path / "s", [make_recording(0, 2, 5, lost=1.0), make_recording(1, 0, 5)])
     both = Windows(np.array([0, 1]), np.zeros(2), np.full(2, 4.0))
-    positions, observed = Gatherer(store, 6)(both)
+    positions, observed = ClipReader(store, 6)(both)
     assert positions.shape == (2, 1, 6, 20, 3)
     assert not observed.any()
     assert not positions.any()
     none = Windows(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
-    assert Gatherer(store, 6)(none)[0].shape == (0, 1, 6, 20, 3)
+    assert ClipReader(store, 6)(none)[0].shape == (0, 1, 6, 20, 3)
 
 
 def test_what_was_not_observed_is_0_even_if_the_store_says_otherwise(tmp_path: Path, make_store: Make) -> None:
@@ -192,6 +194,6 @@ def test_what_was_not_observed_is_0_even_if_the_store_says_otherwise(tmp_path: P
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1, 4] = np.nan
     store.shards[0].arrays["positions"] = poisoned
-    positions, seen = Gatherer(store, 3)(whole(3))
+    positions, seen = ClipReader(store, 3)(whole(3))
     assert not seen[0, 0, 1, 4]
     assert not positions[0, 0, 1, 4].any()

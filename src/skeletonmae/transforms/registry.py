@@ -1,7 +1,7 @@
-"""The transforms there are.
+"""The table of all transforms.
 
-To add one: a frozen `Config` with its own `kind` and `__call__(batch) -> batch`, listed here. What is random in it
-comes from `batch.random(purpose)`.
+To add one, write a frozen `Config` with its own `kind` and `__call__(batch) -> batch`, and list it here. Random
+numbers come from `batch.rng(purpose)`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from skeletonmae.transforms.smoothing import Smooth
 
 
 class Transform(Protocol):
-    """A batch becomes another one."""
+    """A function from batch to batch."""
 
     kind: str
 
     def __call__(self, batch: Batch) -> Batch:
-        """The changed batch; the given one stays as it is."""
+        """Return the transformed batch; the given one is unchanged."""
 
 
 TRANSFORMS: dict[str, type[Config]] = {
@@ -35,4 +35,4 @@ TRANSFORMS: dict[str, type[Config]] = {
     "noise": Noise,
     "drop_joints": DropJoints,
 }
-"""Kind -> transform."""
+"""Maps each `kind` to its transform."""

@@ -15,23 +15,23 @@ from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.recipe import recipe_from
-from skeletonmae.training import Processes, choose_device, processes, read_log
+from skeletonmae.training import DistributedContext, choose_device, init_distributed, read_log
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
-def two(recipe: Path, out: Path) -> None:
-    """What `torchrun --nproc-per-node 2 -m skeletonmae pretrain` starts."""
-    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+def pretrain_with_two_processes(recipe: Path, out: Path) -> None:
+    """Start the processes that `torchrun --nproc-per-node 2 -m skeletonmae pretrain` starts."""
+    rendezvous = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, "-m", "skeletonmae", "pretrain", str(recipe), "--out", str(out), "--device", "cpu"]
-    started = [
+    processes = [
         subprocess.Popen(
             command,
-            env=os.environ | together | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env=os.environ | rendezvous | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -39,23 +39,23 @@ def two(recipe: Path, out: Path) -> None:
         for rank in range(2)
     ]
     try:
-        said = [process.communicate(timeout=120) for process in started]
+        outputs = [process.communicate(timeout=120) for process in processes]
     finally:
-        for process in started:
+        for process in processes:
             process.kill()
-    assert [process.returncode for process in started] == [0, 0], said
-    assert str(out / "model.safetensors") in said[0][0]
-    assert said[1][0] == ""  # one of them answers
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert str(out / "model.safetensors") in outputs[0][0]
+    assert outputs[1][0] == ""  # only the main process prints
 
 
 def flat(model: torch.nn.Module) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-def test_two_processes_equal_one(tmp_path: Path, tiny_tree: Any, alone: Processes) -> None:
-    # Batches are odd, so that each process has another number of clips, and in two parts; clips are of one person
-    # or of two, so that the parts have other weights.
-    tree = tiny_tree(epochs=2, batch_size=18, accumulate=2, lr=1e-3, ema=0.5)
+def test_two_processes_equal_one(tmp_path: Path, tiny_tree: Any, alone: DistributedContext) -> None:
+    # Batches are odd, so that each process gets another number of clips, and there are two micro-batches per step;
+    # clips have one or two persons, so that the micro-batches differ in their number of terms.
+    tree = tiny_tree(epochs=2, batch_size=18, gradient_accumulation_steps=2, lr=1e-3, ema_decay=0.5)
     tree["data"]["augment"] = [
         {"kind": "scale"}, {"kind": "rotate", "degrees": [5, 15, 5]}, {"kind": "mirror"},
         {"kind": "drop_joints", "probability": 0.1}, {"kind": "noise"},
@@ -63,7 +63,7 @@ def test_two_processes_equal_one(tmp_path: Path, tiny_tree: Any, alone: Processe
     recipe = recipe_from(tree, "tiny")
     runs.pretrain(recipe, tmp_path / "one", alone)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree))
-    two(tmp_path / "recipe.yaml", tmp_path / "two")
+    pretrain_with_two_processes(tmp_path / "recipe.yaml", tmp_path / "two")
     one, both = (load_checkpoint(tmp_path / folder) for folder in ("one", "two"))
     torch.manual_seed(recipe.training.seed)
     start, end, other = (flat(model) for model in (recipe.build(one.header.spec), one.method, both.method))
@@ -74,30 +74,30 @@ def test_two_processes_equal_one(tmp_path: Path, tiny_tree: Any, alone: Processe
     assert [row["loss"] for row in rows[1]] == pytest.approx([row["loss"] for row in rows[0]], rel=1e-5)
 
 
-def test_alone_a_sum_is_the_value(alone: Processes) -> None:
-    assert alone.first
-    assert alone.sum(torch.tensor(2), torch.tensor(0.5)) == [2.0, 0.5]
-    alone.wait()
+def test_in_a_single_process_the_sum_is_the_value(alone: DistributedContext) -> None:
+    assert alone.is_main
+    assert alone.all_reduce_sum(torch.tensor(2), torch.tensor(0.5)) == [2.0, 0.5]
+    alone.barrier()
 
 
-def test_a_later_process_is_not_the_first(alone: Processes) -> None:
-    assert not Processes(1, 2, alone.device).first
+def test_only_rank_0_is_the_main_process(alone: DistributedContext) -> None:
+    assert not DistributedContext(1, 2, alone.device).is_main
 
 
-def test_no_torchrun_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with processes("cpu") as one:
-        assert one == Processes(0, 1, torch.device("cpu"))
+    with init_distributed("cpu") as distributed:
+        assert distributed == DistributedContext(0, 1, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", ["banana", "cuda:99", "cpu:x", ""])
-def test_a_device_that_is_not_there_is_said(name: str) -> None:
+def test_an_unknown_device_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="no such device") as caught:
         choose_device(name)
     assert f"got {name}" in str(caught.value)
 
 
-def test_the_device_is_chosen() -> None:
+def test_auto_chooses_the_cpu_without_a_gpu() -> None:
     assert choose_device("cpu") == torch.device("cpu")
     if not torch.cuda.is_available() and not torch.backends.mps.is_available():
         assert choose_device() == torch.device("cpu")

@@ -1,0 +1,81 @@
+"""Several processes that train together, started by `torchrun`; a single process without it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+from skeletonmae.errors import InputError
+
+
+@dataclass(frozen=True)
+class DistributedContext:
+    """This process among those that train together, and the device it computes on.
+
+    Args:
+        rank: index of this process.
+        world_size: number of processes.
+        device: where this process computes.
+    """
+
+    rank: int
+    world_size: int
+    device: torch.device
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that writes files."""
+        return self.rank == 0
+
+    def all_reduce_sum(self, *values: torch.Tensor) -> list[float]:
+        """Sum each scalar over all processes, in float64."""
+        sums = torch.stack([value.detach().to(self.device, torch.float64) for value in values])
+        if self.world_size > 1:
+            dist.all_reduce(sums)
+        return [float(value) for value in sums]
+
+    def barrier(self) -> None:
+        """Wait until all processes have reached this call."""
+        if self.world_size > 1:
+            dist.barrier()
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`; `auto` prefers a CUDA GPU, then an Apple GPU, then the CPU.
+
+    Raises:
+        InputError: this machine has no such device.
+    """
+    if name != "auto":
+        try:
+            return torch.empty(0, device=name).device
+        except (RuntimeError, AssertionError) as error:
+            problem = f"this machine has no such device ({str(error).splitlines()[0]})"
+            raise InputError(problem, expected="auto, cpu, or a GPU of this machine", got=name) from error
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+@contextmanager
+def init_distributed(device: str = "auto") -> Iterator[DistributedContext]:
+    """Join the process group of `torchrun`, if there is one, and leave it at the end of the block.
+
+    Raises:
+        InputError: this machine has no such device.
+    """
+    chosen_device = choose_device(device)
+    world_size = int(os.environ.get("WORLD_SIZE", 1))
+    if world_size == 1:
+        yield DistributedContext(0, 1, chosen_device)
+        return
+    dist.init_process_group("nccl" if chosen_device.type == "cuda" else "gloo")
+    try:
+        yield DistributedContext(dist.get_rank(), world_size, chosen_device)
+    finally:
+        dist.destroy_process_group()
