@@ -13,10 +13,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from samples.format_1 import write_format_1
 
-from skeletonmae.checkpoint import HEADER, Checkpoint, load_checkpoint, save_checkpoint
+from skeletonmae.checkpoint import METADATA_KEY, Checkpoint, Header, load_checkpoint, save_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.methods import GraphMaeConfig, JointPatchClassifierConfig, StrlConfig
+from skeletonmae.methods import GraphMAEConfig, JointPatchClassifierConfig, STRLConfig
 from skeletonmae.skeletons import NTU25
 
 CLASSIFIER = "finetune-1-seed0.safetensors"
@@ -24,7 +25,7 @@ CLASSIFIER = "finetune-1-seed0.safetensors"
 
 def header_of(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="pt") as file:
-        header: dict[str, Any] = json.loads(file.metadata()[HEADER])
+        header: dict[str, Any] = json.loads(file.metadata()[METADATA_KEY])
     return header
 
 
@@ -32,7 +33,7 @@ def rewritten(path: Path, out: Path, change: Callable[[dict[str, Any], dict[str,
     """The checkpoint with a changed header or changed weights."""
     header, tensors = header_of(path), load_file(path)
     change(header, tensors)
-    save_file(tensors, out, {HEADER: json.dumps(header)})
+    save_file(tensors, out, {METADATA_KEY: json.dumps(header)})
     return out
 
 
@@ -90,10 +91,10 @@ def test_what_it_says_of_itself(tiny_run: Path, tiny_store: Path) -> None:
     assert (method.role, method.clips.frames, method.axes, method.unit) == ("method", 8, 3, "m")
     assert method.joints == NTU25.joints
     assert method.classes == ()
-    assert len(method.data) == 1
+    assert len(method.store_fingerprints) == 1
     assert classifier.role == "classifier"
     assert classifier.classes == tuple(json.loads((tiny_store / "manifest.json").read_text())["classes"])
-    assert classifier.data == method.data
+    assert classifier.store_fingerprints == method.store_fingerprints
 
 
 def test_the_folder_of_a_run_will_do(tiny_run: Path) -> None:
@@ -101,7 +102,7 @@ def test_the_folder_of_a_run_will_do(tiny_run: Path) -> None:
 
 
 def test_one_is_not_taken_for_the_other(tiny_run: Path) -> None:
-    with pytest.raises(InputError, match="knows no actions yet"):
+    with pytest.raises(InputError, match="pre-trained model without classes"):
         _ = load_checkpoint(tiny_run).classifier
     with pytest.raises(InputError, match="a pre-trained model is needed"):
         _ = load_checkpoint(tiny_run / CLASSIFIER).method
@@ -141,22 +142,44 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda header, _: header.update(format=2), "the header is not sound"),
-        (lambda header, _: header.update(role="oracle"), "the header is not sound"),
-        (lambda header, _: header.pop("joints"), "the header is not sound"),
-        (lambda header, _: header.update(extra=1), "the header is not sound"),
-        (lambda header, _: header["method"].update(widht=8), "the header is not sound"),
-        (lambda header, _: header["method"].update(kind="?"), "the header is not sound"),
-        (lambda header, _: header.pop("clips"), "the header is not sound"),
+        (lambda header, _: header.update(role="oracle"), "the header is invalid"),
+        (
+            lambda header, _: header.update(format=3),
+            "newer format than this version .*expected format 1 or 2; got 3",
+        ),
+        (
+            lambda header, _: header.update(format=3, version="9.1"),
+            "written by skeletonmae 9.1.*upgrade skeletonmae",
+        ),
+        (lambda header, _: header.update(format=0), "an unknown format; expected format 1 or 2; got 0"),
+        (lambda header, _: header.update(format=True), "an unknown format; .*got True"),
+        (lambda header, _: header.update(format=[2]), "an unknown format"),
+        (lambda header, _: header.pop("format"), "an unknown format; expected format 1 or 2"),
+        (lambda header, _: header.update(format=1), "do not fit the header"),
+        (
+            lambda header, _: header.update(extra=1, version="9.1"),
+            "invalid.*written by skeletonmae 9.1, and this is",
+        ),
+        (lambda header, _: header.pop("joints"), "the header is invalid"),
+        (lambda header, _: header.update(extra=1), "the header is invalid"),
+        (lambda header, _: header["method"].update(widht=8), "the header is invalid"),
+        (lambda header, _: header["method"].update(kind="?"), "the header is invalid"),
+        (lambda header, _: header.pop("clips"), "the header is invalid"),
         (lambda header, _: header["method"].update(width=32), "do not fit the header"),
         (lambda header, _: header["method"].update(depth=3), "do not fit the header"),
         (lambda header, _: header["method"].update(token_frames=3), "cannot be cut into tokens"),
         (lambda header, _: header["clips"].update(frames=16), "do not fit the header"),
         (lambda header, _: header.update(joints=["head"]), "do not fit the header"),
         (lambda header, _: header.update(role="classifier", classes=["a"]), "do not fit the header"),
-        (lambda _, tensors: tensors.pop("encoder.embed.weight"), r"do not fit.*Missing.*encoder\.embed\.weight"),
+        (
+            lambda _, tensors: tensors.pop("encoder.patch_embed.weight"),
+            r"do not fit.*Missing.*encoder\.patch_embed\.weight",
+        ),
         (lambda _, tensors: tensors.update(more=torch.zeros(2)), "do not fit.*Unexpected.*more"),
-        (lambda _, tensors: tensors.update({"encoder.embed.bias": torch.zeros(3)}), "do not fit.*size mismatch"),
+        (
+            lambda _, tensors: tensors.update({"encoder.patch_embed.bias": torch.zeros(3)}),
+            "do not fit.*size mismatch",
+        ),
     ],
 )
 def test_a_changed_file_is_refused(tiny_run: Path, tmp_path: Path, change: Any, said: str) -> None:
@@ -167,10 +190,57 @@ def test_a_changed_file_is_refused(tiny_run: Path, tmp_path: Path, change: Any, 
         assert "changed.safetensors" in str(caught.value)
 
 
-def test_a_header_that_is_not_json(tmp_path: Path) -> None:
-    save_file({"w": torch.zeros(3)}, tmp_path / "x.safetensors", {HEADER: "{"})
-    with pytest.raises(InputError, match="the header is not sound"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "the header is not JSON"),
+        ("[" * 100_000, "the header is not JSON"),
+        (f'{{"format": {"9" * 5000}}}', "the header is not JSON"),
+        ("[2]", "expected a mapping; got list"),
+    ],
+)
+def test_a_header_that_is_not_a_mapping(tmp_path: Path, text: str, message: str) -> None:
+    save_file({"w": torch.zeros(3)}, tmp_path / "x.safetensors", {METADATA_KEY: text})
+    with pytest.raises(InputError, match=message):
         load_checkpoint(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", CLASSIFIER])
+def test_a_checkpoint_of_format_1_is_the_same_model(
+    tiny_run: Path, tmp_path: Path, make_batch: Any, name: str
+) -> None:
+    old = write_format_1(tiny_run / name, tmp_path / "old.safetensors")
+    assert "encoder.places.time" in load_file(old)
+    assert header_of(old)["method"].keys() >= {"normalise"}
+    assert header_of(old)["recipe"]["training"].keys() >= {"clip_norm", "ema"}
+    assert (header_of(old)["format"], len(header_of(old)["data"])) == (1, 1)
+    new, migrated = load_checkpoint(tiny_run / name), load_checkpoint(old)
+    assert migrated.header == new.header
+    assert torch.equal(answers(migrated, make_batch), answers(new, make_batch))
+
+
+METHODS_OF_FORMAT_1: list[dict[str, Any]] = [
+    {"kind": "sttformer", "tuple_frames": 4, "widths": (4, 8), "decoder_widths": (8, 4), "heads": 2},
+    {"kind": "graph", "width": 8, "gnn": "gat", "joint_masking": {"kind": "random_parts", "num_parts": 1}},
+]
+
+
+@pytest.mark.parametrize("settings", METHODS_OF_FORMAT_1)
+def test_every_method_of_format_1_is_read(
+    tiny_run: Path, tmp_path: Path, make_batch: Any, settings: dict[str, Any]
+) -> None:
+    header = load_checkpoint(tiny_run).header
+    masking = None if settings["kind"] == "graph" else header.masking
+    fields = header.model_dump() | {"method": settings, "masking": masking}
+    header = Header.model_validate(fields)
+    method = header.method.build(header.spec, header.masking)
+    classes = {"role": "classifier", "classes": ("a", "b")}
+    for model, update in ((method, {}), (method.classifier(2), classes)):
+        save_checkpoint(tmp_path / "new.safetensors", model, header.model_copy(update=update))
+        old = write_format_1(tmp_path / "new.safetensors", tmp_path / "old.safetensors")
+        assert not load_file(old).keys() >= model.state_dict().keys()
+        expected = answers(load_checkpoint(tmp_path / "new.safetensors"), make_batch)
+        assert torch.equal(answers(load_checkpoint(old), make_batch), expected)
 
 
 def test_a_full_disk_leaves_the_old_file(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,20 +261,20 @@ def test_a_full_disk_leaves_the_old_file(tiny_run: Path, tmp_path: Path, monkeyp
 
 def test_a_graph_method_and_its_classifier_come_back(tiny_run: Path, tmp_path: Path, make_batch: Any) -> None:
     header = load_checkpoint(tiny_run).header
-    header = header.model_copy(update={"method": GraphMaeConfig(width=8), "masking": None})
+    header = header.model_copy(update={"method": GraphMAEConfig(width=8), "masking": None})
     method, batch = header.method.build(header.spec, None), make_batch(frames=8, skeleton=NTU25)
     method(batch)  # moves the statistics of the batch norms
     save_checkpoint(tmp_path / "m.safetensors", method, header)
     again = load_checkpoint(tmp_path / "m.safetensors")
     assert torch.equal(again.method.embed(batch), method.eval().embed(batch))
-    for config in (None, StrlConfig(depth=2, head_width=6)):
+    for config in (None, STRLConfig(depth=2, head_width=6)):
         model = method.classifier(2, config).eval()
         about = {"role": "classifier", "classes": ("a", "b"), "classifier": config}
         save_checkpoint(tmp_path / "c.safetensors", model, header.model_copy(update=about))
         assert torch.equal(load_checkpoint(tmp_path / "c.safetensors").classifier(batch), model(batch))
     wrong = {"kind": "joint_patch"}
     rewritten(tmp_path / "c.safetensors", tmp_path / "w.safetensors", lambda h, t: h.update(classifier=wrong))
-    with pytest.raises(InputError, match=r"the header is not sound .*another method's classifier"):
+    with pytest.raises(InputError, match=r"the header is invalid .*another method's classifier"):
         load_checkpoint(tmp_path / "w.safetensors")
 
 

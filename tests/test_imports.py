@@ -13,8 +13,8 @@ import skeletonmae
 
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
-    "errors", "config", "files", "limits", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
-    "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "runs", "inference",
+    "errors", "config", "renames", "files", "limits", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
+    "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "compatibility", "runs", "inference",
     "plotting", "demo", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import yaml
 
-from skeletonmae.datasets import StratifiedSplit, TagSplit
+from skeletonmae.datasets import GroupSplit, TagSplit
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import KNN, Finetune, Linear
+from skeletonmae.evaluation import KNN, Finetune, LinearProbe
 from skeletonmae.masking import RandomTokens, SpatialTemporal
-from skeletonmae.methods import GraphMae, InputSpec, JointPatchConfig, StrlConfig
+from skeletonmae.methods import GraphMAE, InputSpec, JointPatchConfig, STRLConfig
 from skeletonmae.recipe import Recipe, Source, read_recipe, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.transforms.geometry import Center, Rotate
@@ -55,7 +55,7 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
     assert recipe.data.augment == (Rotate(degrees=(5, 10, 5)),)
     assert recipe.masking == RandomTokens()
     assert recipe.method == JointPatchConfig()
-    assert recipe.evaluation[0] == Linear(epochs=50)
+    assert recipe.evaluation[0] == LinearProbe(epochs=50)
     assert isinstance(recipe.evaluation[1], Finetune)
     assert (recipe.evaluation[1].label_fraction, recipe.evaluation[1].training.epochs) == (0.1, 3)
 
@@ -67,12 +67,12 @@ def test_a_resolved_recipe_reads_back_as_itself(tmp_path: Path) -> None:
     assert recipe_from(recipe.model_dump(mode="json"), "again") == recipe
 
 
-def test_a_method_that_hides_no_tokens_has_no_masking() -> None:
+def test_a_method_that_does_not_mask_tokens_has_no_masking() -> None:
     recipe = recipe_from({"data": {"evaluate": {"store": "x"}}, "method": {"kind": "graph"}}, "here")
     assert recipe.masking is None
     assert recipe_from(recipe.model_dump(mode="json"), "again") == recipe
     method = recipe.build(InputSpec(8, 2, ("head", "left_wrist", "right_wrist")))
-    assert isinstance(method, GraphMae)
+    assert isinstance(method, GraphMAE)
 
 
 def test_a_classifier_is_of_the_methods_kind() -> None:
@@ -80,8 +80,8 @@ def test_a_classifier_is_of_the_methods_kind() -> None:
         "evaluation": [{"kind": "finetune", "classifier": {"kind": "graph", "depth": 2}}, {"kind": "finetune"}]
     }
     recipe = recipe_from({"data": {"evaluate": {"store": "x"}}, "method": {"kind": "graph"}} | tree, "here")
-    assert [protocol.classifier for protocol in recipe.evaluation] == [StrlConfig(depth=2), None]
-    refused(tree, "evaluation: ", "number 0 has a classifier of kind graph, but the method is joint_patch")
+    assert [protocol.classifier for protocol in recipe.evaluation] == [STRLConfig(depth=2), None]
+    refused(tree, "evaluation: ", "item 0 has a classifier of kind graph, but the method is joint_patch")
 
 
 def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_a_typo_is_named_with_the_nearest_setting(tree: dict[str, Any], said: li
         ({"training": []}, ["training: "]),
         ({"training": None}, ["training: "]),
         ({"masking": {"kind": "random", "ratio": 1}}, ["masking.ratio: ", "less than 1"]),
-        ({"masking": {"kind": "random"}, "method": {"kind": "graph"}}, ["masking: ", "graph hides no tokens"]),
-        ({"method": {"kind": "graph", "hide": {"kind": "part"}}}, ["method.hide.kind: expected one of parts"]),
+        ({"masking": {"kind": "random"}, "method": {"kind": "graph"}}, ["masking: ", "graph does not mask tokens"]),
+        ({"method": {"kind": "graph", "joint_masking": {"kind": "part"}}}, ["method.joint_masking.kind: expected one of parts"]),
         ({"evaluation": [{"kind": "finetune", "classifier": {}}]}, ["evaluation.0.classifier.kind: is missing"]),
         ({"data": {}}, ["data.evaluate: is missing"]),
         ({"data": {"evaluate": {}}}, ["data.evaluate.store: is missing"]),
@@ -202,18 +202,18 @@ def test_settings_from_the_command_line(tmp_path: Path) -> None:
         [
             "training.epochs=7", "training.lr=2e-4", "data.stream=bone", "evaluation.0.epochs=9",
             "evaluation.1.training.lr=0.5", "training.betas=[0.5, 0.6]", "data.augment=[]",
-            "data.evaluate.store=a b", "training.clip_norm=null", "masking={kind: spatial_temporal}",
+            "data.evaluate.store=a b", "training.max_grad_norm=null", "masking={kind: spatial_temporal}",
             "data.evaluate.split.kind=tag", "data.evaluate.split.tag=camera", "data.evaluate.split.train=[1]",
             "data.evaluate.split.test=[2]",
         ],
     )  # fmt: skip
     assert (recipe.training.epochs, recipe.training.lr, recipe.training.betas) == (7, 2e-4, (0.5, 0.6))
-    assert recipe.training.clip_norm is None
+    assert recipe.training.max_grad_norm is None
     assert recipe.data.stream == "bone"
     assert recipe.data.augment == ()
     assert recipe.data.evaluate.store == Path("a b")
     assert recipe.data.evaluate.split == TagSplit(tag="camera", train=("1",), test=("2",))
-    assert recipe.evaluation[0] == Linear(epochs=9)
+    assert recipe.evaluation[0] == LinearProbe(epochs=9)
     assert recipe.evaluation[1].training.lr == 0.5
     assert isinstance(recipe.masking, SpatialTemporal)
 
@@ -231,10 +231,10 @@ def test_a_whole_list_or_union_member_from_the_command_line(tmp_path: Path) -> N
         ("training.epochs", "not a setting"),
         ("=3", "not a setting"),
         ("training.epoch=3", "did you mean epochs?"),
-        ("evaluation.2.epochs=3", "a number from 0 to 1; got 2"),
-        ("evaluation.first.epochs=3", "a number from 0 to 1; got first"),
-        ("evaluation.-1.epochs=3", "a number from 0 to 1"),
-        ("training.lr.x=3", "is a value"),
+        ("evaluation.2.epochs=3", "an index from 0 to 1; got 2"),
+        ("evaluation.first.epochs=3", "an index from 0 to 1; got first"),
+        ("evaluation.-1.epochs=3", "an index from 0 to 1"),
+        ("training.lr.x=3", "is a value and has no settings"),
         ("training.lr=[", "not YAML"),
         ("training.lr=quick", "training.lr"),
         ("training.lr=", "training.lr"),
@@ -243,6 +243,36 @@ def test_a_whole_list_or_union_member_from_the_command_line(tmp_path: Path) -> N
 def test_a_bad_setting_from_the_command_line(tmp_path: Path, override: str, said: str) -> None:
     with pytest.raises(InputError, match=said.replace("?", r"\?")):
         read_recipe(written(tmp_path), [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("method.normalise=clip", "method.normalise was renamed to method.target_norm"),
+        ("training.ema=0.9", "training.ema was renamed to training.ema_decay"),
+        ("training.accumulate=2", "training.accumulate was renamed to training.gradient_accumulation_steps"),
+        (
+            "evaluation.1.training.clip_norm=1",
+            "evaluation.1.training.clip_norm was renamed to evaluation.1.training.max_grad_norm",
+        ),
+        ("data.validate_by=subject", "data.validate_by was renamed to data.validation_group"),
+        (
+            "method.joint_masking={kind: random_parts, count: 1}",
+            "method.joint_masking.count was renamed to method.joint_masking.num_parts",
+        ),
+        (
+            "data.evaluate.split={kind: stratified, by: subject}",
+            "data.evaluate.split.by was renamed to data.evaluate.split.group_by in a split of `kind: grouped`",
+        ),
+    ],
+)
+def test_an_old_setting_is_refused_with_its_new_name(tmp_path: Path, override: str, message: str) -> None:
+    overrides = ["method.kind=graph", override] if "joint_masking" in override else [override]
+    if "normalise" in override:
+        overrides = ["method.kind=joint_patch", override]
+    with pytest.raises(InputError) as caught:
+        read_recipe(written(tmp_path), overrides)
+    assert str(caught.value).endswith(f": {message}")
 
 
 def test_the_method_must_fit_the_clips(tiny_tree: Any) -> None:
@@ -272,29 +302,29 @@ def test_a_flipped_byte_in_the_store_is_found_before_training(
 def test_which_recordings_are_for_pretraining(tiny_store: Path) -> None:
     store = SequenceStore.open(tiny_store)
     camera = store.tag("camera")
-    view = Source(store=tiny_store, split="view").pretraining(store)
+    view = Source(store=tiny_store, split="view").pretrain_index(store)
     assert set(camera[view]) == {"1", "2"}
     assert len(view) == (camera != "3").sum()
     rule = TagSplit(tag="camera", train=("3",), test=("1",))
-    assert set(camera[Source(store=tiny_store, split=rule).pretraining(store)]) == {"3"}
-    assert len(Source(store=tiny_store, use="all").pretraining(store)) == len(store)
-    default = Source(store=tiny_store).rule(store)
-    assert default == StratifiedSplit(by="subject", test_share=0.25)
+    assert set(camera[Source(store=tiny_store, split=rule).pretrain_index(store)]) == {"3"}
+    assert len(Source(store=tiny_store, use="all").pretrain_index(store)) == len(store)
+    default = Source(store=tiny_store).split_rule(store)
+    assert default == GroupSplit(group_by="subject", test_size=0.25)
     with pytest.raises(InputError, match="no such split; expected subject, view; got odd"):
-        Source(store=tiny_store, split="odd").rule(store)
+        Source(store=tiny_store, split="odd").split_rule(store)
 
 
 def test_nobody_is_nothing_to_pretrain_on(tmp_path: Path, make_recording: Any, make_store: Any) -> None:
     clips = [make_recording(seed, lost=1.0 if seed == 1 else 0.0, label="a") for seed in range(3)]
     store = make_store(tmp_path / "store", clips, dataset="synthetic")
     seen = np.array([clip.observed.any() for clip in clips])
-    assert Source(store=tmp_path, use="all").pretraining(store).tolist() == np.flatnonzero(seen).tolist()
+    assert Source(store=tmp_path, use="all").pretrain_index(store).tolist() == np.flatnonzero(seen).tolist()
 
 
 def test_a_store_of_an_unknown_dataset_needs_a_rule(tmp_path: Path, make_recording: Any, make_store: Any) -> None:
     store = make_store(tmp_path / "store", [make_recording(0)], dataset="mine")
-    with pytest.raises(InputError, match="'mine' has no splits of its own; give a rule"):
-        Source(store=tmp_path / "store").rule(store)
+    with pytest.raises(InputError, match="'mine' has no named splits; give a rule"):
+        Source(store=tmp_path / "store").split_rule(store)
 
 
 def test_clips_without_where_they_are(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import KNN, Linear, Result
+from skeletonmae.evaluation import KNN, LinearProbe, Result
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import KINECT20, NTU25
-from skeletonmae.training import locked, read_log
+from skeletonmae.training import lock_folder, read_log
 
 
 def test_what_a_run_leaves_behind(tiny_run: Path, tiny_tree: Any) -> None:
@@ -34,7 +34,7 @@ def test_what_a_run_leaves_behind(tiny_run: Path, tiny_tree: Any) -> None:
 def test_results_are_written_down(tiny_run: Path, tiny_store: Path) -> None:
     written = json.loads((tiny_run / "results.json").read_text())
     store = SequenceStore.open(tiny_store)
-    assert written["data"] == store.fingerprint
+    assert written["store_fingerprint"] == store.fingerprint
     assert written["recipe"]["method"]["width"] == 16
     results = [Result.model_validate(one) for one in written["results"]]
     assert [result.name for result in results] == ["linear", "knn k=1", "finetune"]
@@ -45,7 +45,7 @@ def test_results_are_written_down(tiny_run: Path, tiny_store: Path) -> None:
         assert result.num_train == (camera != "3").sum()
         assert result.num_test == (camera == "3").sum()
         assert (
-            np.array(result.confusion).sum(1).tolist()
+            np.array(result.confusion_matrix).sum(1).tolist()
             == np.bincount(store.labels[camera == "3"], minlength=25).tolist()
         )
 
@@ -76,7 +76,7 @@ def test_stores_are_pooled_each_by_its_own_rule(
     camera = SequenceStore.open(tiny_store).tag("camera")
     expected = [*np.flatnonzero(camera != "3"), *(96 + np.flatnonzero(camera == "3")), *range(192, 288)]
     assert sorted(np.concatenate([index for _, index in reads])) == expected
-    assert len(load_checkpoint(tmp_path).header.data) == 3
+    assert len(load_checkpoint(tmp_path).header.store_fingerprints) == 3
 
 
 def test_stores_that_do_not_go_together(
@@ -89,9 +89,18 @@ def test_stores_that_do_not_go_together(
         runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
 
 
-@pytest.mark.parametrize("place", ["pretrain", "evaluate"])
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("pretrain", r"axes.*prepare the 3D recordings with `--axes 2`.*got 2"),
+        (
+            "evaluate",
+            r"flat: the model was trained on 3D coordinates, but the store has 2D.*expected 3 axes; got 2",
+        ),
+    ],
+)
 def test_2d_and_3d_do_not_mix(
-    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any, place: str
+    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any, place: str, message: str
 ) -> None:
     flat = make_recording(0, skeleton=NTU25, label="a")
     flat = replace(flat, positions=np.ascontiguousarray(flat.positions[..., :2]))
@@ -104,7 +113,7 @@ def test_2d_and_3d_do_not_mix(
         tree["data"]["pretrain"].append(two)
     else:
         tree["data"]["evaluate"] = two
-    with pytest.raises(InputError, match=r"axes.*prepare the 3D recordings with `--axes 2`.*got 2"):
+    with pytest.raises(InputError, match=message):
         runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
     assert not (tmp_path / "run").exists()
 
@@ -154,12 +163,12 @@ def test_another_recipe_in_the_same_folder_is_refused(
 
 
 def test_a_recipe_whose_run_never_began_may_be_corrected(tiny_tree: Any, tmp_path: Path, alone: Any) -> None:
-    tree = tiny_tree() | {"method": {"kind": "graph", "hide": {"kind": "parts", "parts": ["rigth_arm"]}}}
+    tree = tiny_tree() | {"method": {"kind": "graph", "joint_masking": {"kind": "parts", "parts": ["rigth_arm"]}}}
     del tree["masking"]
     tree["evaluation"] = []
     with pytest.raises(InputError, match="no part 'rigth_arm'"):
         runs.pretrain(recipe_from(tree, ""), tmp_path, alone)
-    tree["method"]["hide"]["parts"] = ["right_arm"]
+    tree["method"]["joint_masking"]["parts"] = ["right_arm"]
     assert runs.pretrain(recipe_from(tree, ""), tmp_path, alone).exists()
     assert "right_arm" in (tmp_path / "recipe.yaml").read_text()
 
@@ -190,22 +199,22 @@ def test_other_data_under_the_same_path_is_refused(
 
 
 def test_a_folder_that_another_run_holds(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
-    with locked(tmp_path), pytest.raises(InputError, match="another run is writing"):
+    with lock_folder(tmp_path), pytest.raises(InputError, match="another run is writing"):
         runs.pretrain(recipe_from(tiny_tree(), ""), tmp_path, alone)
     assert not (tmp_path / "recipe.yaml").exists()
 
 
 def test_from_scratch_is_the_network_of_the_recipe(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
     recipe = recipe_from(tiny_tree(), "")
-    results = runs.evaluate(recipe, None, tmp_path, alone, protocols=[KNN(k=(1,)), Linear(epochs=1)])
+    results = runs.evaluate(recipe, None, tmp_path, alone, protocols=[KNN(k=(1,)), LinearProbe(epochs=1)])
     assert [(result.name, result.pretrained) for result in results] == [("knn k=1", False), ("linear", False)]
     assert {path.name for path in tmp_path.iterdir()} == {"results.json"}
 
 
 def test_the_weights_make_the_difference(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
-    recipe, probe = recipe_from(tiny_tree(), ""), [Linear(epochs=10, pooling="joints")]
+    recipe, probe = recipe_from(tiny_tree(), ""), [LinearProbe(epochs=10, pooling="joints")]
     trained, again, fresh = (
-        runs.evaluate(recipe, checkpoint, None, alone, protocols=probe)[0].confusion
+        runs.evaluate(recipe, checkpoint, None, alone, protocols=probe)[0].confusion_matrix
         for checkpoint in (load_checkpoint(tiny_run), load_checkpoint(tiny_run), None)
     )
     assert trained == again != fresh
@@ -214,7 +223,9 @@ def test_the_weights_make_the_difference(tiny_tree: Any, tiny_run: Path, alone: 
 def test_another_method_than_the_recipes_is_refused(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
     tree = tiny_tree()
     tree["method"]["width"] = 24
-    with pytest.raises(InputError, match=r"method: .*'width': \(16, 24\)"):
+    with pytest.raises(
+        InputError, match=r"method: .*another method; expected \{'width': 16\}; got \{'width': 24\}"
+    ):
         runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
 
 
@@ -229,7 +240,7 @@ def test_nothing_is_kept_without_a_folder(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"frames": 16}, r"data\.frames: the model was made for other clips; expected 8; got 16"),
+        ({"frames": 16}, r"data\.frames: the model was pre-trained with another value; expected 8; got 16"),
         ({"stream": "motion"}, r"data\.stream: .*expected joint; got motion"),
         ({"transforms": []}, r"data\.transforms"),
     ],
@@ -243,7 +254,13 @@ def test_clips_that_the_model_was_not_made_for(
         runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
 
 
-@pytest.mark.parametrize(("settings", "said"), [({"unit": "px"}, "other unit"), ({"axes": 2}, "other axes")])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"unit": "px"}, "another unit; .*expected m; got px"),
+        ({"axes": 2}, "trained on 3D coordinates, but the store has 2D"),
+    ],
+)
 def test_a_store_that_the_model_was_not_made_for(
     tiny_run: Path, tiny_tree: Any, tmp_path: Path, make_store: Any, make_recording: Any, alone: Any,
     settings: dict[str, Any], said: str,

@@ -1,4 +1,4 @@
-"""A recipe: what to pre-train on, how, and how to judge the result. The only place that knows every table."""
+"""The recipe of a run: data, method, training, evaluation. Only this module knows the tables of all folders."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from skeletonmae.config import Config, one_of
-from skeletonmae.datasets import DATASETS, GivenSplit, SplitRule, StratifiedSplit, TagSplit
+from skeletonmae.config import Config, tagged_union
+from skeletonmae.datasets import DATASETS, GivenSplit, GroupSplit, SplitRule, StratifiedSplit, TagSplit
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import PROTOCOLS, Finetune, Linear
+from skeletonmae.evaluation import PROTOCOLS, Finetune, LinearProbe
 from skeletonmae.evaluation.knn import KNN
 from skeletonmae.masking import MASKINGS, RandomTokens
 from skeletonmae.methods import METHODS, InputSpec, JointPatchConfig
 from skeletonmae.methods.method import Method
+from skeletonmae.renames import renamed_setting
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import TrainingConfig
 from skeletonmae.transforms import ClipConfig
 
-AnyMasking: Any = one_of(MASKINGS)
-AnyMethod: Any = one_of(METHODS)
-AnyProtocol: Any = one_of(PROTOCOLS)
+AnyMasking: Any = tagged_union(MASKINGS)
+AnyMethod: Any = tagged_union(METHODS)
+AnyProtocol: Any = tagged_union(PROTOCOLS)
 
 
 class Source(Config):
@@ -35,30 +36,30 @@ class Source(Config):
     store: Path
     """Folder that `skeletonmae prepare` wrote."""
     split: str | SplitRule | None = None
-    """The name of one of the dataset's splits, or a rule of one's own; the dataset's default if not given."""
+    """The name of one of the dataset's splits, or a custom rule; by default the dataset's default split."""
     use: Literal["train", "all"] = "train"
-    """For pre-training: the training side of the split (labels are not needed), or everything."""
+    """Recordings to pre-train on: the training side of the split (labels are not needed), or all."""
 
     def open(self) -> SequenceStore:
-        """The store, every byte of it checked."""
+        """Open the store and verify its checksums."""
         store = SequenceStore.open(self.store)
         store.verify()
         return store
 
-    def rule(self, store: SequenceStore) -> TagSplit | StratifiedSplit:
-        """The rule that divides the store.
+    def split_rule(self, store: SequenceStore) -> TagSplit | StratifiedSplit | GroupSplit:
+        """Return the rule that divides the store.
 
         Raises:
             InputError: the split is not one of the dataset's.
         """
         split = self.split
-        rule = self._named(store, split) if split is None or isinstance(split, str) else split
+        rule = self._named_rule(store, split) if split is None or isinstance(split, str) else split
         return rule.rule(store) if isinstance(rule, GivenSplit) else rule
 
-    def _named(self, store: SequenceStore, name: str | None) -> SplitRule:
+    def _named_rule(self, store: SequenceStore, name: str | None) -> SplitRule:
         dataset = DATASETS.get(store.datasets[0])
         if dataset is None:
-            problem = f"dataset {store.datasets[0]!r} has no splits of its own; give a rule in `split`"
+            problem = f"dataset {store.datasets[0]!r} has no named splits; give a rule in `split`"
             raise InputError(problem, where=self.store, expected=", ".join(DATASETS))
         name = name or dataset.default_split
         if name not in dataset.splits:
@@ -66,61 +67,72 @@ class Source(Config):
             raise InputError(f"{dataset.name} has no such split", where=self.store, expected=expected, got=name)
         return dataset.splits[name]
 
-    def pretraining(self, store: SequenceStore) -> np.ndarray:
-        """Places of the recordings to pre-train on, `(recording,)`: those that show somebody."""
-        whole = self.use == "all" or not (store.labels >= 0).any()  # without labels there is no test side
-        index = np.arange(len(store)) if whole else self.rule(store).pretraining(store)
+    def pretrain_index(self, store: SequenceStore) -> np.ndarray:
+        """Return the indices of the recordings to pre-train on, `(recording,)`; empty recordings are left out."""
+        use_all = self.use == "all" or not (store.labels >= 0).any()  # without labels there is no test side
+        index = np.arange(len(store)) if use_all else self.split_rule(store).pretrain_index(store)
         return index[store.num_persons[index] > 0]
 
 
 class DataConfig(ClipConfig):
-    """Which recordings, and how they become clips."""
+    """The recordings, and how they become clips."""
 
     pretrain: tuple[Source, ...] = ()
-    """Stores to pre-train on; they must share layout, axes and unit. The one under `evaluate` if none is given."""
+    """Stores to pre-train on, with the same layout, axes and unit; by default the store under `evaluate`."""
     evaluate: Source
     """The store to evaluate on."""
-    validate_by: str | None = None
-    """Tag whose values are kept whole when a validation part is taken off the training split."""
+    validation_group: str | None = None
+    """Tag, such as `subject`, whose groups stay together when the training split is divided for validation."""
+
+    @property
+    def pretrain_sources(self) -> tuple[Source, ...]:
+        """The stores to pre-train on."""
+        return self.pretrain or (self.evaluate,)
 
     @property
     def clips(self) -> ClipConfig:
-        """How recordings become clips, without where they are."""
+        """How recordings become clips, without the stores."""
         return ClipConfig(**{name: getattr(self, name) for name in ClipConfig.model_fields})
 
 
 class Recipe(Config):
-    """Everything that a run depends on."""
+    """Everything that determines a run."""
 
     data: DataConfig
     method: AnyMethod = JointPatchConfig()
     masking: AnyMasking | None = Field(None, validate_default=True)
-    """`{kind: random}`, if the method hides tokens; a method that does not has its own settings for it."""
+    """Token masking, by default `{kind: random}`; methods that do not mask tokens have settings of their own."""
     training: TrainingConfig = TrainingConfig()
-    evaluation: tuple[AnyProtocol, ...] = (Linear(), KNN(), Finetune(), Finetune(label_fraction=0.1))
+    evaluation: tuple[AnyProtocol, ...] = (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1))
 
     @field_validator("masking")
     @classmethod
-    def _is_used(cls, masking: Config | None, known: ValidationInfo) -> Config | None:
-        method = known.data.get("method")
-        if method is None or method.hides_tokens:
+    def _check_masking(cls, masking: Config | None, info: ValidationInfo) -> Config | None:
+        method = info.data.get("method")
+        if method is None or method.masks_tokens:
             return masking or RandomTokens()
         if masking is not None:
-            raise ValueError(f"method {method.kind} hides no tokens and would not use it; leave the section out")
+            raise ValueError(f"method {method.kind} does not mask tokens and would ignore it; delete this section")
         return None
 
     @field_validator("evaluation")
     @classmethod
-    def _classifies(cls, evaluation: tuple[Any, ...], known: ValidationInfo) -> tuple[Any, ...]:
-        kind = getattr(known.data.get("method"), "kind", None)
-        for place, protocol in enumerate(evaluation):
-            own = protocol.classifier if isinstance(protocol, Finetune) else None
-            if kind and own and own.kind != kind:
-                raise ValueError(f"number {place} has a classifier of kind {own.kind}, but the method is {kind}")
+    def _check_classifiers(cls, evaluation: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        kind = getattr(info.data.get("method"), "kind", None)
+        for index, protocol in enumerate(evaluation):
+            classifier = protocol.classifier if isinstance(protocol, Finetune) else None
+            if kind and classifier and classifier.kind != kind:
+                raise ValueError(
+                    f"item {index} has a classifier of kind {classifier.kind}, but the method is {kind}"
+                )
         return evaluation
 
     def build(self, spec: InputSpec) -> Method:
-        """The method for clips of `spec`, with fresh weights."""
+        """Build the method for clips of `spec`, with fresh weights.
+
+        Raises:
+            InputError: settings of the method do not fit each other or the clips.
+        """
         try:
             method: Method = self.method.build(spec, self.masking)
         except ValueError as error:
@@ -129,16 +141,17 @@ class Recipe(Config):
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in a YAML file, with settings from the command line in place of its own.
+    """Read a recipe from a YAML file, and override some of its settings.
 
-    Relative paths of stores are relative to the working folder.
+    Relative paths of stores are relative to the working directory.
 
     Args:
-        path: of the YAML file.
-        overrides: such as `data.stream=bone` or `evaluation.0.epochs=50`; values are read as YAML.
+        path: the YAML file.
+        overrides: settings such as `data.stream=bone` or `evaluation.0.epochs=50`; values are read as YAML.
 
     Raises:
-        InputError: no such file, not YAML, an unknown key (with the nearest known one), a wrong type or value.
+        InputError: the file does not exist or is not YAML, a setting is unknown (the message names the nearest
+            known one) or was renamed, or a value has the wrong type or is out of range.
     """
     if not path.is_file():
         raise InputError("there is no such recipe", where=path)
@@ -151,12 +164,16 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             "a recipe is a mapping", where=path, expected=list(Recipe.model_fields), got=type(tree).__name__
         )
     for override in overrides:
-        _set(tree, override)
+        _override(tree, override)
     return recipe_from(tree, " ".join([str(path), *(["with", *overrides] if overrides else [])]))
 
 
 def recipe_from(tree: dict[str, Any], where: str) -> Recipe:
-    """The recipe of a parsed YAML or JSON tree.
+    """Return the recipe in a parsed YAML or JSON tree.
+
+    Args:
+        tree: nested mappings and lists.
+        where: what messages name as the source of the recipe.
 
     Raises:
         InputError: with the dotted key of each mistake.
@@ -164,19 +181,18 @@ def recipe_from(tree: dict[str, Any], where: str) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
-        raise InputError("\n".join(_sentences(error)), where=where) from error
+        raise InputError("\n".join(_error_messages(error)), where=where) from error
 
 
-def _sentences(error: ValidationError) -> Iterator[str]:
+def _error_messages(error: ValidationError) -> Iterator[str]:
     for mistake in error.errors():
-        names = [str(part) for part in mistake["loc"]]
-        model, shown = _follow(names)
-        key = ".".join(shown)
+        model, names = _resolve([str(part) for part in mistake["loc"]])
+        key = ".".join(names)
         if mistake["type"] == "extra_forbidden" and model is not None:
             known = list(model.model_fields)
-            near = difflib.get_close_matches(shown[-1], known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-            yield f"{key}: there is no such setting; {hint}"
+            closest = difflib.get_close_matches(names[-1], known, 1)
+            hint = f"did you mean {closest[0]}?" if closest else f"known here: {', '.join(known)}"
+            yield renamed_setting(key) or f"{key}: there is no such setting; {hint}"
         elif mistake["type"] == "missing":
             yield f"{key}: is missing"
         elif mistake["type"] == "union_tag_not_found":
@@ -188,39 +204,39 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"{key}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}; got {mistake['input']!r}"
 
 
-def _follow(names: list[str]) -> tuple[type[BaseModel] | None, list[str]]:
-    """The group of settings that holds the last of `names`, and the names without those of union members."""
+def _resolve(names: list[str]) -> tuple[type[BaseModel] | None, list[str]]:
+    """Return the group of settings that the last name is in, and the names without those of union members."""
     group: Any = Recipe
-    shown: list[str] = []
-    for place, name in enumerate(names):
+    path: list[str] = []
+    for index, name in enumerate(names):
         if isinstance(group, type) and issubclass(group, BaseModel):
-            shown.append(name)
-            if place == len(names) - 1:
-                return group, shown
+            path.append(name)
+            if index == len(names) - 1:
+                return group, path
             group = group.model_fields[name].annotation if name in group.model_fields else None
             continue
-        members = [m for m in _models(group) if name in (m.__name__, _kind(m))]
+        members = [model for model in _models(group) if name in (model.__name__, _kind(model))]
         if members:
             group = members[0]
         else:
-            shown.append(name)
-            found = list(_models(group))
-            group = found[0] if name.isdigit() and len(found) == 1 else group
-    return (group if isinstance(group, type) and issubclass(group, BaseModel) else None), shown
+            path.append(name)
+            models = list(_models(group))
+            group = models[0] if name.isdigit() and len(models) == 1 else group
+    return (group if isinstance(group, type) and issubclass(group, BaseModel) else None), path
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for part in get_args(annotation):
-        yield from _models(part)
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 def _kind(model: type[BaseModel]) -> str | None:
     return model.model_fields["kind"].default if "kind" in model.model_fields else None
 
 
-def _set(tree: Any, override: str) -> None:
+def _override(tree: Any, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise InputError("not a setting", where=override, expected="key=value, such as training.epochs=50")
@@ -229,19 +245,19 @@ def _set(tree: Any, override: str) -> None:
     except yaml.YAMLError as error:
         raise InputError("the value is not YAML", where=override, got=text) from error
     *path, last = key.split(".")
-    for part in path:
-        item = _item(tree, part, override)
-        below = tree[item] if isinstance(tree, list) else tree.get(item, {})
-        if not isinstance(below, dict | list):
-            raise InputError(f"{part!r} is a value, it has no settings in it", where=override)
-        tree[item] = tree = copy.copy(below)  # an alias of it elsewhere in the recipe stays as it is
-    tree[_item(tree, last, override)] = value
+    for name in path:
+        item = _key_or_index(tree, name, override)
+        child = tree[item] if isinstance(tree, list) else tree.get(item, {})
+        if not isinstance(child, dict | list):
+            raise InputError(f"{name!r} is a value and has no settings", where=override)
+        tree[item] = tree = copy.copy(child)  # a YAML alias of it elsewhere in the recipe does not change
+    tree[_key_or_index(tree, last, override)] = value
 
 
-def _item(tree: Any, part: str, override: str) -> Any:
+def _key_or_index(tree: Any, name: str, override: str) -> Any:
     if not isinstance(tree, list):
-        return part
-    if not part.isdigit() or int(part) >= len(tree):
-        expected = f"a number from 0 to {len(tree) - 1}"
-        raise InputError("this is a list", where=override, expected=expected, got=part)
-    return int(part)
+        return name
+    if not name.isdigit() or int(name) >= len(tree):
+        expected = f"an index from 0 to {len(tree) - 1}"
+        raise InputError("this is a list", where=override, expected=expected, got=name)
+    return int(name)

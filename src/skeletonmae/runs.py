@@ -1,8 +1,7 @@
-"""Whole runs: a recipe becomes a pre-trained model, and that becomes results."""
+"""Complete runs: pre-train a model by a recipe, and evaluate it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,79 +9,89 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
 from skeletonmae import __version__
 from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
+from skeletonmae.compatibility import (
+    check_or_write_recipe,
+    check_recipe_fits_model,
+    check_store_fits_model,
+    run_fingerprint,
+)
 from skeletonmae.config import Config
-from skeletonmae.errors import InputError
-from skeletonmae.evaluation import Finetune, Protocol, Result, Task, settle_norms
+from skeletonmae.evaluation import EvaluationProtocol, EvaluationTask, Finetune, Result, calibrate_batch_norm
 from skeletonmae.files import write_text
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
-from skeletonmae.recipe import Recipe, Source, read_recipe
+from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.sequences.store import ONE_OF
-from skeletonmae.training import STATE, Processes, Progress, locked, train
+from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, train
 
-Report = Callable[[str, Progress], None]
+ProgressCallback = Callable[[str, Progress], None]
+"""Called with a description of what is being trained, and how far it is."""
 MODEL = "model.safetensors"
 RECIPE = "recipe.yaml"
 RESULTS = "results.json"
+RESULTS_FORMAT = 2
 
 
-def pretrain(recipe: Recipe, folder: Path, processes: Processes, report: Report | None = None) -> Path:
-    """Pre-train as `recipe` says and return the checkpoint, `folder/model.safetensors`.
+def pretrain(
+    recipe: Recipe, folder: Path, distributed: DistributedContext, on_progress: ProgressCallback | None = None
+) -> Path:
+    """Pre-train by `recipe` and return the path of the checkpoint, `folder/model.safetensors`.
 
-    A run that was stopped goes on from its last state, and ends as if it had never been stopped.
+    An interrupted run resumes from its last saved state and ends with the same weights as an uninterrupted one.
 
     Args:
-        recipe: what to do.
-        folder: for the checkpoint, the resolved recipe, the log and the state.
-        processes: who computes.
-        report: told of the progress.
+        recipe: data, method and training.
+        folder: receives the checkpoint, the resolved recipe, the log and the training state.
+        distributed: the device, and the process group in which this process computes.
+        on_progress: called after every step.
 
     Raises:
-        InputError: a store is damaged, stores do not go together, or the folder holds another run.
+        InputError: a store is damaged, stores do not match each other, or the folder holds another run.
     """
-    sources = _pretrained_on(recipe)
+    sources = recipe.data.pretrain_sources
     stores = [source.open() for source in sources]
-    store = SequenceStore.pool(stores)
-    begins = np.cumsum([0, *(len(part) for part in stores[:-1])])
+    store = SequenceStore.concat(stores)
+    offsets = np.cumsum([0, *(len(part) for part in stores[:-1])])
     index = np.concatenate(
-        [source.pretraining(part) + begin for source, part, begin in zip(sources, stores, begins, strict=True)]
+        [
+            source.pretrain_index(part) + offset
+            for source, part, offset in zip(sources, stores, offsets, strict=True)
+        ]
     )
     header = _header(recipe, store, [part.fingerprint for part in stores])
-    tested = recipe.data.evaluate.store
-    if tested.exists():  # better said now than when it is judged
-        _alike(tested, SequenceStore.open(tested), header)
-    batch_size = recipe.training.batch_size // recipe.training.accumulate
+    evaluation_store = recipe.data.evaluate.store
+    if evaluation_store.exists():  # rather than after hours of pre-training
+        check_store_fits_model(SequenceStore.open(evaluation_store), header, evaluation_store)
+    batch_size = recipe.training.batch_size // recipe.training.gradient_accumulation_steps
     loader = recipe.data.clips.loader(
         store,
         index,
         batch_size=batch_size,
         training=True,
         seed=recipe.training.seed,
-        device=processes.device,
-        rank=processes.rank,
-        world=processes.world,
+        device=distributed.device,
+        rank=distributed.rank,
+        world_size=distributed.world_size,
     )
-    method = _draw(recipe, header.spec, recipe.training.seed)
-    with locked(folder, processes.rank):
-        if processes.first:
-            _same_recipe(recipe, folder)
+    method = _init_method(recipe, header.spec, recipe.training.seed)
+    with lock_folder(folder, distributed.rank):
+        if distributed.is_main:
+            check_or_write_recipe(recipe, folder / RECIPE, [folder / STATE, folder / MODEL])
         train(
             method,
             loader,
             recipe.training,
-            processes,
+            distributed,
             folder=folder,
-            identity=_identity(recipe, header),
-            report=(lambda progress: report("pretrain", progress)) if report else None,
+            fingerprint=run_fingerprint(recipe, header),
+            on_progress=(lambda progress: on_progress("pretrain", progress)) if on_progress else None,
         )
-        if processes.first:
+        if distributed.is_main:
             save_checkpoint(folder / MODEL, method, header)
-        processes.wait()
+        distributed.barrier()
     return folder / MODEL
 
 
@@ -90,21 +99,22 @@ def evaluate(
     recipe: Recipe,
     checkpoint: Checkpoint | None,
     folder: Path | None,
-    processes: Processes,
-    report: Report | None = None,
-    protocols: Sequence[Protocol] | None = None,
+    distributed: DistributedContext,
+    on_progress: ProgressCallback | None = None,
+    protocols: Sequence[EvaluationProtocol] | None = None,
 ) -> list[Result]:
-    """Judge a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
+    """Evaluate a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
 
-    From scratch, fine-tuning has no layer decay: early layers know nothing yet that is worth sparing.
+    From scratch, fine-tuning has no layer decay, because the early layers have learned nothing that a low learning
+    rate would preserve.
 
     Args:
-        recipe: whose data and evaluation count.
+        recipe: data and evaluation.
         checkpoint: the model; None for fresh weights.
-        folder: for `results.json` and the fine-tuned classifiers; None keeps nothing.
-        processes: who computes.
-        report: told of the progress.
-        protocols: instead of the recipe's.
+        folder: receives `results.json` and the fine-tuned classifiers; None saves nothing.
+        distributed: the device, and the process group in which this process computes.
+        on_progress: called after every step.
+        protocols: run instead of those of the recipe.
 
     Raises:
         InputError: the store is damaged, a side of its split is empty, or its clips do not fit the model.
@@ -113,143 +123,77 @@ def evaluate(
     store = source.open()
     if checkpoint:
         header = checkpoint.header
-        _fits(recipe, header, store)
+        check_recipe_fits_model(recipe, header)
+        check_store_fits_model(store, header, source.store)
         method = checkpoint.method
     else:
         header = _header(recipe, store, [])
-        recipe = _unspared(recipe)
-        method = _draw(recipe, header.spec, recipe.training.seed)
+        recipe = _without_layer_decay(recipe)
+        method = _init_method(recipe, header.spec, recipe.training.seed)
 
-    def keep(path: Path, model: Classifier, config: Config | None) -> None:
-        about = {"role": "classifier", "classes": store.classes, "classifier": config}
-        save_checkpoint(path, model, header.model_copy(update=about))
+    def save(path: Path, model: Classifier, config: Config | None) -> None:
+        fields = {"role": "classifier", "classes": store.classes, "classifier": config}
+        save_checkpoint(path, model, header.model_copy(update=fields))
 
-    task = Task(
+    split_rule = source.split_rule(store)
+    task = EvaluationTask(
         method=method,
         pretrained=checkpoint is not None,
         clips=recipe.data.clips,
         store=store,
-        split=source.rule(store)(store),
-        validate_by=recipe.data.validate_by,
-        processes=processes,
-        report=report,
+        split=split_rule(store),
+        validation_group=recipe.data.validation_group,
+        distributed=distributed,
+        on_progress=on_progress,
         folder=folder,
-        save=keep if processes.first else None,
-        fresh=None if checkpoint else partial(_draw, recipe, header.spec),
+        save=save if distributed.is_main else None,
+        init_method=None if checkpoint else partial(_init_method, recipe, header.spec),
     )
     if not checkpoint:
-        settle_norms(task)
+        calibrate_batch_norm(task)
     results = [result for protocol in protocols or recipe.evaluation for result in protocol.run(task)]
-    if folder and processes.first:
-        rule = source.rule(store)
-        about = {
+    if folder and distributed.is_main:
+        fields = {
+            "format": RESULTS_FORMAT,
             "version": __version__,
             "dataset": store.datasets[0],
-            "split": rule.model_dump(mode="json"),
-            "data": store.fingerprint,
-            "device": str(processes.device),
-            "recipe": _plain(recipe),
-            "pretrained_by": header.recipe if checkpoint else None,
-            "pretrained_on": list(header.data),
+            "split": split_rule.model_dump(mode="json"),
+            "store_fingerprint": store.fingerprint,
+            "device": str(distributed.device),
+            "recipe": recipe.model_dump(mode="json"),
+            "pretraining_recipe": header.recipe if checkpoint else None,
+            "pretraining_store_fingerprints": list(header.store_fingerprints),
             "results": [result.model_dump() for result in results],
         }
-        write_text(folder / RESULTS, json.dumps(about, indent=1, ensure_ascii=False))
+        write_text(folder / RESULTS, json.dumps(fields, indent=1, ensure_ascii=False))
     return results
 
 
-def _unspared(recipe: Recipe) -> Recipe:
-    """The recipe without layer decay."""
-    whole = {"layer_decay": 1.0}
+def _without_layer_decay(recipe: Recipe) -> Recipe:
     protocols = [
-        p.model_copy(update={"training": p.training.model_copy(update=whole)}) if isinstance(p, Finetune) else p
-        for p in recipe.evaluation
+        protocol.model_copy(update={"training": protocol.training.model_copy(update={"layer_decay": 1.0})})
+        if isinstance(protocol, Finetune)
+        else protocol
+        for protocol in recipe.evaluation
     ]
     return recipe.model_copy(update={"evaluation": tuple(protocols)})
 
 
-def _pretrained_on(recipe: Recipe) -> tuple[Source, ...]:
-    return recipe.data.pretrain or (recipe.data.evaluate,)
-
-
-def _draw(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
-    """The method with fresh weights."""
+def _init_method(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
+    """The method of a recipe, with weights initialized from a seed."""
     torch.manual_seed(seed)
     return recipe.build(spec)
 
 
-def _header(recipe: Recipe, store: SequenceStore, data: list[str]) -> Header:
+def _header(recipe: Recipe, store: SequenceStore, fingerprints: list[str]) -> Header:
     return Header(
         role="method",
         clips=recipe.data.clips,
         masking=recipe.masking,
         method=recipe.method,
-        recipe=_plain(recipe),
+        recipe=recipe.model_dump(mode="json"),
         axes=2 if store.axes == 2 else 3,
         unit=store.unit,
         joints=joint_names([store.skeleton]),
-        data=tuple(data),
+        store_fingerprints=tuple(fingerprints),
     )
-
-
-def _plain(recipe: Recipe) -> dict[str, object]:
-    return recipe.model_dump(mode="json")
-
-
-def _decides(recipe: Recipe) -> dict[str, object]:
-    """The settings that decide the result of pre-training: not where the stores lie, nor how it is judged."""
-    sources = _pretrained_on(recipe)
-    return {
-        "data": recipe.data.clips.model_dump(mode="json"),
-        "sources": [source.model_dump(mode="json", exclude={"store"}) for source in sources],
-        "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
-        "method": recipe.method.model_dump(mode="json"),
-        "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
-    }
-
-
-def _identity(recipe: Recipe, header: Header) -> str:
-    """A digest of what decides the result of pre-training: settings and data."""
-    return hashlib.sha256(json.dumps([_decides(recipe), header.data], sort_keys=True).encode()).hexdigest()
-
-
-def _same_recipe(recipe: Recipe, folder: Path) -> None:
-    """Write the resolved recipe, unless a run of one that would give another result has begun there."""
-    file, mine = folder / RECIPE, _flat(_decides(recipe))
-    if file.exists() and any((folder / name).exists() for name in (STATE, MODEL)):
-        there = _flat(_decides(read_recipe(file)))
-        changed = sorted(key for key in mine.keys() | there.keys() if mine.get(key) != there.get(key))
-        if changed:
-            differs = "; ".join(f"{key}: {there.get(key)} there, {mine.get(key)} now" for key in changed[:5])
-            problem = f"holds a run of another recipe ({differs}); name another folder or delete this one"
-            raise InputError(problem, where=folder)
-    write_text(file, yaml.safe_dump(_plain(recipe), sort_keys=False))
-
-
-def _flat(tree: object, prefix: str = "") -> dict[str, object]:
-    if isinstance(tree, dict):
-        return {k: v for key, value in tree.items() for k, v in _flat(value, f"{prefix}{key}.").items()}
-    if isinstance(tree, list):
-        return {k: v for place, value in enumerate(tree) for k, v in _flat(value, f"{prefix}{place}.").items()}
-    return {prefix.removesuffix("."): tree}
-
-
-def _fits(recipe: Recipe, header: Header, store: SequenceStore) -> None:
-    """The clips and the method of `recipe` are those that the model was made for."""
-    for key in ("frames", "sampling", "stream", "transforms"):
-        mine, its = getattr(recipe.data, key), getattr(header.clips, key)
-        if mine != its:
-            raise InputError("the model was made for other clips", where=f"data.{key}", expected=its, got=mine)
-    if recipe.method != header.method:
-        mine, its = (made.method.model_dump(mode="json") for made in (recipe, header))
-        differs = {key: (its.get(key), mine.get(key)) for key in its | mine if its.get(key) != mine.get(key)}
-        raise InputError(f"the model was made with another method ({differs}: model, recipe)", where="method")
-    _alike(recipe.data.evaluate.store, store, header)
-
-
-def _alike(where: Path, store: SequenceStore, header: Header) -> None:
-    """The store in folder `where` has the axes and the unit of the model; its layout may be another."""
-    for key in ("axes", "unit"):
-        mine, its = getattr(store, key), getattr(header, key)
-        if mine != its:
-            problem = f"the model is made for other {key}; {ONE_OF[key]}"
-            raise InputError(problem, where=where, expected=its, got=mine)

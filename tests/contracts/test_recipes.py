@@ -12,7 +12,7 @@ import torch
 from skeletonmae.batches import Batch
 from skeletonmae.datasets import DATASETS, FOLDER
 from skeletonmae.evaluation import Finetune
-from skeletonmae.evaluation.finetune import CrossEntropy
+from skeletonmae.evaluation.finetune import ClassifierWithLoss
 from skeletonmae.methods import InputSpec
 from skeletonmae.recipe import read_recipe
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, PENN13
@@ -48,7 +48,7 @@ LIKE: list[tuple[str, str, set[str]]] = [
     ("pyskl_sample/graph", "penn_action/graph", {"training.batch_size"}),
     ("pyskl_sample/sttformer", "nw_ucla/sttformer", LONGER | {"training.batch_size", "finetune.batch_size"}),
     ("own/graph", "penn_action/graph", {
-        "method.hide", "training.batch_size", "finetune.schedule", "finetune.milestones", "finetune.final_lr",
+        "method.joint_masking", "training.batch_size", "finetune.schedule", "finetune.milestones", "finetune.final_lr",
         "finetune.min_steps",
     }),
 ]  # fmt: skip
@@ -124,7 +124,9 @@ class Again:
 
 def briefly(config: TrainingConfig) -> TrainingConfig:
     """Two steps, at once and in float32."""
-    return config.model_copy(update={"epochs": 2, "min_steps": 0, "accumulate": 1, "precision": "float32"})
+    return config.model_copy(
+        update={"epochs": 2, "min_steps": 0, "gradient_accumulation_steps": 1, "precision": "float32"}
+    )
 
 
 @recipes
@@ -134,7 +136,7 @@ def test_it_takes_two_steps_and_fine_tunes_two(name: str, make_batch: Any, alone
     axes = 2 if skeleton in (COCO17, PENN13) else 3
     persons = (min(2, recipe.data.max_persons), 1)
     batch = make_batch(persons, frames=recipe.data.frames, skeleton=skeleton, axes=axes)
-    batch = recipe.data.clips.finish(batch, training=True)
+    batch = recipe.data.clips.apply_transforms(batch, training=True)
     method = recipe.build(InputSpec(recipe.data.frames, axes, skeleton.joints))
     before = {name: value.clone() for name, value in method.state_dict().items()}
     train(method, Again(batch), briefly(recipe.training), alone)
@@ -142,9 +144,9 @@ def test_it_takes_two_steps_and_fine_tunes_two(name: str, make_batch: Any, alone
     finetunes = [protocol for protocol in recipe.evaluation if isinstance(protocol, Finetune)]
     models = [method.classifier(5, finetune.classifier) for finetune in finetunes]
     finetune, model = finetunes[0], models[0]
-    loss = CrossEntropy(model, finetune.label_smoothing)
-    depth_of = lambda name: model.depth_of(name.removeprefix("classifier."))  # noqa: E731
-    train(loss, Again(batch), briefly(finetune.training), alone, depth_of=depth_of)
+    loss = ClassifierWithLoss(model, finetune.label_smoothing)
+    layer_id = lambda name: model.layer_id(name.removeprefix("classifier."))  # noqa: E731
+    train(loss, Again(batch), briefly(finetune.training), alone, layer_id=layer_id)
     assert model(batch).isfinite().all()
 
 

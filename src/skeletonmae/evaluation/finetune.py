@@ -127,7 +127,7 @@ class Finetune(Config):
             config,
             distributed,
             layer_id=lambda name: model.layer_id(name.removeprefix("classifier.")),
-            report=(lambda progress: on_progress(description, progress)) if on_progress else None,
+            on_progress=(lambda progress: on_progress(description, progress)) if on_progress else None,
         )
         return model.eval()
 

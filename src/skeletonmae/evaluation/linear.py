@@ -27,7 +27,7 @@ class LinearProbe(Config):
 
     kind: Literal["linear"] = "linear"
     pooling: Pooling = "mean"
-    """`mean` averages over persons, time and joints, as published; `joints` concatenates the means of the joints."""
+    """`mean` averages over persons, time and joints, as published; `joints` concatenates the joint means."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Fraction of the labels of each class that is used; at least one clip per class."""
     views: int = Field(0, ge=0)

@@ -13,7 +13,8 @@ from pydantic import Field
 from torch import nn
 
 from skeletonmae.config import Config
-from skeletonmae.datasets.splits import Split, validation_part
+from skeletonmae.datasets.splits import Split
+from skeletonmae.datasets.subsets import train_val_split
 from skeletonmae.errors import InputError
 from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
@@ -107,7 +108,7 @@ class EvaluationTask:
             )
         if group and len(set(self.store.tag(group)[index])) < 2:
             group = None
-        return validation_part(self.store, index, by=group, seed=seed)
+        return train_val_split(self.store, index, group_by=group, seed=seed)
 
 
 class EvaluationProtocol(Protocol):
@@ -148,7 +149,7 @@ def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[
 def predict_logits(
     model: nn.Module, task: EvaluationTask, index: np.ndarray, batch_size: int = 256
 ) -> torch.Tensor:
-    """Logits of recordings, from the middle part of each: `(recording, class)` on the CPU, in the order of `index`.
+    """Logits of the middle part of each recording, `(recording, class)`, on the CPU in the order of `index`.
 
     Raises:
         InputError: a logit is not finite.

@@ -1,0 +1,147 @@
+"""Whether a recipe, a store or a recording fits a model, and whether a folder holds a run of the same recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from skeletonmae.checkpoint import Header
+from skeletonmae.errors import InputError
+from skeletonmae.files import write_text
+from skeletonmae.recipe import Recipe, read_recipe
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+
+CLIP_SETTINGS = ("frames", "sampling", "stream", "transforms")
+"""Settings of clips that must be those of the pre-training; others, such as the augmentation, may differ."""
+
+
+def check_recipe_fits_model(recipe: Recipe, header: Header) -> None:
+    """Check that the clips and the method of a recipe are those that a model was pre-trained with.
+
+    Raises:
+        InputError: a setting is different; the message names it.
+    """
+    for key in CLIP_SETTINGS:
+        expected, got = getattr(header.clips, key), getattr(recipe.data, key)
+        if expected != got:
+            problem = "the model was pre-trained with another value"
+            raise InputError(problem, where=f"data.{key}", expected=expected, got=got)
+    if recipe.method != header.method:
+        expected, got = (settings.model_dump(mode="json") for settings in (header.method, recipe.method))
+        changed = [key for key in expected | got if expected.get(key) != got.get(key)]
+        raise InputError(
+            "the model was pre-trained with another method",
+            where="method",
+            expected={key: expected.get(key) for key in changed},
+            got={key: got.get(key) for key in changed},
+        )
+
+
+def check_store_fits_model(store: SequenceStore, header: Header, where: Path) -> None:
+    """Check that a store has the axes and the unit that a model was trained on; its joint layout may differ.
+
+    Args:
+        store: the recordings.
+        header: the header of the model.
+        where: folder of the store.
+
+    Raises:
+        InputError: axes or unit are different.
+    """
+    _check_axes(store.axes, header, where, "store")
+    _check_unit(store.unit, header, where, f"prepare the recordings in {header.unit}, or train another model")
+
+
+def check_recording_fits_model(recording: SkeletonSequence, header: Header) -> None:
+    """Check that a model knows joints of a recording, and that axes and unit are those it was trained on.
+
+    Raises:
+        InputError: the model knows none of the joints, or axes or unit are different.
+    """
+    where = f"recording {recording.name!r}"
+    joints = recording.skeleton.joints
+    if not set(joints) & set(header.joints):
+        problem = "the model knows none of the joints"
+        got = f"{recording.skeleton.name}: {_first(joints)}"
+        raise InputError(problem, where=where, expected=f"some of {_first(header.joints)}", got=got)
+    _check_axes(recording.positions.shape[3], header, where, "recording")
+    _check_unit(
+        recording.unit, header, where, f"if the coordinates are in {header.unit}, add --unit {header.unit}"
+    )
+
+
+def run_fingerprint(recipe: Recipe, header: Header) -> str:
+    """Return a digest of the settings and the data that determine the result of pre-training."""
+    settings = [_pretraining_settings(recipe), header.store_fingerprints]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -> None:
+    """Write the resolved recipe of a run, unless a run of a recipe with another result has begun in its folder.
+
+    Args:
+        recipe: the recipe.
+        file: the file to write.
+        outputs: files that exist if a run has begun.
+
+    Raises:
+        InputError: the folder holds a run of another recipe; the message names settings that differ.
+    """
+    if file.exists() and any(output.exists() for output in outputs):
+        where, advice = file.parent, "choose another folder or delete this one"
+        try:
+            saved = _flatten(_pretraining_settings(read_recipe(file)))
+        except InputError as error:
+            problem = f"the folder holds a run whose recipe this version cannot read ({error}); {advice}"
+            raise InputError(problem, where=where) from error
+        current = _flatten(_pretraining_settings(recipe))
+        changed = sorted(key for key in current.keys() | saved.keys() if current.get(key) != saved.get(key))
+        if changed:
+            differences = "; ".join(
+                f"{key}: {saved.get(key)} there, {current.get(key)} now" for key in changed[:5]
+            )
+            raise InputError(f"the folder holds a run of another recipe ({differences}); {advice}", where=where)
+    write_text(file, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+
+
+def _pretraining_settings(recipe: Recipe) -> dict[str, object]:
+    """The settings that determine the result of pre-training, without paths of stores and the evaluation."""
+    return {
+        "data": recipe.data.clips.model_dump(mode="json"),
+        "sources": [source.model_dump(mode="json", exclude={"store"}) for source in recipe.data.pretrain_sources],
+        "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
+        "method": recipe.method.model_dump(mode="json"),
+        "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds"}),
+    }
+
+
+def _flatten(tree: object, prefix: str = "") -> dict[str, object]:
+    """Dotted key -> value, for every value of nested mappings and lists."""
+    if isinstance(tree, dict):
+        return {k: v for key, value in tree.items() for k, v in _flatten(value, f"{prefix}{key}.").items()}
+    if isinstance(tree, list):
+        return {k: v for index, value in enumerate(tree) for k, v in _flatten(value, f"{prefix}{index}.").items()}
+    return {prefix.removesuffix("."): tree}
+
+
+def _check_axes(axes: int, header: Header, where: str | Path, noun: str) -> None:
+    if axes == header.axes:
+        return
+    problem = f"the model was trained on {header.axes}D coordinates, but the {noun} has {axes}D coordinates"
+    advice = "train a 2D model" if axes == 2 else "prepare the recordings with `--axes 2`, or train a 3D model"
+    raise InputError(f"{problem}; {advice}", where=where, expected=f"{header.axes} axes", got=axes)
+
+
+def _check_unit(unit: str, header: Header, where: str | Path, advice: str) -> None:
+    if unit != header.unit:
+        raise InputError(
+            f"the model was trained on another unit; {advice}", where=where, expected=header.unit, got=unit
+        )
+
+
+def _first(names: tuple[str, ...], count: int = 5) -> str:
+    return ", ".join([*names[:count], *(["..."] if len(names) > count else [])])
