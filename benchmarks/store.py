@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader
 from skeletonmae.batches import ClipReader, Loader
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
-from skeletonmae.sequences.manifest import ARRAYS, HEADER, MANIFEST, FileRecord, Manifest
+from skeletonmae.sequences.manifest import ARRAYS, MANIFEST, NPY_HEADER_BYTES, FileRecord, Manifest
 from skeletonmae.skeletons import NTU25
 
 ROOM = (2, 300, NTU25.num_joints, 3)
@@ -161,8 +161,8 @@ def write_index(path: Path, num: int) -> None:
         with (path / f"{name}.npy").open("wb") as file:
             header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            assert file.tell() == HEADER
-            file.truncate(HEADER + int(np.prod(shape)) * np.dtype(kind).itemsize)
+            assert file.tell() == NPY_HEADER_BYTES
+            file.truncate(NPY_HEADER_BYTES + int(np.prod(shape)) * np.dtype(kind).itemsize)
     manifest = Manifest(
         skeleton=NTU25.to_dict(),
         axes=3,

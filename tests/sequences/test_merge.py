@@ -32,7 +32,7 @@ def clip(number: int, rng: np.random.Generator) -> SkeletonSequence:
 def test_a_merged_store_holds_what_was_kept(
     tmp_path_factory: Any, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
 ) -> None:
-    monkeypatch.setattr("skeletonmae.sequences.merge.BLOCK", 3)
+    monkeypatch.setattr("skeletonmae.sequences.merge.COPY_ROWS", 3)
     folder: Path = tmp_path_factory.mktemp("merge")
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     clips, sizes = [], data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=4))

@@ -16,7 +16,7 @@ def arrays(persons: int = 1, frames: int = 3, axes: int = 3) -> tuple[np.ndarray
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"positions": np.ones((1, 3, 19, 3), np.float32)}, "20 joints of kinect20"),
         ({"positions": np.ones((1, 3, 20, 4), np.float32)}, "wrong shape"),
@@ -24,13 +24,13 @@ def arrays(persons: int = 1, frames: int = 3, axes: int = 3) -> tuple[np.ndarray
         ({"observed": np.ones((1, 2, 20), bool)}, r"expected \(1, 3, 20\); got \(1, 2, 20\)"),
         ({"unit": "feet"}, "feet"),
         ({"positions": np.full((1, 3, 20, 3), np.inf, np.float32)}, r"\(0, 0, 0, 0\) is not finite"),
-        ({"observed": np.zeros((1, 3, 20), bool)}, "not observed has a position"),
+        ({"observed": np.zeros((1, 3, 20), bool)}, "unobserved joint has a position"),
     ],
 )
-def test_a_bad_recording_is_refused_by_name(change: dict[str, Any], said: str) -> None:
+def test_a_bad_recording_is_refused_by_name(change: dict[str, Any], message: str) -> None:
     positions, observed = arrays()
     given = {"positions": positions, "observed": observed, "skeleton": KINECT20, "name": "walk 3"} | change
-    with pytest.raises(InputError, match=said) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         SkeletonSequence(**given)
     assert "'walk 3'" in str(caught.value)
 

@@ -132,7 +132,7 @@ def test_unlike_stores_are_not_pooled(
 ) -> None:
     written = {key: value for key, value in change.items() if key != "skeleton"}
     other = make_store(tmp_path / "other", [make_recording(9, **change)], **written)
-    with pytest.raises(InputError, match=f"another {next(iter(change))} cannot be pooled"):
+    with pytest.raises(InputError, match=f"different {next(iter(change))} cannot be combined"):
         SequenceStore.concat([SequenceStore.open(shards[0]), other])
     with pytest.raises(InputError, match="other"):
         join([shards[0], tmp_path / "other"], tmp_path / "all")
@@ -173,7 +173,7 @@ def test_a_store_larger_than_the_memory_opens(tmp_path: Path, make_recording: Ma
     store = SequenceStore.open(tmp_path / "s")
     assert len(store) == 1
     assert store.name(0) == "clip 0"
-    with pytest.raises(InputError, match=r"index is not sound.*recording 0"):
+    with pytest.raises(InputError, match=r"index is invalid.*recording 0"):
         store[0]
 
 
@@ -246,13 +246,13 @@ def edited(folder: Path, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"format": 2}, "format 1: format"),
         ({"axes": 4}, "axes"),
         ({"colour": "red"}, "colour"),
         ({"axes": 2}, "positions.npy: wrong shape"),
-        ({"dtype": "float16"}, "positions.npy: wrong kind of numbers; expected float16; got float32"),
+        ({"dtype": "float16"}, "positions.npy: wrong data type; expected float16; got float32"),
         ({"skeleton": {"name": "kinect20"}}, "manifest"),
         ({"skeleton": COCO17.to_dict()}, "wrong shape"),
         ({"tags": {"hair": ["red"]}}, "tag_hair.npy: the manifest does not list"),
@@ -263,9 +263,9 @@ def edited(folder: Path, **changes: Any) -> None:
         ({"skeleton": {"name": "odd", "joints": [["a"]], "parents": {}}}, "manifest.json: not a description"),
     ],
 )
-def test_a_manifest_that_does_not_fit_is_refused(shards: list[Path], changes: dict[str, Any], said: str) -> None:
+def test_a_manifest_that_does_not_fit_is_refused(shards: list[Path], changes: dict[str, Any], message: str) -> None:
     edited(shards[0], **changes)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         SequenceStore.open(shards[0])
 
 
@@ -282,7 +282,7 @@ def test_a_missing_or_cut_file_is_named(shards: list[Path], name: str) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
     with pytest.raises(
-        InputError, match=f"{name}.npy: the file was cut short or changed; expected {len(whole)} b"
+        InputError, match=f"{name}.npy: the file was truncated or changed; expected {len(whole)} b"
     ):
         SequenceStore.open(shards[0])
     path.unlink()
@@ -294,7 +294,7 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not a store"):
         SequenceStore.open(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match="not a manifest"):
+    with pytest.raises(InputError, match="not a valid manifest"):
         SequenceStore.open(tmp_path)
 
 
@@ -308,7 +308,7 @@ def test_nothing_is_ever_unpickled(shards: list[Path], tmp_path: Path) -> None:
     files = json.loads((shards[0] / "manifest.json").read_text())["files"]
     files["labels.npy"]["bytes"] = path.stat().st_size
     edited(shards[0], files=files)
-    with pytest.raises(InputError, match=r"labels\.npy: wrong kind of numbers; expected int32; got object"):
+    with pytest.raises(InputError, match=r"labels\.npy: wrong data type; expected int32; got object"):
         SequenceStore.open(shards[0])
     assert not (tmp_path / "it went off").exists()
 
@@ -317,7 +317,7 @@ def test_an_index_that_leaves_the_arrays_is_refused(shards: list[Path]) -> None:
     path = shards[0] / "track_rows.npy"
     rows = np.load(path)
     np.save(path, rows + 1)
-    with pytest.raises(InputError, match="the index does not end where the arrays do"):
+    with pytest.raises(InputError, match="the last offset is not the length"):
         SequenceStore.open(shards[0])
 
 
@@ -336,7 +336,7 @@ def test_a_recording_is_never_as_large_as_a_number_says(shards: list[Path], name
     array[place] = value
     np.save(path, array)
     store = SequenceStore.open(shards[0])
-    with pytest.raises(InputError, match=r"part 0.*(not sound|too large).*recording 0"):
+    with pytest.raises(InputError, match=r"part 0.*(invalid.*recording 0|recording 0 is too large)"):
         store[0]
     with pytest.raises(InputError, match=r"part 0"):
         store.verify()
@@ -351,7 +351,7 @@ def test_an_array_is_never_as_large_as_its_header_says(
     whole = path.read_bytes()
     head = re.sub(rb"'shape': \([^)]*\)", b"'shape': %a" % (shape,), whole[:128])[:127].ljust(127) + b"\n"
     path.write_bytes(head + whole[128:])
-    with pytest.raises(InputError, match=f"{name}.npy: (not a numpy array|the header does not say)"):
+    with pytest.raises(InputError, match=f"{name}.npy: (not a numpy array|the size of the file is not)"):
         SequenceStore.open(shards[0])
 
 
@@ -363,7 +363,7 @@ def test_a_code_without_a_value_is_refused(shards: list[Path], name: str, read: 
     codes[1] = code
     np.save(path, codes)
     store = SequenceStore.open(shards[0])
-    with pytest.raises(InputError, match=f"{name}.npy: the index is not sound"):
+    with pytest.raises(InputError, match=f"{name}.npy: the index is invalid"):
         store.labels if read == "labels" else store.tag("subject")
 
 

@@ -95,7 +95,7 @@ def test_what_could_not_be_read_whole_is_not_written(tmp_path: Path, monkeypatch
         for frames in (3, 4):
             made = SkeletonSequence.from_positions(np.ones((2, frames, 20, 3)), KINECT20)
             if frames == 4:
-                with pytest.raises(InputError, match=r"too large a recording.*2 persons and 4 frames"):
+                with pytest.raises(InputError, match=r"the recording is too large.*2 persons and 4 frames"):
                     writer.add(made)
             else:
                 writer.add(made)

@@ -1,4 +1,4 @@
-"""What a recording is, and where many of them are kept."""
+"""Recordings, and the stores that hold many of them."""
 
 from skeletonmae.sequences.sequence import UNITS, SkeletonSequence
 from skeletonmae.sequences.shard import Shard

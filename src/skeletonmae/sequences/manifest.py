@@ -1,17 +1,20 @@
-"""Many recordings in a folder that opens at once: flat memory-mapped arrays, an index, a manifest.
+"""The store format: a folder of flat memory-mapped arrays, an index, and a manifest.
 
 ```
 manifest.json      format, skeleton, unit, classes, tags, and the size and SHA-256 of every file below
-positions.npy      [row, joint, axis] float32 or float16: all tracks of all recordings end to end
-observed.npy       [row, ceil(joint / 8)] uint8: one bit a joint
-track_rows.npy     [track + 1] int64: a track's rows are track_rows[i] : track_rows[i + 1]
-track_starts.npy   [track] int32: the frame of the recording in which the track starts
-recordings.npy     [recording + 1] int64: a recording's tracks are recordings[i] : recordings[i + 1]
-frames.npy, fps.npy, labels.npy      [recording]; label -1 is no label, fps NaN is not known
-names.npy, name_ends.npy             names end to end as UTF-8
-tag_<name>.npy     [recording] int32: places in the manifest's list of that tag's values, -1 is none
+positions.npy      [row, joint, axis] float32 or float16: all tracks of all recordings, concatenated
+observed.npy       [row, ceil(joint / 8)] uint8: one bit per joint
+track_rows.npy     [track + 1] int64: track i has the rows track_rows[i] : track_rows[i + 1]
+track_starts.npy   [track] int32: frame of the recording in which the track starts
+recordings.npy     [recording + 1] int64: recording i has the tracks recordings[i] : recordings[i + 1]
+frames.npy         [recording] int32: number of frames
+fps.npy            [recording] float32: frames per second, NaN if unknown
+labels.npy         [recording] int32: index in the manifest's classes, -1 if unlabeled
+names.npy          [byte] uint8: all names, concatenated as UTF-8
+name_ends.npy      [recording + 1] int64: name i has the bytes name_ends[i] : name_ends[i + 1]
+tag_<name>.npy     [recording] int32: index in the manifest's list of that tag's values, -1 if it has none
 ```
-A track is one person from the first to the last frame in which any joint was observed. A joined store has a
+A track is one person, from the first to the last frame in which any joint was observed. A joined store has a
 manifest that lists the folders of other stores (shards) instead of arrays of its own.
 """
 
@@ -31,8 +34,10 @@ from skeletonmae.sequences.sequence import UNITS
 
 FORMAT: Literal[1] = 1
 MANIFEST = "manifest.json"
-HEADER = 128  # bytes before the first element of a .npy file
-TAG = r"^\w[\w .-]*$"  # the name of a tag is part of a file's name
+NPY_HEADER_BYTES = 128
+"""Bytes before the first element of a `.npy` file."""
+TAG_PATTERN = r"^\w[\w .-]*$"
+"""Valid names of tags; they become part of a file name."""
 ARRAYS = {
     "positions": None,  # float32 or float16, as the manifest says
     "observed": np.uint8,
@@ -48,14 +53,14 @@ ARRAYS = {
 
 
 class FileRecord(Config):
-    """What a file must be: its size in bytes and the SHA-256 of its content."""
+    """Size in bytes and SHA-256 of a file."""
 
     bytes: int
     sha256: str
 
 
 class Manifest(Config):
-    """What a store says of itself."""
+    """The metadata of a store."""
 
     format: Literal[1] = FORMAT
     dataset: str = ""
@@ -64,10 +69,10 @@ class Manifest(Config):
     unit: str
     dtype: Literal["float32", "float16"] = "float32"
     classes: tuple[str, ...] = ()
-    tags: dict[Annotated[str, Field(pattern=TAG)], tuple[str, ...]] = Field(default_factory=dict)
+    tags: dict[Annotated[str, Field(pattern=TAG_PATTERN)], tuple[str, ...]] = Field(default_factory=dict)
     files: dict[str, FileRecord] = Field(default_factory=dict)
     shards: dict[str, str] = Field(default_factory=dict)
-    """Folder of each shard, relative to this one -> SHA-256 of its manifest."""
+    """Folder of each shard, relative to this folder -> SHA-256 of its manifest."""
 
     @field_validator("unit")
     @classmethod
@@ -78,7 +83,7 @@ class Manifest(Config):
 
     @field_validator("skeleton")
     @classmethod
-    def _joints_can_be_checked(cls, skeleton: dict[str, Any]) -> dict[str, Any]:
+    def _number_of_joints_is_limited(cls, skeleton: dict[str, Any]) -> dict[str, Any]:
         joints = skeleton.get("joints")
         if isinstance(joints, list) and len(joints) > MAX_JOINTS:
             raise ValueError(f"expected at most {MAX_JOINTS} joints; got {len(joints)}")
@@ -86,21 +91,25 @@ class Manifest(Config):
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest of the store in folder `path`."""
+    """Read the manifest of the store in folder `path`.
+
+    Raises:
+        InputError: There is no manifest, or it is not valid.
+    """
     file = path / MANIFEST
     if not file.is_file():
         raise InputError(
-            "not a store: there is no manifest.json", where=path, expected="a folder that `prepare` wrote"
+            "not a store: it has no manifest.json", where=path, expected="a folder written by `prepare`"
         )
     try:
         return Manifest.model_validate_json(file.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"not a manifest of format {FORMAT}: {key}: {first['msg']}", where=file) from error
+        raise InputError(f"not a valid manifest of format {FORMAT}: {key}: {first['msg']}", where=file) from error
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content."""
+    """SHA-256 of the content of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

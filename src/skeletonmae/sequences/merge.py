@@ -1,4 +1,4 @@
-"""Many stores into one, by copying their arrays."""
+"""Merge selected recordings of several shards into one flat store, by copying their arrays."""
 
 from __future__ import annotations
 
@@ -13,88 +13,101 @@ from skeletonmae.sequences.manifest import MANIFEST, FileRecord, file_sha256
 from skeletonmae.sequences.shard import Shard
 from skeletonmae.sequences.store import SequenceStore
 
-BLOCK = 2**16  # rows copied at a time
+COPY_ROWS = 2**16
+"""Number of rows that are copied at a time."""
 
 
 def merge(store: SequenceStore, folder: Path, keep: Bool[np.ndarray, " recording"]) -> None:
-    """Write the kept recordings of `store` as one flat store.
+    """Write the recordings of `store` that are flagged in `keep` as one flat store.
 
     Args:
-        store: of any number of shards.
-        folder: an empty one.
-        keep: which recordings.
+        store: A store of any number of shards.
+        folder: An empty folder.
+        keep: Which recordings to write.
     """
     bounds = [0, *store.shard_ends.tolist()]
-    parts = [_Part(shard, keep[a:b]) for shard, a, b in zip(store.shards, bounds, bounds[1:], strict=False)]
-    first = store.shards[0].manifest
+    selections = [
+        _ShardSelection(shard, keep[start:end])
+        for shard, start, end in zip(store.shards, bounds, bounds[1:], strict=False)
+    ]
+    first = store.shards[0]
     for name in ("positions", "observed"):
-        like = store.shards[0].arrays[name]
-        shape = (sum(int(part.rows.sum()) for part in parts), *like.shape[1:])
-        with (folder / f"{name}.npy").open("wb") as file:  # a map of a file would end in a crash on a full disk
-            described = {"descr": like.dtype.str, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, described)
-            for part in parts:
-                for block in part.blocks(name):
-                    file.write(np.ascontiguousarray(block).data)
-    for name, array in _index(store, parts, keep).items():
+        template = first.arrays[name]
+        num_rows = sum(int(selection.track_length.sum()) for selection in selections)
+        header = {"descr": template.dtype.str, "fortran_order": False, "shape": (num_rows, *template.shape[1:])}
+        with (folder / f"{name}.npy").open("wb") as file:  # a memory map would crash on a full disk
+            np.lib.format.write_array_header_1_0(file, header)
+            for selection in selections:
+                for rows in selection.iter_rows(name):
+                    file.write(np.ascontiguousarray(rows).data)
+    for name, array in _index_arrays(store, selections, keep).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     files = sorted(folder.glob("*.npy"))
-    manifest = first.model_copy(
+    manifest = first.manifest.model_copy(
         update={
             "classes": store.classes,
             "tags": store.tags,
-            "files": {f.name: FileRecord(bytes=f.stat().st_size, sha256=file_sha256(f)) for f in files},
+            "files": {
+                file.name: FileRecord(bytes=file.stat().st_size, sha256=file_sha256(file)) for file in files
+            },
             "shards": {},
         }
     )
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=1))
 
 
-class _Part:
-    """The kept recordings of one shard."""
+class _ShardSelection:
+    """The selected recordings of one shard, with the flags and lengths of their tracks."""
 
     def __init__(self, shard: Shard, keep: np.ndarray) -> None:
-        a = shard.arrays
         self.shard, self.keep = shard, keep
-        self.tracks = np.repeat(keep, np.diff(a["recordings"]))
-        self.rows = np.diff(a["track_rows"])[self.tracks]
+        self.keep_track = np.repeat(keep, np.diff(shard.track_offsets))
+        self.track_length = np.diff(shard.row_offsets)[self.keep_track]
 
-    def blocks(self, name: str) -> Iterator[np.ndarray]:
-        """The rows of the kept tracks, some at a time."""
-        ends = self.shard.arrays["track_rows"]
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], self.tracks, [False]])))
-        for begin, end in edges.reshape(-1, 2):
-            first, last = int(ends[begin]), int(ends[end])
-            for row in range(first, last, BLOCK):
-                yield self.shard.arrays[name][row : min(row + BLOCK, last)]
+    def iter_rows(self, name: str) -> Iterator[np.ndarray]:
+        """Yield the rows of the selected tracks of an array, at most `COPY_ROWS` at a time."""
+        row_offsets = self.shard.row_offsets
+        run_bounds = np.flatnonzero(np.diff(np.concatenate([[False], self.keep_track, [False]])))
+        for first_track, end_track in run_bounds.reshape(-1, 2):
+            first_row, end_row = int(row_offsets[first_track]), int(row_offsets[end_track])
+            for row in range(first_row, end_row, COPY_ROWS):
+                yield self.shard.arrays[name][row : min(row + COPY_ROWS, end_row)]
 
-    def each(self, name: str) -> np.ndarray:
-        """The kept values of an array that has one for each recording."""
+    def per_recording(self, name: str) -> np.ndarray:
+        """Return the selected values of an array with one value per recording."""
         values: np.ndarray = self.shard.arrays[name][self.keep]
         return values
 
     def names(self) -> tuple[np.ndarray, np.ndarray]:
-        """The bytes of the kept names, and how many each has."""
-        length = np.diff(self.shard.arrays["name_ends"])
+        """Return the bytes of the selected names, concatenated, and the length of each name."""
+        length = np.diff(self.shard.name_offsets)
         return self.shard.arrays["names"][np.repeat(self.keep, length)], length[self.keep]
 
 
-def _index(store: SequenceStore, parts: Sequence[_Part], keep: np.ndarray) -> dict[str, np.ndarray]:
-    def together(arrays: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate(arrays)
-
-    def ends(lengths: list[np.ndarray]) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(together(lengths))]).astype(np.int64)
-
-    names = [part.names() for part in parts]
-    index = {name: together([part.each(name) for part in parts]) for name in ("frames", "fps")}
+def _index_arrays(
+    store: SequenceStore, selections: Sequence[_ShardSelection], keep: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The arrays of the merged index, by file name without the suffix."""
+    names = [selection.names() for selection in selections]
+    num_tracks = [np.diff(selection.shard.track_offsets)[selection.keep] for selection in selections]
+    index = {
+        name: np.concatenate([selection.per_recording(name) for selection in selections])
+        for name in ("frames", "fps")
+    }
     index |= {
-        "track_rows": ends([part.rows for part in parts]),
-        "track_starts": together([part.shard.arrays["track_starts"][part.tracks] for part in parts]),
-        "recordings": ends([np.diff(part.shard.arrays["recordings"])[part.keep] for part in parts]),
-        "names": together([text for text, _ in names]),
-        "name_ends": ends([length for _, length in names]),
+        "track_rows": _offsets([selection.track_length for selection in selections]),
+        "track_starts": np.concatenate(
+            [selection.shard.track_starts[selection.keep_track] for selection in selections]
+        ),
+        "recordings": _offsets(num_tracks),
+        "names": np.concatenate([text for text, _ in names]),
+        "name_ends": _offsets([length for _, length in names]),
     }
     index["labels"] = store.labels[keep].astype(np.int32)
     index |= {f"tag_{tag}": store.tag_codes(tag)[0][keep] for tag in store.tags}
     return index
+
+
+def _offsets(lengths: Sequence[np.ndarray]) -> np.ndarray:
+    """Offsets of consecutive items, starting with 0, from the lengths of the items."""
+    return np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What a recording is."""
+"""A recording: coordinates of persons over time, with what is known about it."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from skeletonmae.skeletons import Skeleton
 
 NOT_FINITE = "were not finite numbers and count as not observed"
 UNITS = ("m", "px", "image", "unknown")
-"""Metres; pixels; shares of the image's width and height; not known."""
+"""Meters, pixels, fractions of the image's width and height, or unknown."""
 
 
 @dataclass(frozen=True, eq=False)
 class SkeletonSequence:
-    """One recording of one or more persons.
+    """A recording of one or more persons.
 
-    A joint that was not observed has position 0 **and** `observed` False; nothing else means missing.
+    An unobserved joint has position 0 **and** `observed` False. Nothing else means missing.
 
     Args:
-        positions: coordinates in `unit`. Three axes are those of Kinect, right-handed: y up, z away from the
-            camera, x to the camera's left. Two axes are the image's: x to the right, y down.
-        observed: whether the joint was seen in that frame.
-        skeleton: the joint layout.
-        name: what the recording is called; unique within a dataset.
-        unit: one of `UNITS`.
-        fps: frames per second, if known.
-        label: the name of the action, if known.
-        tags: what else is known: subject, camera, setup ...
-        notes: what its reader met that may not be what was meant, in words; not kept in a store.
+        positions: Coordinates in `unit`. Three axes are those of Kinect, right-handed: y up, z away from the
+            camera, x to the camera's left. Two axes are those of an image: x to the right, y down.
+        observed: Whether the joint was observed in the frame.
+        skeleton: The joint layout.
+        name: Name of the recording, unique within a dataset.
+        unit: One of `UNITS`.
+        fps: Frames per second, if known.
+        label: Name of the action, if known.
+        tags: Further metadata, such as subject, camera or setup.
+        notes: Remarks of the reader on input that may not be what was intended. A store does not keep them.
 
     Raises:
-        InputError: shapes do not agree, a value is not finite, or an unobserved joint has a position.
+        InputError: The shapes do not agree, a value is not finite, or an unobserved joint has a position.
     """
 
     positions: Float32[np.ndarray, "person frame joint axis"]
@@ -61,19 +61,19 @@ class SkeletonSequence:
         if self.unit not in UNITS:
             raise InputError("unknown unit", where=where, expected=UNITS, got=self.unit)
         if not np.isfinite(self.positions).all():
-            place = tuple(int(i) for i in np.argwhere(~np.isfinite(self.positions))[0])
-            raise InputError(f"a value at (person, frame, joint, axis) {place} is not finite", where=where)
+            index = tuple(int(i) for i in np.argwhere(~np.isfinite(self.positions))[0])
+            raise InputError(f"the value at (person, frame, joint, axis) {index} is not finite", where=where)
         if self.positions[~self.observed].any():
-            raise InputError("a joint that was not observed has a position other than 0", where=where)
+            raise InputError("an unobserved joint has a position other than 0", where=where)
 
     @property
     def num_persons(self) -> int:
-        """How many persons there is room for."""
+        """Length of the person axis."""
         return int(self.positions.shape[0])
 
     @property
     def num_frames(self) -> int:
-        """How many frames there are."""
+        """Length of the frame axis."""
         return int(self.positions.shape[1])
 
     @classmethod
@@ -90,28 +90,28 @@ class SkeletonSequence:
         tags: Mapping[str, str] | None = None,
         notes: tuple[str, ...] = (),
     ) -> SkeletonSequence:
-        """A recording from raw coordinates: what is not finite, or flagged so, becomes unobserved.
+        """Create a recording from raw coordinates; joints with a value that is not finite become unobserved.
 
         Args:
             positions: `(person, frame, joint, axis)`, or `(frame, joint, axis)` for one person.
-            skeleton: the joint layout.
-            observed: the same without the axis; all True if not given.
-            name: what the recording is called.
-            unit: of the positions.
-            fps: frames per second, if known.
-            label: the name of the action, if known.
-            tags: what else is known.
-            notes: what its reader met; values that are not finite, though observed, are added to them.
+            skeleton: The joint layout.
+            observed: Flags without the axis dimension. By default every joint is observed.
+            name: Name of the recording.
+            unit: Unit of the positions.
+            fps: Frames per second, if known.
+            label: Name of the action, if known.
+            tags: Further metadata.
+            notes: Remarks of the reader. One is added if an observed joint has a value that is not finite.
         """
         with np.errstate(over="ignore"):
             values = np.array(positions, dtype=np.float32)
-        seen = np.array(np.isfinite(values).all(-1))
-        lost = int((~seen if observed is None else ~seen & observed).sum())
-        if lost:
-            notes = (*notes, f"{lost} joint positions {NOT_FINITE}")
+        is_observed = np.array(np.isfinite(values).all(-1))
+        num_lost = int((~is_observed if observed is None else ~is_observed & observed).sum())
+        if num_lost:
+            notes = (*notes, f"{num_lost} joint positions {NOT_FINITE}")
         if observed is not None:
-            seen &= observed
+            is_observed &= observed
         if values.ndim == 3:
-            values, seen = values[None], seen[None]
-        values[~seen] = 0.0
-        return cls(values, seen, skeleton, name, unit, fps, label, dict(tags or {}), notes)
+            values, is_observed = values[None], is_observed[None]
+        values[~is_observed] = 0.0
+        return cls(values, is_observed, skeleton, name, unit, fps, label, dict(tags or {}), notes)

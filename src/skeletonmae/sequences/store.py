@@ -1,4 +1,4 @@
-"""Many recordings in a folder that opens at once."""
+"""A store: many recordings of one layout in a folder that opens immediately."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ from skeletonmae.sequences.shard import Shard
 from skeletonmae.skeletons import Skeleton
 
 MUST_MATCH = {
-    "skeleton": "prepare them with one layout, by `--convert-to`",
-    "axes": "2D and 3D do not mix: prepare the 3D recordings with `--axes 2`, or train a model for each",
-    "unit": "prepare them in one unit (`--unit` says what it is), or train a model for each",
+    "skeleton": "prepare them with the same layout, by `--convert-to`",
+    "axes": "2D and 3D cannot be mixed: prepare the 3D recordings with `--axes 2`, or train a model for each",
+    "unit": "prepare them in the same unit (`--unit` states it), or train a model for each",
 }
-"""What must be the same in all recordings that a model learns from -> what to do if it is not."""
+"""Fields that must be equal in all recordings that a model is trained on -> what to do if they are not."""
 
 
 class SequenceStore:
-    """Recordings of one layout, read from disk as they are asked for.
+    """Recordings of one layout, read from disk on access.
 
-    Opening costs the same for a thousand recordings and for ten million: only the manifest and the headers of the
-    arrays are read. `labels`, `num_frames` and `tag_codes` of one shard are views of its files, not copies.
+    Opening takes the same time for a thousand recordings and for ten million: it reads only the manifest and the
+    headers of the arrays. `labels`, `num_frames` and `tag_codes` of a single shard are views of its files.
+
+    A recording has an `index` in the store, and an index in its shard. `locate` converts the one into the other.
 
     Args:
-        shards: their recordings follow each other in this order.
+        shards: The shards, in the order of their recordings.
+
+    Raises:
+        InputError: There is no shard, or their layout, axes or unit differ.
     """
 
     def __init__(self, shards: Sequence[Shard]) -> None:
@@ -41,12 +46,13 @@ class SequenceStore:
             raise InputError("a store needs at least one shard")
         first = shards[0].manifest
         for shard in shards[1:]:
-            for key in ("skeleton", "axes", "unit"):
-                mine, other = getattr(first, key), getattr(shard.manifest, key)
-                if mine != other:
-                    mine, other = (s["name"] if key == "skeleton" else s for s in (mine, other))
-                    problem = f"stores with another {key} cannot be pooled; {MUST_MATCH[key]}"
-                    raise InputError(problem, where=shard.path, expected=mine, got=other)
+            for field, advice in MUST_MATCH.items():
+                expected, got = getattr(first, field), getattr(shard.manifest, field)
+                if got != expected:
+                    if field == "skeleton":
+                        expected, got = expected["name"], got["name"]
+                    problem = f"stores with different {field} cannot be combined; {advice}"
+                    raise InputError(problem, where=shard.path, expected=expected, got=got)
         self.shards = tuple(shards)
         self.skeleton = Skeleton.from_dict(first.skeleton, where=f"{shards[0].path / MANIFEST}")
         self.axes = int(first.axes)
@@ -57,10 +63,10 @@ class SequenceStore:
 
     @classmethod
     def open(cls, path: Path | str) -> SequenceStore:
-        """The store in folder `path`.
+        """Open the store in folder `path`.
 
         Raises:
-            InputError: it is not a store, a file is missing or has the wrong size, or the index is not sound.
+            InputError: It is not a store, a file is missing or has the wrong size, or the index is invalid.
         """
         path = Path(path)
         manifest = read_manifest(path)
@@ -74,23 +80,23 @@ class SequenceStore:
 
     @classmethod
     def concat(cls, stores: Sequence[SequenceStore]) -> SequenceStore:
-        """One store of all recordings of `stores`, which must share layout, axes and unit."""
+        """Concatenate stores of the same layout, axes and unit, without copying."""
         return cls([shard for store in stores for shard in store.shards])
 
     def verify(self) -> None:
-        """Read every byte and compare with the checksums.
+        """Read every byte and compare it with the checksums.
 
         Raises:
-            InputError: a file is not what was written.
+            InputError: A file is not what was written, or the index is invalid.
         """
         for shard in self.shards:
             shard.verify()
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of the whole content, shard by shard."""
-        parts = [json.dumps(shard.manifest.model_dump(mode="json"), sort_keys=True) for shard in self.shards]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        """A digest of the content of all shards, in their order."""
+        manifests = [json.dumps(shard.manifest.model_dump(mode="json"), sort_keys=True) for shard in self.shards]
+        return hashlib.sha256("\n".join(manifests).encode()).hexdigest()
 
     def __len__(self) -> int:
         return int(self.shard_ends[-1])
@@ -99,25 +105,27 @@ class SequenceStore:
         return (self[index] for index in range(len(self)))
 
     def locate(self, index: int) -> tuple[Shard, int]:
-        """The shard of recording `index` and its place there."""
+        """Return the shard of recording `index`, and the index of the recording in that shard."""
         if not 0 <= index < len(self):
             raise IndexError(f"recording {index} of {len(self)}")
-        shard = int(np.searchsorted(self.shard_ends, index, side="right"))
-        return self.shards[shard], index - (int(self.shard_ends[shard - 1]) if shard else 0)
+        shard_index = int(np.searchsorted(self.shard_ends, index, side="right"))
+        shard_start = int(self.shard_ends[shard_index - 1]) if shard_index else 0
+        return self.shards[shard_index], index - shard_start
 
     def __getitem__(self, index: int) -> SkeletonSequence:
-        shard, i = self.locate(index)
-        a, manifest = shard.arrays, shard.manifest
-        tracks = shard.tracks(i)
-        shape = (len(tracks), int(a["frames"][i]), self.skeleton.num_joints)
+        shard, index_in_shard = self.locate(index)
+        arrays, manifest = shard.arrays, shard.manifest
+        tracks = shard.tracks(index_in_shard)
+        num_joints = self.skeleton.num_joints
+        shape = (len(tracks), int(shard.num_frames[index_in_shard]), num_joints)
         positions = np.zeros((*shape, self.axes), dtype=np.float32)
         observed = np.zeros(shape, dtype=bool)
         for person, (frames, rows) in enumerate(tracks):
-            bits = np.unpackbits(a["observed"][rows], axis=1, count=shape[2], bitorder="little")
-            observed[person, frames] = bits
-            positions[person, frames] = a["positions"][rows]
-        label, fps = int(a["labels"][i]), float(a["fps"][i])
-        codes = {tag: int(a[f"tag_{tag}"][i]) for tag in manifest.tags}
+            bits = shard.observed_bits[rows]
+            observed[person, frames] = np.unpackbits(bits, axis=1, count=num_joints, bitorder="little")
+            positions[person, frames] = shard.positions[rows]
+        label, fps = int(arrays["labels"][index_in_shard]), float(arrays["fps"][index_in_shard])
+        codes = {tag: int(arrays[f"tag_{tag}"][index_in_shard]) for tag in manifest.tags}
         return SkeletonSequence(
             positions,
             observed,
@@ -130,82 +138,89 @@ class SequenceStore:
         )
 
     def name(self, index: int) -> str:
-        """The name of recording `index`."""
-        shard, i = self.locate(index)
-        ends = shard.arrays["name_ends"]
-        return bytes(shard.arrays["names"][int(ends[i]) : int(ends[i + 1])]).decode(errors="replace")
+        """Return the name of recording `index`."""
+        shard, index_in_shard = self.locate(index)
+        start, end = shard.name_offsets[index_in_shard : index_in_shard + 2].tolist()
+        return bytes(shard.arrays["names"][start:end]).decode(errors="replace")
 
     @cached_property
     def labels(self) -> np.ndarray:
-        """Place of each recording's label in `classes`, int32; -1 where there is none."""
-        return self._codes("labels", [shard.manifest.classes for shard in self.shards], self.classes)
+        """Index of each recording's label in `classes`, `(recording,)` int32; -1 if it is unlabeled."""
+        return self._map_codes("labels", [shard.manifest.classes for shard in self.shards], self.classes)
 
     @cached_property
     def num_frames(self) -> np.ndarray:
-        """Frames of each recording, int32."""
-        return _end_to_end([shard.arrays["frames"] for shard in self.shards])
+        """Number of frames of each recording, `(recording,)` int32."""
+        return _concat([shard.num_frames for shard in self.shards])
 
     @cached_property
     def num_persons(self) -> np.ndarray:
-        """Persons with at least one observed joint, of each recording, int32."""
-        num = np.empty(len(self), dtype=np.int32)
+        """Number of persons with at least one observed joint, `(recording,)` int32."""
+        num_persons = np.empty(len(self), dtype=np.int32)
         for shard, end in zip(self.shards, self.shard_ends, strict=True):
-            index, its = shard.arrays["recordings"], num[end - len(shard) : end]
-            np.subtract(index[1:], index[:-1], out=its, casting="unsafe")
-        return num
+            in_shard = num_persons[end - len(shard) : end]
+            np.subtract(shard.track_offsets[1:], shard.track_offsets[:-1], out=in_shard, casting="unsafe")
+        return num_persons
 
     def tag(self, name: str) -> np.ndarray:
-        """The value of tag `name` of each recording, as text; empty where it has none."""
+        """Return the value of tag `name` of each recording as text, `(recording,)`; "" if it has none."""
         codes, values = self.tag_codes(name)
         texts: np.ndarray = np.array([*values, ""], dtype=object)[codes]
         return texts
 
     def tag_codes(self, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-        """The place of each recording's value of tag `name`, int32, -1 where it has none; and the values."""
-        values = self.tags.get(name, ())
-        own = [shard.manifest.tags.get(name, ()) for shard in self.shards]
-        return self._codes(f"tag_{name}", own, values), values
+        """Encode the values of tag `name` as integers.
 
-    def _codes(self, column: str, own: Sequence[tuple[str, ...]], values: tuple[str, ...]) -> np.ndarray:
-        """A column of places in each shard's `own` values as places in `values`; not copied if they agree."""
-        place = {value: number for number, value in enumerate(values)}
+        Returns:
+            The index of each recording's value, `(recording,)` int32, -1 if it has none; and the values.
+        """
+        values = self.tags.get(name, ())
+        shard_values = [shard.manifest.tags.get(name, ()) for shard in self.shards]
+        return self._map_codes(f"tag_{name}", shard_values, values), values
+
+    def _map_codes(
+        self, column: str, shard_values: Sequence[tuple[str, ...]], values: tuple[str, ...]
+    ) -> np.ndarray:
+        """Concatenate a column of codes, mapped from the values of each shard to those of the store."""
+        code_of = {value: code for code, value in enumerate(values)}
         columns = []
-        for shard, its in zip(self.shards, own, strict=True):
+        for shard, own_values in zip(self.shards, shard_values, strict=True):
             codes = shard.arrays.get(column)
             if codes is None:
                 codes = np.full(len(shard), -1, dtype=np.int32)
-            if len(codes) and not -1 <= codes.min() <= codes.max() < len(its):
-                raise InputError("the index is not sound", where=shard.path / f"{column}.npy")
-            if its != values[: len(its)]:
-                codes = np.array([*(place[value] for value in its), -1], dtype=np.int32)[codes]
+            if len(codes) and not -1 <= codes.min() <= codes.max() < len(own_values):
+                raise InputError("the index is invalid", where=shard.path / f"{column}.npy")
+            if own_values != values[: len(own_values)]:
+                codes = np.array([*(code_of[value] for value in own_values), -1], dtype=np.int32)[codes]
             columns.append(codes)
-        return _end_to_end(columns)
+        return _concat(columns)
 
     @property
     def tags(self) -> dict[str, tuple[str, ...]]:
-        """Every tag and the values it takes."""
-        found: dict[str, dict[str, None]] = {}
+        """Every tag and its values."""
+        tags: dict[str, dict[str, None]] = {}
         for shard in self.shards:
             for tag, values in shard.manifest.tags.items():
-                found.setdefault(tag, {}).update(dict.fromkeys(values))
-        return {tag: tuple(values) for tag, values in found.items()}
+                tags.setdefault(tag, {}).update(dict.fromkeys(values))
+        return {tag: tuple(values) for tag, values in tags.items()}
 
 
-def _end_to_end(columns: Sequence[np.ndarray]) -> np.ndarray:
+def _concat(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Concatenate; a single column is not copied."""
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def join(shards: Sequence[Path], path: Path) -> None:
-    """Make `path` the store of all recordings of the stores in `shards`, without copying any.
+    """Write a store to `path` that refers to the stores in `shards`, without copying their recordings.
 
-    The manifest written to `path` names the shards relative to it; they must stay where they are.
+    The manifest in `path` names the shards by relative paths, so they must stay where they are.
 
     Raises:
-        FileExistsError: `path` is a store already.
-        InputError: their layout, axes or unit differ.
+        FileExistsError: `path` is already a store.
+        InputError: Their layout, axes or unit differ.
     """
     if (path / MANIFEST).exists():
-        raise FileExistsError(f"{path} is there already; delete it or name another folder")
+        raise FileExistsError(f"{path} already exists; delete it or name another folder")
     store = SequenceStore([Shard.open(shard) for shard in shards])
     first = store.shards[0].manifest
     manifest = first.model_copy(

@@ -1,4 +1,4 @@
-"""Writing a store: recordings stream to disk, and the folder appears when all is there."""
+"""Write a store: recordings are streamed to disk, and the folder appears when it is complete."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from skeletonmae.files import atomic_folder, write_text
 from skeletonmae.limits import MAX_CELLS
 from skeletonmae.sequences.manifest import (
     ARRAYS,
-    HEADER,
     MANIFEST,
-    TAG,
+    NPY_HEADER_BYTES,
+    TAG_PATTERN,
     FileRecord,
     Manifest,
     file_sha256,
@@ -30,23 +30,22 @@ from skeletonmae.skeletons import Skeleton
 
 
 class StoreWriter:
-    """Write recordings to a new store; a context manager.
+    """Context manager that writes recordings to a new store.
 
-    The folder appears at `path` when the block ends without an error, and not at all otherwise.
+    The store is written atomically: the folder appears at `path` only if the block ends without an error.
 
     Args:
-        path: the folder to make.
-        skeleton: the layout of every recording.
-        axes: 2 or 3 coordinates a joint.
-        unit: of the coordinates.
-        classes: names of all labels that may come, in the order that numbers them; a label that is not among
-            them is added at the end.
-        dataset: which dataset it is, for the manifest.
-        dtype: float32, or float16 to halve the size (an error of up to 1 mm at 3 m).
+        path: The folder to create.
+        skeleton: Layout of every recording.
+        axes: Number of coordinates per joint.
+        unit: Unit of the coordinates.
+        classes: Names of the expected labels, in the order of their indices. Any other label is appended.
+        dataset: Name of the dataset, for the manifest.
+        dtype: float32, or float16 to halve the size (with an error of up to 1 mm at 3 m).
 
     Raises:
-        FileExistsError: `path` is there already and is not empty.
-        InputError: the unit is not one of `UNITS`.
+        FileExistsError: `path` already exists and is not empty.
+        InputError: The unit is not one of `UNITS`.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class StoreWriter:
         self.path = Path(path)
         self.skeleton, self.axes, self.unit, self.dataset = skeleton, axes, unit, dataset
         self.dtype: Literal["float32", "float16"] = dtype
-        self.classes = {name: place for place, name in enumerate(classes)}
+        self.classes = {name: index for index, name in enumerate(classes)}
         self.tags: dict[str, dict[str, int]] = {}
         self.codes: dict[str, array[int]] = {}
         self.columns: dict[str, array[Any]] = {
@@ -77,61 +76,40 @@ class StoreWriter:
 
     def __enter__(self) -> Self:
         self.folder = self.stack.enter_context(atomic_folder(self.path))
-        joints = self.skeleton.num_joints
-        self.positions = _Growing(
-            self.folder / "positions.npy", np.dtype(self.dtype), (joints, self.axes), self.stack
-        )
-        self.observed = _Growing(self.folder / "observed.npy", np.dtype(np.uint8), (-(-joints // 8),), self.stack)
+        folder, num_joints = self.folder, self.skeleton.num_joints
+        row_bytes = -(-num_joints // 8)
+        dtype = np.dtype(self.dtype)
+        self.positions = _NpyAppender(folder / "positions.npy", dtype, (num_joints, self.axes), self.stack)
+        self.observed = _NpyAppender(folder / "observed.npy", np.dtype(np.uint8), (row_bytes,), self.stack)
         return self
 
     def __len__(self) -> int:
         return len(self.columns["frames"])
 
     def add(self, sequence: SkeletonSequence) -> None:
-        """Append one recording.
+        """Append a recording.
 
         Raises:
-            InputError: its layout, axes or unit are not the store's, a value does not fit the dtype, or a name,
-                label or tag is not text.
+            InputError: Its layout, axes or unit differ from those of the store, it is too large, a value does not
+                fit the dtype, or a name, label or tag is not valid text.
         """
-        try:
-            name = sequence.name.encode()
-            "".join((sequence.label or "", *sequence.tags, *sequence.tags.values())).encode()
-        except UnicodeEncodeError as error:
-            raise InputError(
-                "a name, label or tag has characters that are not text", where=f"recording {sequence.name!r}"
-            ) from error
-        if bad := [tag for tag in sequence.tags if not re.fullmatch(TAG, tag)]:
-            where = f"recording {sequence.name!r}"
-            raise InputError("not the name of a tag", where=where, expected="letters, digits, _ . -", got=bad[0])
-        mine = (self.skeleton, self.axes, self.unit)
-        its = (sequence.skeleton, sequence.positions.shape[3], sequence.unit)
-        if its != mine:
-            said = [f"{s.name}, {axes} axes, {unit}" for s, axes, unit in (mine, its)]
-            raise InputError(
-                "the recording does not fit the store",
-                where=f"recording {sequence.name!r}",
-                expected=said[0],
-                got=said[1],
-            )
-        if sequence.observed.size > MAX_CELLS:
-            got = f"{sequence.num_persons} persons and {sequence.num_frames} frames"
-            raise InputError("too large a recording", where=f"recording {sequence.name!r}", got=got)
+        where = f"recording {sequence.name!r}"
+        name = self._check(sequence, where)
         with np.errstate(over="ignore"):
             values = sequence.positions.astype(self.dtype, copy=False)
         if not np.isfinite(values).all():
             largest = float(np.abs(sequence.positions).max())
-            raise InputError(f"{largest:g} does not fit {self.dtype}", where=f"recording {sequence.name!r}")
+            raise InputError(f"the coordinate {largest:g} does not fit {self.dtype}", where=where)
         bits = np.packbits(sequence.observed, axis=2, bitorder="little")
         columns = self.columns
         for person in range(sequence.num_persons):
-            seen = np.flatnonzero(sequence.observed[person].any(1))
-            if len(seen):
-                rows = slice(seen[0], seen[-1] + 1)
-                self.positions.append(values[person, rows])
-                self.observed.append(bits[person, rows])
-                columns["track_starts"].append(seen[0])
-                columns["track_rows"].append(self.positions.rows)
+            observed_frames = np.flatnonzero(sequence.observed[person].any(1))
+            if len(observed_frames):
+                track = slice(observed_frames[0], observed_frames[-1] + 1)
+                self.positions.append(values[person, track])
+                self.observed.append(bits[person, track])
+                columns["track_starts"].append(observed_frames[0])
+                columns["track_rows"].append(self.positions.num_rows)
         columns["recordings"].append(len(columns["track_starts"]))
         columns["frames"].append(sequence.num_frames)
         columns["fps"].append(np.nan if sequence.fps is None else sequence.fps)
@@ -140,10 +118,30 @@ class StoreWriter:
         columns["names"].frombytes(name)
         columns["name_ends"].append(len(columns["names"]))
         for tag in dict.fromkeys((*self.tags, *sequence.tags)):
-            values_of = self.tags.setdefault(tag, {})
+            code_of = self.tags.setdefault(tag, {})
             column = self.codes.setdefault(tag, array("i", [-1]) * (len(self) - 1))
             value = sequence.tags.get(tag)
-            column.append(-1 if value is None else values_of.setdefault(value, len(values_of)))
+            column.append(-1 if value is None else code_of.setdefault(value, len(code_of)))
+
+    def _check(self, sequence: SkeletonSequence, where: str) -> bytes:
+        """Check that a recording can be stored; return its name as UTF-8."""
+        try:
+            name = sequence.name.encode()
+            "".join((sequence.label or "", *sequence.tags, *sequence.tags.values())).encode()
+        except UnicodeEncodeError as error:
+            raise InputError("a name, label or tag has characters that are not text", where=where) from error
+        if invalid := [tag for tag in sequence.tags if not re.fullmatch(TAG_PATTERN, tag)]:
+            expected = "letters, digits, spaces and _ . -"
+            raise InputError("not a valid name of a tag", where=where, expected=expected, got=invalid[0])
+        expected_kind = (self.skeleton, self.axes, self.unit)
+        kind = (sequence.skeleton, sequence.positions.shape[3], sequence.unit)
+        if kind != expected_kind:
+            expected, got = (f"{s.name}, {axes} axes, {unit}" for s, axes, unit in (expected_kind, kind))
+            raise InputError("the recording does not fit the store", where=where, expected=expected, got=got)
+        if sequence.observed.size > MAX_CELLS:
+            got = f"{sequence.num_persons} persons and {sequence.num_frames} frames"
+            raise InputError("the recording is too large", where=where, got=got)
+        return name
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -175,21 +173,21 @@ class StoreWriter:
         write_text(self.folder / MANIFEST, manifest.model_dump_json(indent=1))
 
 
-class _Growing:
-    """A `.npy` file whose first axis grows; the header is written last."""
+class _NpyAppender:
+    """A `.npy` file to which rows are appended; the header is written last."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], stack: ExitStack) -> None:
-        self.dtype, self.shape, self.rows = dtype, shape, 0
+        self.dtype, self.row_shape, self.num_rows = dtype, shape, 0
         self.file: BinaryIO = stack.enter_context(path.open("wb"))
-        self.file.write(b"\0" * HEADER)
+        self.file.write(b"\0" * NPY_HEADER_BYTES)
 
     def append(self, rows: np.ndarray) -> None:
         self.file.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
-        self.rows += len(rows)
+        self.num_rows += len(rows)
 
     def close(self) -> None:
-        described = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.rows, *self.shape)}
-        head = b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little")
+        header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.num_rows, *self.row_shape)}
+        prefix = b"\x93NUMPY\x01\x00" + (NPY_HEADER_BYTES - 10).to_bytes(2, "little")
         self.file.seek(0)
-        self.file.write(head + str(described).ljust(HEADER - 11).encode() + b"\n")
+        self.file.write(prefix + str(header).ljust(NPY_HEADER_BYTES - 11).encode() + b"\n")
         self.file.close()
