@@ -174,7 +174,7 @@ def test_a_stand_in_is_near_what_it_stands_for(source: Skeleton, target: Skeleto
 def test_hands_and_bodies_have_nothing_in_common(body: Skeleton) -> None:
     for source, target in ((HAND21, body), (body, HAND21)):
         with pytest.raises(
-            InputError, match=f"no joint of layout {target.name} can be had from layout {source.name}"
+            InputError, match=f"no joint of layout {target.name} can be derived from layout {source.name}"
         ):
             conversion(source, target)
 

@@ -9,7 +9,12 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import Skeleton, conversion
+from skeletonmae.skeletons import Conversion, Skeleton, conversion
+from skeletonmae.skeletons.derived import abbreviate
+
+MIN_CONVERTED_SHARE = 0.25
+"""Share of the target's joints that a conversion must yield. Of all pairs of built-in bodies, SBU's 15 joints to
+MediaPipe's 33 yield least: a third."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class RecordingConverter:
         """Return the converted recording.
 
         Raises:
-            InputError: The recording is 2D and `axes` is 3, or no joint of the layout can be derived.
+            InputError: The recording is 2D and `axes` is 3, or fewer than a quarter of the layout's joints can be
+                derived.
         """
         positions, observed, skeleton = sequence.positions, sequence.observed, sequence.skeleton
         num_axes = positions.shape[3]
@@ -44,6 +50,22 @@ class RecordingConverter:
         if self.axes == 2 and num_axes == 3:
             positions = np.where(observed[..., None], -positions[..., :2], np.float32(0))
         if self.layout and self.layout != skeleton:
-            positions, observed = conversion(skeleton, self.layout)(positions, observed)
+            convert = conversion(skeleton, self.layout)
+            _check_share(convert, sequence.name)
+            positions, observed = convert(positions, observed)
             skeleton = self.layout
         return replace(sequence, positions=positions, observed=observed, skeleton=skeleton)
+
+
+def _check_share(convert: Conversion, recording: str) -> None:
+    """Refuse a conversion that leaves almost every joint unobserved: the names were not understood."""
+    target = convert.target
+    derived = [joint for joint, origin in convert.origins.items() if origin]
+    if len(derived) < MIN_CONVERTED_SHARE * target.num_joints:
+        raise InputError(
+            f"only {len(derived)} of the {target.num_joints} joints of {target.name} can be derived "
+            f"({abbreviate(derived)})",
+            where=f"recording {recording!r}",
+            expected=f"at least {MIN_CONVERTED_SHARE:.0%} of them; if the joints have other names, rename them",
+            got=abbreviate(convert.source.joints),
+        )

@@ -1,26 +1,48 @@
-"""Names of joints as files spell them."""
+"""Find joints by name, in whatever spelling a file has them."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+
+import numpy as np
 
 from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons.aliases import normalize_joint_name, vocabulary_joint, vocabulary_joints
 
-_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
-
-
-def normalize_joint_name(name: str) -> str:
-    """A name as the vocabulary writes its own: `LeftEar`, `left ear` and `LEFT-EAR` are `left_ear`."""
-    return "_".join(word.lower() for word in _WORDS.split(name) if word) or name
+__all__ = ["JointLookup", "joint_indices", "normalize_joint_name"]
 
 
 class JointLookup(dict[str, int]):
-    """Name of a joint in any spelling -> its index in a layout, or -1 if the layout does not have it."""
+    """Name of a joint in any spelling -> its index in a layout, or -1 if the layout does not have it.
+
+    A name is the layout's own, or the vocabulary's, or an alias that means one joint by itself.
+    """
 
     def __init__(self, layout: Skeleton) -> None:
-        super().__init__(
-            {normalize_joint_name(joint): place for joint, place in layout.index.items()} | layout.index
-        )
+        aliases = {vocabulary_joint(joint) or joint: place for joint, place in layout.index.items()}
+        normalized = {normalize_joint_name(joint): place for joint, place in layout.index.items()}
+        super().__init__(aliases | normalized | layout.index)
 
     def __missing__(self, name: str) -> int:
-        return self.setdefault(name, self.get(normalize_joint_name(name), -1))
+        place = self.get(normalize_joint_name(name), -1)
+        return self.setdefault(name, self.get(vocabulary_joint(name) or "", -1) if place < 0 else place)
+
+
+def joint_indices(layout: Skeleton, names: Sequence[str]) -> np.ndarray:
+    """Index in a layout of each of a file's joints, -1 where the layout does not have it.
+
+    All names together can tell what one of them means (`skeletons.aliases`).
+    """
+    lookup = JointLookup(layout)
+    meanings = vocabulary_joints(names)
+    exact = [layout.index.get(name, -1) for name in names]
+    indices = np.array(
+        [place if place >= 0 else lookup[joint or ""] for place, joint in zip(exact, meanings, strict=True)],
+        dtype=np.int64,
+    )
+    taken = set(indices.tolist())
+    for number in np.flatnonzero(indices < 0).tolist():
+        if (place := lookup[names[number]]) not in taken:  # its own spelling is a joint of the layout
+            indices[number] = place
+            taken.add(place)
+    return indices

@@ -1,4 +1,4 @@
-"""What the readers of animal poses share: joints of any name, who hangs on whom, and a layout of the user's."""
+"""Skeletons and recordings of files that name their joints freely."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 from skeletonmae.errors import InputError
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import ReadOptions
-from skeletonmae.formats.joint_names import JointLookup, normalize_joint_name
+from skeletonmae.formats.joint_names import joint_indices
 from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons import LAYOUTS, Skeleton
+from skeletonmae.skeletons.aliases import canonical_joint_names
 from skeletonmae.skeletons.derived import abbreviate
+from skeletonmae.skeletons.plausible_tree import plausible_parents
 
 
 def skeleton_from_names(
@@ -24,53 +26,72 @@ def skeleton_from_names(
     bones: Sequence[Sequence[int]] = (),
     mirror: Sequence[Sequence[int]] = (),
 ) -> Skeleton:
-    """A layout from what a file says of joints.
+    """The layout of a file that names its joints.
 
-    The root is the first joint that a bone leaves and none enters, or the first joint. Whatever no bone connects
-    to it hangs on it, and a bone that closes a ring is left out. Without bones this is a star.
+    The root is the first joint that begins a bone and ends none, or the first joint. A joint that no bone connects
+    to the root is a child of the root, and a bone that would close a cycle is left out. Without any bone the tree
+    is a plausible one, from the names (`skeletons.plausible_tree`).
 
     Args:
-        file: for messages.
-        name: of the layout.
-        raw_names: names of the joints, which become as the vocabulary writes its own if they differ then.
+        file: The file, for messages.
+        name: Name of the layout.
+        raw_names: Names of the joints in the file. Aliases of the vocabulary's joints get the vocabulary's names.
         bones: (from, to) as indices into `raw_names`.
-        mirror: pairs of joints; by name if there are none.
+        mirror: Pairs of joints that mirror each other; by default they follow from the names.
 
     Raises:
-        InputError: a name is there twice, or a bone or pair names no joint.
+        InputError: A name is duplicated, or a bone or pair has an index that no joint has.
     """
     if not all(0 <= joint < len(raw_names) for pair in (*bones, *mirror) for joint in pair):
-        expected = f"joints 0 to {len(raw_names) - 1}"
-        raise InputError("a bone ends at a joint that is not there", where=file.path, expected=expected)
-    plain = tuple(map(normalize_joint_name, raw_names))
-    joints = plain if len(set(plain)) == len(raw_names) else tuple(raw_names)
-    near = defaultdict(list)
-    for one, other in bones:
-        near[one].append(other)
-        near[other].append(one)
-    entered = {other for _, other in bones}
-    tops = [*(one for one, _ in bones if one not in entered), *range(len(joints))]
-    parents: dict[int, int] = {}
-    for top in tops:
-        if top != tops[0]:
-            parents.setdefault(top, tops[0])
-        queue = [top]
-        for joint in queue:
-            for other in near.pop(joint, ()):
-                if other not in parents and other not in tops[:1]:
-                    parents[other] = joint
-                    queue.append(other)
+        expected = f"indices 0 to {len(raw_names) - 1}"
+        raise InputError("a bone has a joint that does not exist", where=file.path, expected=expected)
+    joints = canonical_joint_names(raw_names)
     pairs = {joints[a]: joints[b] for a, b in mirror}
     both = pairs | {other: one for one, other in pairs.items()}
     try:
         return Skeleton(
             name=name,
             joints=joints,
-            parents={joints[joint]: joints[parent] for joint, parent in parents.items()},
+            parents=_parents(joints, bones) if bones else plausible_parents(tuple(dict.fromkeys(joints))),
             mirror={joint: both.get(joint, joint) for joint in joints} if pairs else {},
         )
     except InputError as error:
         raise InputError(str(error), where=file.path) from error
+
+
+def _parents(joints: Sequence[str], bones: Sequence[Sequence[int]]) -> dict[str, str]:
+    neighbors = defaultdict(list)
+    for start, end in bones:
+        neighbors[start].append(end)
+        neighbors[end].append(start)
+    ends = {end for _, end in bones}
+    tops = [*(start for start, _ in bones if start not in ends), *range(len(joints))]
+    parents: dict[int, int] = {}
+    for top in tops:
+        if top != tops[0]:
+            parents.setdefault(top, tops[0])
+        queue = [top]
+        for joint in queue:
+            for neighbor in neighbors.pop(joint, ()):
+                if neighbor not in parents and neighbor not in tops[:1]:
+                    parents[neighbor] = joint
+                    queue.append(neighbor)
+    return {joints[joint]: joints[parent] for joint, parent in parents.items()}
+
+
+def layout_from_names(file: InputFile, name: str, raw_names: Sequence[str]) -> tuple[Skeleton, np.ndarray]:
+    """The layout that a file's joint names form, and the index in it of each of them.
+
+    It is the built-in layout with exactly these joints; otherwise the file's own, with a plausible tree.
+
+    Raises:
+        InputError: A name is duplicated.
+    """
+    joints = canonical_joint_names(raw_names)
+    built_in = next((layout for layout in LAYOUTS.values() if set(layout.joints) == set(joints)), None)
+    if built_in is None or len(set(joints)) < len(joints):
+        return skeleton_from_names(file, name, raw_names), np.arange(len(raw_names))
+    return built_in, np.array([built_in.index[joint] for joint in joints])
 
 
 def named_recording(
@@ -87,30 +108,29 @@ def named_recording(
     """A recording in the file's own layout, or in the user's, whose joints are found by name.
 
     Args:
-        file: that it is from.
-        skeleton: the file's own layout.
-        raw_names: names of the joints in the file.
+        file: The file, for messages.
+        skeleton: The file's own layout.
+        raw_names: Names of the joints in the file.
         positions: `(person, frame, joint, axis)`, NaN where nothing was observed.
-        options: with the user's layout, if there is one.
-        name: of the recording.
-        unit: of the positions.
-        notes: what was met.
+        options: With the user's layout, if there is one.
+        name: Name of the recording.
+        unit: Unit of the positions.
+        notes: Remarks for the report.
 
     Raises:
-        InputError: the user's layout has none of the joints.
+        InputError: The user's layout has none of the joints.
     """
     if layout := options.layout:
-        places = JointLookup(layout)
-        to = np.array([places[joint] for joint in raw_names])
+        to = joint_indices(layout, raw_names)
         if (to < 0).all():
             expected, got = f"joints of {layout.name}: {abbreviate(layout.joints)}", abbreviate(raw_names)
             raise InputError("the layout has none of the joints", where=file.path, expected=expected, got=got)
-        own, shape = positions, (*positions.shape[:2], layout.num_joints, positions.shape[3])
-        check_density(file.path, shape[:3], own[..., 0].size)
+        source, shape = positions, (*positions.shape[:2], layout.num_joints, positions.shape[3])
+        check_density(file.path, shape[:3], source[..., 0].size)
         positions = np.full(shape, np.nan, dtype=np.float32)
-        positions[:, :, to[to >= 0]] = own[:, :, to >= 0]
-        if left_out := [joint for joint, place in zip(raw_names, to, strict=True) if place < 0]:
-            notes = (*notes, f"the layout does not have {abbreviate(left_out)}")
+        positions[:, :, to[to >= 0]] = source[:, :, to >= 0]
+        if unknown := [joint for joint, place in zip(raw_names, to, strict=True) if place < 0]:
+            notes = (*notes, f"the layout does not have {abbreviate(unknown)}")
     observed = np.isfinite(positions).all(-1)
     return SkeletonSequence.from_positions(
         positions, options.layout or skeleton, observed=observed, name=name, unit=unit, notes=notes
