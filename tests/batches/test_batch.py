@@ -12,32 +12,32 @@ from skeletonmae.skeletons import KINECT20
 Make = Callable[..., Any]
 
 
-def test_only_those_who_were_seen_are_present(make_batch: Make) -> None:
+def test_only_persons_with_an_observed_joint_are_present(make_batch: Make) -> None:
     batch = make_batch((2, 0, 1))
     assert batch.present.tolist() == [[True, True], [False, False], [True, False]]
     tracks = batch.tracks
     assert len(tracks) == 3
     assert tracks.clip_index.tolist() == [0, 0, 2]
     assert tracks.person_index.tolist() == [0, 1, 0]
-    for row, (sample, person) in enumerate(zip(tracks.clip_index, tracks.person_index, strict=True)):
-        assert torch.equal(tracks.positions[row], batch.positions[sample, person])
-        assert torch.equal(tracks.observed[row], batch.observed[sample, person])
+    for row, (clip, person) in enumerate(zip(tracks.clip_index, tracks.person_index, strict=True)):
+        assert torch.equal(tracks.positions[row], batch.positions[clip, person])
+        assert torch.equal(tracks.observed[row], batch.observed[clip, person])
 
 
 def test_a_second_person_alone_is_packed_too(make_batch: Make) -> None:
     batch = make_batch((2,))
-    seen = batch.observed.clone()
-    seen[:, 0] = False
-    assert batch.with_positions(batch.positions, seen).tracks.person_index.tolist() == [1]
+    observed = batch.observed.clone()
+    observed[:, 0] = False
+    assert batch.with_positions(batch.positions, observed).tracks.person_index.tolist() == [1]
 
 
-def test_the_mean_is_over_persons_who_are_there(make_batch: Make) -> None:
+def test_the_mean_is_over_present_persons(make_batch: Make) -> None:
     tracks = make_batch((2, 0, 1)).tracks
     features = torch.tensor([[1.0, 10.0], [3.0, 30.0], [7.0, 70.0]])
     assert tracks.mean_over_persons(features).tolist() == [[2, 20], [0, 0], [7, 70]]
 
 
-def test_moved_is_0_where_nothing_was_observed(make_batch: Make) -> None:
+def test_with_positions_sets_0_where_nothing_was_observed(make_batch: Make) -> None:
     batch = make_batch()
     poison = torch.full_like(batch.positions, torch.nan)
     moved = batch.with_positions(torch.where(batch.observed[..., None], batch.positions + 1, poison))
@@ -46,7 +46,7 @@ def test_moved_is_0_where_nothing_was_observed(make_batch: Make) -> None:
     dropped = batch.with_positions(batch.positions, fewer)
     assert torch.equal(dropped.observed, fewer)
     assert not dropped.positions[~fewer].any()
-    assert batch.positions[..., :4, :].any()  # the given one stays as it is
+    assert batch.positions[..., :4, :].any()  # the given batch is unchanged
 
 
 def test_the_same_purpose_gives_the_same_numbers(make_batch: Make) -> None:
@@ -55,7 +55,15 @@ def test_the_same_purpose_gives_the_same_numbers(make_batch: Make) -> None:
     assert not torch.equal(batch.rng("a").uniform(3), batch.rng("b").uniform(3))
 
 
-def test_tracks_are_0_where_nothing_was_observed_whatever_a_batch_holds(make_batch: Make) -> None:
+def test_each_track_has_its_own_random_numbers(make_batch: Make) -> None:
+    batch = make_batch((2, 0, 1))
+    numbers = batch.track_rng("a").uniform(4)
+    expected = batch.rng("a").for_tracks(torch.tensor([0, 0, 2]), torch.tensor([0, 1, 0])).uniform(4)
+    assert torch.equal(numbers, expected)
+    assert len(numbers.unique()) == 12
+
+
+def test_tracks_are_0_where_nothing_was_observed_even_if_the_batch_is_not(make_batch: Make) -> None:
     batch = make_batch()
     poison = batch.positions.masked_fill(~batch.observed[..., None], torch.nan)
     poisoned = Batch(poison, batch.observed, batch.label, batch.keys, batch.skeleton)
@@ -74,19 +82,19 @@ def test_tokens_by_hand() -> None:
     assert patches.available[0].logical_not().nonzero().tolist() == [[1, 7]]
 
 
-def test_frames_that_do_not_divide_are_refused() -> None:
+def test_a_number_of_frames_that_tokens_do_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="10 frames cannot be cut into tokens of 4"):
         patchify(torch.zeros(1, 10, 20, 3), torch.zeros(1, 10, 20, dtype=torch.bool), KINECT20, 4)
 
 
-def test_motion_of_a_token_by_hand() -> None:
+def test_motion_intensity_by_hand() -> None:
     values, observed = torch.zeros(1, 6, 20, 2), torch.ones(1, 6, 20, dtype=torch.bool)
     values[0, :, 3, 0] = torch.tensor([0.0, 1.0, 4.0, 3.0, 4.0, 3.0])
     values[0, :, 4, 1] = torch.tensor([0.0, 5.0, 2.0, 9.0, 2.0, 9.0])
     observed[0, 3, 4] = False  # frame 1 of the second token
-    motion = patchify(values, observed, KINECT20, 2).motion_intensity
-    # Joint 3: |4 - 0| and |3 - 1| on one of two axes, so (2 + 1) / 2; then it stands. The last has no next one.
-    assert motion[0, :, 3].tolist() == [1.5, 0, 0]
-    # Joint 4: |2 - 0| on one of two axes, in the one frame that both tokens show; then it stands.
-    assert motion[0, :, 4].tolist() == [1, 0, 0]
-    assert not motion[0, :, :3].any()
+    intensity = patchify(values, observed, KINECT20, 2).motion_intensity
+    # Joint 3: |4 - 0| and |3 - 1| on one of two axes, so (2 + 1) / 2; then it is at rest. The last token has no next one.
+    assert intensity[0, :, 3].tolist() == [1.5, 0, 0]
+    # Joint 4: |2 - 0| on one of two axes, in the one frame that is observed in both tokens; then it is at rest.
+    assert intensity[0, :, 4].tolist() == [1, 0, 0]
+    assert not intensity[0, :, :3].any()

@@ -23,9 +23,9 @@ Make = Callable[..., Any]
 def store(tmp_path_factory: pytest.TempPathFactory, make_recording: Make, make_store: Make) -> SequenceStore:
     """23 recordings of 1 to 40 frames and of 0 to 2 persons."""
     frames = np.random.default_rng(0).integers(1, 40, 23)
-    made = [make_recording(i, i % 3, int(f), label=f"c{i % 4}", lost=0.1) for i, f in enumerate(frames)]
+    recordings = [make_recording(i, i % 3, int(f), label=f"c{i % 4}", lost=0.1) for i, f in enumerate(frames)]
     path: Path = tmp_path_factory.mktemp("loader") / "s"
-    opened: SequenceStore = make_store(path, made)
+    opened: SequenceStore = make_store(path, recordings)
     return opened
 
 
@@ -36,15 +36,15 @@ def loader(store: SequenceStore, **settings: Any) -> Loader:
 
 
 def clips(batches: Any) -> dict[int, tuple[Tensor, Tensor, int]]:
-    """Key of a clip -> what it holds of two persons."""
+    """Map the key of each clip to its positions and observed flags, padded to two persons, and its label."""
     found = {}
     for batch in batches:
         for row, key in enumerate(batch.keys.tolist()):
-            room = torch.zeros(2, *batch.positions.shape[2:]), torch.zeros(2, *batch.observed.shape[2:])
-            for whole, part in zip(room, (batch.positions[row], batch.observed[row]), strict=True):
-                whole[: len(part)] = part
+            padded = torch.zeros(2, *batch.positions.shape[2:]), torch.zeros(2, *batch.observed.shape[2:])
+            for target, values in zip(padded, (batch.positions[row], batch.observed[row]), strict=True):
+                target[: len(values)] = values
             assert key not in found
-            found[key] = (*room, int(batch.label[row]))
+            found[key] = (*padded, int(batch.label[row]))
     return found
 
 
@@ -55,7 +55,7 @@ def equal(a: Batch, b: Batch) -> bool:
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 5, 6, 23, 100])
-def test_an_epoch_holds_every_recording_once(store: SequenceStore, training: bool, batch_size: int) -> None:
+def test_an_epoch_contains_every_recording_once(store: SequenceStore, training: bool, batch_size: int) -> None:
     batches = loader(store, training=training, batch_size=batch_size)
     found = list(batches.epoch(3))
     assert len(found) == len(batches) == -(-23 // batch_size)
@@ -69,9 +69,9 @@ def test_an_epoch_holds_every_recording_once(store: SequenceStore, training: boo
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_processes_share_each_batch_without_overlap_or_loss(store: SequenceStore, world_size: int) -> None:
     single = list(loader(store).epoch(1))
-    parts = [list(loader(store, world_size=world_size, rank=rank).epoch(1)) for rank in range(world_size)]
+    per_process = [list(loader(store, world_size=world_size, rank=rank).epoch(1)) for rank in range(world_size)]
     for step, whole in enumerate(single):
-        expected, found = clips([whole]), clips([part[step] for part in parts])
+        expected, found = clips([whole]), clips([process_batches[step] for process_batches in per_process])
         assert set(found) == set(expected)
         for key, values in expected.items():
             assert all(torch.equal(a, b) for a, b in zip(values[:2], found[key][:2], strict=True))
@@ -84,11 +84,11 @@ def test_more_processes_than_clips(store: SequenceStore) -> None:
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 5])
-def test_a_batch_does_not_depend_on_where_one_started(store: SequenceStore, prefetch: int) -> None:
-    whole = list(loader(store).epoch(2))
+def test_a_batch_does_not_depend_on_the_start_of_the_epoch(store: SequenceStore, prefetch: int) -> None:
+    all_batches = list(loader(store).epoch(2))
     late = list(loader(store, prefetch=prefetch).epoch(2, start=2))
-    assert len(late) == len(whole) - 2
-    assert all(equal(a, b) for a, b in zip(whole[2:], late, strict=True))
+    assert len(late) == len(all_batches) - 2
+    assert all(equal(a, b) for a, b in zip(all_batches[2:], late, strict=True))
 
 
 def test_epochs_and_seeds_differ_in_order_and_crop(store: SequenceStore) -> None:
@@ -103,30 +103,30 @@ def test_epochs_and_seeds_differ_in_order_and_crop(store: SequenceStore) -> None
     assert equal(loader(store).batch(0, 1), loader(store).batch(0, 1))
 
 
-def test_the_order_is_drawn_once_an_epoch(store: SequenceStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-    fresh = np.random.default_rng
+def test_the_order_is_drawn_once_per_epoch(store: SequenceStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[Any] = []
+    default_rng = np.random.default_rng
 
     def counted(seed: Any) -> np.random.Generator:
-        drawn.append(seed)
-        return fresh(seed)
+        seeds.append(seed)
+        return default_rng(seed)
 
     epoch_order.cache_clear()
     monkeypatch.setattr(np.random, "default_rng", counted)
     for epoch in range(2):
         assert len(list(loader(store, prefetch=2).epoch(epoch))) == 4
-    assert drawn == [[4, 0], [4, 1]]
+    assert seeds == [[4, 0], [4, 1]]
 
 
 def test_any_thread_gets_the_order_of_its_own_epoch(store: SequenceStore) -> None:
-    made = loader(store)
-    wanted = {(epoch, step): made.batch(epoch, step).keys for epoch in range(6) for step in range(4)}
+    batches = loader(store)
+    expected = {(epoch, step): batches.batch(epoch, step).keys for epoch in range(6) for step in range(4)}
     with ThreadPoolExecutor(4) as threads:
-        found = threads.map(lambda place: made.batch(*place).keys, list(wanted) * 5)
-        assert all(torch.equal(a, b) for a, b in zip(found, list(wanted.values()) * 5, strict=True))
+        found = threads.map(lambda epoch_and_step: batches.batch(*epoch_and_step).keys, list(expected) * 5)
+        assert all(torch.equal(a, b) for a, b in zip(found, list(expected.values()) * 5, strict=True))
 
 
-def test_an_order_is_what_numpy_shuffles_and_nobody_can_change_it() -> None:
+def test_the_order_is_numpys_permutation_and_read_only() -> None:
     order = epoch_order(3, 7, 1000)
     assert order.tolist() == np.random.default_rng([3, 7]).permutation(1000).tolist()
     with pytest.raises(ValueError, match="read-only"):
@@ -150,8 +150,8 @@ def test_an_empty_index_is_an_empty_epoch(store: SequenceStore) -> None:
         assert list(empty.epoch()) == []
 
 
-class Seen(ClipReader):
-    """Keeps the windows it was asked for."""
+class RecordingReader(ClipReader):
+    """Remembers the windows that it was called with."""
 
     def __call__(self, windows: Windows) -> tuple[Tensor, Tensor]:
         self.windows = windows
@@ -159,40 +159,40 @@ class Seen(ClipReader):
 
 
 def windows(store: SequenceStore, epochs: int = 1, **settings: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    reader = Seen(store, 8)
-    made = replace(loader(store, batch_size=23, **settings), reader=reader)
+    reader = RecordingReader(store, 8)
+    batches = replace(loader(store, batch_size=23, **settings), reader=reader)
     found = []
     for epoch in range(epochs):
-        made.batch(epoch, 0)
+        batches.batch(epoch, 0)
         found.append((store.num_frames[reader.windows.recording_index], reader.windows.first, reader.windows.last))
     frames, first, last = (np.concatenate(column) for column in zip(*found, strict=True))
     return frames, first, last
 
 
-def test_training_crops_are_even_in_length_and_place(store: SequenceStore) -> None:
+def test_training_crops_are_uniform_in_length_and_position(store: SequenceStore) -> None:
     frames, first, last = windows(store, epochs=200)
     assert (first >= 0).all()
     assert (last <= frames - 1).all()
-    long = frames >= 10
-    share = ((last - first + 1) / frames)[long]
+    is_long = frames >= 10
+    share = ((last - first + 1) / frames)[is_long]
     assert 0.5 <= share.min() < 0.51
     assert 0.99 < share.max() <= 1
     assert share.mean() == pytest.approx(0.75, abs=0.01)
     assert share.var() == pytest.approx(0.5**2 / 12, rel=0.1)
-    where = (first[long] / (frames[long] * (1 - share)))[share < 0.999]
-    assert where.mean() == pytest.approx(0.5, abs=0.02)
-    assert where.var() == pytest.approx(1 / 12, rel=0.1)
-    assert abs(np.corrcoef(share[share < 0.999], where)[0, 1]) < 0.06
-    one = frames == 1
-    assert (first[one] == 0).all()
-    assert (last[one] == 0).all()
+    position = (first[is_long] / (frames[is_long] * (1 - share)))[share < 0.999]
+    assert position.mean() == pytest.approx(0.5, abs=0.02)
+    assert position.var() == pytest.approx(1 / 12, rel=0.1)
+    assert abs(np.corrcoef(share[share < 0.999], position)[0, 1]) < 0.06
+    is_single = frames == 1
+    assert (first[is_single] == 0).all()
+    assert (last[is_single] == 0).all()
 
 
 def test_a_test_clip_is_the_middle_of_the_recording(store: SequenceStore) -> None:
     frames, first, last = windows(store, training=False, crop=(0.9, 0.9))
-    several = frames > 1
-    np.testing.assert_allclose((first + last)[several], (frames - 1)[several])
-    np.testing.assert_allclose((last - first + 1)[several], 0.9 * frames[several])
+    is_several = frames > 1
+    np.testing.assert_allclose((first + last)[is_several], (frames - 1)[is_several])
+    np.testing.assert_allclose((last - first + 1)[is_several], 0.9 * frames[is_several])
 
 
 def test_the_transform_is_applied_to_every_batch(store: SequenceStore) -> None:
@@ -201,7 +201,7 @@ def test_the_transform_is_applied_to_every_batch(store: SequenceStore) -> None:
     assert all(torch.equal(a.positions * 2, b.positions) for a, b in zip(plain, doubled, strict=True))
 
 
-# The thread that makes batches in advance.
+# Prefetching by a thread.
 
 
 def numbers(stop: int, fail_at: int = -1) -> Iterator[Any]:
@@ -212,11 +212,11 @@ def numbers(stop: int, fail_at: int = -1) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("prefetch", [1, 3, 100])
-def test_prefetch_gives_the_same_in_the_same_order(prefetch: int) -> None:
+def test_prefetch_keeps_the_order(prefetch: int) -> None:
     assert list(prefetch_batches(numbers(20), prefetch)) == list(range(20))
 
 
-def test_prefetch_hands_on_an_error_after_what_came_before() -> None:
+def test_prefetch_raises_an_error_after_the_batches_before_it() -> None:
     got = []
     with pytest.raises(KeyError, match="number 5"):
         got.extend([got.append(number) for number in prefetch_batches(numbers(9, fail_at=5), 2)])  # type: ignore[func-returns-value]
@@ -242,7 +242,7 @@ def test_prefetch_stops_when_the_consumer_does(taken: int) -> None:
     assert len(made) <= taken + 4
 
 
-def test_prefetch_stays_ahead_by_so_many_and_no_more() -> None:
+def test_prefetch_makes_only_as_many_batches_as_requested() -> None:
     reached, gate = threading.Event(), threading.Event()
     made: list[int] = []
 
@@ -256,7 +256,7 @@ def test_prefetch_stays_ahead_by_so_many_and_no_more() -> None:
 
     batches = prefetch_batches(counted(), 2)
     assert next(batches) == 0
-    assert reached.wait(5)  # one taken, two ready, one in the hand
+    assert reached.wait(5)  # one consumed, two in the queue, one waiting to be put
     assert not gate.wait(0.05)
     assert len(made) == 4
     assert list(batches) == list(range(1, 20))

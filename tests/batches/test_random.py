@@ -10,7 +10,7 @@ from skeletonmae.batches import SampleRng, sample_keys
 MANY = 20_000
 
 
-def stream(purpose: str = "test", seed: int = 0, epoch: int = 0, num: int = MANY) -> SampleRng:
+def make_rng(purpose: str = "test", seed: int = 0, epoch: int = 0, num: int = MANY) -> SampleRng:
     return SampleRng(sample_keys(seed, epoch, torch.arange(num)), purpose)
 
 
@@ -19,7 +19,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
 
 
 def test_uniform_is_uniform_over_samples_and_over_draws() -> None:
-    for values in (stream().uniform(4), stream(num=4).uniform(MANY)):
+    for values in (make_rng().uniform(4), make_rng(num=4).uniform(MANY)):
         assert values.dtype == torch.float32
         assert 0 <= values.min() < 1e-3
         assert 1 - 1e-3 < values.max() < 1
@@ -29,7 +29,7 @@ def test_uniform_is_uniform_over_samples_and_over_draws() -> None:
 
 
 def test_normal_has_the_moments_of_a_normal() -> None:
-    values = stream().normal(4).double()
+    values = make_rng().normal(4).double()
     for power, moment in ((1, 0), (2, 1), (3, 0), (4, 3)):
         assert float((values**power).mean()) == pytest.approx(moment, abs=0.06)
     inside = [float((values.abs() < sigma).double().mean()) for sigma in (1, 2, 3)]
@@ -38,73 +38,73 @@ def test_normal_has_the_moments_of_a_normal() -> None:
 
 
 def test_gumbel_has_the_moments_of_a_gumbel_and_is_never_infinite(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = stream().gumbel(4).double()
+    values = make_rng().gumbel(4).double()
     assert float(values.mean()) == pytest.approx(0.5772, abs=0.02)
     assert float(values.var()) == pytest.approx(np.pi**2 / 6, abs=0.05)
-    ends = torch.tensor([[0.0, 1 - 2.0**-24]])  # the smallest and the largest number that is ever drawn
+    ends = torch.tensor([[0.0, 1 - 2.0**-24]])  # the smallest and the largest number that can be drawn
     monkeypatch.setattr(SampleRng, "uniform", lambda *_: ends)
-    assert stream().gumbel(2).isfinite().all()
+    assert make_rng().gumbel(2).isfinite().all()
 
 
-def test_between_keeps_to_its_range() -> None:
-    values = stream().between(-3.0, 5.0, 2)
+def test_between_stays_in_its_range() -> None:
+    values = make_rng().between(-3.0, 5.0, 2)
     assert -3 <= values.min() < -2.99
     assert 4.99 < values.max() <= 5
     assert float(values.mean()) == pytest.approx(1, abs=0.05)
 
 
-def test_a_sample_draws_the_same_in_any_company() -> None:
+def test_the_numbers_of_a_sample_do_not_depend_on_the_others() -> None:
     keys = sample_keys(5, 2, torch.arange(10))
-    whole = SampleRng(keys, "a").normal(3, 2)
-    some = torch.tensor([7, 0, 3])
-    assert torch.equal(SampleRng(keys[some], "a").normal(3, 2), whole[some])
-    assert torch.equal(SampleRng(sample_keys(5, 2, some), "a").normal(3, 2), whole[some])
+    expected = SampleRng(keys, "a").normal(3, 2)
+    subset = torch.tensor([7, 0, 3])
+    assert torch.equal(SampleRng(keys[subset], "a").normal(3, 2), expected[subset])
+    assert torch.equal(SampleRng(sample_keys(5, 2, subset), "a").normal(3, 2), expected[subset])
     for row in range(10):
-        assert torch.equal(SampleRng(keys[row : row + 1], "a").normal(3, 2)[0], whole[row])
+        assert torch.equal(SampleRng(keys[row : row + 1], "a").normal(3, 2)[0], expected[row])
 
 
-def test_successive_draws_go_on() -> None:
-    at_once, in_turn = stream(num=5), stream(num=5)
+def test_successive_draws_continue_the_sequence() -> None:
+    at_once, in_turn = make_rng(num=5), make_rng(num=5)
     assert torch.equal(at_once.uniform(6), torch.cat([in_turn.uniform(2), in_turn.uniform(4)], 1))
 
 
 OTHERS = {
-    "purpose": stream("other"),
-    "no purpose": stream(""),
-    "seed": stream(seed=1),
-    "epoch": stream(epoch=1),
-    "seed and epoch": stream(seed=1, epoch=-1),
+    "purpose": make_rng("other"),
+    "no purpose": make_rng(""),
+    "seed": make_rng(seed=1),
+    "epoch": make_rng(epoch=1),
+    "seed and epoch": make_rng(seed=1, epoch=-1),
     "index": SampleRng(sample_keys(0, 0, torch.arange(MANY) + 1), "test"),
-    "later draw": stream(),
-    "person": stream().for_tracks(torch.arange(MANY), torch.zeros(MANY, dtype=torch.int64)),
+    "later draw": make_rng(),
+    "person": make_rng().for_tracks(torch.arange(MANY), torch.zeros(MANY, dtype=torch.int64)),
 }
 OTHERS["later draw"].uniform(1)
 
 
-@pytest.mark.parametrize("what", OTHERS)
-def test_what_differs_has_nothing_in_common(what: str) -> None:
-    mine, other = stream().uniform(1), OTHERS[what].uniform(1)
-    assert (mine == other).double().mean() < 0.001
-    assert abs(correlation(mine, other)) < 0.03  # 4 sigma
+@pytest.mark.parametrize("difference", OTHERS)
+def test_generators_are_independent(difference: str) -> None:
+    reference, other = make_rng().uniform(1), OTHERS[difference].uniform(1)
+    assert (reference == other).double().mean() < 0.001
+    assert abs(correlation(reference, other)) < 0.03  # 4 sigma
 
 
-def test_tracks_of_a_sample_have_streams_of_their_own() -> None:
+def test_the_tracks_of_a_sample_are_independent() -> None:
     keys = sample_keys(0, 0, torch.arange(MANY // 2))
-    sample = torch.arange(MANY // 2).repeat_interleave(2)
-    person = torch.arange(2).repeat(MANY // 2)
-    values = SampleRng(keys, "mask").for_tracks(sample, person).uniform(1).view(-1, 2)
+    clip_index = torch.arange(MANY // 2).repeat_interleave(2)
+    person_index = torch.arange(2).repeat(MANY // 2)
+    values = SampleRng(keys, "mask").for_tracks(clip_index, person_index).uniform(1).view(-1, 2)
     assert abs(correlation(values[:, 0], values[:, 1])) < 0.04
     alone = SampleRng(keys[7:8], "mask").for_tracks(torch.tensor([0]), torch.tensor([1])).uniform(1)
     assert torch.equal(alone[0], values[7, 1:])
 
 
 def test_keys_of_long_runs_and_large_seeds_differ() -> None:
-    some = [
+    keys_of_runs = [
         sample_keys(seed, epoch, torch.tensor([0, 1, 2**31, 10**10]))
         for seed in (0, 1, 2**31 - 1, 2**31, 2**32)
         for epoch in (0, 1, 10**6 - 1, 10**6)
     ]
-    keys = torch.stack(some).flatten()
+    keys = torch.stack(keys_of_runs).flatten()
     assert len(set(keys.tolist())) == len(keys)
     values = SampleRng(keys, "x").uniform(100)
     assert float(values.mean()) == pytest.approx(0.5, abs=0.02)

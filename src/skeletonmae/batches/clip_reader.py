@@ -123,7 +123,8 @@ class ClipReader:
                 chunk_row = torch.from_numpy(row[chunk]).to(self.device)
                 positions.index_copy_(0, chunk_row, chunk_positions)
                 observed.index_copy_(0, chunk_row, chunk_observed)
-        return positions.unflatten(0, (num_clips, num_persons)), observed.unflatten(0, (num_clips, num_persons))
+        persons = (num_clips, num_persons)
+        return positions.view(*persons, *positions.shape[1:]), observed.view(*persons, *observed.shape[1:])
 
     def _find_tracks(self, recording_index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the shard, the first track in that shard, and the number of tracks of each recording."""
@@ -154,8 +155,8 @@ class ClipReader:
         observed = self._unpack_bits(bits * in_range[:, None])
         if self.device.type != "cpu" or not observed.all():  # on a GPU, the test would cost a synchronization
             positions.masked_fill_(~observed[..., None], 0.0)
-        shape = (len(track), self.num_frames)
-        return positions.unflatten(0, shape), observed.unflatten(0, shape)
+        frames = (len(track), self.num_frames)
+        return positions.view(*frames, *positions.shape[1:]), observed.view(*frames, *observed.shape[1:])
 
     def _unpack_bits(self, bits: Tensor) -> Bool[Tensor, "row joint"]:
         if self.device.type == "cpu":
