@@ -25,7 +25,7 @@ from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.cli.memory import keep_memory
 from skeletonmae.files import write_text
 from skeletonmae.recipe import Recipe, read_recipe
-from skeletonmae.training import processes
+from skeletonmae.training import init_distributed
 
 RECIPE = Path("recipes/penn_action/graph.yaml")
 SMALL = ("training.epochs=20", "training.warmup_epochs=2")
@@ -36,16 +36,16 @@ SCRATCH = "none: from scratch"
 ROWS: dict[str, dict[str, str]] = {
     "pre-training": {"as in the recipe": "", SCRATCH: ""},
     "hidden": {
-        **{part.replace("_", " "): f"method.hide={{kind: parts, parts: [{part}]}}" for part in PARTS},
-        "two parts, drawn at random": "method.hide={kind: random_parts, count: 2}",
-        "half of the joints, at random": "method.hide={kind: random_joints, ratio: 0.5}",
+        **{part.replace("_", " "): f"method.joint_masking={{kind: parts, parts: [{part}]}}" for part in PARTS},
+        "two parts, drawn at random": "method.joint_masking={kind: random_parts, num_parts: 2}",
+        "half of the joints, at random": "method.joint_masking={kind: random_joints, ratio: 0.5}",
     },
     "layers of the encoder": {str(n): f"method.depth={n}" for n in (1, 2, 4)},
     "layers of STRL": {str(n): f"evaluation.3.classifier.depth={n}" for n in (1, 2, 4)},
-    "messages": {kind.upper(): f"method.messages={kind}" for kind in ("gcn", "gat")},
+    "GNN layer": {kind.upper(): f"method.gnn={kind}" for kind in ("gcn", "gat")},
     "hidden joints zeroed before the decoder": {"yes": "method.remask=true"},
     "layers of the decoder": {"2": "method.decoder_depth=2"},
-    "edges in the loss": {"with weight 1": "method.edge_weight=1.0"},
+    "edges in the loss": {"with weight 1": "method.edge_loss_weight=1.0"},
 }
 """What is changed -> to what -> the setting."""
 
@@ -79,7 +79,7 @@ def run(out: Path, part: int, parts: int) -> None:
     for what, to, _, folder, recipe in islice(rows(out), part - 1, None, parts):
         if finished(folder, to, recipe):
             continue
-        with processes("cpu") as together:
+        with init_distributed("cpu") as together:
             model = None
             if to != SCRATCH:
                 model = load_checkpoint(runs.pretrain(recipe, folder, together), together.device)

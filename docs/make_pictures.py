@@ -17,14 +17,14 @@ from skeletonmae import datasets, runs
 from skeletonmae.checkpoint import Checkpoint, load_checkpoint
 from skeletonmae.demo.run import NUM_SYNTHETIC, demo_recipe
 from skeletonmae.recipe import recipe_from
-from skeletonmae.report import picture_rebuilt, save_picture
+from skeletonmae.plotting import plot_reconstruction, save_figure
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.training import Processes
+from skeletonmae.training import DistributedContext
 
 IMAGES = Path(__file__).parent / "images"
 GRAPH: dict[str, Any] = {
     "masking": None,
-    "method": {"kind": "graph", "hide": {"kind": "parts", "parts": ["right_arm", "right_leg"]}, "remask": True},
+    "method": {"kind": "graph", "joint_masking": {"kind": "parts", "parts": ["right_arm", "right_leg"]}, "remask": True},
     "training": {"epochs": 12, "warmup_epochs": 1, "optimizer": "adam", "weight_decay": 0.0},
 }
 MODELS: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ MODELS: dict[str, dict[str, Any]] = {
             "tuple_frames": 6,
             "widths": [32, 32, 64],
             "decoder_widths": [32],
-            "normalise": "clip",
+            "target_norm": "clip",
         },
         "training": {"epochs": 6, "warmup_epochs": 1},
     },
@@ -71,18 +71,18 @@ def pretrained(name: str, store: SequenceStore, folder: Path) -> Checkpoint:
         whole = settings is None or settings.get("kind", tree[section].get("kind")) != tree[section].get("kind")
         tree[section] = settings if whole else tree[section] | settings
     run = folder / name
-    return load_checkpoint(runs.pretrain(recipe_from(tree, name), run, Processes(0, 1, torch.device("cpu"))))
+    return load_checkpoint(runs.pretrain(recipe_from(tree, name), run, DistributedContext(0, 1, torch.device("cpu"))))
 
 
 def draw(name: str, model: Checkpoint, store: SequenceStore, index: int) -> None:
     """One recording: as it is, as the model is shown it, as the model makes it."""
     batch = model.header.clips.loader(store, np.array([index]), batch_size=1).batch(0, 0)
-    rebuilt = model.method.rebuild(batch)
+    rebuilt = model.method.reconstruct(batch)
     if rebuilt is None:
         raise SystemExit(f"{name} rebuilds no positions")
     positions, observed = batch.positions[0, 0].numpy(), batch.observed[0, 0].numpy()
-    figure = picture_rebuilt(positions, observed, rebuilt.hidden, rebuilt.positions, store.skeleton)
-    save_picture(figure, IMAGES / f"rebuilt_{name}.png")
+    figure = plot_reconstruction(positions, observed, rebuilt.hidden, rebuilt.positions, store.skeleton)
+    save_figure(figure, IMAGES / f"rebuilt_{name}.png")
 
 
 if __name__ == "__main__":

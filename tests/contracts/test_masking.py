@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from skeletonmae.batches import Patches, SampleRandom, sample_keys
+from skeletonmae.batches import Patches, SampleRng, sample_keys
 from skeletonmae.masking import MASKINGS, TokenMask
 from skeletonmae.skeletons import LAYOUTS, NTU25, Skeleton
 
@@ -37,7 +37,7 @@ def patches_of(num: int, steps: int = 5, skeleton: Skeleton = NTU25, lost: float
 
 def draw(kind: str, patches: Patches, keys: Any = None, **settings: Any) -> TokenMask:
     keys = sample_keys(0, 0, torch.arange(len(patches.values))) if keys is None else keys
-    mask = MASKINGS[kind](**settings)(patches, SampleRandom(keys, "mask"))  # type: ignore[operator]
+    mask = MASKINGS[kind](**settings)(patches, SampleRng(keys, "mask"))  # type: ignore[operator]
     assert isinstance(mask, TokenMask)
     return mask
 
@@ -87,8 +87,8 @@ def test_masks_differ_from_track_to_track_and_epoch_to_epoch(kind: str) -> None:
 def test_full_tracks_hide_equally_many_or_need_filling_up(kind: str) -> None:
     mask = draw(kind, patches_of(40, lost=0.0))
     count = (~mask.hidden).sum((1, 2))
-    assert torch.equal(mask.visible.count, count)
-    assert (mask.visible.valid is None) == bool((count == count[0]).all())
+    assert torch.equal(mask.visible_index.num_valid, count)
+    assert (mask.visible_index.valid is None) == bool((count == count[0]).all())
 
 
 @entries

@@ -11,7 +11,7 @@ import torch
 
 from skeletonmae.batches import Batch
 from skeletonmae.masking import RandomTokens
-from skeletonmae.methods import CLASSIFIERS, METHODS, InputSpec, Method, StrlConfig
+from skeletonmae.methods import CLASSIFIERS, METHODS, InputSpec, Method, STRLConfig
 from skeletonmae.skeletons import COCO17, KINECT20
 
 Make = Callable[..., Any]
@@ -57,10 +57,10 @@ def test_it_turns_any_batch_into_a_loss(make_batch: Make, kind: str, persons: tu
     method = build(kind)
     for skeleton in (KINECT20, COCO17):
         output = method(clips(make_batch, persons, skeleton=skeleton))
-        assert output.loss.shape == output.weight.shape == ()
+        assert output.loss.shape == output.num_terms.shape == ()
         assert output.loss.isfinite()
-        assert (output.weight > 0) == (sum(persons) > 0)
-        (output.loss * output.weight).backward()
+        assert (output.num_terms > 0) == (sum(persons) > 0)
+        (output.loss * output.num_terms).backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
 
 
@@ -79,9 +79,9 @@ def test_the_loss_of_two_halves_is_that_of_the_whole(make_batch: Make, kind: str
     method, batch = fixed(build(kind)), clips(make_batch)
     whole = method(batch)
     halves = [method(part(batch, 0, 2)), method(part(batch, 1, 3))]
-    assert float(sum(half.weight for half in halves)) == pytest.approx(float(whole.weight))
-    total = sum(half.loss * half.weight for half in halves)
-    torch.testing.assert_close(total, whole.loss * whole.weight, rtol=1e-4, atol=1e-5)
+    assert float(sum(half.num_terms for half in halves)) == pytest.approx(float(whole.num_terms))
+    total = sum(half.loss * half.num_terms for half in halves)
+    torch.testing.assert_close(total, whole.loss * whole.num_terms, rtol=1e-4, atol=1e-5)
 
 
 @entries
@@ -145,7 +145,7 @@ def test_its_classifier_starts_from_copies_of_the_encoder_as_it_is_now(make_batc
         tensor.add_(0.1 * torch.rand_like(tensor))
     held, after = classifier()
     assert (after - before).abs().max() > 1e-3
-    layers = StrlConfig().depth if kind == "graph" else 1
+    layers = STRLConfig().depth if kind == "graph" else 1
     for name, tensor in learned.items():
         copies = sum(torch.equal(other, tensor) for other in held.values())
         assert copies == (layers if name.startswith("encoder.") else 1), name
@@ -161,16 +161,16 @@ def test_dropout_reaches_the_head_of_its_classifier(kind: str) -> None:
 @entries
 def test_its_classifier_knows_how_deep_every_parameter_lies(kind: str) -> None:
     model = build(kind).classifier(5)
-    depths = {model.depth_of(name) for name, _ in model.named_parameters()}
+    depths = {model.layer_id(name) for name, _ in model.named_parameters()}
     assert depths == set(range(max(depths) + 1))
     last = [name for name, p in model.named_parameters() if p.shape[:1] == (5,)]
-    assert {model.depth_of(name) for name in last} == {max(depths)}
+    assert {model.layer_id(name) for name in last} == {max(depths)}
 
 
 @entries
 def test_what_it_rebuilds_is_the_clip_with_other_hidden_joints(make_batch: Make, kind: str) -> None:
     batch = clips(make_batch)
-    rebuilt = build(kind).eval().rebuild(batch)
+    rebuilt = build(kind).eval().reconstruct(batch)
     if rebuilt is not None:
         assert rebuilt.hidden.shape == (FRAMES, 20)
         assert rebuilt.positions.shape == (FRAMES, 20, 3)

@@ -13,7 +13,7 @@ from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchConfig
 from skeletonmae.methods.method import joint_names
-from skeletonmae.models.joint_patch import Places
+from skeletonmae.models.joint_patch_transformer import PositionEmbedding
 from skeletonmae.recipe import recipe_from
 from skeletonmae.skeletons import KINECT20, VOCABULARY, Skeleton, read_layout
 
@@ -34,8 +34,8 @@ def mouse(tmp_path: Path) -> Skeleton:
 
 def test_every_joint_has_a_place_of_its_own(mouse: Skeleton) -> None:
     assert not set(mouse.joints) & set(VOCABULARY)
-    places = Places(joint_names([mouse, KINECT20]), steps=2, width=4)
-    assert places.known(mouse).all()
+    places = PositionEmbedding(joint_names([mouse, KINECT20]), time_steps=2, width=4)
+    assert places.known_joints(mouse).all()
     of_joints = places(mouse).unflatten(0, (2, 7))[0]
     assert len(torch.unique(of_joints, dim=0)) == 7
 
@@ -46,7 +46,7 @@ def test_every_place_learns(mouse: Skeleton, make_batch: Any) -> None:
     method = config.build(InputSpec(16, 3, joint_names([mouse])), RandomTokens(ratio=0.5))
     output = method(make_batch(skeleton=mouse))
     output.loss.backward()
-    for places in (method.encoder.places, method.decoder.places):
+    for places in (method.encoder.pos_embed, method.decoder.pos_embed):
         assert places.joint.shape == (7, 16)
         assert places.joint.grad is not None
         assert (places.joint.grad.abs().amax(1) > 0).all()
@@ -65,4 +65,4 @@ def test_it_is_stored_pretrained_on_and_known_to_the_checkpoint(
     tree["masking"] = {"kind": "spatial_temporal", "by": "part"}
     checkpoint = load_checkpoint(runs.pretrain(recipe_from(tree, "mice"), tmp_path / "run", alone))
     assert checkpoint.header.joints == mouse.joints
-    assert checkpoint.method.encoder.places.known(mouse).all()  # type: ignore[operator, union-attr]
+    assert checkpoint.method.encoder.pos_embed.known_joints(mouse).all()  # type: ignore[operator, union-attr]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skeletonmae.masking import Picks, TokenMask
-from skeletonmae.masking.mask import hide_highest
+from skeletonmae.masking import TokenIndex, TokenMask
+from skeletonmae.masking.mask import mask_by_score
 
 
 def flags(*rows: str) -> torch.Tensor:
@@ -12,51 +12,51 @@ def flags(*rows: str) -> torch.Tensor:
 
 
 def test_picks_by_hand() -> None:
-    even = Picks.of(flags("0110", "1001"))
+    even = TokenIndex.from_mask(flags("0110", "1001"))
     assert even.index.tolist() == [[1, 2], [0, 3]]
     assert even.valid is None
-    assert even.count.tolist() == [2, 2]
-    uneven = Picks.of(flags("0110", "0001", "0000"))
+    assert even.num_valid.tolist() == [2, 2]
+    uneven = TokenIndex.from_mask(flags("0110", "0001", "0000"))
     assert uneven.valid is not None
     assert uneven.valid.tolist() == [[True, True], [True, False], [False, False]]
     assert uneven.index[0].tolist() == [1, 2]
     assert uneven.index[1, 0] == 3
-    assert uneven.count.tolist() == [2, 1, 0]
+    assert uneven.num_valid.tolist() == [2, 1, 0]
     tokens = torch.arange(12.0).view(3, 4, 1)
-    assert uneven.take(tokens)[0].flatten().tolist() == [1, 2]
-    assert uneven.take(tokens)[1, 0].tolist() == [7]
+    assert uneven.gather(tokens)[0].flatten().tolist() == [1, 2]
+    assert uneven.gather(tokens)[1, 0].tolist() == [7]
 
 
 def test_filling_up_never_brings_in_a_token_that_was_not_picked() -> None:
     # A NaN in a hidden token would otherwise reach the others through attention, where 0 times NaN is NaN.
-    chosen = flags("0110", "0001")
-    picks = Picks.of(chosen)
-    assert picks.take(chosen).all()
+    selected = flags("0110", "0001")
+    index = TokenIndex.from_mask(selected)
+    assert index.gather(selected).all()
 
 
 def test_no_rows_and_nothing_picked() -> None:
-    assert Picks.of(torch.zeros(0, 4, dtype=torch.bool)).index.shape == (0, 0)
-    none = Picks.of(flags("0000", "0000"))
+    assert TokenIndex.from_mask(torch.zeros(0, 4, dtype=torch.bool)).index.shape == (0, 0)
+    none = TokenIndex.from_mask(flags("0000", "0000"))
     assert none.index.shape == (2, 0)
-    assert none.count.tolist() == [0, 0]
+    assert none.num_valid.tolist() == [0, 0]
 
 
 def test_only_what_is_available_is_hidden_and_something_is_always_shown() -> None:
     available = flags("1111", "0110", "0000", "0011").view(4, 2, 2)
-    mask = TokenMask.hiding(torch.ones(4, 2, 2, dtype=torch.bool), available)
+    mask = TokenMask.from_hidden(torch.ones(4, 2, 2, dtype=torch.bool), available)
     assert torch.equal(mask.hidden.flatten(1), flags("0111", "0010", "0000", "0001"))
-    kept = TokenMask.hiding(flags("1100", "1000", "1111", "0001").view(4, 2, 2), available)
+    kept = TokenMask.from_hidden(flags("1100", "1000", "1111", "0001").view(4, 2, 2), available)
     assert torch.equal(kept.hidden.flatten(1), flags("1100", "0000", "0000", "0001"))
 
 
 def test_every_token_is_hidden_or_visible_or_not_available() -> None:
     dice = torch.Generator().manual_seed(0)
     available = torch.rand(6, 4, 5, generator=dice) < 0.8
-    mask = TokenMask.hiding(torch.rand(6, 4, 5, generator=dice) < 0.5, available)
+    mask = TokenMask.from_hidden(torch.rand(6, 4, 5, generator=dice) < 0.5, available)
     for row in range(6):
-        visible = mask.visible.index[row, : mask.visible.count[row]].tolist()
-        asked = mask.asked.index[row, : mask.asked.count[row]].tolist()
-        both = [*visible, *asked]
+        visible = mask.visible_index.index[row, : mask.visible_index.num_valid[row]].tolist()
+        hidden = mask.hidden_index.index[row, : mask.hidden_index.num_valid[row]].tolist()
+        both = [*visible, *hidden]
         assert sorted(both) == available[row].flatten().nonzero().flatten().tolist()
         assert len(set(both)) == len(both)
 
@@ -64,30 +64,30 @@ def test_every_token_is_hidden_or_visible_or_not_available() -> None:
 @pytest.mark.parametrize("even", [True, False])
 def test_what_is_kept_comes_back_to_its_place(even: bool) -> None:
     dice = torch.Generator().manual_seed(1)
-    tokens, filler = torch.randn(3, 12, 4, generator=dice), torch.randn(4, generator=dice)
+    tokens, mask_token = torch.randn(3, 12, 4, generator=dice), torch.randn(4, generator=dice)
     hidden = flags("110000111000", "001100110010", "111110000000").view(3, 3, 4)
     available = torch.ones(3, 3, 4, dtype=torch.bool)
     if not even:
         available[1, 0] = False
-    mask = TokenMask.hiding(hidden, available)
-    back = mask.restore(mask.keep(tokens), filler)
+    mask = TokenMask.from_hidden(hidden, available)
+    back = mask.restore(mask.visible_index.gather(tokens), mask_token)
     shown = (mask.available & ~mask.hidden).flatten(1)
     assert torch.equal(back[shown], tokens[shown])
-    assert torch.equal(back[~shown], filler.expand(int((~shown).sum()), 4))
+    assert torch.equal(back[~shown], mask_token.expand(int((~shown).sum()), 4))
 
 
 def test_nothing_hidden() -> None:
     available = flags("1101", "0000").view(2, 2, 2)
-    mask = TokenMask.nothing(available)
+    mask = TokenMask.all_visible(available)
     assert not mask.hidden.any()
-    assert mask.visible.count.tolist() == [3, 0]
-    assert mask.asked.index.shape == (2, 0)
+    assert mask.visible_index.num_valid.tolist() == [3, 0]
+    assert mask.hidden_index.index.shape == (2, 0)
 
 
 def test_the_highest_scores_are_hidden_by_hand() -> None:
     score = torch.tensor([[0.9, 0.1, 0.5, 0.7], [0.9, 0.1, 0.5, 0.7]]).view(2, 2, 2)
     available = flags("1111", "0111").view(2, 2, 2)
-    assert torch.equal(hide_highest(score, available, 0.5).hidden.flatten(1), flags("1001", "0011"))
+    assert torch.equal(mask_by_score(score, available, 0.5).hidden.flatten(1), flags("1001", "0011"))
 
 
 @pytest.mark.parametrize("num", [1, 2, 3, 10, 40, 750])
@@ -97,6 +97,6 @@ def test_as_many_are_hidden_as_the_share_says(num: int, ratio: float) -> None:
     available = torch.zeros(3, 750, 1, dtype=torch.bool)
     for row in range(3):
         available[row, torch.randperm(750, generator=dice)[:num]] = True
-    hidden = hide_highest(torch.rand(3, 750, 1, generator=dice), available, ratio).hidden
+    hidden = mask_by_score(torch.rand(3, 750, 1, generator=dice), available, ratio).hidden
     expected = min(round(num * ratio), num - 1)  # one is always shown
     assert hidden.sum((1, 2)).tolist() == [expected] * 3

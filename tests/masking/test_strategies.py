@@ -10,13 +10,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from skeletonmae.batches import Patches, SampleRandom, sample_keys
+from skeletonmae.batches import Patches, SampleRng, sample_keys
 from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal
 from skeletonmae.skeletons import COCO17, KINECT20, Skeleton
 
 
-def random(num: int, seed: int = 0) -> SampleRandom:
-    return SampleRandom(sample_keys(seed, 0, torch.arange(num)), "mask")
+def random(num: int, seed: int = 0) -> SampleRng:
+    return SampleRng(sample_keys(seed, 0, torch.arange(num)), "mask")
 
 
 def patches_of(num: int, steps: int, skeleton: Skeleton = KINECT20, available: Tensor | None = None) -> Patches:
@@ -53,13 +53,18 @@ def test_the_share_is_of_what_was_observed() -> None:
         assert not (hidden & ~available).any()
 
 
-@pytest.mark.parametrize("joints", ["tube", "step"])
-@pytest.mark.parametrize("by", ["joint", "part"])
+@pytest.mark.parametrize("joint_mask", ["tube", "step"])
+@pytest.mark.parametrize("granularity", ["joint", "part"])
 @pytest.mark.parametrize(("frame_ratio", "joint_ratio"), [(0.5, 0.5), (0.25, 0.33), (0.0, 0.5), (0.75, 0.0)])
-def test_spatial_temporal(joints: str, by: str, frame_ratio: float, joint_ratio: float) -> None:
+def test_spatial_temporal(joint_mask: str, granularity: str, frame_ratio: float, joint_ratio: float) -> None:
     num, steps = 1500, 8
     strategy = SpatialTemporal.model_validate(
-        {"frame_ratio": frame_ratio, "joint_ratio": joint_ratio, "joints": joints, "by": by}
+        {
+            "frame_ratio": frame_ratio,
+            "joint_ratio": joint_ratio,
+            "joint_mask": joint_mask,
+            "granularity": granularity,
+        }
     )
     hidden = strategy(patches_of(num, steps, COCO17), random(num)).hidden
     whole = hidden.all(2)
@@ -67,7 +72,7 @@ def test_spatial_temporal(joints: str, by: str, frame_ratio: float, joint_ratio:
     assert (whole.sum(1) == num_whole).all()
     assert even(whole.sum(0), num_whole / steps, num)
     left = hidden[~whole].view(num, steps - num_whole, 17)
-    if by == "joint":
+    if granularity == "joint":
         num_items, items = 17, left
         assert (left.sum(2) == round(17 * joint_ratio)).all()
     else:
@@ -78,18 +83,18 @@ def test_spatial_temporal(joints: str, by: str, frame_ratio: float, joint_ratio:
         assert (items.sum(2) == round(6 * joint_ratio)).all()
     assert even(items[:, 0].sum(0), round(num_items * joint_ratio) / num_items, num)
     same = (items == items[:, :1]).all(2).all(1)
-    if joints == "tube" or joint_ratio == 0:
+    if joint_mask == "tube" or joint_ratio == 0:
         assert same.all()
     else:
         assert same.double().mean() < 0.2
 
 
 def test_every_row_hides_equally_many_single_joints() -> None:
-    for joints in ("tube", "step"):
-        strategy = SpatialTemporal.model_validate({"joints": joints})
+    for joint_mask in ("tube", "step"):
+        strategy = SpatialTemporal.model_validate({"joint_mask": joint_mask})
         mask = strategy(patches_of(50, 8), random(50))
         assert (mask.hidden.sum((1, 2)) == 4 * 20 + 4 * 10).all()
-        assert mask.visible.valid is None
+        assert mask.visible_index.valid is None
 
 
 def test_a_share_above_0_hides_at_least_one_and_two_shares_of_0_are_refused() -> None:

@@ -7,28 +7,27 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.batches import Tracks
-from skeletonmae.methods.targets import EPSILON, Normalise, Target, targets_of
+from skeletonmae.batches import Patches, patchify
+from skeletonmae.methods.targets import EPSILON, Target, TargetNorm, make_targets
 from skeletonmae.skeletons import Skeleton
 
 ONE = Skeleton("one", ("pelvis",), {})
 
 
-def track(values: list[list[float]], observed: list[int] | None = None, skeleton: Skeleton = ONE) -> Tracks:
-    """One person with one joint; `values` is (frame, axis)."""
+def patches_of(values: list[list[float]], observed: list[int] | None = None, skeleton: Skeleton = ONE) -> Patches:
+    """Tokens of two frames of one person with one joint; `values` is (frame, axis)."""
     positions = torch.tensor(values)[None, :, None]
     seen = torch.ones(positions.shape[:3], dtype=torch.bool)
     if observed is not None:
         seen[0, :, 0] = torch.tensor(observed).bool()
-    where = torch.zeros(1, dtype=torch.int64)
-    return Tracks(positions * seen[..., None], seen, where, where, 1, skeleton)
+    return patchify(positions * seen[..., None], seen, skeleton, token_frames=2)
 
 
 FRAMES = [[1.0, 0.0], [3.0, 0.0], [5.0, 2.0], [5.0, 6.0]]
 
 
 def test_position_by_token_by_hand() -> None:
-    made = targets_of(track(FRAMES), "position", "token", 2)
+    made = make_targets(patches_of(FRAMES), "position", "token")
     # First token 1 0 3 0: mean 1, squares 0 1 4 1, variance 1.5. Second 5 2 5 6: mean 4.5, variance 9 / 4.
     first = [[0, -1], [2, -1]] / np.sqrt(1.5)
     second = [[0.5, -2.5], [0.5, 1.5]] / np.sqrt(2.25)
@@ -37,46 +36,46 @@ def test_position_by_token_by_hand() -> None:
 
 
 def test_position_by_clip_by_hand() -> None:
-    made = targets_of(track(FRAMES), "position", "clip", 2)
+    made = make_targets(patches_of(FRAMES), "position", "clip")
     # x: 1 3 5 5, mean 3.5, variance 11 / 4. y: 0 0 2 6, mean 2, variance 24 / 4.
     x, y = np.array([-2.5, -0.5, 1.5, 1.5]) / np.sqrt(2.75), np.array([-2, -2, 0, 4]) / np.sqrt(6)
     np.testing.assert_allclose(made.values[0, :, 0].reshape(4, 2), np.stack([x, y], 1), rtol=1e-5)
 
 
 def test_motion_by_token_by_hand() -> None:
-    made = targets_of(track(FRAMES), "motion", "token", 2)
+    made = make_targets(patches_of(FRAMES), "motion", "token")
     # Motion is 2 0, 2 2, 0 4 and 0 0 in the last frame. First token 2 0 2 2: mean 1.5, variance 0.75.
     first = [[0.5, -1.5], [0.5, 0.5]] / np.sqrt(0.75)
     second = [[-1, 3], [-1, -1]] / np.sqrt(3)
     np.testing.assert_allclose(made.values[0, :, 0], [first, second], rtol=1e-5)
-    raw = made.values * made.spread + made.mean
+    raw = made.values * made.std + made.mean
     np.testing.assert_allclose(raw[0, :, 0].reshape(4, 2), [[2, 0], [2, 2], [0, 4], [0, 0]], atol=1e-6)
 
 
 def test_motion_by_clip_by_hand() -> None:
-    made = targets_of(track(FRAMES), "motion", "clip", 2)
+    made = make_targets(patches_of(FRAMES), "motion", "clip")
     x, y = np.array([1, 1, -1, -1]), np.array([-1.5, 0.5, 2.5, -1.5]) / np.sqrt(2.75)
     np.testing.assert_allclose(made.values[0, :, 0].reshape(4, 2), np.stack([x, y], 1), rtol=1e-5)
 
 
 def test_what_was_not_observed_is_in_no_mean() -> None:
-    gap = track(FRAMES, [1, 0, 1, 1])
-    made = targets_of(gap, "position", "clip", 2)
+    gap = patches_of(FRAMES, [1, 0, 1, 1])
+    made = make_targets(gap, "position", "clip")
     x, y = np.array([1, 5, 5.0]), np.array([0, 2, 6.0])
     found = made.values[0, :, 0].reshape(4, 2)
     for axis, values in enumerate((x, y)):
         np.testing.assert_allclose(found[[0, 2, 3], axis], (values - values.mean()) / values.std(), rtol=1e-5)
     assert found[1].tolist() == [0, 0]
     assert made.observed[0, :, 0].flatten().tolist() == [True, False, True, True]
-    moved = targets_of(gap, "motion", "token", 2)
+    moved = make_targets(gap, "motion", "token")
     assert moved.observed[0, :, 0].flatten().tolist() == [False, False, True, True]
 
 
 @pytest.mark.parametrize("target", get_args(Target))
-@pytest.mark.parametrize("normalise", get_args(Normalise))
-def test_mean_and_spread_undo_it(target: Target, normalise: Normalise) -> None:
-    made = targets_of(track(FRAMES), target, normalise, 2)
-    raw = (made.values * made.spread + made.mean)[0, :, 0].reshape(4, 2)
+@pytest.mark.parametrize("target_norm", get_args(TargetNorm))
+def test_mean_and_spread_undo_it(target: Target, target_norm: TargetNorm) -> None:
+    made = make_targets(patches_of(FRAMES), target, target_norm)
+    raw = (made.values * made.std + made.mean)[0, :, 0].reshape(4, 2)
     expected = np.array(FRAMES)
     if target == "motion":
         expected = np.vstack([np.diff(expected, axis=0), [[0, 0]]])
@@ -84,6 +83,6 @@ def test_mean_and_spread_undo_it(target: Target, normalise: Normalise) -> None:
 
 
 def test_a_joint_that_stands_has_targets_of_0_and_not_noise() -> None:
-    made = targets_of(track([[2.0, 3.0]] * 4), "position", "clip", 2)
+    made = make_targets(patches_of([[2.0, 3.0]] * 4), "position", "clip")
     assert made.values.abs().max() < 1e-3
-    assert float(made.spread[0, 0, 0, 0, 0]) == pytest.approx(math.sqrt(EPSILON))
+    assert float(made.std[0, 0, 0, 0, 0]) == pytest.approx(math.sqrt(EPSILON))

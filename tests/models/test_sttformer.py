@@ -13,12 +13,12 @@ from torch.nn.functional import batch_norm, conv2d, leaky_relu
 from skeletonmae.batches import Patches, patchify
 from skeletonmae.errors import InputError
 from skeletonmae.models.sttformer import (
-    Steps,
+    PackedSteps,
     STTFormerDecoder,
     STTFormerEncoder,
     TupleAttention,
     TupleBlock,
-    sine_places,
+    sinusoidal_embedding,
     sum_over_time,
 )
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
@@ -48,20 +48,20 @@ def patches_of(make_batch: Make, persons: Any = (2, 1, 1), frames: int = 16, **s
 
 
 def test_the_attention_map_by_hand() -> None:
-    attention = TupleAttention(2, tokens=2, heads=1, width=1)
+    attention = TupleAttention(2, tokens=2, heads=1, query_width=1)
     # key: a tenth of the first channel; query: three times it, plus one
     attention.key_query.weight.data = torch.tensor([[[0.1], [0.0]], [[3.0], [0.0]]])
     attention.key_query.bias.data = torch.tensor([0.0, 1.0])
     attention.alpha.data = torch.tensor([0.5])
-    attention.learned.data = torch.tensor([[[0.1, 0.2], [0.3, 0.4]]])
+    attention.static_attn.data = torch.tensor([[[0.1, 0.2], [0.3, 0.4]]])
     sine = np.sin(1.0)  # the place of the second token in the first channel; that of the first is 0
     first, second = [[1.0, -sine], [5.0, 6.0]], [[2.0, 1.0 - sine], [7.0, 8.0]]
     x = torch.tensor([first, second], dtype=torch.float32)
     # with its place the first channel is (1, 0), then (2, 1): keys (.1, 0) (.2, .1), queries (4, 1) (7, 4)
     means = [[(0.4 + 1.4) / 2, (0.1 + 0.8) / 2], [(0.0 + 0.7) / 2, (0.0 + 0.4) / 2]]
     table = np.array([[0.1, 0.2], [0.3, 0.4]]) + 0.5 * np.tanh(means)
-    steps = Steps(torch.tensor([[True, True]]))
-    torch.testing.assert_close(attention.maps(x, steps)[0, 0], torch.tensor(table, dtype=torch.float32))
+    steps = PackedSteps(torch.tensor([[True, True]]))
+    torch.testing.assert_close(attention.attention_maps(x, steps)[0, 0], torch.tensor(table, dtype=torch.float32))
     taken = attention(x, steps).detach()
     for step, values in enumerate((first, second)):
         for channel in range(2):
@@ -71,50 +71,52 @@ def test_the_attention_map_by_hand() -> None:
 
 
 def test_a_fresh_map_is_near_the_mean_of_all_tokens() -> None:
-    attention = TupleAttention(4, tokens=5, heads=3, width=2)
-    torch.testing.assert_close(attention.learned.sum(1), torch.ones(3, 5))
+    attention = TupleAttention(4, tokens=5, heads=3, query_width=2)
+    torch.testing.assert_close(attention.static_attn.sum(1), torch.ones(3, 5))
 
 
-def test_sine_places_by_hand() -> None:
+def test_sinusoidal_embedding_by_hand() -> None:
     told = [[0.0, np.sin(1.0), np.sin(2.0)], [1.0, np.cos(1.0), np.cos(2.0)], [0.0, np.sin(0.01), np.sin(0.02)]]
-    torch.testing.assert_close(sine_places(3, 4)[:3], torch.tensor(told, dtype=torch.float32))
+    torch.testing.assert_close(sinusoidal_embedding(3, 4)[:3], torch.tensor(told, dtype=torch.float32))
 
 
 def test_steps_know_who_was_before_and_who_comes_after() -> None:
-    steps = Steps(torch.tensor([[True, True, False, True], [False, True, False, False]]))
+    steps = PackedSteps(torch.tensor([[True, True, False, True], [False, True, False, False]]))
     picks = torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None, None]
-    around = steps.around(picks)[..., 0].tolist()
+    around = steps.stack_neighbors(picks)[..., 0].tolist()
     assert around == [[0, 1, 2], [1, 2, 0], [0, 3, 0], [0, 4, 0]]
     assert steps.pad(picks).flatten(1).tolist() == [[1, 2, 3], [4, 0, 0]]
-    assert torch.equal(steps.unpad(steps.pad(picks)), picks)
-    even = Steps(torch.tensor([[True, False, True], [False, True, True]]))
+    assert torch.equal(steps.pack(steps.pad(picks)), picks)
+    even = PackedSteps(torch.tensor([[True, False, True], [False, True, True]]))
     assert even.pad(picks).flatten(1).tolist() == [[1, 2], [3, 4]]
-    assert torch.equal(even.unpad(even.pad(picks)), picks)
+    assert torch.equal(even.pack(even.pad(picks)), picks)
 
 
 def plain_block(block: TupleBlock, x: Tensor, shown: Tensor) -> Tensor:
     """The block on (track, channel, step, token) with convolutions over two axes; steps that are not shown are 0."""
     there = shown[:, None, :, None].float()
 
-    def normed(layer: Any, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor:
+    def conv_bn(layer: Any, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor:
         norm = layer[1]
         x = conv2d(x, weight, padding=padding)
         return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False)
 
-    own, (heads, width) = block.attention, (block.attention.heads, block.attention.width)
-    both = conv2d(x + own.place[None, :, None], own.key_query.weight[..., None], own.key_query.bias) * there
+    own, (heads, width) = block.attention, (block.attention.heads, block.attention.query_width)
+    both = conv2d(x + own.pos_embed[None, :, None], own.key_query.weight[..., None], own.key_query.bias) * there
     key, query = both.unflatten(1, (2, heads, width)).unbind(1)
     scale = width * shown.sum(1)[:, None, None, None]
     maps = torch.einsum("nhctv,nhctu->nhvu", key, query) / scale
-    maps = own.learned + own.alpha[:, None, None] * maps.tanh()
+    maps = own.static_attn + own.alpha[:, None, None] * maps.tanh()
     taken = torch.einsum("nctv,nhvu->nchtu", x, maps).flatten(1, 2)
-    widens = isinstance(block.skip, torch.nn.Sequential)
-    skip = normed(block.skip, x, block.skip[0].weight[..., None], (0, 0)) if widens else x
-    x = leaky_relu(normed(block.mix, taken, block.mix[0].weight[:, :, None], (0, 2)) + skip, 0.1)
-    x = leaky_relu(normed(block.feed, x, block.feed[0].weight[..., None], (0, 0)) + skip, 0.1) * there
-    also = normed(block.skip_time, x, block.skip_time[0].weight[..., None], (0, 0)) if widens else x
-    time = block.time[0].weight.unflatten(1, (3, -1)).transpose(1, 2)
-    return leaky_relu(normed(block.time, x, time, (1, 0)) + also, 0.1) * there
+    widens = isinstance(block.residual, torch.nn.Sequential)
+    skip = conv_bn(block.residual, x, block.residual[0].weight[..., None], (0, 0)) if widens else x
+    x = leaky_relu(conv_bn(block.out_proj, taken, block.out_proj[0].weight[:, :, None], (0, 2)) + skip, 0.1)
+    x = leaky_relu(conv_bn(block.ffn, x, block.ffn[0].weight[..., None], (0, 0)) + skip, 0.1) * there
+    also = (
+        conv_bn(block.temporal_residual, x, block.temporal_residual[0].weight[..., None], (0, 0)) if widens else x
+    )
+    time = block.temporal_conv[0].weight.unflatten(1, (3, -1)).transpose(1, 2)
+    return leaky_relu(conv_bn(block.temporal_conv, x, time, (1, 0)) + also, 0.1) * there
 
 
 @pytest.mark.parametrize("outputs", [8, 12])
@@ -128,7 +130,7 @@ def test_a_block_equals_plain_convolutions_over_two_axes(outputs: int, even: boo
     x = torch.randn(2, 8, 5, 10) * shown[:, None, :, None]
     with torch.no_grad():
         plain = plain_block(block, x, shown)
-        mine = block(x.transpose(1, 2)[shown], Steps(shown))
+        mine = block(x.transpose(1, 2)[shown], PackedSteps(shown))
     torch.testing.assert_close(mine, plain.transpose(1, 2)[shown], rtol=1e-4, atol=1e-5)
 
 
@@ -142,7 +144,7 @@ def test_parameters_counted_by_hand_for_ntu() -> None:
     table = [(64, 64, 16)] * 2 + [(64, 128, 32), (128, 128, 32), (128, 256, 64)] + [(256, 256, 64)] * 3
     encoder = STTFormerEncoder(NTU25.joints, tuple_frames=6, axes=3, widths=WIDTHS, heads=3)
     decoder = STTFormerDecoder(150, 3, (256, 128, 64, 64), heads=3)
-    queries = [block.attention.width for block in (*encoder.blocks, *decoder.blocks)]
+    queries = [block.attention.query_width for block in (*encoder.blocks, *decoder.blocks)]
     assert queries == [16, 16, 32, 32, 64, 64, 64, 64, 64, 32, 16]
     counts = [sum(p.numel() for p in module.parameters()) for module in (encoder, decoder)]
     first = 6_240 + 3 + 67_500 + 61_440 + 4_096 + 12_288 + 384
@@ -172,8 +174,8 @@ def test_the_decoder_starts_from_what_was_encoded_and_elsewhere_from_a_mask_toke
     decoder.blocks[0].register_forward_pre_hook(lambda block, args: given.append(args[0]))
     shown = torch.tensor([[True, False], [False, True]])
     latent = torch.randn(2, 6, 10)
-    decoder(latent, Steps(shown))
-    empty = decoder.mask_token[:, None] + sine_places(10, 6)
+    decoder(latent, PackedSteps(shown))
+    empty = decoder.mask_token[:, None] + sinusoidal_embedding(10, 6)
     torch.testing.assert_close(given[0], torch.stack([latent[0], empty, empty, latent[1]]))
 
 
@@ -196,7 +198,7 @@ def test_a_track_has_the_same_features_whatever_its_company(make_batch: Make) ->
     visible = patches.available.clone()
     visible[0, 1] = visible[1, 2] = visible[1, 3] = False
     features, _, steps = encoder(patches, visible)
-    track = steps.shown.nonzero()[:, 0]
+    track = steps.visible.nonzero()[:, 0]
     for row in range(4):
         alone = Patches(patches.values[row : row + 1], patches.observed[row : row + 1], patches.skeleton)
         torch.testing.assert_close(encoder(alone, visible[row : row + 1])[0], features[track == row])
@@ -208,7 +210,7 @@ def test_a_track_of_which_nothing_is_visible_does_no_harm(make_batch: Make) -> N
         visible = patches.available & torch.tensor(rows)[:, None, None]
         features, _, steps = encoder(patches, visible)
         features.sum().backward()
-        assert steps.count.tolist() == [4 * row for row in rows]
+        assert steps.num_visible.tolist() == [4 * row for row in rows]
         assert all(p.grad.isfinite().all() for p in encoder.parameters())
         assert all(t.isfinite().all() for t in encoder.state_dict().values())
 
@@ -239,7 +241,7 @@ def test_a_clip_that_does_not_fit_is_refused(make_batch: Make) -> None:
 
 
 def test_sums_over_time_are_those_of_visible_tokens() -> None:
-    steps = Steps(torch.tensor([[True, True], [False, True]]))
+    steps = PackedSteps(torch.tensor([[True, True], [False, True]]))
     features = torch.arange(3 * 1 * 4.0).view(3, 1, 4)  # two frames of two joints
     seen = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0], [0, 1, 0, 1]]).bool()
     total, count = sum_over_time(features, seen, steps, 2)

@@ -23,7 +23,7 @@ def test_attention_equals_a_plain_transcription() -> None:
             for place in range(4):
                 weight = torch.softmax(keys @ query[row, place, part] / math.sqrt(4), 0)
                 expected[row, place, part] = weight @ values
-    torch.testing.assert_close(layer(x, context, valid), layer.out(expected), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(layer(x, context, attn_mask=valid), layer.out(expected), atol=1e-6, rtol=1e-5)
 
 
 def test_what_is_not_valid_does_not_count() -> None:
@@ -32,25 +32,25 @@ def test_what_is_not_valid_does_not_count() -> None:
     valid = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]]).bool()
     other = x.clone()
     other[0, 4:] = 100.0
-    torch.testing.assert_close(block(x, valid)[0, :4], block(other, valid)[0, :4])
-    torch.testing.assert_close(block(x, valid)[0, :4], block(x[:1, :4])[0], atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(block(x, valid)[1], block(x)[1], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(block(x, attn_mask=valid)[0, :4], block(other, attn_mask=valid)[0, :4])
+    torch.testing.assert_close(block(x, attn_mask=valid)[0, :4], block(x[:1, :4])[0], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(block(x, attn_mask=valid)[1], block(x)[1], atol=1e-6, rtol=1e-5)
 
 
 def test_queries_of_a_cross_block_do_not_see_each_other() -> None:
     torch.manual_seed(0)
     block = Block(16, 4, cross=True)
     x, context = torch.randn(2, 3, 16), torch.randn(2, 5, 16)
-    whole = block(x, None, context)
-    torch.testing.assert_close(whole[:, 1:2], block(x[:, 1:2], None, context), atol=1e-6, rtol=1e-5)
-    assert not torch.allclose(whole, block(x, None, context + 1 * torch.randn(2, 5, 16)))
+    whole = block(x, context=context)
+    torch.testing.assert_close(whole[:, 1:2], block(x[:, 1:2], context=context), atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(whole, block(x, context=context + 1 * torch.randn(2, 5, 16)))
 
 
-def test_a_cross_block_normalises_its_context() -> None:
+def test_a_cross_block_normalizes_its_context() -> None:
     torch.manual_seed(0)
     block = Block(16, 4, cross=True)
     x, context = torch.randn(2, 3, 16), torch.randn(2, 5, 16)
-    torch.testing.assert_close(block(x, None, 10 * context), block(x, None, context), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(block(x, context=10 * context), block(x, context=context), atol=1e-4, rtol=1e-4)
 
 
 def test_the_mlp_is_as_wide_as_its_ratio_says() -> None:
@@ -62,7 +62,7 @@ def test_the_mlp_is_as_wide_as_its_ratio_says() -> None:
 
 
 def test_heads_must_divide_the_width() -> None:
-    with pytest.raises(ValueError, match="a width of 10 cannot be shared by 4 heads"):
+    with pytest.raises(ValueError, match="a width of 10 is not divisible by 4 heads"):
         Attention(10, 4)
 
 

@@ -1,25 +1,31 @@
-"""Which tokens to hide.
+"""Masking strategies: which tokens or joints are hidden.
 
-To add a strategy: a frozen `Config` with its own `kind` and `__call__(patches, random) -> TokenMask` in a file of
-its own, listed in `MASKINGS`. Strategies for methods without tokens are in `JOINT_MASKINGS`.
+To add a strategy for tokens, write a frozen `Config` with its own `kind` and `__call__(patches, rng) ->
+TokenMask` in a new file and list it in `MASKINGS`. Strategies for methods without tokens are listed in
+`JOINT_MASKINGS`.
 """
 
 from typing import Protocol
 
-from skeletonmae.batches import Patches, SampleRandom
+from skeletonmae.batches import Patches, SampleRng
 from skeletonmae.config import Config
-from skeletonmae.masking.mask import Picks, TokenMask
+from skeletonmae.masking.joints import JOINT_MASKINGS, FixedParts, JointMasking, RandomJoints, RandomParts
+from skeletonmae.masking.mask import TokenIndex, TokenMask
 from skeletonmae.masking.motion_aware import MotionAware
 from skeletonmae.masking.random_tokens import RandomTokens
 from skeletonmae.masking.spatial_temporal import SpatialTemporal
-from skeletonmae.masking.whole_joints import JOINT_MASKINGS, JointMasking, Parts, RandomJoints, RandomParts
 
 
 class Masking(Protocol):
-    """A strategy of hiding tokens."""
+    """A masking strategy for tokens."""
 
-    def __call__(self, patches: Patches, random: SampleRandom) -> TokenMask:
-        """Draw a mask for every track; `random` has one stream a track."""
+    def __call__(self, patches: Patches, rng: SampleRng) -> TokenMask:
+        """Draw a mask for every track.
+
+        Args:
+            patches: the tokens.
+            rng: one random stream per track.
+        """
 
 
 MASKINGS: dict[str, type[Config]] = {
@@ -27,19 +33,19 @@ MASKINGS: dict[str, type[Config]] = {
     "spatial_temporal": SpatialTemporal,
     "motion_aware": MotionAware,
 }
-"""Kind -> strategy."""
+"""Kind -> masking strategy for tokens."""
 
 __all__ = [
     "JOINT_MASKINGS",
     "MASKINGS",
+    "FixedParts",
     "JointMasking",
     "Masking",
     "MotionAware",
-    "Parts",
-    "Picks",
     "RandomJoints",
     "RandomParts",
     "RandomTokens",
     "SpatialTemporal",
+    "TokenIndex",
     "TokenMask",
 ]

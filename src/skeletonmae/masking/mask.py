@@ -1,4 +1,4 @@
-"""Which tokens are hidden, and how tokens are dropped and put back."""
+"""Which tokens are hidden, and how tokens are gathered and put back."""
 
 from __future__ import annotations
 
@@ -11,104 +11,122 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Picks:
-    """Some tokens of each track, by place. Rows that pick fewer repeat their first place, which does not count.
+class TokenIndex:
+    """Indices of some tokens of each track.
+
+    Rows with fewer tokens than the longest are padded with their first index; `valid` is False there.
 
     Args:
-        index: places in (step, joint) order.
-        valid: which of them count; None if all do.
+        index: token indices in (time step, joint) order.
+        valid: True for tokens, False for padding; None if no row is padded.
     """
 
-    index: Int64[Tensor, "track pick"]
-    valid: Bool[Tensor, "track pick"] | None
+    index: Int64[Tensor, "track selected"]
+    valid: Bool[Tensor, "track selected"] | None
 
     @classmethod
-    def of(cls, chosen: Bool[Tensor, "track token"]) -> Picks:
-        """The places that are True, in order."""
-        count = chosen.sum(1)
-        most, least = (int(count.max()), int(count.min())) if len(count) else (0, 0)
-        index = chosen.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
-        if most == least:
+    def from_mask(cls, selected: Bool[Tensor, "track token"]) -> TokenIndex:
+        """Return the indices where `selected` is True, in ascending order."""
+        num_valid = selected.sum(1)
+        longest, shortest = (int(num_valid.max()), int(num_valid.min())) if len(num_valid) else (0, 0)
+        index = selected.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :longest]
+        if longest == shortest:
             return cls(index, None)
-        valid = torch.arange(most, device=chosen.device) < count[:, None]
+        valid = torch.arange(longest, device=selected.device) < num_valid[:, None]
         return cls(torch.where(valid, index, index[:, :1]), valid)
 
     @property
-    def count(self) -> Int64[Tensor, " track"]:
-        """How many places count in each row."""
+    def num_valid(self) -> Int64[Tensor, " track"]:
+        """Number of tokens of each track, without padding."""
         if self.valid is None:
             return torch.full((len(self.index),), self.index.shape[1], device=self.index.device)
         return self.valid.sum(1)
 
-    def take(self, tokens: Tensor) -> Tensor:
-        """The picked ones of `tokens`: `(track, token, ...)` -> `(track, pick, ...)`."""
+    def gather(self, tokens: Tensor) -> Tensor:
+        """Select tokens: `(track, token, ...)` -> `(track, selected, ...)`."""
         rows = torch.arange(len(self.index), device=self.index.device)[:, None]
         return tokens[rows, self.index]
 
 
 @dataclass(frozen=True, eq=False)
 class TokenMask:
-    """Every token is one of three: hidden, visible, or not available (never observed).
+    """The state of every token: hidden, visible, or unavailable (never observed).
 
     Args:
-        hidden: to be rebuilt.
-        available: of which anything was observed.
+        hidden: tokens that the encoder does not see.
+        available: tokens of which at least one frame was observed.
     """
 
-    hidden: Bool[Tensor, "track step joint"]
-    available: Bool[Tensor, "track step joint"]
+    hidden: Bool[Tensor, "track time_step joint"]
+    available: Bool[Tensor, "track time_step joint"]
 
     @classmethod
-    def hiding(
-        cls, hidden: Bool[Tensor, "track step joint"], available: Bool[Tensor, "track step joint"]
+    def from_hidden(
+        cls, hidden: Bool[Tensor, "track time_step joint"], available: Bool[Tensor, "track time_step joint"]
     ) -> TokenMask:
-        """Hide those of `hidden` that are available; a track that would show nothing shows its first token."""
+        """Hide the available tokens of `hidden`.
+
+        Where that would leave a track without any visible token, its first available token stays visible.
+        """
         hidden = hidden & available
-        blind = ~(available & ~hidden).flatten(1).any(1)
-        first = torch.nn.functional.one_hot(
+        nothing_visible = ~(available & ~hidden).flatten(1).any(1)
+        first_available = torch.nn.functional.one_hot(
             available.flatten(1).int().argmax(1), available.flatten(1).shape[1]
         ).bool()
-        return cls(hidden & ~(first & blind[:, None]).view_as(hidden), available)
+        return cls(hidden & ~(first_available & nothing_visible[:, None]).view_as(hidden), available)
 
     @classmethod
-    def nothing(cls, available: Bool[Tensor, "track step joint"]) -> TokenMask:
-        """Show all that is available."""
+    def all_visible(cls, available: Bool[Tensor, "track time_step joint"]) -> TokenMask:
+        """Hide no token."""
         return cls(torch.zeros_like(available), available)
 
     @cached_property
-    def visible(self) -> Picks:
+    def visible_index(self) -> TokenIndex:
         """The tokens that the encoder sees."""
-        return Picks.of((self.available & ~self.hidden).flatten(1))
+        return TokenIndex.from_mask((self.available & ~self.hidden).flatten(1))
 
     @cached_property
-    def asked(self) -> Picks:
-        """The tokens that are to be rebuilt."""
-        return Picks.of(self.hidden.flatten(1))
-
-    def keep(self, tokens: Tensor) -> Tensor:
-        """The visible ones of `tokens`: `(track, step * joint, ...)` -> `(track, visible, ...)`."""
-        return self.visible.take(tokens)
+    def hidden_index(self) -> TokenIndex:
+        """The hidden tokens."""
+        return TokenIndex.from_mask(self.hidden.flatten(1))
 
     def restore(
-        self, kept: Float[Tensor, "track visible width"], filler: Float[Tensor, " width"]
+        self, visible_tokens: Float[Tensor, "track visible width"], mask_token: Float[Tensor, " width"]
     ) -> Float[Tensor, "track token width"]:
-        """Visible tokens back in their places, and `filler` in all others."""
+        """Put the visible tokens back at their indices, and `mask_token` at all others."""
         num_tokens = self.hidden[0].numel() if len(self.hidden) else 0
-        whole = filler.to(kept.dtype).expand(len(kept), num_tokens, -1).clone()
-        rows = torch.arange(len(kept), device=kept.device)[:, None].expand_as(self.visible.index)
-        if self.visible.valid is None:
-            whole[rows, self.visible.index] = kept
+        all_tokens = mask_token.to(visible_tokens.dtype).expand(len(visible_tokens), num_tokens, -1).clone()
+        index, valid = self.visible_index.index, self.visible_index.valid
+        rows = torch.arange(len(visible_tokens), device=visible_tokens.device)[:, None].expand_as(index)
+        if valid is None:
+            all_tokens[rows, index] = visible_tokens
         else:
-            valid = self.visible.valid
-            whole[rows[valid], self.visible.index[valid]] = kept[valid]
-        return whole
+            all_tokens[rows[valid], index[valid]] = visible_tokens[valid]
+        return all_tokens
 
 
-def hide_highest(
-    score: Float[Tensor, "track step joint"], available: Bool[Tensor, "track step joint"], ratio: float
+def lowest_k(values: Float[Tensor, "*any item"], k: Tensor | int) -> Bool[Tensor, "*any item"]:
+    """Return which items are among the `k` lowest values along the last axis.
+
+    Args:
+        values: to be compared.
+        k: number of items, the same for all rows or broadcast against `values`.
+    """
+    return values.argsort(-1).argsort(-1) < k
+
+
+def mask_by_score(
+    score: Float[Tensor, "track time_step joint"],
+    available: Bool[Tensor, "track time_step joint"],
+    ratio: float,
 ) -> TokenMask:
-    """Hide the share `ratio` of the available tokens of each track, those with the highest scores."""
-    flat = score.masked_fill(~available, -torch.inf).flatten(1)
-    place = flat.argsort(dim=1, descending=True).argsort(dim=1)
+    """Hide a share of the available tokens of each track: those with the highest scores.
+
+    Args:
+        score: of each token.
+        available: tokens that can be hidden.
+        ratio: share of the available tokens, rounded to a whole number of tokens.
+    """
     num_hidden = (available.flatten(1).sum(1) * ratio).round()
-    return TokenMask.hiding((place < num_hidden[:, None]).view_as(available), available)
+    lowest_first = (-score).masked_fill(~available, torch.inf).flatten(1)
+    return TokenMask.from_hidden(lowest_k(lowest_first, num_hidden[:, None]).view_as(available), available)

@@ -1,44 +1,43 @@
-"""Pretext tasks: a batch becomes a loss.
+"""Pretext tasks: a batch in, a loss out.
 
-To add a method: a `Method` and its frozen `MethodConfig` with its own `kind` and `build(spec, masking)` in a file
-of its own, listed in `METHODS`; beside them the settings of its downstream model with the same `kind`, listed in
-`CLASSIFIERS`.
+To add a method, write a `Method` and its frozen `MethodConfig` with its own `kind` and `build(spec, masking)` in
+a new file and list it in `METHODS`; list the settings of its classifier, with the same `kind`, in `CLASSIFIERS`.
 """
 
 from skeletonmae.config import Config
-from skeletonmae.methods.graph import GraphMae, GraphMaeConfig, StrlConfig
-from skeletonmae.methods.joint_patch import JointPatch, JointPatchClassifierConfig, JointPatchConfig
+from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig, STRLConfig
+from skeletonmae.methods.joint_patch_mae import JointPatch, JointPatchClassifierConfig, JointPatchConfig
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
     Method,
     MethodConfig,
     MethodOutput,
-    Pooling,
-    Rebuilt,
+    Reconstruction,
 )
-from skeletonmae.methods.sttformer import STTFormer, STTFormerClassifierConfig, STTFormerConfig
+from skeletonmae.methods.pooling import Pooling
+from skeletonmae.methods.sttformer_mae import STTFormer, STTFormerClassifierConfig, STTFormerConfig
 
 METHODS: dict[str, type[MethodConfig]] = {
     "joint_patch": JointPatchConfig,
     "sttformer": STTFormerConfig,
-    "graph": GraphMaeConfig,
+    "graph": GraphMAEConfig,
 }
 """Kind -> settings of the method, which build it."""
 
 CLASSIFIERS: dict[str, type[Config]] = {
     "joint_patch": JointPatchClassifierConfig,
     "sttformer": STTFormerClassifierConfig,
-    "graph": StrlConfig,
+    "graph": STRLConfig,
 }
-"""Kind of the method -> settings of its downstream model."""
+"""Kind of the method -> settings of its classifier."""
 
 __all__ = [
     "CLASSIFIERS",
     "METHODS",
     "Classifier",
-    "GraphMae",
-    "GraphMaeConfig",
+    "GraphMAE",
+    "GraphMAEConfig",
     "InputSpec",
     "JointPatch",
     "JointPatchClassifierConfig",
@@ -47,9 +46,9 @@ __all__ = [
     "MethodConfig",
     "MethodOutput",
     "Pooling",
-    "Rebuilt",
+    "Reconstruction",
+    "STRLConfig",
     "STTFormer",
     "STTFormerClassifierConfig",
     "STTFormerConfig",
-    "StrlConfig",
 ]

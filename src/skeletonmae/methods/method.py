@@ -1,11 +1,11 @@
-"""What every pretext task offers. Training and evaluation know nothing else of it."""
+"""The interface of every pretext task, which is all that training and evaluation know of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -16,11 +16,10 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking
+from skeletonmae.methods.pooling import Pooling
 from skeletonmae.skeletons import Skeleton
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
-Pooling = Literal["mean", "joints"]
-"""Mean over persons, time and joints; or mean over persons and time, joints side by side."""
 
 
 @dataclass(frozen=True)
@@ -28,24 +27,24 @@ class MethodOutput:
     """The loss of a batch.
 
     Args:
-        loss: the mean of the terms.
-        weight: how many terms that are. The batches of one step, over all processes, count by it.
-        logs: numbers worth writing down.
+        loss: a mean over `num_terms` terms.
+        num_terms: number of terms in the mean. It weights the micro-batches of a step, in all processes.
+        logs: values to write to the log.
     """
 
     loss: Float[Tensor, ""]
-    weight: Float[Tensor, ""]
+    num_terms: Float[Tensor, ""]
     logs: dict[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a method's clips look like.
+    """The shape of the clips of a method.
 
     Args:
-        frames: of a clip.
-        axes: coordinates of a joint.
-        joints: names of all joints that come, of all layouts.
+        frames: number of frames of a clip.
+        axes: number of coordinates of a joint.
+        joints: names of all joints, of all layouts.
     """
 
     frames: int
@@ -54,13 +53,13 @@ class InputSpec:
 
 
 @dataclass(frozen=True, eq=False)
-class Rebuilt:
-    """What a method hid in a clip and what it put there, for pictures.
+class Reconstruction:
+    """A masked clip and its reconstruction, for plotting.
 
     Args:
-        hidden: which joints of which frames were hidden, `(frame, joint)`.
-        positions: the rebuilt clip, `(frame, joint, axis)`, in the units of the batch; what was not hidden is
-            as it was, and a joint of which the method says no position is NaN.
+        hidden: which joints were hidden in which frames, `(frame, joint)`.
+        positions: the reconstructed clip, `(frame, joint, axis)`, in the unit of the batch. Joints that were not
+            hidden keep their positions; hidden joints without a predicted position are NaN.
     """
 
     hidden: np.ndarray
@@ -68,14 +67,18 @@ class Rebuilt:
 
 
 class MethodConfig(Config, ABC):
-    """The settings of a method, which build it."""
+    """The settings of a method."""
 
-    hides_tokens: ClassVar[bool] = True
-    """Whether the recipe's `masking` says what is hidden; else a recipe that has one is refused."""
+    masks_tokens: ClassVar[bool] = True
+    """Whether the method uses the `masking` section of a recipe. If not, a recipe that has one is refused."""
 
     @abstractmethod
     def build(self, spec: InputSpec, masking: Masking) -> Method:
-        """The method for clips of `spec`, with fresh weights.
+        """Build the method with newly initialized weights.
+
+        Args:
+            spec: the shape of the clips.
+            masking: the masking strategy.
 
         Raises:
             ValueError: the settings do not fit each other or the clips.
@@ -83,15 +86,19 @@ class MethodConfig(Config, ABC):
 
 
 class Classifier(nn.Module, ABC):
-    """A network that names actions; made by `Method.classifier`."""
+    """An action classifier; made by `Method.classifier`."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
-        """A score for every class."""
+        """Compute the logits of each clip."""
 
     @abstractmethod
-    def depth_of(self, parameter: str) -> int:
-        """How deep a parameter lies: 0 at the input, the largest number for the head."""
+    def layer_id(self, parameter: str) -> int:
+        """Return the layer of a parameter, for layer decay: 0 at the input, the largest number for the head.
+
+        Args:
+            parameter: its name in `named_parameters()`.
+        """
 
 
 class Method(nn.Module, ABC):
@@ -99,47 +106,58 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> MethodOutput:
-        """The loss of a batch; what is random comes from `batch.random(purpose)`."""
+        """Compute the loss of a batch. Random numbers come from `batch.rng` or `batch.track_rng`."""
 
     @abstractmethod
     def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
-        """One feature vector a clip from the encoder; zeros for a clip that shows nobody."""
+        """Compute one feature vector per clip with the encoder; zeros for a clip without observed persons."""
 
     @abstractmethod
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
-        """A downstream model that starts from a copy of the encoder as it is now.
+        """Build a classifier that starts from a copy of the current encoder.
 
         Args:
-            num_classes: how many actions it tells apart.
-            config: the method's entry in `CLASSIFIERS`; None for its defaults.
+            num_classes: number of actions.
+            config: settings from the method's entry in `CLASSIFIERS`; None for the defaults.
 
         Raises:
             InputError: the settings are those of another method's classifier.
         """
 
-    def rebuild(self, batch: Batch) -> Rebuilt | None:  # noqa: ARG002 - not every method rebuilds positions
-        """The first person of the first clip, hidden and rebuilt; None if the method rebuilds no positions."""
+    def reconstruct(self, batch: Batch) -> Reconstruction | None:  # noqa: ARG002 - not every method reconstructs
+        """Mask and reconstruct the first person of the first clip.
+
+        Returns:
+            None if the method does not predict positions, or if the first clip contains no observed person.
+        """
         return None
 
 
-def nothing(module: nn.Module) -> Float[Tensor, ""]:
-    """0, with a gradient of 0 for every parameter: the loss of a batch that shows nobody."""
+def zero_loss(module: nn.Module) -> Float[Tensor, ""]:
+    """Return 0 with a gradient of 0 for every parameter: the loss of a batch without observed persons.
+
+    `DistributedDataParallel` expects a gradient for every parameter.
+    """
     return torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0
 
 
-def of_kind(kind: type[AnyConfig], config: Config | None) -> AnyConfig:
-    """The settings if they are of that kind, its defaults if there are none.
+def resolve_config(config_class: type[AnyConfig], config: Config | None) -> AnyConfig:
+    """Return the settings of a classifier, or the defaults if none are given.
+
+    Args:
+        config_class: the expected type.
+        config: the settings.
 
     Raises:
-        InputError: they are of another kind.
+        InputError: the settings have another type.
     """
-    made = kind() if config is None else config
-    if not isinstance(made, kind):
-        expected, got = kind.__name__, type(made).__name__
+    resolved = config_class() if config is None else config
+    if not isinstance(resolved, config_class):
+        expected, got = config_class.__name__, type(resolved).__name__
         raise InputError("the settings are those of another method's classifier", expected=expected, got=got)
-    return made
+    return resolved
 
 
 def joint_names(skeletons: Sequence[Skeleton]) -> tuple[str, ...]:
-    """The names of all joints of some layouts, each once."""
+    """Return the names of all joints of some layouts, each once."""
     return tuple(dict.fromkeys(joint for skeleton in skeletons for joint in skeleton.joints))

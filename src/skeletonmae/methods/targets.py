@@ -1,4 +1,4 @@
-"""What a masked method is asked for: positions or motion, normalised by the token or by the clip."""
+"""The targets of methods that mask tokens, and the loss against them."""
 
 from __future__ import annotations
 
@@ -9,47 +9,79 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from skeletonmae.batches import Patches, Tracks, patchify
+from skeletonmae.batches import Patches, patchify
+from skeletonmae.methods.method import MethodOutput
 from skeletonmae.transforms import motion
 
 Target = Literal["position", "motion"]
-Normalise = Literal["token", "clip"]
+TargetNorm = Literal["token", "clip"]
 
 EPSILON = 1e-6
-"""Added to the variance (He et al., CVPR 2022); a standard deviation of 1 mm for positions in metres."""
+"""Added to the variance (He et al., CVPR 2022); for positions in meters, a standard deviation of 1 mm."""
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Normalised values of every token, and what undoes it: `values * spread + mean`.
+    """Normalized targets of all tokens; `values * std + mean` undoes the normalization.
 
     Args:
         values: 0 where not observed.
-        observed: which values may be asked for.
-        mean: that was taken off; broadcasts against `values`.
-        spread: standard deviation that it was divided by; likewise.
+        observed: which frames of a token have a target.
+        mean: what was subtracted; broadcasts against `values`.
+        std: standard deviation that `values` were divided by; likewise.
     """
 
-    values: Float[Tensor, "track step joint frame axis"]
-    observed: Bool[Tensor, "track step joint frame"]
+    values: Float[Tensor, "track time_step joint frame axis"]
+    observed: Bool[Tensor, "track time_step joint frame"]
     mean: Tensor
-    spread: Tensor
+    std: Tensor
 
 
-def targets_of(tracks: Tracks, target: Target, normalise: Normalise, token_frames: int) -> Targets:
-    """The targets of all tokens of some tracks.
+def make_targets(patches: Patches, target: Target, target_norm: TargetNorm) -> Targets:
+    """Compute the normalized targets of all tokens.
 
-    `token`: mean and variance are those of all coordinates of the token, as in MAE and MAMP. `clip`: those of one
-    axis of the joint over the whole clip, so that slow joints do not all look alike.
+    Args:
+        patches: the tokens.
+        target: their positions, or their motion: the next frame minus this one.
+        target_norm: `token` normalizes with the mean and variance of all coordinates of the token, as MAE and MAMP
+            do; `clip` with those of one axis of the joint over the whole clip, so that the targets of slow and of
+            fast joints keep their scale over time.
     """
-    values, observed = tracks.positions, tracks.observed
     if target == "motion":
-        values, observed = motion(values, observed)
-    patches: Patches = patchify(values, observed, tracks.skeleton, token_frames)
-    over = (3, 4) if normalise == "token" else (1, 3)
-    seen = patches.observed[..., None].expand_as(patches.values)
-    count = seen.sum(over, keepdim=True).clamp(min=1)
-    mean = patches.values.sum(over, keepdim=True) / count
-    away = (patches.values - mean).masked_fill(~seen, 0.0)
-    spread = torch.sqrt(away.square().sum(over, keepdim=True) / count + EPSILON)
-    return Targets(away / spread, patches.observed, mean, spread)
+        patches = _motion_patches(patches)
+    axes_of_mean = (3, 4) if target_norm == "token" else (1, 3)
+    observed = patches.observed[..., None].expand_as(patches.values)
+    count = observed.sum(axes_of_mean, keepdim=True).clamp(min=1)
+    mean = patches.values.sum(axes_of_mean, keepdim=True) / count
+    centered = (patches.values - mean).masked_fill(~observed, 0.0)
+    std = torch.sqrt(centered.square().sum(axes_of_mean, keepdim=True) / count + EPSILON)
+    return Targets(centered / std, patches.observed, mean, std)
+
+
+def _motion_patches(patches: Patches) -> Patches:
+    positions = patches.values.transpose(2, 3).flatten(1, 2)
+    observed = patches.observed.transpose(2, 3).flatten(1, 2)
+    return patchify(*motion(positions, observed), patches.skeleton, patches.values.shape[3])
+
+
+def reconstruction_loss(
+    prediction: Float[Tensor, "*token frame axis"],
+    target: Float[Tensor, "*token frame axis"],
+    observed: Bool[Tensor, "*token frame"],
+) -> MethodOutput:
+    """Mean squared error of the tokens.
+
+    The error of a token is averaged over its observed coordinates. `num_terms` is the number of tokens with at
+    least one observed frame; the others do not count.
+
+    Args:
+        prediction: of each token.
+        target: likewise.
+        observed: which frames of each token count.
+    """
+    observed = observed[..., None].expand_as(prediction)
+    error = (prediction - target).square().masked_fill(~observed, 0.0)
+    num_observed = observed.sum((-2, -1))
+    num_terms = (num_observed > 0).sum()
+    error_per_token = error.sum((-2, -1)) / num_observed.clamp(min=1)
+    return MethodOutput(error_per_token.sum() / num_terms.clamp(min=1), num_terms.float())

@@ -1,6 +1,6 @@
-"""Tensors to tensors: the networks that methods are made of."""
+"""The networks that methods are made of: tensors in, tensors out."""
 
-from skeletonmae.models.joint_patch import JointPatchDecoder, JointPatchEncoder, Places
+from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder, PositionEmbedding
 from skeletonmae.models.transformer import Attention, Block, DropPath
 
-__all__ = ["Attention", "Block", "DropPath", "JointPatchDecoder", "JointPatchEncoder", "Places"]
+__all__ = ["Attention", "Block", "DropPath", "JointPatchDecoder", "JointPatchEncoder", "PositionEmbedding"]

@@ -1,8 +1,9 @@
-"""STRL: the pre-trained encoder of single frames in every layer, with convolutions over time between them.
+"""STRL: the pre-trained encoder of single frames in every layer, with temporal convolutions in between.
 
-Source: Yan et al., *SkeletonMAE: Graph-based Masked Autoencoder*, ICCV 2023, section 3.3. It leaves room: here the
-temporal module is that of Chen et al., *Channel-wise Topology Refinement Graph Convolution*, ICCV 2021, and there
-is a batch norm before the residual, without which that would be one linear map with what it is added to.
+Source: Yan et al., *SkeletonMAE: Graph-based Masked Autoencoder*, ICCV 2023, section 3.3. Where the paper leaves
+    the
+design open, the temporal module is that of Chen et al., *Channel-wise Topology Refinement Graph Convolution*, ICCV
+2021, and a batch norm precedes the residual connection: without it, the two added linear layers would be one.
 """
 
 from __future__ import annotations
@@ -14,85 +15,99 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from skeletonmae.models.graph import Graph, GraphLayers
-from skeletonmae.models.rows import RowNorm
+from skeletonmae.models.gnn import GNN, SkeletonGraph
+from skeletonmae.models.node_layers import NodeBatchNorm
 
 
-class MultiScaleTime(nn.Module):
-    """Convolutions of two reaches, the largest of three frames, and the frame itself, a quarter of the width each.
+class MultiScaleTemporalConv(nn.Module):
+    """Four temporal branches of a quarter of the width each.
 
-    What was not observed counts as 0, as what lies before and after the clip.
+    The branches are a convolution with dilation 1, one with dilation 2, max pooling over three frames, and the
+    frame itself. Unobserved joints count as 0, as do the frames before and after the clip.
+
+    Args:
+        width: of the nodes; must be a multiple of 4.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         if width % 4:
-            raise ValueError(f"a width of {width} cannot be shared by four branches")
-        self.quarter = width // 4
-        self.enter = nn.Sequential(nn.Linear(width, width, bias=False), RowNorm(width))
-        self.near, self.far = (
-            nn.Conv1d(self.quarter, self.quarter, 5, padding=2 * dilation, dilation=dilation)
+            raise ValueError(f"a width of {width} is not divisible by four branches")
+        self.branch_width = width // 4
+        self.in_proj = nn.Sequential(nn.Linear(width, width, bias=False), NodeBatchNorm(width))
+        self.conv_d1, self.conv_d2 = (
+            nn.Conv1d(self.branch_width, self.branch_width, 5, padding=2 * dilation, dilation=dilation)
             for dilation in (1, 2)
         )
-        self.largest = nn.MaxPool1d(3, stride=1, padding=1)
-        self.leave = RowNorm(3 * self.quarter)
+        self.max_pool = nn.MaxPool1d(3, stride=1, padding=1)
+        self.out_norm = NodeBatchNorm(3 * self.branch_width)
 
-    def forward(self, x: Float[Tensor, "node width"], graph: Graph, frames: int) -> Float[Tensor, "node width"]:
-        """Every node looks at its joint in other frames."""
-        moving, still = self.enter(x).split((3 * self.quarter, self.quarter), 1)
-        whole = graph.whole(relu(moving))
-        near, far, largest = whole.view(-1, frames, 3 * self.quarter).transpose(1, 2).chunk(3, 1)
-        mixed = torch.cat([self.near(near), self.far(far), self.largest(largest)], 1).transpose(1, 2)
-        return torch.cat([self.leave(graph.nodes(mixed.reshape_as(whole))), still], 1)
+    def forward(
+        self, x: Float[Tensor, "node width"], graph: SkeletonGraph, frames: int
+    ) -> Float[Tensor, "node width"]:
+        """Combine every node with its joint in other frames."""
+        temporal_width = 3 * self.branch_width
+        temporal, pointwise = self.in_proj(x).split((temporal_width, self.branch_width), 1)
+        dense = graph.to_dense(relu(temporal))
+        d1, d2, pooled = dense.view(-1, frames, temporal_width).transpose(1, 2).chunk(3, 1)
+        out = torch.cat([self.conv_d1(d1), self.conv_d2(d2), self.max_pool(pooled)], 1).transpose(1, 2)
+        return torch.cat([self.out_norm(graph.to_nodes(out.reshape_as(dense))), pointwise], 1)
 
 
-class StrlLayer(nn.Module):
-    """What a joint is, and what all joints of the body are together; then time.
+class STRLLayer(nn.Module):
+    """One STRL layer.
+
+    Each node is combined with the sum of the encoder's features over its pose; a residual multi-scale temporal
+    convolution follows.
 
     Args:
         encoder: of single frames.
         width: of the nodes.
     """
 
-    def __init__(self, encoder: GraphLayers, width: int) -> None:
+    def __init__(self, encoder: GNN, width: int) -> None:
         super().__init__()
         self.encoder = encoder
-        # One linear map of both side by side, in two parts: that of the body is the same for all its joints.
-        self.body = nn.Linear(width, width, bias=False)
-        self.joint = nn.Linear(width, width, bias=False)
-        self.norm = RowNorm(width)
+        # One linear layer of pooled and own features, concatenated, in two parts: the pooled part is the same
+        # for all nodes of a pose.
+        self.pooled_proj = nn.Linear(width, width, bias=False)
+        self.node_proj = nn.Linear(width, width, bias=False)
+        self.norm = NodeBatchNorm(width)
         self.residual = nn.Linear(width, width)
-        self.time = MultiScaleTime(width)
+        self.temporal = MultiScaleTemporalConv(width)
 
-    def forward(self, x: Float[Tensor, "node width"], graph: Graph, frames: int) -> Float[Tensor, "node width"]:
-        """One layer."""
-        body = self.body(graph.sum_joints(self.encoder(x, graph)))
-        x = relu(self.norm(graph.add(self.joint(x), body)) + self.residual(x))
-        return relu(self.time(x, graph, frames) + x)
+    def forward(
+        self, x: Float[Tensor, "node width"], graph: SkeletonGraph, frames: int
+    ) -> Float[Tensor, "node width"]:
+        """Update the nodes."""
+        pooled = self.pooled_proj(graph.sum_pool(self.encoder(x, graph)))
+        x = relu(self.norm(graph.add_to_nodes(self.node_proj(x), pooled)) + self.residual(x))
+        return relu(self.temporal(x, graph, frames) + x)
 
 
-class Strl(nn.Module):
-    """Positions to features of the nodes.
+class STRL(nn.Module):
+    """The STRL network, from positions to features of the nodes.
 
     Args:
-        embed: the embedding of a joint; copied.
-        encoder: of single frames; each layer has a copy.
+        embed: the embedding of a joint; it is copied.
+        encoder: of single frames; each layer gets a copy.
         width: of the nodes.
-        frames: of a clip.
+        frames: number of frames of a clip.
         depth: number of layers.
     """
 
-    def __init__(self, embed: nn.Linear, encoder: GraphLayers, *, width: int, frames: int, depth: int) -> None:
+    def __init__(self, embed: nn.Linear, encoder: GNN, *, width: int, frames: int, depth: int) -> None:
         super().__init__()
         self.embed = copy.deepcopy(embed)
-        self.times = nn.Parameter(torch.randn(frames, width) * 0.02)
-        self.layers = nn.ModuleList(StrlLayer(copy.deepcopy(encoder), width) for _ in range(depth))
+        self.time_embed = nn.Parameter(torch.randn(frames, width) * 0.02)
+        self.layers = nn.ModuleList(STRLLayer(copy.deepcopy(encoder), width) for _ in range(depth))
         self.zero_grad()
 
-    def forward(self, positions: Float[Tensor, "node axis"], graph: Graph) -> Float[Tensor, "node width"]:
-        """Features of the nodes; the bodies of `graph` are in (track, frame) order."""
-        frames = len(self.times)
-        x: Tensor = graph.add(self.embed(positions), self.times.repeat(graph.bodies // frames, 1))
+    def forward(self, positions: Float[Tensor, "node axis"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
+        """Compute features of the nodes; the poses of `graph` are in (track, frame) order."""
+        frames = len(self.time_embed)
+        time_embed = self.time_embed.repeat(graph.num_poses // frames, 1)
+        x: Tensor = graph.add_to_nodes(self.embed(positions), time_embed)
         for layer in self.layers:
             x = layer(x, graph, frames)
         return x

@@ -1,8 +1,9 @@
-"""The `sttformer` encoder and decoder: tuples of frames, whose joints attend to each other across the frames.
+"""The `sttformer` encoder and decoder: the joints of a tuple of frames attend to each other across the frames.
 
-Source: Qiu et al., *Spatio-Temporal Tuples Transformer for Skeleton-Based Action Recognition*, 2022. Time steps of
-all tracks lie end to end, `(pick, channel, token)`: steps that are hidden whole take no room, and no layer sees a
-place that is only filled up.
+Source: Qiu et al., *Spatio-Temporal Tuples Transformer for Skeleton-Based Action Recognition*, 2022. A time step
+    is one
+tuple, and its tokens are the joints of its frames. Time steps of all tracks are packed along one axis,
+`(packed_step, channel, token)`: steps that are entirely hidden take no room, and no layer sees padding.
 """
 
 from __future__ import annotations
@@ -18,274 +19,310 @@ from torch.nn.functional import leaky_relu
 
 from skeletonmae.batches import Patches
 from skeletonmae.errors import InputError
-from skeletonmae.models.rows import RowNorm
+from skeletonmae.models.known_joints import check_any_joint_known, joint_rows, known_joints
+from skeletonmae.models.node_layers import NodeBatchNorm
 from skeletonmae.skeletons import Skeleton
 
-SLOPE = 0.1
+NEGATIVE_SLOPE = 0.1
 """Of every LeakyReLU."""
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
-    """Some time steps of each track, end to end.
+class PackedSteps:
+    """Packs the visible time steps of all tracks along one axis, and pads them to rows again.
 
     Args:
-        shown: which.
+        visible: which time steps of each track are packed.
     """
 
-    shown: Bool[Tensor, "track step"]
+    visible: Bool[Tensor, "track time_step"]
 
     @cached_property
-    def count(self) -> Int64[Tensor, " track"]:
-        """How many each track has."""
-        return self.shown.sum(1)
+    def num_visible(self) -> Int64[Tensor, " track"]:
+        """Number of packed steps of each track."""
+        return self.visible.sum(1)
 
     @cached_property
-    def filled(self) -> Bool[Tensor, "track most"] | None:
-        """Which places count when all tracks are as long as the longest; None if they are."""
-        most, least = (int(self.count.max()), int(self.count.min())) if len(self.count) else (0, 0)
-        return None if most == least else torch.arange(most, device=self.count.device) < self.count[:, None]
+    def valid(self) -> Bool[Tensor, "track padded_step"] | None:
+        """False for the padding of shorter tracks; None if all tracks have equally many steps."""
+        num = self.num_visible
+        longest, shortest = (int(num.max()), int(num.min())) if len(num) else (0, 0)
+        return None if longest == shortest else torch.arange(longest, device=num.device) < num[:, None]
 
     @cached_property
-    def nearby(self) -> Int64[Tensor, " three_picks"]:
-        """For every pick the one before, itself and the one after in time, counted from 1; 0 if not shown."""
-        shown = self.shown.long()
-        number = nn.functional.pad(shown.flatten().cumsum(0).view_as(shown) * shown, (1, 1))
-        return number.unfold(1, 3, 1)[self.shown].flatten()
+    def neighbor_index(self) -> Int64[Tensor, " three_packed_steps"]:
+        """For each packed step: the previous one, itself and the next. Counted from 1; 0 if not visible."""
+        visible = self.visible.long()
+        position = nn.functional.pad(visible.flatten().cumsum(0).view_as(visible) * visible, (1, 1))
+        return position.unfold(1, 3, 1)[self.visible].flatten()
 
-    def pad(self, picks: Float[Tensor, "pick ..."]) -> Float[Tensor, "track most ..."]:
-        """A row for each track, with zeros after its last pick."""
-        if self.filled is None:
-            return picks.view(len(self.shown), len(picks) // max(1, len(self.shown)), *picks.shape[1:])
-        whole = picks.new_zeros(*self.filled.shape, *picks.shape[1:])
-        whole[self.filled] = picks
-        return whole
+    def pad(self, packed: Float[Tensor, "packed_step ..."]) -> Float[Tensor, "track padded_step ..."]:
+        """Return one row per track, with zeros after its last step."""
+        if self.valid is None:
+            return packed.view(len(self.visible), len(packed) // max(1, len(self.visible)), *packed.shape[1:])
+        padded = packed.new_zeros(*self.valid.shape, *packed.shape[1:])
+        padded[self.valid] = packed
+        return padded
 
-    def unpad(self, rows: Float[Tensor, "track most ..."]) -> Float[Tensor, "pick ..."]:
-        """The picks of such rows, end to end."""
-        return rows.flatten(0, 1) if self.filled is None else rows[self.filled]
+    def pack(self, padded: Float[Tensor, "track padded_step ..."]) -> Float[Tensor, "packed_step ..."]:
+        """Undo `pad`."""
+        return padded.flatten(0, 1) if self.valid is None else padded[self.valid]
 
-    def around(self, picks: Float[Tensor, "pick channel token"]) -> Float[Tensor, "pick three_channels token"]:
-        """The channels of the step before, of this one and of the one after, side by side."""
-        _, channels, tokens = picks.shape
-        whole = torch.cat([picks.new_zeros(1, channels, tokens), picks])
-        return whole.index_select(0, self.nearby).view(-1, 3 * channels, tokens)
+    def stack_neighbors(
+        self, packed: Float[Tensor, "packed_step channel token"]
+    ) -> Float[Tensor, "packed_step three_channels token"]:
+        """Concatenate the channels of the previous step, of the step itself and of the next one."""
+        _, channels, tokens = packed.shape
+        zero_first = torch.cat([packed.new_zeros(1, channels, tokens), packed])
+        return zero_first.index_select(0, self.neighbor_index).view(-1, 3 * channels, tokens)
 
 
 class TupleAttention(nn.Module):
-    """Every token of a tuple takes from the others by one map for each track and head.
+    """Attention between the tokens of a tuple, with one map per track and head.
 
-    The map is `learned + alpha * tanh(m)`; m is key times query, averaged over channels and time steps.
+    The map is `static_attn + alpha * tanh(m)`, where m is key times query, averaged over channels and time steps.
 
     Args:
         channels: of the tokens.
-        tokens: of a tuple.
-        heads: maps of each track.
-        width: channels of a query.
+        tokens: number of tokens of a tuple.
+        heads: number of maps of each track.
+        query_width: channels of a query.
     """
 
-    def __init__(self, channels: int, tokens: int, heads: int, width: int) -> None:
+    def __init__(self, channels: int, tokens: int, heads: int, query_width: int) -> None:
         super().__init__()
-        self.heads, self.width = heads, width
-        self.key_query = drawn(nn.Conv1d(channels, 2 * heads * width, 1))
+        self.heads, self.query_width = heads, query_width
+        self.key_query = init_conv(nn.Conv1d(channels, 2 * heads * query_width, 1))
         self.alpha = nn.Parameter(torch.ones(heads))
-        self.learned = nn.Parameter(torch.full((heads, tokens, tokens), 1.0 / tokens))
-        self.register_buffer("place", sine_places(tokens, channels), persistent=False)
-        self.place: Tensor
+        self.static_attn = nn.Parameter(torch.full((heads, tokens, tokens), 1.0 / tokens))
+        self.register_buffer("pos_embed", sinusoidal_embedding(tokens, channels), persistent=False)
+        self.pos_embed: Tensor
 
-    def maps(self, x: Float[Tensor, "pick channel token"], steps: Steps) -> Float[Tensor, "track head key query"]:
-        """How much of each token (row) every token (column) takes."""
-        both = steps.pad(self.key_query(x + self.place).unflatten(1, (2, self.heads, self.width)))
-        key, query = both.permute(2, 0, 3, 1, 4, 5).flatten(3, 4)
+    def attention_maps(
+        self, x: Float[Tensor, "packed_step channel token"], steps: PackedSteps
+    ) -> Float[Tensor, "track head key query"]:
+        """Compute the weight of each key (row) for each query (column)."""
+        key_query = self.key_query(x + self.pos_embed).unflatten(1, (2, self.heads, self.query_width))
+        key, query = steps.pad(key_query).permute(2, 0, 3, 1, 4, 5).flatten(3, 4)
         products = key.transpose(2, 3) @ query
-        num_steps = steps.count.clamp(min=1)[:, None, None, None].to(products.dtype)
-        of_track = torch.tanh(products / (self.width * num_steps))
-        return torch.addcmul(self.learned, self.alpha[:, None, None], of_track)
+        num_steps = steps.num_visible.clamp(min=1)[:, None, None, None].to(products.dtype)
+        dynamic_attn = torch.tanh(products / (self.query_width * num_steps))
+        return torch.addcmul(self.static_attn, self.alpha[:, None, None], dynamic_attn)
 
     def forward(
-        self, x: Float[Tensor, "pick channel token"], steps: Steps
-    ) -> Float[Tensor, "pick channel_head token"]:
-        """What each token takes, for every head: all channels of it."""
-        rows = steps.pad(x)
-        # One product for all heads and steps, whose result is what the convolution reads: nothing is repeated.
-        maps = self.maps(x, steps).to(x.dtype).transpose(1, 2).flatten(2)
-        taken = rows.flatten(1, 2) @ maps
-        channels = rows.shape[2] * self.heads
-        return steps.unpad(taken.view(*rows.shape[:2], channels, rows.shape[3]))
+        self, x: Float[Tensor, "packed_step channel token"], steps: PackedSteps
+    ) -> Float[Tensor, "packed_step channel_head token"]:
+        """Attend within each tuple; the outputs of the heads are concatenated along the channels."""
+        padded = steps.pad(x)
+        # One product for all heads and steps, in the layout that the next convolution reads: nothing is repeated.
+        maps = self.attention_maps(x, steps).to(x.dtype).transpose(1, 2).flatten(2)
+        attended = padded.flatten(1, 2) @ maps
+        channels = padded.shape[2] * self.heads
+        return steps.pack(attended.view(*padded.shape[:2], channels, padded.shape[3]))
 
 
 class TupleBlock(nn.Module):
-    """Attention in tuples with a convolution over their tokens; a feed-forward; a convolution over time steps.
+    """Attention in tuples with a convolution over their tokens, a feed-forward network, a temporal convolution.
 
-    A time step that is not shown counts as zero to its neighbours.
+    The temporal convolution reads zeros for time steps that are not visible.
 
     Args:
-        channels: of the input.
-        outputs: channels of the output. A query has a quarter of the larger of the two.
-        tokens: of a tuple.
+        in_channels: of the input.
+        out_channels: of the output. A query has a quarter of the larger of the two.
+        tokens: number of tokens of a tuple.
         heads: of the attention.
     """
 
-    def __init__(self, channels: int, outputs: int, tokens: int, heads: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, tokens: int, heads: int) -> None:
         super().__init__()
-        self.attention = TupleAttention(channels, tokens, heads, max(channels, outputs) // 4)
-        self.mix = normed(heads * channels, outputs, 5)
-        self.feed = normed(outputs, outputs)
-        self.time = normed(3 * outputs, outputs)
-        widens = channels != outputs
-        self.skip = normed(channels, outputs) if widens else nn.Identity()
-        self.skip_time = normed(outputs, outputs) if widens else nn.Identity()
-        with torch.no_grad():  # drawn as the convolution over three steps that it is
-            next(self.time.parameters()).mul_(3**-0.5)
+        self.attention = TupleAttention(in_channels, tokens, heads, max(in_channels, out_channels) // 4)
+        self.out_proj = conv_bn(heads * in_channels, out_channels, 5)
+        self.ffn = conv_bn(out_channels, out_channels)
+        self.temporal_conv = conv_bn(3 * out_channels, out_channels)
+        changes_width = in_channels != out_channels
+        self.residual = conv_bn(in_channels, out_channels) if changes_width else nn.Identity()
+        self.temporal_residual = conv_bn(out_channels, out_channels) if changes_width else nn.Identity()
+        with torch.no_grad():  # its initial scale is that of the convolution with kernel size 3 that it replaces
+            next(self.temporal_conv.parameters()).mul_(3**-0.5)
 
-    def forward(self, x: Float[Tensor, "pick channel token"], steps: Steps) -> Float[Tensor, "pick output token"]:
-        """One block."""
-        skip = self.skip(x)
-        x = active(self.mix(self.attention(x, steps)) + skip)
-        x = active(self.feed(x) + skip)
-        return active(self.time(steps.around(x)) + self.skip_time(x))
+    def forward(
+        self, x: Float[Tensor, "packed_step in_channel token"], steps: PackedSteps
+    ) -> Float[Tensor, "packed_step out_channel token"]:
+        """Update the tokens."""
+        residual = self.residual(x)
+        x = leaky_relu_(self.out_proj(self.attention(x, steps)) + residual)
+        x = leaky_relu_(self.ffn(x) + residual)
+        return leaky_relu_(self.temporal_conv(steps.stack_neighbors(x)) + self.temporal_residual(x))
 
 
 class STTFormerEncoder(nn.Module):
-    """Tuples to features. A joint of a frame that is not shown is a mask token; a tuple without any is left out.
+    """Compute features of the tuples in which anything is visible.
 
-    The learned maps fix the joints: clips of other layouts are brought to their order by name.
+    A mask token replaces the tokens that are not visible; a tuple without visible tokens is left out. The static
+    attention maps fix the joints and their order: joints of other layouts are reordered by name.
 
     Args:
         joints: names of the joints of a frame, in order.
-        tuple_frames: frames of a tuple.
-        axes: coordinates of a joint.
-        widths: channels of each block's output; the first is that of the input map too.
-        heads: of each block.
+        tuple_frames: number of frames of a tuple.
+        axes: number of coordinates of a joint.
+        widths: output channels of each block; the first is also the width of the input embedding.
+        heads: number of attention maps of a block.
     """
 
     def __init__(
         self, joints: tuple[str, ...], *, tuple_frames: int, axes: int, widths: tuple[int, ...], heads: int
     ) -> None:
         super().__init__()
-        self.row = {joint: place for place, joint in enumerate(joints)}
+        self.joint_to_row = {joint: row for row, joint in enumerate(joints)}
         self.tuple_frames, self.axes, self.width = tuple_frames, axes, widths[-1]
-        self.embed = nn.Sequential(nn.Linear(axes, widths[0], bias=False), RowNorm(widths[0]), nn.LeakyReLU(SLOPE))
+        self.embed = nn.Sequential(
+            nn.Linear(axes, widths[0], bias=False), NodeBatchNorm(widths[0]), nn.LeakyReLU(NEGATIVE_SLOPE)
+        )
         self.mask_token = nn.Parameter(torch.randn(widths[0]) * 0.02)
         self.blocks = nn.ModuleList(
-            TupleBlock(*pair, tuple_frames * len(joints), heads) for pair in pairwise((widths[0], *widths))
+            TupleBlock(in_channels, out_channels, tuple_frames * len(joints), heads)
+            for in_channels, out_channels in pairwise((widths[0], *widths))
         )
 
-    def known(self, skeleton: Skeleton) -> Bool[Tensor, " joint"]:
-        """Which joints of a layout it has a place for.
+    def known_patches(self, patches: Patches) -> Patches:
+        """Return the patches with the joints that the model does not know marked as unobserved.
 
         Raises:
-            InputError: none.
+            InputError: the clip has another number of axes or frames per tuple, or the model knows none of its
+                joints.
         """
-        known = torch.tensor([joint in self.row for joint in skeleton.joints], device=self.mask_token.device)
-        if not known.any():
-            problem = f"the model knows no joint of layout {skeleton.name}"
-            raise InputError(problem, expected=sorted(self.row))
-        return known
+        expected, got = (self.tuple_frames, self.axes), tuple(patches.values.shape[3:])
+        if expected != got:
+            problem = "the clip does not fit the model (frames per tuple, axes)"
+            raise InputError(problem, expected=expected, got=got)
+        check_any_joint_known(self.joint_to_row, patches.skeleton)
+        known = known_joints(self.joint_to_row, patches.skeleton, self.mask_token.device)
+        return Patches(patches.values, patches.observed & known[:, None], patches.skeleton)
 
-    def rows(self, skeleton: Skeleton) -> Int64[Tensor, " joint"]:
-        """The place of each joint of a layout; 0 if there is none."""
-        rows = [self.row.get(joint, 0) for joint in skeleton.joints]
-        return torch.tensor(rows, device=self.mask_token.device)
+    def joint_rows(self, skeleton: Skeleton) -> Int64[Tensor, " joint"]:
+        """Return the model's row of each joint of a layout; 0 for unknown joints."""
+        return joint_rows(self.joint_to_row, skeleton, self.mask_token.device)
 
     def forward(
-        self, patches: Patches, visible: Bool[Tensor, "track step joint"]
-    ) -> tuple[Float[Tensor, "pick channel token"], Bool[Tensor, "pick token"], Steps]:
-        """Features of the tuples of which anything is visible, which tokens of them are, and where they belong.
+        self, patches: Patches, visible: Bool[Tensor, "track time_step joint"]
+    ) -> tuple[Float[Tensor, "packed_step channel token"], Bool[Tensor, "packed_step token"], PackedSteps]:
+        """Compute features of the tuples in which anything is visible.
 
         Args:
             patches: joints by `tuple_frames` frames.
-            visible: those that it may see.
+            visible: the joints of each tuple that the encoder may see.
+
+        Returns:
+            The features, which of their tokens are visible, and the time steps that they belong to.
 
         Raises:
-            InputError: the clip has other axes or frames a tuple, or no joint is known.
+            InputError: the clip has another number of axes or frames per tuple, or the model knows none of its
+                joints.
         """
-        tracks, num_steps, _, frames, axes = patches.values.shape
-        if (frames, axes) != (self.tuple_frames, self.axes):
-            expected = (self.tuple_frames, self.axes)
-            problem = "the clip does not fit the model (frames a tuple, axes)"
-            raise InputError(problem, expected=expected, got=(frames, axes))
-        known = self.known(patches.skeleton)
-        rows = self.rows(patches.skeleton)[known]
-        values = patches.values.new_zeros(tracks, num_steps, frames, len(self.row), axes)
+        patches = self.known_patches(patches)
+        tracks, time_steps, _, frames, axes = patches.values.shape
+        known = known_joints(self.joint_to_row, patches.skeleton, self.mask_token.device)
+        rows = self.joint_rows(patches.skeleton)[known]
+        values = patches.values.new_zeros(tracks, time_steps, frames, len(self.joint_to_row), axes)
         values[:, :, :, rows] = patches.values.transpose(2, 3)[:, :, :, known]
-        shown = patches.observed.new_zeros(values.shape[:4])
-        shown[:, :, :, rows] = (patches.observed & visible[..., None]).transpose(2, 3)[:, :, :, known]
-        steps = Steps(shown.flatten(2).any(2))
-        seen = shown[steps.shown].flatten(1)
-        embedded = self.embed(values[shown])
-        x = self.mask_token.to(embedded.dtype).repeat(*seen.shape, 1)
-        x[seen] = embedded
+        is_visible = patches.observed.new_zeros(values.shape[:4])
+        is_visible[:, :, :, rows] = (patches.observed & visible[..., None]).transpose(2, 3)[:, :, :, known]
+        steps = PackedSteps(is_visible.flatten(2).any(2))
+        visible_tokens = is_visible[steps.visible].flatten(1)
+        embedded = self.embed(values[is_visible])
+        x = self.mask_token.to(embedded.dtype).repeat(*visible_tokens.shape, 1)
+        x[visible_tokens] = embedded
         x = x.transpose(1, 2).contiguous()
         for block in self.blocks:
             x = block(x, steps)
-        return x, seen, steps
+        return x, visible_tokens, steps
 
 
 class STTFormerDecoder(nn.Module):
-    """Features of the encoded tuples to the coordinates of all tuples; those left out start as a mask token.
+    """Predict the coordinates of all tuples from the features of the encoded ones.
+
+    Tuples that the encoder left out start from a mask token.
 
     Args:
-        tokens: of a tuple.
-        axes: coordinates of a token.
-        widths: channels of the encoder's output and of each block's.
-        heads: of each block.
+        tokens: number of tokens of a tuple.
+        axes: number of coordinates of a token.
+        widths: channels of the encoder's output, then of each block's output.
+        heads: number of attention maps of a block.
     """
 
     def __init__(self, tokens: int, axes: int, widths: tuple[int, ...], heads: int) -> None:
         super().__init__()
         self.mask_token = nn.Parameter(torch.randn(widths[0]) * 0.02)
-        self.register_buffer("place", sine_places(tokens, widths[0]), persistent=False)
-        self.place: Tensor
-        self.blocks = nn.ModuleList(TupleBlock(*pair, tokens, heads) for pair in pairwise(widths))
-        self.say = nn.Conv1d(widths[-1], axes, 1)
+        self.register_buffer("pos_embed", sinusoidal_embedding(tokens, widths[0]), persistent=False)
+        self.pos_embed: Tensor
+        self.blocks = nn.ModuleList(
+            TupleBlock(in_channels, out_channels, tokens, heads) for in_channels, out_channels in pairwise(widths)
+        )
+        self.head = nn.Conv1d(widths[-1], axes, 1)
 
     def forward(
-        self, latent: Float[Tensor, "pick channel token"], steps: Steps
-    ) -> Float[Tensor, "track step token axis"]:
-        """What it says of every token."""
-        shown = steps.shown.flatten()
-        x = (self.mask_token[:, None] + self.place).to(latent.dtype).repeat(len(shown), 1, 1)
-        x[shown] = latent
-        every = Steps(torch.ones_like(steps.shown))
+        self, latent: Float[Tensor, "packed_step channel token"], steps: PackedSteps
+    ) -> Float[Tensor, "track time_step token axis"]:
+        """Predict every token of every time step.
+
+        Args:
+            latent: the encoder's features.
+            steps: the time steps that these belong to.
+        """
+        encoded = steps.visible.flatten()
+        x = (self.mask_token[:, None] + self.pos_embed).to(latent.dtype).repeat(len(encoded), 1, 1)
+        x[encoded] = latent
+        all_steps = PackedSteps(torch.ones_like(steps.visible))
         for block in self.blocks:
-            x = block(x, every)
-        said: Tensor = self.say(x)
-        return said.transpose(1, 2).reshape(*steps.shown.shape, *said.shape[:0:-1])
+            x = block(x, all_steps)
+        prediction: Tensor = self.head(x)
+        return prediction.transpose(1, 2).reshape(*steps.visible.shape, *prediction.shape[:0:-1])
 
 
-def normed(channels: int, outputs: int, tokens: int = 1) -> nn.Sequential:
-    """A convolution over so many tokens, and a batch norm."""
-    convolution = drawn(nn.Conv1d(channels, outputs, tokens, padding=tokens // 2, bias=False))
-    return nn.Sequential(convolution, nn.BatchNorm1d(outputs))
+def conv_bn(in_channels: int, out_channels: int, kernel_size: int = 1) -> nn.Sequential:
+    """Return a convolution over the tokens of a tuple, followed by batch norm."""
+    conv = init_conv(nn.Conv1d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False))
+    return nn.Sequential(conv, nn.BatchNorm1d(out_channels))
 
 
-def drawn(convolution: nn.Conv1d) -> nn.Conv1d:
-    """With the first weights of STTFormer's code."""
-    nn.init.kaiming_normal_(convolution.weight, mode="fan_out")
-    return convolution
+def init_conv(conv: nn.Conv1d) -> nn.Conv1d:
+    """Initialize a convolution as the code of STTFormer does, and return it."""
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out")
+    return conv
 
 
-def active(x: Tensor) -> Tensor:
+def leaky_relu_(x: Tensor) -> Tensor:
     """LeakyReLU, in place."""
-    return leaky_relu(x, SLOPE, inplace=True)
+    return leaky_relu(x, NEGATIVE_SLOPE, inplace=True)
 
 
-def sine_places(tokens: int, channels: int) -> Float[Tensor, "channel token"]:
-    """Sines and cosines of wavelengths from 2 pi to 20,000 pi (Vaswani et al., NeurIPS 2017)."""
+def sinusoidal_embedding(tokens: int, channels: int) -> Float[Tensor, "channel token"]:
+    """Sines and cosines with wavelengths from 2 pi to 20,000 pi (Vaswani et al., NeurIPS 2017)."""
     rate = 10_000.0 ** (-torch.arange(0, channels, 2) / channels)
     angle = rate[:, None] * torch.arange(tokens)
     return torch.stack([angle.sin(), angle.cos()], 1).flatten(0, 1)[:channels]
 
 
 def sum_over_time(
-    features: Float[Tensor, "pick channel token"], seen: Bool[Tensor, "pick token"], steps: Steps, num_joints: int
+    features: Float[Tensor, "packed_step channel token"],
+    visible_tokens: Bool[Tensor, "packed_step token"],
+    steps: PackedSteps,
+    num_joints: int,
 ) -> tuple[Float[Tensor, "track joint channel"], Float[Tensor, "track joint 1"]]:
-    """The sum of each joint's visible tokens, and how many these are."""
-    seen = seen.view(len(seen), seen.shape[1] // num_joints, num_joints)
-    of_joint = features.reshape(*features.shape[:2], *seen.shape[1:])
-    total = of_joint.masked_fill(~seen[:, None], 0.0).sum(2).transpose(1, 2)
-    track = steps.shown.nonzero()[:, 0]
-    of_track = features.new_zeros(len(steps.shown), *total.shape[1:]).index_add(0, track, total)
-    count = features.new_zeros(len(steps.shown), num_joints).index_add(0, track, seen.sum(1).to(features.dtype))
-    return of_track, count[..., None]
+    """Sum the visible tokens of each joint, and count them.
+
+    Args:
+        features: of the encoded tuples.
+        visible_tokens: which tokens are visible.
+        steps: the time steps that the tuples belong to.
+        num_joints: number of joints of a frame.
+    """
+    visible = visible_tokens.view(len(visible_tokens), visible_tokens.shape[1] // num_joints, num_joints)
+    by_joint = features.reshape(*features.shape[:2], *visible.shape[1:])
+    sum_per_step = by_joint.masked_fill(~visible[:, None], 0.0).sum(2).transpose(1, 2)
+    count_per_step = visible.sum(1).to(features.dtype)
+    track = steps.visible.nonzero()[:, 0]
+    num_tracks = len(steps.visible)
+    total = features.new_zeros(num_tracks, *sum_per_step.shape[1:]).index_add(0, track, sum_per_step)
+    count = features.new_zeros(num_tracks, num_joints).index_add(0, track, count_per_step)
+    return total, count[..., None]

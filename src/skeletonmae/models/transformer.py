@@ -7,37 +7,41 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-SHORT = 256
-"""Up to so many keys attention is computed by plain products on a CPU."""
+MAX_PLAIN_KEYS = 256
+"""Largest number of keys for which attention on a CPU is computed as plain matrix products."""
 
 
 class DropPath(nn.Module):
-    """Skip the branch for some rows in training (Huang et al., *Stochastic Depth*, ECCV 2016)."""
+    """Drop the branch of some rows in training (Huang et al., *Stochastic Depth*, ECCV 2016).
+
+    Args:
+        rate: probability that a row is dropped.
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "row token width"]) -> Float[Tensor, "row token width"]:
-        """Zero whole rows and scale up the others, so that the mean stays."""
+        """Zero entire rows and scale up the others, so that the expected value is unchanged."""
         if not self.training or self.rate == 0.0:
             return x
-        kept = torch.rand(len(x), 1, 1, device=x.device, dtype=x.dtype) >= self.rate
-        return x * kept / (1.0 - self.rate)
+        keep_mask = torch.rand(len(x), 1, 1, device=x.device, dtype=x.dtype) >= self.rate
+        return x * keep_mask / (1.0 - self.rate)
 
 
 class Attention(nn.Module):
-    """Multi-head attention of queries on a context, or on themselves.
+    """Multi-head attention from tokens to a context.
 
     Args:
-        width: of queries, context and output.
-        heads: how many; must divide `width`.
+        width: of the tokens, the context and the output.
+        heads: number of heads; must divide `width`.
     """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(f"a width of {width} cannot be shared by {heads} heads")
+            raise ValueError(f"a width of {width} is not divisible by {heads} heads")
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
@@ -47,17 +51,24 @@ class Attention(nn.Module):
         self,
         x: Float[Tensor, "row query width"],
         context: Float[Tensor, "row key width"],
-        valid: Bool[Tensor, "row key"] | None = None,
+        *,
+        attn_mask: Bool[Tensor, "row key"] | None = None,
     ) -> Float[Tensor, "row query width"]:
-        """Attend to the valid ones of `context` (all if None)."""
+        """Attend from `x` to `context`.
+
+        Args:
+            x: one query per token.
+            context: one key and value per token.
+            attn_mask: True for the keys that take part; None if all do.
+        """
         rows, length, width = x.shape
-        head = width // self.heads
-        query = self.query(x).view(rows, length, self.heads, head).transpose(1, 2)
+        head_width = width // self.heads
+        query = self.query(x).view(rows, length, self.heads, head_width).transpose(1, 2)
         key, value = (
-            self.key_value(context).view(rows, context.shape[1], 2, self.heads, head).permute(2, 0, 3, 1, 4)
+            self.key_value(context).view(rows, context.shape[1], 2, self.heads, head_width).permute(2, 0, 3, 1, 4)
         )
-        mixed = attend(query, key, value, None if valid is None else valid[:, None, None, :])
-        out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, length, width))
+        attended = attend(query, key, value, None if attn_mask is None else attn_mask[:, None, None, :])
+        out: Tensor = self.out(attended.transpose(1, 2).reshape(rows, length, width))
         return out
 
 
@@ -65,32 +76,32 @@ def attend(
     query: Float[Tensor, "row head query width"],
     key: Float[Tensor, "row head key width"],
     value: Float[Tensor, "row head key width"],
-    mask: Bool[Tensor, "row 1 1 key"] | None,
+    attn_mask: Bool[Tensor, "row 1 1 key"] | None,
 ) -> Float[Tensor, "row head query width"]:
-    """Softmax attention over the keys that the mask admits.
+    """Softmax attention over the keys for which `attn_mask` is True.
 
-    torch's fused kernel for CPUs takes 3 to 7 times as long as the plain products, forward and backward in
-    bfloat16, for as few keys as these models have (benchmarks/attention.py).
+    For as few keys as these models have, torch's fused kernel for CPUs takes 3 to 7 times as long as plain matrix
+    products, forward and backward in bfloat16 (benchmarks/attention.py).
     """
-    if query.device.type != "cpu" or key.shape[2] > SHORT:
-        return scaled_dot_product_attention(query, key, value, mask)
-    weight = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
-    if mask is not None:
-        weight = weight.masked_fill(~mask, torch.finfo(weight.dtype).min)
-    mixed: Tensor = weight.float().softmax(3).to(value.dtype) @ value
-    return mixed
+    if query.device.type != "cpu" or key.shape[2] > MAX_PLAIN_KEYS:
+        return scaled_dot_product_attention(query, key, value, attn_mask)
+    logits = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
+    if attn_mask is not None:
+        logits = logits.masked_fill(~attn_mask, torch.finfo(logits.dtype).min)
+    out: Tensor = logits.float().softmax(3).to(value.dtype) @ value
+    return out
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block: attention, then a two-layer perceptron, each with a residual.
+    """Pre-norm transformer block: attention, then an MLP of two layers, each with a residual connection.
 
     Args:
         width: of the tokens.
-        heads: of the attention.
-        mlp_ratio: hidden width of the perceptron over `width`.
-        cross: attend to a context and not to the tokens themselves.
-        dropout: of what each branch adds.
-        drop_path: share of rows that skip a branch in training.
+        heads: number of attention heads.
+        mlp_ratio: hidden width of the MLP divided by `width`.
+        cross: cross-attention to a context instead of self-attention.
+        dropout: dropout rate at the end of both branches.
+        drop_path: share of the rows whose branch is dropped in training.
     """
 
     def __init__(
@@ -104,12 +115,12 @@ class Block(nn.Module):
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        hidden = int(width * mlp_ratio)
+        mlp_width = int(width * mlp_ratio)
         self.norm = nn.LayerNorm(width)
         self.norm_context = nn.LayerNorm(width) if cross else None
         self.attention = Attention(width, heads)
         self.mlp = nn.Sequential(
-            nn.LayerNorm(width), nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
+            nn.LayerNorm(width), nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width)
         )
         self.dropout = nn.Dropout(dropout)
         self.drop_path = DropPath(drop_path)
@@ -117,19 +128,32 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "row token width"],
-        valid: Bool[Tensor, "row key"] | None = None,
+        *,
         context: Float[Tensor, "row key width"] | None = None,
+        attn_mask: Bool[Tensor, "row key"] | None = None,
     ) -> Float[Tensor, "row token width"]:
-        """One block; `valid` says which keys count."""
+        """Update the tokens.
+
+        Args:
+            x: the tokens.
+            context: what a block with `cross=True` attends to; None for self-attention.
+            attn_mask: True for the tokens of `context` (of `x` in self-attention) that are attended to; None for
+                all.
+
+        Raises:
+            ValueError: a context is given to a block without cross-attention, or missing in one with it.
+        """
+        if (context is None) != (self.norm_context is None):
+            raise ValueError("a block takes a context if and only if it was made with cross=True")
         queries = self.norm(x)
         keys = queries if context is None or self.norm_context is None else self.norm_context(context)
-        x = x + self.drop_path(self.dropout(self.attention(queries, keys, valid)))
+        x = x + self.drop_path(self.dropout(self.attention(queries, keys, attn_mask=attn_mask)))
         out: Tensor = x + self.drop_path(self.dropout(self.mlp(x)))
         return out
 
 
 def init_weights(module: nn.Module) -> None:
-    """Xavier-uniform linear layers with zero bias (as MAE), for `Module.apply`."""
+    """Initialize linear layers as MAE does: Xavier-uniform weights, zero biases. For `Module.apply`."""
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from skeletonmae.models.graph import GAT, GCN, GIN, Graph, GraphLayers
-from skeletonmae.models.rows import RowNorm
+from skeletonmae.models.gnn import GAT, GCN, GIN, GNN, SkeletonGraph
+from skeletonmae.models.node_layers import NodeBatchNorm
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
 
 PATH = Skeleton("path", joints=("a", "b", "c"), parents={"b": "a", "c": "b"})
@@ -17,21 +17,21 @@ KINDS = ("gin", "gcn", "gat")
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def all_seen(skeleton: Skeleton, bodies: int = 1) -> Graph:
-    return Graph.of(skeleton, torch.ones(skeleton.num_joints, bodies, dtype=torch.bool))
+def all_seen(skeleton: Skeleton, num_poses: int = 1) -> SkeletonGraph:
+    return SkeletonGraph.from_observed(skeleton, torch.ones(skeleton.num_joints, num_poses, dtype=torch.bool))
 
 
-def some_seen(skeleton: Skeleton, bodies: int, seed: int = 0) -> tuple[Graph, torch.Tensor]:
-    observed = torch.rand(skeleton.num_joints, bodies, generator=torch.Generator().manual_seed(seed)) > 0.3
-    observed[:, 0] = False  # a body of which nothing was seen
-    return Graph.of(skeleton, observed), observed
+def some_seen(skeleton: Skeleton, num_poses: int, seed: int = 0) -> tuple[SkeletonGraph, torch.Tensor]:
+    observed = torch.rand(skeleton.num_joints, num_poses, generator=torch.Generator().manual_seed(seed)) > 0.3
+    observed[:, 0] = False  # a pose of which nothing was observed
+    return SkeletonGraph.from_observed(skeleton, observed), observed
 
 
 def layer(kind: str, width: int = 8, seed: int = 0) -> Any:
     torch.manual_seed(seed)
     made: Any = {"gin": lambda: GIN(width, 0.5), "gcn": lambda: GCN(width), "gat": lambda: GAT(width, 2)}[kind]()
     for module in made.modules():
-        if isinstance(module, RowNorm):  # as if it had been trained
+        if isinstance(module, NodeBatchNorm):  # as if it had been trained
             nn.init.normal_(module.running_mean)
             nn.init.uniform_(module.running_var, 0.5, 2.0)
             nn.init.normal_(module.weight)
@@ -73,7 +73,7 @@ def test_gat_on_a_path_of_three_joints_worked_out_by_hand() -> None:
     gat = GAT(1, heads=1)
     with torch.no_grad():
         gat.linear.weight.fill_(1.0)
-        gat.look.weight.copy_(torch.tensor([[0.0], [math.log(2.0)]]))  # asks for nothing; offers log 2 a unit
+        gat.att.weight.copy_(torch.tensor([[0.0], [math.log(2.0)]]))  # alpha_dst is 0, alpha_src log 2 per unit
         gat.bias.fill_(0.5)
         out = gat(torch.tensor([[1.0], [2.0], [3.0]]), all_seen(PATH))
     # Weights 2, 4 and 8: a (2 + 8) / 6, b (2 + 8 + 24) / 14, c (8 + 24) / 12.
@@ -101,7 +101,7 @@ def plain(kind: str, module: Any, x: np.ndarray, seen: list[int], skeleton: Skel
             mean = sum(x[j] / math.sqrt(degree[i] * degree[j]) for j in (i, *near[i]))
             out[i] = numbers(module.linear.weight) @ mean + numbers(module.linear.bias)
         else:
-            value, look = x @ numbers(module.linear.weight).T, x @ numbers(module.look.weight).T
+            value, look = x @ numbers(module.linear.weight).T, x @ numbers(module.att.weight).T
             heads = []
             for head in range(module.heads):
                 logit = [look[i, head] + look[j, module.heads + head] for j in (i, *near[i])]
@@ -118,7 +118,7 @@ def test_a_layer_equals_a_plain_loop_over_the_bones_of_observed_joints(kind: str
     module, (graph, observed) = layer(kind), some_seen(skeleton, 5)
     x = torch.randn(skeleton.num_joints, 5, 8)
     with torch.no_grad():
-        found = graph.whole(module(graph.nodes(x), graph))
+        found = graph.to_dense(module(graph.to_nodes(x), graph))
     assert not found[~observed].any()
     for body in range(5):
         seen = observed[:, body].nonzero().flatten().tolist()
@@ -133,27 +133,27 @@ def poisoned(values: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
 @kinds
 def test_what_was_not_observed_has_no_influence_in_training_either(kind: str) -> None:
     torch.manual_seed(0)
-    network = GraphLayers(kind, 8, 2, heads=2)  # type: ignore[arg-type]
+    network = GNN(kind, 8, 2, heads=2)  # type: ignore[arg-type]
     graph, observed = some_seen(KINECT20, 6)
     x = torch.randn(20, 6, 8)
-    first = network(graph.nodes(poisoned(x, observed)), graph)
+    first = network(graph.to_nodes(poisoned(x, observed)), graph)
     first.sum().backward()
     assert first.isfinite().all()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
-    again = network(graph.nodes(x.masked_fill(~observed[..., None], 7.0)), graph)
+    again = network(graph.to_nodes(x.masked_fill(~observed[..., None], 7.0)), graph)
     assert torch.equal(first, again)
 
 
 @kinds
 def test_packed_and_whole_are_the_same(kind: str) -> None:
     torch.manual_seed(0)
-    network = GraphLayers(kind, 8, 2, heads=2)  # type: ignore[arg-type]
+    network = GNN(kind, 8, 2, heads=2)  # type: ignore[arg-type]
     x, whole = torch.randn(17 * 4, 8), all_seen(COCO17, 4)
-    packed = Graph(whole.adjacency, 4, torch.arange(17 * 4))
+    packed = SkeletonGraph(whole.adjacency, 4, torch.arange(17 * 4))
     torch.testing.assert_close(network(x, packed), network(x, whole))
-    torch.testing.assert_close(packed.add(x, x[:4]), whole.add(x, x[:4]))
-    assert torch.equal(whole.add(x, x[:4]).view(17, 4, 8)[5, 2], x[5 * 4 + 2] + x[2])
-    torch.testing.assert_close(whole.sum_joints(x)[2], x[2::4].sum(0))
+    torch.testing.assert_close(packed.add_to_nodes(x, x[:4]), whole.add_to_nodes(x, x[:4]))
+    assert torch.equal(whole.add_to_nodes(x, x[:4]).view(17, 4, 8)[5, 2], x[5 * 4 + 2] + x[2])
+    torch.testing.assert_close(whole.sum_pool(x)[2], x[2::4].sum(0))
 
 
 @kinds
@@ -161,18 +161,18 @@ def test_joints_in_another_order_give_the_same_in_that_order(kind: str) -> None:
     order = torch.randperm(17, generator=torch.Generator().manual_seed(3))
     mixed = Skeleton("mixed", tuple(COCO17.joints[i] for i in order), COCO17.parents)
     torch.manual_seed(0)
-    network, x = GraphLayers(kind, 8, 2, heads=2), torch.randn(17, 3, 8)  # type: ignore[arg-type]
+    network, x = GNN(kind, 8, 2, heads=2), torch.randn(17, 3, 8)  # type: ignore[arg-type]
     observed = torch.rand(17, 3) > 0.2
-    one, other = Graph.of(COCO17, observed), Graph.of(mixed, observed[order])
-    found = one.whole(network(one.nodes(x), one))
-    torch.testing.assert_close(other.whole(network(other.nodes(x[order]), other)), found[order])
+    one, other = SkeletonGraph.from_observed(COCO17, observed), SkeletonGraph.from_observed(mixed, observed[order])
+    found = one.to_dense(network(one.to_nodes(x), one))
+    torch.testing.assert_close(other.to_dense(network(other.to_nodes(x[order]), other)), found[order])
 
 
 @kinds
 def test_a_message_goes_as_far_as_there_are_layers(kind: str) -> None:
     chain = Skeleton("chain", tuple("abcdef"), dict(zip("bcdef", "abcde", strict=True)))
     torch.manual_seed(0)
-    network = GraphLayers(kind, 8, 3, heads=2).eval()  # type: ignore[arg-type]
+    network = GNN(kind, 8, 3, heads=2).eval()  # type: ignore[arg-type]
     x = torch.randn(6, 8)
     other = x.clone()
     other[0] += 1.0
@@ -190,12 +190,12 @@ def test_how_many_parameters_there_are(kind: Any, layer_size: int) -> None:
         return sum(p.numel() for p in network.parameters())
 
     norm = 2 * 64 + 1
-    assert count(GraphLayers(kind, 64, 3)) == 3 * (layer_size + norm)
-    assert count(GraphLayers(kind, 64, 2, open_end=True)) == 2 * layer_size + norm
+    assert count(GNN(kind, 64, 3)) == 3 * (layer_size + norm)
+    assert count(GNN(kind, 64, 2, final_norm=False)) == 2 * layer_size + norm
 
 
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
-    with pytest.raises(ValueError, match="a width of 8 cannot be shared by 3 heads"):
+    with pytest.raises(ValueError, match="a width of 8 is not divisible by 3 heads"):
         GAT(8, heads=3)
 
 
@@ -204,11 +204,11 @@ def test_it_can_be_exported(kind: str) -> None:
     class Exported(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.network = GraphLayers(kind, 8, 2, heads=2)  # type: ignore[arg-type]
+            self.network = GNN(kind, 8, 2, heads=2)  # type: ignore[arg-type]
             self.register_buffer("adjacency", torch.as_tensor(COCO17.adjacency, dtype=torch.float32))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.network(x.flatten(0, 1), Graph(self.adjacency, x.shape[1]))  # type: ignore[arg-type]
+            found: torch.Tensor = self.network(x.flatten(0, 1), SkeletonGraph(self.adjacency, x.shape[1]))  # type: ignore[arg-type]
             return found
 
     model, x = Exported().eval(), torch.randn(17, 6, 8)

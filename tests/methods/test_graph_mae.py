@@ -11,10 +11,10 @@ from torch import Tensor
 
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.errors import InputError
-from skeletonmae.masking import Parts, RandomJoints
-from skeletonmae.methods import GraphMae, GraphMaeConfig, InputSpec, JointPatchClassifierConfig, StrlConfig
-from skeletonmae.methods.graph import edge_error, nearest_position
-from skeletonmae.models.graph import Graph
+from skeletonmae.masking import FixedParts, RandomJoints
+from skeletonmae.methods import GraphMAE, GraphMAEConfig, InputSpec, JointPatchClassifierConfig, STRLConfig
+from skeletonmae.methods.graph_mae import edge_loss, nearest_position
+from skeletonmae.models.gnn import SkeletonGraph
 from skeletonmae.skeletons import COCO17, PENN13, Skeleton
 
 Make = Callable[..., Any]
@@ -27,10 +27,12 @@ PATH = Skeleton(
 ARM_AND_LEG = tuple(COCO17.index[f"right_{joint}"] for joint in ("elbow", "wrist", "knee", "ankle"))
 
 
-def tiny(seed: int = 0, joints: Any = COCO17.joints, frames: int = 6, **settings: Any) -> GraphMae:
+def tiny(seed: int = 0, joints: Any = COCO17.joints, frames: int = 6, **settings: Any) -> GraphMAE:
     torch.manual_seed(seed)
-    hide = settings.pop("hide", Parts())
-    return GraphMaeConfig(width=8, heads=2, hide=hide, **settings).build(InputSpec(frames, 2, joints))
+    joint_masking = settings.pop("joint_masking", FixedParts())
+    return GraphMAEConfig(width=8, heads=2, joint_masking=joint_masking, **settings).build(
+        InputSpec(frames, 2, joints)
+    )
 
 
 def clips(make_batch: Make, persons: Any = (2, 1, 0, 1), **settings: Any) -> Batch:
@@ -41,7 +43,7 @@ def clips(make_batch: Make, persons: Any = (2, 1, 0, 1), **settings: Any) -> Bat
 def changed(batch: Batch, joints: Any, by: float = 1.0) -> Batch:
     positions = batch.positions.clone()
     positions[..., list(joints), :] += by
-    return batch.moved(positions)
+    return batch.with_positions(positions)
 
 
 def of_path(values: list[list[float]], seen: list[list[bool]]) -> Batch:
@@ -52,14 +54,14 @@ def of_path(values: list[list[float]], seen: list[list[bool]]) -> Batch:
     return Batch(positions * observed[..., None], observed, index, sample_keys(0, 0, index), PATH)
 
 
-def saying(method: GraphMae, monkeypatch: pytest.MonkeyPatch, said: Callable[[Tensor], Tensor]) -> None:
+def saying(method: GraphMAE, monkeypatch: pytest.MonkeyPatch, prediction: Callable[[Tensor], Tensor]) -> None:
     """Let the decoder say a function of the positions of the nodes."""
-    monkeypatch.setattr(method, "rebuilt", lambda positions, hidden, graph: said(positions))
+    monkeypatch.setattr(method, "predict", lambda positions, hidden, graph: prediction(positions))
 
 
 def test_the_loss_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     # Joints a and c are hidden. Of the embedding (x, 1, 0, ...) the decoder says (1, 0, 0, ...).
-    method = tiny(joints=PATH.joints, frames=3, hide=Parts(parts=("ends",)), beta=3.0)
+    method = tiny(joints=PATH.joints, frames=3, joint_masking=FixedParts(parts=("ends",)), beta=3.0)
     with torch.no_grad():
         method.embedding.weight.zero_()
         method.embedding.weight[0, 0] = 1.0
@@ -73,7 +75,7 @@ def test_the_loss_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     # Frame 1: cosines 1/sqrt 2 and -1/sqrt 2. Frame 2: 0; c was not observed. Frame 3 shows no other joint.
     errors = [(1 - 0.5**0.5) ** 3, (1 + 0.5**0.5) ** 3, 1.0]
     assert float(output.loss) == pytest.approx(sum(errors) / 3, rel=1e-5)
-    assert float(output.weight) == 3
+    assert float(output.num_terms) == 3
     # Of the embeddings only the first channel varies: that of 1, 5, -1, 0, 5, 3, 4.
     assert float(output.logs["embedding_variance"]) == pytest.approx(np.var([1, 5, -1, 0, 5, 3, 4]) / 8, rel=1e-5)
 
@@ -83,25 +85,25 @@ def test_a_hidden_joint_is_rebuilt_where_its_embedding_is_what_the_decoder_says_
 ) -> None:
     method, batch = tiny(), clips(make_batch, (1, 2))
     saying(method, monkeypatch, lambda positions: 0.2 * method.embedding(2 * positions + 0.1))
-    rebuilt = method.rebuild(batch)
-    assert rebuilt is not None
+    reconstruction = method.reconstruct(batch)
+    assert reconstruction is not None
     was, seen = batch.tracks.positions[0].numpy(), batch.tracks.observed[0].numpy()
     assert not seen.all()
     expected = seen & np.isin(np.arange(17), ARM_AND_LEG)
-    assert np.array_equal(rebuilt.hidden, expected)
-    np.testing.assert_allclose(rebuilt.positions[expected], 2 * was[expected] + 0.1, atol=1e-4)
-    assert np.array_equal(rebuilt.positions[~expected], was[~expected])
+    assert np.array_equal(reconstruction.hidden, expected)
+    np.testing.assert_allclose(reconstruction.positions[expected], 2 * was[expected] + 0.1, atol=1e-4)
+    assert np.array_equal(reconstruction.positions[~expected], was[~expected])
     saying(method, monkeypatch, lambda positions: -method.embedding(positions))
-    opposite = method.rebuild(batch)
+    opposite = method.reconstruct(batch)
     assert opposite is not None
     assert np.array_equal(np.isnan(opposite.positions).all(-1), expected)
 
 
 def test_no_position_has_a_nearer_embedding_than_the_nearest() -> None:
     torch.manual_seed(0)
-    embedding, said = torch.nn.Linear(2, 8), torch.randn(200, 8)
+    embedding, prediction = torch.nn.Linear(2, 8), torch.randn(200, 8)
     with torch.no_grad():
-        found = nearest_position(said, embedding)
+        found = nearest_position(prediction, embedding)
         none = found.isnan().any(1)
         assert 50 < none.sum() < 150
         angle = torch.linspace(0, 2 * torch.pi, 181)[:-1]
@@ -111,11 +113,11 @@ def test_no_position_has_a_nearer_embedding_than_the_nearest() -> None:
         )
 
         def best(around: Tensor) -> Tensor:
-            """The largest cosine of any of these positions, for each of `said`."""
+            """The largest cosine of any of these positions, for each of `prediction`."""
             embedded = torch.nn.functional.normalize(embedding(around.reshape(-1, 2)), dim=1)
-            return (torch.nn.functional.normalize(said, dim=1) @ embedded.T).amax(1)
+            return (torch.nn.functional.normalize(prediction, dim=1) @ embedded.T).amax(1)
 
-        own = torch.nn.functional.cosine_similarity(embedding(found), said)[~none]
+        own = torch.nn.functional.cosine_similarity(embedding(found), prediction)[~none]
         tried = torch.maximum(best(near), best(far))[~none]
         assert (own - tried).min() > -1e-5
         assert (own - tried).max() < 1e-2
@@ -123,7 +125,7 @@ def test_no_position_has_a_nearer_embedding_than_the_nearest() -> None:
 
 
 def test_nobody_is_rebuilt_in_a_clip_that_shows_nobody(make_batch: Make) -> None:
-    assert tiny().rebuild(clips(make_batch, (0, 1))) is None
+    assert tiny().reconstruct(clips(make_batch, (0, 1))) is None
 
 
 def test_what_is_perfectly_rebuilt_costs_nothing(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,22 +136,22 @@ def test_what_is_perfectly_rebuilt_costs_nothing(make_batch: Make, monkeypatch: 
 
 def test_nothing_is_learned_through_the_target(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     method = tiny()
-    said = torch.randn(1, 8, requires_grad=True)
-    saying(method, monkeypatch, lambda positions: said.expand(len(positions), -1))
+    prediction = torch.randn(1, 8, requires_grad=True)
+    saying(method, monkeypatch, lambda positions: prediction.expand(len(positions), -1))
     method(clips(make_batch)).loss.backward()
-    assert said.grad is not None
-    assert said.grad.any()
+    assert prediction.grad is not None
+    assert prediction.grad.any()
     assert method.embedding.weight.grad is None
 
 
-@pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])
-@pytest.mark.parametrize("settings", [{}, {"remask": False}, {"edge_weight": 0.5}])
+@pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
+@pytest.mark.parametrize("settings", [{}, {"remask": False}, {"edge_loss_weight": 0.5}])
 def test_hidden_joints_are_not_seen_and_what_was_not_observed_is_never_touched(
-    make_batch: Make, messages: str, settings: dict[str, Any]
+    make_batch: Make, gnn: str, settings: dict[str, Any]
 ) -> None:
-    method, batch = tiny(messages=messages, **settings), clips(make_batch)
+    method, batch = tiny(gnn=gnn, **settings), clips(make_batch)
     heard: list[Tensor] = []
-    method.decoder.register_forward_hook(lambda module, given, said: heard.append(said))
+    method.decoder.register_forward_hook(lambda module, given, prediction: heard.append(prediction))
     first = method(batch).loss
     hidden = method(changed(batch, ARM_AND_LEG)).loss
     shown = method(changed(batch, [0])).loss
@@ -170,7 +172,9 @@ def test_where_hidden_joints_are_put_to_0_again_the_decoder_knows_them_by_their_
     batch, heard = clips(make_batch, lost=0.0), dict[bool, Tensor]()
     for remask in (True, False):
         method = tiny(remask=remask)
-        method.decoder.register_forward_hook(lambda module, given, said, key=remask: heard.update({key: given[0]}))
+        method.decoder.register_forward_hook(
+            lambda module, given, prediction, key=remask: heard.update({key: given[0]})
+        )
         method(batch)
     latent = {key: value.view(17, -1, 8) for key, value in heard.items()}
     hidden = torch.tensor([joint in ARM_AND_LEG for joint in range(17)])
@@ -187,10 +191,12 @@ def test_a_decoder_of_one_layer_says_the_same_of_all_joints_whose_neighbours_are
         [COCO17.index[f"right_{joint}"] for joint in pair] for pair in (("wrist", "ankle"), ("elbow", "knee"))
     )
     for settings, alike in (({}, True), ({"remask": False}, False), ({"decoder_depth": 2}, False)):
-        method, said = tiny(**settings), list[Tensor]()
-        method.decoder.register_forward_hook(lambda module, given, out, said=said: said.append(out))
+        method, prediction = tiny(**settings), list[Tensor]()
+        method.decoder.register_forward_hook(
+            lambda module, given, out, prediction=prediction: prediction.append(out)
+        )
         method(batch)
-        of_joint = said[0].view(17, -1, 8)
+        of_joint = prediction[0].view(17, -1, 8)
         assert of_joint[starts].var((0, 1)).max() > 1e-4
         assert (of_joint[ends].var((0, 1)).max() < 1e-10) == alike
 
@@ -216,33 +222,35 @@ def test_the_variance_it_logs_is_that_of_the_embeddings(make_batch: Make) -> Non
 
 
 def test_masks_belong_to_the_sample(make_batch: Make) -> None:
-    method, batch = tiny(hide=RandomJoints()).eval(), clips(make_batch, (1, 1, 1), lost=0.0)
+    method, batch = tiny(joint_masking=RandomJoints()).eval(), clips(make_batch, (1, 1, 1), lost=0.0)
     one = replace(batch, **{name: getattr(batch, name)[2:] for name in ("positions", "observed", "label", "keys")})
     alone, weights = method(one), [6 * round(17 * 0.5)] * 3
-    assert float(alone.weight) == weights[0]
+    assert float(alone.num_terms) == weights[0]
     two = replace(batch, **{name: getattr(batch, name)[:2] for name in ("positions", "observed", "label", "keys")})
     torch.testing.assert_close(alone.loss + 2 * method(two).loss, 3 * method(batch).loss)
 
 
 def test_the_edge_error_worked_out_by_hand() -> None:
-    graph = Graph.of(PATH, torch.tensor([[True], [True], [True]]))
-    said = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+    graph = SkeletonGraph.from_observed(PATH, torch.tensor([[True], [True], [True]]))
+    prediction = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
     # Inner products over sqrt 2: ab 4, ac 0, bc 0.
     cost = [float(torch.nn.functional.softplus(torch.tensor(x))) for x in (-4 / 2**0.5, 0.0)]
     expected = [cost[0] + cost[1], (cost[0] + cost[1]) / 2, cost[1] + cost[1]]
-    assert edge_error(said, graph).tolist() == pytest.approx(expected)
-    lost = Graph.of(PATH, torch.tensor([[True], [False], [True]]))  # no bone is left: one pair without a bone
-    assert edge_error(said[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
+    assert edge_loss(prediction, graph).tolist() == pytest.approx(expected)
+    lost = SkeletonGraph.from_observed(
+        PATH, torch.tensor([[True], [False], [True]])
+    )  # no bone is left: one pair without a bone
+    assert edge_loss(prediction[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
 
 
 def test_the_edge_term_is_the_mean_edge_error_of_the_joints_asked_for_by_its_weight(make_batch: Make) -> None:
-    batch, said = clips(make_batch), list[Tensor]()
-    without, double = tiny(edge_weight=0.0), tiny(edge_weight=2.0)
-    without.decoder.register_forward_hook(lambda module, given, out: said.append(out))
+    batch, prediction = clips(make_batch), list[Tensor]()
+    without, double = tiny(edge_loss_weight=0.0), tiny(edge_loss_weight=2.0)
+    without.decoder.register_forward_hook(lambda module, given, out: prediction.append(out))
     term = double(batch).loss - without(batch).loss
     observed = batch.tracks.observed.flatten(0, 1)
-    graph = Graph.of(COCO17, observed.T)
-    error = graph.whole(edge_error(said[0], graph)[:, None])[..., 0]
+    graph = SkeletonGraph.from_observed(COCO17, observed.T)
+    error = graph.to_dense(edge_loss(prediction[0], graph)[:, None])[..., 0]
     asked = [
         error[joint, body]
         for body, seen in enumerate(observed.tolist())
@@ -253,7 +261,7 @@ def test_the_edge_term_is_the_mean_edge_error_of_the_joints_asked_for_by_its_wei
 
 
 @pytest.mark.parametrize(
-    ("messages", "heads", "layer"),
+    ("gnn", "heads", "layer"),
     [
         ("gin", 4, 2 * 64 * 64 + 2 * 64 + 1),
         ("gcn", 4, 64 * 64 + 64),
@@ -261,34 +269,34 @@ def test_the_edge_term_is_the_mean_edge_error_of_the_joints_asked_for_by_its_wei
         ("gat", 8, 64 * 64 + 64 * 16 + 64),
     ],
 )
-def test_how_many_parameters_the_whole_network_has(messages: Any, heads: int, layer: int) -> None:
-    method = GraphMaeConfig(messages=messages, heads=heads).build(InputSpec(64, 2, COCO17.joints))
-    embedding, mask_token, bridge, norm = 2 * 64 + 64, 64, 64 * 64, 2 * 64 + 1
+def test_how_many_parameters_the_whole_network_has(gnn: Any, heads: int, layer: int) -> None:
+    method = GraphMAEConfig(gnn=gnn, heads=heads).build(InputSpec(64, 2, COCO17.joints))
+    embedding, mask_token, encoder_to_decoder, norm = 2 * 64 + 64, 64, 64 * 64, 2 * 64 + 1
     count = sum(parameter.numel() for parameter in method.parameters())
-    assert count == embedding + mask_token + 3 * (layer + norm) + bridge + layer
-    if messages == "gin":
+    assert count == embedding + mask_token + 3 * (layer + norm) + encoder_to_decoder + layer
+    if gnn == "gin":
         assert count == 38_023
 
 
 def test_what_is_rebuilt_is_what_the_loss_hides(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    method, batch, hidden = tiny(hide=RandomJoints()), clips(make_batch, (2, 1), lost=0.5), list[Tensor]()
-    encode = method.rebuilt
+    method, batch, hidden = tiny(joint_masking=RandomJoints()), clips(make_batch, (2, 1), lost=0.5), list[Tensor]()
+    predict = method.predict
 
-    def rebuilt(positions: Tensor, nodes: Tensor, graph: Graph) -> Tensor:
-        hidden.append(graph.whole(nodes.float()[:, None])[..., 0].bool())
-        return encode(positions, nodes, graph)
+    def spy(positions: Tensor, nodes: Tensor, graph: SkeletonGraph) -> Tensor:
+        hidden.append(graph.to_dense(nodes.float()[:, None])[..., 0].bool())
+        return predict(positions, nodes, graph)
 
-    monkeypatch.setattr(method, "rebuilt", rebuilt)
+    monkeypatch.setattr(method, "predict", spy)
     method(batch)
-    found = method.rebuild(batch)
+    found = method.reconstruct(batch)
     assert found is not None
     assert torch.equal(hidden[0], hidden[1])
     assert np.array_equal(found.hidden, hidden[0][:, :6].T.numpy())
 
 
-@pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])
-def test_a_batch_that_shows_nobody_has_features_of_0_and_finite_scores(make_batch: Make, messages: str) -> None:
-    method, batch = tiny(messages=messages), clips(make_batch, (0, 0))
+@pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
+def test_a_batch_that_shows_nobody_has_features_of_0_and_finite_scores(make_batch: Make, gnn: str) -> None:
+    method, batch = tiny(gnn=gnn), clips(make_batch, (0, 0))
     assert torch.equal(method.embed(batch), torch.zeros(2, 8))
     assert torch.equal(method.embed(batch, "joints"), torch.zeros(2, 17 * 8))
     model = method.classifier(5)
@@ -307,11 +315,11 @@ def test_features_are_means_over_what_was_observed(make_batch: Make, pooling: An
         found = method.embed(batch, pooling)
         for clip in range(4):
             of_person = []
-            for track in (tracks.sample == clip).nonzero().flatten().tolist():
+            for track in (tracks.clip_index == clip).nonzero().flatten().tolist():
                 seen = tracks.observed[track].T
-                graph = Graph.of(COCO17, seen)
-                values = method.embedding(graph.nodes(tracks.positions[track].transpose(0, 1)))
-                features = graph.whole(method.encoder(values, graph))
+                graph = SkeletonGraph.from_observed(COCO17, seen)
+                values = method.embedding(graph.to_nodes(tracks.positions[track].transpose(0, 1)))
+                features = graph.to_dense(method.encoder(values, graph))
                 count = seen.sum(1, keepdim=True)
                 of_joint = (features.sum(1) / count.clamp(min=1)).flatten()
                 of_person.append(features.sum((0, 1)) / count.sum() if pooling == "mean" else of_joint)
@@ -341,57 +349,59 @@ def test_its_classifier_knows_when_and_not_who(make_batch: Make) -> None:
 
 def test_its_classifier_does_not_touch_what_was_not_observed_nor_who_is_not_there(make_batch: Make) -> None:
     torch.manual_seed(0)
-    model, batch = tiny().classifier(5, StrlConfig(depth=2)), clips(make_batch)
+    model, batch = tiny().classifier(5, STRLConfig(depth=2)), clips(make_batch)
     scores = model(batch)
     poisoned = batch.positions.masked_fill(~batch.observed[..., None], torch.nan)
     assert torch.equal(model(replace(batch, positions=poisoned)), scores)
 
 
 def test_its_classifier_learns_all_its_weights_and_knows_their_depth() -> None:
-    model = tiny(depth=2).classifier(5, StrlConfig(depth=2, head_width=7))
+    model = tiny(depth=2).classifier(5, STRLConfig(depth=2, head_width=7))
     assert all(parameter.requires_grad for parameter in model.parameters())
-    depth = {name: model.depth_of(name) for name, _ in model.named_parameters()}
-    assert depth["strl.embed.weight"] == depth["strl.times"] == 0
-    assert depth["strl.layers.0.encoder.layers.1.mlp.0.weight"] == depth["strl.layers.0.time.near.weight"] == 1
+    depth = {name: model.layer_id(name) for name, _ in model.named_parameters()}
+    assert depth["strl.embed.weight"] == depth["strl.time_embed"] == 0
+    assert (
+        depth["strl.layers.0.encoder.layers.1.mlp.0.weight"] == depth["strl.layers.0.temporal.conv_d1.weight"] == 1
+    )
     assert depth["strl.layers.1.encoder.layers.0.mlp.0.weight"] == 2
     assert depth["head.1.weight"] == depth["head.4.bias"] == 3
 
 
 def test_settings_of_another_classifier_are_refused() -> None:
-    with pytest.raises(InputError, match="another method's classifier; expected StrlConfig"):
+    with pytest.raises(InputError, match="another method's classifier; expected STRLConfig"):
         tiny().classifier(5, JointPatchClassifierConfig())
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "prediction"),
     [({"axes": 3}, r"\(axes\); expected 2; got 3"), ({"frames": 7}, r"\(frames\); expected 6; got 7")],
 )
-def test_clips_that_do_not_fit_are_refused(make_batch: Make, change: dict[str, int], said: str) -> None:
+def test_clips_that_do_not_fit_are_refused(make_batch: Make, change: dict[str, int], prediction: str) -> None:
     method, batch = tiny(), clips(make_batch, **change)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=prediction):
         method.classifier(5)(batch)
     if "axes" in change:
         for use in (method, method.embed):
-            with pytest.raises(InputError, match=said):
+            with pytest.raises(InputError, match=prediction):
                 use(batch)
     else:
         assert method(batch).loss.isfinite()  # single frames do not mind
 
 
-@pytest.mark.parametrize("settings", [{"width": 10}, {"width": 8, "heads": 3, "messages": "gat"}])
+@pytest.mark.parametrize("settings", [{"width": 10}, {"width": 8, "heads": 3, "gnn": "gat"}])
 def test_settings_that_do_not_fit_each_other_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="width"):
-        GraphMaeConfig(**settings).build(InputSpec(6, 2, COCO17.joints))
+        GraphMAEConfig(**settings).build(InputSpec(6, 2, COCO17.joints))
 
 
 def test_parts_that_the_layout_has_not_are_refused_by_name(make_batch: Make) -> None:
     with pytest.raises(InputError, match="layout coco17 has no part 'tail'"):
-        tiny(hide=Parts(parts=("tail",)))(clips(make_batch))
+        tiny(joint_masking=FixedParts(parts=("tail",)))(clips(make_batch))
 
 
 def test_bfloat16(make_batch: Make) -> None:
-    for messages in ("gin", "gcn", "gat"):
-        method, batch = tiny(messages=messages, edge_weight=0.1), clips(make_batch)
+    for gnn in ("gin", "gcn", "gat"):
+        method, batch = tiny(gnn=gnn, edge_loss_weight=0.1), clips(make_batch)
         full = method(batch).loss.detach()
         with torch.autocast("cpu", torch.bfloat16):
             output = method(batch)
@@ -405,7 +415,7 @@ def test_a_step_in_bfloat16_is_about_that_of_float32(make_batch: Make) -> None:
     batch, found = clips(make_batch, (2, 1) * 8), list[tuple[Tensor, Tensor]]()
     for rough in (False, True):
         torch.manual_seed(0)
-        method = GraphMaeConfig().build(InputSpec(6, 2, COCO17.joints))
+        method = GraphMAEConfig().build(InputSpec(6, 2, COCO17.joints))
         with torch.autocast("cpu", torch.bfloat16, enabled=rough):
             loss = method(batch).loss
         loss.backward()
@@ -416,12 +426,12 @@ def test_a_step_in_bfloat16_is_about_that_of_float32(make_batch: Make) -> None:
     assert torch.nn.functional.cosine_similarity(rough_gradient, gradient, dim=0) > 0.99
 
 
-@pytest.mark.parametrize("messages", ["gin", "gcn", "gat"])
-def test_it_learns(make_batch: Make, messages: str) -> None:
-    method = tiny(messages=messages)
+@pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
+def test_it_learns(make_batch: Make, gnn: str) -> None:
+    method = tiny(gnn=gnn)
     start = torch.rand(16, 1, 1, 1, 2, generator=torch.Generator().manual_seed(0))
     batch = clips(make_batch, (1,) * 16, lost=0.0)
-    batch = batch.moved(
+    batch = batch.with_positions(
         start + 0.1 * batch.positions
     )  # joints of a body are near each other: others tell the hidden
     optimizer = torch.optim.Adam(method.parameters(), 0.01)

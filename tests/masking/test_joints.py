@@ -6,9 +6,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from skeletonmae.batches import SampleRandom, sample_keys
+from skeletonmae.batches import SampleRng, sample_keys
 from skeletonmae.errors import InputError
-from skeletonmae.masking import JOINT_MASKINGS, Parts, RandomJoints, RandomParts
+from skeletonmae.masking import JOINT_MASKINGS, FixedParts, RandomJoints, RandomParts
 from skeletonmae.skeletons import COCO17, HAND21, LAYOUTS, NTU25, PENN13, Skeleton
 
 entries = pytest.mark.parametrize("kind", JOINT_MASKINGS)
@@ -16,8 +16,8 @@ layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=lambda skele
 BODIES = [skeleton for skeleton in LAYOUTS.values() if skeleton is not HAND21]
 
 
-def streams(num: int, epoch: int = 0) -> SampleRandom:
-    return SampleRandom(sample_keys(0, epoch, torch.arange(num)), "mask")
+def streams(num: int, epoch: int = 0) -> SampleRng:
+    return SampleRng(sample_keys(0, epoch, torch.arange(num)), "mask")
 
 
 def everything(num: int, skeleton: Skeleton) -> torch.Tensor:
@@ -69,7 +69,7 @@ def test_a_track_is_masked_the_same_in_any_company_and_differently_in_another_ep
     available = torch.rand(40, 25, generator=torch.Generator().manual_seed(1)) >= 0.2
     whole, keys = strategy(NTU25, available, streams(40)), sample_keys(0, 0, torch.arange(40))
     for some in (torch.tensor([11, 3]), *torch.arange(5)[:, None]):
-        assert torch.equal(strategy(NTU25, available[some], SampleRandom(keys[some], "mask")), whole[some])
+        assert torch.equal(strategy(NTU25, available[some], SampleRng(keys[some], "mask")), whole[some])
     assert torch.equal(strategy(NTU25, available, streams(40, epoch=1)), whole) == (kind == "parts")
     assert strategy(NTU25, available[:0], streams(0)).shape == (0, 25)
 
@@ -78,8 +78,13 @@ ARM, LEG = {"elbow", "wrist"}, {"knee", "ankle"}
 LIMBS = {  # what an arm and a leg are in each layout, beside elbow and wrist, knee and ankle
     "ntu25": ({"hand", "hand_tip", "thumb"}, {"foot"}),
     "kinect20": ({"hand"}, {"foot"}),
+    "azure32": ({"hand", "hand_tip", "thumb"}, {"foot"}),
+    "zed34": ({"hand", "hand_tip", "thumb"}, {"foot", "heel"}),
+    "zed38": ({"hand_tip", "thumb", "index_mcp", "pinky_mcp"}, {"big_toe", "small_toe", "heel"}),
     "mediapipe33": ({"pinky_mcp", "index_mcp", "thumb_ip"}, {"heel", "toe"}),
     "openpose25": (set[str](), {"big_toe", "small_toe", "heel"}),
+    "openpose25b": (set[str](), {"big_toe", "small_toe", "heel"}),
+    "halpe26": (set[str](), {"big_toe", "small_toe", "heel"}),
     "smpl24": ({"hand"}, {"foot"}),
 }
 
@@ -121,7 +126,7 @@ def test_the_parts_of_coco_are_those_of_the_paper(part: str, indices: set[int]) 
 
 
 def test_random_parts_are_whole_and_evenly_drawn() -> None:
-    hidden = draw("random_parts", PENN13, everything(3000, PENN13), count=2)
+    hidden = draw("random_parts", PENN13, everything(3000, PENN13), num_parts=2)
     part = torch.as_tensor(PENN13.part_index)
     of_part = torch.stack([hidden[:, part == number].float().mean(1) for number in range(6)], 1)
     assert set(of_part.unique().tolist()) == {0.0, 1.0}
@@ -139,30 +144,30 @@ def test_random_joints_hide_their_share(ratio: float, expected: int) -> None:
 def test_parts_that_were_never_seen_are_not_drawn() -> None:
     available = everything(200, PENN13)
     available[:, [PENN13.index[joint] for joint in PENN13.parts["left_leg"]]] = False
-    hidden = draw("random_parts", PENN13, available, count=4)
+    hidden = draw("random_parts", PENN13, available, num_parts=4)
     part = torch.as_tensor(PENN13.part_index)
     assert all(len(part[row].unique()) == 4 for row in hidden)
 
 
 @pytest.mark.parametrize(
-    ("strategy", "skeleton", "said"),
+    ("strategy", "skeleton", "message"),
     [
-        (Parts(parts=("arm_right",)), COCO17, "layout coco17 has no part 'arm_right'"),
-        (Parts(parts=("right_arm",)), HAND21, "has no part 'right_arm'; expected some of palm, thumb"),
-        (Parts(parts=tuple(COCO17.parts)), COCO17, "nothing would be left of layout coco17"),
-        (RandomParts(count=6), COCO17, "expected less than its 6 parts; got 6"),
+        (FixedParts(parts=("arm_right",)), COCO17, "layout coco17 has no part 'arm_right'"),
+        (FixedParts(parts=("right_arm",)), HAND21, "has no part 'right_arm'; expected some of palm, thumb"),
+        (FixedParts(parts=tuple(COCO17.parts)), COCO17, "all joints of layout coco17 would be hidden"),
+        (RandomParts(num_parts=6), COCO17, "expected fewer than its 6 parts; got 6"),
     ],
 )
-def test_what_cannot_be_hidden_is_refused(strategy: Any, skeleton: Skeleton, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_what_cannot_be_hidden_is_refused(strategy: Any, skeleton: Skeleton, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         strategy(skeleton, everything(2, skeleton), streams(2))
 
 
 @pytest.mark.parametrize(
     ("config", "wrong"),
     [
-        (Parts, {"parts": ()}),
-        (RandomParts, {"count": 0}),
+        (FixedParts, {"parts": ()}),
+        (RandomParts, {"num_parts": 0}),
         (RandomJoints, {"ratio": 0}),
         (RandomJoints, {"ratio": 1}),
     ],

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from skeletonmae.models.rows import PReLU, RowNorm
+from skeletonmae.models.node_layers import FastPReLU, NodeBatchNorm
 
 
 def test_norm_takes_its_statistics_from_observed_joints_alone() -> None:
-    norm = RowNorm(1, momentum=1.0)
+    norm = NodeBatchNorm(1, momentum=1.0)
     out = norm(torch.tensor([[1.0], [3.0], [5.0]]))
     assert out.flatten().tolist() == pytest.approx([-math.sqrt(1.5), 0.0, math.sqrt(1.5)], abs=1e-4)
     assert (float(norm.running_mean), float(norm.running_var)) == (3.0, 4.0)
@@ -25,7 +25,7 @@ def test_prelu_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -> None:
     x[0, 0] = 0.0
     grad = torch.randn(50, 8).to(dtype)
     found = []
-    for kind in (PReLU, nn.PReLU):
+    for kind in (FastPReLU, nn.PReLU):
         prelu, given = kind(init=-0.3).to(dtype), x.clone().requires_grad_()
         out = prelu(given)
         out.backward(grad)

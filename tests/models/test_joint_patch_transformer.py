@@ -8,8 +8,8 @@ import torch
 from skeletonmae.batches import Patches
 from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenMask
-from skeletonmae.models import JointPatchDecoder, JointPatchEncoder, Places
-from skeletonmae.models.joint_patch import mean_over_time, mean_tokens
+from skeletonmae.models import JointPatchDecoder, JointPatchEncoder, PositionEmbedding
+from skeletonmae.models.joint_patch_transformer import masked_mean, mean_over_time
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
 
 SMALL: dict[str, Any] = {"width": 16, "heads": 2, "mlp_ratio": 2.0}
@@ -17,7 +17,7 @@ SMALL: dict[str, Any] = {"width": 16, "heads": 2, "mlp_ratio": 2.0}
 
 def encoder(joints: tuple[str, ...] = KINECT20.joints) -> JointPatchEncoder:
     torch.manual_seed(0)
-    return JointPatchEncoder(joints, steps=3, token_frames=2, axes=3, depth=2, **SMALL)
+    return JointPatchEncoder(joints, time_steps=3, token_frames=2, axes=3, depth=2, **SMALL)
 
 
 def patches_of(num: int = 4, skeleton: Skeleton = KINECT20, lost: float = 0.3) -> Patches:
@@ -28,44 +28,46 @@ def patches_of(num: int = 4, skeleton: Skeleton = KINECT20, lost: float = 0.3) -
 
 
 def test_a_place_is_that_of_the_name() -> None:
-    places = Places(("head", "nose", "left_knee"), 2, 8)
+    pos_embed = PositionEmbedding(("head", "nose", "left_knee"), 2, 8)
     both = Skeleton(
         "two", ("left_knee", "head"), {"left_knee": "head"}, mirror={"left_knee": "left_knee", "head": "head"}
     )
-    found = places(both).view(2, 2, 8)
+    found = pos_embed(both).view(2, 2, 8)
     for step in range(2):
-        assert torch.equal(found[step, 0], places.time[step] + places.joint[2])
-        assert torch.equal(found[step, 1], places.time[step] + places.joint[0])
+        assert torch.equal(found[step, 0], pos_embed.time[step] + pos_embed.joint[2])
+        assert torch.equal(found[step, 1], pos_embed.time[step] + pos_embed.joint[0])
 
 
 def test_a_joint_without_a_place_has_that_of_time_alone() -> None:
-    places = Places(("head",), 2, 8)
-    found = places(COCO17).view(2, 17, 8)
-    assert not places.known(COCO17).any()
-    assert torch.equal(found, places.time[:, None].expand(2, 17, 8))
+    pos_embed = PositionEmbedding(("head",), 2, 8)
+    found = pos_embed(COCO17).view(2, 17, 8)
+    assert not pos_embed.known_joints(COCO17).any()
+    assert torch.equal(found, pos_embed.time[:, None].expand(2, 17, 8))
 
 
 @pytest.mark.parametrize("lost", [0.0, 0.5])
 def test_visible_tokens_do_not_depend_on_what_is_hidden(lost: float) -> None:
     model, patches = encoder(), patches_of(lost=lost)
     hidden = torch.rand(4, 3, 20, generator=torch.Generator().manual_seed(2)) < 0.6
-    mask = TokenMask.hiding(hidden, patches.available)
-    assert (mask.visible.valid is None) == bool((mask.visible.count == mask.visible.count[0]).all())
-    features = model(patches, mask.visible)
+    mask = TokenMask.from_hidden(hidden, patches.available)
+    assert (mask.visible_index.valid is None) == bool(
+        (mask.visible_index.num_valid == mask.visible_index.num_valid[0]).all()
+    )
+    features = model(patches, mask.visible_index)
     for poison in (1e4, torch.nan):
         values = patches.values.masked_fill(mask.hidden[..., None, None], poison)
-        other = model(Patches(values, patches.observed, KINECT20), mask.visible)
-        for row, count in enumerate(mask.visible.count):
+        other = model(Patches(values, patches.observed, KINECT20), mask.visible_index)
+        for row, count in enumerate(mask.visible_index.num_valid):
             assert torch.equal(features[row, :count], other[row, :count]), poison
 
 
 def test_a_track_is_encoded_the_same_in_any_company() -> None:
     model, patches = encoder(), patches_of(lost=0.6)
-    shown = TokenMask.nothing(patches.available).visible
-    features = model(patches, shown)
+    visible = TokenMask.all_visible(patches.available).visible_index
+    features = model(patches, visible)
     for row in range(4):
         one = Patches(patches.values[row : row + 1], patches.observed[row : row + 1], KINECT20)
-        alone = model(one, TokenMask.nothing(one.available).visible)
+        alone = model(one, TokenMask.all_visible(one.available).visible_index)
         torch.testing.assert_close(features[row, : alone.shape[1]], alone[0], atol=1e-6, rtol=1e-5)
 
 
@@ -75,49 +77,51 @@ def test_what_was_observed_is_told_from_a_zero() -> None:
     values[:, 0, 5, 1] = 0.0
     observed = patches.observed.clone()
     observed[:, 0, 5, 1] = False
-    shown = TokenMask.nothing(patches.available).visible
-    seen = model(Patches(values, patches.observed, KINECT20), shown)
-    lost = model(Patches(values, observed, KINECT20), shown)
+    visible = TokenMask.all_visible(patches.available).visible_index
+    seen = model(Patches(values, patches.observed, KINECT20), visible)
+    lost = model(Patches(values, observed, KINECT20), visible)
     assert not torch.allclose(seen, lost)
 
 
 def test_only_known_joints_are_available() -> None:
     patches = patches_of(skeleton=NTU25, lost=0.0)
-    available = encoder().available(patches)
+    available = encoder().known_patches(patches).available
     unknown = [joint for place, joint in enumerate(NTU25.joints) if not available[..., place].any()]
     assert unknown == ["neck", "left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb"]
     with pytest.raises(InputError, match="the model knows no joint of layout ntu25"):
-        encoder(("nose",)).available(patches)
+        encoder(("nose",)).known_patches(patches)
 
 
-@pytest.mark.parametrize("change", [{"steps": 2}, {"token_frames": 4}, {"axes": 2}])
+@pytest.mark.parametrize("change", [{"time_steps": 2}, {"token_frames": 4}, {"axes": 2}])
 def test_clips_of_another_shape_are_refused(change: dict[str, int]) -> None:
     model = JointPatchEncoder(
-        KINECT20.joints, **{"steps": 3, "token_frames": 2, "axes": 3} | change, depth=1, **SMALL
+        KINECT20.joints, **{"time_steps": 3, "token_frames": 2, "axes": 3} | change, depth=1, **SMALL
     )
     with pytest.raises(InputError, match=r"does not fit the model .*got \(3, 2, 3\)"):
-        model.available(patches_of())
+        model.known_patches(patches_of())
 
 
 def decoded(cross: bool, poison: str = "") -> tuple[torch.Tensor, TokenMask]:
     torch.manual_seed(0)
-    model = JointPatchDecoder(KINECT20.joints, steps=3, values=6, encoder_width=12, depth=2, cross=cross, **SMALL)
+    model = JointPatchDecoder(
+        KINECT20.joints, time_steps=3, out_features=6, encoder_width=12, depth=2, cross=cross, **SMALL
+    )
     patches = patches_of(lost=0.6)
     hidden = torch.rand(4, 3, 20, generator=torch.Generator().manual_seed(2)) < 0.6
-    mask = TokenMask.hiding(hidden, patches.available)
-    latent = torch.randn(*mask.visible.index.shape, 12)
-    if poison == "padding" and mask.visible.valid is not None:
-        latent[~mask.visible.valid] = 1e3
-    return model(latent, mask, mask.asked, KINECT20), mask
+    mask = TokenMask.from_hidden(hidden, patches.available)
+    latent = torch.randn(*mask.visible_index.index.shape, 12)
+    if poison == "padding" and mask.visible_index.valid is not None:
+        latent[~mask.visible_index.valid] = 1e3
+    return model(latent, mask, mask.hidden_index, KINECT20), mask
 
 
 @pytest.mark.parametrize("cross", [True, False])
 def test_a_decoder_answers_what_it_is_asked_and_nothing_else_counts(cross: bool) -> None:
-    said, mask = decoded(cross)
-    assert mask.asked.valid is not None
-    assert said.shape == (4, mask.asked.index.shape[1], 6)
+    prediction, mask = decoded(cross)
+    assert mask.hidden_index.valid is not None
+    assert prediction.shape == (4, mask.hidden_index.index.shape[1], 6)
     other, _ = decoded(cross, "padding")
-    torch.testing.assert_close(said[mask.asked.valid], other[mask.asked.valid])
+    torch.testing.assert_close(prediction[mask.hidden_index.valid], other[mask.hidden_index.valid])
 
 
 def test_a_decoder_does_not_look_at_tokens_that_are_not_available() -> None:
@@ -128,33 +132,38 @@ def test_a_decoder_does_not_look_at_tokens_that_are_not_available() -> None:
         parts={**KINECT20.parts, "tail": ("tail",)},
     )
     torch.manual_seed(0)
-    model = JointPatchDecoder(KINECT20.joints, steps=3, values=6, encoder_width=12, depth=2, cross=False, **SMALL)
+    model = JointPatchDecoder(
+        KINECT20.joints, time_steps=3, out_features=6, encoder_width=12, depth=2, cross=False, **SMALL
+    )
     hidden = torch.rand(4, 3, 20, generator=torch.Generator().manual_seed(2)) < 0.6
-    plain = TokenMask.hiding(hidden, torch.ones_like(hidden))
+    plain = TokenMask.from_hidden(hidden, torch.ones_like(hidden))
     wider = TokenMask(*(torch.nn.functional.pad(flags, (1, 0)) for flags in (plain.hidden, plain.available)))
-    latent = torch.randn(*plain.visible.index.shape, 12)
-    one, other = model(latent, plain, plain.asked, KINECT20), model(latent, wider, wider.asked, tailed)
-    valid = torch.arange(one.shape[1]) < plain.asked.count[:, None]
+    latent = torch.randn(*plain.visible_index.index.shape, 12)
+    one, other = (
+        model(latent, plain, plain.hidden_index, KINECT20),
+        model(latent, wider, wider.hidden_index, tailed),
+    )
+    valid = torch.arange(one.shape[1]) < plain.hidden_index.num_valid[:, None]
     torch.testing.assert_close(one[valid], other[valid], atol=1e-6, rtol=1e-5)
 
 
 def test_means_equal_plain_loops() -> None:
     patches = patches_of(lost=0.7)
-    shown = TokenMask.nothing(patches.available).visible
-    features = torch.randn(*shown.index.shape, 5, generator=torch.Generator().manual_seed(0))
+    visible = TokenMask.all_visible(patches.available).visible_index
+    features = torch.randn(*visible.index.shape, 5, generator=torch.Generator().manual_seed(0))
     by_track, by_joint = (
-        mean_tokens(features, shown),
-        mean_over_time(features, shown, torch.arange(20).flip(0), 22),
+        masked_mean(features, visible),
+        mean_over_time(features, visible, 20),
     )
     for track in range(4):
-        mine = [(int(shown.index[track, i]), features[track, i]) for i in range(int(shown.count[track]))]
+        mine = [(int(visible.index[track, i]), features[track, i]) for i in range(int(visible.num_valid[track]))]
         torch.testing.assert_close(by_track[track], torch.stack([value for _, value in mine]).mean(0))
-        for row in range(22):
-            of_joint = [value for place, value in mine if 19 - place % 20 == row]
+        for joint in range(20):
+            of_joint = [value for place, value in mine if place % 20 == joint]
             expected = torch.stack(of_joint).mean(0) if of_joint else torch.zeros(5)
-            torch.testing.assert_close(by_joint[track, row], expected)
+            torch.testing.assert_close(by_joint[track, joint], expected)
 
 
 def test_the_mean_of_nothing_is_0() -> None:
-    shown = TokenMask.nothing(torch.zeros(2, 3, 20, dtype=torch.bool)).visible
-    assert mean_tokens(torch.zeros(2, 0, 5), shown).tolist() == [[0] * 5] * 2
+    visible = TokenMask.all_visible(torch.zeros(2, 3, 20, dtype=torch.bool)).visible_index
+    assert masked_mean(torch.zeros(2, 0, 5), visible).tolist() == [[0] * 5] * 2

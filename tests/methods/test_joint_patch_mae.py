@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.batches import Batch, patchify
+from skeletonmae.batches import Batch, SampleRng, Tracks, patchify
 from skeletonmae.errors import InputError
-from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenMask
+from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenIndex, TokenMask
 from skeletonmae.methods import InputSpec, JointPatch, JointPatchClassifierConfig, JointPatchConfig
+from skeletonmae.methods.joint_patch_mae import make_patches
+from skeletonmae.methods.targets import make_targets
 from skeletonmae.skeletons import KINECT20, NTU25, Skeleton
 from skeletonmae.transforms.geometry import Center
 
@@ -20,10 +22,10 @@ TINY: dict[str, Any] = {
     "token_frames": 4, "width": 16, "depth": 2, "heads": 2, "decoder_width": 16, "decoder_depth": 1,
 }  # fmt: skip
 SWITCHES = [
-    {"decoder": "self", "target": "position", "normalise": "token"},
-    {"decoder": "cross", "target": "motion", "normalise": "clip", "predict_ratio": 0.25},
-    {"decoder": "cross", "target": "position", "normalise": "clip"},
-    {"decoder": "self", "target": "motion", "normalise": "token", "predict_ratio": 0.5},
+    {"decoder": "self", "target": "position", "target_norm": "token"},
+    {"decoder": "cross", "target": "motion", "target_norm": "clip", "predict_ratio": 0.25},
+    {"decoder": "cross", "target": "position", "target_norm": "clip"},
+    {"decoder": "self", "target": "motion", "target_norm": "token", "predict_ratio": 0.5},
 ]
 switches = pytest.mark.parametrize("change", SWITCHES, ids=lambda change: "-".join(map(str, change.values())))
 
@@ -34,6 +36,19 @@ def tiny(
     torch.manual_seed(0)
     config = JointPatchConfig.model_validate(TINY | change)
     return config.build(InputSpec(frames, 3, joints), masking or RandomTokens(ratio=0.7))
+
+
+def masked_prediction(
+    method: JointPatch, tracks: Tracks, rng: SampleRng
+) -> tuple[torch.Tensor, TokenIndex, TokenMask]:
+    """The prediction of the queried tokens, which these are, and the mask."""
+    patches, track_rng = (
+        make_patches(method.encoder, tracks),
+        rng.for_tracks(tracks.clip_index, tracks.person_index),
+    )
+    mask = method.masking(patches, track_rng)
+    queries = method.draw_queries(mask, track_rng)
+    return method.predict(patches, mask, queries), queries, mask
 
 
 def clip(batch: Batch, row: int) -> Batch:
@@ -59,26 +74,26 @@ def test_the_loss_equals_a_plain_loop(make_batch: Make, change: dict[str, Any]) 
     method, batch = tiny(**change).eval(), make_batch((2, 1, 0, 1), lost=0.5)
     output = method(batch)
     tracks = batch.tracks
-    said, asked, mask = method.predict(tracks, batch.random("mask"))
+    prediction, queries, mask = masked_prediction(method, tracks, batch.rng("mask"))
     errors = []
     for track in range(len(tracks)):
         positions, seen = tracks.positions[track].double().numpy(), tracks.observed[track].numpy()
         if change["target"] == "motion":
             positions = np.concatenate([np.diff(positions, axis=0), np.zeros((1, 20, 3))])
             seen = np.concatenate([seen[1:] & seen[:-1], seen[-1:]])
-        for place in range(int(asked.count[track])):
-            step, joint = divmod(int(asked.index[track, place]), 20)
+        for place in range(int(queries.num_valid[track])):
+            step, joint = divmod(int(queries.index[track, place]), 20)
             assert mask.hidden[track, step, joint]
             frames = [frame for frame in range(step * 4, step * 4 + 4) if seen[frame, joint]]
             if not frames:
                 continue
             values = positions[frames, joint]
-            known = values if change["normalise"] == "token" else positions[seen[:, joint], joint]
-            axis = None if change["normalise"] == "token" else 0
+            known = values if change["target_norm"] == "token" else positions[seen[:, joint], joint]
+            axis = None if change["target_norm"] == "token" else 0
             target = (values - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
-            answer = said[track, place, [frame - step * 4 for frame in frames]].detach().numpy()
+            answer = prediction[track, place, [frame - step * 4 for frame in frames]].detach().numpy()
             errors.append(((answer - target) ** 2).mean())
-    assert float(output.weight) == len(errors) > 20
+    assert float(output.num_terms) == len(errors) > 20
     assert float(output.loss.detach()) == pytest.approx(np.mean(errors), rel=1e-4)
 
 
@@ -89,7 +104,7 @@ def test_what_was_not_observed_does_not_count(make_batch: Make, change: dict[str
     wanted = gradients(method, expected)
     for poison in (torch.nan, torch.inf, 1e6):
         positions = batch.positions.masked_fill(~batch.observed[..., None], poison)
-        for given in (batch.moved(positions), replace(batch, positions=positions)):
+        for given in (batch.with_positions(positions), replace(batch, positions=positions)):
             loss = method(given).loss
             assert torch.equal(loss, expected), poison
             for name, gradient in gradients(method, loss).items():
@@ -101,14 +116,14 @@ def test_what_was_not_observed_does_not_count(make_batch: Make, change: dict[str
 @switches
 def test_answers_do_not_depend_on_what_is_hidden(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch(lost=0.5)
-    said, asked, mask = method.predict(batch.tracks, batch.random("mask"))
+    prediction, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
     hidden = mask.hidden.repeat_interleave(4, 1)[..., None]
     for poison in (100.0, torch.nan):
         tracks = replace(batch.tracks, positions=batch.tracks.positions.masked_fill(hidden, poison))
-        other, again, _ = method.predict(tracks, batch.random("mask"))
-        assert torch.equal(asked.index, again.index)
-        valid = asked.index >= 0 if asked.valid is None else asked.valid
-        assert torch.equal(said[valid], other[valid]), poison
+        other, again, _ = masked_prediction(method, tracks, batch.rng("mask"))
+        assert torch.equal(queries.index, again.index)
+        valid = queries.index >= 0 if queries.valid is None else queries.valid
+        assert torch.equal(prediction[valid], other[valid]), poison
 
 
 @switches
@@ -116,9 +131,9 @@ def test_the_loss_of_a_batch_is_that_of_its_clips(make_batch: Make, change: dict
     method, batch = tiny(**change), make_batch((2, 1, 0, 1, 2), lost=0.4)
     whole = method(batch)
     parts = [method(clip(batch, row)) for row in range(5)]
-    assert float(sum(part.weight for part in parts)) == float(whole.weight)
-    total = sum(float(part.loss.detach()) * float(part.weight) for part in parts)
-    assert float(whole.loss.detach()) == pytest.approx(total / float(whole.weight), rel=1e-5)
+    assert float(sum(part.num_terms for part in parts)) == float(whole.num_terms)
+    total = sum(float(part.loss.detach()) * float(part.num_terms) for part in parts)
+    assert float(whole.loss.detach()) == pytest.approx(total / float(whole.num_terms), rel=1e-5)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "joints"])
@@ -147,7 +162,7 @@ def test_the_scores_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
 def test_absent_persons_are_never_computed(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch((2, 1, 0, 1, 1))
     rows: list[int] = []
-    for block in (*method.encoder.blocks, *method.decoder.blocks, method.encoder.embed):
+    for block in (*method.encoder.blocks, *method.decoder.blocks, method.encoder.patch_embed):
         block.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
     loss = method(batch).loss
     method.embed(batch)
@@ -167,36 +182,36 @@ def test_only_visible_tokens_are_encoded(make_batch: Make, change: dict[str, Any
     method, batch = tiny(**change), make_batch((2, 1), lost=0.0)
     lengths: list[int] = []
     method.encoder.blocks[0].register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
-    asked: list[int] = []
-    method.decoder.say.register_forward_pre_hook(lambda _, given: asked.append(given[0].shape[1]))
+    queries: list[int] = []
+    method.decoder.head.register_forward_pre_hook(lambda _, given: queries.append(given[0].shape[1]))
     method(batch)
     assert lengths == [80 - 56]
-    assert asked == [56 * change.get("predict_ratio", 1.0)]
+    assert queries == [56 * change.get("predict_ratio", 1.0)]
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.25, 0.3, 0.7, 0.9, 1.0])
 def test_it_asks_for_the_share_it_says(make_batch: Make, ratio: float) -> None:
     method, batch = tiny(predict_ratio=ratio, decoder="cross"), make_batch((2, 1, 1), lost=0.8)
-    _, asked, mask = method.predict(batch.tracks, batch.random("mask"))
+    _, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
     for row, hidden in enumerate(mask.hidden.sum((1, 2)).tolist()):
         exact = hidden * round(ratio * 100)
-        assert int(asked.count[row]) == -(-exact // 100)
-        places = asked.index[row, : asked.count[row]]
+        assert int(queries.num_valid[row]) == -(-exact // 100)
+        places = queries.index[row, : queries.num_valid[row]]
         assert mask.hidden[row].flatten()[places].all()
         assert len(places.unique()) == len(places)
 
 
 def test_asked_tokens_are_drawn_evenly_and_anew(make_batch: Make) -> None:
     method, batch = tiny(predict_ratio=0.25, decoder="cross"), make_batch((1,) * 400, lost=0.0)
-    _, asked, mask = method.predict(batch.tracks, batch.random("mask"))
-    count = torch.bincount(asked.index.flatten(), minlength=80).double() / 400
+    _, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
+    count = torch.bincount(queries.index.flatten(), minlength=80).double() / 400
     assert float(count.mean()) == pytest.approx(0.7 * 0.25)
     assert (count - 0.175).abs().max() < 5 * (0.175 * 0.825 / 400) ** 0.5
     assert torch.equal(mask.hidden.sum((1, 2)), torch.full((400,), 56))
 
 
 def test_frames_that_tokens_do_not_divide_are_refused() -> None:
-    with pytest.raises(ValueError, match="18 frames cannot be cut into tokens of 4"):
+    with pytest.raises(ValueError, match="18 frames are not divisible into tokens of 4"):
         tiny(frames=18)
 
 
@@ -207,7 +222,7 @@ def test_nobody_is_a_loss_of_0_that_counts_for_nothing(
 ) -> None:
     method, batch = tiny(**change), make_batch(persons)
     output = method(batch)
-    assert float(output.loss.detach()) == float(output.weight) == 0
+    assert float(output.loss.detach()) == float(output.num_terms) == 0
     found = gradients(method, output.loss)
     assert set(found) == dict(method.named_parameters()).keys()  # so that processes can exchange them
     assert not any(gradient.any() for gradient in found.values())
@@ -222,10 +237,10 @@ def test_a_single_token_cannot_be_hidden_and_is_no_loss(make_batch: Make, change
     seen = torch.zeros_like(batch.observed)
     seen[0, 0, 5, 3] = True
     method = tiny(**change)
-    output = method(batch.moved(batch.positions, seen))
-    assert float(output.loss.detach()) == float(output.weight) == 0
+    output = method(batch.with_positions(batch.positions, seen))
+    assert float(output.loss.detach()) == float(output.num_terms) == 0
     assert all(gradient.isfinite().all() for gradient in gradients(method, output.loss).values())
-    assert method.embed(batch.moved(batch.positions, seen)).isfinite().all()
+    assert method.embed(batch.with_positions(batch.positions, seen)).isfinite().all()
 
 
 @switches
@@ -257,7 +272,7 @@ def test_it_learns_a_single_batch_by_heart(make_batch: Make, change: dict[str, A
 def test_every_mask_fits_it(make_batch: Make, masking: Any) -> None:
     output = tiny(masking=masking)(make_batch(lost=0.4))
     assert output.loss.isfinite()
-    assert output.weight > 0
+    assert output.num_terms > 0
 
 
 def test_a_mask_is_new_in_every_epoch_and_the_same_when_asked_again(make_batch: Make) -> None:
@@ -312,10 +327,10 @@ def test_a_joint_it_does_not_know_is_ignored(make_batch: Make, change: dict[str,
         torch.testing.assert_close(found, method.embed(batch, pooling), atol=1e-5, rtol=1e-4)  # type: ignore[arg-type]
     one, other = (method(with_tail(batch, seed)) for seed in (0, 1))
     assert torch.equal(one.loss, other.loss)
-    _, asked, mask = method.predict(with_tail(batch, 0).tracks, batch.random("mask"))
+    _, queries, mask = masked_prediction(method, with_tail(batch, 0).tracks, batch.rng("mask"))
     assert not mask.hidden[..., 7].any()
     assert not mask.available[..., 7].any()
-    assert float(one.weight) <= int(asked.count.sum())
+    assert float(one.num_terms) <= int(queries.num_valid.sum())
 
 
 def test_who_shows_only_what_it_does_not_know_is_as_good_as_absent(make_batch: Make) -> None:
@@ -323,7 +338,10 @@ def test_who_shows_only_what_it_does_not_know_is_as_good_as_absent(make_batch: M
     only = torch.zeros_like(batch.observed)
     only[..., 7] = batch.observed[..., 7]
     seen = torch.cat([batch.observed[:1], only[1:]])
-    mixed, alone = batch.moved(batch.positions, seen), clip(batch.moved(batch.positions, seen), 1)
+    mixed, alone = (
+        batch.with_positions(batch.positions, seen),
+        clip(batch.with_positions(batch.positions, seen), 1),
+    )
     method = tiny().eval()
     for pooling in ("mean", "joints"):
         found = method.embed(mixed, pooling)  # type: ignore[arg-type]
@@ -362,7 +380,7 @@ def test_a_clip_that_does_not_fit_is_refused(make_batch: Make, change: dict[str,
 
 def test_where_it_stands_does_not_matter_after_centring(make_batch: Make) -> None:
     method, batch = tiny().eval(), make_batch(lost=0.3)
-    shifted = batch.moved(batch.positions + torch.tensor([2.0, -1.0, 4.0]))
+    shifted = batch.with_positions(batch.positions + torch.tensor([2.0, -1.0, 4.0]))
     found, expected = method.embed(Center()(shifted)), method.embed(Center()(batch))
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     assert (method.embed(shifted) - method.embed(batch)).abs().max() > 0.05
@@ -372,24 +390,23 @@ def test_where_it_stands_does_not_matter_after_centring(make_batch: Make) -> Non
 
 
 def test_rebuilt_by_an_all_knowing_decoder_is_the_clip(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from skeletonmae.methods.targets import targets_of
-
     batch = make_batch((2, 1), lost=0.0)
     for change in SWITCHES:
         method = tiny(**change).eval()
 
-        def know(latent: Any, mask: TokenMask, asked: Any, _: Any, method: JointPatch = method) -> torch.Tensor:
+        def know(latent: Any, mask: TokenMask, queries: Any, _: Any, method: JointPatch = method) -> torch.Tensor:
             config = method.config
-            target = targets_of(batch.tracks, config.target, config.normalise, config.token_frames)
-            return asked.take(target.values.flatten(1, 2)).flatten(2)
+            patches = make_patches(method.encoder, batch.tracks)
+            targets = make_targets(patches, config.target, config.target_norm)
+            return queries.gather(targets.values.flatten(1, 2)).flatten(2)
 
         monkeypatch.setattr(method.decoder, "forward", know)
-        rebuilt = method.rebuild(batch)
-        assert rebuilt is not None
-        np.testing.assert_allclose(rebuilt.positions, batch.positions[0, 0], atol=1e-4)
+        reconstruction = method.reconstruct(batch)
+        assert reconstruction is not None
+        np.testing.assert_allclose(reconstruction.positions, batch.positions[0, 0], atol=1e-4)
         patches = patchify(batch.tracks.positions, batch.tracks.observed, KINECT20, 4)
-        _, _, mask = method.predict(batch.tracks, batch.random("mask"))
-        np.testing.assert_array_equal(rebuilt.hidden, mask.hidden[0].repeat_interleave(4, 0))
+        _, _, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
+        np.testing.assert_array_equal(reconstruction.hidden, mask.hidden[0].repeat_interleave(4, 0))
         assert patches.available.all()
         assert method.config.predict_ratio == change.get("predict_ratio", 1.0)
 
@@ -398,23 +415,23 @@ def test_motion_is_not_continued_from_where_a_joint_was_not_observed(make_batch:
     batch = make_batch((1,), lost=0.0)
     observed = batch.observed.clone()
     observed[:, :, 4] = False  # the first frame of the second token
-    rebuilt = tiny(target="motion").eval().rebuild(batch.moved(batch.positions, observed))
-    assert rebuilt is not None
-    expected = rebuilt.hidden & (np.arange(len(rebuilt.hidden)) // 4 == 1)[:, None]
+    reconstruction = tiny(target="motion").eval().reconstruct(batch.with_positions(batch.positions, observed))
+    assert reconstruction is not None
+    expected = reconstruction.hidden & (np.arange(len(reconstruction.hidden)) // 4 == 1)[:, None]
     assert expected.any()
-    np.testing.assert_array_equal(np.isnan(rebuilt.positions).all(-1), expected)
-    assert np.isfinite(rebuilt.positions[~expected]).all()
+    np.testing.assert_array_equal(np.isnan(reconstruction.positions).all(-1), expected)
+    assert np.isfinite(reconstruction.positions[~expected]).all()
 
 
 def test_rebuilt_is_of_the_first_clip_and_what_was_shown_stays(make_batch: Make) -> None:
     batch = make_batch((1, 1))
-    rebuilt = tiny().eval().rebuild(batch)
-    assert rebuilt is not None
-    shown = ~rebuilt.hidden
-    np.testing.assert_array_equal(rebuilt.positions[shown], batch.positions[0, 0].numpy()[shown])
-    assert np.abs(rebuilt.positions - batch.positions[0, 0].numpy()).max() > 0.1
-    assert tiny().rebuild(make_batch((0, 0))) is None
-    assert tiny().rebuild(make_batch((0, 1))) is None  # the first clip shows nobody
+    reconstruction = tiny().eval().reconstruct(batch)
+    assert reconstruction is not None
+    shown = ~reconstruction.hidden
+    np.testing.assert_array_equal(reconstruction.positions[shown], batch.positions[0, 0].numpy()[shown])
+    assert np.abs(reconstruction.positions - batch.positions[0, 0].numpy()).max() > 0.1
+    assert tiny().reconstruct(make_batch((0, 0))) is None
+    assert tiny().reconstruct(make_batch((0, 1))) is None  # the first clip shows nobody
 
 
 # The classifier.
@@ -434,9 +451,9 @@ def test_a_classifier_starts_from_a_copy_of_the_encoder(make_batch: Make) -> Non
 
 def test_depths_grow_from_the_input_to_the_head() -> None:
     model = tiny(depth=3).classifier(3, JointPatchClassifierConfig())
-    depth = {name: model.depth_of(name) for name, _ in model.named_parameters()}
+    depth = {name: model.layer_id(name) for name, _ in model.named_parameters()}
     assert {name for name, at in depth.items() if at == 0} == {
-        "encoder.embed.weight", "encoder.embed.bias", "encoder.places.time", "encoder.places.joint",
+        "encoder.patch_embed.weight", "encoder.patch_embed.bias", "encoder.pos_embed.time", "encoder.pos_embed.joint",
     }  # fmt: skip
     for layer in range(3):
         of_layer = {at for name, at in depth.items() if name.startswith(f"encoder.blocks.{layer}.")}

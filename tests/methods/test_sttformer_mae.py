@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.batches import Tracks
+from skeletonmae.batches import SampleRng, Tracks
 from skeletonmae.errors import InputError
-from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal
+from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenMask
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, STTFormer, STTFormerConfig
+from skeletonmae.methods.sttformer_mae import make_patches
 from skeletonmae.skeletons import COCO17, KINECT20
 
 Make = Callable[..., Any]
 TINY: dict[str, Any] = {"tuple_frames": 4, "widths": [8, 16], "decoder_widths": [8], "heads": 2}
 MASKINGS = (
     SpatialTemporal(),
-    SpatialTemporal(frame_ratio=0.0, joints="step", by="part"),
+    SpatialTemporal(frame_ratio=0.0, joint_mask="step", granularity="part"),
     SpatialTemporal(joint_ratio=0.0),
     RandomTokens(ratio=0.9),
     MotionAware(),
@@ -32,15 +33,22 @@ def tiny(spec: InputSpec | None = None, masking: Any = None, **change: Any) -> S
     return config.build(spec or InputSpec(16, 3, KINECT20.joints), masking or SpatialTemporal())
 
 
+def masked_prediction(method: STTFormer, tracks: Tracks, rng: SampleRng) -> tuple[torch.Tensor, TokenMask]:
+    """The prediction of all tokens, and the mask."""
+    patches = make_patches(method.encoder, tracks)
+    mask = method.masking(patches, rng.for_tracks(tracks.clip_index, tracks.person_index))
+    return method.predict(patches, mask), mask
+
+
 @pytest.mark.parametrize("joints", [KINECT20.joints, COCO17.joints], ids=["all known", "some known"])
-@pytest.mark.parametrize("normalise", ["token", "clip"])
-def test_the_loss_equals_a_plain_loop(make_batch: Make, normalise: str, joints: tuple[str, ...]) -> None:
-    method = tiny(InputSpec(16, 3, joints), normalise=normalise).eval()
+@pytest.mark.parametrize("target_norm", ["token", "clip"])
+def test_the_loss_equals_a_plain_loop(make_batch: Make, target_norm: str, joints: tuple[str, ...]) -> None:
+    method = tiny(InputSpec(16, 3, joints), target_norm=target_norm).eval()
     batch, heard = make_batch((2, 1, 0, 1), lost=0.5), []
     method.decoder.register_forward_hook(lambda module, given, out: heard.append(out))
     output, tracks = method(batch), batch.tracks
-    mask = method.predict(tracks, batch.random("mask"))[1]
-    said = heard[0].unflatten(2, (4, len(joints))).transpose(2, 3)
+    mask = masked_prediction(method, tracks, batch.rng("mask"))[1]
+    prediction = heard[0].unflatten(2, (4, len(joints))).transpose(2, 3)
     errors = []
     for track, step, joint in mask.hidden.nonzero().tolist():
         if KINECT20.joints[joint] not in joints:
@@ -49,11 +57,11 @@ def test_the_loss_equals_a_plain_loop(make_batch: Make, normalise: str, joints: 
         seen = tracks.observed[track, :, joint].numpy()
         positions = tracks.positions[track, :, joint].double().numpy()
         frames = [frame for frame in range(step * 4, step * 4 + 4) if seen[frame]]
-        known, axis = (positions[frames], None) if normalise == "token" else (positions[seen], 0)
+        known, axis = (positions[frames], None) if target_norm == "token" else (positions[seen], 0)
         target = (positions[frames] - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
-        answer = said[track, step, row, [frame - step * 4 for frame in frames]].detach().numpy()
+        answer = prediction[track, step, row, [frame - step * 4 for frame in frames]].detach().numpy()
         errors.append(((answer - target) ** 2).mean())
-    assert float(output.weight) == len(errors)
+    assert float(output.num_terms) == len(errors)
     assert float(output.loss.detach()) == pytest.approx(np.mean(errors), rel=1e-4)
 
 
@@ -62,18 +70,18 @@ def test_joints_that_it_does_not_know_are_neither_hidden_nor_asked_for_nor_seen(
     batch = make_batch((2, 1), lost=0.0)
     known = [joint for joint, name in enumerate(KINECT20.joints) if name in COCO17.joints]
     assert len(known) == 12
-    assert float(method(batch).weight) == 3 * 4 * 12 * 0.5  # persons, tuples, joints
+    assert float(method(batch).num_terms) == 3 * 4 * 12 * 0.5  # persons, tuples, joints
     unknown = [joint for joint in range(20) if joint not in known]
     positions = batch.positions.clone()
     positions[..., unknown, :] += 1.0
-    other = batch.moved(positions)
+    other = batch.with_positions(positions)
     assert torch.equal(method(other).loss, method(batch).loss)
     assert torch.equal(method.embed(other), method.embed(batch))
 
 
 def test_heads_are_those_of_encoder_and_decoder() -> None:
     method = tiny(heads=5)
-    heads = [len(block.attention.learned) for block in (*method.encoder.blocks, *method.decoder.blocks)]
+    heads = [len(block.attention.static_attn) for block in (*method.encoder.blocks, *method.decoder.blocks)]
     assert heads == [5, 5, 5]
 
 
@@ -82,13 +90,13 @@ def test_what_is_hidden_or_unobserved_cannot_be_seen(make_batch: Make, masking: 
     method, batch = tiny(masking=masking), make_batch(lost=0.3)
     assert method.training  # batch norms see nothing of it either
     tracks: Tracks = batch.tracks
-    said, mask = method.predict(tracks, batch.random("mask"))
+    prediction, mask = masked_prediction(method, tracks, batch.rng("mask"))
     method.masking = lambda *_: mask
     hidden = mask.hidden.repeat_interleave(4, 1) | ~tracks.observed
     spoilt = replace(tracks, positions=tracks.positions.masked_fill(hidden[..., None], torch.nan))
-    assert torch.equal(method.predict(spoilt, batch.random("mask"))[0], said)
+    assert torch.equal(masked_prediction(method, spoilt, batch.rng("mask"))[0], prediction)
     moved = replace(tracks, positions=tracks.positions + 0.1 * ~hidden[..., None])
-    assert not torch.allclose(method.predict(moved, batch.random("mask"))[0], said)
+    assert not torch.allclose(masked_prediction(method, moved, batch.rng("mask"))[0], prediction)
 
 
 def test_tuples_hidden_whole_are_not_encoded(make_batch: Make) -> None:
@@ -98,7 +106,7 @@ def test_tuples_hidden_whole_are_not_encoded(make_batch: Make) -> None:
     method(batch)
     features, seen, steps = encoded[0]
     assert features.shape == (6, 16, 80)  # one tuple of four for each of six persons
-    assert steps.shown.sum(1).tolist() == [1] * 6
+    assert steps.visible.sum(1).tolist() == [1] * 6
     assert seen.sum(1).tolist() == [40] * 6  # four frames of half the joints
 
 
@@ -113,9 +121,9 @@ def test_every_parameter_learns(make_batch: Make, masking: Any) -> None:
 
 
 def test_it_learns_to_rebuild(make_batch: Make) -> None:
-    method, batch = tiny(normalise="clip"), make_batch((1,) * 8, lost=0.1)
+    method, batch = tiny(target_norm="clip"), make_batch((1,) * 8, lost=0.1)
     wave = torch.linspace(0, 6, 16)[:, None] + torch.arange(8.0)[:, None, None, None] + torch.arange(20.0)
-    batch = batch.moved(torch.stack([wave.sin(), wave.cos(), (2 * wave).sin()], -1))
+    batch = batch.with_positions(torch.stack([wave.sin(), wave.cos(), (2 * wave).sin()], -1))
     optimizer = torch.optim.Adam(method.parameters(), 1e-2)
     losses = []
     for _ in range(40):
@@ -132,12 +140,12 @@ def test_it_takes_2d_and_any_joints_and_tuples(make_batch: Make, frames: int, tu
     method = tiny(InputSpec(frames, 2, COCO17.joints), tuple_frames=tuple_frames)
     batch = make_batch((2, 1), frames, skeleton=COCO17, axes=2)
     output = method(batch)
-    assert output.weight > 0
+    assert output.num_terms > 0
     output.loss.backward()
     assert method.embed(batch).shape == (2, 16)
     assert method.embed(batch, "joints").shape == (2, 17 * 16)
-    rebuilt = method.rebuild(batch)
-    assert rebuilt.positions.shape == (frames, 17, 2)
+    reconstruction = method.reconstruct(batch)
+    assert reconstruction.positions.shape == (frames, 17, 2)
 
 
 def test_the_features_of_joints_stand_side_by_side(make_batch: Make) -> None:
@@ -146,7 +154,7 @@ def test_the_features_of_joints_stand_side_by_side(make_batch: Make) -> None:
     torch.testing.assert_close(joints.mean(1), method.embed(batch))
     observed = batch.observed.clone()
     observed[..., 3] = False
-    without = method.embed(batch.moved(batch.positions, observed), "joints").view(2, 20, 16)
+    without = method.embed(batch.with_positions(batch.positions, observed), "joints").view(2, 20, 16)
     assert not without[:, 3].any()
     assert without[:, :3].any()
 
@@ -166,24 +174,24 @@ def test_a_person_who_is_there_for_one_frame_is_encoded(make_batch: Make) -> Non
     observed = batch.observed.clone()
     observed[0, 1] = False
     observed[0, 1, 9, 4] = True
-    short = batch.moved(batch.positions, observed)
+    short = batch.with_positions(batch.positions, observed)
     assert method(short).loss.isfinite()
     assert method.embed(short).isfinite().all()
 
 
 def test_rebuilt_joints_are_in_the_units_of_the_clip(make_batch: Make) -> None:
-    method, batch = tiny(normalise="clip").eval(), make_batch((2, 1), lost=0.0)
-    batch = batch.moved(batch.positions * 0.01 + 5.0)
-    rebuilt, truth = method.rebuild(batch), batch.tracks.positions[0].numpy()
-    hidden = np.repeat(rebuilt.hidden[:, :, None], 3, 2)
-    assert np.array_equal(rebuilt.positions[~hidden], truth[~hidden])
-    said, mask = method.predict(batch.tracks, batch.random("mask"))
+    method, batch = tiny(target_norm="clip").eval(), make_batch((2, 1), lost=0.0)
+    batch = batch.with_positions(batch.positions * 0.01 + 5.0)
+    reconstruction, truth = method.reconstruct(batch), batch.tracks.positions[0].numpy()
+    hidden = np.repeat(reconstruction.hidden[:, :, None], 3, 2)
+    assert np.array_equal(reconstruction.positions[~hidden], truth[~hidden])
+    prediction, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
     step, joint = mask.hidden[0].nonzero()[0].tolist()
     spread = np.sqrt(truth[:, joint].var(0) + 1e-6)
-    told = said[0, step, joint].detach().numpy() * spread + truth[:, joint].mean(0)
-    np.testing.assert_allclose(rebuilt.positions[step * 4 : step * 4 + 4, joint], told, atol=1e-5)
-    assert np.abs(rebuilt.positions - truth)[hidden].mean() > 1e-4
-    assert method.rebuild(make_batch((0, 1))) is None
+    told = prediction[0, step, joint].detach().numpy() * spread + truth[:, joint].mean(0)
+    np.testing.assert_allclose(reconstruction.positions[step * 4 : step * 4 + 4, joint], told, atol=1e-5)
+    assert np.abs(reconstruction.positions - truth)[hidden].mean() > 1e-4
+    assert method.reconstruct(make_batch((0, 1))) is None
 
 
 def test_the_classifier_starts_from_the_encoder(make_batch: Make) -> None:
@@ -192,9 +200,9 @@ def test_the_classifier_starts_from_the_encoder(make_batch: Make) -> None:
     method.eval()
     model = method.classifier(7).eval()
     torch.testing.assert_close(model(batch), model.head(method.embed(batch)))
-    assert model.depth_of("encoder.mask_token") == model.depth_of("encoder.embed.0.weight") == 0
-    assert model.depth_of("encoder.blocks.1.mix.0.weight") == 2
-    assert model.depth_of("head.1.weight") == 3
+    assert model.layer_id("encoder.mask_token") == model.layer_id("encoder.embed.0.weight") == 0
+    assert model.layer_id("encoder.blocks.1.out_proj.0.weight") == 2
+    assert model.layer_id("head.1.weight") == 3
     with pytest.raises(InputError, match="another method"):
         method.classifier(7, JointPatchClassifierConfig())
 

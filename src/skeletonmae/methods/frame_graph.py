@@ -1,0 +1,65 @@
+"""The frames of tracks as one graph, for methods on joints and bones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from skeletonmae.batches import Tracks
+from skeletonmae.errors import InputError
+from skeletonmae.models.gnn import SkeletonGraph
+
+
+@dataclass(frozen=True, eq=False)
+class FrameGraph:
+    """All frames of some tracks as one graph. Each frame of a track is a pose, in (track, frame) order.
+
+    Args:
+        tracks: the tracks.
+    """
+
+    tracks: Tracks
+
+    @cached_property
+    def observed(self) -> Bool[Tensor, "joint pose"]:
+        """Which joints are nodes."""
+        return self.tracks.observed.permute(2, 0, 1).flatten(1)
+
+    @cached_property
+    def graph(self) -> SkeletonGraph:
+        """The nodes and their bones."""
+        return SkeletonGraph.from_observed(self.tracks.skeleton, self.observed)
+
+    def positions(self, axes: int) -> Float[Tensor, "node axis"]:
+        """Return the coordinates of the nodes.
+
+        Args:
+            axes: the number of axes that the model expects.
+
+        Raises:
+            InputError: the clips have another number of axes.
+        """
+        positions = self.tracks.positions
+        if positions.shape[3] != axes:
+            raise InputError("the clip does not fit the model (axes)", expected=axes, got=positions.shape[3])
+        return self.graph.to_nodes(positions.permute(2, 0, 1, 3).flatten(1, 2))
+
+    def expand_over_frames(self, joints: Bool[Tensor, "track joint"]) -> Bool[Tensor, "joint pose"]:
+        """Repeat a flag of each joint of a track for all frames."""
+        return joints.T[:, :, None].expand(-1, -1, self.tracks.observed.shape[1]).flatten(1)
+
+    def mean_over_time(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "track joint width"]:
+        """Average each joint over the frames in which it was observed; 0 if there are none."""
+        observed = self.tracks.observed
+        dense = self.graph.to_dense(nodes.float())
+        total = dense.view(len(dense), *observed.shape[:2], dense.shape[2]).sum(2)
+        return (total / observed.sum(1).T.clamp(min=1)[..., None]).transpose(0, 1)
+
+    def mean_features(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "batch width"]:
+        """Average over the observed joints and frames of each person, then over the persons of each clip."""
+        observed = self.tracks.observed
+        total = self.graph.sum_pool(nodes.float()).view(*observed.shape[:2], nodes.shape[1]).sum(1)
+        return self.tracks.mean_over_persons(total / observed.sum((1, 2))[:, None])

@@ -1,0 +1,302 @@
+"""Method B, the graph masked autoencoder of single frames."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import cosine_similarity, normalize, softplus
+
+from skeletonmae.batches import Batch
+from skeletonmae.config import Config, tagged_union
+from skeletonmae.errors import InputError
+from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
+from skeletonmae.methods.frame_graph import FrameGraph
+from skeletonmae.methods.method import (
+    Classifier,
+    InputSpec,
+    Method,
+    MethodConfig,
+    MethodOutput,
+    Reconstruction,
+    resolve_config,
+    zero_loss,
+)
+from skeletonmae.methods.pooling import Pooling, concat_joints
+from skeletonmae.models.gnn import GNN, GNNType, SkeletonGraph
+from skeletonmae.models.known_joints import check_any_joint_known
+from skeletonmae.models.strl import STRL
+
+AnyJointMasking: Any = tagged_union(JOINT_MASKINGS)
+
+MAX_BASELINE_NODES = 4096
+"""Approximate number of nodes from which `constant_baseline` is estimated."""
+
+
+class GraphMAEConfig(MethodConfig):
+    """The graph masked autoencoder: embed the joints of a frame, mask some and predict their embeddings.
+
+    Source: Yan et al., *SkeletonMAE: Graph-based Masked Autoencoder*, ICCV 2023.
+    """
+
+    masks_tokens: ClassVar[bool] = False
+
+    kind: Literal["graph"] = "graph"
+    joint_masking: AnyJointMasking = RandomParts()
+    """The joints that are hidden, in all frames of a clip."""
+    gnn: GNNType = "gin"
+    """Type of the graph layers: sum of the neighbors (GIN), mean by degree (GCN), or attention (GAT)."""
+    width: int = Field(64, ge=4, le=16_384)
+    """Width of every joint in every layer; must be a multiple of 4, and divisible by `heads` for `gat`."""
+    depth: int = Field(3, ge=1, le=256)
+    """Number of encoder layers."""
+    decoder_depth: int = Field(1, ge=1, le=256)
+    """Number of decoder layers."""
+    heads: int = Field(4, ge=1)
+    """Number of attention heads of `gat`."""
+    remask: bool = True
+    """Whether the encoder output of hidden joints is set to 0 before the decoder."""
+    beta: float = Field(2.0, ge=1)
+    """Exponent of the error 1 - cosine (gamma in GraphMAE). The larger, the less easy joints count."""
+    edge_loss_weight: float = Field(0.0, ge=0)
+    """Weight of an additional loss: predicting the neighbors of a hidden joint from the decoder output."""
+
+    def build(self, spec: InputSpec, masking: Masking | None = None) -> GraphMAE:  # noqa: ARG002 - masks joints
+        """Build the method for clips of `spec`."""
+        return GraphMAE(self, spec)
+
+
+class GraphMAE(Method):
+    """Put a mask token at hidden joints, encode each frame and predict the embeddings of the hidden joints."""
+
+    def __init__(self, config: GraphMAEConfig, spec: InputSpec) -> None:
+        super().__init__()
+        if config.width % 4:
+            raise ValueError(f"width must be a multiple of 4; got {config.width}")
+        self.config, self.spec = config, spec
+        self.joint_masking: JointMasking = config.joint_masking
+        self.embedding = nn.Linear(spec.axes, config.width)
+        self.mask_token = nn.Parameter(torch.randn(config.width) * 0.02)
+        self.encoder = GNN(config.gnn, config.width, config.depth, config.heads)
+        self.encoder_to_decoder = nn.Linear(config.width, config.width, bias=False)
+        self.decoder = GNN(config.gnn, config.width, config.decoder_depth, config.heads, final_norm=False)
+
+    def forward(self, batch: Batch) -> MethodOutput:
+        """Scaled cosine error of the hidden joints, in frames with at least one visible joint of the person."""
+        if len(batch.tracks) == 0:
+            nan = batch.positions.new_full((), torch.nan)
+            logs = {"embedding_variance": nan, "constant_baseline": nan}
+            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), logs)
+        frames = FrameGraph(batch.tracks)
+        graph = frames.graph
+        hidden = self.draw_mask(batch, frames)
+        positions = frames.positions(self.spec.axes)
+        prediction = self.predict(positions, graph.to_nodes(hidden), graph)
+        has_visible = (frames.observed & ~hidden).any(0)
+        queries = graph.to_nodes(hidden & has_visible).nonzero().squeeze(1)
+        with torch.no_grad():
+            target = self.embedding(positions.index_select(0, queries)).float()
+        cosine = cosine_similarity(prediction.index_select(0, queries).float(), target)
+        error = scaled_cosine_error(cosine, self.config.beta)
+        if self.config.edge_loss_weight:
+            edge_error = edge_loss(prediction.float(), graph).index_select(0, queries)
+            error = error + self.config.edge_loss_weight * edge_error
+        num_terms = error.new_tensor(len(queries))
+        logs = {
+            "embedding_variance": self.embedding_variance(positions),
+            "constant_baseline": constant_baseline(target, graph.joint_of(queries), self.config.beta),
+        }
+        return MethodOutput(error.sum() / num_terms.clamp(min=1), num_terms, logs)
+
+    def draw_mask(self, batch: Batch, frames: FrameGraph) -> Bool[Tensor, "joint pose"]:
+        """Draw the hidden joints among the observed ones."""
+        tracks = frames.tracks
+        hidden = self.joint_masking(tracks.skeleton, tracks.observed.any(1), batch.track_rng("mask"))
+        return frames.expand_over_frames(hidden) & frames.observed
+
+    def predict(
+        self, positions: Float[Tensor, "node axis"], hidden: Bool[Tensor, " node"], graph: SkeletonGraph
+    ) -> Float[Tensor, "node width"]:
+        """Predict the embeddings of all joints without seeing the hidden ones.
+
+        Args:
+            positions: coordinates of the nodes.
+            hidden: which nodes get the mask token.
+            graph: the nodes and their bones.
+        """
+        # Embedding and mask token in one product, instead of an embedding that is then overwritten.
+        inputs = torch.cat([positions, torch.ones_like(positions[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
+        inputs = torch.cat([inputs, hidden[:, None].to(inputs.dtype)], 1)
+        rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], self.mask_token[None]])
+        latent = self.encoder_to_decoder(self.encoder(inputs @ rows, graph))
+        if self.config.remask:
+            latent = latent * ~hidden[:, None]
+        prediction: Tensor = self.decoder(latent, graph)
+        return prediction
+
+    @torch.no_grad()
+    def embedding_variance(self, positions: Float[Tensor, "node axis"]) -> Float[Tensor, ""]:
+        """Variance of the embeddings, averaged over channels: 0 if the embedding has collapsed to a constant."""
+        covariance = torch.cov(positions.T, correction=0).view(self.spec.axes, self.spec.axes)
+        weight = self.embedding.weight.float()
+        return ((weight @ covariance) * weight).sum(1).mean()
+
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
+        """Average the features of all observed joints over persons and time, and over joints if `mean`."""
+        frames = FrameGraph(batch.tracks)
+        features = self.encoder(self.embedding(frames.positions(self.spec.axes)), frames.graph)
+        if pooling == "mean":
+            return frames.mean_features(features)
+        check_any_joint_known(self.spec.joints, batch.skeleton)
+        by_joint = frames.mean_over_time(features)
+        return batch.tracks.mean_over_persons(concat_joints(by_joint, batch.skeleton, self.spec.joints))
+
+    def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
+        """Build an STRL classifier, with a copy of the encoder in every layer."""
+        return STRLClassifier(self, num_classes, resolve_config(STRLConfig, config))
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Batch) -> Reconstruction | None:
+        """Mask and reconstruct the first person of the first clip.
+
+        The loss ignores the length of a predicted embedding. A hidden joint is therefore placed at the position
+        whose embedding has the predicted direction, and is NaN if there is no such position.
+        """
+        if not batch.present[:1].any():
+            return None
+        frames = FrameGraph(batch.tracks)
+        hidden = self.draw_mask(batch, frames)
+        nodes = self.predict(frames.positions(self.spec.axes), frames.graph.to_nodes(hidden), frames.graph)
+        positions = batch.tracks.positions[0]
+        first_track = slice(len(positions))
+        prediction = frames.graph.to_dense(nodes.float())[:, first_track].transpose(0, 1)
+        first_hidden = hidden[:, first_track].T
+        predicted = nearest_position(prediction, self.embedding)
+        positions = torch.where(first_hidden[..., None], predicted, positions)
+        return Reconstruction(first_hidden.cpu().numpy(), positions.cpu().numpy())
+
+
+def scaled_cosine_error(cosine: Float[Tensor, " node"], beta: float) -> Float[Tensor, " node"]:
+    """Return (1 - cosine) ** beta (Hou et al., *GraphMAE*, KDD 2022, equation 2)."""
+    return (1.0 - cosine).clamp(min=0) ** beta
+
+
+def constant_baseline(
+    target: Float[Tensor, "node width"],
+    joint: Int64[Tensor, " node"],
+    beta: float,
+    max_nodes: int = MAX_BASELINE_NODES,
+) -> Float[Tensor, ""]:
+    """Error of predicting the mean direction of each joint, whatever the pose.
+
+    A model with a higher error has learned nothing about poses.
+
+    Args:
+        target: embeddings of hidden joints.
+        joint: which joint each of them is.
+        beta: exponent of the error.
+        max_nodes: approximate number of nodes to use; the others are skipped at a regular stride.
+    """
+    subsample = slice(None, None, max(1, len(target) // max_nodes))
+    direction, joint = normalize(target[subsample], dim=1), joint[subsample]
+    mean = direction.new_zeros(int(joint.max()) + 1 if len(joint) else 1, direction.shape[1])
+    cosine = cosine_similarity(mean.index_add(0, joint, direction)[joint], direction)
+    return scaled_cosine_error(cosine, beta).mean()
+
+
+def nearest_position(prediction: Float[Tensor, "*any width"], embedding: nn.Linear) -> Float[Tensor, "*any axis"]:
+    """Return the position whose embedding W p + b has the smallest angle to a prediction; NaN if there is none.
+
+    The projection of the prediction on the span of W and b is a multiple of that embedding. If the multiple is not
+    positive, the angle decreases without limit as the position moves away.
+
+    Args:
+        prediction: predicted embeddings.
+        embedding: the linear layer with W and b.
+    """
+    columns = torch.cat([embedding.weight, embedding.bias[:, None]], 1).float()
+    direction, multiple = (prediction @ torch.linalg.pinv(columns).T).split([embedding.in_features, 1], -1)
+    position: Tensor = (direction / multiple).masked_fill(multiple <= 0, torch.nan)
+    return position
+
+
+def edge_loss(prediction: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, " node"]:
+    """Cross-entropy of predicting, from inner products, which joints of the pose are neighbors of each joint.
+
+    It is the mean over the bones of a joint plus the mean over its pairs without a bone, so that the few bones
+    weigh as much as the many other pairs. The inner-product decoder is that of Kipf and Welling, *Variational
+    Graph Auto-Encoders*, 2016.
+
+    Args:
+        prediction: output of the decoder.
+        graph: the nodes and their bones.
+    """
+    dense = graph.to_dense(prediction).transpose(0, 1) * prediction.shape[1] ** -0.25
+    product = dense @ dense.transpose(1, 2)
+    is_node = graph.to_dense(prediction.new_ones(len(prediction), 1)).squeeze(2).T
+    identity = torch.eye(len(graph.adjacency), device=prediction.device)
+    bones = graph.adjacency * is_node[:, None]
+    other_pairs = (1.0 - graph.adjacency - identity) * is_node[:, None]
+    loss = sum(
+        (softplus(sign * product) * pairs).sum(2) / pairs.sum(2).clamp(min=1)
+        for sign, pairs in ((-1.0, bones), (1.0, other_pairs))
+    )
+    return graph.to_nodes(torch.as_tensor(loss).T)
+
+
+class STRLConfig(Config):
+    """The classifier of `graph`, STRL."""
+
+    kind: Literal["graph"] = "graph"
+    depth: int = Field(3, ge=1, le=64)
+    """Number of layers; each starts from the pre-trained encoder."""
+    head_width: int = Field(256, ge=1, le=65_536)
+    """Hidden width of the head."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout rate of the head."""
+
+
+class STRLClassifier(Classifier):
+    """STRL; mean over time and joints, mean over persons; linear, ReLU, linear.
+
+    Args:
+        method: the method whose encoder is copied.
+        num_classes: number of actions.
+        config: the settings.
+    """
+
+    def __init__(self, method: GraphMAE, num_classes: int, config: STRLConfig) -> None:
+        super().__init__()
+        width, frames = method.config.width, method.spec.frames
+        self.axes, self.frames = method.spec.axes, frames
+        self.strl = STRL(method.embedding, method.encoder, width=width, frames=frames, depth=config.depth)
+        self.head = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(width, config.head_width),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.head_width, num_classes),
+        )
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
+        """Compute the logits of each clip.
+
+        Raises:
+            InputError: the clips have another number of frames or axes.
+        """
+        num_frames = batch.positions.shape[2]
+        if num_frames != self.frames:
+            raise InputError("the clip does not fit the model (frames)", expected=self.frames, got=num_frames)
+        frames = FrameGraph(batch.tracks)
+        features = self.strl(frames.positions(self.axes), frames.graph)
+        logits: Tensor = self.head(frames.mean_features(features))
+        return logits
+
+    def layer_id(self, parameter: str) -> int:
+        """Return 0 for joint and time embeddings, 1, 2, ... for the layers, the last number for the head."""
+        if parameter.startswith("head"):
+            return len(self.strl.layers) + 1
+        return int(parameter.split(".")[2]) + 1 if parameter.startswith("strl.layers.") else 0

@@ -1,0 +1,247 @@
+"""Method A1, the spatial-temporal masked autoencoder on joint tokens, with the options of MAMP."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from skeletonmae.batches import Batch, Patches, SampleRng, Tracks, patchify
+from skeletonmae.config import Config
+from skeletonmae.masking import Masking, TokenIndex, TokenMask
+from skeletonmae.masking.mask import lowest_k
+from skeletonmae.methods.method import (
+    Classifier,
+    InputSpec,
+    Method,
+    MethodConfig,
+    MethodOutput,
+    Reconstruction,
+    resolve_config,
+    zero_loss,
+)
+from skeletonmae.methods.pooling import Pooling, concat_joints
+from skeletonmae.methods.targets import Target, TargetNorm, make_targets, reconstruction_loss
+from skeletonmae.models.joint_patch_transformer import (
+    JointPatchDecoder,
+    JointPatchEncoder,
+    masked_mean,
+    mean_over_time,
+)
+from skeletonmae.models.transformer import init_weights
+
+
+class JointPatchConfig(MethodConfig):
+    """The spatial-temporal masked autoencoder on tokens of one joint and a few frames.
+
+    Source: Wu et al., *SkeletonMAE: Spatial-Temporal Masked Autoencoders*, ICME Workshops 2023, on the backbone
+    of Mao et al., *Masked Motion Predictors*, ICCV 2023, whose target is `target: motion`.
+    """
+
+    kind: Literal["joint_patch"] = "joint_patch"
+    token_frames: int = Field(4, ge=1, le=10_000)
+    """Number of consecutive frames of one joint that form a token; must divide the number of frames of a clip."""
+    width: int = Field(256, ge=8, le=16_384)
+    """Width of the encoder's tokens; must be divisible by `heads`."""
+    depth: int = Field(8, ge=1, le=256)
+    """Number of encoder blocks."""
+    heads: int = Field(8, ge=1)
+    """Number of attention heads, in encoder and decoder."""
+    mlp_ratio: float = Field(4.0, gt=0)
+    """Hidden width of a block's MLP divided by the width of its tokens."""
+    decoder: Literal["self", "cross"] = "self"
+    """`self`: self-attention over all tokens. `cross`: queries attend to the encoder output only; cheaper."""
+    decoder_width: int = Field(256, ge=8, le=16_384)
+    """Width of the decoder's tokens; must be divisible by `heads`."""
+    decoder_depth: int = Field(3, ge=1, le=256)
+    """Number of decoder blocks."""
+    predict_ratio: float = Field(1.0, gt=0, le=1)
+    """Share of the hidden tokens that the decoder predicts, drawn at random."""
+    target: Target = "position"
+    """`position`: the decoder predicts positions. `motion`: it predicts the next frame minus this one."""
+    target_norm: TargetNorm = "token"
+    """Normalize targets to mean 0 and variance 1 in each token, or for each joint and axis over the clip."""
+
+    def build(self, spec: InputSpec, masking: Masking) -> JointPatch:
+        """Build the method for clips of `spec`."""
+        return JointPatch(self, spec, masking)
+
+
+class JointPatch(Method):
+    """Mask tokens, encode the visible ones and predict the hidden ones."""
+
+    def __init__(self, config: JointPatchConfig, spec: InputSpec, masking: Masking) -> None:
+        super().__init__()
+        if spec.frames % config.token_frames:
+            raise ValueError(f"{spec.frames} frames are not divisible into tokens of {config.token_frames}")
+        self.config, self.spec, self.masking = config, spec, masking
+        self.encoder = build_encoder(config, spec)
+        self.decoder = JointPatchDecoder(
+            spec.joints,
+            time_steps=spec.frames // config.token_frames,
+            out_features=config.token_frames * spec.axes,
+            encoder_width=config.width,
+            width=config.decoder_width,
+            depth=config.decoder_depth,
+            heads=config.heads,
+            mlp_ratio=config.mlp_ratio,
+            cross=config.decoder == "cross",
+        )
+
+    def forward(self, batch: Batch) -> MethodOutput:
+        """Mean squared error of the queried tokens; see `reconstruction_loss`."""
+        if len(batch.tracks) == 0:
+            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()))
+        patches, rng = make_patches(self.encoder, batch.tracks), batch.track_rng("mask")
+        mask = self.masking(patches, rng)
+        queries = self.draw_queries(mask, rng)
+        prediction = self.predict(patches, mask, queries)
+        targets = make_targets(patches, self.config.target, self.config.target_norm)
+        observed = queries.gather(targets.observed.flatten(1, 2))
+        if queries.valid is not None:
+            observed = observed & queries.valid[..., None]
+        return reconstruction_loss(prediction, queries.gather(targets.values.flatten(1, 2)), observed)
+
+    def draw_queries(self, mask: TokenMask, rng: SampleRng) -> TokenIndex:
+        """Draw the hidden tokens to predict: a random `predict_ratio` of them, rounded up."""
+        if self.config.predict_ratio == 1.0:
+            return mask.hidden_index
+        hidden = mask.hidden.flatten(1)
+        noise = (-rng.uniform(hidden.shape[1])).masked_fill(~hidden, 1.0)
+        num_queries = (hidden.sum(1) * self.config.predict_ratio).ceil()
+        return TokenIndex.from_mask(lowest_k(noise, num_queries[:, None]) & hidden)
+
+    def predict(
+        self, patches: Patches, mask: TokenMask, queries: TokenIndex
+    ) -> Float[Tensor, "track query frame axis"]:
+        """Predict the normalized targets of the queried tokens from the visible ones."""
+        latent = self.encoder(patches, mask.visible_index)
+        prediction: Tensor = self.decoder(latent, mask, queries, patches.skeleton)
+        return prediction.float().view(*prediction.shape[:2], self.config.token_frames, self.spec.axes)
+
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
+        """Average the features of all available tokens over persons and time, and over joints if `mean`."""
+        return embed_tracks(self.encoder, batch.tracks, pooling)
+
+    def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
+        """Build a classifier from the encoder, with joints concatenated and a head of two layers."""
+        return JointPatchClassifier(self, num_classes, resolve_config(JointPatchClassifierConfig, config))
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Batch) -> Reconstruction | None:
+        """Mask and reconstruct the first person of the first clip, with the true mean and scale of the targets.
+
+        With `target: motion`, each token continues from its true first frame, and is NaN if that was not observed.
+        """
+        if not batch.present[:1].any():
+            return None
+        patches = make_patches(self.encoder, batch.tracks)
+        mask = self.masking(patches, batch.track_rng("mask"))
+        queries = mask.hidden_index
+        prediction = self.predict(patches, mask, queries)
+        targets = make_targets(patches, self.config.target, self.config.target_norm)
+        rows = torch.arange(len(prediction), device=prediction.device)[:, None].expand_as(queries.index)
+        all_tokens = torch.zeros_like(patches.values).flatten(1, 2)
+        all_tokens[rows, queries.index] = prediction
+        predicted = all_tokens.view_as(patches.values) * targets.std + targets.mean
+        if self.config.target == "motion":
+            start = patches.values.masked_fill(~patches.observed[..., None], torch.nan)[:, :, :, :1]
+            predicted = start + (predicted.cumsum(3) - predicted)
+        positions = torch.where(mask.hidden[..., None, None], predicted, patches.values)
+        return Reconstruction(
+            mask.hidden[0].repeat_interleave(self.config.token_frames, 0).cpu().numpy(),
+            positions[0].transpose(1, 2).flatten(0, 1).float().cpu().numpy(),
+        )
+
+
+class JointPatchClassifierConfig(Config):
+    """The regularization and the head of the classifier of `joint_patch`."""
+
+    kind: Literal["joint_patch"] = "joint_patch"
+    dropout: float = Field(0.3, ge=0, lt=1)
+    """Dropout rate of the head."""
+    head_width: int = Field(2048, ge=1, le=65_536)
+    """Hidden width of the head."""
+    encoder_dropout: float = Field(0.0, ge=0, lt=1)
+    """Dropout rate of the encoder's blocks."""
+    drop_path: float = Field(0.3, ge=0, lt=1)
+    """Stochastic depth rate of the last block; it grows linearly from 0 at the first."""
+
+
+class JointPatchClassifier(Classifier):
+    """Encoder; mean over time, joints concatenated, mean over persons; linear, batch norm, ReLU, linear.
+
+    Args:
+        method: the method whose encoder is copied.
+        num_classes: number of actions.
+        config: the settings.
+    """
+
+    def __init__(self, method: JointPatch, num_classes: int, config: JointPatchClassifierConfig) -> None:
+        super().__init__()
+        self.encoder = build_encoder(method.config, method.spec, config.encoder_dropout, config.drop_path)
+        self.encoder.load_state_dict(method.encoder.state_dict())
+        self.head = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(len(method.spec.joints) * method.config.width, config.head_width),
+            nn.BatchNorm1d(config.head_width),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.head_width, num_classes),
+        )
+        self.head.apply(init_weights)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
+        """Compute the logits of each clip."""
+        logits: Tensor = self.head(embed_tracks(self.encoder, batch.tracks, "joints"))
+        return logits
+
+    def layer_id(self, parameter: str) -> int:
+        """Return 0 for patch and position embeddings, 1, 2, ... for the blocks, the last number for the head."""
+        num_blocks = len(self.encoder.blocks)
+        module, _, name = parameter.partition(".")
+        if module == "head":
+            return num_blocks + 1
+        if name.startswith("blocks."):
+            return int(name.split(".")[1]) + 1
+        return num_blocks if name.startswith("norm") else 0
+
+
+def build_encoder(
+    config: JointPatchConfig, spec: InputSpec, dropout: float = 0.0, drop_path: float = 0.0
+) -> JointPatchEncoder:
+    """Build the encoder of a method, or of its classifier."""
+    return JointPatchEncoder(
+        spec.joints,
+        time_steps=spec.frames // config.token_frames,
+        token_frames=config.token_frames,
+        axes=spec.axes,
+        width=config.width,
+        depth=config.depth,
+        heads=config.heads,
+        mlp_ratio=config.mlp_ratio,
+        dropout=dropout,
+        drop_path=drop_path,
+    )
+
+
+def make_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:
+    """Cut tracks into the tokens of an encoder; joints that it does not know count as unobserved."""
+    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.token_frames)
+    return encoder.known_patches(patches)
+
+
+def embed_tracks(encoder: JointPatchEncoder, tracks: Tracks, pooling: Pooling) -> Float[Tensor, "batch feature"]:
+    """Compute one vector per clip from the features of all available tokens."""
+    patches = make_patches(encoder, tracks)
+    visible = TokenMask.all_visible(patches.available).visible_index
+    features = encoder(patches, visible)
+    if pooling == "mean":
+        return tracks.mean_over_persons(masked_mean(features, visible))
+    by_joint = mean_over_time(features, visible, patches.skeleton.num_joints)
+    return tracks.mean_over_persons(
+        concat_joints(by_joint, patches.skeleton, tuple(encoder.pos_embed.joint_to_row))
+    )

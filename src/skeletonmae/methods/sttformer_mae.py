@@ -1,0 +1,182 @@
+"""Method A2, the spatial-temporal masked autoencoder on the backbone of its paper: tuples of frames."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from skeletonmae.batches import Batch, Patches, Tracks, patchify
+from skeletonmae.config import Config
+from skeletonmae.masking import Masking, TokenMask
+from skeletonmae.methods.method import (
+    Classifier,
+    InputSpec,
+    Method,
+    MethodConfig,
+    MethodOutput,
+    Reconstruction,
+    resolve_config,
+    zero_loss,
+)
+from skeletonmae.methods.pooling import Pooling
+from skeletonmae.methods.targets import TargetNorm, make_targets, reconstruction_loss
+from skeletonmae.models.sttformer import STTFormerDecoder, STTFormerEncoder, sum_over_time
+from skeletonmae.models.transformer import init_weights
+
+
+class STTFormerConfig(MethodConfig):
+    """The spatial-temporal masked autoencoder on tuples of frames, for one layout.
+
+    A query of a block has a quarter of the larger of its two widths. Batch norm makes the clips of a batch
+    depend on each other: unlike in `joint_patch`, a training step depends on how it is divided into
+    micro-batches and processes.
+
+    Source: Wu et al., *SkeletonMAE: Spatial-Temporal Masked Autoencoders*, ICME Workshops 2023, on the backbone of
+    Qiu et al., *Spatio-Temporal Tuples Transformer for Skeleton-Based Action Recognition*, 2022.
+    """
+
+    kind: Literal["sttformer"] = "sttformer"
+    tuple_frames: int = Field(6, ge=1, le=10_000)
+    """Number of consecutive frames whose joints form a tuple; must divide the number of frames of a clip."""
+    widths: tuple[int, ...] = Field((64, 64, 128, 128, 256, 256, 256, 256), min_length=1)
+    """Output channels of each encoder block."""
+    decoder_widths: tuple[int, ...] = Field((128, 64, 64), min_length=1)
+    """Output channels of each decoder block."""
+    heads: int = Field(3, ge=1)
+    """Number of attention maps of a block, in encoder and decoder."""
+    target_norm: TargetNorm = "token"
+    """Normalize targets to mean 0 and variance 1 for each joint of a tuple, or each joint and axis of a clip."""
+
+    def build(self, spec: InputSpec, masking: Masking) -> STTFormer:
+        """Build the method for clips of `spec`."""
+        return STTFormer(self, spec, masking)
+
+
+class STTFormer(Method):
+    """Encode the tuples with visible joints, with a mask token at hidden ones, and predict all hidden joints.
+
+    A tuple without visible joints is not encoded, whichever masking strategy hid them.
+    """
+
+    def __init__(self, config: STTFormerConfig, spec: InputSpec, masking: Masking) -> None:
+        super().__init__()
+        if spec.frames % config.tuple_frames:
+            raise ValueError(f"{spec.frames} frames are not divisible into tuples of {config.tuple_frames}")
+        if min(*config.widths, *config.decoder_widths) < 4:
+            raise ValueError("widths and decoder_widths must be 4 or more")
+        self.config, self.spec, self.masking = config, spec, masking
+        self.encoder = STTFormerEncoder(
+            spec.joints,
+            tuple_frames=config.tuple_frames,
+            axes=spec.axes,
+            widths=config.widths,
+            heads=config.heads,
+        )
+        num_tokens = config.tuple_frames * len(spec.joints)
+        self.decoder = STTFormerDecoder(
+            num_tokens, spec.axes, (config.widths[-1], *config.decoder_widths), config.heads
+        )
+
+    def forward(self, batch: Batch) -> MethodOutput:
+        """Mean squared error of the joints that are hidden in each tuple; see `reconstruction_loss`."""
+        if len(batch.tracks) == 0:
+            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()))
+        patches = make_patches(self.encoder, batch.tracks)
+        mask = self.masking(patches, batch.track_rng("mask"))
+        targets = make_targets(patches, "position", self.config.target_norm)
+        observed = targets.observed & mask.hidden[..., None]
+        return reconstruction_loss(self.predict(patches, mask), targets.values, observed)
+
+    def predict(self, patches: Patches, mask: TokenMask) -> Float[Tensor, "track time_step joint frame axis"]:
+        """Predict the normalized targets of all joints; values at unknown joints are meaningless."""
+        latent, _, steps = self.encoder(patches, mask.available & ~mask.hidden)
+        prediction: Tensor = self.decoder(latent, steps).float()
+        prediction = prediction.view(*prediction.shape[:2], self.config.tuple_frames, -1, self.spec.axes)
+        return prediction[:, :, :, self.encoder.joint_rows(patches.skeleton)].transpose(2, 3)
+
+    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
+        """Average the features of all observed joints over persons and time, and over joints if `mean`."""
+        return embed_tracks(self.encoder, batch.tracks, pooling)
+
+    def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
+        """Build a classifier from the encoder and one linear layer."""
+        return STTFormerClassifier(self, num_classes, resolve_config(STTFormerClassifierConfig, config))
+
+    @torch.no_grad()
+    def reconstruct(self, batch: Batch) -> Reconstruction | None:
+        """Mask and reconstruct the first person of the first clip, with the true mean and scale of the targets."""
+        if not batch.present[:1].any():
+            return None
+        patches = make_patches(self.encoder, batch.tracks)
+        mask = self.masking(patches, batch.track_rng("mask"))
+        targets = make_targets(patches, "position", self.config.target_norm)
+        predicted = self.predict(patches, mask) * targets.std + targets.mean
+        positions = torch.where(mask.hidden[..., None, None], predicted, patches.values)
+        return Reconstruction(
+            mask.hidden[0].repeat_interleave(self.config.tuple_frames, 0).cpu().numpy(),
+            positions[0].transpose(1, 2).flatten(0, 1).float().cpu().numpy(),
+        )
+
+
+class STTFormerClassifierConfig(Config):
+    """The head of the classifier of `sttformer`."""
+
+    kind: Literal["sttformer"] = "sttformer"
+    dropout: float = Field(0.3, ge=0, lt=1)
+    """Dropout rate of the head."""
+
+
+class STTFormerClassifier(Classifier):
+    """Encoder; mean over time, joints and persons; dropout, linear.
+
+    Args:
+        method: the method whose encoder is copied.
+        num_classes: number of actions.
+        config: the settings.
+    """
+
+    def __init__(self, method: STTFormer, num_classes: int, config: STTFormerClassifierConfig) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(method.encoder)
+        self.encoder.zero_grad()
+        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(self.encoder.width, num_classes))
+        self.head.apply(init_weights)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
+        """Compute the logits of each clip."""
+        logits: Tensor = self.head(embed_tracks(self.encoder, batch.tracks))
+        return logits
+
+    def layer_id(self, parameter: str) -> int:
+        """Return 0 for input embedding and mask token, 1, 2, ... for the blocks, the last number for the head."""
+        module, _, name = parameter.partition(".")
+        if module == "head":
+            return len(self.encoder.blocks) + 1
+        return int(name.split(".")[1]) + 1 if name.startswith("blocks.") else 0
+
+
+def make_patches(encoder: STTFormerEncoder, tracks: Tracks) -> Patches:
+    """Cut tracks into the tuples of an encoder; joints that it does not know count as unobserved."""
+    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.tuple_frames)
+    return encoder.known_patches(patches)
+
+
+def embed_tracks(
+    encoder: STTFormerEncoder, tracks: Tracks, pooling: Pooling = "mean"
+) -> Float[Tensor, "batch feature"]:
+    """Compute one vector per clip from the features of all observed joints."""
+    num_joints = len(encoder.joint_to_row)
+    if len(tracks) == 0:
+        width = encoder.width * (num_joints if pooling == "joints" else 1)
+        return tracks.positions.new_zeros(tracks.num_clips, width) + zero_loss(encoder)
+    patches = make_patches(encoder, tracks)
+    features, visible_tokens, steps = encoder(patches, patches.available)
+    total, count = sum_over_time(features.float(), visible_tokens, steps, num_joints)
+    if pooling == "mean":
+        total, count = total.sum(1, keepdim=True), count.sum(1, keepdim=True)
+    return tracks.mean_over_persons((total / count.clamp(min=1)).flatten(1))

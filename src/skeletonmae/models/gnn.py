@@ -1,0 +1,187 @@
+"""Graph networks on the observed joints of many poses: GIN, GCN and GAT as dense products with the adjacency.
+
+A pose is one person in one frame. An unobserved joint is not a node: it is not computed, sends no message and
+enters no statistics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int64, Shaped
+from torch import Tensor, nn
+
+from skeletonmae.models.node_layers import FastPReLU, NodeBatchNorm
+from skeletonmae.skeletons import Skeleton
+
+GNNType = Literal["gin", "gcn", "gat"]
+
+
+@dataclass(frozen=True, eq=False)
+class SkeletonGraph:
+    """The observed joints of many poses, and the bones between them.
+
+    Values come in three forms: dense `(joint, pose, ...)`, with zeros for unobserved joints; nodes `(node,
+    ...)`, only the observed joints, in (joint, pose) order; and `(pose, ...)`. Joints come first so that a
+    single product with a small matrix sums over the neighbors in all poses.
+
+    Args:
+        adjacency: 1 for two joints that a bone connects, else 0.
+        num_poses: number of poses.
+        node_index: index of each node in (joint, pose) order; None if every joint of every pose was observed.
+    """
+
+    adjacency: Float[Tensor, "joint joint"]
+    num_poses: int
+    node_index: Int64[Tensor, " node"] | None = None
+
+    @classmethod
+    def from_observed(cls, skeleton: Skeleton, observed: Bool[Tensor, "joint pose"]) -> SkeletonGraph:
+        """Return the graph of the observed joints."""
+        adjacency = torch.as_tensor(skeleton.adjacency, dtype=torch.float32, device=observed.device)
+        node_index = None if bool(observed.all()) else observed.flatten().nonzero().squeeze(1)
+        return cls(adjacency, observed.shape[1], node_index)
+
+    def to_nodes(self, dense: Shaped[Tensor, "joint pose ..."]) -> Shaped[Tensor, "node ..."]:
+        """Select the values of the nodes."""
+        flat = dense.flatten(0, 1)
+        return flat if self.node_index is None else flat.index_select(0, self.node_index)
+
+    def to_dense(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "joint pose width"]:
+        """Put the nodes at their joint and pose, and 0 at unobserved joints."""
+        joints, width = len(self.adjacency), nodes.shape[1]
+        if self.node_index is not None:
+            nodes = nodes.new_zeros(joints * self.num_poses, width).index_copy(0, self.node_index, nodes)
+        return nodes.view(joints, self.num_poses, width)
+
+    def aggregate(self, nodes: Float[Tensor, "node width"], self_weight: float) -> Float[Tensor, "node width"]:
+        """Sum over the neighbors of each node, plus `self_weight` times the node itself."""
+        identity = torch.eye(len(self.adjacency), device=nodes.device)
+        matrix = (self.adjacency + self_weight * identity).to(nodes.dtype)
+        dense = self.to_dense(nodes)
+        return self.to_nodes((matrix @ dense.flatten(1)).view_as(dense))
+
+    def joint_of(self, nodes: Int64[Tensor, " selected"]) -> Int64[Tensor, " selected"]:
+        """Return the joint of each of some nodes, given by their number."""
+        return (nodes if self.node_index is None else self.node_index[nodes]) // self.num_poses
+
+    def sum_pool(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "pose width"]:
+        """Sum over the joints of each pose."""
+        return self.to_dense(nodes).sum(0)
+
+    def add_to_nodes(
+        self, nodes: Float[Tensor, "node width"], poses: Float[Tensor, "pose width"]
+    ) -> Float[Tensor, "node width"]:
+        """Add to each node the value of its pose."""
+        if self.node_index is None:
+            return (nodes.view(len(self.adjacency), *poses.shape) + poses).flatten(0, 1)
+        return nodes + poses.index_select(0, self.node_index % self.num_poses)
+
+
+class GIN(nn.Module):
+    """An MLP of a node plus the sum of its neighbors (Xu et al., *How Powerful are GNNs?*, ICLR 2019).
+
+    Args:
+        width: of the nodes.
+        epsilon: the node itself is weighted with 1 + epsilon.
+    """
+
+    def __init__(self, width: int, epsilon: float = 0.0) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        # Without biases, because the batch norm that follows subtracts them. Only the decoder's last layer is not
+        # followed by one; it can still predict a constant, through the shift of the norm inside.
+        first, second = (nn.Linear(width, width, bias=False) for _ in range(2))
+        self.mlp = nn.Sequential(first, NodeBatchNorm(width), FastPReLU(), second)
+
+    def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
+        """Update the nodes."""
+        out: Tensor = self.mlp(graph.aggregate(x, 1.0 + self.epsilon))
+        return out
+
+
+class GCN(nn.Module):
+    """A linear layer on the mean, normalized by degree, of a node and its neighbors (Kipf and Welling, ICLR 2017).
+
+    The degree counts the observed neighbors and the node itself.
+
+    Args:
+        width: of the nodes.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
+        """Update the nodes."""
+        scale = graph.aggregate(x.new_ones(len(x), 1), 1.0).rsqrt()
+        out: Tensor = self.linear(graph.aggregate(x * scale, 1.0) * scale)
+        return out
+
+
+class GAT(nn.Module):
+    """Attention to a node and its neighbors (Velickovic et al., *Graph Attention Networks*, ICLR 2018).
+
+    Args:
+        width: of the nodes; the outputs of the heads are concatenated.
+        heads: number of heads; must divide `width`.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"a width of {width} is not divisible by {heads} heads")
+        self.heads = heads
+        self.linear = nn.Linear(width, width, bias=False)
+        # Both attention vectors of the paper applied after its linear layer, as one linear layer of the input.
+        self.att = nn.Linear(width, 2 * heads, bias=False)
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
+        """Update the nodes."""
+        value = graph.to_dense(self.linear(x))
+        alpha_dst, alpha_src = graph.to_dense(self.att(x)).chunk(2, 2)
+        # Destination joint, source joint, pose, head.
+        logits = nn.functional.leaky_relu(alpha_dst[:, None] + alpha_src[None], 0.2)
+        is_node = graph.to_dense(x.new_ones(len(x), 1)) > 0
+        is_self = torch.eye(len(graph.adjacency), dtype=torch.bool, device=x.device)[:, :, None, None]
+        attn_mask = (graph.adjacency > 0)[:, :, None, None] & is_node | is_self
+        weight = logits.masked_fill(~attn_mask, -torch.inf).softmax(1)
+        value_per_head = value.view(*value.shape[:2], self.heads, value.shape[2] // self.heads)
+        out = torch.einsum("ijph,jphw->iphw", weight, value_per_head)
+        return graph.to_nodes(out.flatten(2)) + self.bias
+
+
+class GNN(nn.Module):
+    """Graph layers, each followed by batch norm and PReLU.
+
+    Args:
+        layer_type: the kind of graph layer.
+        width: of the nodes.
+        depth: number of layers.
+        heads: number of attention heads of `gat`.
+        final_norm: whether batch norm and PReLU also follow the last layer.
+    """
+
+    def __init__(
+        self, layer_type: GNNType, width: int, depth: int, heads: int = 4, *, final_norm: bool = True
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            GIN(width) if layer_type == "gin" else GCN(width) if layer_type == "gcn" else GAT(width, heads)
+            for _ in range(depth)
+        )
+        self.norms = nn.ModuleList(
+            nn.Sequential(NodeBatchNorm(width), FastPReLU()) for _ in range(depth if final_norm else depth - 1)
+        )
+
+    def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
+        """Compute features of the nodes."""
+        for index, layer in enumerate(self.layers):
+            x = layer(x, graph)
+            if index < len(self.norms):
+                x = self.norms[index](x)
+        return x

@@ -1,0 +1,222 @@
+"""The transformer of `joint_patch`: a token is a few frames of one joint."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from skeletonmae.batches import Patches
+from skeletonmae.errors import InputError
+from skeletonmae.masking import TokenIndex, TokenMask
+from skeletonmae.models.known_joints import check_any_joint_known, joint_rows, known_joints
+from skeletonmae.models.transformer import Block, init_weights
+from skeletonmae.skeletons import Skeleton
+
+POS_EMBED_STD = 0.5
+"""Initial standard deviation of position embeddings: as large as an embedded token, for short trainings."""
+
+
+class PositionEmbedding(nn.Module):
+    """Learned embeddings of time steps and joint names, which are added.
+
+    Args:
+        joints: names of the joints that have an embedding. A layout may contain others.
+        time_steps: number of time steps.
+        width: of the tokens.
+    """
+
+    def __init__(self, joints: tuple[str, ...], time_steps: int, width: int) -> None:
+        super().__init__()
+        self.joint_to_row = {joint: row for row, joint in enumerate(joints)}
+        self.time = nn.Parameter(torch.randn(time_steps, width) * POS_EMBED_STD)
+        self.joint = nn.Parameter(torch.randn(len(joints), width) * POS_EMBED_STD)
+
+    def known_joints(self, skeleton: Skeleton) -> Bool[Tensor, " joint"]:
+        """Return which joints of a layout have an embedding."""
+        return known_joints(self.joint_to_row, skeleton, self.joint.device)
+
+    def forward(self, skeleton: Skeleton) -> Float[Tensor, "token width"]:
+        """Return the embedding of all tokens in (time step, joint) order; unknown joints get that of time only."""
+        rows = joint_rows(self.joint_to_row, skeleton, self.joint.device)
+        joint = self.joint[rows] * self.known_joints(skeleton)[:, None]
+        return (self.time[:, None] + joint[None]).flatten(0, 1)
+
+
+class JointPatchEncoder(nn.Module):
+    """Compute features of the visible tokens; the others are not processed.
+
+    Args:
+        joints: names of the joints that the model knows.
+        time_steps: number of time steps of a clip.
+        token_frames: number of frames of a token.
+        axes: number of coordinates of a joint.
+        width: of the tokens.
+        depth: number of blocks.
+        heads: number of attention heads of a block.
+        mlp_ratio: hidden width of a block's MLP divided by `width`.
+        dropout: dropout rate of the blocks.
+        drop_path: stochastic depth rate of the last block; it grows linearly from 0 at the first.
+    """
+
+    def __init__(
+        self,
+        joints: tuple[str, ...],
+        *,
+        time_steps: int,
+        token_frames: int,
+        axes: int,
+        width: int,
+        depth: int,
+        heads: int,
+        mlp_ratio: float,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.time_steps, self.token_frames, self.axes, self.width = time_steps, token_frames, axes, width
+        # The input of a token is its coordinates and, for each frame, whether the joint was observed.
+        self.patch_embed = nn.Linear(token_frames * (axes + 1), width)
+        self.pos_embed = PositionEmbedding(joints, time_steps, width)
+        self.blocks = nn.ModuleList(
+            Block(width, heads, mlp_ratio, dropout=dropout, drop_path=drop_path * layer / max(1, depth - 1))
+            for layer in range(depth)
+        )
+        self.norm = nn.LayerNorm(width)
+        self.apply(init_weights)
+
+    def known_patches(self, patches: Patches) -> Patches:
+        """Return the patches with the joints that the model does not know marked as unobserved.
+
+        Raises:
+            InputError: the clip has another number of time steps, frames per token or axes, or the model knows
+                none of its joints.
+        """
+        _, time_steps, _, frames, axes = patches.values.shape
+        expected, got = (self.time_steps, self.token_frames, self.axes), (time_steps, frames, axes)
+        if expected != got:
+            problem = "the clip does not fit the model (time steps, frames per token, axes)"
+            raise InputError(problem, expected=expected, got=got)
+        check_any_joint_known(self.pos_embed.joint_to_row, patches.skeleton)
+        known = self.pos_embed.known_joints(patches.skeleton)
+        return Patches(patches.values, patches.observed & known[:, None], patches.skeleton)
+
+    def forward(self, patches: Patches, visible: TokenIndex) -> Float[Tensor, "track visible width"]:
+        """Compute features of the visible tokens.
+
+        Args:
+            patches: all tokens.
+            visible: indices of the visible ones.
+        """
+        inputs = torch.cat([patches.values.flatten(3), patches.observed.to(patches.values.dtype)], dim=3)
+        x = self.patch_embed(visible.gather(inputs.flatten(1, 2)))
+        x = x + self.pos_embed(patches.skeleton)[visible.index]
+        for block in self.blocks:
+            x = block(x, attn_mask=visible.valid)
+        out: Tensor = self.norm(x)
+        return out
+
+
+class JointPatchDecoder(nn.Module):
+    """Predict hidden tokens from the features of the visible ones.
+
+    Without `cross`, all tokens, with a mask token in place of the hidden ones, attend to each other (He et al.,
+    CVPR 2022). With `cross`, only the queried tokens are processed; they attend to the encoder's output and not
+    to each other (Fu et al., *Rethinking Patch Dependence for Masked Autoencoders*, 2024).
+
+    Args:
+        joints: names of the joints that the model knows.
+        time_steps: number of time steps of a clip.
+        out_features: number of predicted values per token.
+        encoder_width: of the encoder's features.
+        width: of the decoder's tokens.
+        depth: number of blocks.
+        heads: number of attention heads of a block.
+        mlp_ratio: hidden width of a block's MLP divided by `width`.
+        cross: cross-attention to the encoder's output instead of self-attention.
+    """
+
+    def __init__(
+        self,
+        joints: tuple[str, ...],
+        *,
+        time_steps: int,
+        out_features: int,
+        encoder_width: int,
+        width: int,
+        depth: int,
+        heads: int,
+        mlp_ratio: float,
+        cross: bool,
+    ) -> None:
+        super().__init__()
+        self.cross = cross
+        self.input_proj = nn.Linear(encoder_width, width)
+        self.mask_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.pos_embed = PositionEmbedding(joints, time_steps, width)
+        self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio, cross=cross) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, out_features)
+        self.apply(init_weights)
+
+    def forward(
+        self,
+        latent: Float[Tensor, "track visible width"],
+        mask: TokenMask,
+        queries: TokenIndex,
+        skeleton: Skeleton,
+    ) -> Float[Tensor, "track query out_feature"]:
+        """Predict the queried tokens.
+
+        Args:
+            latent: the encoder's features of the visible tokens.
+            mask: of all tokens.
+            queries: indices of the hidden tokens to predict.
+            skeleton: the joint layout.
+        """
+        visible_tokens, pos_embed = self.input_proj(latent), self.pos_embed(skeleton)
+        if self.cross:
+            visible = mask.visible_index
+            x = self.mask_token + pos_embed[queries.index]
+            for block in self.blocks:
+                # Added per block and not once: the gradient would be summed in another order, with other rounding.
+                context = visible_tokens + pos_embed[visible.index]
+                x = block(x, context=context, attn_mask=visible.valid)
+        else:
+            x = mask.restore(visible_tokens, self.mask_token) + pos_embed
+            available = mask.available.flatten(1)
+            attn_mask = None if bool(available.all()) else available
+            for block in self.blocks:
+                x = block(x, attn_mask=attn_mask)
+            x = queries.gather(x)
+        prediction: Tensor = self.head(self.norm(x))
+        return prediction
+
+
+def masked_mean(
+    features: Float[Tensor, "track visible width"], visible: TokenIndex
+) -> Float[Tensor, "track width"]:
+    """Mean over the visible tokens of each track; 0 if there are none."""
+    if visible.valid is None:
+        return features.sum(1) / max(1, features.shape[1])
+    is_token = visible.valid.to(features.dtype)
+    return torch.einsum("tvw,tv->tw", features, is_token) / is_token.sum(1, keepdim=True).clamp(min=1)
+
+
+def mean_over_time(
+    features: Float[Tensor, "track visible width"], visible: TokenIndex, num_joints: int
+) -> Float[Tensor, "track joint width"]:
+    """Mean over time of each joint of the layout; 0 for joints without visible tokens.
+
+    Args:
+        features: of the visible tokens.
+        visible: their indices.
+        num_joints: number of joints of the layout.
+    """
+    tracks, _, width = features.shape
+    joint = visible.index % num_joints
+    is_token = features.new_ones(joint.shape) if visible.valid is None else visible.valid.to(features.dtype)
+    total = features.new_zeros(tracks, num_joints, width)
+    total.scatter_add_(1, joint[..., None].expand_as(features), features * is_token[..., None])
+    count = features.new_zeros(tracks, num_joints).scatter_add_(1, joint, is_token)
+    return total / count.clamp(min=1)[..., None]
