@@ -80,10 +80,10 @@ def test_labels_csv_is_read_again_when_it_changed(mine: Path) -> None:
         ("", "empty"),
         ("recording,label\n", "columns recording,label"),
         ("name,action\na,b\n", "columns recording,label"),
-        ("recording,label\na,b\na,c\n", "line 3: the recording is there already; got a"),
+        ("recording,label\na,b\na,c\n", "line 3: the recording is listed twice; got a"),
         ("recording,label\na,b,c\n", "line 2: wrong number of columns; expected 2; got 3"),
         ("recording;label\na\n", "line 2: wrong number of columns; expected 2; got 1"),
-        ('recording,label\n"a,b\n', "not CSV"),
+        ('recording,label\n"a,b\n', "not valid CSV"),
     ],
 )
 def test_labels_csv_that_is_not_sound(mine: Path, text: str, said: str) -> None:

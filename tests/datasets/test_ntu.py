@@ -69,7 +69,7 @@ def test_broken_ones_are_listed(raw: Path, tmp_path: Path) -> None:
     ]
     assert "got 3 frames without a body" in said["S001C001P001R001A002"]
     assert "got 0 frames without a body" in said["S001C001P001R001A003"]
-    assert "listed" in said["S017C003P008R001A030"] or "list it" in said["S017C003P008R001A030"]
+    assert "listed" in said["S017C003P008R001A030"] or "list this sample" in said["S017C003P008R001A030"]
     assert "SsssCcccPpppRrrrAaaa" in said["walking"]
 
 

@@ -53,26 +53,26 @@ def test_or_kept_whole_and_unlabelled(tmp_path: Path) -> None:
     (whole,) = read(tmp_path, options=UNCUT)
     assert (whole.name, whole.label, whole.num_frames) == ("0002-L", None, 10)
     assert whole.tags == {"video": "2", "camera": "L"}
-    with pytest.raises(InputError, match=r"0002-L\.txt: its actions are not known.*class,start,end"):
+    with pytest.raises(InputError, match=r"0002-L\.txt: the file with its labels is missing.*class,start,end"):
         read(tmp_path)
 
 
-def test_labels_that_cannot_be_are_left_out_and_the_others_kept(tmp_path: Path) -> None:
+def test_labels_that_cannot_be_are_skipped_and_the_others_kept(tmp_path: Path) -> None:
     bad = ["8,5,5,2", "8,7,3,2", "8,10,12,2", "8,-4,0,2", "52,0,4,2", "0,0,4,2", "8;0;4;2", "99999999999,0,4,2"]
     place(tmp_path, "0002-L", "8,0,3,2\n" + "\n".join(bad) + "\n\n22,8,14\n1,-2,1,2\n")
     found = read(tmp_path)
     assert frames(found) == [("drink water", [0, 1, 2]), ("pickup", [8, 9]), ("bow", [0])]
     assert [sequence.name for sequence in found] == ["0002-L_000", "0002-L_010", "0002-L_011"]
     notes = found[0].notes
-    assert [line for line in bad if not any(f"({line})" in note and "left out" in note for note in notes)] == []
-    assert sum("cut short" in note for note in notes) == 2
+    assert [line for line in bad if not any(f"({line})" in note and "skipped" in note for note in notes)] == []
+    assert sum("was clipped" in note for note in notes) == 2
     assert len(notes) == len(bad) + 2
     assert not any(sequence.notes for sequence in found[1:])
 
 
 def test_a_file_without_a_usable_label_is_refused(tmp_path: Path) -> None:
     place(tmp_path, "0002-L", "8,20,30,2\n")
-    with pytest.raises(InputError, match=r"Train_Label_PKU_final/0002-L\.txt: no label .* none of the 10 frames"):
+    with pytest.raises(InputError, match=r"Train_Label_PKU_final/0002-L\.txt: no line of the labels is valid.*none of the 10 frames"):
         read(tmp_path)
 
 

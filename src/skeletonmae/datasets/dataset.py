@@ -1,4 +1,4 @@
-"""What a dataset is: files, the class and tags of each, and the rules that split them."""
+"""The base classes of datasets: files, the class and tags of each recording, and the splits."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from skeletonmae.skeletons import Skeleton
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset(ABC):
-    """Where recordings are, what they are called, and which train and which test.
+    """Base class of all datasets: finds and reads files, and defines classes and splits.
 
     Args:
-        name: in `DATASETS`.
-        title: for people.
-        source: who made it and where it was published.
-        license: what its owners allow.
-        skeleton: the layout of its recordings; None if it depends on the files.
-        classes: names of the actions in the order that numbers them; empty if it depends on the files.
-        tags: what is known of a recording besides its action.
-        splits: name -> rule.
-        default_split: the one that its users report.
+        name: Key in `DATASETS`.
+        title: Name for messages.
+        source: Authors and publication.
+        license: What its owners allow.
+        skeleton: Layout of its recordings; None if it depends on the files.
+        classes: Names of the classes, in the order of their indices; empty if they depend on the files.
+        tags: Names of the tags of a recording.
+        splits: Name -> split rule.
+        default_split: Name of the split that is usually reported.
     """
 
     name: str
@@ -43,53 +43,53 @@ class Dataset(ABC):
 
     @abstractmethod
     def files(self, root: Path) -> list[InputFile]:
-        """The files of the dataset under `root` (a folder, a zip archive or a file), sorted.
+        """Find the files of the dataset under `root` (a folder, a zip archive or a file), sorted.
 
         Raises:
-            InputError: there is no such folder.
+            InputError: There is no such folder.
         """
 
     @abstractmethod
     def read(
         self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
     ) -> Iterator[SkeletonSequence]:
-        """The recordings in one of `files(root)`, labelled and tagged.
+        """Read the recordings in one of `files(root)`, with labels and tags.
 
         Raises:
-            InputError: the file is damaged, or its name does not say what it should.
+            InputError: The file is damaged, or its name does not follow the pattern of the dataset.
         """
 
     @abstractmethod
     def matches(self, root: Path) -> bool:
-        """Whether `root` looks like this dataset."""
+        """Return whether `root` looks like this dataset."""
 
     def missing_names(self, root: Path, names: Container[str]) -> list[str]:  # noqa: ARG002
-        """What the dataset's own lists name and is not among the recordings `names`."""
+        """Return the recordings that a list of the dataset names, but that are not among `names`."""
         return []
 
     def file_key(self, file: InputFile) -> object:
-        """What tells whether one of `files(root)` has changed, as plain values; None if it cannot be told."""
+        """Return plain values that change if one of `files(root)` changes; None if this cannot be determined."""
         try:
             return file.stat_key
         except InputError:
             return None
 
     def cache_key(self, root: Path) -> object:  # noqa: ARG002
-        """What `read` depends on besides the file, as plain values."""
+        """Return what `read` depends on besides the file, as plain values."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilenameDataset(Dataset):
-    """A dataset with one recording a file, whose path says the action and the tags.
+    """A dataset with one recording per file, whose path gives the label and the tags.
 
     Args:
-        format: of every file.
-        pattern: regular expression for the end of the path; its group `action` is a key of `actions`, every
-            other named group a tag, both taken without leading zeros.
-        pattern_help: the pattern in words, for messages.
-        actions: what the path calls an action -> the class.
-        tag_aliases: what the path calls a tag's value -> the value, where they differ.
+        format: Format of every file.
+        pattern: Regular expression for the end of the path. Its group `action` is a key of `actions`; every other
+            named group is a tag. Leading zeros are removed from both.
+        pattern_help: The pattern in a readable form, for messages.
+        actions: Action in the path -> class.
+        tag_aliases: Value of a tag in the path -> value of the tag, where they differ.
     """
 
     format: Format
@@ -99,7 +99,7 @@ class FilenameDataset(Dataset):
     tag_aliases: Mapping[str, str] = field(default_factory=dict)
 
     def files(self, root: Path) -> list[InputFile]:
-        """Every file with the format's suffix; one whose name does not fit is refused by `read`."""
+        """Find every file with a suffix of the format; `read` raises if a name does not match the pattern."""
         return find_files(root, [self.format])
 
     def read(
@@ -108,10 +108,10 @@ class FilenameDataset(Dataset):
         root: Path,  # noqa: ARG002
         options: ReadOptions = DEFAULT_OPTIONS,
     ) -> Iterator[SkeletonSequence]:
-        """The recording in `file`."""
+        """Read the recording in `file`."""
         groups = self._groups(file)
         if groups is None:
-            raise InputError("the name does not say what it is", where=file.path, expected=self.pattern_help)
+            raise InputError("unexpected file name", where=file.path, expected=self.pattern_help)
         action = groups.pop("action")
         if action not in self.actions:
             raise InputError("unknown action", where=file.path, expected=", ".join(self.actions), got=action)
@@ -120,7 +120,7 @@ class FilenameDataset(Dataset):
             yield replace(sequence, label=self.actions[action], tags=tags)
 
     def matches(self, root: Path) -> bool:
-        """Whether the first file with a fitting name has the format."""
+        """Return whether the first file whose name matches the pattern has the format."""
         first = next((file for file in self.files(root) if self._groups(file)), None) if root.exists() else None
         return first is not None and self.format.matches(first)
 

@@ -1,4 +1,4 @@
-"""FineGym (Gym99) and Diving48, as PYSKL passes them on: 2D poses estimated by HRNet, with the sets' splits."""
+"""FineGym (Gym99) and Diving48 as distributed by PYSKL: 2D poses estimated by HRNet, with the original splits."""
 
 from skeletonmae.datasets import diving48_classes, gym99_classes
 from skeletonmae.datasets.labeled_files import LabeledFilesDataset

@@ -38,8 +38,8 @@ ADULTS = ("565", "577", "604", "734", "876", "888", "921", "934", "970", "976")
 CHILDREN = ("103", "106", "169", "290", "337", "342", "474", "595", "644", "723")
 
 
-def _in_the_file(name: str) -> str:
-    """What a file calls a motion, its makers' slip included."""
+def _name_in_file(name: str) -> str:
+    """Name of a motion in the file names, including a typo in them."""
     text = name.replace("climb an ", "climb and ").replace(" ", "-")
     return text[0].upper() + text[1:]
 
@@ -48,7 +48,7 @@ KINDER_GATOR = FilenameDataset(
     name="kinder_gator",
     title="Kinder-Gator",
     source="Aloba et al., Kinder-Gator: The UF Kinect Database of Child and Adult Motion, Eurographics 2018",
-    license="research only; no licence to redistribute",
+    license="research only; no license to redistribute",
     skeleton=KINECT20,
     classes=CLASSES,
     tags=("group", "subject"),
@@ -59,6 +59,6 @@ KINDER_GATOR = FilenameDataset(
     format=FORMAT,
     pattern=r"(?P<group>Adults|Children)/POSE-p(?P<subject>\d+)_\d+-(?P<action>.+?)-+\d+\.csv",
     pattern_help="Adults or Children, then POSE-pSUBJECT_NUMBER-Name-of-the-motion-TIME.csv",
-    actions={_in_the_file(name): name for name in CLASSES},
+    actions={_name_in_file(name): name for name in CLASSES},
     tag_aliases={"Adults": "adult", "Children": "child"},
 )

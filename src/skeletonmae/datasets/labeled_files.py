@@ -1,4 +1,4 @@
-"""Datasets whose files say the action of each recording themselves."""
+"""The base class of datasets whose files hold the label of each recording."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class LabeledFilesDataset(Dataset):
     """Files of one format with any number of recordings, each with its label and tags.
 
     Args:
-        format: of every file.
-        file_pattern: regular expression for the names of its files, by which a folder is known as this dataset.
-        pattern_help: the pattern in words, for messages.
-        actions: what the files call an action -> the class; the classes themselves if not given.
+        format: Format of every file.
+        file_pattern: Regular expression for the names of the files, by which the dataset is recognized.
+        pattern_help: The pattern in a readable form, for messages.
+        actions: Action in the files -> class. By default the files contain the names of the classes.
     """
 
     format: Format
@@ -30,8 +30,8 @@ class LabeledFilesDataset(Dataset):
     actions: Mapping[str, str] = field(default_factory=dict)
 
     def files(self, root: Path) -> list[InputFile]:
-        """Every file with a fitting name."""
-        return [file for file in find_files(root, [self.format]) if file.path == root or self._fits(file)]
+        """Find every file whose name matches the pattern."""
+        return [file for file in find_files(root, [self.format]) if file.path == root or self._name_matches(file)]
 
     def read(
         self,
@@ -39,20 +39,22 @@ class LabeledFilesDataset(Dataset):
         root: Path,  # noqa: ARG002
         options: ReadOptions = DEFAULT_OPTIONS,
     ) -> Iterator[SkeletonSequence]:
-        """The recordings in `file`."""
+        """Read the recordings in `file`."""
         actions = self.actions or dict(zip(self.classes, self.classes, strict=True))
         for sequence in self.format.read(file, options):
-            if (said := sequence.label or "") in actions:
-                yield replace(sequence, label=actions[said])
+            if (action := sequence.label or "") in actions:
+                yield replace(sequence, label=actions[action])
             else:
                 where = f"{file.path}, recording {sequence.name!r}"
                 expected = f"one of {', '.join(list(actions)[:60])}"
                 options.on_error(InputError("unknown action", where=where, expected=expected, got=sequence.label))
 
     def matches(self, root: Path) -> bool:
-        """Whether a file has a fitting name and the format."""
-        first = next((file for file in self.files(root) if self._fits(file)), None) if root.exists() else None
+        """Return whether the first file whose name matches the pattern has the format."""
+        first = (
+            next((file for file in self.files(root) if self._name_matches(file)), None) if root.exists() else None
+        )
         return first is not None and self.format.matches(first)
 
-    def _fits(self, file: InputFile) -> bool:
+    def _name_matches(self, file: InputFile) -> bool:
         return re.fullmatch(self.file_pattern, file.path.name) is not None

@@ -1,4 +1,4 @@
-"""MSR-Action3D: twenty gestures of ten subjects, each done two or three times."""
+"""MSR-Action3D: twenty actions of ten subjects, each performed two or three times."""
 
 from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
@@ -17,13 +17,13 @@ SUBSETS = {
     "as2": (1, 4, 7, 8, 9, 11, 12, 14),
     "as3": (6, 14, 15, 16, 17, 18, 19, 20),
 }
-"""The action sets of Li, Zhang and Liu: the first two hold actions that look alike, the third complex ones."""
+"""The action sets of Li, Zhang and Liu: the first two hold similar actions, the third complex ones."""
 
 MSR_ACTION3D = FilenameDataset(
     name="msr_action3d",
     title="MSR-Action3D",
     source="Li, Zhang and Liu, Action Recognition Based on a Bag of 3D Points, CVPR Workshops 2010",
-    license="research only; no licence to redistribute",
+    license="research only; no license to redistribute",
     skeleton=KINECT20,
     classes=CLASSES,
     tags=("subject", "trial"),

@@ -1,4 +1,4 @@
-"""NTU RGB+D 60 and 120: daily actions, also of two persons, before three Kinect v2."""
+"""NTU RGB+D 60 and 120: daily actions of one or two persons, recorded by three Kinect v2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
 TAGS = {"S": "setup", "C": "camera", "P": "subject", "R": "repetition"}
-LISTS = "*missing*skeleton*.txt"
+BROKEN_SAMPLE_LISTS = "*missing*skeleton*.txt"
 NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 
 
@@ -27,12 +27,13 @@ NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 class NTUDataset(Dataset):
     """Recordings called SsssCcccPpppRrrrAaaa: `.skeleton` files, or a PYSKL pickle of them.
 
-    `ReadOptions.clean` says which clean-up the files get; a pickle has had PYSKL's own. The owners' lists of
-    samples with broken skeletons (`LISTS`) may lie beside the data; those without a body are found without them.
+    `ReadOptions.ntu_cleanup` selects the clean-up of the files; a pickle has had PYSKL's own. The owners' lists of
+    samples with broken skeletons (`BROKEN_SAMPLE_LISTS`) may lie next to the data. Samples without a body are
+    recognized without them.
     """
 
     def files(self, root: Path) -> list[InputFile]:
-        """Every `.skeleton` file and every pickle of NTU."""
+        """Find every `.skeleton` file and every pickle of NTU."""
         return [
             file for file in find_files(root, [NTU, PYSKL]) if _is_text(file) or "ntu" in file.path.name.lower()
         ]
@@ -40,39 +41,43 @@ class NTUDataset(Dataset):
     def read(
         self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
     ) -> Iterator[SkeletonSequence]:
-        """The recordings in `file`."""
+        """Read the recordings in `file`."""
         if _is_text(file):
-            self._place(file.path.stem, file.path)  # a name that says nothing is refused before the file is read
-            if file.path.stem in listed(root):
-                raise InputError("its owners list it as missing or broken", where=file.path)
+            self._parse_name(file.path.stem, file.path)  # an invalid name raises before the file is read
+            if file.path.stem in broken_samples(root):
+                raise InputError("the owners list this sample as missing or broken", where=file.path)
         for sequence in (NTU if _is_text(file) else PYSKL).read(file, options):
             try:
-                label, tags = self._place(sequence.name, file.path)
+                label, tags = self._parse_name(sequence.name, file.path)
             except InputError as error:
                 options.on_error(error)
             else:
                 yield replace(sequence, label=label, tags=tags)
 
     def matches(self, root: Path) -> bool:
-        """Whether the names of its files are NTU's: of this set, by the setups, or by the name of the pickle."""
+        """Return whether the file names are those of NTU, and of this set by their setups or the pickle's name."""
         if not root.exists():
             return False
         files = self.files(root)
-        found = [match for file in files if (match := NAME.fullmatch(file.path.stem))]
-        if not found:
+        names = [match for file in files if (match := NAME.fullmatch(file.path.stem))]
+        if not names:
             return any(self.name in file.path.name.lower() for file in files)
-        return (max(int(match[1]) for match in found) > 17) == (len(self.classes) == 120)
+        has_ntu120_setups = max(int(name[1]) for name in names) > 17
+        return has_ntu120_setups == (len(self.classes) == 120)
 
     def cache_key(self, root: Path) -> object:
-        """The samples that are listed as broken."""
-        listed.cache_clear()
-        return sorted(listed(root))
+        """Return the samples that are listed as broken."""
+        broken_samples.cache_clear()
+        return sorted(broken_samples(root))
 
-    def _place(self, name: str, path: Path) -> tuple[str, dict[str, str]]:
+    def _parse_name(self, name: str, path: Path) -> tuple[str, dict[str, str]]:
         match = NAME.fullmatch(name)
         if match is None:
             raise InputError(
-                "the name does not say what it is", where=path, expected="SsssCcccPpppRrrrAaaa", got=name
+                "unexpected name of a sample",
+                where=path,
+                expected="SsssCcccPpppRrrrAaaa",
+                got=name,
             )
         *tags, action = (int(number) for number in match.groups())
         if not 1 <= action <= len(self.classes):
@@ -85,10 +90,12 @@ def _is_text(file: InputFile) -> bool:
 
 
 @lru_cache(maxsize=1)
-def listed(root: Path) -> frozenset[str]:
-    """The samples that the owners' lists beside the data name; looked up once, until `cache_key` is asked for."""
+def broken_samples(root: Path) -> frozenset[str]:
+    """Return the samples that the owners' lists next to the data name; cached until `cache_key` is called."""
     folder = root if root.is_dir() else root.parent
-    texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(LISTS)))
+    texts = (
+        path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob(BROKEN_SAMPLE_LISTS))
+    )
     return frozenset(match[0] for text in texts for match in NAME.finditer(text))
 
 

@@ -1,4 +1,4 @@
-"""Northwestern-UCLA: ten actions of ten subjects, each seen by three cameras."""
+"""Northwestern-UCLA: ten actions of ten subjects, each recorded by three cameras."""
 
 from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
@@ -19,13 +19,13 @@ ACTIONS = {
 }
 
 COPIED = ("pick up with two hands", "drop trash")
-"""In the files that are passed on, camera 3's recordings of these are camera 2's, number for number."""
+"""Classes of which, in the files in circulation, camera 3's recordings are exact copies of camera 2's."""
 
 NW_UCLA = FilenameDataset(
     name="nw_ucla",
     title="Northwestern-UCLA",
     source="Wang, Nie, Xia, Wu and Zhu, Cross-view Action Modeling, Learning and Recognition, CVPR 2014",
-    license="research only; no licence to redistribute",
+    license="research only; no license to redistribute",
     skeleton=KINECT20,
     classes=tuple(ACTIONS.values()),
     tags=("subject", "repetition", "camera"),

@@ -1,4 +1,4 @@
-"""Penn Action: fifteen sports and exercises in videos from the web, thirteen joints marked by hand."""
+"""Penn Action: fifteen sports and exercises in videos from the web, with thirteen hand-annotated joints."""
 
 from skeletonmae.datasets.labeled_files import LabeledFilesDataset
 from skeletonmae.datasets.splits import TagSplit
@@ -9,7 +9,7 @@ PENN_ACTION = LabeledFilesDataset(
     name="penn_action",
     title="Penn Action",
     source="Zhang, Zhu and Derpanis, From Actemes to Action, ICCV 2013",
-    license="research only; no licence to redistribute",
+    license="research only; no license to redistribute",
     skeleton=PENN13,
     classes=(
         "baseball pitch", "baseball swing", "bench press", "bowl", "clean and jerk", "golf swing", "jump rope",

@@ -1,8 +1,9 @@
-"""PKU-MMD: long recordings of many actions, each seen by three cameras; part I and part II.
+"""PKU-MMD: long recordings of many actions, each recorded by three cameras; part I and part II.
 
-Beside the skeletons (`0002-L.txt`, or `A01N02-L.txt` in part II) lie files of the same names with the labels,
-lines `class,start,end,confidence`: frames from 0, the end not included. A recording is cut into those actions,
-called `0002-L_003` after line 3 (from 0), or, if it is not to be cut, kept whole and without a label.
+The labels are in files with the names of the skeleton files (`0002-L.txt`, or `A01N02-L.txt` in part II), in
+another folder. Their lines are `class,start,end,confidence`, with frames from 0 and the end excluded. With
+`ReadOptions.split_actions`, a recording is split into its actions, named `0002-L_003` after line 3 (from 0).
+Otherwise it is one recording without a label.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from skeletonmae.formats.pku_mmd import PKU_MMD as FORMAT
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
-LABEL = re.compile(r"\s*(\d{1,9})\s*,\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*(?:,.*)?", re.DOTALL)
+LABEL_LINE = re.compile(r"\s*(\d{1,9})\s*,\s*(-?\d{1,9})\s*,\s*(-?\d{1,9})\s*(?:,.*)?", re.DOTALL)
 EXPECTED = "lines 'class,start,end,confidence' in a text file of the same name, in another folder under the root"
 
 
@@ -43,109 +44,120 @@ class PKUMMDDataset(Dataset):
     """One part of PKU-MMD.
 
     Args:
-        pattern: regular expression for a file's name; its named groups are tags.
+        pattern: Regular expression for the name of a file; its named groups are tags.
     """
 
     pattern: str
 
     def files(self, root: Path) -> list[InputFile]:
-        """The skeletons: files with a fitting name and content."""
+        """Find the skeleton files, by their name and content."""
         return [file for file in self._named(root) if FORMAT.matches(file)]
 
     def read(
         self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
     ) -> Iterator[SkeletonSequence]:
-        """The actions in `file`, or the whole of it."""
+        """Read the actions in `file`, or the entire recording."""
         match = re.fullmatch(self.pattern, file.path.name)
         if match is None:
-            raise InputError("the name does not say what it is", where=file.path, expected=self.pattern)
+            raise InputError("unexpected file name", where=file.path, expected=self.pattern)
         tags = {tag: value.lstrip("0") or "0" for tag, value in match.groupdict().items()}
-        (whole,) = FORMAT.read(file, options)
-        whole = replace(whole, tags=tags)
-        yield from self._actions(whole, _labels(file, root)) if options.split_actions else (whole,)
+        (recording,) = FORMAT.read(file, options)
+        recording = replace(recording, tags=tags)
+        if options.split_actions:
+            yield from self._split_actions(recording, _find_labels(file, root))
+        else:
+            yield recording
 
     def matches(self, root: Path) -> bool:
-        """Whether there is a skeleton file of this part."""
+        """Return whether there is a skeleton file of this part."""
         return root.exists() and any(FORMAT.matches(file) for file in self._named(root))
 
     def cache_key(self, root: Path) -> object:
-        """Every file with a fitting name, for the labels are among them."""
-        _texts.cache_clear()
+        """Return the keys of all files with a matching name, which include the labels."""
+        _text_files.cache_clear()
         return [self.file_key(file) for file in self._named(root)]
 
     def _named(self, root: Path) -> list[InputFile]:
         return list_files(root, lambda name: re.fullmatch(self.pattern, name) is not None)
 
-    def _actions(self, whole: SkeletonSequence, labels: InputFile) -> Iterator[SkeletonSequence]:
-        notes, found = list(whole.notes), []
-        for number, line in enumerate(labels.text().splitlines()):
-            label, start, end, problem = self._action(line, whole.num_frames)
+    def _split_actions(self, recording: SkeletonSequence, labels: InputFile) -> Iterator[SkeletonSequence]:
+        """Yield one recording per valid line of the labels; the first one carries the notes on all lines."""
+        notes = list(recording.notes)
+        actions: list[tuple[str, str, slice]] = []
+        for line_number, line in enumerate(labels.text().splitlines()):
+            label, start, end, problem = self._parse_line(line, recording.num_frames)
             if problem:
-                notes.append(f"line {number} of its labels ({line.strip()[:60]}) {problem}")
+                notes.append(f"line {line_number} of its labels ({line.strip()[:60]}) {problem}")
             if label:
-                found.append((f"{whole.name}_{number:03d}", label, slice(start, end)))
-        if not found:
+                actions.append((f"{recording.name}_{line_number:03d}", label, slice(start, end)))
+        if not actions:
             got = notes[-1] if notes else "no line"
-            raise InputError("no label in it can be used", where=labels.path, expected=EXPECTED, got=got)
-        for number, (name, label, frames) in enumerate(found):
-            there = np.array(whole.observed[:, frames].any((1, 2)))
-            there[0] |= not there.any()
+            raise InputError("no line of the labels is valid", where=labels.path, expected=EXPECTED, got=got)
+        for index, (name, label, frames) in enumerate(actions):
+            is_present = np.array(recording.observed[:, frames].any((1, 2)))
+            is_present[0] |= not is_present.any()
             yield replace(
-                whole,
-                positions=whole.positions[there, frames],
-                observed=whole.observed[there, frames],
+                recording,
+                positions=recording.positions[is_present, frames],
+                observed=recording.observed[is_present, frames],
                 name=name,
                 label=label,
-                notes=() if number else tuple(notes),
+                notes=() if index else tuple(notes),
             )
 
-    def _action(self, line: str, num_frames: int) -> tuple[str | None, int, int, str]:
-        """The class, the frames, and what is to be noted, of a line with a label."""
-        match = LABEL.fullmatch(line)
+    def _parse_line(self, line: str, num_frames: int) -> tuple[str | None, int, int, str]:
+        """Parse a line of labels.
+
+        Returns:
+            The class (None if the line is not used), the first frame, the end frame, and a note ("" if none).
+        """
+        match = LABEL_LINE.fullmatch(line)
         if match is None:
-            return None, 0, 0, "is no label, and was left out" if line.strip() else ""
+            return None, 0, 0, "is not a label and was skipped" if line.strip() else ""
         number, start, end = map(int, match.groups())
         label = CLASSES[number - 1] if 0 < number <= len(CLASSES) else None
         if label not in self.classes:
-            return None, 0, 0, "names no class of this part, and was left out"
-        inside = max(start, 0), min(end, num_frames)
-        if inside[0] >= inside[1]:
-            return None, 0, 0, f"has none of the {num_frames} frames, and was left out"
-        cut = "" if inside == (start, end) else f"goes beyond the {num_frames} frames, and was cut short"
-        return label, *inside, cut
+            return None, 0, 0, "names no class of this part and was skipped"
+        clipped = max(start, 0), min(end, num_frames)
+        if clipped[0] >= clipped[1]:
+            return None, 0, 0, f"covers none of the {num_frames} frames and was skipped"
+        note = "" if clipped == (start, end) else f"extends beyond the {num_frames} frames and was clipped"
+        return label, *clipped, note
 
 
 @lru_cache(maxsize=1)
-def _texts(root: Path) -> dict[str, list[InputFile]]:
-    """The text files by name; looked up once, until `cache_key` is asked for."""
-    found: dict[str, list[InputFile]] = {}
+def _text_files(root: Path) -> dict[str, list[InputFile]]:
+    """The text files by name; cached until `cache_key` is called."""
+    files: dict[str, list[InputFile]] = {}
     for file in list_files(root, lambda name: name.lower().endswith(".txt")):
-        found.setdefault(file.path.name, []).append(file)
-    return found
+        files.setdefault(file.path.name, []).append(file)
+    return files
 
 
-def _labels(file: InputFile, root: Path) -> InputFile:
+def _find_labels(file: InputFile, root: Path) -> InputFile:
     """The file with the labels of the skeletons in `file`.
 
     Raises:
-        InputError: there is none.
+        InputError: There is none.
     """
-    for other in _texts(root).get(file.path.name, ()):
-        if other != file and LABEL.fullmatch(other.head().decode("utf-8-sig", "replace").partition("\n")[0]):
-            return other
+    for candidate in _text_files(root).get(file.path.name, ()):
+        if candidate != file and LABEL_LINE.fullmatch(
+            candidate.head().decode("utf-8-sig", "replace").partition("\n")[0]
+        ):
+            return candidate
     raise InputError(
-        "its actions are not known: no labels", where=file.path, expected=f"{EXPECTED}; or not to cut"
+        "the file with its labels is missing", where=file.path, expected=f"{EXPECTED}; or `--no-split-actions`"
     )
 
 
-def _part(
+def _make_part(
     name: str, title: str, source: str, classes: tuple[str, ...], pattern: str, xsub: TagSplit
 ) -> PKUMMDDataset:
     return PKUMMDDataset(
         name=name,
         title=title,
         source=source,
-        license="research only; no licence to redistribute",
+        license="research only; no license to redistribute",
         skeleton=NTU25,
         classes=classes,
         tags=tuple(re.compile(pattern).groupindex),
@@ -155,7 +167,7 @@ def _part(
     )
 
 
-PKU_MMD_1 = _part(
+PKU_MMD_1 = _make_part(
     "pku_mmd_1",
     "PKU-MMD part I",
     "Liu, Hu, Li, Song and Liu, PKU-MMD, ACM Multimedia Workshops 2017",
@@ -163,7 +175,7 @@ PKU_MMD_1 = _part(
     r"(?P<video>\d{4})-(?P<camera>[LMR])\.txt",
     TagSplit(tag="video", train=PART1_XSUB_TRAIN, test=PART1_XSUB_TEST),
 )
-PKU_MMD_2 = _part(
+PKU_MMD_2 = _make_part(
     "pku_mmd_2",
     "PKU-MMD part II",
     "Liu, Song, Liu, Li and Hu, A Benchmark Dataset and Comparison Study for Multi-modal Human Action Analytics, "

@@ -1,4 +1,4 @@
-"""SBU Kinect Interaction: eight things that two persons do to each other, seven persons in 21 pairs."""
+"""SBU Kinect Interaction: eight interactions of two persons, by seven persons in 21 pairs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ FOLDS = (
 
 @dataclass(frozen=True, kw_only=True)
 class SBUDataset(FilenameDataset):
-    """All files have one name; the folders tell them apart."""
+    """All files have the same name; their folders give the label and the tags."""
 
     def read(
         self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
     ) -> Iterator[SkeletonSequence]:
-        """The recording in `file`, named after its folders."""
+        """Read the recording in `file`, named after its folders."""
         for sequence in super().read(file, root, options):
             yield replace(sequence, name="_".join(file.path.parts[-4:-1]))
 
@@ -39,7 +39,7 @@ SBU = SBUDataset(
     name="sbu",
     title="SBU Kinect Interaction",
     source="Yun et al., Two-person Interaction Detection Using Body-Pose Features, CVPR Workshops 2012",
-    license="research only; no licence to redistribute",
+    license="research only; no license to redistribute",
     skeleton=SBU15,
     classes=CLASSES,
     tags=("pair", "trial"),

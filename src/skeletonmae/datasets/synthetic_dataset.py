@@ -1,4 +1,4 @@
-"""The built-in synthetic motion as a dataset: a virtual file is a run of recordings from the seed."""
+"""The built-in synthetic motion as a dataset: each virtual file is a range of recordings."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
-RUN = 50
+RECORDINGS_PER_FILE = 50
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticDataset(Dataset):
-    """Synthetic recordings; `dataclasses.replace` changes how many and from which seed."""
+    """Synthetic recordings. Use `dataclasses.replace` to change their number and the seed."""
 
     num_recordings: int = 2000
     seed: int = 0
 
     def files(self, root: Path) -> list[InputFile]:  # noqa: ARG002
-        """One virtual file for each run of recordings; there is nothing on disk."""
-        return [InputFile(Path(f"{start:08d}")) for start in range(0, self.num_recordings, RUN)]
+        """Return one virtual file for each range of recordings; nothing is on disk."""
+        return [InputFile(Path(f"{start:08d}")) for start in range(0, self.num_recordings, RECORDINGS_PER_FILE)]
 
     def read(
         self,
@@ -33,28 +33,28 @@ class SyntheticDataset(Dataset):
         root: Path,  # noqa: ARG002
         options: ReadOptions = DEFAULT_OPTIONS,  # noqa: ARG002
     ) -> Iterator[SkeletonSequence]:
-        """The run of recordings that starts at the number in the name of `file`."""
+        """Generate the recordings of `file`, whose name is the index of the first one."""
         start = int(file.path.name)
-        return generate(min(RUN, self.num_recordings - start), seed=self.seed, start=start)
+        return generate(min(RECORDINGS_PER_FILE, self.num_recordings - start), seed=self.seed, start=start)
 
     def file_key(self, file: InputFile) -> object:
-        """Its number; there is nothing on disk."""
+        """Return the name of the virtual file."""
         return file.path.name
 
     def cache_key(self, root: Path) -> object:  # noqa: ARG002
-        """How many, and from which seed."""
+        """Return the number of recordings and the seed."""
         return [self.num_recordings, self.seed]
 
     def matches(self, root: Path) -> bool:  # noqa: ARG002
-        """No folder is this dataset."""
+        """Return False: no folder is this dataset."""
         return False
 
 
 SYNTHETIC = SyntheticDataset(
     name="synthetic",
     title="Synthetic motion",
-    source="this package: forward kinematics from a seed",
-    license="Apache-2.0, as the package",
+    source="this package: forward kinematics of procedural motion",
+    license="Apache-2.0, like the package",
     skeleton=NTU25,
     classes=tuple(CLASSES),
     tags=("subject", "camera"),

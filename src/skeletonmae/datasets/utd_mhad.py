@@ -1,4 +1,4 @@
-"""UTD-MHAD: 27 actions of eight subjects, each done four times."""
+"""UTD-MHAD: 27 actions of eight subjects, each performed four times."""
 
 from skeletonmae.datasets.dataset import FilenameDataset
 from skeletonmae.datasets.splits import TagSplit
@@ -17,7 +17,7 @@ UTD_MHAD = FilenameDataset(
     title="UTD-MHAD",
     source="Chen, Jafari and Kehtarnavaz, UTD-MHAD: A Multimodal Dataset for Human Action Recognition "
     "Utilizing a Depth Camera and a Wearable Inertial Sensor, ICIP 2015",
-    license="research only; no licence to redistribute",
+    license="research only; no license to redistribute",
     skeleton=KINECT20,
     classes=CLASSES,
     tags=("subject", "trial"),
