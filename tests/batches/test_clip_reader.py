@@ -123,8 +123,8 @@ def test_clips_do_not_depend_on_the_chunk_size(
 
 
 def test_a_recorded_frame_is_read_alone(tmp_path: Path, make_store: Make) -> None:
-    made = SkeletonSequence.from_positions(np.ones((1, 3, 20, 3)), KINECT20)
-    store = make_store(tmp_path / "s", [made])
+    recording = SkeletonSequence.from_positions(np.ones((1, 3, 20, 3)), KINECT20)
+    store = make_store(tmp_path / "s", [recording])
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1] = np.nan
     store.shards[0].arrays["positions"] = poisoned
@@ -152,27 +152,27 @@ def test_a_clip_of_the_recorded_length_equals_the_recording(
     tmp_path: Path, make_recording: Make, make_store: Make
 ) -> None:
     for frames in range(1, 65):
-        made = make_recording(frames, 1, frames, lost=0.3)
-        store = make_store(tmp_path / str(frames), [made])
+        recording = make_recording(frames, 1, frames, lost=0.3)
+        store = make_store(tmp_path / str(frames), [recording])
         positions, observed = ClipReader(store, frames)(whole_recording(frames))
-        np.testing.assert_array_equal(observed[0], made.observed, err_msg=f"{frames} frames")
-        np.testing.assert_allclose(positions[0], made.positions, atol=1e-6)
+        np.testing.assert_array_equal(observed[0], recording.observed, err_msg=f"{frames} frames")
+        np.testing.assert_allclose(positions[0], recording.positions, atol=1e-6)
 
 
 def test_a_stretched_clip_contains_every_recorded_frame(
     tmp_path: Path, make_recording: Make, make_store: Make
 ) -> None:
-    made = make_recording(2, 1, 24, lost=0.3)
-    store = make_store(tmp_path / "s", [made])
+    recording = make_recording(2, 1, 24, lost=0.3)
+    store = make_store(tmp_path / "s", [recording])
     for stride in (2, 3, 5):
         positions, observed = ClipReader(store, 23 * stride + 1)(whole_recording(24))
-        np.testing.assert_array_equal(observed[0, :, ::stride], made.observed)
-        np.testing.assert_allclose(positions[0, :, ::stride], made.positions, atol=1e-5)
+        np.testing.assert_array_equal(observed[0, :, ::stride], recording.observed)
+        np.testing.assert_allclose(positions[0, :, ::stride], recording.positions, atol=1e-5)
 
 
 def test_a_single_frame_is_repeated(tmp_path: Path, make_store: Make) -> None:
-    made = SkeletonSequence.from_positions(np.full((1, 20, 3), 3.0), KINECT20)
-    positions, observed = ClipReader(make_store(tmp_path / "s", [made]), 8)(whole_recording(1))
+    recording = SkeletonSequence.from_positions(np.full((1, 20, 3), 3.0), KINECT20)
+    positions, observed = ClipReader(make_store(tmp_path / "s", [recording]), 8)(whole_recording(1))
     assert observed.all()
     assert (positions == 3).all()
 
@@ -193,8 +193,8 @@ def test_recordings_without_persons_and_no_recordings(
 def test_unobserved_positions_are_0_even_if_the_store_holds_others(tmp_path: Path, make_store: Make) -> None:
     observed = np.ones((1, 3, 20), dtype=bool)
     observed[0, 1, 4] = False
-    made = SkeletonSequence.from_positions(np.ones((1, 3, 20, 3)), KINECT20, observed=observed)
-    store = make_store(tmp_path / "s", [made])
+    recording = SkeletonSequence.from_positions(np.ones((1, 3, 20, 3)), KINECT20, observed=observed)
+    store = make_store(tmp_path / "s", [recording])
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1, 4] = np.nan
     store.shards[0].arrays["positions"] = poisoned

@@ -70,8 +70,8 @@ def test_an_epoch_contains_every_recording_once(store: SequenceStore, training: 
 def test_processes_share_each_batch_without_overlap_or_loss(store: SequenceStore, world_size: int) -> None:
     single = list(loader(store).epoch(1))
     per_process = [list(loader(store, world_size=world_size, rank=rank).epoch(1)) for rank in range(world_size)]
-    for step, whole in enumerate(single):
-        expected, found = clips([whole]), clips([process_batches[step] for process_batches in per_process])
+    for step, batch in enumerate(single):
+        expected, found = clips([batch]), clips([process_batches[step] for process_batches in per_process])
         assert set(found) == set(expected)
         for key, values in expected.items():
             assert all(torch.equal(a, b) for a, b in zip(values[:2], found[key][:2], strict=True))
@@ -225,12 +225,12 @@ def test_prefetch_raises_an_error_after_the_batches_before_it() -> None:
 
 @pytest.mark.parametrize("taken", [1, 4])
 def test_prefetch_stops_when_the_consumer_does(taken: int) -> None:
-    made: list[int] = []
+    produced: list[int] = []
 
     def endless() -> Iterator[Any]:
         while True:
-            made.append(len(made))
-            yield made[-1]
+            produced.append(len(produced))
+            yield produced[-1]
 
     before = threading.active_count()
     batches = prefetch_batches(endless(), 2)
@@ -239,16 +239,16 @@ def test_prefetch_stops_when_the_consumer_does(taken: int) -> None:
     assert threading.active_count() == before + 1
     batches.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
-    assert len(made) <= taken + 4
+    assert len(produced) <= taken + 4
 
 
 def test_prefetch_makes_only_as_many_batches_as_requested() -> None:
     reached, gate = threading.Event(), threading.Event()
-    made: list[int] = []
+    produced: list[int] = []
 
     def counted() -> Iterator[Any]:
         for number in range(20):
-            made.append(number)
+            produced.append(number)
             if number == 3:
                 reached.set()
             yield number
@@ -258,5 +258,5 @@ def test_prefetch_makes_only_as_many_batches_as_requested() -> None:
     assert next(batches) == 0
     assert reached.wait(5)  # one consumed, two in the queue, one waiting to be put
     assert not gate.wait(0.05)
-    assert len(made) == 4
+    assert len(produced) == 4
     assert list(batches) == list(range(1, 20))

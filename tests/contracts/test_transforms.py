@@ -1,4 +1,4 @@
-"""What every entry in `TRANSFORMS` must hold."""
+"""What every entry in `TRANSFORMS` must satisfy."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def apply(kind: str, batch: Batch) -> Batch:
 
 
 @entries
-def test_its_settings_know_their_kind(kind: str) -> None:
-    made = TRANSFORMS[kind]()
-    assert made.kind == kind  # type: ignore[attr-defined]
-    assert TRANSFORMS[kind].model_validate_json(made.model_dump_json()) == made
+def test_settings_survive_json_and_state_their_kind(kind: str) -> None:
+    transform = TRANSFORMS[kind]()
+    assert transform.kind == kind  # type: ignore[attr-defined]
+    assert TRANSFORMS[kind].model_validate_json(transform.model_dump_json()) == transform
 
 
 @entries
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("axes", [2, 3])
-def test_a_batch_stays_a_sound_batch(make_batch: Make, kind: str, layout: str, axes: int) -> None:
+def test_a_batch_stays_valid(make_batch: Make, kind: str, layout: str, axes: int) -> None:
     batch = make_batch((2, 0, 1), skeleton=LAYOUTS[layout], axes=axes)
     before = {name: getattr(batch, name).clone() for name in TENSORS}
     if axes == 2 and kind in NEEDS_3D:
@@ -60,20 +60,20 @@ def test_a_batch_stays_a_sound_batch(make_batch: Make, kind: str, layout: str, a
 
 
 @entries
-def test_a_clip_is_changed_the_same_in_any_company(make_batch: Make, kind: str) -> None:
+def test_a_clip_is_changed_in_the_same_way_in_any_batch(make_batch: Make, kind: str) -> None:
     batch = make_batch((2, 1, 2, 0))
-    whole = apply(kind, batch)
-    some = torch.tensor([2, 0])
-    part = apply(kind, replace(batch, **{name: getattr(batch, name)[some] for name in TENSORS}))
-    torch.testing.assert_close(part.positions, whole.positions[some], atol=1e-6, rtol=1e-6)
-    assert torch.equal(part.observed, whole.observed[some])
+    expected = apply(kind, batch)
+    subset = torch.tensor([2, 0])
+    result = apply(kind, replace(batch, **{name: getattr(batch, name)[subset] for name in TENSORS}))
+    torch.testing.assert_close(result.positions, expected.positions[subset], atol=1e-6, rtol=1e-6)
+    assert torch.equal(result.observed, expected.observed[subset])
     torch.manual_seed(1)
-    assert torch.equal(apply(kind, batch).positions, whole.positions)
+    assert torch.equal(apply(kind, batch).positions, expected.positions)
 
 
 @entries
 @pytest.mark.parametrize("persons", [(), (0, 0)])
-def test_no_clip_and_nobody(make_batch: Make, kind: str, persons: tuple[int, ...]) -> None:
+def test_empty_batches_and_clips_without_persons(make_batch: Make, kind: str, persons: tuple[int, ...]) -> None:
     moved = apply(kind, make_batch(persons))
     assert len(moved) == len(persons)
     assert not moved.positions.any()

@@ -20,7 +20,7 @@ Make = Callable[..., Any]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"crop": (0.8, 0.5)}, "increasing order"),
         ({"crop": (0.0, 0.5)}, "above 0"),
@@ -34,17 +34,17 @@ Make = Callable[..., Any]
         ({"hop": 3}, "hop"),
     ],
 )
-def test_a_wrong_setting_is_refused_by_name(change: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_an_invalid_setting_is_refused_by_name(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         ClipConfig.model_validate(change)
 
 
-def test_settings_go_through_json() -> None:
-    made = ClipConfig(stream="bone", augment=(Noise(sigma=0.2), Mirror()))
-    assert ClipConfig.model_validate_json(made.model_dump_json()) == made
+def test_settings_survive_json() -> None:
+    config = ClipConfig(stream="bone", augment=(Noise(sigma=0.2), Mirror()))
+    assert ClipConfig.model_validate_json(config.model_dump_json()) == config
 
 
-def test_transforms_come_in_order_then_augmentation_then_the_stream(make_batch: Make) -> None:
+def test_transforms_are_followed_by_augmentation_and_then_the_stream(make_batch: Make) -> None:
     batch = make_batch()
     config = ClipConfig(stream="bone", transforms=(Center(), Mirror(probability=1.0)), augment=(Noise(sigma=1.0),))
     plain = ClipConfig(transforms=()).apply_transforms(Mirror(probability=1.0)(Center()(batch)))
@@ -79,7 +79,7 @@ def test_the_loader_crops_and_augments_in_training_only(
 def test_outside_training_the_middle_part_of_test_crop_is_taken(
     tmp_path: Path, make_store: Make, share: float, first: float, last: float
 ) -> None:
-    moving = np.broadcast_to(np.arange(30.0)[:, None, None], (30, 20, 3))  # says the number of the frame
+    moving = np.broadcast_to(np.arange(30.0)[:, None, None], (30, 20, 3))  # each position is its frame's index
     store = make_store(tmp_path / "s", [SkeletonSequence.from_positions(moving, KINECT20, name="a")])
     config = ClipConfig(frames=8, crop=(0.5, 0.5), test_crop=share, transforms=())
     batch = config.loader(store, np.arange(1), batch_size=1).batch(0, 0)
@@ -87,7 +87,7 @@ def test_outside_training_the_middle_part_of_test_crop_is_taken(
 
 
 def counting(path: Path, make_store: Make, *frames: int) -> Any:
-    """Recordings of so many frames whose positions say the number of the frame."""
+    """A store of recordings with the given numbers of frames, in which each position is its frame's index."""
     numbers = (np.broadcast_to(np.arange(num * 1.0)[:, None, None], (num, 20, 3)) for num in frames)
     return make_store(path, [SkeletonSequence.from_positions(n, KINECT20, name=f"{len(n)}") for n in numbers])
 
@@ -122,21 +122,21 @@ def test_in_training_each_segment_gives_any_of_its_frames(tmp_path: Path, make_s
     assert np.abs(count[count > 0] - 100).max() < 40  # evenly: 5 standard deviations
 
 
-def test_segments_do_not_depend_on_company_and_look_at_nothing_beyond(
+def test_segments_do_not_depend_on_the_batch_and_read_only_their_recording(
     tmp_path: Path, make_recording: Make, make_store: Make
 ) -> None:
     store = make_store(tmp_path / "s", [make_recording(i, 2, 30, lost=0.1) for i in range(6)])
     config = ClipConfig(frames=8, sampling="segments", transforms=())
-    whole = config.loader(store, np.arange(6), batch_size=6, training=True).batch(2, 0)
+    all_clips = config.loader(store, np.arange(6), batch_size=6, training=True).batch(2, 0)
     order = epoch_order(0, 2, 6).tolist()
     halves = config.loader(store, np.arange(6), batch_size=6, training=True, world_size=2, rank=1).batch(2, 0)
-    assert torch.equal(halves.positions[:, 0], whole.positions[1::2, 0])
+    assert torch.equal(halves.positions[:, 0], all_clips.positions[1::2, 0])
     for row, place in enumerate(order):
         stored = {tuple(frame) for frame in store[place].positions[0].astype(np.float32).reshape(30, -1).tolist()}
-        assert {tuple(frame) for frame in whole.positions[row, 0].flatten(1).tolist()} <= stored
+        assert {tuple(frame) for frame in all_clips.positions[row, 0].flatten(1).tolist()} <= stored
 
 
-def test_the_first_persons_are_looked_at(tmp_path: Path, make_store: Make) -> None:
+def test_only_the_first_persons_are_used(tmp_path: Path, make_store: Make) -> None:
     three = np.broadcast_to(np.arange(1.0, 4)[:, None, None, None], (3, 4, 20, 3))  # says the number of the person
     store = make_store(tmp_path / "s", [SkeletonSequence.from_positions(three, KINECT20, name="a")])
     for num in (1, 2, 3, 4):
@@ -145,9 +145,7 @@ def test_the_first_persons_are_looked_at(tmp_path: Path, make_store: Make) -> No
         assert batch.positions[0, :, 0, 0, 0].tolist() == [1, 2, 3][:num]
 
 
-def test_a_loader_on_a_clip_longer_than_any_seen_before(
-    tmp_path: Path, make_recording: Make, make_store: Make
-) -> None:
+def test_a_clip_may_be_longer_than_every_recording(tmp_path: Path, make_recording: Make, make_store: Make) -> None:
     store = make_store(tmp_path / "s", [make_recording(0, 1, 5, lost=0.0), make_recording(1, 1, 3000, lost=0.0)])
     batch = ClipConfig(frames=8).loader(store, np.arange(2), batch_size=2).batch(0, 0)
     assert batch.positions.shape == (2, 1, 8, 20, 3)

@@ -23,7 +23,7 @@ def test_noise_is_normal_and_only_where_something_was_observed(make_batch: Make)
     assert abs(float(still.mean())) < 0.03**2 * 0.05
 
 
-def test_dropped_joints_are_gone_for_the_whole_clip_and_apart_for_each_person(make_batch: Make) -> None:
+def test_joints_are_dropped_for_the_whole_clip_independently_for_each_person(make_batch: Make) -> None:
     batch = make_batch((2,) * 400, frames=3, lost=0.0)
     moved = DropJoints(probability=0.2)(batch)
     assert torch.equal(moved.observed[:, :, 0], moved.observed[:, :, 2])

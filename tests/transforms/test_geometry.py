@@ -47,7 +47,7 @@ def lengths(batch: Batch) -> Tensor:
 @pytest.mark.parametrize(
     "transform", [Rotate(degrees=(30, 180, 10)), FaceForward(), Center(), Mirror(probability=1)]
 )
-def test_stiff_moves_keep_bone_lengths(make_batch: Make, transform: Any) -> None:
+def test_rigid_transforms_keep_bone_lengths(make_batch: Make, transform: Any) -> None:
     batch = make_batch()
     moved = transform(batch)
     after = lengths(moved)
@@ -67,25 +67,25 @@ def test_mirroring_twice_is_the_identity(make_batch: Make, axes: int) -> None:
     assert not torch.equal(always(batch).observed, batch.observed)
 
 
-def test_a_mirror_exchanges_joints_by_name(make_batch: Make) -> None:
+def test_mirroring_swaps_joints_by_name(make_batch: Make) -> None:
     batch = make_batch((1,), skeleton=COCO17)
     moved = Mirror(probability=1.0)(batch)
     for joint, other in (("left_wrist", "right_wrist"), ("right_ear", "left_ear"), ("nose", "nose")):
-        here, there = COCO17.index[joint], COCO17.index[other]
-        expected = batch.positions[:, :, :, there] * torch.tensor([-1.0, 1.0, 1.0])
-        assert torch.equal(moved.positions[:, :, :, here], expected)
-        assert torch.equal(moved.observed[:, :, :, here], batch.observed[:, :, :, there])
+        index, mirrored_index = COCO17.index[joint], COCO17.index[other]
+        expected = batch.positions[:, :, :, mirrored_index] * torch.tensor([-1.0, 1.0, 1.0])
+        assert torch.equal(moved.positions[:, :, :, index], expected)
+        assert torch.equal(moved.observed[:, :, :, index], batch.observed[:, :, :, mirrored_index])
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.25, 1.0])
-def test_a_mirror_falls_on_the_share_it_says(probability: float) -> None:
+def test_mirroring_has_the_given_probability(probability: float) -> None:
     moved = Mirror(probability=probability)(points(torch.tensor([1.0, 2.0, 3.0])))
     share = float((moved.positions[:, 0, 0, 0, 0] < 0).double().mean())
     assert share == pytest.approx(probability, abs=4 * math.sqrt(probability * (1 - probability) / MANY) + 1e-9)
 
 
 def angles_about(axis: str, degrees: tuple[float, float, float]) -> np.ndarray:
-    """By how many degrees points were turned about one axis."""
+    """Angles in degrees by which points were rotated about one axis."""
     first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
     start = torch.zeros(3)
     start[first] = 1.0
@@ -94,7 +94,7 @@ def angles_about(axis: str, degrees: tuple[float, float, float]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("axis", "xyz")
-def test_angles_are_even_about_0(axis: str) -> None:
+def test_angles_are_uniform_around_0(axis: str) -> None:
     limit = 40.0
     degrees = {"x": (limit, 0, 0), "y": (0, limit, 0), "z": (0, 0, limit)}[axis]
     angle = angles_about(axis, degrees)
@@ -107,12 +107,12 @@ def test_angles_are_even_about_0(axis: str) -> None:
     assert ((count - MANY / 10) ** 2 / (MANY / 10)).sum() < 27.9  # 9 degrees of freedom, p = 0.001
 
 
-def test_the_three_angles_are_drawn_apart_and_applied_in_turn(make_batch: Make) -> None:
+def test_the_three_angles_are_independent_and_applied_in_order(make_batch: Make) -> None:
     batch = points(torch.eye(3)[0], 5)
     dice = batch.rng("rotate")
     x, y, z = (dice.between(-math.radians(limit), math.radians(limit)) for limit in (10, 20, 30))
     cos, sin = torch.cos(y), torch.sin(y)
-    once = torch.stack([cos, torch.zeros(5), -sin], 1)  # x does not move the first axis, y turns it to -z
+    once = torch.stack([cos, torch.zeros(5), -sin], 1)  # x does not move the first axis, y rotates it to -z
     cos, sin = torch.cos(z), torch.sin(z)
     expected = torch.stack([once[:, 0] * cos, once[:, 0] * sin, once[:, 2]], 1)
     moved = Rotate(degrees=(10, 20, 30))(batch)
@@ -120,7 +120,7 @@ def test_the_three_angles_are_drawn_apart_and_applied_in_turn(make_batch: Make) 
     assert abs(np.corrcoef(np.stack([x, y, z]))[0, 1]) < 1
 
 
-def test_in_2d_only_the_last_angle_turns() -> None:
+def test_in_2d_only_the_last_angle_is_used() -> None:
     batch = points(torch.tensor([1.0, 0.0]))
     same = Rotate(degrees=(90, 90, 0))(batch)
     torch.testing.assert_close(same.positions, batch.positions)
@@ -139,7 +139,7 @@ def test_rotation_is_right_handed(axis: str, start: int, end: int) -> None:
     assert float(torch.linalg.det(quarter)) == pytest.approx(1)
 
 
-def test_scale_is_even_and_one_factor_a_clip(make_batch: Make) -> None:
+def test_scale_is_uniform_with_one_factor_per_clip(make_batch: Make) -> None:
     factor = Scale(low=0.5, high=2.0)(points(torch.ones(3))).positions
     assert (factor == factor[:, :1, :1, :1, :1]).all()
     factor = factor[:, 0, 0, 0, 0]
@@ -164,28 +164,28 @@ def test_center_puts_the_first_persons_first_root_at_0(make_batch: Make) -> None
     torch.testing.assert_close(moved.positions, expected)
 
 
-def test_center_waits_for_the_first_frame_that_shows_the_root(make_batch: Make) -> None:
+def test_center_uses_the_first_frame_in_which_the_root_is_observed(make_batch: Make) -> None:
     batch = make_batch((2,), lost=0.0)
-    root, seen = KINECT20.index["spine"], batch.observed.clone()
-    seen[0, 0, :5, root] = False
-    moved = Center()(batch.with_positions(batch.positions, seen))
+    root, observed = KINECT20.index["spine"], batch.observed.clone()
+    observed[0, 0, :5, root] = False
+    moved = Center()(batch.with_positions(batch.positions, observed))
     assert not moved.positions[0, 0, 5, root].any()
     assert moved.positions[0, 1, 0, root].any()  # the second person's comes earlier and does not count
-    seen[0, 0, :, root] = False
-    moved = Center()(batch.with_positions(batch.positions, seen))
+    observed[0, 0, :, root] = False
+    moved = Center()(batch.with_positions(batch.positions, observed))
     assert not moved.positions[0, 1, 0, root].any()  # the first person's never comes
 
 
-def test_center_of_two_hips_is_their_mean_or_the_one_that_is_seen(make_batch: Make) -> None:
+def test_the_center_of_two_hips_is_the_mean_of_the_observed_ones(make_batch: Make) -> None:
     batch = make_batch((1, 1), skeleton=COCO17, lost=0.0)
-    hips, seen = [COCO17.index["left_hip"], COCO17.index["right_hip"]], batch.observed.clone()
-    seen[1, 0, 0, hips[0]] = False
-    moved = Center()(batch.with_positions(batch.positions, seen)).positions
+    hips, observed = [COCO17.index["left_hip"], COCO17.index["right_hip"]], batch.observed.clone()
+    observed[1, 0, 0, hips[0]] = False
+    moved = Center()(batch.with_positions(batch.positions, observed)).positions
     torch.testing.assert_close(moved[0, 0, 0, hips].mean(0), torch.zeros(3), atol=1e-6, rtol=0)
     assert not moved[1, 0, 0, hips[1]].any()
 
 
-def test_center_takes_any_shift_away(make_batch: Make) -> None:
+def test_center_removes_any_shift(make_batch: Make) -> None:
     batch = make_batch()
     shifted = batch.with_positions(batch.positions + torch.tensor([3.0, -2.0, 7.0]))
     torch.testing.assert_close(Center()(shifted).positions, Center()(batch).positions, atol=2e-6, rtol=0)
@@ -195,7 +195,7 @@ def test_center_takes_any_shift_away(make_batch: Make) -> None:
 
 
 def left_to_right(batch: Batch, person: int = 0) -> Tensor:
-    """Sum over the clip of the directions from left to right shoulder and hip, where both were seen."""
+    """Sum over the clip of the directions from left to right shoulder and hip, where both are observed."""
     total = torch.zeros(len(batch), 3)
     for side in ("shoulder", "hip"):
         left, right = batch.skeleton.index[f"left_{side}"], batch.skeleton.index[f"right_{side}"]
@@ -206,7 +206,7 @@ def left_to_right(batch: Batch, person: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("skeleton", [KINECT20, NTU25, COCO17], ids=lambda skeleton: skeleton.name)
-def test_it_turns_the_left_right_axis_to_x(make_batch: Make, skeleton: Skeleton) -> None:
+def test_facing_forward_rotates_the_left_right_axis_to_x(make_batch: Make, skeleton: Skeleton) -> None:
     batch = make_batch((2, 1, 2, 1, 1), skeleton=skeleton)
     before, after = left_to_right(batch), left_to_right(FaceForward()(batch))
     assert (after[:, 0] > 0).all()
@@ -215,7 +215,7 @@ def test_it_turns_the_left_right_axis_to_x(make_batch: Make, skeleton: Skeleton)
     torch.testing.assert_close(after[:, 0], before[:, [0, 2]].norm(dim=1))
 
 
-def test_facing_forward_takes_any_turn_about_the_vertical_away(make_batch: Make) -> None:
+def test_facing_forward_removes_any_rotation_about_the_vertical(make_batch: Make) -> None:
     batch = make_batch()
     angle = torch.linspace(-3, 3, len(batch))
     x, y, z = batch.positions.unbind(-1)
@@ -226,22 +226,22 @@ def test_facing_forward_takes_any_turn_about_the_vertical_away(make_batch: Make)
     )
 
 
-def test_a_second_person_turns_with_the_first_or_in_its_stead(make_batch: Make) -> None:
+def test_the_second_person_rotates_with_the_first_or_replaces_it(make_batch: Make) -> None:
     batch = make_batch((2, 2), lost=0.0)
-    seen = batch.observed.clone()
-    seen[1, 0, :, KINECT20.index["left_shoulder"]] = seen[1, 0, :, KINECT20.index["right_hip"]] = False
-    batch = batch.with_positions(batch.positions, seen)
+    observed = batch.observed.clone()
+    observed[1, 0, :, KINECT20.index["left_shoulder"]] = observed[1, 0, :, KINECT20.index["right_hip"]] = False
+    batch = batch.with_positions(batch.positions, observed)
     moved = FaceForward()(batch)
     torch.testing.assert_close(lengths(moved), lengths(batch), atol=1e-5, rtol=1e-5)
     assert abs(float(left_to_right(moved, 0)[0, 2])) < 1e-4
     assert abs(float(left_to_right(moved, 1)[1, 2])) < 1e-4
 
 
-def test_who_shows_no_left_and_right_stays(make_batch: Make) -> None:
+def test_clips_without_a_left_right_axis_are_unchanged(make_batch: Make) -> None:
     batch = make_batch((1, 1), lost=0.0)
-    seen = batch.observed.clone()
-    seen[1, ..., KINECT20.index["left_shoulder"]] = seen[1, ..., KINECT20.index["left_hip"]] = False
-    batch = batch.with_positions(batch.positions, seen)
+    observed = batch.observed.clone()
+    observed[1, ..., KINECT20.index["left_shoulder"]] = observed[1, ..., KINECT20.index["left_hip"]] = False
+    batch = batch.with_positions(batch.positions, observed)
     moved = FaceForward()(batch)
     assert torch.equal(moved.positions[1], batch.positions[1])
     assert not torch.equal(moved.positions[0], batch.positions[0])
@@ -258,17 +258,17 @@ def test_facing_forward_needs_3d_and_shoulders_or_hips(make_batch: Make) -> None
         FaceForward()(make_batch(skeleton=head))
 
 
-def test_body_size_makes_the_unit_not_matter(make_batch: Make) -> None:
+def test_body_size_removes_the_unit(make_batch: Make) -> None:
     batch = make_batch((2, 1, 0))
     moved = BodySize()(batch)
-    far = moved.positions.norm(dim=-1).flatten(1).amax(1)
-    torch.testing.assert_close(far, torch.tensor([1.0, 1.0, 0.0]))
+    max_distance = moved.positions.norm(dim=-1).flatten(1).amax(1)
+    torch.testing.assert_close(max_distance, torch.tensor([1.0, 1.0, 0.0]))
     in_mm = batch.with_positions(batch.positions * 1000)
     torch.testing.assert_close(BodySize()(in_mm).positions, moved.positions)
 
 
 @pytest.mark.parametrize(("frames", "axes"), [(1, 3), (3, 3), (6, 2), (8, 3)])  # 25, 75, 150, 200 joints in all
-def test_turning_is_a_product_with_the_matrix(make_batch: Make, frames: int, axes: int) -> None:
+def test_rotating_is_a_product_with_the_matrix(make_batch: Make, frames: int, axes: int) -> None:
     positions = make_batch((1, 1, 1), frames, NTU25, axes=axes).positions
     matrix = torch.randn(3, axes, axes, generator=torch.Generator().manual_seed(0))
     expected = np.einsum("bij,bpfkj->bpfki", matrix.double().numpy(), positions.double().numpy())

@@ -21,12 +21,12 @@ def test_the_joint_stream_is_the_clip(make_batch: Make) -> None:
 def test_bones_are_joint_minus_parent_by_name(make_batch: Make, skeleton: Skeleton) -> None:
     batch = make_batch((2, 1), skeleton=skeleton)
     bones = to_stream(batch, "bone")
-    for joint, place in skeleton.index.items():
+    for joint, index in skeleton.index.items():
         parent = skeleton.index[skeleton.parents.get(joint, joint)]
-        both = batch.observed[..., place] & batch.observed[..., parent]
-        expected = (batch.positions[..., place, :] - batch.positions[..., parent, :]) * both[..., None]
-        assert torch.equal(bones.observed[..., place], both)
-        assert torch.equal(bones.positions[..., place, :], expected)
+        both_observed = batch.observed[..., index] & batch.observed[..., parent]
+        expected = (batch.positions[..., index, :] - batch.positions[..., parent, :]) * both_observed[..., None]
+        assert torch.equal(bones.observed[..., index], both_observed)
+        assert torch.equal(bones.positions[..., index, :], expected)
     assert not bones.positions[..., skeleton.index[skeleton.root], :].any()
 
 
@@ -38,7 +38,7 @@ def test_a_standing_body_has_no_motion(make_batch: Make) -> None:
     assert torch.equal(stream.observed, standing.observed)
 
 
-def test_an_even_walk_has_even_motion(make_batch: Make) -> None:
+def test_constant_velocity_has_constant_motion(make_batch: Make) -> None:
     batch = make_batch((1,), lost=0.0)
     step = torch.tensor([0.1, 0.0, -0.2])
     walk = batch.with_positions(batch.positions[:, :, :1] + torch.arange(16.0)[:, None, None] * step)
@@ -47,12 +47,12 @@ def test_an_even_walk_has_even_motion(make_batch: Make) -> None:
     assert not stream[:, :, -1].any()
 
 
-def test_motion_is_seen_where_both_frames_are() -> None:
+def test_motion_is_observed_where_both_frames_are() -> None:
     positions = torch.tensor([1.0, 4.0, 0.0, 9.0]).view(4, 1, 1)
     observed = torch.tensor([True, True, False, True]).view(4, 1)
-    change, seen = motion(positions, observed)
-    assert change.flatten().tolist() == [3, 0, 0, 0]
-    assert seen.flatten().tolist() == [True, False, False, True]
+    difference, observed_in_both = motion(positions, observed)
+    assert difference.flatten().tolist() == [3, 0, 0, 0]
+    assert observed_in_both.flatten().tolist() == [True, False, False, True]
 
 
 def test_one_frame_has_no_motion(make_batch: Make) -> None:
