@@ -36,7 +36,7 @@ from skeletonmae.methods import InputSpec
 from skeletonmae.methods.frame_graph import FrameGraph
 from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig
 from skeletonmae.models.gnn import GIN, GNN
-from skeletonmae.models.node_layers import PReLU
+from skeletonmae.models.node_layers import FastPReLU
 from skeletonmae.skeletons import COCO17, NTU25, Skeleton
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
@@ -58,7 +58,7 @@ def method() -> GraphMAE:
 
 
 class PerEdge(nn.Module):
-    """Method B with the same weights as a graph library has it: nodes body by body, messages edge by edge."""
+    """Method B with the same weights as a graph library has it: nodes pose by pose, messages edge by edge."""
 
     def __init__(self, ours: GraphMAE) -> None:
         super().__init__()
@@ -67,39 +67,38 @@ class PerEdge(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """The loss of clips of which everything was observed."""
         its, tracks = self.ours, batch.tracks
-        random = batch.rng("mask").for_tracks(tracks.clip_index, tracks.person_index)
-        of_clip = its.joint_masking(tracks.skeleton, tracks.observed.any(1), random)
+        of_clip = its.joint_masking(tracks.skeleton, tracks.observed.any(1), batch.track_rng("mask"))
         hidden = of_clip[:, None].expand_as(tracks.observed).flatten()
         edges = edges_of(tracks.skeleton, len(hidden) // tracks.skeleton.num_joints)
         embedded = its.embedding(tracks.positions.flatten(0, 2))
         masked = torch.where(hidden[:, None], its.mask_token.to(embedded.dtype), embedded)
         latent = its.encoder_to_decoder(self.layers(masked, its.encoder, edges)).masked_fill(hidden[:, None], 0.0)
-        said = self.layers(latent, its.decoder, edges)
+        prediction = self.layers(latent, its.decoder, edges)
         target = embedded.detach()[hidden].float()
-        cosine = (normalize(said[hidden].float()) * normalize(target)).sum(1)
+        cosine = (normalize(prediction[hidden].float()) * normalize(target)).sum(1)
         return ((1.0 - cosine) ** its.config.beta).mean()
 
     def layers(self, x: Tensor, layers: GNN, edges: Tensor) -> Tensor:
         for number, gin in enumerate(layers.layers):
             assert isinstance(gin, GIN)
-            linear, norm, kink, last = gin.mlp
-            x = linear((1.0 + gin.epsilon) * x + neighbours(x, edges))
-            x = last(torch.prelu(norm(x), kink.weight))
+            linear, norm, prelu, last = gin.mlp
+            x = linear((1.0 + gin.epsilon) * x + neighbors(x, edges))
+            x = last(torch.prelu(norm(x), prelu.weight))
             if number < len(layers.norms):
-                norm, kink = layers.norms[number].children()
-                x = torch.prelu(norm(x), kink.weight)
+                norm, prelu = layers.norms[number].children()
+                x = torch.prelu(norm(x), prelu.weight)
         return x
 
 
-def edges_of(skeleton: Skeleton, bodies: int) -> Tensor:
-    """(2, edge): from which node to which, in (body, joint) order."""
+def edges_of(skeleton: Skeleton, num_poses: int) -> Tensor:
+    """(2, edge): source and destination node, in (pose, joint) order."""
     one = torch.as_tensor(skeleton.adjacency).nonzero().T
-    first = skeleton.num_joints * torch.arange(bodies)
+    first = skeleton.num_joints * torch.arange(num_poses)
     return (one[:, None] + first[:, None]).flatten(1)
 
 
-def neighbours(x: Tensor, edges: Tensor) -> Tensor:
-    """The sum of each node's neighbours, edge by edge."""
+def neighbors(x: Tensor, edges: Tensor) -> Tensor:
+    """The sum of each node's neighbors, edge by edge."""
     return torch.zeros_like(x).index_add(0, edges[1], x.index_select(0, edges[0]))
 
 
@@ -231,8 +230,8 @@ def shares(step: dict[str, Any], ceiling: dict[str, float]) -> dict[str, float]:
         "memory": moved / memory,
         "either": sum(max(flops / compute, moved / memory) for flops, moved in ops),
     }
-    said = {"gigaflops": flops / 1e9, "moved gigabytes": moved / 1e9}
-    return said | {f"{name} share": seconds / step["seconds"] for name, seconds in least.items()}
+    prediction = {"gigaflops": flops / 1e9, "moved gigabytes": moved / 1e9}
+    return prediction | {f"{name} share": seconds / step["seconds"] for name, seconds in least.items()}
 
 
 def cases(num: int) -> list[Case]:
@@ -243,17 +242,17 @@ def cases(num: int) -> list[Case]:
     if apart > 1e-4:
         raise SystemExit(f"the losses are not the same: {apart}")
     made = []
-    bodies = FrameGraph(batch.tracks)
-    graph, edges = bodies.graph, edges_of(COCO17, bodies.graph.bodies)
+    frames = FrameGraph(batch.tracks)
+    graph, edges = frames.graph, edges_of(COCO17, frames.graph.num_poses)
     for precision, dtype in DTYPES.items():
         its = Step(plain, lambda model: model(batch), precision)
         step = Step(ours, lambda model: model(batch).loss, precision)
         made.append(Case(f"step, {precision}", "", num, its, {"dense": step}))
-        x = torch.randn(bodies.observed.numel(), 64).to(dtype).requires_grad_()
+        x = torch.randn(frames.observed.numel(), 64).to(dtype).requires_grad_()
         grad = torch.randn_like(x)
         forms: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-            "messages": (lambda x: x + neighbours(x, edges), lambda x: graph.gather(x, 1.0)),
-            "PReLU": (nn.PReLU().to(dtype), PReLU().to(dtype)),
+            "messages": (lambda x: x + neighbors(x, edges), lambda x: graph.aggregate(x, 1.0)),
+            "PReLU": (nn.PReLU().to(dtype), FastPReLU().to(dtype)),
         }
         for name, pair in forms.items():
             calls = [gradient(form, x, grad) for form in pair]

@@ -171,7 +171,7 @@ class PlainMAE(nn.Module):
         self.joint = nn.Parameter(torch.randn(1, 1, joints, decoder_width) * 0.02)
         self.blocks = nn.ModuleList(PlainBlock(decoder_width, heads) for _ in range(decoder_depth))
         self.norm = nn.LayerNorm(decoder_width)
-        self.say = nn.Linear(decoder_width, token_frames * 3)
+        self.head = nn.Linear(decoder_width, token_frames * 3)
 
     def forward(self, clips: Tensor, noise: Tensor | None = None) -> Tensor:
         """`noise (batch * person, token)`: those with the lowest stay visible."""
@@ -186,11 +186,11 @@ class PlainMAE(nn.Module):
         x = x.gather(1, ids_restore[..., None].expand(-1, -1, x.shape[2])) + (self.time + self.joint).flatten(1, 2)
         for block in self.blocks:
             x = block(x)
-        said = self.say(self.norm(x)).float()
+        prediction = self.head(self.norm(x)).float()
         target = (patches - patches.mean(-1, keepdim=True)) / (
             patches.var(-1, keepdim=True, correction=0) + 1e-6
         ).sqrt()
-        error = (said - target).square().mean(-1)
+        error = (prediction - target).square().mean(-1)
         hidden = (ids_restore >= num_kept) & patches.any(-1).any(-1)[:, None]
         loss: Tensor = (error * hidden).sum() / hidden.sum()
         return loss

@@ -44,10 +44,10 @@ def test_flops_and_bytes_worked_out_by_hand(graph: Any) -> None:
 
 def test_flops_of_a_step(graph: Any) -> None:
     found = graph.alone("B", 4, "float32", "as it is", 1)
-    bodies = 4 * 64
-    nodes, width = bodies * 17, 64
-    linear, messages, embedding = 2 * nodes * width**2, 2 * 17 * 17 * bodies * width, 2 * nodes * 4 * width
-    # Two linear maps in each of four layers and the bridge, thrice: forward, of the input and of the weight.
+    num_poses = 4 * 64
+    nodes, width = num_poses * 17, 64
+    linear, messages, embedding = 2 * nodes * width**2, 2 * 17 * 17 * num_poses * width, 2 * nodes * 4 * width
+    # Two linear maps in each of four layers and encoder_to_decoder, three times: forward, of the input and of the weight.
     expected = 3 * 9 * linear + 2 * 4 * messages + 2 * embedding
     assert sum(flops for flops, _ in found["ops"]) == pytest.approx(expected, rel=0.01)
 

@@ -36,12 +36,12 @@ def plain() -> ModuleType:
 
 
 class Given:
-    """Hides the tokens with the highest `noise` of each person, `(batch * 2, token)`."""
+    """Hide the tokens with the highest `noise` of each person, `(batch * 2, token)`."""
 
     def __init__(self, noise: Tensor, ratio: float) -> None:
         self.noise, self.ratio = noise, ratio
 
-    def __call__(self, patches: Patches, random: SampleRng) -> TokenMask:
+    def __call__(self, patches: Patches, rng: SampleRng) -> TokenMask:
         place = self.noise.argsort(1).argsort(1)
         visible = self.noise.shape[1] - round(self.noise.shape[1] * self.ratio)
         hidden = (place >= visible)[: len(patches.values)]
@@ -82,26 +82,28 @@ def copy_blocks(ours: nn.ModuleList, its: nn.ModuleList) -> None:
 @torch.no_grad()
 def copy_encoder(ours: Any, its: Any) -> None:
     values = SIZES["token_frames"] * 3
-    its.embed.weight.copy_(ours.embed.weight[:, :values])
-    its.embed.bias.copy_(ours.embed.bias + ours.embed.weight[:, values:].sum(1))  # every frame is observed
-    copy_places(ours, its)
+    its.embed.weight.copy_(ours.patch_embed.weight[:, :values])
+    its.embed.bias.copy_(
+        ours.patch_embed.bias + ours.patch_embed.weight[:, values:].sum(1)
+    )  # every frame is observed
+    copy_pos_embed(ours, its)
     copy_blocks(ours.blocks, its.blocks)
     its.norm.load_state_dict(ours.norm.state_dict())
 
 
-def copy_places(ours: Any, its: Any) -> None:
+def copy_pos_embed(ours: Any, its: Any) -> None:
     its.time.copy_(ours.pos_embed.time.view_as(its.time))
     its.joint.copy_(ours.pos_embed.joint.view_as(its.joint))
 
 
 @torch.no_grad()
 def copy_decoder(ours: Any, its: Any) -> None:
-    its.decoder_embed.load_state_dict(ours.embed.state_dict())
+    its.decoder_embed.load_state_dict(ours.input_proj.state_dict())
     its.mask_token.copy_(ours.mask_token.view_as(its.mask_token))
-    copy_places(ours, its)
+    copy_pos_embed(ours, its)
     copy_blocks(ours.blocks, its.blocks)
     its.norm.load_state_dict(ours.norm.state_dict())
-    its.say.load_state_dict(ours.say.state_dict())
+    its.head.load_state_dict(ours.head.state_dict())
 
 
 @pytest.mark.parametrize("persons", [1, 2])
@@ -119,8 +121,8 @@ def test_loss_and_gradient_are_ours(plain: ModuleType, persons: int) -> None:
     torch.testing.assert_close(loss, output.loss)
     loss.backward()
     output.loss.backward()
-    for name in ("blocks.0.mlp.1.weight", "norm.bias", "places.joint"):
-        its_name = name.replace("mlp.1", "mlp.0").replace("places.", "")
+    for name in ("blocks.0.mlp.1.weight", "norm.bias", "pos_embed.joint"):
+        its_name = name.replace("mlp.1", "mlp.0").replace("pos_embed.", "")
         gradient = its.encoder.get_parameter(its_name).grad.squeeze()
         torch.testing.assert_close(gradient, ours.encoder.get_parameter(name).grad, rtol=1e-3, atol=1e-6)
 

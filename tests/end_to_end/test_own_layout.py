@@ -62,7 +62,7 @@ def test_it_is_stored_pretrained_on_and_known_to_the_checkpoint(
         "pretrain": [{"store": str(tmp_path / "store"), "use": "all"}],
         "transforms": [{"kind": "center"}],
     }
-    tree["masking"] = {"kind": "spatial_temporal", "by": "part"}
+    tree["masking"] = {"kind": "spatial_temporal", "granularity": "part"}
     checkpoint = load_checkpoint(runs.pretrain(recipe_from(tree, "mice"), tmp_path / "run", alone))
     assert checkpoint.header.joints == mouse.joints
     assert checkpoint.method.encoder.pos_embed.known_joints(mouse).all()  # type: ignore[operator, union-attr]
