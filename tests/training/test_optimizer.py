@@ -14,7 +14,7 @@ class Net(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.token = nn.Parameter(torch.zeros(4))
-        self.places = nn.Parameter(torch.zeros(3, 4))
+        self.pos_embed = nn.Parameter(torch.zeros(3, 4))
         self.first = nn.Linear(4, 4)
         self.norm = nn.LayerNorm(4)
         self.head = nn.Linear(4, 2, bias=False)
@@ -29,28 +29,28 @@ def rates(total: int, warmup: int, **settings: object) -> list[float]:
     ("step", "expected"),
     [(0, 0.25), (1, 0.5), (3, 1.0), (4, 1.0), (6, 0.2 + 0.4 * (1 + math.sqrt(0.5))), (8, 0.6), (12, 0.2)],
 )
-def test_learning_rate_worked_out_by_hand(step: int, expected: float) -> None:
+def test_the_learning_rate_by_hand(step: int, expected: float) -> None:
     assert rates(12, 4, final_lr=0.2)[step] == pytest.approx(expected, abs=1e-12)
 
 
-def test_learning_rate_without_warmup_and_with_nothing_else() -> None:
+def test_the_learning_rate_without_warmup_and_with_warmup_alone() -> None:
     assert rates(10, 0, lr=0.5)[0] == 0.5
     assert rates(10, 0, lr=0.5)[5] == pytest.approx(0.25)
     assert rates(4, 4)[:4] == [0.25, 0.5, 0.75, 1.0]
     assert rates(1, 0)[0] == 1.0
 
 
-def test_a_constant_learning_rate_grows_and_stays() -> None:
+def test_a_constant_learning_rate_follows_the_warmup() -> None:
     assert rates(5, 2, lr=0.5, schedule="constant") == [0.25, 0.5, 0.5, 0.5, 0.5, 0.5]
 
 
-def test_steps_fall_at_their_epochs_warmup_included() -> None:
+def test_milestones_are_epochs_warmup_included() -> None:
     steps = {"schedule": "steps", "epochs": 4, "milestones": (2, 3), "gamma": 0.5}
-    # Three steps an epoch, the first epoch for the warm-up: the second falls at step 6, the third at 9.
+    # Three steps per epoch, with one epoch of warm-up: the milestones are at steps 6 and 9.
     assert rates(12, 3, **steps)[:12] == pytest.approx([1 / 3, 2 / 3, 1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25])
 
 
-def test_steps_move_with_the_end_where_epochs_are_added() -> None:
+def test_milestones_move_in_proportion_where_epochs_are_added() -> None:
     steps = {"schedule": "steps", "epochs": 4, "milestones": (2, 3)}
     found = rates(40, 0, **steps)
     assert [found[step] for step in (19, 20, 29, 30)] == pytest.approx([1.0, 0.1, 0.1, 0.01])
@@ -62,38 +62,38 @@ def names_of(model: nn.Module, group: dict[str, object]) -> set[str]:
     return {name for name, p in model.named_parameters() if any(p is q for q in params)}
 
 
-def test_vectors_do_not_decay() -> None:
+def test_vectors_have_no_weight_decay() -> None:
     model = Net()
     optimizer = build_optimizer(model, TrainingConfig(weight_decay=0.3, betas=(0.8, 0.9)))
     decays = {group["weight_decay"]: names_of(model, group) for group in optimizer.param_groups}
     assert decays == {
-        0.3: {"places", "first.weight", "head.weight"},
+        0.3: {"pos_embed", "first.weight", "head.weight"},
         0.0: {"token", "first.bias", "norm.weight", "norm.bias"},
     }
-    assert all(group["scale"] == 1.0 for group in optimizer.param_groups)
+    assert all(group["lr_scale"] == 1.0 for group in optimizer.param_groups)
     assert all(group["betas"] == (0.8, 0.9) for group in optimizer.param_groups)
 
 
-def test_each_layer_learns_slower_than_the_next() -> None:
-    model, depth = Net(), {"token": 0, "places": 0, "first": 1, "norm": 1, "head": 2}
+def test_layer_decay_scales_the_learning_rate_of_each_layer() -> None:
+    model, layer = Net(), {"token": 0, "pos_embed": 0, "first": 1, "norm": 1, "head": 2}
     config = TrainingConfig(layer_decay=0.5, weight_decay=0.1)
-    optimizer = build_optimizer(model, config, lambda name: depth[name.split(".")[0]])
-    scale = {name: group["scale"] for group in optimizer.param_groups for name in names_of(model, group)}
+    optimizer = build_optimizer(model, config, lambda name: layer[name.split(".")[0]])
+    scale = {name: group["lr_scale"] for group in optimizer.param_groups for name in names_of(model, group)}
     assert scale == {
-        "token": 0.25, "places": 0.25, "first.weight": 0.5, "first.bias": 0.5,
+        "token": 0.25, "pos_embed": 0.25, "first.weight": 0.5, "first.bias": 0.5,
         "norm.weight": 0.5, "norm.bias": 0.5, "head.weight": 1.0,
     }  # fmt: skip
 
 
-def test_what_is_frozen_is_left_out() -> None:
+def test_frozen_parameters_are_left_out() -> None:
     model = Net()
     model.first.requires_grad_(False)
     found = set().union(*(names_of(model, g) for g in build_optimizer(model, TrainingConfig()).param_groups))
-    assert found == {"token", "places", "norm.weight", "norm.bias", "head.weight"}
+    assert found == {"token", "pos_embed", "norm.weight", "norm.bias", "head.weight"}
 
 
 def by_hand(weight: float, gradient: float, steps: int, config: TrainingConfig) -> float:
-    """A weight after some steps along one and the same gradient."""
+    """The value of a weight after some steps with a constant gradient."""
     moments = [0.0, 0.0]
     decoupled = config.optimizer == "adamw"
     for step in range(1, steps + 1):
@@ -114,7 +114,7 @@ def by_hand(weight: float, gradient: float, steps: int, config: TrainingConfig) 
     "settings",
     [{"optimizer": "adamw"}, {"optimizer": "adam"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "nesterov": False}],
 )
-def test_every_optimizer_worked_out_by_hand(settings: dict[str, object]) -> None:
+def test_every_optimizer_by_hand(settings: dict[str, object]) -> None:
     config = TrainingConfig.model_validate({"lr": 0.1, "weight_decay": 0.5, "momentum": 0.8} | settings)
     weight = nn.Parameter(torch.full((1, 1), 2.0))
     optimizer = build_optimizer(nn.ParameterList([weight]), config)

@@ -22,7 +22,7 @@ STATE = {
 }
 
 
-def test_a_state_comes_back(tmp_path: Path) -> None:
+def test_a_saved_state_can_be_loaded(tmp_path: Path) -> None:
     assert load_state(tmp_path) is None
     save_state(tmp_path, STATE)
     state = load_state(tmp_path)
@@ -32,7 +32,7 @@ def test_a_state_comes_back(tmp_path: Path) -> None:
 
 
 class Evil:
-    """An object that makes a file when it is unpickled."""
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -62,13 +62,14 @@ DAMAGES = {
     "pickle with code": lambda file, harm: file.write_bytes(pickle.dumps({"fingerprint": Evil(harm)})),
     "torch file with code": lambda file, harm: torch.save({"fingerprint": Evil(harm)}, file),
     "something else": lambda file, harm: torch.save([1, 2], file),
-    "no identity": lambda file, harm: torch.save({"step": 1}, file),
+    "no fingerprint": lambda file, harm: torch.save({"step": 1}, file),
+    "format only": lambda file, harm: torch.save({"format": 2, "identity": "x"}, file),
 }
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_state_is_said_and_runs_no_code(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_state_is_refused_and_runs_no_code(tmp_path: Path, damage: str) -> None:
     harm = tmp_path / "harm"
     DAMAGES[damage](tmp_path / "state.pt", harm)
     with pytest.raises(InputError, match=r"state\.pt.*delete it"):
@@ -76,7 +77,18 @@ def test_a_damaged_state_is_said_and_runs_no_code(tmp_path: Path, damage: str) -
     assert not harm.exists()
 
 
-def test_the_code_in_that_pickle_does_harm_elsewhere(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "state",
+    [{"identity": "x", "step": 3}, {"format": 3, "fingerprint": "x"}, {"format": None, "fingerprint": "x"}],
+)
+def test_a_state_of_another_format_is_refused(tmp_path: Path, state: dict[str, Any]) -> None:
+    torch.save(state, tmp_path / "state.pt")
+    expected = r"state\.pt: written by another version of skeletonmae.*delete it.*expected format 2; got format "
+    with pytest.raises(InputError, match=expected + str(state.get("format", 1))):
+        load_state(tmp_path)
+
+
+def test_the_same_pickle_runs_code_in_the_pickle_module(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Evil(tmp_path / "harm")))  # noqa: S301 - shows that the test above can fail
     assert (tmp_path / "harm").exists()
 
@@ -96,7 +108,7 @@ def test_a_full_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.Mo
     assert [path.name for path in tmp_path.iterdir()] == ["state.pt"]
 
 
-def test_a_folder_is_for_one_run(tmp_path: Path) -> None:
+def test_a_folder_is_locked_for_one_run(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "run"
     with lock_folder(folder):
         with pytest.raises(InputError, match="another run is writing"), lock_folder(folder):
@@ -107,7 +119,7 @@ def test_a_folder_is_for_one_run(tmp_path: Path) -> None:
         pass
 
 
-def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
+def test_a_log_continues_from_the_step_of_the_state(tmp_path: Path) -> None:
     log = Log(tmp_path, resume_step=0)
     for step in (2, 4, 6):
         log.add({"step": step, "loss": 1 / 3 * step})
@@ -124,7 +136,7 @@ def test_a_log_goes_on_where_the_state_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", ["", "st", "step,loss", "step,loss\n"])
-def test_a_log_cut_in_its_first_lines(tmp_path: Path, cut: str) -> None:
+def test_a_log_may_be_cut_in_its_first_lines(tmp_path: Path, cut: str) -> None:
     (tmp_path / "log.csv").write_text(cut)
     log = Log(tmp_path, resume_step=0)
     log.add({"step": 1, "loss": 0.5})
@@ -132,11 +144,11 @@ def test_a_log_cut_in_its_first_lines(tmp_path: Path, cut: str) -> None:
     assert read_log(tmp_path) == [{"step": 1, "loss": 0.5}]
 
 
-def test_no_log_is_no_row(tmp_path: Path) -> None:
+def test_without_a_log_there_are_no_rows(tmp_path: Path) -> None:
     assert read_log(tmp_path) == []
 
 
-def test_it_does_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     log = Log(tmp_path, resume_step=0)
     log.add({"step": 1, "loss": 0.5})
@@ -146,7 +158,7 @@ def test_it_does_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_tensorboard_is_told_too(tmp_path: Path) -> None:
+def test_rows_are_written_to_tensorboard(tmp_path: Path) -> None:
     pytest.importorskip("torch.utils.tensorboard")
     log = Log(tmp_path, resume_step=0)
     log.add({"step": 1, "loss": 0.5})
