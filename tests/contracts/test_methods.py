@@ -158,13 +158,44 @@ def test_dropout_reaches_the_head_of_its_classifier(kind: str) -> None:
     assert rates == {0.7}
 
 
+def joint_patch_layer(name: str) -> int:
+    """Embeddings, eight blocks with the final norm in the last one, head."""
+    if name.startswith("encoder.blocks."):
+        return 1 + int(name.split(".")[2])
+    return {"encoder.patch_embed": 0, "encoder.pos_embed": 0, "encoder.norm": 8, "head": 9}[stem(name)]
+
+
+def sttformer_layer(name: str) -> int:
+    """Input embedding and mask token, eight blocks, head."""
+    if name.startswith("encoder.blocks."):
+        return 1 + int(name.split(".")[2])
+    return {"encoder.embed": 0, "encoder.mask_token": 0, "head": 9}[stem(name)]
+
+
+def graph_layer(name: str) -> int:
+    """Joint and time embeddings, three layers, head."""
+    if name.startswith("strl.layers."):
+        return 1 + int(name.split(".")[2])
+    return {"strl.embed": 0, "strl.time_embed": 0, "head": 4}[stem(name)]
+
+
+def stem(name: str) -> str:
+    return "head" if name.startswith("head.") else ".".join(name.split(".")[:2])
+
+
+LAYERS = {"joint_patch": joint_patch_layer, "sttformer": sttformer_layer, "graph": graph_layer}
+
+
 @entries
-def test_its_classifier_knows_how_deep_every_parameter_lies(kind: str) -> None:
+def test_every_parameter_of_its_classifier_has_its_layer(kind: str) -> None:
+    """Layer decay finds layers by the names of parameters: a name that is not recognized would count as layer 0."""
     model = build(kind).classifier(5)
-    depths = {model.layer_id(name) for name, _ in model.named_parameters()}
-    assert depths == set(range(max(depths) + 1))
+    layers = {name: model.layer_id(name) for name, _ in model.named_parameters()}
+    assert set(layers.values()) == set(range(max(layers.values()) + 1))
     last = [name for name, p in model.named_parameters() if p.shape[:1] == (5,)]
-    assert {model.layer_id(name) for name in last} == {max(depths)}
+    assert {layers[name] for name in last} == {max(layers.values())}
+    if kind in LAYERS:
+        assert layers == {name: LAYERS[kind](name) for name in layers}
 
 
 @entries
