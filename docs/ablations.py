@@ -65,7 +65,7 @@ def finished(folder: Path, to: str, recipe: Recipe) -> bool:
         return False
     there = json.loads(file.read_text(encoding="utf-8"))
     same = _what_counts(there["recipe"]) == _what_counts(recipe.model_dump(mode="json"))
-    if not same or (there["pretrained_by"] is None) != (to == SCRATCH):
+    if not same or (there["pretraining_recipe"] is None) != (to == SCRATCH):
         raise SystemExit(f"{folder} holds a run of another recipe")
     return True
 

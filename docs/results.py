@@ -1,4 +1,6 @@
-"""Keep results: `add` takes those of a run into docs/results.json, `write` makes docs/results.md of them.
+"""Maintain docs/results.json and write docs/results.md from it.
+
+`add` takes the results of a run into docs/results.json; `write` only writes the page:
 
 python docs/results.py add runs/nw_ucla --recipe recipes/nw_ucla/mamp.yaml
 python docs/results.py write
@@ -16,31 +18,40 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
-KEPT = DOCS / "results.json"
+DATA = DOCS / "results.json"
 PAGE = DOCS / "results.md"
-KEY = ("set", "split", "protocol", "setting", "method", "stream", "label_share", "pretrained", "recipe")
+TEMPLATE = DOCS / "results.template.md"
 ABLATIONS = DOCS / "ablations.json"
+KEY = ("set", "split", "protocol", "setting", "method", "stream", "label_fraction", "pretrained", "recipe")
 DEVICE = f"{platform.machine()} CPU"
-PROTOCOLS = {"linear": "linear probe", "knn": "nearest neighbours", "finetune": "fine-tuned"}
+PROTOCOLS = {"linear": "linear probe", "knn": "nearest neighbors", "finetune": "fine-tuned"}
+INTRODUCTION = """\
+<!-- docs/results.py writes the tables from docs/results.json; the text below them is docs/results.template.md. -->
+# Results
+
+Top-1 accuracy in percent on the test side of the split, after the last epoch. `±` is the standard deviation over
+seeds: each seed has its own label subset, order of clips, crops and head, and from scratch also its own encoder;
+there is one pre-training. The deviation of a gain is over the differences of the individual seeds.
+"""
 
 
 def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list[dict[str, Any]]:
-    """One row for each protocol, setting and label share of a run's results.json, over its seeds."""
-    kept = json.loads((run / "results.json").read_text(encoding="utf-8"))
-    data, method = kept["recipe"]["data"], kept["recipe"]["method"]
+    """Return one row for each protocol, setting and label fraction of a run's results.json, over its seeds."""
+    run_results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    data, method = run_results["recipe"]["data"], run_results["recipe"]["method"]
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for result in kept["results"]:
+    for result in run_results["results"]:
         key = (result["protocol"], result["setting"], result["label_fraction"], result["pretrained"])
         groups.setdefault(key, []).append(result)
     return [
         {
             "set": Path(data["evaluate"]["store"]).name,
-            "split": _in_words(kept["split"]),
+            "split": _describe_split(run_results["split"]),
             "protocol": protocol,
             "setting": setting,
             "method": method["kind"],
             "stream": data["stream"],
-            "label_share": share,
+            "label_fraction": label_fraction,
             "pretrained": pretrained,
             "recipe": recipe,
             "seeds": [result["seed"] for result in group],
@@ -49,88 +60,79 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
             "spread": round(100 * statistics.stdev([r["top1"] for r in group]), 2) if len(group) > 1 else None,
             "num_train": group[0]["num_train"],
             "num_test": group[0]["num_test"],
-            "chosen": [result["chosen"] for result in group],
+            "best_params": [result["best_params"] for result in group],
             "commit": commit,
             "device": device,
             "seconds": round(sum(result["seconds"] for result in group)),
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "note": note,
         }
-        for (protocol, setting, share, pretrained), group in groups.items()
+        for (protocol, setting, label_fraction, pretrained), group in groups.items()
     ]
 
 
 def add(run: Path, recipe: str, device: str, commit: str, note: str) -> None:
-    """Put a run's rows in place of older rows of the same kind."""
-    fresh = rows_of(run, recipe, device, commit, note)
-    there = {tuple(row[key] for key in KEY) for row in fresh}
-    old = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else []
-    rows = [row for row in old if tuple(row[key] for key in KEY) not in there] + fresh
-    KEPT.write_text(json.dumps(sorted(rows, key=_order), indent=1) + "\n", encoding="utf-8")
+    """Add the rows of a run to docs/results.json, in place of older rows with the same key."""
+    new_rows = rows_of(run, recipe, device, commit, note)
+    new_keys = {tuple(row[key] for key in KEY) for row in new_rows}
+    old_rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else []
+    rows = [row for row in old_rows if tuple(row[key] for key in KEY) not in new_keys] + new_rows
+    DATA.write_text(json.dumps(sorted(rows, key=_order), indent=1) + "\n", encoding="utf-8")
 
 
 def page(rows: list[dict[str, Any]], ablations: list[dict[str, Any]], text: str) -> str:
-    """The tables of all sets and of the ablations, followed by what is said about them."""
-    out = [
-        "<!-- The tables are written by docs/results.py from docs/results.json; the text below them by hand. -->"
-    ]
-    out += ["# Results", ""]
-    out += [
-        "Top-1 accuracy in percent on the test side of the split; the last epoch is reported. `±` is the standard"
-    ]
-    out += [
-        "deviation over seeds: each has its own draw of labels, order, crops and head, and from scratch its own"
-    ]
-    out += ["encoder; there is one pre-training. That of a gain is over the differences of each seed.", ""]
+    """Return the page: a table for each set, the table of ablations, and `text`."""
+    lines = [INTRODUCTION]
     for name in dict.fromkeys(row["set"] for row in rows):
-        mine = [row for row in rows if row["set"] == name]
-        out += [f"## {name}, {mine[0]['split']}, {mine[0]['num_test']} test clips", ""]
-        out += ["| protocol | labels | pre-trained | same network from scratch | gain | recipe | commit | date |"]
-        out += ["|---|---|---|---|---|---|---|---|"]
-        pairs: dict[tuple[Any, ...], dict[bool, dict[str, Any]]] = {}
-        for row in mine:
-            key = (row["recipe"], row["stream"], row["protocol"], row["setting"], row["label_share"])
-            pairs.setdefault(key, {})[row["pretrained"]] = row
-        for (recipe, stream, protocol, setting, share), pair in pairs.items():
-            both = [pair[side] for side in (True, False) if side in pair]
-            gain = _gain(*both) if len(both) == 2 else ""
-            what = " ".join(
-                filter(None, [PROTOCOLS[protocol], setting, f"({stream})" if stream != "joint" else ""])
-            )
-            of = f"{share:.0%} ({both[0]['num_train']} clips)"
-            cells = [what, of, _cell(pair.get(True)), _cell(pair.get(False)), gain, f"`{recipe}`"]
-            cells += [both[0]["commit"], both[0]["date"]]
-            out += [f"| {' | '.join(cells)} |"]
-        out += ["", f"Device: {'; '.join(dict.fromkeys(row['device'] for row in mine))}.", ""]
-    return "\n".join([*out, *_ablated(ablations)]) + "\n" + text
+        lines += _set_table([row for row in rows if row["set"] == name])
+    return "\n".join([*lines, *_ablation_table(ablations)]) + "\n" + text
 
 
-def _ablated(rows: list[dict[str, Any]]) -> list[str]:
-    """One table of all that was changed."""
+def _set_table(rows: list[dict[str, Any]]) -> list[str]:
+    first = rows[0]
+    lines = [f"## {first['set']}, {first['split']}, {first['num_test']} test clips", ""]
+    lines += ["| protocol | labels | pre-trained | same network from scratch | gain | recipe | commit | date |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    pairs: dict[tuple[Any, ...], dict[bool, dict[str, Any]]] = {}
+    for row in rows:
+        key = (row["recipe"], row["stream"], row["protocol"], row["setting"], row["label_fraction"])
+        pairs.setdefault(key, {})[row["pretrained"]] = row
+    for (recipe, stream, protocol, setting, label_fraction), pair in pairs.items():
+        present = [pair[pretrained] for pretrained in (True, False) if pretrained in pair]
+        gain = _gain(*present) if len(present) == 2 else ""
+        names = [PROTOCOLS[protocol], setting, f"({stream})" if stream != "joint" else ""]
+        labels = f"{label_fraction:.0%} ({present[0]['num_train']} clips)"
+        cells = [" ".join(filter(None, names)), labels, _cell(pair.get(True)), _cell(pair.get(False)), gain]
+        cells += [f"`{recipe}`", present[0]["commit"], present[0]["date"]]
+        lines += [f"| {' | '.join(cells)} |"]
+    return [*lines, "", f"Device: {'; '.join(dict.fromkeys(row['device'] for row in rows))}.", ""]
+
+
+def _ablation_table(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return []
     first = rows[0]
-    out = [f"## Ablations on {first['set']}, `{first['recipe']}`", ""]
-    out += ["| what | is | setting | fine-tuned | against the first row |", "|---|---|---|---|---|"]
+    lines = [f"## Ablations on {first['set']}, `{first['recipe']}`", ""]
+    lines += ["| what | value | setting | fine-tuned | against the first row |", "|---|---|---|---|---|"]
     for row in rows:
         gain = _gain(row, first) if row is not first else ""
         setting = f"`{row['note']}`" if row["note"] else ""
-        out += [f"| {row['what']} | {row['to']} | {setting} | {_cell(row)} | {gain} |"]
-    return [*out, "", f"Device: {first['device']}; commit {first['commit']}, {first['date']}.", ""]
+        lines += [f"| {row['what']} | {row['to']} | {setting} | {_cell(row)} | {gain} |"]
+    return [*lines, "", f"Device: {first['device']}; commit {first['commit']}, {first['date']}.", ""]
 
 
 def head() -> str:
-    """The commit of the checkout."""
+    """Return the commit of the checkout."""
     call = ["git", "rev-parse", "--short", "HEAD"]
     return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _in_words(split: dict[str, Any]) -> str:
+def _describe_split(split: dict[str, Any]) -> str:
     if split["kind"] == "tag" and split["train"] == ["train"]:
         return f"the split that came with it, `{split['tag']}`"
     if split["kind"] == "tag":
         return f"{split['tag']} {', '.join(split['train'])} train, {', '.join(split['test'])} test"
-    return f"{split['test_share']:.0%} of the {split['by'] or 'recording'}s test"
+    return f"{split['test_size']:.0%} of the {split.get('group_by', 'recording')}s test"
 
 
 def _cell(row: dict[str, Any] | None) -> str:
@@ -141,45 +143,37 @@ def _cell(row: dict[str, Any] | None) -> str:
     return f"{row['mean']:.1f} ± {row['spread']:.1f} ({len(row['seeds'])} seeds)"
 
 
-def _gain(one: dict[str, Any], other: dict[str, Any]) -> str:
-    """Mean difference, and its deviation where both have the same seeds, and so the same draws of labels."""
-    mean = f"{one['mean'] - other['mean']:+.1f}"
-    if one["seeds"] != other["seeds"] or len(one["seeds"]) < 2:
+def _gain(row: dict[str, Any], baseline: dict[str, Any]) -> str:
+    """Mean difference; with its deviation if both have the same seeds, and so the same label subsets."""
+    mean = f"{row['mean'] - baseline['mean']:+.1f}"
+    if row["seeds"] != baseline["seeds"] or len(row["seeds"]) < 2:
         return mean
-    return f"{mean} ± {statistics.stdev(a - b for a, b in zip(one['top1'], other['top1'], strict=True)):.1f}"
+    return f"{mean} ± {statistics.stdev(a - b for a, b in zip(row['top1'], baseline['top1'], strict=True)):.1f}"
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
     protocol = list(PROTOCOLS).index(row["protocol"])
-    return (
-        row["set"],
-        row["recipe"],
-        row["stream"],
-        protocol,
-        row["setting"],
-        -row["label_share"],
-        not row["pretrained"],
-    )
+    fraction = -row["label_fraction"]
+    return (row["set"], row["recipe"], row["stream"], protocol, row["setting"], fraction, not row["pretrained"])
 
 
 def main() -> None:
-    """Add a run, and write the page in any case."""
+    """Add a run if asked to, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     adding = commands.add_parser("add", help="take the results of a run into docs/results.json")
     adding.add_argument("run", type=Path, help="folder with a results.json that `skeletonmae evaluate` wrote")
     adding.add_argument("--recipe", required=True, help="path of the recipe in the repository")
-    adding.add_argument("--device", default=DEVICE, help="what it was computed on")
-    adding.add_argument("--commit", help="of the code that ran; the present one if not given")
-    adding.add_argument("--note", default="", help="settings that differ from the recipe's")
+    adding.add_argument("--device", default=DEVICE, help="description of the device of the run")
+    adding.add_argument("--commit", help="commit of the code of the run; by default that of the checkout")
+    adding.add_argument("--note", default="", help="settings that differ from those of the recipe")
     commands.add_parser("write", help="write docs/results.md")
-    given = parser.parse_args()
-    if given.command == "add":
-        add(given.run, given.recipe, given.device, given.commit or head(), given.note)
-    rows = json.loads(KEPT.read_text(encoding="utf-8"))
-    text = (DOCS / "results_text.md").read_text(encoding="utf-8") if (DOCS / "results_text.md").exists() else ""
+    arguments = parser.parse_args()
+    if arguments.command == "add":
+        add(arguments.run, arguments.recipe, arguments.device, arguments.commit or head(), arguments.note)
+    rows = json.loads(DATA.read_text(encoding="utf-8"))
     ablations = json.loads(ABLATIONS.read_text(encoding="utf-8")) if ABLATIONS.exists() else []
-    PAGE.write_text(page(rows, ablations, text), encoding="utf-8")
+    PAGE.write_text(page(rows, ablations, TEMPLATE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -155,7 +155,6 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
         (lambda header, _: header.update(format=True), "an unknown format; .*got True"),
         (lambda header, _: header.update(format=[2]), "an unknown format"),
         (lambda header, _: header.pop("format"), "an unknown format; expected format 1 or 2"),
-        (lambda header, _: header.update(format=1), "do not fit the header"),
         (
             lambda header, _: header.update(extra=1, version="9.1"),
             "invalid.*written by skeletonmae 9.1, and this is",
@@ -167,7 +166,7 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
         (lambda header, _: header.pop("clips"), "the header is invalid"),
         (lambda header, _: header["method"].update(width=32), "do not fit the header"),
         (lambda header, _: header["method"].update(depth=3), "do not fit the header"),
-        (lambda header, _: header["method"].update(token_frames=3), "cannot be cut into tokens"),
+        (lambda header, _: header["method"].update(token_frames=3), "are not divisible into tokens"),
         (lambda header, _: header["clips"].update(frames=16), "do not fit the header"),
         (lambda header, _: header.update(joints=["head"]), "do not fit the header"),
         (lambda header, _: header.update(role="classifier", classes=["a"]), "do not fit the header"),

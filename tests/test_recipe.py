@@ -147,6 +147,14 @@ def test_a_typo_is_named_with_the_nearest_setting(tree: dict[str, Any], said: li
         ({"masking": {"kind": "random"}, "method": {"kind": "graph"}}, ["masking: ", "graph does not mask tokens"]),
         ({"method": {"kind": "graph", "joint_masking": {"kind": "part"}}}, ["method.joint_masking.kind: expected one of parts"]),
         ({"evaluation": [{"kind": "finetune", "classifier": {}}]}, ["evaluation.0.classifier.kind: is missing"]),
+        (
+            {"data": {"evaluate": {"store": "x", "split": {"kind": "stratified", "test_siz": 0.3}}}},
+            ["data.evaluate.split.test_siz: there is no such setting; did you mean test_size?"],
+        ),
+        (
+            {"data": {"evaluate": {"store": "x", "split": {"kind": "odd"}}}},
+            ["data.evaluate.split.kind: expected one of tag, stratified, grouped, given; got 'odd'"],
+        ),
         ({"data": {}}, ["data.evaluate: is missing"]),
         ({"data": {"evaluate": {}}}, ["data.evaluate.store: is missing"]),
         ({"data": {"evaluate": {"store": "x"}, "stream": "joints"}}, ["data.stream: ", "'joint'", "got 'joints'"]),
@@ -278,7 +286,7 @@ def test_an_old_setting_is_refused_with_its_new_name(tmp_path: Path, override: s
 def test_the_method_must_fit_the_clips(tiny_tree: Any) -> None:
     recipe = recipe_from(tiny_tree(), "tiny")
     assert sum(p.numel() for p in recipe.build(InputSpec(8, 3, ("head", "neck"))).parameters()) > 0
-    with pytest.raises(InputError, match=r"recipe: method: 9 frames cannot be cut into tokens of 4"):
+    with pytest.raises(InputError, match=r"recipe: method: 9 frames are not divisible into tokens of 4"):
         recipe.build(InputSpec(9, 3, ("head", "neck")))
 
 

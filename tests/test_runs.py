@@ -85,7 +85,7 @@ def test_stores_that_do_not_go_together(
     make_store(tmp_path / "other", [make_recording(0, skeleton=KINECT20)])
     tree = tiny_tree()
     tree["data"]["pretrain"] = [tree["data"]["evaluate"], {"store": str(tmp_path / "other"), "use": "all"}]
-    with pytest.raises(InputError, match=r"another skeleton.*--convert-to.*expected ntu25; got kinect20"):
+    with pytest.raises(InputError, match=r"different skeleton.*--convert-to.*expected ntu25; got kinect20"):
         runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
 
 

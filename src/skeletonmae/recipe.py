@@ -186,6 +186,8 @@ def recipe_from(tree: dict[str, Any], where: str) -> Recipe:
 
 def _error_messages(error: ValidationError) -> Iterator[str]:
     for mistake in error.errors():
+        if mistake["loc"][-1] == "str" and isinstance(mistake["input"], dict):
+            continue  # a split is a name or a rule; the mistake in the rule is reported
         model, names = _resolve([str(part) for part in mistake["loc"]])
         key = ".".join(names)
         if mistake["type"] == "extra_forbidden" and model is not None:
@@ -214,6 +216,8 @@ def _resolve(names: list[str]) -> tuple[type[BaseModel] | None, list[str]]:
             if index == len(names) - 1:
                 return group, path
             group = group.model_fields[name].annotation if name in group.model_fields else None
+            continue
+        if name.startswith("tagged-union["):
             continue
         members = [model for model in _models(group) if name in (model.__name__, _kind(model))]
         if members:
