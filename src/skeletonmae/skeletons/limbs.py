@@ -1,4 +1,4 @@
-"""Bones that layouts have in common, written once for both sides of the body."""
+"""Bones that several layouts share, written once for both sides of the body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from skeletonmae.skeletons.vocabulary import VOCABULARY
 
 
 def both_sides(parents: dict[str, str]) -> dict[str, str]:
-    """Parents of left and right joints from names without a side; a parent in the middle has none anyway."""
+    """Expand parents without a side to `left_` and `right_`; a joint in the middle keeps its name."""
 
     def sided(side: str, joint: str) -> str:
         return name if (name := f"{side}_{joint}") in VOCABULARY else joint

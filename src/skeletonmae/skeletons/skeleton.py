@@ -1,4 +1,4 @@
-"""What a body is: named joints, who hangs on whom, which joints form a part, which mirror each other."""
+"""A skeleton: named joints, their parents, body parts and mirror pairs."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from skeletonmae.skeletons.derived import abbreviate, breadth_first, check_joint
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """A joint layout. Joints are names; indices exist only in the arrays derived from them.
+    """A joint layout. Joints are identified by name; indices exist only in the arrays derived from the names.
 
-    Any names will do. Those of the vocabulary mean the same place on the body in every layout.
-    Two skeletons are equal if they describe the same joints in the same order with the same tree.
+    Any names are allowed. Those of the vocabulary mean the same place on the body in every layout.
+    Two skeletons are equal if all their fields are equal.
 
     Args:
-        name: of the layout, such as `ntu25`.
-        joints: joint names in the order of the arrays.
-        parents: joint -> the joint it hangs on. Exactly one joint, the root, is not a key.
-        center: the joints whose mean is the middle of the body; the root if not given.
-        parts: part -> its joints. Every joint is in exactly one. If not given: the vocabulary's parts, and
-            branches of the tree for joints with other names.
-        mirror: joint -> its mirror. If not given: by name, such as `left_x` and `right_x`, or `x_L` and `x_R`.
-        source: where the layout is defined.
+        name: Name of the layout, such as `ntu25`.
+        joints: Joint names in the order of the arrays.
+        parents: Joint -> its parent. Exactly one joint, the root, is not a key.
+        center: Joints whose mean is the center of the body. By default the root.
+        parts: Body part -> its joints. Every joint is in exactly one part. By default the parts of the vocabulary,
+            and branches of the tree for joints with other names.
+        mirror: Joint -> its mirror joint. By default matched by name, such as `left_x` and `right_x`, or `x_L` and
+            `x_R`.
+        source: Where the layout is defined.
 
     Raises:
-        InputError: the joints do not form one tree, the parts do not cover every joint once, a mirror is not
-            an involution, or a name is unknown.
+        InputError: The joints do not form one tree, a joint is not in exactly one part, mirroring twice does not
+            give the same joint, or a name is unknown.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Skeleton:
     source: str = ""
 
     def __post_init__(self) -> None:
-        self._prove_tree()
+        self._validate_tree()
         derived = {
             "center": (self.root,),
             "parts": parts_of(self.joints, self.parents, self.root),
@@ -57,88 +58,94 @@ class Skeleton:
         for name, value in derived.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, value)
-        self._prove_rest()
+        self._validate_fields()
 
-    def _refuse(self, problem: str, **what: object) -> InputError:
-        return InputError(problem, where=f"skeleton {self.name!r}", **what)
+    def _error(self, problem: str, **details: object) -> InputError:
+        return InputError(problem, where=f"skeleton {self.name!r}", **details)
 
-    def _know(self, what: str, names: Iterable[str]) -> None:
-        check_joint_names(what, names, self.joints, where=f"skeleton {self.name!r}")
+    def _check_names(self, field_name: str, names: Iterable[str]) -> None:
+        check_joint_names(field_name, names, self.joints, where=f"skeleton {self.name!r}")
 
-    def _prove_tree(self) -> None:
+    def _validate_tree(self) -> None:
         if len(self.joints) > MAX_JOINTS:
-            raise self._refuse("too many joints", expected=f"at most {MAX_JOINTS}", got=len(self.joints))
-        if not self.joints or len(self.index) != len(self.joints):
-            twice = [joint for joint, times in Counter(self.joints).items() if times > 1]
-            raise self._refuse("joint names must be given and differ", got=f"twice: {abbreviate(twice)}")
-        self._know("parents", (*self.parents, *self.parents.values()))
+            raise self._error("too many joints", expected=f"at most {MAX_JOINTS}", got=len(self.joints))
+        if not self.joints:
+            raise self._error("a skeleton needs at least one joint")
+        if duplicates := [joint for joint, count in Counter(self.joints).items() if count > 1]:
+            got = f"duplicates: {abbreviate(duplicates)}"
+            raise self._error("the names of the joints must be unique", got=got)
+        self._check_names("parents", (*self.parents, *self.parents.values()))
         roots = [joint for joint in self.joints if joint not in self.parents]
         if len(roots) != 1:
-            expected = "one joint without a parent, the root"
-            raise self._refuse("exactly one joint hangs on nothing", expected=expected, got=abbreviate(roots))
+            raise self._error(
+                "the joints must form one tree",
+                expected="exactly one joint without a parent, the root",
+                got=abbreviate(roots) or "none",
+            )
         reached = set(breadth_first(roots[0], self.parents))
-        if lost := [joint for joint in self.joints if joint not in reached]:
-            raise self._refuse(f"the parents of {lost[0]!r} go round in a circle")
+        if unreached := [joint for joint in self.joints if joint not in reached]:
+            raise self._error(f"the parents of {unreached[0]!r} form a cycle")
 
-    def _prove_rest(self) -> None:
-        self._know("center", self.center)
-        self._know("mirror", (*self.mirror, *self.mirror.values()))
-        if lacking := [joint for joint in self.joints if joint not in self.mirror]:
-            got = f"none for {abbreviate(lacking)}"
-            raise self._refuse("every joint needs a mirror, itself if in the middle", got=got)
-        if wrong := [joint for joint in self.joints if self.mirror[self.mirror[joint]] != joint]:
-            got = f"{wrong[0]} -> {self.mirror[wrong[0]]} -> {self.mirror[self.mirror[wrong[0]]]}"
-            raise self._refuse("mirroring twice must give the same joint", got=got)
-        times = Counter(joint for joints in self.parts.values() for joint in joints)
-        self._know("parts", times)
-        if wrong := [joint for joint in self.joints if times[joint] != 1]:
-            got = f"{wrong[0]!r} in {times[wrong[0]] or 'none'}"
-            raise self._refuse("every joint must be in exactly one part", got=got)
+    def _validate_fields(self) -> None:
+        self._check_names("center", self.center)
+        self._check_names("mirror", (*self.mirror, *self.mirror.values()))
+        if missing := [joint for joint in self.joints if joint not in self.mirror]:
+            problem = "every joint needs a mirror joint; that of a joint in the middle is itself"
+            raise self._error(problem, got=f"none for {abbreviate(missing)}")
+        if invalid := [joint for joint in self.joints if self.mirror[self.mirror[joint]] != joint]:
+            joint = invalid[0]
+            got = f"{joint} -> {self.mirror[joint]} -> {self.mirror[self.mirror[joint]]}"
+            raise self._error("mirroring twice must give the same joint", got=got)
+        num_parts = Counter(joint for joints in self.parts.values() for joint in joints)
+        self._check_names("parts", num_parts)
+        if invalid := [joint for joint in self.joints if num_parts[joint] != 1]:
+            got = f"{invalid[0]!r} in {num_parts[invalid[0]] or 'none'}"
+            raise self._error("every joint must be in exactly one part", got=got)
 
     @property
     def num_joints(self) -> int:
-        """How many joints there are."""
+        """Number of joints."""
         return len(self.joints)
 
     @cached_property
     def root(self) -> str:
-        """The joint that hangs on nothing."""
+        """The joint without a parent."""
         return next(joint for joint in self.joints if joint not in self.parents)
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Joint name -> place in the arrays."""
-        return {joint: place for place, joint in enumerate(self.joints)}
+        """Joint name -> index in the arrays."""
+        return {joint: index for index, joint in enumerate(self.joints)}
 
     @cached_property
     def bones(self) -> tuple[tuple[str, str], ...]:
-        """(joint, parent) of every joint but the root, in joint order."""
+        """(joint, parent) of every joint except the root, in the order of the joints."""
         return tuple((joint, self.parents[joint]) for joint in self.joints if joint in self.parents)
 
     @cached_property
     def parent_index(self) -> Int[np.ndarray, " joint"]:
-        """Place of each joint's parent; the root's is its own."""
+        """Index of each joint's parent; that of the root is its own."""
         return np.array([self.index[self.parents.get(joint, joint)] for joint in self.joints])
 
     @cached_property
     def mirror_index(self) -> Int[np.ndarray, " joint"]:
-        """Place of each joint's mirror."""
+        """Index of each joint's mirror joint."""
         return np.array([self.index[self.mirror[joint]] for joint in self.joints])
 
     @cached_property
     def center_index(self) -> Int[np.ndarray, " center"]:
-        """Places of the joints whose mean is the middle of the body."""
+        """Indices of the joints whose mean is the center of the body."""
         return np.array([self.index[joint] for joint in self.center])
 
     @cached_property
     def part_index(self) -> Int[np.ndarray, " joint"]:
-        """Number of the part each joint is in, in the order of `parts`."""
-        number = {joint: place for place, joints in enumerate(self.parts.values()) for joint in joints}
-        return np.array([number[joint] for joint in self.joints])
+        """Index of the part of each joint, in the order of `parts`."""
+        part_of = {joint: part for part, joints in enumerate(self.parts.values()) for joint in joints}
+        return np.array([part_of[joint] for joint in self.joints])
 
     @cached_property
     def adjacency(self) -> Bool[np.ndarray, "joint joint"]:
-        """Which joints a bone connects; symmetric, without self-loops."""
+        """Whether a bone connects two joints; symmetric, without self-loops."""
         matrix = np.zeros((self.num_joints, self.num_joints), dtype=bool)
         for joint, parent in self.bones:
             matrix[self.index[joint], self.index[parent]] = matrix[self.index[parent], self.index[joint]] = True
@@ -146,7 +153,7 @@ class Skeleton:
 
     @cached_property
     def left_right(self) -> tuple[tuple[int, int], ...]:
-        """(left, right) places of shoulders and hips, which say where the body faces; may be empty."""
+        """(left, right) indices of shoulders and hips, which give the facing direction; may be empty."""
         pairs = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
         return tuple((self.index[a], self.index[b]) for a, b in pairs if a in self.index and b in self.index)
 
@@ -158,7 +165,7 @@ class Skeleton:
         return length
 
     def to_dict(self) -> dict[str, object]:
-        """Everything that defines it, as plain containers for JSON; `from_dict` reads it back."""
+        """Return all fields as plain containers for JSON; `from_dict` is the inverse."""
         return {
             "name": self.name,
             "joints": list(self.joints),
@@ -171,10 +178,10 @@ class Skeleton:
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, object], where: str = "skeleton") -> Skeleton:
-        """The skeleton that `to_dict` described.
+        """Create a skeleton from the fields that `to_dict` returns.
 
         Raises:
-            InputError: a field is missing, unknown, or of the wrong type, or the skeleton is not sound.
+            InputError: A field is missing, unknown, or of the wrong type, or the skeleton is invalid.
         """
         try:
             fields = dict(spec)
