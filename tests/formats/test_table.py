@@ -9,7 +9,7 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, ReadOptions, detect
-from skeletonmae.formats.decoders.csv_table import BLOCK
+from skeletonmae.formats.decoders.csv_table import BLOCK_LINES
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, NTU25, Skeleton
 
@@ -169,10 +169,10 @@ def test_a_column_that_differs_from_line_to_line_is_no_tag(tmp_path: Path) -> No
             "a,1,0,lef_elbow,1,1,1",
             "line 3: 'lef_elbow' is not a joint of a built-in layout, did you mean 'left_elb",
         ),
-        ("a,0,0,head,1,1,1", "line 3: the joint is there twice"),
-        ("a,0,0,Head,1,1,1", "line 3: the joint is there twice.*got head"),
-        ("a,0.5,0,head,1,1,1", "line 3: a frame is not a whole number"),
-        ("a,,0,head,1,1,1", "line 3: a frame is not a whole number"),
+        ("a,0,0,head,1,1,1", "line 3: the joint is duplicated"),
+        ("a,0,0,Head,1,1,1", "line 3: the joint is duplicated.*got head"),
+        ("a,0.5,0,head,1,1,1", "line 3: a frame number is not a whole number"),
+        ("a,,0,head,1,1,1", "line 3: a frame number is not a whole number"),
         ("a,1000000000000,0,head,1,1,1", "line 3: a frame number is far too large"),
         ("a,1,0,head,1,one,1", "line 3: column 'y' is not a number; got one"),
         ("a,1,0,head,1,1,inf", "line 3: column 'z' is not a finite number"),
@@ -204,9 +204,9 @@ def test_recordings_before_a_bad_line_are_read(tmp_path: Path) -> None:
 
 def test_what_must_hold_for_a_whole_recording(tmp_path: Path) -> None:
     head = "recording,frame,person,joint,x,y,label"
-    with pytest.raises(InputError, match=r"recording 'a'.*'label' must hold one value.*sit.*wave"):
+    with pytest.raises(InputError, match=r"recording 'a'.*'label' must hold one value per recording.*sit.*wave"):
         read(table(tmp_path, head, "a,0,0,nose,1,1,wave", "a,1,0,nose,1,1,sit"))
-    with pytest.raises(InputError, match="line 4: the lines of recording 'a' do not follow each other"):
+    with pytest.raises(InputError, match="line 4: the lines of recording 'a' are not consecutive"):
         read(table(tmp_path, head, "a,0,0,nose,1,1,", "b,0,0,nose,1,1,", "a,1,0,nose,1,1,"))
     with pytest.raises(InputError, match="no line after the header"):
         read(table(tmp_path, head))
@@ -218,7 +218,7 @@ def test_what_must_hold_for_a_whole_recording(tmp_path: Path) -> None:
 def test_what_must_hold_for_the_header(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="column 'joint' is missing; the header has frame, bodypart, x, y;"):
         list(FORMATS["table"].read(table(tmp_path, "frame,bodypart,x,y", "0,nose,1,1")))
-    with pytest.raises(InputError, match="column 'x' is there twice"):
+    with pytest.raises(InputError, match="column 'x' is duplicated"):
         list(FORMATS["table"].read(table(tmp_path, "frame,joint,x,y,X", "0,nose,1,1,1")))
 
 
@@ -235,7 +235,7 @@ def test_joints_of_no_layout_are_answered_with_a_layout(joints: Any, said: str, 
     assert read(path, layout=read_layout(tmp_path / "my.yaml"))[0].skeleton.joints == joints
 
 
-@pytest.mark.parametrize("frames", [BLOCK // 2, 3 * BLOCK])
+@pytest.mark.parametrize("frames", [BLOCK_LINES // 2, 3 * BLOCK_LINES])
 def test_recordings_longer_and_shorter_than_what_is_read_at_once(frames: int, tmp_path: Path) -> None:
     lines = [f"{name},{i},{(i % 7) / 7},{i}" for name in "abc" for i in range(frames)]
     found = read(table(tmp_path, "recording,frame,x,y,joint", *(f"{line},nose" for line in lines)))
@@ -300,7 +300,9 @@ def test_a_parquet_file_with_more_lines_than_bytes_can_hold_is_refused(tmp_path:
     same = {name: pyarrow.array(np.zeros(count)) for name in ("frame", "x", "y")}
     joint = pyarrow.DictionaryArray.from_arrays(np.zeros(count, np.int32), ["nose"])
     path = parquet(tmp_path, joint=joint, **same)
-    with pytest.raises(InputError, match=r"mine\.parquet: more lines than a file can have; got 1500000 in"):
+    with pytest.raises(
+        InputError, match=r"mine\.parquet: more rows than a file of this size can hold; got 1500000 rows in"
+    ):
         read(path)
 
 
@@ -313,3 +315,48 @@ def test_without_pyarrow_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pyte
         InputError, match=r"mine\.parquet: Parquet files need pyarrow: pip install skeletonmae\[table\]"
     ):
         read(path)
+
+
+def test_joints_by_the_names_of_other_programs(tmp_path: Path) -> None:
+    joints = ("SpineBase", "HandTipLeft", "SpineShoulder", "spine base")
+    lines = [f"{frame},{joint},1,2,3" for frame, joint in enumerate(joints)]
+    (recording,) = read(table(tmp_path, "frame,joint,x,y,z", *lines))
+    index = NTU25.index
+    seen = [index["pelvis"], index["left_hand_tip"], index["shoulder_center"], index["pelvis"]]
+    assert recording.skeleton == NTU25
+    assert np.argwhere(recording.observed[0]).tolist() == [[frame, joint] for frame, joint in enumerate(seen)]
+
+
+def test_a_layout_that_is_offered_has_a_tree(tmp_path: Path) -> None:
+    lines = [f"0,{joint},1,2" for joint in ("snout", "ear_l", "ear_r", "tail_base", "tail_tip")]
+    with pytest.raises(InputError) as caught:
+        read(table(tmp_path, "frame,joint,x,y", *lines))
+    assert '"tail_base": "snout", "tail_tip": "tail_base"' in str(caught.value)
+
+
+def test_every_second_frame_is_renumbered(tmp_path: Path) -> None:
+    lines = [f"{frame},nose,{frame},2,30" for frame in (252, 254, 256)]
+    (recording,) = read(table(tmp_path, "frame,joint,x,y,fps", *lines))
+    assert recording.positions[0, :, 0, 0].tolist() == [252, 254, 256]
+    assert recording.observed[0, :, 0].all()
+    assert recording.fps == 15
+    assert recording.notes[0].startswith("the frame numbers count in steps of 2")
+
+
+def test_a_line_without_end_is_refused_early(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    with path.open("wb") as file:
+        file.write(b"frame,joint,x,y\n0,nose,1,2\n")
+        file.truncate(2**27)  # sparse: one line of zeros
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"mine\.csv, line 3: the line is too long for a table"):
+        read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26
+
+
+def test_a_million_columns_are_refused(tmp_path: Path) -> None:
+    header = "frame,joint,x,y," + ",".join(f"c{number}" for number in range(100_000))
+    with pytest.raises(InputError, match="too many columns; expected at most 20000; got 100004"):
+        list(FORMATS["table"].read(table(tmp_path, header, "0,nose,1,2")))

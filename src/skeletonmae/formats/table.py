@@ -1,100 +1,125 @@
-"""A long table for one's own data, as CSV or Parquet: one line a joint, of any number of recordings and persons.
+"""Tables with one line per joint, as CSV or Parquet, for any number of recordings and persons.
 
 ```
 recording,frame,person,joint,x,y,z,confidence,label,subject
 clip1,0,0,left_wrist,0.31,1.02,2.4,1,wave,anna
 ```
-Only `frame`, `joint`, `x` and `y` must be there: without `recording` the file is one, called after it, and
-without `person` there is one person. A `z` that is empty throughout a recording is as good as none. Further
-columns (`label`; `layout`, `unit` and `fps`; any other is a tag) hold one value a recording. Columns are divided
-by commas, semicolons or tabs; case and spaces in their names do not matter, and names of joints may be joined up
-in any way. A joint is unobserved where its line is absent, a coordinate is empty or `nan`, or the confidence is 0.
-Without a layout, the smallest built-in one that has all joints of the file is taken, of several the first in
-`LAYOUTS`. Without a unit, 3D is in metres and 2D in pixels. The lines of a recording follow each other, frames may
-start at any number, and the file is read in blocks.
+Only `frame`, `joint`, `x` and `y` are required. Without `recording` the file is one recording, named after the
+file; without `person` there is one person. A `z` that is empty throughout a recording counts as missing. Further
+columns (`label`; `layout`, `unit` and `fps`; any other is a tag) hold one value per recording. The delimiter is a
+comma, a semicolon or a tab; case and spaces in column names do not matter, and joint names may have any of the
+spellings in `skeletons.aliases`. A joint is unobserved where its line is missing, a coordinate is empty or `nan`,
+or the confidence is 0. The default layout is the smallest built-in one that has all joints of the file, and of
+several the first in `LAYOUTS`. The default unit is metres in 3D and pixels in 2D. The lines of a recording are
+consecutive, its frame numbers may start anywhere, and the file is read in blocks.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.csv_table import Lines, ReadLines, column_names, delimiter_of, read_csv
+from skeletonmae.formats.decoders.csv_table import ReadBlocks, TableBlock, column_indices, delimiter_of, read_csv
 from skeletonmae.formats.decoders.parquet_table import MAGIC, read_parquet
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.joint_names import normalize_joint_name
+from skeletonmae.formats.joint_names import JointLookup, joint_indices, normalize_joint_name
 from skeletonmae.formats.table_recording import TableRecording
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, VOCABULARY, Skeleton
+from skeletonmae.skeletons.aliases import canonical_joint_names
 from skeletonmae.skeletons.derived import suggest
+from skeletonmae.skeletons.plausible_tree import suggested_layout
 
 
-def _parse(file: InputFile, options: ReadOptions, read: ReadLines) -> Iterator[SkeletonSequence]:
-    layout = options.layout or _layout_of(file, read)
-    cuts = (cut for block in read(file, ()) for cut in block.by_recording(file.path.stem))
-    seen: set[str] = set()
+def _parse(file: InputFile, options: ReadOptions, read: ReadBlocks) -> Iterator[SkeletonSequence]:
+    first_lines = _joint_names(file, read)
+    layout = options.layout or (_smallest_layout(file, first_lines) if first_lines else None)
+    lookups: dict[str, JointLookup] = {}
+    names: set[str] = set()
     recording: TableRecording | None = None
-    for name, lines in cuts:
-        if recording is None or recording.name != name:
-            if recording:
-                yield recording.sequence()
-            if name in seen:
-                where = f"{file.path}, line {lines.number[0]}"
-                raise InputError(f"the lines of recording {name!r} do not follow each other", where=where)
-            seen.add(name)
-            recording = TableRecording(file.path, name, layout or _said_layout(file.path, lines))
-        recording.add(lines)
+    for block in read(file, ()):
+        for name, lines in block.by_recording(file.path.stem):
+            if recording is None or recording.name != name:
+                if recording:
+                    yield recording.sequence()
+                if name in names:
+                    where = f"{file.path}, line {lines.line_numbers[0]}"
+                    raise InputError(f"the lines of recording {name!r} are not consecutive", where=where)
+                names.add(name)
+                declared = layout or _declared_layout(file.path, lines)
+                if declared.name not in lookups:
+                    lookups[declared.name] = _lookup(declared, list(first_lines))
+                recording = TableRecording(file.path, name, declared, lookups[declared.name])
+            recording.add(lines)
     if recording is None:
         raise InputError("there is no line after the header", where=file.path)
     yield recording.sequence()
 
 
-def _said_layout(path: Path, lines: Lines) -> Skeleton:
+def _declared_layout(path: Path, lines: TableBlock) -> Skeleton:
     name = str(lines.columns["layout"][0]).strip()
     if name not in LAYOUTS:
         problem = f"unknown layout{suggest(name, LAYOUTS)}"
         expected = f"{', '.join(LAYOUTS)}, or --layout my.yaml"
-        raise InputError(problem, where=f"{path}, line {lines.number[0]}", expected=expected, got=name)
+        raise InputError(problem, where=f"{path}, line {lines.line_numbers[0]}", expected=expected, got=name)
     return LAYOUTS[name]
 
 
-def _layout_of(file: InputFile, read: ReadLines) -> Skeleton | None:
-    """The smallest built-in layout with all joints of the file; None if a column says the layout."""
-    first: dict[str, int] = {}
+def _joint_names(file: InputFile, read: ReadBlocks) -> dict[str, int]:
+    """Joint name -> the first line that has it; empty if a column declares the layout."""
+    first_lines: dict[str, int] = {}
     try:
         for block in read(file, ("joint", "layout")):
             if "layout" in block.columns:
-                return None
+                return {}
             joints = list(block.columns["joint"])
-            for raw_names in dict.fromkeys(joints):
-                first.setdefault(normalize_joint_name(raw_names), block.number[joints.index(raw_names)])
-            if len(first) > MAX_JOINTS:
+            for joint in dict.fromkeys(joints):
+                first_lines.setdefault(joint, block.line_numbers[joints.index(joint)])
+            if len(first_lines) > MAX_JOINTS:
                 break
     except InputError:
-        if not first:
-            raise  # else it will be met again, after the recordings before it
-    if unknown := [joint for joint in first if joint not in VOCABULARY]:
-        problem = f"{unknown[0]!r} is not a joint of a built-in layout{suggest(unknown[0], VOCABULARY)}"
+        if not first_lines:
+            raise  # otherwise it is met again, after the recordings before it
+    return first_lines
+
+
+def _lookup(layout: Skeleton, names: list[str]) -> JointLookup:
+    """Find all names of the file together: the same joint may be spelled in several ways."""
+    lookup = JointLookup(layout)
+    spellings = list(dict.fromkeys(map(normalize_joint_name, names)))
+    indices = dict(zip(spellings, joint_indices(layout, spellings).tolist(), strict=True))
+    lookup.update({name: layout.index.get(name, indices[normalize_joint_name(name)]) for name in names})
+    return lookup
+
+
+def _smallest_layout(file: InputFile, first_lines: dict[str, int]) -> Skeleton:
+    """The smallest built-in layout with all joints of the file."""
+    lines: dict[str, int] = {}
+    for name, line in first_lines.items():
+        lines.setdefault(normalize_joint_name(name), line)
+    joints = dict(zip(canonical_joint_names(list(lines)), lines.values(), strict=True))
+    if unknown := next((joint for joint in joints if joint not in VOCABULARY), None):
+        problem = f"{unknown!r} is not a joint of a built-in layout{suggest(unknown, VOCABULARY)}"
         raise InputError(
-            problem, where=f"{file.path}, line {first[unknown[0]]}", expected=_how_to_say(list(first))
+            problem, where=f"{file.path}, line {joints[unknown]}", expected=_how_to_declare(list(joints))
         )
-    fitting = [layout for layout in LAYOUTS.values() if first.keys() <= layout.index.keys()]
-    if not fitting:
-        raise InputError("no built-in layout has all joints", where=file.path, expected=_how_to_say(list(first)))
-    return min(fitting, key=lambda layout: layout.num_joints)
+    layouts = [layout for layout in LAYOUTS.values() if joints.keys() <= layout.index.keys()]
+    if not layouts:
+        raise InputError(
+            "no built-in layout has all joints", where=file.path, expected=_how_to_declare(list(joints))
+        )
+    return min(layouts, key=lambda layout: layout.num_joints)
 
 
-def _how_to_say(joints: list[str]) -> str:
-    """What to do about joints that no layout has."""
-    shown, parents = json.dumps(joints[:30]), json.dumps(dict.fromkeys(joints[1:30], joints[0]))
+def _how_to_declare(joints: list[str]) -> str:
+    """How to declare joints that no built-in layout has."""
     return (
-        "joints of a built-in layout, or --layout my.yaml with all joints and what each hangs on:\n"
-        f"name: mine\njoints: {shown}\nparents: {parents}\n"
+        "joints of a built-in layout, or --layout my.yaml with all joints and their parents, such as (check the "
+        f"parents):\n{suggested_layout('mine', joints[:30])}"
     )
 
 
@@ -106,19 +131,19 @@ def _parse_parquet(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSe
     return _parse(file, options, read_parquet)
 
 
-def _claims_csv(head: bytes) -> bool:
+def _sniff_csv(head: bytes) -> bool:
     line = head.decode("utf-8-sig", "replace").split("\n", 1)[0]
     try:
-        column_names(Path(), next(csv.reader([line], delimiter=delimiter_of(line))))
+        column_indices(Path(), next(csv.reader([line], delimiter=delimiter_of(line))))
     except (InputError, csv.Error, StopIteration):
         return False
     return True
 
 
-def _claims_parquet(head: bytes) -> bool:
+def _sniff_parquet(head: bytes) -> bool:
     return head.startswith(MAGIC)
 
 
 _COLUMNS = "[recording,]frame,[person,]joint,x,y[,z][,confidence][,label][,...]"
-TABLE = Format("table", f"long CSV: {_COLUMNS}", (".csv", ".tsv", ".txt"), _claims_csv, _parse_csv)
-PARQUET = Format("parquet", f"long Parquet: {_COLUMNS}", (".parquet",), _claims_parquet, _parse_parquet)
+TABLE = Format("table", f"CSV, a line per joint: {_COLUMNS}", (".csv", ".tsv", ".txt"), _sniff_csv, _parse_csv)
+PARQUET = Format("parquet", f"Parquet, a row per joint: {_COLUMNS}", (".parquet",), _sniff_parquet, _parse_parquet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -53,6 +54,12 @@ def plausible_parents(joints: Sequence[str]) -> dict[str, str]:
             candidates = _before(joint, joints[:place])
         parents[joint] = next((other for other in candidates if not _reaches(other, joint, parents)), root)
     return parents
+
+
+def suggested_layout(name: str, joints: Sequence[str]) -> str:
+    """A layout file (YAML) with a plausible tree, for the user to check and correct."""
+    parents = plausible_parents(joints)
+    return f"name: {name}\njoints: {json.dumps(list(joints))}\nparents: {json.dumps(parents)}\n"
 
 
 def _root(joints: Sequence[str]) -> str:

@@ -1,9 +1,11 @@
-"""The lines of a table in blocks, column by column: what CSV and Parquet have in common, and CSV."""
+"""CSV files, row by row, and tables with one line per joint in blocks of columns."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Collection, Iterator, Sequence
+import io
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice, pairwise
 from pathlib import Path
@@ -12,120 +14,155 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.files import InputFile
+from skeletonmae.limits import MAX_COLUMNS, MAX_LINE_BYTES
 
-NEEDED = ("frame", "joint", "x", "y")
-NUMBERS = ("frame", "x", "y", "z", "confidence")
-BLOCK = 512
-"""Lines that are text at a time: so few that they stay in the processor's cache, 4 times faster than 16,000."""
+REQUIRED_COLUMNS = ("frame", "joint", "x", "y")
+NUMERIC_COLUMNS = ("frame", "x", "y", "z", "confidence")
+BLOCK_LINES = 512
+"""Lines that are held as text at a time. They fit the cache of the processor: 4 times faster than 16,000."""
 
 Column = Sequence[str] | np.ndarray
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Lines of a table that follow each other.
+class TableBlock:
+    """Consecutive lines of a table.
 
     Args:
-        number: of each line in the file, for messages.
-        columns: name -> a cell a line, as text, or as float64 if that is how the file has it.
+        line_numbers: Number of each line in the file, for messages.
+        columns: Name -> one cell per line, as text, or as float64 if the file stores numbers.
     """
 
-    number: Sequence[int]
-    columns: dict[str, Column]
+    line_numbers: Sequence[int]
+    columns: Mapping[str, Column]
 
-    def by_recording(self, unnamed: str) -> Iterator[tuple[str, Lines]]:
-        """The name of each recording and its lines; all are of `unnamed` if there is no such column."""
+    def by_recording(self, default_name: str) -> Iterator[tuple[str, TableBlock]]:
+        """Yield the name and the lines of each recording.
+
+        Args:
+            default_name: The name if there is no column `recording`.
+        """
         names = self.columns.get("recording")
         if names is None:
-            yield unnamed, self
+            yield default_name, self
             return
-        ends = (end for end, (one, next_one) in enumerate(pairwise(names), 1) if one != next_one)
+        ends = (end for end, (name, next_name) in enumerate(pairwise(names), 1) if name != next_name)
         for start, stop in pairwise((0, *ends, len(names))):
-            cut = {name: column[start:stop] for name, column in self.columns.items()}
-            yield str(names[start]).strip(), Lines(self.number[start:stop], cut)
+            columns = {name: column[start:stop] for name, column in self.columns.items()}
+            yield str(names[start]).strip(), TableBlock(self.line_numbers[start:stop], columns)
 
 
-ReadLines = Callable[[InputFile, Collection[str]], Iterator[Lines]]
-"""Reads a file's lines in blocks, with the named columns, or all if none is named."""
+ReadBlocks = Callable[[InputFile, Collection[str]], Iterator[TableBlock]]
+"""Reads a file in blocks, with the named columns, or all of them if none is named."""
 
 
-def column_names(where: Path, header: Sequence[str]) -> dict[str, int]:
-    """Column -> its place. Case and spaces in names do not matter; columns without a name are left out.
+def column_indices(where: Path, header: Sequence[str]) -> dict[str, int]:
+    """Column name -> index. Case and spaces in names do not matter; columns without a name are left out.
 
     Raises:
-        InputError: a column that must be there is not, or one is there twice.
+        InputError: A required column is missing, a column is duplicated, or there are too many.
     """
+    check_columns(where, len(header))
     names = ["_".join(name.lower().split()) for name in header]
-    named = [name for name in names if name and not name.startswith("unnamed:")]  # as pandas calls its index
-    shown = ", ".join(names[:20])
-    if missing := [name for name in NEEDED if name not in names]:
-        problem = f"column {missing[0]!r} is missing; the header has {shown}"
-        raise InputError(problem, where=where, expected=f"columns {', '.join(NEEDED)}")
-    if twice := [name for name in dict.fromkeys(named) if named.count(name) > 1]:
-        raise InputError(f"column {twice[0]!r} is there twice; the header has {shown}", where=where)
-    return {name: names.index(name) for name in named}
+    named = [name for name in names if name and not name.startswith("unnamed:")]  # as pandas names its index
+    examples = ", ".join(names[:20])
+    if missing := [name for name in REQUIRED_COLUMNS if name not in names]:
+        problem = f"column {missing[0]!r} is missing; the header has {examples}"
+        raise InputError(problem, where=where, expected=f"columns {', '.join(REQUIRED_COLUMNS)}")
+    if duplicates := [name for name, times in Counter(named).items() if times > 1]:
+        raise InputError(f"column {duplicates[0]!r} is duplicated; the header has {examples}", where=where)
+    return {name: index for index, name in enumerate(names) if name in set(named)}
+
+
+def check_columns(where: Path, num_columns: int) -> None:
+    """Refuse a table with more columns than any recording has.
+
+    Raises:
+        InputError: There are more than `MAX_COLUMNS`.
+    """
+    if num_columns > MAX_COLUMNS:
+        raise InputError("too many columns", where=where, expected=f"at most {MAX_COLUMNS}", got=num_columns)
 
 
 def delimiter_of(line: str) -> str:
-    """What stands between the columns of a header: a comma, a semicolon or a tab."""
+    """The delimiter of a header: a comma, a semicolon or a tab."""
     return max(",;\t", key=line.count)
 
 
-def read_csv(file: InputFile, only: Collection[str] = ()) -> Iterator[Lines]:
-    """The lines of a CSV file in UTF-8; lines without content are left out.
+def read_csv(file: InputFile, only: Collection[str] = ()) -> Iterator[TableBlock]:
+    """Read a CSV file in UTF-8, in blocks; empty lines are left out.
 
     Raises:
-        InputError: the header is not sound, a line has another number of columns, or it is no CSV. The lines
+        InputError: The header is invalid, a line has another number of columns, or the file is not CSV. The lines
             before it are yielded first.
     """
-    place: dict[str, int] = {}
-    width = 0
-    for number, rows in csv_rows(file):
-        if not place:
-            place, width = column_names(file.path, rows[0]), len(rows[0])
-            number, rows = number[1:], rows[1:]
+    indices: dict[str, int] = {}
+    num_columns = 0
+    for line_numbers, rows in csv_rows(file):
+        if not indices:
+            indices, num_columns = column_indices(file.path, rows[0]), len(rows[0])
+            line_numbers, rows = line_numbers[1:], rows[1:]
         problem = None
-        if set(map(len, rows)) != {width} or not all(map(any, rows)):
-            there = [(at, cells) for at, cells in zip(number, rows, strict=True) if any(cells)]
-            if wrong := [(i, *line) for i, line in enumerate(there) if len(line[1]) != width]:
-                first, at, cells = wrong[0]
-                hint = " (decimal commas? write 0.5)" if len(cells) > width else ""
+        if set(map(len, rows)) != {num_columns} or not all(map(any, rows)):
+            filled = [(number, cells) for number, cells in zip(line_numbers, rows, strict=True) if any(cells)]
+            if wrong := [(i, *line) for i, line in enumerate(filled) if len(line[1]) != num_columns]:
+                first, number, cells = wrong[0]
+                hint = " (decimal commas? write 0.5)" if len(cells) > num_columns else ""
                 problem = InputError(
                     f"wrong number of columns{hint}",
-                    where=f"{file.path}, line {at}",
-                    expected=f"{width} columns, as in the header",
+                    where=f"{file.path}, line {number}",
+                    expected=f"{num_columns} columns, as in the header",
                     got=len(cells),
                 )
-                there = there[:first]
-            number, rows = [at for at, _ in there], [cells for _, cells in there]
+                filled = filled[:first]
+            line_numbers, rows = [number for number, _ in filled], [cells for _, cells in filled]
         if rows:
             columns = list(zip(*rows, strict=True))
-            yield Lines(number, {name: columns[at] for name, at in place.items() if not only or name in only})
+            selected = {name: columns[index] for name, index in indices.items() if not only or name in only}
+            yield TableBlock(line_numbers, selected)
         if problem:
             raise problem
 
 
 def csv_rows(file: InputFile) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
-    """Blocks of lines as cells, with their numbers."""
+    """Yield blocks of lines as cells, with their line numbers.
+
+    Raises:
+        InputError: The file is not CSV in UTF-8, or a line is too long. The lines before it are yielded first.
+    """
     with file.lines() as text:
-        first = next(text, "")
+        lines = _bounded_lines(text, file.path)
+        first = next(lines, "")
         reader = csv.reader(
-            chain((first,), text), delimiter=delimiter_of(first), strict=True, skipinitialspace=True
+            chain((first,), lines), delimiter=delimiter_of(first), strict=True, skipinitialspace=True
         )
         problem = None
         while problem is None:
             before, rows = reader.line_num, list[list[str]]()
             try:
-                rows.extend(islice(reader, BLOCK))  # which keeps the lines before an error
+                rows.extend(islice(reader, BLOCK_LINES))  # which keeps the lines before an error
             except (csv.Error, UnicodeDecodeError) as error:
                 where = f"{file.path}, after line {reader.line_num}"
                 problem = InputError(f"not CSV in UTF-8 ({error})", where=where)
-            number: Sequence[int] = range(before + 1, before + 1 + len(rows))
-            if reader.line_num != before + len(rows):  # a cell goes on in the next line
+            except InputError as error:
+                problem = error
+            line_numbers: Sequence[int] = range(before + 1, before + 1 + len(rows))
+            if reader.line_num != before + len(rows):  # a cell continues in the next line
                 longer = accumulate(sum(cell.count("\n") for cell in cells) for cells in rows)
-                number = [at + more for at, more in zip(number, longer, strict=True)]
+                line_numbers = [number + more for number, more in zip(line_numbers, longer, strict=True)]
             if rows:
-                yield number, rows
+                yield line_numbers, rows
             elif problem is None:
                 return
         raise problem
+
+
+def _bounded_lines(text: io.TextIOWrapper, where: Path) -> Iterator[str]:
+    """Lines of at most `MAX_LINE_BYTES` characters; a longer one is refused before it is in memory."""
+    for number, line in enumerate(iter(lambda: text.readline(MAX_LINE_BYTES), ""), start=1):
+        if len(line) == MAX_LINE_BYTES:
+            expected = f"at most {MAX_LINE_BYTES} characters"
+            raise InputError(
+                "the line is too long for a table", where=f"{where}, line {number}", expected=expected
+            )
+        yield line

@@ -1,4 +1,4 @@
-"""Numbers in text."""
+"""Rows of numbers in text files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.errors import InputError
+
+MISSING_WORDS = ("", "na", "n/a", "nan", "null", "none")
+"""Cells of a table, in lower case, that hold no number."""
 
 
 def number_rows(
@@ -19,23 +22,22 @@ def number_rows(
     delimiter: str | None = None,
     header: int = 0,
 ) -> np.ndarray:
-    """The numbers in each line of `text`, as float64 `(line, column)`.
+    """Read the numbers in each line of `text`, as float64 `(line, column)`.
 
     Args:
-        where: the file, for messages.
-        text: its content.
-        width: how many columns a line has.
-        columns: places of those that are wanted; all if not given.
-        delimiter: between columns; white space if not given.
-        header: how many lines come before the numbers.
+        where: The file, for messages.
+        text: Its content.
+        width: Number of columns of each line.
+        columns: Indices of the columns to read; by default all of them.
+        delimiter: Delimiter of the columns; by default white space.
+        header: Number of lines before the numbers.
 
     Raises:
-        InputError: there is no line, a line has too few columns (or too many, if all are wanted), or a cell is not
-            a number.
+        InputError: There is no line of numbers, a line has the wrong number of columns, or a cell is not a number.
     """
     lines = text.splitlines()
     if not any(line.strip() for line in lines[header:]):
-        raise InputError("no line of numbers in it", where=where, expected=f"lines of {width} numbers")
+        raise InputError("it has no line of numbers", where=where, expected=f"lines of {width} numbers")
     try:
         values = np.loadtxt(
             lines,
