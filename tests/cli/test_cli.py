@@ -17,7 +17,7 @@ import yaml
 
 from skeletonmae import runs
 from skeletonmae.cli import COMMANDS, main
-from skeletonmae.cli.commands import _draw
+from skeletonmae.cli.commands import _plot_confusion_matrices
 
 
 @dataclass
@@ -96,7 +96,7 @@ def test_help_teaches(cli: Any, name: str) -> None:
     assert "--json" in said.out
     overview = cli("--help")
     assert name in overview.out
-    assert "Exit status: 0 done" in overview.out
+    assert "Exit status: 0 success" in overview.out
 
 
 def test_the_version(cli: Any) -> None:
@@ -113,7 +113,7 @@ def test_the_version(cli: Any) -> None:
         ([], "prepare"),
         (["pretrain"], "--help"),
         (["predict", "x", "y", "--topp", "3"], "--top"),
-        (["prepare", "a", "b", "--recordings", "many"], "many"),
+        (["prepare", "a", "b", "--num-recordings", "many"], "many"),
         (["prepare", "a", "b", "--dtype", "int8"], "float16"),
     ],
 )
@@ -135,7 +135,10 @@ def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected:
         ("pretrain {recipe} training.epoch=3", "training.epoch: there is no such setting; did you mean epochs?"),
         ("pretrain {recipe} training.lr=fast", "training.lr"),
         ("pretrain {recipe} training.lr", "not a setting"),
-        ("pretrain {recipe} training.accumulate=3", "accumulate must divide batch_size"),
+        (
+            "pretrain {recipe} training.gradient_accumulation_steps=3",
+            "gradient_accumulation_steps must divide batch_size",
+        ),
         ("pretrain {recipe} data.evaluate.store={tmp}/none", "not a store"),
         ("pretrain {recipe} data.evaluate.split=odd", "no such split"),
         ("pretrain {recipe} method.token_frames=3", "cannot be cut into tokens of 3"),
@@ -143,26 +146,26 @@ def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected:
         ("pretrain {recipe} --device banana", "no such device"),
         ("pretrain {recipe} --device cuda:99", "no such device"),
         ("pretrain {recipe} --out {recipe}/under/a/file", "tiny.yaml"),
-        ("evaluate {recipe}", "just one of --checkpoint <run> and --from-scratch"),
+        ("evaluate {recipe}", "either --checkpoint <run> or --from-scratch"),
         (
             "evaluate {recipe} --from-scratch --checkpoint {run}",
-            "just one of --checkpoint <run> and --from-scratch",
+            "either --checkpoint <run> or --from-scratch",
         ),
         ("evaluate {recipe} --checkpoint {tmp}/none", "no such checkpoint"),
         ("evaluate {recipe} --checkpoint {run}/log.csv", "not safetensors"),
         ("evaluate {recipe} --checkpoint {run}/finetune-1-seed0.safetensors", "a pre-trained model is needed"),
         ("evaluate {recipe} --checkpoint {run} --out {tmp}/e data.frames=16", "made for other clips"),
         ("predict {run}/none.safetensors {store}", "no such checkpoint"),
-        ("predict {run} {store}", "knows no actions yet"),
+        ("predict {run} {store}", "without classes; fine-tune it first"),
         ("predict {run}/finetune-1-seed0.safetensors {tmp}/none", "no recording could be read"),
         ("predict {run}/finetune-1-seed0.safetensors {recipe}", "no recording could be read"),
         ("predict {run}/finetune-1-seed0.safetensors {store} --top 0", "--top must be at least 1"),
         ("predict {run}/finetune-1-seed0.safetensors {store} --device banana", "no such device"),
         ("prepare {tmp}/none {tmp}/out", "no such folder"),
         ("prepare {empty} {tmp}/out", "no recording"),
-        ("prepare synthetic {store} --recordings 5", "is there already"),
+        ("prepare synthetic {store} --num-recordings 5", "already exists"),
         ("prepare {tmp} {tmp}/out --dataset ntu1000", "unknown dataset; expected synthetic"),
-        ("prepare synthetic {tmp}/out --recordings 0", "no recording"),
+        ("prepare synthetic {tmp}/out --num-recordings 0", "no recording"),
         ("demo --out {tmp}/demo --data {tmp}/none", "no such folder"),
     ],
 )
@@ -215,7 +218,7 @@ def test_a_folder_that_may_not_be_written(cli: Any, tmp_path: Path, recipe: Path
         (OSError(28, "No space left on device"), "error: [Errno 28] No space left on device\n"),
         (
             KeyboardInterrupt(),
-            "stopped; `prepare`, `pretrain` and `demo` go on from where they were, other commands begin anew\n",
+            "interrupted; run again, `prepare`, `pretrain` and `demo` resume, other commands start over\n",
         ),
     ],
 )
@@ -259,7 +262,7 @@ def test_prepare(cli: Any, tmp_path: Path, samples_folder: Path) -> None:
     said = cli("prepare", samples_folder, tmp_path / "store", "--workers", 1)
     assert said.status == 0
     assert "[bold]bow" in said.out
-    assert f"6 recordings, 30 frames, 0 unlabelled -> {tmp_path / 'store'}" in said.out
+    assert f"6 recordings, 30 frames, 0 unlabeled -> {tmp_path / 'store'}" in said.out
     assert "Your own recordings" in said.err
 
 
@@ -270,7 +273,7 @@ def test_prepare_says_what_was_left_out(cli: Any, tmp_path: Path, samples_folder
     report = json.loads(said.out)
     assert report["recordings"] == 6
     assert report["classes"] == {"[bold]bow": 3, "wave": 3}
-    assert [dropped["file"] for dropped in report["dropped"]] == ["wave/broken.json"]
+    assert [skipped["file"] for skipped in report["skipped"]] == ["wave/broken.json"]
     assert "broken.json" in said.err
     strict = cli("prepare", samples_folder, tmp_path / "other", "--workers", 1, "--strict")
     assert strict.status == 1
@@ -303,7 +306,7 @@ def test_pretrain_evaluate_predict_as_json(
     assert len(answers) == 96
     assert answers[0]["recording"] == "synthetic_000000"
     assert answers[0]["person"] is None
-    assert len(answers[0]["actions"]) == 2
+    assert len(answers[0]["classes"]) == 2
 
 
 def test_evaluate_as_a_table_and_from_scratch(
@@ -319,7 +322,7 @@ def test_evaluate_as_a_table_and_from_scratch(
     assert "100%" in row
     written = json.loads(Path(f"runs/{tmp_path.name}-tiny-scratch/results.json").read_text())["results"][0]
     assert f"{100 * written['top1']:.1f}" in row.split()
-    assert f"written to runs/{tmp_path.name}-tiny-scratch" in said.err
+    assert f"results written to runs/{tmp_path.name}-tiny-scratch" in said.err
 
 
 def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: Path) -> None:
@@ -335,15 +338,15 @@ def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: 
     first, second = said.out.splitlines()
     assert first.startswith("größer: ")
     assert first.count("%") == 3
-    assert second == "nobody: nobody is seen"
-    each = cli("predict", classifier, tmp_path / "mine.csv", tmp_path / "absent.csv", "--each-person")
+    assert second == "nobody: no person was observed"
+    each = cli("predict", classifier, tmp_path / "mine.csv", tmp_path / "absent.csv", "--per-person")
     assert each.status == 3
     assert [line.split(":")[0] for line in each.out.splitlines()] == [
         "größer, person 0",
         "größer, person 1",
         "nobody",
     ]
-    assert "not read: " in each.err
+    assert "skipped: " in each.err
     assert "absent.csv" in each.err
 
 
@@ -355,13 +358,13 @@ def test_no_pictures_without_matplotlib(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     results = json.loads((tiny_run / "results.json").read_text())["results"]
-    _draw([Result.model_validate(results[0])], tmp_path)
-    assert "no pictures" in capsys.readouterr().err
+    _plot_confusion_matrices([Result.model_validate(results[0])], tmp_path)
+    assert "no plots" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_module_can_be_run(tmp_path: Path) -> None:
-    done = subprocess_of("prepare", "synthetic", tmp_path / "a store", "--recordings", 3, "--json")
+    done = subprocess_of("prepare", "synthetic", tmp_path / "a store", "--num-recordings", 3, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["recordings"] == 3
     done = subprocess_of("pretrain", tmp_path / "absent.yaml")

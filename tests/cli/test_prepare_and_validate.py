@@ -54,9 +54,9 @@ def raw(tmp_path: Path, write_sample: Any) -> Path:
 def test_formats_are_known_by_content_and_said(cli: Any, raw: Path, tmp_path: Path) -> None:
     status, out, err = cli("prepare", raw, tmp_path / "store")
     assert status == 0
-    assert "files of format" in err
+    assert "formats (number of files)" in err
     assert all(said in err for said in ("nw_ucla (2)", "utd_mhad (2)", "table (2)"))
-    assert "6 recordings, 54 frames, 0 unlabelled" in out
+    assert "6 recordings, 54 frames, 0 unlabeled" in out
 
 
 def test_a_zip_archive(cli: Any, raw: Path, tmp_path: Path) -> None:
@@ -99,10 +99,10 @@ def test_a_layout_of_ones_own(cli: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--unit cm", "--unit is not known; expected m, px, image, unknown; got cm"),
-        ("--fps 0", "--fps must be more than 0"),
-        ("--fps nan", "--fps must be more than 0"),
-        ("--format bhv", "--format is not known; expected ntu, "),
+        ("--unit cm", "unknown --unit; expected m, px, image, unknown; got cm"),
+        ("--fps 0", "--fps must be greater than 0"),
+        ("--fps nan", "--fps must be greater than 0"),
+        ("--format bhv", "unknown --format; expected ntu, "),
         ("--layout coco71", "coco17"),
         ("--convert-to kinekt20", "kinect20"),
         ("--convert-to hand21", "hand21"),
@@ -119,7 +119,7 @@ def test_one_bad_file_does_not_stop_it_unless_asked(cli: Any, raw: Path, tmp_pat
     (raw / "wave" / "cut.json").write_text('{"skeletons": [[')
     status, _, err = cli("prepare", raw, tmp_path / "store")
     assert status == 3
-    assert "dropped: wave/cut.json" in err
+    assert "skipped: wave/cut.json" in err
     assert json.loads((tmp_path / "store" / "report.json").read_text())["recordings"] == 6
     status, _, err = cli("prepare", raw, tmp_path / "strict", "--strict")
     assert status == 1
@@ -129,7 +129,15 @@ def test_one_bad_file_does_not_stop_it_unless_asked(cli: Any, raw: Path, tmp_pat
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_killed_prepare_goes_on(tmp_path: Path, how: signal.Signals) -> None:
-    words = [sys.executable, "-m", "skeletonmae", "prepare", "synthetic", str(tmp_path / "store"), "--recordings"]
+    words = [
+        sys.executable,
+        "-m",
+        "skeletonmae",
+        "prepare",
+        "synthetic",
+        str(tmp_path / "store"),
+        "--num-recordings",
+    ]
     words += ["3000", "--workers", "1"]
     running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     parts = tmp_path / ".store.parts"
@@ -160,7 +168,7 @@ def test_a_killed_prepare_goes_on(tmp_path: Path, how: signal.Signals) -> None:
 
 
 def test_the_status_says_what_was_found(cli: Any, tmp_path: Path, raw: Path) -> None:
-    assert cli("prepare", "synthetic", tmp_path / "clean", "--recordings", 60)[0] == 0
+    assert cli("prepare", "synthetic", tmp_path / "clean", "--num-recordings", 60)[0] == 0
     status, out, _ = cli("validate", tmp_path / "clean")
     assert status == 0, out
     assert out.rstrip().splitlines()[-1].startswith("ok")
@@ -170,7 +178,7 @@ def test_the_status_says_what_was_found(cli: Any, tmp_path: Path, raw: Path) -> 
             cut = {"positions": one.positions[:, first], "observed": one.observed[:, first]}
             store.add(replace(one, **cut))
     status, out, _ = cli("validate", tmp_path / "one")
-    assert (status, "one frame" in out) == (3, True)  # a warning
+    assert (status, "only one frame" in out) == (3, True)  # a warning
     (raw / "wave" / "cut.json").write_text('{"skeletons": [[')
     status, out, _ = cli("validate", raw)
     assert status == 1
@@ -179,12 +187,12 @@ def test_the_status_says_what_was_found(cli: Any, tmp_path: Path, raw: Path) -> 
     status, out, _ = cli("validate", raw, "--json")
     found = json.loads(out)
     assert (status, found["status"], found["recordings"]) == (1, "errors", 6)
-    assert any(one["check"] == "damaged" and "cut.json" in one["what"] for one in found["findings"])
+    assert any(one["check"] == "damaged" and "cut.json" in one["message"] for one in found["findings"])
 
 
 def test_what_two_stores_share_is_an_error(cli: Any, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 1)):
-        assert cli("prepare", "synthetic", tmp_path / name, "--recordings", 60, "--seed", seed)[0] == 0
+        assert cli("prepare", "synthetic", tmp_path / name, "--num-recordings", 60, "--seed", seed)[0] == 0
     assert "leaks" not in cli("validate", tmp_path / "a", "--all")[1]
     status, out, _ = cli("validate", tmp_path / "a", "--against", tmp_path / "a")
     assert status == 1
@@ -205,7 +213,7 @@ def test_a_split_that_shares_a_recording(cli: Any, tmp_path: Path, write_sample:
             assert cli("prepare", tmp_path / "raw", tmp_path / "store")[0] == 0
         status, out, _ = cli("validate", tmp_path / source)
         assert status == 1
-        assert "a02_s01_e00_v03: the same as a02_s01_e00_v01, which is for training" in out
+        assert "a02_s01_e00_v03: the same as a02_s01_e00_v01, which is in the training set" in out
     status, _, err = cli("validate", tmp_path / "raw", "--split", "sideways")
     assert status == 1
     assert "has no such split" in err
@@ -214,13 +222,13 @@ def test_a_split_that_shares_a_recording(cli: Any, tmp_path: Path, write_sample:
 def test_the_picture(cli: Any, tmp_path: Path, raw: Path) -> None:
     cli("validate", raw, "--picture", tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
-    assert cli("prepare", "synthetic", tmp_path / "many", "--recordings", 60)[0] == 0
+    assert cli("prepare", "synthetic", tmp_path / "many", "--num-recordings", 60)[0] == 0
     cli("validate", tmp_path / "many", "--picture", tmp_path / "many.png")
     assert len(list(tmp_path.glob("many-*.png"))) == 3  # 25 classes, twelve a sheet
 
 
 def test_a_damaged_store_is_a_finding(cli: Any, tmp_path: Path) -> None:
-    assert cli("prepare", "synthetic", tmp_path / "store", "--recordings", 60)[0] == 0
+    assert cli("prepare", "synthetic", tmp_path / "store", "--num-recordings", 60)[0] == 0
     file = tmp_path / "store" / "positions.npy"
     content = bytearray(file.read_bytes())
     content[-100] ^= 1
@@ -248,7 +256,7 @@ def test_a_split_that_came_with_the_files_is_said(cli: Any, tmp_path: Path) -> N
     (tmp_path / "mine.csv").write_text("\n".join(lines))
     status, _, err = cli("prepare", tmp_path / "mine.csv", tmp_path / "store")
     assert status == 0
-    assert "the files came with a split: tag 'split' (train, test)" in err
+    assert "the files contain a split: tag 'split' (train, test)" in err
     out = cli("validate", tmp_path / "store")[1]
     assert any(line.split() == ["a", "2", "1", "1"] for line in out.splitlines())
 
@@ -263,4 +271,4 @@ def test_a_format_that_is_named(cli: Any, tmp_path: Path) -> None:
     assert SequenceStore.open(tmp_path / "msr_action3d").num_frames.tolist() == [2]
     status, _, err = cli("validate", tmp_path / "msr_action3d", "--format", "sbu")
     assert status == 1
-    assert "a store is as it was prepared" in err
+    assert "a store has already been prepared" in err

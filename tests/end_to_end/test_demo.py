@@ -33,7 +33,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "NUM_SYNTHETIC", 100)
     monkeypatch.setattr(demo, "PRETRAINING_STEPS", 4)
     monkeypatch.setattr(demo, "SEEDS", (0, 1))
-    monkeypatch.setattr(demo, "FEW", 0.3)
+    monkeypatch.setattr(demo, "LABEL_FRACTION", 0.3)
     monkeypatch.setattr("os.cpu_count", lambda: 1)
 
 
@@ -116,6 +116,6 @@ def test_it_touches_only_what_it_made(tmp_path: Path, alone: Any) -> None:
     precious = tmp_path / "pretrained" / "model.safetensors"
     precious.parent.mkdir()
     precious.write_text("precious")
-    with pytest.raises(InputError, match="holds folders that no demo made"):
+    with pytest.raises(InputError, match="sub-folders that no demo made"):
         demo.run_demo(tmp_path, None, alone, lambda *_: None, lambda _: None)
     assert precious.read_text() == "precious"

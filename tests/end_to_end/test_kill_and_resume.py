@@ -25,7 +25,7 @@ def numbers(folder: Path) -> list[dict[str, float]]:
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 def test_killed_runs_end_with_the_same_bits(tmp_path: Path, tiny_tree: Any) -> None:
     # 10 batches an epoch: most kills come in the middle of one.
-    tree = tiny_tree(epochs=6, batch_size=7, ema=0.9, checkpoint_seconds=0)
+    tree = tiny_tree(epochs=6, batch_size=7, ema_decay=0.9, checkpoint_seconds=0)
     tree["data"]["augment"] = [{"kind": "rotate", "degrees": [5, 15, 5]}]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree))
     state = tmp_path / "killed" / "state.pt"

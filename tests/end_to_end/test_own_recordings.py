@@ -101,8 +101,8 @@ def test_a_table_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     assert main(["predict", str(run / "finetune-1-seed0.safetensors"), "new ones", "--json"]) == 0
     answers = json.loads(capsys.readouterr().out)
     assert {answer["recording"] for answer in answers} == truth.keys()
-    assert {name for answer in answers for name, _ in answer["actions"]} <= set(ACTIONS)
-    right = [truth[answer["recording"]] == answer["actions"][0][0] for answer in answers]
+    assert {name for answer in answers for name, _ in answer["classes"]} <= set(ACTIONS)
+    right = [truth[answer["recording"]] == answer["classes"][0][0] for answer in answers]
     assert np.mean(right) > 0.8
 
 
@@ -134,7 +134,9 @@ def test_files_of_another_format_in_a_folder_for_each_action(
 def test_synthetic_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_tree: Any) -> None:
     recipe, run = tmp_path / "recipe.yaml", tmp_path / "run"
     recipe.write_text(yaml.safe_dump(tiny_tree(tmp_path / "synthetic", epochs=1)))
-    assert main(["prepare", "synthetic", str(tmp_path / "synthetic"), "--recordings", "50", "--seed", "3"]) == 0
+    assert (
+        main(["prepare", "synthetic", str(tmp_path / "synthetic"), "--num-recordings", "50", "--seed", "3"]) == 0
+    )
     assert main(["pretrain", str(recipe), "--out", str(run)]) == 0
     assert main(["evaluate", str(recipe), "--checkpoint", str(run)]) == 0
     capsys.readouterr()
@@ -144,4 +146,4 @@ def test_synthetic_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str], ti
 
     answers = json.loads(capsys.readouterr().out)
     assert len(answers) == 50
-    assert {name for answer in answers for name, _ in answer["actions"]} == set(SYNTHETIC.classes)
+    assert {name for answer in answers for name, _ in answer["classes"]} == set(SYNTHETIC.classes)

@@ -10,7 +10,7 @@ import pytest
 
 from skeletonmae import datasets, runs
 from skeletonmae.checkpoint import load_checkpoint
-from skeletonmae.evaluation import KNN, Linear
+from skeletonmae.evaluation import KNN, LinearProbe
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore
 
@@ -30,7 +30,7 @@ def test_prepare_pretrain_evaluate(
     dataset = datasets.detect_dataset(real_data / name)
     assert dataset.name == name
     report = datasets.prepare(dataset, real_data / name, tmp_path / "store")
-    assert report.dropped == ()
+    assert report.skipped == ()
     assert report.recordings == num_train + num_test
     tree = tiny_tree(tmp_path / "store", split=None, epochs=1, batch_size=-(-num_train // 2))
     recipe = recipe_from(tree, "real")
@@ -43,9 +43,9 @@ def test_prepare_pretrain_evaluate(
     assert not set(store.tag(tag)[seen]) & test_values
 
     reads.clear()
-    protocols = [Linear(epochs=30, pooling="joints"), KNN(k=(1,), pooling="joints")]
+    protocols = [LinearProbe(epochs=30, pooling="joints"), KNN(k=(1,), pooling="joints")]
     results = runs.evaluate(recipe, load_checkpoint(tmp_path / "run"), None, alone, protocols=protocols)
     for result in results:
         assert (result.num_train, result.num_test) == (num_train, num_test)
         assert result.top1 > 3 * chance  # even an untrained encoder sees something
-        assert all(accuracy is not None for accuracy in result.per_class)
+        assert all(accuracy is not None for accuracy in result.per_class_accuracy)

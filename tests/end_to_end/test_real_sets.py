@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonmae.datasets import FOLDER, Report, detect_dataset, prepare
+from skeletonmae.datasets import FOLDER, PrepareReport, detect_dataset, prepare
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.validation import Validation, validate_store
 
@@ -29,7 +29,7 @@ SETS = {
 @pytest.fixture(scope="module", params=SETS)
 def prepared(
     request: pytest.FixtureRequest, real_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Report, SequenceStore, Validation]:
+) -> tuple[str, PrepareReport, SequenceStore, Validation]:
     name = str(request.param)
     dataset = detect_dataset(real_data / name)
     assert dataset.name == name or dataset is FOLDER
@@ -42,12 +42,12 @@ def prepared(
     return name, report, store, validate_store(store, split)
 
 
-def test_counts_and_odd_ones(prepared: tuple[str, Report, SequenceStore, Validation]) -> None:
+def test_counts_and_odd_ones(prepared: tuple[str, PrepareReport, SequenceStore, Validation]) -> None:
     name, report, store, found = prepared
     num_recordings, num_classes, *_ = SETS[name]
-    assert (report.recordings, report.dropped, len(store.classes)) == (num_recordings, (), num_classes)
+    assert (report.recordings, report.skipped, len(store.classes)) == (num_recordings, (), num_classes)
     assert (found.recordings, found.frames) == (num_recordings, report.frames)
-    odd = {one.recording: one.what for one in report.odd}
+    odd = {one.recording: one.message for one in report.notes}
     if name == "nw_ucla":
         assert odd == {"a02_s09_e04_v02": "one frame", "a02_s09_e04_v03": "one frame"}
         assert (store.num_frames.min(), np.median(store.num_frames), store.num_frames.max()) == (1, 31, 201)
@@ -62,7 +62,7 @@ def test_counts_and_odd_ones(prepared: tuple[str, Report, SequenceStore, Validat
         assert (store.labels >= 0).all()
 
 
-def test_what_validation_finds(prepared: tuple[str, Report, SequenceStore, Validation]) -> None:
+def test_what_validation_finds(prepared: tuple[str, PrepareReport, SequenceStore, Validation]) -> None:
     name, _, _, found = prepared
     errors = Counter(one.check for one in found.findings if one.severity == "error")
     expected = {"nw_ucla": {"leaks": 95}, "msr_action3d": {"empty": 1}}

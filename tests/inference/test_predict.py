@@ -9,7 +9,7 @@ import pytest
 
 from skeletonmae.checkpoint import Checkpoint, load_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.inference import Answer, predict
+from skeletonmae.inference import Prediction, predict
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
@@ -27,10 +27,10 @@ def recordings(tiny_store: Path) -> list[SkeletonSequence]:
     return [store[index] for index in range(30)]
 
 
-def assert_same(ones: list[Answer], others: list[Answer]) -> None:
+def assert_same(ones: list[Prediction], others: list[Prediction]) -> None:
     assert [(one.recording, one.person) for one in ones] == [(other.recording, other.person) for other in others]
     for one, other in zip(ones, others, strict=True):
-        for (name, share), (its_name, its_share) in zip(one.actions, other.actions, strict=True):
+        for (name, share), (its_name, its_share) in zip(one.classes, other.classes, strict=True):
             assert share == pytest.approx(its_share, abs=1e-5)
             assert name == its_name or abs(share - its_share) < 1e-5
 
@@ -45,7 +45,7 @@ def test_it_says_what_the_classifier_scores_highest(
     assert [answer.recording for answer in answers] == [recording.name for recording in recordings]
     for answer, row in zip(answers, shares, strict=True):
         assert answer.person is None
-        found = dict(answer.actions)
+        found = dict(answer.classes)
         assert sum(found.values()) == pytest.approx(1.0, abs=1e-5)
         assert [found[name] for name in classifier.header.classes] == pytest.approx(row.tolist(), abs=1e-5)
         assert list(found.values()) == sorted(found.values(), reverse=True)
@@ -55,13 +55,13 @@ def test_one_by_one_equals_all_at_once(classifier: Checkpoint, recordings: list[
     together = predict(classifier, recordings)
     assert_same(together, [answer for one in recordings for answer in predict(classifier, [one])])
     assert_same(together, predict(classifier, recordings, batch_size=7))
-    assert all(len(answer.actions) == 3 for answer in together)
+    assert all(len(answer.classes) == 3 for answer in together)
 
 
 def test_each_person_alone(classifier: Checkpoint, recordings: list[SkeletonSequence]) -> None:
     pair = next(one for one in recordings if one.num_persons == 2)
     single = next(one for one in recordings if one.num_persons == 1)
-    answers = predict(classifier, [pair, single], each_person=True)
+    answers = predict(classifier, [pair, single], per_person=True)
     assert [(a.recording, a.person) for a in answers] == [(pair.name, 0), (pair.name, 1), (single.name, 0)]
     cut = [replace(pair, positions=pair.positions[[i]], observed=pair.observed[[i]]) for i in (0, 1)]
     expected = predict(classifier, [*cut, single])
@@ -71,18 +71,18 @@ def test_each_person_alone(classifier: Checkpoint, recordings: list[SkeletonSequ
 def test_a_tag_called_person_is_just_a_tag(classifier: Checkpoint, recordings: list[SkeletonSequence]) -> None:
     tagged = replace(recordings[0], tags={"person": "anna"})
     assert predict(classifier, [tagged])[0].person is None
-    assert predict(classifier, [tagged], each_person=True)[0].person == 0
+    assert predict(classifier, [tagged], per_person=True)[0].person == 0
 
 
-@pytest.mark.parametrize("each_person", [False, True])
-def test_nobody_is_seen(classifier: Checkpoint, recordings: list[SkeletonSequence], each_person: bool) -> None:
+@pytest.mark.parametrize("per_person", [False, True])
+def test_nobody_is_seen(classifier: Checkpoint, recordings: list[SkeletonSequence], per_person: bool) -> None:
     empty = SkeletonSequence.from_positions(np.full((2, 9, 25, 3), np.nan), NTU25, name="empty")
     none = SkeletonSequence.from_positions(np.zeros((0, 0, 25, 3)), NTU25, name="nothing at all")
     given = [recordings[0], empty, none, recordings[1]]
-    answers = predict(classifier, given, each_person=each_person)
+    answers = predict(classifier, given, per_person=per_person)
     assert [answer.recording for answer in answers] == [one.name for one in given]
-    assert [len(answer.actions) for answer in answers] == [3, 0, 0, 3]
-    assert_same(answers[:1], predict(classifier, recordings[:1], each_person=each_person))
+    assert [len(answer.classes) for answer in answers] == [3, 0, 0, 3]
+    assert_same(answers[:1], predict(classifier, recordings[:1], per_person=per_person))
 
 
 def test_no_recording_no_answer(classifier: Checkpoint) -> None:
@@ -92,12 +92,12 @@ def test_no_recording_no_answer(classifier: Checkpoint) -> None:
 def test_one_frame_is_enough(classifier: Checkpoint, recordings: list[SkeletonSequence]) -> None:
     full = recordings[0]
     still = replace(full, positions=full.positions[:, :1], observed=full.observed[:, :1])
-    assert len(predict(classifier, [still])[0].actions) == 3
+    assert len(predict(classifier, [still])[0].classes) == 3
 
 
 def test_no_more_actions_than_there_are(classifier: Checkpoint, recordings: list[SkeletonSequence]) -> None:
-    assert len(predict(classifier, recordings[:1], top=99)[0].actions) == 25
-    assert len(predict(classifier, recordings[:1], top=1)[0].actions) == 1
+    assert len(predict(classifier, recordings[:1], top=99)[0].classes) == 25
+    assert len(predict(classifier, recordings[:1], top=1)[0].classes) == 1
 
 
 def test_names_and_unknown_labels_do_no_harm(classifier: Checkpoint, recordings: list[SkeletonSequence]) -> None:
@@ -142,7 +142,7 @@ def test_another_layout_is_read_by_its_joints(of_kinect: Checkpoint, recordings:
     """A model of kinect20 sees the joints of ntu25 that it knows, and is deaf to the others."""
     answers = predict(of_kinect, recordings)
     assert_same(answers, predict(of_kinect, [as_kinect(one) for one in recordings]))
-    assert len({answer.actions[0][1] for answer in answers}) > 10  # it does look at them
+    assert len({answer.classes[0][1] for answer in answers}) > 10  # it does look at them
 
 
 def test_layouts_may_come_mixed(classifier: Checkpoint, recordings: list[SkeletonSequence]) -> None:
@@ -155,8 +155,8 @@ def test_layouts_may_come_mixed(classifier: Checkpoint, recordings: list[Skeleto
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"unit": "px"}, r"recording 'clip 7'.* other unit; expected m; got px"),
-        ({"axes": 2}, r"recording 'clip 7'.* other axes; expected 3; got 2"),
+        ({"unit": "px"}, r"recording 'clip 7'.* trained on another unit.*; expected m; got px"),
+        ({"axes": 2}, r"recording 'clip 7'.* trained on 3D coordinates.*; expected 3 axes; got 2"),
     ],
 )
 def test_wrong_unit_and_axes(classifier: Checkpoint, make_recording: Any, settings: Any, said: str) -> None:
@@ -165,5 +165,5 @@ def test_wrong_unit_and_axes(classifier: Checkpoint, make_recording: Any, settin
 
 
 def test_a_method_names_no_actions(tiny_run: Path, recordings: list[SkeletonSequence]) -> None:
-    with pytest.raises(InputError, match="knows no actions yet"):
+    with pytest.raises(InputError, match="without classes; fine-tune it first"):
         predict(load_checkpoint(tiny_run), recordings)

@@ -11,7 +11,7 @@ import pytest
 
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17, KINECT20
-from skeletonmae.validation.block import Block, blocks
+from skeletonmae.validation.block import RecordingBlock, iter_blocks
 
 Make = Callable[..., SkeletonSequence]
 
@@ -37,28 +37,32 @@ def tracks(recordings: list[SkeletonSequence]) -> list[tuple[int, int, int, np.n
 
 
 def test_a_block_holds_the_tracks_end_to_end(some: list[SkeletonSequence]) -> None:
-    block, expected = Block.of(some), tracks(some)
-    assert len(block.starts) == len(expected)
+    block, expected = RecordingBlock.from_recordings(some), tracks(some)
+    assert len(block.track_starts) == len(expected)
     for number, (place, person, since, positions, observed) in enumerate(expected):
-        assert (block.owner[number], block.person[number], block.since[number]) == (place, person, since)
-        np.testing.assert_array_equal(block.positions[block.rows(number)], positions)
-        np.testing.assert_array_equal(block.observed[block.rows(number)], observed)
-        assert (block.track[block.rows(number)] == number).all()
+        assert (block.recording_index[number], block.person_index[number], block.start_frame[number]) == (
+            place,
+            person,
+            since,
+        )
+        np.testing.assert_array_equal(block.positions[block.track_rows(number)], positions)
+        np.testing.assert_array_equal(block.observed[block.track_rows(number)], observed)
+        assert (block.track_index[block.track_rows(number)] == number).all()
 
 
 def test_steps_sizes_and_bones_are_those_of_plain_loops(some: list[SkeletonSequence]) -> None:
-    block = Block.of(some)
+    block = RecordingBlock.from_recordings(some)
     mean, spread = block.bones
     for number, (_, _, _, positions, observed) in enumerate(tracks(some)):
-        step = block.step[block.rows(number)]
-        apart: list[float] = []
+        step = block.displacement[block.track_rows(number)]
+        squares: list[float] = []
         for frame, joint in np.ndindex(*observed.shape):
             both = frame + 1 < len(observed) and observed[frame, joint] and observed[frame + 1, joint]
             far = np.linalg.norm(positions[frame + 1, joint] - positions[frame, joint]) if both else 0.0
             assert step[frame, joint] == pytest.approx(far, rel=1e-5)
         for frame, seen in zip(positions, observed, strict=True):
-            apart += [float(((joint - frame[seen].mean(0)) ** 2).sum()) for joint in frame[seen]]
-        assert block.size[number] == pytest.approx(np.sqrt(np.mean(apart)), rel=1e-5)
+            squares += [float(((joint - frame[seen].mean(0)) ** 2).sum()) for joint in frame[seen]]
+        assert block.body_size[number] == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-5)
         for bone, (joint, parent) in enumerate(KINECT20.bones):
             a, b = KINECT20.index[joint], KINECT20.index[parent]
             there = observed[:, a] & observed[:, b]
@@ -70,9 +74,9 @@ def test_steps_sizes_and_bones_are_those_of_plain_loops(some: list[SkeletonSeque
 def test_blocks_break_where_the_layout_axes_or_unit_change(make_recording: Make) -> None:
     kinds: list[dict[str, Any]] = [{}, {}, {"skeleton": COCO17}, {"axes": 2}, {"axes": 2, "unit": "px"}, {}]
     made = [make_recording(seed, **kind) for seed, kind in enumerate(kinds)]
-    found = list(blocks(made))
+    found = list(iter_blocks(made))
     assert [len(block.recordings) for block in found] == [2, 1, 1, 1, 1]
-    assert [block.first for block in found] == [0, 2, 3, 4, 5]
+    assert [block.first_index for block in found] == [0, 2, 3, 4, 5]
 
 
 def test_blocks_are_bounded_and_come_before_the_stream_ends(make_recording: Make) -> None:
@@ -84,10 +88,13 @@ def test_blocks_are_bounded_and_come_before_the_stream_ends(make_recording: Make
             taken += 1
             yield make_recording(seed, frames=10)
 
-    first = next(blocks(stream(), rows=50))
+    first = next(iter_blocks(stream(), num_rows=50))
     assert len(first.recordings) == taken - 1 < 10
 
 
 def test_a_recording_without_a_name_is_called_by_its_number(make_recording: Make) -> None:
     made = [make_recording(0, name=""), make_recording(1, name="mine")]
-    assert [Block.of(made, first=6).name(place) for place in (0, 1)] == ["number 6", "mine"]
+    assert [RecordingBlock.from_recordings(made, first_index=6).recording_name(place) for place in (0, 1)] == [
+        "number 6",
+        "mine",
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skeletonmae.datasets.change import Change as Conversion
+from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, NTU25
@@ -54,8 +54,8 @@ def test_where_handedness_cannot_be_told_it_is_said_once(
     layout: str, axes: Any, notes: list[int], clean: Clips
 ) -> None:
     """Without feet, toes or ears nothing says where forward is; in two axes nobody asks."""
-    change = Conversion(LAYOUTS[layout], axes)
-    assert [one.recordings for one in found(validate([change(one) for one in clean]), "mirrored")] == notes
+    convert = RecordingConverter(LAYOUTS[layout], axes)
+    assert [one.recordings for one in found(validate([convert(one) for one in clean]), "mirrored")] == notes
 
 
 def test_labels(clean: Clips) -> None:
@@ -63,21 +63,21 @@ def test_labels(clean: Clips) -> None:
     made = [replace(one, label=label) for one, label in zip(clean, labels, strict=False)]
     result = validate(made, classes=("wave", "jump", "fly"))
     (wrong,) = found(result, "labels", "error")
-    assert (wrong.recording, "'Wave'" in wrong.what) == (clean[2].name, True)
+    assert (wrong.recording, "'Wave'" in wrong.message) == (clean[2].name, True)
     (alike,) = found(result, "labels", "warning")
-    assert "'wave', 'Wave'" in alike.what
+    assert "'wave', 'Wave'" in alike.message
     (missing,) = found(result, "labels", "note")
-    assert missing.recordings == result.unlabelled == 1
+    assert missing.recordings == result.unlabeled == 1
     (nobody,) = found(result, "classes", "warning")
-    assert "fly" in nobody.what
+    assert "fly" in nobody.message
     assert {one.name: one.recordings for one in result.classes} == {"wave": 2, "jump": 1, "fly": 0, "Wave": 1}
     assert not found(validate(made[:2]), "labels")
 
 
 @pytest.mark.parametrize(("many", "severity"), [(9, None), (10, "note"), (100, "warning")])
-def test_uneven_classes(many: int, severity: str | None, make_recording: Any) -> None:
+def test_imbalanced_classes(many: int, severity: str | None, make_recording: Any) -> None:
     made = [make_recording(seed, frames=3, label="often" if seed else "once") for seed in range(many + 1)]
-    uneven = [one for one in found(validate(made), "classes") if f"{many} recordings of often" in one.what]
+    uneven = [one for one in found(validate(made), "classes") if f"{many} recordings of often" in one.message]
     assert [one.severity for one in uneven] == ([severity] if severity else [])
 
 
@@ -97,9 +97,9 @@ def test_a_frame_rate_under_which_bodies_move_differently(fps: float, told: bool
 
 
 def test_an_unknown_unit_is_guessed(clean: Clips, changed: Change) -> None:
-    for factor, word in ((1, "metres"), (100, "centimetres"), (1000, "millimetres")):
+    for factor, word in ((1, "meters"), (100, "centimeters"), (1000, "millimeters")):
         (note,) = found(validate([changed(one, one.positions * factor, unit="unknown") for one in clean]), "units")
-        assert (note.severity, f" {word}?" in note.what) == ("note", True)
+        assert (note.severity, f"are these {word}?" in note.message) == ("note", True)
 
 
 def test_shares_of_the_image_are_not_pixels(clean: Clips, changed: Change) -> None:
@@ -133,7 +133,7 @@ def test_duplicates(clean: Clips, changed: Change) -> None:
             assert finding.recording == name
             assert finding.severity == ("warning" if name == "slower" else severity)  # actions may overlap
             how = {"slower": "shares frames with"} | dict.fromkeys(("copy", "later", "persons"), "the same as")
-            assert finding.what.startswith(f"{how.get(name, 'nearly the same as')} {original.name}")
+            assert finding.message.startswith(f"{how.get(name, 'nearly the same as')} {original.name}")
 
 
 def test_many_copies_are_told_one_by_one(clean: Clips) -> None:
@@ -163,7 +163,7 @@ def test_content_of_other_recordings(clean: Clips, changed: Change) -> None:
 def test_what_could_not_be_read_is_a_finding(clean: Clips) -> None:
     result = validate([*clean[:2], InputError("cut short", where="a.txt"), *clean[2:]])
     (finding,) = found(result, "damaged", "error")
-    assert finding.what == "a.txt: cut short"
+    assert finding.message == "a.txt: cut short"
     assert (result.status, result.recordings) == ("errors", len(clean))
 
 

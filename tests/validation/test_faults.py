@@ -344,5 +344,5 @@ def test_a_mixture_is_an_error_with_what_to_do(clean: list[SkeletonSequence]) ->
     flat = [replace(one, positions=np.ascontiguousarray(-one.positions[..., :2]) + 0.0) for one in clean[:3]]
     (finding,) = found(validate([*clean, *flat]), "mixture")
     assert (finding.severity, finding.recordings) == ("error", 3)
-    assert f"{len(clean)} of ntu25, 3 axes, m, 3 of ntu25, 2 axes, m" in finding.what
-    assert "--axes 2" in finding.what
+    assert f"{len(clean)} of ntu25, 3 axes, m, 3 of ntu25, 2 axes, m" in finding.message
+    assert "--axes 2" in finding.message

@@ -10,7 +10,7 @@ import pytest
 
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
-from skeletonmae.validation import Finding, Validation, in_words, validate
+from skeletonmae.validation import Finding, Validation, format_finding, validate
 
 
 def empty(number: int) -> SkeletonSequence:
@@ -53,16 +53,18 @@ def test_it_is_written_as_json() -> None:
     written = json.loads(validate([empty(0)]).model_dump_json())
     assert written["status"] == "errors"
     assert written["findings"][0] == {
-        "check": "empty", "severity": "error", "what": "nothing observed in 2 frames", "recording": "clip 0",
+        "check": "empty", "severity": "error", "message": "nothing was observed in 2 frames", "recording": "clip 0",
         "person": None, "frames": [], "joints": [], "recordings": 1,
     }  # fmt: skip
 
 
 def test_rows_give_the_first_of_each() -> None:
     rows = validate(map(empty, range(3))).rows()
-    assert rows[0] == ("empty", "error", "3", "clip 0: nothing observed in 2 frames")
+    assert rows[0] == ("empty", "error", "3", "clip 0: nothing was observed in 2 frames")
 
 
 def test_a_finding_in_words() -> None:
-    finding = Finding(check="jumps", severity="warning", what="it jumps", recording="a", person=1, frames=(3, 9))
-    assert in_words(finding) == "a person 1: it jumps (frames 3, 9)"
+    finding = Finding(
+        check="jumps", severity="warning", message="it jumps", recording="a", person=1, frames=(3, 9)
+    )
+    assert format_finding(finding) == "a person 1: it jumps (frames 3, 9)"

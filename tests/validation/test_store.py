@@ -13,7 +13,7 @@ import pytest
 
 from skeletonmae import datasets
 from skeletonmae.cli import main
-from skeletonmae.datasets import StratifiedSplit, TagSplit
+from skeletonmae.datasets import GroupSplit, StratifiedSplit, TagSplit
 from skeletonmae.datasets.synthetic import generate
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, join
 from skeletonmae.validation import Finding, Validation, validate, validate_store
@@ -64,12 +64,12 @@ def test_subjects_on_both_sides(tmp_path: Path, clean: Clips, make_store: Any, t
         "camera": TagSplit(tag="camera", train=("1",), test=("2",)),
     }[tag]
     (finding,) = found(validate_store(make_store(tmp_path / "a", made), split), "leaks")
-    assert (finding.severity, finding.what.endswith(": s1") or "s1, s2" in finding.what) == (severity, True)
+    assert (finding.severity, finding.message.endswith(": s1") or "s1, s2" in finding.message) == (severity, True)
 
 
 def test_a_split_by_whole_subjects_keeps_them_apart(tmp_path: Path, clean: Clips, make_store: Any) -> None:
     store = make_store(tmp_path / "a", clean)
-    assert not found(validate_store(store, StratifiedSplit(by="subject")), "leaks")
+    assert not found(validate_store(store, GroupSplit(group_by="subject")), "leaks")
     (finding,) = found(validate_store(store, StratifiedSplit()), "leaks")
     assert finding.severity == "note"
 
@@ -81,7 +81,7 @@ def test_classes_on_one_side_only(tmp_path: Path, clean: Clips, make_store: Any)
         for number, one in enumerate(with_sides(clean))
     ]
     result = validate_store(make_store(tmp_path / "a", made), BY_SUBJECT)
-    assert [("tested" in one.what, one.severity) for one in found(result, "classes")] == [
+    assert [("tested" in one.message, one.severity) for one in found(result, "classes")] == [
         (True, "warning"),
         (False, "note"),
     ]
@@ -183,8 +183,8 @@ def test_a_number_that_is_none_in_the_memory_map(tmp_path: Path, clean: Clips, m
     store = damage(store, "positions.npy", 128, np.float32(np.nan).tobytes())
     result = validate_store(store, CAMERA)
     file, recording = found(result, "damaged", "error")
-    assert "positions.npy: the content has changed" in file.what
-    assert re.search(f"{clean[0].name}.*not finite", recording.what)
+    assert "positions.npy: the content has changed" in file.message
+    assert re.search(f"{clean[0].name}.*not finite", recording.message)
     assert result.recordings == len(clean) - 1
     assert sum(one.test for one in result.classes) == sum(one.tags["camera"] == "3" for one in clean[1:])
 
@@ -197,8 +197,8 @@ def test_nothing_is_read_by_a_damaged_index(tmp_path: Path, clean: Clips, make_s
     join([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
     result = validate_store(SequenceStore.open(tmp_path / "both"), CAMERA)
     first, *others = found(result, "damaged", "error")
-    assert "frames.npy" in first.what
-    assert ["not looked at" in one.what for one in others] == [True] * 25
+    assert "frames.npy" in first.message
+    assert ["not checked" in one.message for one in others] == [True] * 25
     assert result.recordings == 25
 
 

@@ -11,16 +11,16 @@ import tyro
 
 from skeletonmae import __version__
 from skeletonmae.cli import commands
-from skeletonmae.cli.console import MISTAKE, OK, answer, say
-from skeletonmae.cli.memory import keep_memory
+from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
+from skeletonmae.cli.memory import retain_freed_memory
 from skeletonmae.cli.prepare import prepare
 from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
 
-DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognise actions with few labels.
+DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognize actions with few labels.
 
 Start with `skeletonmae demo`. For your own recordings: validate, prepare, pretrain, evaluate, predict.
-Exit status: 0 done; 1 a mistake in what was given; 2 a mistake in the command; 3 done, something was left out."""
+Exit status: 0 success; 1 invalid input; 2 invalid command line; 3 success, but something was left out."""
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "demo": commands.demo,
@@ -30,29 +30,43 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": commands.evaluate,
     "predict": commands.predict,
 }
-TRAINING = ("demo", "pretrain", "evaluate")
+TRAINING_COMMANDS = ("demo", "pretrain", "evaluate")
+USAGE_ERROR, INTERRUPTED = 2, 130
+RENAMED_FLAGS = {
+    "--cut": "--split-actions",
+    "--no-cut": "--no-split-actions",
+    "--clean": "--ntu-cleanup",
+    "--each-person": "--per-person",
+    "--recordings": "--num-recordings",
+}
+"""Flags of earlier versions -> their new names."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status; a mistake of the user's is a line, not a traceback."""
+    """Run a command and return its exit status. Invalid input gives one line on stderr, not a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if list(arguments) == ["--version"]:
-        answer(f"skeletonmae {__version__}")
+        print_output(f"skeletonmae {__version__}")
         return OK
-    if arguments and arguments[0] in TRAINING:
-        keep_memory()  # most of a large step is else spent on page faults (benchmarks/graph.md)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is the same as Ctrl-C
+    for argument in arguments:
+        flag = argument.partition("=")[0].replace("_", "-")
+        if flag in RENAMED_FLAGS:
+            print_status(f"error: {flag} has been renamed to {RENAMED_FLAGS[flag]}")
+            return USAGE_ERROR
+    if arguments and arguments[0] in TRAINING_COMMANDS:
+        retain_freed_memory()  # page faults would take most of the time of a large step (benchmarks/graph.md)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM stops a command as Ctrl-C does
     try:
         status: int = tyro.extras.subcommand_cli_from_dict(
             COMMANDS, prog="skeletonmae", description=DESCRIPTION, args=list(arguments)
         )
-    except BrokenPipeError:  # whoever read our answers has had enough
+    except BrokenPipeError:  # the reader of stdout has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (InputError, OSError) as error:
-        say(f"error: {error}")
-        return MISTAKE
+        print_status(f"error: {error}")
+        return USER_ERROR
     except KeyboardInterrupt:
-        say("stopped; `prepare`, `pretrain` and `demo` go on from where they were, other commands begin anew")
-        return 130
+        print_status("interrupted; run again, `prepare`, `pretrain` and `demo` resume, other commands start over")
+        return INTERRUPTED
     return status

@@ -1,4 +1,4 @@
-"""The commands on models. Each returns its exit status; what is slow to import is imported inside."""
+"""The commands that use models. Slow imports are inside the functions, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_json, answer_table, say, trained
-from skeletonmae.cli.reading import read_options
+from skeletonmae.cli.console import (
+    INCOMPLETE,
+    OK,
+    print_output,
+    print_output_json,
+    print_output_table,
+    print_status,
+    training_progress,
+)
+from skeletonmae.cli.input_options import read_options
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae.evaluation import Result
+    from skeletonmae.inference import Prediction
 
 
 def pretrain(
@@ -24,10 +33,10 @@ def pretrain(
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Pre-train on motion without labels, as a recipe says.
+    """Pre-train a model on unlabeled motion.
 
-    Writes model.safetensors, the resolved recipe.yaml, log.csv and the state of the run. Run the same command
-    again after a stop, whatever the reason: it goes on where it was. With several GPUs:
+    Writes model.safetensors, the resolved recipe.yaml, log.csv and the training state. An interrupted run resumes
+    when the same command is run again. With several GPUs:
     `torchrun --nproc-per-node 4 -m skeletonmae pretrain ...`.
 
     For example::
@@ -36,22 +45,25 @@ def pretrain(
         skeletonmae pretrain recipes/nw_ucla/mamp.yaml data.stream=bone training.epochs=50
 
     Args:
-        recipe: a YAML file.
-        overrides: settings in place of the recipe's, such as training.epochs=50.
-        out: folder of the run; runs/<folder and name of the recipe> if not given.
-        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
-        json: print where the model is as JSON.
+        recipe: Recipe, a YAML file.
+        overrides: Settings that override those of the recipe, such as training.epochs=50.
+        out: Folder of the run. By default runs/<folder and name of the recipe>.
+        device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        json: Print the path of the model as JSON.
     """
     from skeletonmae import runs
     from skeletonmae.recipe import read_recipe
-    from skeletonmae.training import processes
+    from skeletonmae.training import init_distributed
 
-    chosen = read_recipe(recipe, overrides)
-    folder = out or Path("runs") / _name(recipe)
-    with processes(device) as together, trained() as report:
-        model = runs.pretrain(chosen, folder, together, report)
-        if together.first:
-            answer_json(_json({"model": str(model)})) if json else answer(f"pre-trained model: {model}")
+    settings = read_recipe(recipe, overrides)
+    folder = out or Path("runs") / _run_name(recipe)
+    with init_distributed(device) as distributed, training_progress() as on_progress:
+        model = runs.pretrain(settings, folder, distributed, on_progress)
+        if distributed.is_main:
+            if json:
+                print_output_json(_to_json({"model": str(model)}))
+            else:
+                print_output(f"pre-trained model: {model}")
     return OK
 
 
@@ -64,9 +76,9 @@ def evaluate(
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Judge a pre-trained model, or the same network from scratch, by the protocols of a recipe.
+    """Evaluate a pre-trained model, or the same network from scratch, with the protocols of a recipe.
 
-    Writes results.json, a picture of every confusion matrix, and the fine-tuned classifiers, which `predict` uses.
+    Writes results.json, a plot of each confusion matrix, and the fine-tuned classifiers that `predict` uses.
 
     For example::
 
@@ -74,33 +86,35 @@ def evaluate(
         skeletonmae evaluate recipes/nw_ucla/mamp.yaml --from-scratch --out runs/scratch
 
     Args:
-        recipe: a YAML file; its data and evaluation count.
-        overrides: settings in place of the recipe's, such as evaluation.0.epochs=50.
-        checkpoint: a run's folder, or its model.safetensors.
-        from_scratch: the baseline: the recipe's network with fresh weights.
-        out: folder for the results; if not given, the checkpoint's or runs/<folder and name of recipe>-scratch.
-        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
-        json: print the results as JSON.
+        recipe: Recipe, a YAML file; its sections `data` and `evaluation` are used.
+        overrides: Settings that override those of the recipe, such as evaluation.0.epochs=50.
+        checkpoint: Folder of a run, or its model.safetensors.
+        from_scratch: Evaluate the baseline: the network of the recipe with freshly initialized weights.
+        out: Folder for the results. By default that of the checkpoint, or runs/<folder and name>-scratch.
+        device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        json: Print the results as JSON.
     """
     from skeletonmae import runs
     from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
     from skeletonmae.recipe import read_recipe
-    from skeletonmae.training import processes
+    from skeletonmae.training import init_distributed
 
     if (checkpoint is None) != from_scratch:
-        raise InputError("say what to judge", expected="just one of --checkpoint <run> and --from-scratch")
-    chosen = read_recipe(recipe, overrides)
-    folder = out or _folder_of(checkpoint) or Path("runs") / f"{_name(recipe)}-scratch"
-    with processes(device) as together, trained() as report:
-        model = load_checkpoint(checkpoint, together.device) if checkpoint else None
-        results = runs.evaluate(chosen, model, folder, together, report)
-    if together.first:
-        _draw(results, folder)
+        problem = "choose what to evaluate"
+        raise InputError(problem, expected="either --checkpoint <run> or --from-scratch")
+    settings = read_recipe(recipe, overrides)
+    folder = out or _checkpoint_folder(checkpoint) or Path("runs") / f"{_run_name(recipe)}-scratch"
+    with init_distributed(device) as distributed, training_progress() as on_progress:
+        model = load_checkpoint(checkpoint, distributed.device) if checkpoint else None
+        results = runs.evaluate(settings, model, folder, distributed, on_progress)
+    if distributed.is_main:
+        _plot_confusion_matrices(results, folder)
         if json:
-            answer_json(_json([result.model_dump() for result in results]))
+            print_output_json(_to_json([result.model_dump() for result in results]))
         else:
-            answer_table(*_result_table(results))
-            say(f"written to {folder}")
+            print_output_table(RESULT_COLUMNS, result_rows(results))
+            print_status(f"results written to {folder}")
     return OK
 
 
@@ -108,35 +122,34 @@ def predict(
     checkpoint: Positional[Path],
     recordings: Positional[tuple[Path, ...]],
     top: int = 3,
-    each_person: bool = False,
+    per_person: bool = False,
     layout: str | None = None,
     unit: str | None = None,
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Name the likeliest actions of recordings.
+    """Predict the actions of recordings.
 
-    Takes files of any known format, folders and zip archives of them, and stores. What cannot be read, or does not
-    fit the model, is said, the others are answered, and the exit status is 3. 3D recordings are brought to 2D for
-    a model that reads 2D.
+    Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read
+    or do not fit the model are listed, and the exit status is 3. 3D recordings are converted to 2D for a 2D model.
 
     For example::
 
         skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/*.csv
-        skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/ --each-person --json
+        skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/ --per-person --json
 
     Args:
-        checkpoint: a fine-tuned classifier that `evaluate` wrote.
-        recordings: files, folders or stores.
-        top: how many actions to name for each.
-        each_person: judge every person alone, not the recording as a whole.
-        layout: of files that name their joints, as for `prepare`; the model's own joints are known without it.
-        unit: of the coordinates, as for `prepare`.
-        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
-        json: print the answers as JSON.
+        checkpoint: Fine-tuned classifier that `evaluate` wrote.
+        recordings: Files, folders or stores.
+        top: Number of classes to print for each recording.
+        per_person: Classify every person on its own instead of the recording as a whole.
+        layout: Joint layout of files that name their joints, as for `prepare`. By default the joints of the model.
+        unit: Unit of the coordinates, as for `prepare`.
+        device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        json: Print the predictions as JSON.
     """
     from skeletonmae.checkpoint import load_checkpoint
-    from skeletonmae.inference import fitted, predict, read_recordings
+    from skeletonmae.inference import adapt_recording, load_recordings, predict
     from skeletonmae.training import choose_device
 
     if top < 1:
@@ -144,95 +157,82 @@ def predict(
     options = read_options(layout, unit)
     model = load_checkpoint(checkpoint, choose_device(device))
     if options.layout is None:
-        options = replace(options, layout=model.header.own_layout)
-    sequences, problems = read_recordings(recordings, options)
-    fit = []
-    for sequence in sequences:
+        options = replace(options, layout=model.header.custom_layout)
+    loaded, problems = load_recordings(recordings, options)
+    adapted = []
+    for recording in loaded:
         try:
-            fit.append(fitted(model.header, sequence))
+            adapted.append(adapt_recording(model.header, recording))
         except InputError as error:
             problems.append(str(error))
-    if not fit:
+    if not adapted:
         raise InputError("no recording fits the model", where=checkpoint, got="\n".join(problems))
-    answers = predict(model, fit, top=top, each_person=each_person)
+    predictions = predict(model, adapted, top=top, per_person=per_person)
     if json:
-        answer_json(_json([asdict(one) for one in answers]))
+        print_output_json(_to_json([asdict(prediction) for prediction in predictions]))
     else:
-        for one in answers:
-            who = one.recording if one.person is None else f"{one.recording}, person {one.person}"
-            said = ", ".join(f"{name} {share:.0%}" for name, share in one.actions) or "nobody is seen"
-            answer(f"{who}: {said}")
+        for prediction in predictions:
+            print_output(_format_prediction(prediction))
     for problem in problems:
-        say(f"not read: {problem}")
+        print_status(f"skipped: {problem}")
     return INCOMPLETE if problems else OK
 
 
 def demo(out: Path = Path("runs/demo"), data: Path | None = None, device: str = "auto", json: bool = False) -> int:
-    """Do everything once, in a few minutes: pre-train, fine-tune on few labels, evaluate, write a report.
+    """Run everything once, in a few minutes: pre-train, fine-tune with few labels, evaluate, write a report.
 
-    Without --data on built-in synthetic motion; with it on your recordings, which need labels (sub-folders named
-    after the actions will do). Prints a table, writes result.json and report.html.
+    Uses built-in synthetic motion, or your labeled recordings with --data (sub-folders named after the actions
+    suffice as labels). Prints a table and writes result.json and report.html.
 
     Args:
-        out: folder for everything that is made.
-        data: a folder of recordings.
-        device: cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.
-        json: print result.json.
+        out: Folder for all outputs.
+        data: Folder of recordings.
+        device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        json: Print result.json.
     """
     from skeletonmae.demo import run_demo
-    from skeletonmae.training import processes
+    from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
+    from skeletonmae.training import init_distributed
 
-    with processes(device) as together, trained() as report:
-        results = run_demo(out, data, together, report, say)
+    with init_distributed(device) as distributed, training_progress() as on_progress:
+        results = run_demo(out, data, distributed, on_progress, print_status)
     if json:
-        answer_json((out / "result.json").read_text(encoding="utf-8"))
+        print_output_json((out / "result.json").read_text(encoding="utf-8"))
     else:
-        answer_table(*_result_table(results))
-        answer(f"\nreport: {out / 'report.html'}\nnumbers: {out / 'result.json'}")
+        print_output_table(RESULT_COLUMNS, result_rows(results))
+        print_output(f"\nreport: {out / 'report.html'}\nnumbers: {out / 'result.json'}")
     return OK
 
 
-def _result_table(results: list[Result]) -> tuple[list[str], list[list[str]]]:
-    columns = ["protocol", "encoder", "labels", "seed", "training clips", "test clips", "top-1 %", "top-5 %"]
-    rows = [
-        [
-            result.name,
-            "pre-trained" if result.pretrained else "not pre-trained",
-            f"{result.label_fraction:.0%}",
-            str(result.seed),
-            str(result.num_train),
-            str(result.num_test),
-            f"{100 * result.top1:.1f}",
-            f"{100 * result.top5:.1f}",
-        ]
-        for result in results
-    ]
-    return columns, rows
+def _format_prediction(prediction: Prediction) -> str:
+    name = prediction.recording
+    if prediction.person is not None:
+        name = f"{name}, person {prediction.person}"
+    classes = ", ".join(f"{class_name} {probability:.0%}" for class_name, probability in prediction.classes)
+    return f"{name}: {classes or 'no person was observed'}"
 
 
-def _draw(results: list[Result], folder: Path) -> None:
+def _plot_confusion_matrices(results: list[Result], folder: Path) -> None:
     import numpy as np
 
     try:
-        from skeletonmae.report import picture_confusion, save_picture
+        from skeletonmae.plotting import plot_confusion_matrix, save_figure
 
         for result in results:
             name = f"confusion-{result.name}-{result.label_fraction:g}-seed{result.seed}".replace(" ", "-")
-            save_picture(
-                picture_confusion(np.array(result.confusion), result.classes, title=result.name),
-                folder / f"{name}.png",
-            )
+            figure = plot_confusion_matrix(np.array(result.confusion_matrix), result.classes, title=result.name)
+            save_figure(figure, folder / f"{name}.png")
     except InputError as error:
-        say(f"no pictures: {error}")
+        print_status(f"no plots: {error}")
 
 
-def _folder_of(checkpoint: Path | None) -> Path | None:
+def _checkpoint_folder(checkpoint: Path | None) -> Path | None:
     return checkpoint if checkpoint is None or checkpoint.is_dir() else checkpoint.parent
 
 
-def _name(recipe: Path) -> str:
+def _run_name(recipe: Path) -> str:
     return "-".join(filter(None, [recipe.parent.name, recipe.stem]))
 
 
-def _json(value: object) -> str:
+def _to_json(value: object) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False)

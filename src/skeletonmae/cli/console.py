@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: progress and tables. Answers go to stdout, everything else to stderr."""
+"""Terminal output: results go to stdout; progress and messages go to stderr."""
 
 from __future__ import annotations
 
@@ -16,69 +16,72 @@ from rich.table import Table
 if TYPE_CHECKING:
     from skeletonmae.training import Progress as TrainingProgress
 
-OK, MISTAKE, INCOMPLETE = 0, 1, 3
-"""What a command's exit status says: done; a mistake in what was given; done, but something was left out."""
+OK, USER_ERROR, INCOMPLETE = 0, 1, 3
+"""Exit statuses: success; invalid input; success, but something was left out."""
 SECONDS_BETWEEN_LINES = 15.0
+"""Seconds between progress lines where there is no terminal."""
+TABLE_WIDTH = 160
+"""Columns of a table where there is no terminal."""
 
 stderr = Console(stderr=True, markup=False, highlight=False)
 
 
-def shown(text: str) -> str:
-    """The text without characters that steer a terminal, which names in files may hold."""
+def escape_control(text: str) -> str:
+    """Escape control characters, which names in files may contain."""
     return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def say(text: str) -> None:
-    """A line for the person, not for a script."""
-    stderr.print(shown(text), soft_wrap=True)
+def print_status(text: str) -> None:
+    """Print a message for the user to stderr."""
+    stderr.print(escape_control(text), soft_wrap=True)
 
 
-def answer(text: str) -> None:
-    """What the command was asked for."""
-    sys.stdout.write(shown(text) + "\n")
+def print_output(text: str) -> None:
+    """Print a result to stdout."""
+    sys.stdout.write(escape_control(text) + "\n")
     sys.stdout.flush()
 
 
-def answer_json(text: str) -> None:
-    """What a script asked for: JSON in plain ASCII, which no terminal takes amiss."""
+def print_output_json(text: str) -> None:
+    """Print JSON to stdout, in ASCII."""
     sys.stdout.write(json.dumps(json.loads(text), indent=1) + "\n")
     sys.stdout.flush()
 
 
-def answer_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """What the command was asked for, as a table."""
+def print_output_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table to stdout."""
     table = Table(box=None, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(shown(cell).replace("\n", " ") for cell in row))
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
+        table.add_row(*(escape_control(cell).replace("\n", " ") for cell in row))
+    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
 
 
 @contextmanager
-def counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many of how many are done."""
-    with _Shown() as shown:
-        yield lambda done, total: shown.update(what, done, total, "")
+def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress. The yielded function takes the number of completed items and the total."""
+    with _ProgressDisplay() as display:
+        yield lambda completed, total: display.update(description, completed, total, "")
 
 
 @contextmanager
-def trained() -> Iterator[Callable[[str, TrainingProgress], None]]:
-    """Show loss, speed and time left of whatever is being trained."""
-    with _Shown() as shown:
+def training_progress() -> Iterator[Callable[[str, TrainingProgress], None]]:
+    """Show loss, speed and remaining time. The yielded function takes what is being trained and its progress."""
+    with _ProgressDisplay() as display:
 
-        def report(what: str, progress: TrainingProgress) -> None:
+        def on_progress(description: str, progress: TrainingProgress) -> None:
             text = f"epoch {progress.epoch}/{progress.epochs}  loss {progress.loss:.4f}"
             text += f"  {progress.batches_per_second:.1f} batches/s  {_clock(progress.seconds_left)} left"
-            shown.update(what, progress.step, progress.total, text)
+            display.update(description, progress.step, progress.total, text)
 
-        yield report
+        yield on_progress
 
 
-class _Shown:
-    """A bar on a terminal, a line now and then elsewhere."""
+class _ProgressDisplay:
+    """Progress bars on a terminal; elsewhere a line every few seconds."""
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> _ProgressDisplay:
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -87,23 +90,23 @@ class _Shown:
         )
         self.bars = Progress(*columns, console=stderr, disable=not stderr.is_terminal)
         self.bars.start()
-        self.what, self.last = "", 0.0
+        self.description, self.last_line = "", 0.0
         self.task: TaskID | None = None
         return self
 
     def __exit__(self, *_: object) -> None:
         self.bars.stop()
 
-    def update(self, what: str, done: int, total: int, text: str) -> None:
-        now, fresh = time.monotonic(), what != self.what
+    def update(self, description: str, completed: int, total: int, text: str) -> None:
+        now, is_new = time.monotonic(), description != self.description
         if stderr.is_terminal:
-            if fresh or self.task is None:
-                self.task = self.bars.add_task(what, text="")
-            self.bars.update(self.task, completed=done, total=total, text=text)
-        elif fresh or done == total or now - self.last > SECONDS_BETWEEN_LINES:
-            say(f"{what}: {done}/{total}  {text}".rstrip())
-            self.last = now
-        self.what = "" if done == total else what
+            if is_new or self.task is None:
+                self.task = self.bars.add_task(description, text="")
+            self.bars.update(self.task, completed=completed, total=total, text=text)
+        elif is_new or completed == total or now - self.last_line > SECONDS_BETWEEN_LINES:
+            print_status(f"{description}: {completed}/{total}  {text}".rstrip())
+            self.last_line = now
+        self.description = "" if completed == total else description
 
 
 def _clock(seconds: float) -> str:

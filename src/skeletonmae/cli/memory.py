@@ -1,4 +1,4 @@
-"""The memory of a process that trains."""
+"""Memory allocation of a process that trains."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import threading
 import time
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from malloc.h
-SECONDS = 15.0
+TRIM_SECONDS = 15.0
+"""Seconds between returns of unused memory to the system."""
 
 
-def keep_memory() -> None:
-    """Keep memory that was freed for the next step, instead of giving it back and asking for it page by page.
+def retain_freed_memory() -> None:
+    """Keep freed memory for the next training step instead of returning it to the system page by page.
 
-    What lies unused between blocks is given back four times a minute: batches of ever other sizes would leave ever
-    more of it. glibc has these switches; elsewhere nothing changes.
+    Unused memory is still returned every `TRIM_SECONDS`; otherwise batches of varying sizes would leave more and
+    more of it behind. These switches exist in glibc; elsewhere this does nothing.
     """
     try:
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_MAX, 0)
         library.mallopt(M_TRIM_THRESHOLD, -1)
-    except (AttributeError, TypeError):  # no such function, no such library
+    except (AttributeError, TypeError):  # no such function, or no such library
         return
-    threading.Thread(target=_give_back, args=(library,), daemon=True).start()
+    threading.Thread(target=_trim_forever, args=(library,), daemon=True).start()
 
 
-def _give_back(library: ctypes.CDLL) -> None:
+def _trim_forever(library: ctypes.CDLL) -> None:
     while True:
-        time.sleep(SECONDS)
+        time.sleep(TRIM_SECONDS)
         library.malloc_trim(0)

@@ -1,4 +1,4 @@
-"""The command `prepare`; what is slow to import is imported inside."""
+"""The command `prepare`. Slow imports are inside the function, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from skeletonmae.cli.console import INCOMPLETE, OK, answer, answer_json, answer_table, counted, say
-from skeletonmae.cli.reading import dataset_of, read_options
+from skeletonmae.cli.console import (
+    INCOMPLETE,
+    OK,
+    print_output,
+    print_output_json,
+    print_output_table,
+    print_status,
+    progress_bar,
+)
+from skeletonmae.cli.input_options import read_options, resolve_dataset
 
 
 def prepare(
@@ -21,11 +29,11 @@ def prepare(
     layout: str | None = None,
     unit: str | None = None,
     fps: float | None = None,
-    clean: Literal["reference", "none"] = "reference",
-    cut: bool = True,
+    ntu_cleanup: Literal["reference", "none"] = "reference",
+    split_actions: bool = True,
     convert_to: str | None = None,
     axes: Literal[2, 3] | None = None,
-    recordings: int = 2000,
+    num_recordings: int = 2000,
     seed: int = 0,
     workers: int = 0,
     dtype: Literal["float32", "float16"] = "float32",
@@ -35,85 +43,91 @@ def prepare(
     """Read raw recordings into a store, the folder that all other commands read.
 
     SOURCE is a folder or zip archive of recordings, one file, or the word `synthetic` for built-in motion. Formats
-    are known by content. Classes are taken from file names of a known dataset, or from the sub-folders, a
-    `labels.csv` (recording,label,...) or the label column of a table of your own. A file that cannot be read is
-    listed in report.json in the store; the others are kept, and the exit status is 3. After a kill, the same
-    command goes on where it was.
+    are detected from the content. Labels come from the file names of a known dataset, or from sub-folders, a
+    `labels.csv` (recording,label,...) or the label column of a table. Files that cannot be read are skipped and
+    listed in report.json in the store, and the exit status is 3. An interrupted `prepare` resumes when the same
+    command is run again.
 
     For example::
 
         skeletonmae prepare ~/recordings stores/mine
         skeletonmae prepare nturgbd_skeletons.zip stores/ntu60 --dtype float16
         skeletonmae prepare ~/mice stores/mice --layout mouse.yaml --unit px --fps 30
-        skeletonmae prepare synthetic stores/synthetic --recordings 500
+        skeletonmae prepare synthetic stores/synthetic --num-recordings 500
 
     Args:
-        source: where the recordings are.
-        out: the store to make; must not be there yet.
-        dataset: which dataset it is; `auto` looks at the files.
-        format: of all files, where their content does not tell it; it is said aloud otherwise.
-        layout: of files that name their joints: a built-in layout or a YAML file of your own.
-        unit: of the coordinates: m, px, image or unknown; in place of the format's own.
-        fps: frames per second; in place of the files' own.
-        clean: of NTU: the field's clean-up, or every body as it was recorded.
-        cut: cut long recordings with lists of actions into them; else keep them whole and unlabelled.
-        convert_to: layout to convert to, by name or YAML file; the report says joint by joint how.
-        axes: 2 leaves out the distance from the camera, for use with 2D recordings.
-        recordings: how many synthetic recordings to make.
-        seed: of the synthetic recordings.
-        workers: processes that read; 0 for as many as there are cores.
-        dtype: of the positions in the store; float16 halves it and errs by up to 1 mm at 3 m.
-        strict: stop at the first file that cannot be read.
-        json: print the report as JSON.
+        source: Folder, zip archive or file of recordings.
+        out: Store to write; must not exist yet.
+        dataset: Name of the dataset. By default it is detected from the files.
+        format: Format of all input files. By default it is detected from their content and printed.
+        layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
+        unit: Unit of the coordinates: m, px, image or unknown. Overrides the format's own.
+        fps: Frames per second. Overrides the files' own.
+        ntu_cleanup: Clean-up of NTU RGB+D: that of published results, or none, which keeps every recorded body.
+        split_actions: Split long recordings with action lists into one recording per action. If off, they are
+            kept whole and without a label.
+        convert_to: Joint layout to convert to: a built-in layout or a YAML file. The conversion of each joint is
+            printed.
+        axes: 2 removes the distance from the camera, for use with 2D recordings.
+        num_recordings: Number of synthetic recordings.
+        seed: Seed of the synthetic recordings.
+        workers: Number of reading processes; 0 uses all CPU cores.
+        dtype: Type of the stored positions. float16 halves the size and is off by up to 1 mm at 3 m.
+        strict: Stop at the first file that cannot be read.
+        json: Print the report as JSON.
     """
     from skeletonmae import datasets
     from skeletonmae.sequences import SequenceStore
-    from skeletonmae.skeletons import layout as find_layout
+    from skeletonmae.skeletons import get_layout
 
-    options = read_options(layout, unit, fps, clean, cut, format)
-    change = datasets.Change(find_layout(convert_to) if convert_to else None, axes)
-    chosen = dataset_of(source, dataset, format)
-    if isinstance(chosen, datasets.Generated):
-        chosen = replace(chosen, num_recordings=recordings, seed=seed)
-    with counted("prepare") as progress:
+    options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format)
+    converter = datasets.RecordingConverter(get_layout(convert_to) if convert_to else None, axes)
+    source_dataset = resolve_dataset(source, dataset, format)
+    if isinstance(source_dataset, datasets.SyntheticDataset):
+        source_dataset = replace(source_dataset, num_recordings=num_recordings, seed=seed)
+    with progress_bar("prepare") as progress:
         report = datasets.prepare(
-            chosen,
+            source_dataset,
             source,
             out,
             options=options,
-            change=change,
+            converter=converter,
             workers=workers or os.cpu_count() or 1,
             dtype=dtype,
             strict=strict,
             progress=progress,
         )
     if json:
-        answer_json(report.model_dump_json())
+        print_output_json(report.model_dump_json())
     else:
-        answer_table(["class", "recordings"], [[name, str(num)] for name, num in report.classes.items()])
-        answer(
-            f"\n{report.recordings} recordings, {report.frames} frames, {report.unlabelled} unlabelled -> {out}"
-        )
+        rows = [[name, str(count)] for name, count in report.classes.items()]
+        print_output_table(["class", "recordings"], rows)
+        totals = f"{report.recordings} recordings, {report.frames} frames, {report.unlabeled} unlabeled"
+        print_output(f"\n{totals} -> {out}")
     if report.conversion:
-        say(report.conversion)
+        print_status(report.conversion)
     for tag in datasets.given_tags(tags := SequenceStore.open(out).tags):
-        say(f"the files came with a split: tag {tag!r} ({', '.join(tags[tag])})")
-    if len(used := [name for name, num in report.classes.items() if num]) == 1 and chosen.name == "folder":
-        say(f"note: all are of one action, {used[0]!r}; if the actions are folders inside it, name that folder")
-    _say_some("note", [(odd.recording, odd.what) for odd in report.odd], out / "report.json")
-    _say_some("dropped", [(dropped.file, dropped.reason) for dropped in report.dropped], out / "report.json")
-    if any("does not fit the store" in dropped.reason for dropped in report.dropped):
-        say("to bring different recordings together: --convert-to LAYOUT, --axes 2, --unit unknown")
-    return INCOMPLETE if report.dropped else OK
+        print_status(f"the files contain a split: tag {tag!r} ({', '.join(tags[tag])})")
+    classes = [name for name, count in report.classes.items() if count]
+    if len(classes) == 1 and source_dataset.name == "folder":
+        print_status(
+            f"note: all recordings have the label {classes[0]!r}; if the actions are sub-folders of that folder, "
+            "pass that folder as SOURCE"
+        )
+    _print_remarks("note", [(note.recording, note.message) for note in report.notes], out / "report.json")
+    _print_remarks("skipped", [(skipped.file, skipped.reason) for skipped in report.skipped], out / "report.json")
+    if any("does not fit the store" in skipped.reason for skipped in report.skipped):
+        print_status("to make recordings equal, use --convert-to LAYOUT, --axes 2 or --unit unknown")
+    return INCOMPLETE if report.skipped else OK
 
 
-def _say_some(what: str, lines: list[tuple[str, str]], file: Path, most: int = 10) -> None:
-    """The first of some lines about recordings; what is said of several is said once."""
-    about: dict[str, list[str]] = {}
-    for name, said in lines:
-        about.setdefault(said.replace(f"recording {name!r}: ", ""), []).append(name)
-    for said, names in list(about.items())[:most]:
+def _print_remarks(kind: str, remarks: list[tuple[str, str]], file: Path, max_lines: int = 10) -> None:
+    """Print the first of some (recording, message) pairs; one line for recordings with the same message."""
+    names_by_message: dict[str, list[str]] = {}
+    for name, message in remarks:
+        names_by_message.setdefault(message.replace(f"recording {name!r}: ", ""), []).append(name)
+    for message, names in list(names_by_message.items())[:max_lines]:
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        say(f"{what}: {' '.join(names[0].split())}{others}: {' '.join(said.split())}")
-    if len(about) > most or any(len(names) > 1 for names in about.values()):
-        say(f"{what}: {len(lines)} in all; see {file}")
+        print_status(f"{kind}: {' '.join(names[0].split())}{others}: {' '.join(message.split())}")
+    if len(names_by_message) > max_lines or any(len(names) > 1 for names in names_by_message.values()):
+        print_status(f"{kind}: {len(remarks)} in total; see {file}")

@@ -1,4 +1,4 @@
-"""The command `validate`; what is slow to import is imported inside."""
+"""The command `validate`. Slow imports are inside the functions, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
-from skeletonmae.cli.console import INCOMPLETE, MISTAKE, OK, answer, answer_json, answer_table, counted, say
-from skeletonmae.cli.reading import dataset_of, read_options
+from skeletonmae.cli.console import (
+    INCOMPLETE,
+    OK,
+    USER_ERROR,
+    print_output,
+    print_output_json,
+    print_output_table,
+    print_status,
+    progress_bar,
+)
+from skeletonmae.cli.input_options import read_options, resolve_dataset
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,17 +37,17 @@ def validate(
     layout: str | None = None,
     unit: str | None = None,
     fps: float | None = None,
-    clean: Literal["reference", "none"] = "reference",
-    cut: bool = True,
+    ntu_cleanup: Literal["reference", "none"] = "reference",
+    split_actions: bool = True,
     picture: Path | None = None,
     all: bool = False,
     json: bool = False,
 ) -> int:
-    """Say what is wrong with recordings or with a store, before anything is trained on them.
+    """Find what is wrong with recordings or a store before anything is trained on them.
 
-    Looks for files that cannot be read, lost joints, frozen frames, jumps, impossible bones, exchanged sides and
-    persons, doubtful units and rates, labels that are no classes, copies, and what the two sides of a split
-    share. The exit status is 1 if there are errors, 3 if there are warnings, 0 if there are neither.
+    Checks for files that cannot be read, lost joints, frozen frames, jumps, impossible bones, exchanged sides and
+    persons, implausible units and frame rates, labels that are not classes, duplicates, and content on both sides
+    of a split. The exit status is 1 if there are errors, 3 if there are warnings, 0 if there are neither.
 
     For example::
 
@@ -47,20 +56,22 @@ def validate(
         skeletonmae validate stores/mine --json > findings.json
 
     Args:
-        source: a store, a folder or zip archive of recordings, or one file.
-        dataset: which dataset it is; `auto` looks at the files. A store says it itself.
-        split: whose two sides should share nothing; the dataset's usual one if not given.
-        against: a store that should share nothing with the test side: the one that was pre-trained on.
-        against_split: its split, if its training side alone was pre-trained on, as recipes do; else all counts.
-        format: of all files, where their content does not tell it; it is said aloud otherwise.
-        layout: of files that name their joints: a built-in layout or a YAML file of your own.
-        unit: of the coordinates: m, px, image or unknown; in place of the format's own.
-        fps: frames per second; in place of the files' own.
-        clean: of NTU: the field's clean-up, or every body as it was recorded.
-        cut: cut long recordings with lists of actions into them; else keep them whole and unlabelled.
-        picture: a PNG to draw a few skeletons of each class to; more than twelve classes give several.
-        all: print every finding, not one of each kind.
-        json: print everything as JSON.
+        source: Store, or folder, zip archive or file of recordings.
+        dataset: Name of the dataset. By default it is detected from the files; a store knows its own.
+        split: Split whose two sides must share nothing. By default the usual split of the dataset.
+        against: Store that must share nothing with the test side, such as the one that was pre-trained on.
+        against_split: Split of the store `--against`: compare only with its training side, as recipes pre-train on
+            it. By default all of the store is compared.
+        format: Format of all input files. By default it is detected from their content and printed.
+        layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
+        unit: Unit of the coordinates: m, px, image or unknown. Overrides the format's own.
+        fps: Frames per second. Overrides the files' own.
+        ntu_cleanup: Clean-up of NTU RGB+D: that of published results, or none, which keeps every recorded body.
+        split_actions: Split long recordings with action lists into one recording per action. If off, they are
+            kept whole and without a label.
+        picture: PNG file for a few skeletons of each class. More than twelve classes give several files.
+        all: Print every finding instead of the first of each kind.
+        json: Print everything as JSON.
     """
     from skeletonmae import datasets, validation
     from skeletonmae.recipe import Source
@@ -68,85 +79,101 @@ def validate(
     from skeletonmae.sequences.manifest import MANIFEST
 
     if against_split and not against:
-        raise InputError("--against-split says which part of --against counts", expected="--against STORE")
+        raise InputError("--against-split is a split of the store --against", expected="--against STORE")
     if picture and picture.suffix.lower() != ".png":
-        raise InputError("--picture is a PNG", expected="a name that ends in .png", got=picture)
+        raise InputError("--picture must be a PNG file", expected="a name that ends in .png", got=picture)
     other = SequenceStore.open(against) if against else None
-    trained = Source(store=against, split=against_split) if against and against_split else None
+    other_source = Source(store=against, split=against_split) if against and against_split else None
+    to_plot: SequenceStore | Iterator[SkeletonSequence]
     if (source / MANIFEST).is_file():
-        if format or layout or unit or fps or clean != "reference" or not cut or dataset != "auto":
-            expected = "--split, --against, --picture, --all, --json"
-            raise InputError("a store is as it was prepared", where=source, expected=expected)
+        is_default = ntu_cleanup == "reference" and split_actions and dataset == "auto"
+        if format or layout or unit or fps or not is_default:
+            problem = "a store has already been prepared, so options for reading files do not apply"
+            raise InputError(problem, where=source, expected="--split, --against, --picture, --all, --json")
         store = SequenceStore.open(source)
-        their_rule = trained.rule(other) if trained and other else None
-        found = validation.validate_store(store, _store_split(source, store, split), other, their_rule)
-        drawn: SequenceStore | Iterator[SkeletonSequence] = store
+        other_rule = other_source.split_rule(other) if other_source and other else None
+        result = validation.validate_store(store, _store_split(source, store, split), other, other_rule)
+        to_plot = store
     else:
-        chosen, options = dataset_of(source, dataset, format), read_options(layout, unit, fps, clean, cut, format)
-        rule = _raw_split(chosen, split)
-        with counted("validate") as progress:
-            recordings = datasets.read_all(chosen, source, options, progress)
-            theirs = (other[int(place)] for place in trained.pretraining(other)) if trained and other else other
-            found = validation.validate(recordings, chosen.classes, split=rule, against=theirs)
-        drawn = (one for one in datasets.read_all(chosen, source, options) if not isinstance(one, InputError))
+        source_dataset = resolve_dataset(source, dataset, format)
+        options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format)
+        rule = _raw_split(source_dataset, split)
+        with progress_bar("validate") as progress:
+            recordings = datasets.read_all(source_dataset, source, options, progress)
+            others = (
+                (other[int(index)] for index in other_source.pretrain_index(other))
+                if other_source and other
+                else other
+            )
+            result = validation.validate(recordings, source_dataset.classes, split=rule, against=others)
+        to_plot = (
+            recording
+            for recording in datasets.read_all(source_dataset, source, options)
+            if not isinstance(recording, InputError)
+        )
     if json:
-        answer_json(found.model_dump_json())
+        print_output_json(result.model_dump_json())
     else:
-        _say_findings(found, all)
+        _print_result(result, all)
     if picture:
-        _draw_classes(drawn, picture)
-    return {"ok": OK, "warnings": INCOMPLETE, "errors": MISTAKE}[found.status]
+        _plot_classes(to_plot, picture)
+    return {"ok": OK, "warnings": INCOMPLETE, "errors": USER_ERROR}[result.status]
 
 
-def _say_findings(found: validation.Validation, everything: bool) -> None:
-    from skeletonmae.validation import in_words
+def _print_result(result: validation.Validation, print_all: bool) -> None:
+    from skeletonmae.validation import format_finding
 
-    sides = any(row.train or row.test for row in found.classes)
-    columns = ["class", "recordings", *(["train", "test"] if sides else [])]
-    counts = [
-        [row.name, *map(str, (row.recordings, row.train, row.test)[: 3 if sides else 1])] for row in found.classes
+    has_split = any(row.train or row.test for row in result.classes)
+    columns = ["class", "recordings", *(["train", "test"] if has_split else [])]
+    rows = [
+        [row.name, *map(str, (row.recordings, row.train, row.test)[: 3 if has_split else 1])]
+        for row in result.classes
     ]
-    answer_table(columns, counts)
-    answer(f"\n{found.recordings} recordings, {found.frames} frames, {found.unlabelled} unlabelled\n")
-    if everything:
-        for finding in found.findings:
-            answer(f"{finding.severity}: {finding.check}: {in_words(finding)}")
-    elif found.counts:
-        shown, whole = len(found.counts), sum(count.findings for count in found.counts)
-        for check, severity, number, first in found.rows():
-            answer(f"{severity:8} {check:11} {number:>6}  {' '.join(first.split())}")
-        if whole > shown:
-            answer(f"\n{whole} findings, the first of each kind is shown; --all shows all")
-    answer(f"\n{found.status}" if found.counts else "ok: nothing was found")
+    print_output_table(columns, rows)
+    print_output(f"\n{result.recordings} recordings, {result.frames} frames, {result.unlabeled} unlabeled\n")
+    if print_all:
+        for finding in result.findings:
+            print_output(f"{finding.severity}: {finding.check}: {format_finding(finding)}")
+    elif result.counts:
+        for check, severity, num_recordings, first in result.rows():
+            print_output(f"{severity:8} {check:11} {num_recordings:>6}  {' '.join(first.split())}")
+        num_findings = sum(count.findings for count in result.counts)
+        if num_findings > len(result.counts):
+            print_output(f"\n{num_findings} findings; only the first of each kind is printed (--all prints all)")
+    print_output(f"\n{result.status}" if result.counts else "ok: no findings")
 
 
-def _draw_classes(recordings: SequenceStore | Iterator[SkeletonSequence], picture: Path) -> None:
-    from skeletonmae.report import picture_classes, save_picture
+def _plot_classes(recordings: SequenceStore | Iterator[SkeletonSequence], picture: Path) -> None:
+    from skeletonmae.plotting import plot_contact_sheets, save_figure
 
-    sheets = picture_classes(recordings)
+    sheets = plot_contact_sheets(recordings)
     for number, sheet in enumerate(sheets, start=1):
         path = picture if len(sheets) == 1 else picture.with_name(f"{picture.stem}-{number}{picture.suffix}")
-        save_picture(sheet, path)
-        say(f"picture: {path}")
+        save_figure(sheet, path)
+        print_status(f"picture: {path}")
 
 
 def _store_split(path: Path, store: SequenceStore, name: str | None) -> SplitRule | None:
-    """The rule of that name, or the usual one where it can be applied."""
+    """The split rule called `name`; by default the usual one, or None if it cannot be applied to the store."""
     from skeletonmae.recipe import Source
 
     try:
-        rule = Source(store=path, split=name).rule(store)
+        rule = Source(store=path, split=name).split_rule(store)
         rule(store)
     except InputError as error:
         if name is not None:
             raise
-        say(f"no split is looked at: {error}")
+        print_status(f"no split is checked: {error}")
         return None
     return rule
 
 
 def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
-    """The rule of that name, or the usual one, if it can be told of each recording alone."""
+    """The split rule called `name`; by default the usual one, or None if it needs a store.
+
+    Raises:
+        InputError: there is no such split, or it needs a store.
+    """
     from skeletonmae.datasets import TagSplit
 
     wanted = name or dataset.default_split
@@ -155,8 +182,8 @@ def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
     rule = dataset.splits[wanted]
     if isinstance(rule, TagSplit):
         return rule
-    problem, expected = "this split needs all recordings at once", "prepare a store, and validate that"
+    problem, advice = "this split depends on all recordings at once", "prepare a store and validate it"
     if name:
-        raise InputError(problem, expected=expected, got=name)
-    say(f"no split is looked at: {problem}; {expected}")
+        raise InputError(problem, expected=advice, got=name)
+    print_status(f"no split is checked: {problem}; {advice}")
     return None

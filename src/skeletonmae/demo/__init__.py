@@ -1,4 +1,4 @@
-"""The whole way once, on synthetic motion or on a folder of one's own."""
+"""The whole pipeline once, on synthetic motion or a folder of your own recordings."""
 
 from skeletonmae.demo.run import demo_recipe, run_demo
 

@@ -1,4 +1,4 @@
-"""The whole way once, on synthetic motion or on a folder of one's own: store, pre-training, evaluation, report."""
+"""Run everything once, on synthetic motion or your own recordings: store, pre-training, evaluation, report."""
 
 from __future__ import annotations
 
@@ -16,63 +16,68 @@ import torch
 
 from skeletonmae import datasets, runs
 from skeletonmae.checkpoint import load_checkpoint
-from skeletonmae.demo.page import demo_page
+from skeletonmae.demo.report import make_report
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Result
 from skeletonmae.files import write_text
 from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
-from skeletonmae.training import Processes
+from skeletonmae.training import DistributedContext
 
-FEW = 0.05
-"""Share of the labels that fine-tuning gets."""
+LABEL_FRACTION = 0.05
+"""Fraction of the training labels that fine-tuning uses."""
 SEEDS = (0, 1, 2)
 PRETRAINING_STEPS = 760
 NUM_SYNTHETIC = 2400
 
 
 def run_demo(
-    out: Path, data: Path | None, processes: Processes, report: runs.Report, say: Callable[[str], None]
+    out: Path,
+    data: Path | None,
+    distributed: DistributedContext,
+    on_progress: runs.ProgressCallback,
+    on_status: Callable[[str], None],
 ) -> list[Result]:
-    """Pre-train, fine-tune on few labels with and without it, evaluate; write result.json and report.html.
+    """Pre-train, fine-tune on few labels with and without pre-training, and write result.json and report.html.
 
-    A demo that was stopped goes on from where it was; one that finished judges the same model again.
+    An interrupted demo resumes; a finished one evaluates the same model again.
 
     Args:
-        out: folder for everything.
-        data: a folder of recordings with labels; None for synthetic motion.
-        processes: who computes.
-        report: told of the progress.
-        say: told what is being done.
+        out: folder for all outputs.
+        data: folder of labeled recordings; None for synthetic motion.
+        distributed: this process among those that run together, and its device.
+        on_progress: called with the progress of training.
+        on_status: called with a message at the start of each stage.
 
     Raises:
         InputError: no recording can be read, or there are no labels to evaluate with.
     """
-    store = _store(out, data, say)
+    store = _open_or_prepare_store(out, data, on_status)
     recipe = demo_recipe(store, out / "store")
-    checkpoint = load_checkpoint(runs.pretrain(recipe, out / "pretrained", processes, report), processes.device)
-    results = runs.evaluate(recipe, checkpoint, out / "pretrained", processes, report)
-    results += runs.evaluate(recipe, None, out / "from_scratch", processes, report)
-    write_text(out / "result.json", json.dumps(_as_json(results, recipe, store), indent=1, ensure_ascii=False))
-    say("writing the report")
-    demo_page(results, recipe, store, checkpoint.method, out).write(out / "report.html")
+    model = runs.pretrain(recipe, out / "pretrained", distributed, on_progress)
+    checkpoint = load_checkpoint(model, distributed.device)
+    results = runs.evaluate(recipe, checkpoint, out / "pretrained", distributed, on_progress)
+    results += runs.evaluate(recipe, None, out / "from_scratch", distributed, on_progress)
+    write_text(out / "result.json", json.dumps(_to_json(results, recipe, store), indent=1, ensure_ascii=False))
+    on_status("writing the report")
+    make_report(results, recipe, store, checkpoint.method, out).write(out / "report.html")
     return results
 
 
 def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
-    """A small model and a short schedule that suit two cores and any store."""
+    """A recipe with a small model and a short schedule, for two CPU cores and any store."""
     source = Source(store=folder)
-    num = len(source.pretraining(store))
-    batch_size = min(64, max(8, num // 8))
-    per_epoch = -(-num // batch_size)
+    num_clips = len(source.pretrain_index(store))
+    batch_size = min(64, max(8, num_clips // 8))
+    steps_per_epoch = -(-num_clips // batch_size)
     training = {
-        "epochs": max(1, round(PRETRAINING_STEPS / per_epoch)),
+        "epochs": max(1, round(PRETRAINING_STEPS / steps_per_epoch)),
         "batch_size": batch_size,
         "lr": 2e-3,
         "final_lr": 0.0,
     }
-    # On a CPU without bfloat16 products of its own they are slower than float32.
+    # Without bfloat16 instructions a CPU is slower in bfloat16 than in float32.
     precision = (
         "bf16"
         if torch.cuda.is_available() or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
@@ -88,16 +93,16 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
         "layer_decay": 0.8,
         "precision": precision,
     }
-    turn = [5, 15, 5] if store.axes == 3 else [0, 0, 10]
-    upright: list[dict[str, Any]] = [{"kind": "center"}]
+    max_degrees = [5, 15, 5] if store.axes == 3 else [0, 0, 10]
+    transforms: list[dict[str, Any]] = [{"kind": "center"}]
     if store.axes == 3 and store.skeleton.left_right:
-        upright.append({"kind": "face_forward"})
+        transforms.append({"kind": "face_forward"})
     tree: dict[str, Any] = {
         "data": {
             "evaluate": {"store": str(folder)},
             "frames": 48,
-            "transforms": upright if store.unit == "m" else [*upright, {"kind": "body_size"}],
-            "augment": [{"kind": "mirror"}, {"kind": "scale"}, {"kind": "rotate", "degrees": turn}],
+            "transforms": transforms if store.unit == "m" else [*transforms, {"kind": "body_size"}],
+            "augment": [{"kind": "mirror"}, {"kind": "scale"}, {"kind": "rotate", "degrees": max_degrees}],
         },
         "masking": {"kind": "random", "ratio": 0.8},
         "method": {
@@ -111,7 +116,7 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
             "decoder_depth": 2,
             "predict_ratio": 0.25,
             "target": "position",
-            "normalise": "clip",
+            "target_norm": "clip",
         },
         "training": {**training, "warmup_epochs": 0.1 * training["epochs"], "precision": precision},
         "evaluation": [
@@ -120,7 +125,7 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
             {"kind": "knn", "k": [1]},
             {
                 "kind": "finetune",
-                "label_fraction": FEW,
+                "label_fraction": LABEL_FRACTION,
                 "seeds": list(SEEDS),
                 "training": finetune,
                 "classifier": {"kind": "joint_patch", "head_width": 256, "dropout": 0.3, "drop_path": 0.1},
@@ -130,51 +135,51 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
     return recipe_from(tree, "the demo's recipe")
 
 
-def _store(out: Path, data: Path | None, say: Callable[[str], None]) -> SequenceStore:
-    """The store of the demo; made anew if the recordings are others than those of the last time."""
-    folder, note = out / "store", out / "data.json"
-    chosen: datasets.Dataset = replace(datasets.SYNTHETIC, num_recordings=NUM_SYNTHETIC)
+def _open_or_prepare_store(out: Path, data: Path | None, on_status: Callable[[str], None]) -> SequenceStore:
+    """Open the store of the last demo, or prepare it again if the recordings have changed since."""
+    folder, state_file = out / "store", out / "data.json"
+    dataset: datasets.Dataset = replace(datasets.SYNTHETIC, num_recordings=NUM_SYNTHETIC)
     if data:
-        chosen = datasets.detect_dataset(data)
-    about = json.dumps({"data": str(data.resolve()) if data else None, "files": _digest(chosen, data)})
-    made = [path for path in (folder, out / "pretrained", out / "from_scratch") if path.exists()]
-    if made and not note.exists():
-        problem = "holds folders that no demo made"
-        got = [path.name for path in made]
+        dataset = datasets.detect_dataset(data)
+    state = json.dumps({"data": str(data.resolve()) if data else None, "files": _digest(dataset, data)})
+    existing = [path for path in (folder, out / "pretrained", out / "from_scratch") if path.exists()]
+    if existing and not state_file.exists():
+        problem = "the folder has sub-folders that no demo made"
+        got = [path.name for path in existing]
         raise InputError(problem, where=out, expected="a new or empty folder for the demo", got=got)
-    if data and any(data.resolve().is_relative_to(path.resolve()) for path in made):
-        raise InputError("the recordings lie in the demo's own folder; name another --out", where=data)
-    if made and note.read_text(encoding="utf-8") != about:
-        for path in made:
+    if data and any(data.resolve().is_relative_to(path.resolve()) for path in existing):
+        raise InputError("the recordings are inside the demo's own folder; choose another --out", where=data)
+    if existing and state_file.read_text(encoding="utf-8") != state:
+        for path in existing:
             shutil.rmtree(path)
-    write_text(note, about)
+    write_text(state_file, state)
     if (folder / MANIFEST).exists():
-        say("using the store of the last demo")
+        on_status("using the store of the last demo")
     else:
-        say(f"reading {data or 'synthetic motion'} ({chosen.title})")
-        report = datasets.prepare(chosen, data or Path(), folder, workers=os.cpu_count() or 1)
-        say(f"{report.recordings} recordings of {len(report.classes)} actions")
-        for dropped in report.dropped[:5]:
-            say(f"dropped: {dropped.file}: {dropped.reason}")
-        if report.dropped:
-            say(f"{len(report.dropped)} dropped in all; see {folder / 'report.json'}")
+        on_status(f"reading {data or 'synthetic motion'} ({dataset.title})")
+        report = datasets.prepare(dataset, data or Path(), folder, workers=os.cpu_count() or 1)
+        on_status(f"{report.recordings} recordings of {len(report.classes)} actions")
+        for skipped in report.skipped[:5]:
+            on_status(f"skipped: {skipped.file}: {skipped.reason}")
+        if report.skipped:
+            on_status(f"{len(report.skipped)} skipped in total; see {folder / 'report.json'}")
     store = SequenceStore.open(folder)
     if len(np.unique(store.labels[store.labels >= 0])) < 2:
-        problem = "the demo needs recordings of at least two actions, to see what was learned"
+        problem = "the demo needs labeled recordings of at least two actions"
         expected = "a sub-folder for each action, a labels.csv (recording,label), or a label column"
         raise InputError(problem, where=data, expected=expected, got=store.classes or "no labels")
     return store
 
 
-def _digest(chosen: datasets.Dataset, data: Path | None) -> str:
-    """Changes when a file of the recordings does."""
+def _digest(dataset: datasets.Dataset, data: Path | None) -> str:
+    """A digest that changes when a file of the recordings does."""
     if data is None:
         return f"synthetic {NUM_SYNTHETIC}"
-    known = [chosen.name, chosen.settings(data), [chosen.stamp(file) for file in chosen.files(data)]]
-    return hashlib.sha256(repr(known).encode()).hexdigest()
+    key = [dataset.name, dataset.cache_key(data), [dataset.file_key(file) for file in dataset.files(data)]]
+    return hashlib.sha256(repr(key).encode()).hexdigest()
 
 
-def _as_json(results: list[Result], recipe: Recipe, store: SequenceStore) -> dict[str, Any]:
+def _to_json(results: list[Result], recipe: Recipe, store: SequenceStore) -> dict[str, Any]:
     return {
         "dataset": store.datasets[0],
         "recordings": len(store),

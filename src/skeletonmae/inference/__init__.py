@@ -1,6 +1,6 @@
-"""Checkpoint and recordings to answers."""
+"""Predict the actions of recordings with a fine-tuned checkpoint."""
 
-from skeletonmae.inference.predict import Answer, fitted, predict
-from skeletonmae.inference.recordings import read_recordings
+from skeletonmae.inference.load_recordings import load_recordings
+from skeletonmae.inference.predict import PersonRecording, Prediction, adapt_recording, predict
 
-__all__ = ["Answer", "fitted", "predict", "read_recordings"]
+__all__ = ["PersonRecording", "Prediction", "adapt_recording", "load_recordings", "predict"]

@@ -1,4 +1,4 @@
-"""Recordings to likely actions."""
+"""Predict the classes of recordings."""
 
 from __future__ import annotations
 
@@ -7,129 +7,126 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from skeletonmae.checkpoint import Checkpoint, Header
-from skeletonmae.datasets import Change
-from skeletonmae.errors import InputError
-from skeletonmae.evaluation import finite
+from skeletonmae.compatibility import check_recording_fits_model
+from skeletonmae.datasets import RecordingConverter
+from skeletonmae.evaluation import check_finite
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 
-Judged = tuple[int | None, SkeletonSequence]
-"""Which person (None: all of them) of a recording."""
+
+class PersonRecording(NamedTuple):
+    """A recording to classify, of one of its persons or of all of them."""
+
+    person: int | None
+    """Index of the person in the original recording; None if `recording` has all persons."""
+    recording: SkeletonSequence
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model takes a recording for.
+class Prediction:
+    """The predicted classes of a recording.
 
     Args:
-        recording: its name.
-        person: which person; None if the recording was judged as a whole.
-        actions: (class, probability), likeliest first. Empty if nobody is seen.
+        recording: name of the recording.
+        person: index of the person; None if the whole recording was classified.
+        classes: (class, softmax probability), the most probable first. Empty if nothing was observed.
     """
 
     recording: str
     person: int | None
-    actions: tuple[tuple[str, float], ...]
+    classes: tuple[tuple[str, float], ...]
 
 
 def predict(
     checkpoint: Checkpoint,
-    sequences: Sequence[SkeletonSequence],
+    recordings: Sequence[SkeletonSequence],
     *,
     top: int = 3,
-    each_person: bool = False,
+    per_person: bool = False,
     batch_size: int = 64,
-) -> list[Answer]:
-    """The likeliest actions of each recording.
+) -> list[Prediction]:
+    """Predict the most probable classes of each recording.
 
-    Any joint layout will do that has joints the model knows; the others are left out.
+    Recordings may have any joint layout that has joints of the model; other joints are ignored.
 
     Args:
         checkpoint: a fine-tuned classifier.
-        sequences: the recordings, as `fitted` gives them.
-        top: how many actions to name.
-        each_person: judge every person alone.
-        batch_size: clips at a time.
+        recordings: recordings with the axes and the unit of the model, as `adapt_recording` returns them.
+        top: number of classes per prediction.
+        per_person: classify every person on its own, instead of the recording as a whole.
+        batch_size: clips per batch.
 
     Raises:
         InputError: a recording has other axes or another unit than the model, or none of its joints.
     """
-    judged: list[Judged] = [(None, sequence) for sequence in sequences]
-    if each_person:
-        judged = [alone for sequence in sequences for alone in _persons(sequence)]
-    answers: list[Answer] = []
-    for _, group in groupby(judged, key=lambda one: (one[1].skeleton, one[1].unit, one[1].positions.shape[3])):
-        answers += _predict(checkpoint, list(group), top, batch_size)
-    return answers
+    inputs = [PersonRecording(None, recording) for recording in recordings]
+    if per_person:
+        inputs = [person for recording in recordings for person in _split_persons(recording)]
+    predictions: list[Prediction] = []
+    for _, group in groupby(inputs, key=_store_key):  # a store holds one layout
+        predictions += _predict(checkpoint, list(group), top, batch_size)
+    return predictions
 
 
-def fitted(header: Header, sequence: SkeletonSequence) -> SkeletonSequence:
-    """A recording as the model of `header` takes it: a 3D one is brought to 2D for a model that reads 2D.
+def adapt_recording(header: Header, recording: SkeletonSequence) -> SkeletonSequence:
+    """Adapt a recording to a model: convert 3D coordinates to 2D for a 2D model, and check that the rest fits.
 
     Raises:
-        InputError: it is 2D and the model reads 3D, its unit is another, or the model knows none of its joints.
+        InputError: the recording is 2D and the model is 3D, their units differ, or they have no joints in common.
     """
-    where = f"recording {sequence.name!r}"
-    if not set(sequence.skeleton.joints) & set(header.joints):
-        got = f"{sequence.skeleton.name}: {', '.join(sequence.skeleton.joints[:5])}, ..."
-        problem = "the model knows none of its joints"
-        raise InputError(problem, where=where, expected=", ".join(header.joints), got=got)
-    sequence = Change(axes=header.axes)(sequence)
-    if sequence.unit != header.unit:
-        problem = (
-            f"the model was made for another unit; if it is {header.unit} all the same, say --unit {header.unit}"
-        )
-        raise InputError(problem, where=where, expected=header.unit, got=sequence.unit)
-    return sequence
+    if header.axes == 2:
+        recording = RecordingConverter(axes=2)(recording)
+    check_recording_fits_model(recording, header)
+    return recording
 
 
 @torch.inference_mode()
-def _predict(checkpoint: Checkpoint, judged: list[Judged], top: int, batch_size: int) -> list[Answer]:
+def _predict(checkpoint: Checkpoint, inputs: list[PersonRecording], top: int, batch_size: int) -> list[Prediction]:
     header, model = checkpoint.header, checkpoint.classifier
-    first = judged[0][1]
-    for what, expected, got in (
-        ("axes", header.axes, first.positions.shape[3]),
-        ("unit", header.unit, first.unit),
-    ):
-        if expected != got:
-            where = f"recording {first.name!r}"
-            raise InputError(f"the model was made for other {what}", where=where, expected=expected, got=got)
+    first = inputs[0].recording
+    check_recording_fits_model(first, header)
     device = next(model.parameters()).device
     with tempfile.TemporaryDirectory() as folder:
-        with StoreWriter(Path(folder) / "store", first.skeleton, axes=header.axes, unit=first.unit) as writer:
-            for _, sequence in judged:
-                writer.add(replace(sequence, label=None, tags={}))
-        store = SequenceStore.open(Path(folder) / "store")
-        loader = checkpoint.header.clips.loader(store, np.arange(len(store)), batch_size=batch_size, device=device)
-        scores = finite(torch.cat([model(batch).float().cpu() for batch in loader.epoch()])).softmax(1)
-        del loader, store
+        path = Path(folder) / "store"
+        with StoreWriter(path, first.skeleton, axes=header.axes, unit=first.unit) as writer:
+            for _, recording in inputs:
+                writer.add(replace(recording, label=None, tags={}))
+        store = SequenceStore.open(path)
+        loader = header.clips.loader(store, np.arange(len(store)), batch_size=batch_size, device=device)
+        logits = torch.cat([model(batch).float().cpu() for batch in loader.epoch()])
+        del loader, store  # closes the memory-mapped files before they are deleted
+    probabilities = check_finite(logits).softmax(1)
     return [
-        Answer(
-            sequence.name,
+        Prediction(
+            recording.name,
             person,
-            _likeliest(row, header.classes, top) if sequence.observed.any() else (),
+            _top_classes(row, header.classes, top) if recording.observed.any() else (),
         )
-        for (person, sequence), row in zip(judged, scores, strict=True)
+        for (person, recording), row in zip(inputs, probabilities, strict=True)
     ]
 
 
-def _likeliest(row: torch.Tensor, classes: tuple[str, ...], top: int) -> tuple[tuple[str, float], ...]:
-    values, places = row.topk(min(top, len(classes)))
-    return tuple((classes[place], float(value)) for value, place in zip(values, places.tolist(), strict=True))
+def _store_key(item: PersonRecording) -> tuple[object, ...]:
+    recording = item.recording
+    return recording.skeleton, recording.unit, recording.positions.shape[3]
 
 
-def _persons(sequence: SkeletonSequence) -> Iterator[Judged]:
-    """Each person who is seen, as a recording of its own; the whole recording if nobody is."""
-    seen = np.flatnonzero(sequence.observed.any((1, 2))).tolist()
-    if not seen:
-        yield None, sequence
-    for person in seen:
-        alone = slice(person, person + 1)
-        yield (
-            person,
-            replace(sequence, positions=sequence.positions[alone], observed=sequence.observed[alone]),
-        )
+def _top_classes(row: torch.Tensor, classes: tuple[str, ...], top: int) -> tuple[tuple[str, float], ...]:
+    values, indices = row.topk(min(top, len(classes)))
+    return tuple((classes[index], float(value)) for value, index in zip(values, indices.tolist(), strict=True))
+
+
+def _split_persons(recording: SkeletonSequence) -> Iterator[PersonRecording]:
+    """Yield each observed person as a recording; the whole recording if there is none."""
+    persons = np.flatnonzero(recording.observed.any((1, 2))).tolist()
+    if not persons:
+        yield PersonRecording(None, recording)
+    for person in persons:
+        selected = slice(person, person + 1)
+        alone = replace(recording, positions=recording.positions[selected], observed=recording.observed[selected])
+        yield PersonRecording(person, alone)

@@ -1,9 +1,9 @@
-"""What is wrong with recordings, before anything is trained on them."""
+"""Find what is wrong with recordings before anything is trained on them."""
 
-from skeletonmae.validation.check import Check
-from skeletonmae.validation.checks import CHECKS
+from skeletonmae.validation.base import Check
 from skeletonmae.validation.finding import Finding, Severity
-from skeletonmae.validation.result import ClassCount, Validation, in_words
+from skeletonmae.validation.registry import CHECKS
+from skeletonmae.validation.result import ClassCount, Validation, format_finding
 from skeletonmae.validation.validate import validate, validate_store
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Finding",
     "Severity",
     "Validation",
-    "in_words",
+    "format_finding",
     "validate",
     "validate_store",
 ]

@@ -1,4 +1,4 @@
-"""Bones that no body has: lengths that change, and lengths that do not belong together."""
+"""Bones whose length varies too much, or does not fit the body."""
 
 from __future__ import annotations
 
@@ -6,105 +6,109 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.block import Block
-from skeletonmae.validation.body import bones_of_the_body, is_whole, mean_of_tracks
-from skeletonmae.validation.catalogue import Catalogue
-from skeletonmae.validation.check import Check
+from skeletonmae.validation.anatomy import body_bones, is_full_body, mean_per_recording
+from skeletonmae.validation.base import Check
+from skeletonmae.validation.block import RecordingBlock
 from skeletonmae.validation.finding import Finding
+from skeletonmae.validation.recording_table import RecordingTable
 
-FEW = 10
-"""Frames under which nothing is said of a bone's variation."""
-TYPICAL = 0.4
-"""Standard deviation over mean that the length of the middle one of the bones may have."""
-SINGLE = 0.35
-"""Standard deviation in body sizes, 18 cm, that the length of any bone may have."""
-LONG = 1.75
-"""Body sizes that the longest bone of one body may have."""
-LONG_OF_ALL = 1.25
-"""The same for the middle one of all recordings, in which poses and errors even out."""
+MIN_FRAMES = 10
+"""Shorter tracks are not checked for varying bone lengths."""
+MAX_MEDIAN_VARIATION = 0.4
+"""Largest standard deviation over mean of a bone's length, median over bones."""
+MAX_BONE_DEVIATION = 0.35
+"""Largest standard deviation of any bone's length, in body sizes (18 cm)."""
+MAX_BONE_LENGTH = 1.75
+"""Largest length of a bone in one recording, in body sizes."""
+MAX_MEDIAN_BONE_LENGTH = 1.25
+"""The same for the median over all recordings, in which poses and errors average out."""
 
 
 class Bones(Check):
     """Bones of three axes whose length varies too much in one recording: a warning.
 
-    A bone has one length. A Kinect's error makes that of the middle bone vary by 5 to 12 % (standard deviation
-    over mean), 30 % at worst, and that of a single one by 6 to 12 cm. A warning is more than 40 % for the middle
-    bone, or more than 18 cm (0.35 body sizes) for any: joints of different bodies. One axis in another unit shows
-    only in bodies that turn or bend much, a quarter of the recordings of real sets.
-    In two axes bones shorten as they turn, and nothing is said.
+    A bone has one length. The error of a Kinect makes the median bone vary by 5 to 12 % (standard deviation over
+    mean), 30 % at worst, and single bones by 6 to 12 cm. More than 40 % for the median bone, or more than 18 cm
+    (0.35 body sizes) for any bone, is a warning: the joints belong to different bodies. If one axis has another
+    unit, it shows only in bodies that turn or bend much, a quarter of the recordings of real datasets.
+    In two axes bones shorten as they turn, so they are not checked.
     """
 
     name = "bones"
 
-    def look(self, block: Block) -> Iterator[Finding]:
-        """The tracks with such bones."""
-        if block.axes == 2 or not block.skeleton.bones:
+    def check_block(self, block: RecordingBlock) -> Iterator[Finding]:
+        """Yield one finding per track with such bones."""
+        if block.num_axes == 2 or not block.skeleton.bones:
             return
-        mean, spread = block.bones
-        enough = (block.lengths >= FEW)[:, None] & bones_of_the_body(block.skeleton)
+        mean, deviation = block.bones
+        is_checked = (block.track_lengths >= MIN_FRAMES)[:, None] & body_bones(block.skeleton)
         with np.errstate(invalid="ignore", divide="ignore"):
-            typical = _middle_one(np.where(enough, spread / mean, np.nan))
-            single = np.where(enough, spread / block.size[:, None], 0)
-        for track in np.flatnonzero((typical > TYPICAL) | (single > SINGLE).any(1)).tolist():
-            if typical[track] > TYPICAL:
-                what = f"the length of the middle bone varies by {typical[track]:.0%}"
-                yield self.of_track(block, track, "warning", what)
+            variation = _row_median(np.where(is_checked, deviation / mean, np.nan))
+            relative = np.where(is_checked, deviation / block.body_size[:, None], 0)
+        exceeds = (variation > MAX_MEDIAN_VARIATION) | (relative > MAX_BONE_DEVIATION).any(1)
+        for track in np.flatnonzero(exceeds).tolist():
+            if variation[track] > MAX_MEDIAN_VARIATION:
+                message = f"the length of the median bone varies by {variation[track]:.0%}"
+                yield self.track_finding(block, track, "warning", message)
             else:
-                bone = int(np.nanargmax(single[track]))
+                bone = int(np.nanargmax(relative[track]))
                 joint, parent = block.skeleton.bones[bone]
-                what = f"the length of {joint} to {parent} varies by {spread[track, bone]:.3g} {block.unit}"
-                yield self.of_track_joints(block, track, "warning", what, np.array([block.skeleton.index[joint]]))
+                varies = f"varies by {deviation[track, bone]:.3g} {block.unit}"
+                message = f"the length of the bone {joint} to {parent} {varies}"
+                joints = np.array([block.skeleton.index[joint]])
+                yield self.joint_finding(block, track, "warning", message, joints)
 
 
 class Layout(Check):
-    """A bone longer than 1.75 body sizes: a warning; in the middle one of all recordings 1.25: an error.
+    """A bone longer than 1.75 body sizes: a warning; a median over all recordings above 1.25: an error.
 
-    The body size is the root mean square distance of the joints from their middle, about 0.5 m. The longest bone
-    of a human layout, a thigh, a shin or the side of the trunk, is 0.8 to 1.1 of it, in two axes or three. A
-    wrong order of joints connects a hand with a foot and makes it 1.4 to 3.
+    The body size is the root mean square distance of the joints from their center, about 0.5 m. The longest bone
+    of a human layout, a thigh, a shin or the side of the trunk, is 0.8 to 1.1 body sizes long, in two axes or
+    three. A wrong order of joints connects a hand with a foot and makes it 1.4 to 3.
     """
 
     name = "layout"
 
-    def look(self, block: Block) -> Iterator[Finding]:
-        """The tracks with such a bone."""
-        if not is_whole(block.skeleton):
+    def check_block(self, block: RecordingBlock) -> Iterator[Finding]:
+        """Yield one finding per track with such a bone."""
+        if not is_full_body(block.skeleton):
             return
-        relative = self._relative(block)
-        for track in np.flatnonzero((relative > LONG).any(1)).tolist():
+        relative = self._relative_lengths(block)
+        for track in np.flatnonzero((relative > MAX_BONE_LENGTH).any(1)).tolist():
             bone = int(np.nanargmax(relative[track]))
             joint, parent = block.skeleton.bones[bone]
-            what = f"{joint} to {parent} is {relative[track, bone]:.1f} body sizes long, expected under {LONG}"
-            place = np.array([block.skeleton.index[joint]])
-            yield self.of_track_joints(block, track, "warning", what, place)
+            length = f"{relative[track, bone]:.1f} body sizes long"
+            message = f"the bone {joint} to {parent} is {length}; expected less than {MAX_BONE_LENGTH}"
+            joints = np.array([block.skeleton.index[joint]])
+            yield self.joint_finding(block, track, "warning", message, joints)
 
-    def measure(self, block: Block) -> dict[str, np.ndarray]:
-        """The longest bone, in body sizes."""
-        if not is_whole(block.skeleton):
+    def measure(self, block: RecordingBlock) -> dict[str, np.ndarray]:
+        """Measure the longest bone, in body sizes."""
+        if not is_full_body(block.skeleton):
             return {"longest bone": np.full(len(block.recordings), np.nan)}
-        longest = np.fmax.reduce(self._relative(block), axis=1, initial=np.nan)
-        return {"longest bone": mean_of_tracks(block, longest)}
+        longest = np.fmax.reduce(self._relative_lengths(block), axis=1, initial=np.nan)
+        return {"longest bone": mean_per_recording(block, longest)}
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """Whether the bones of most recordings are too long."""
-        longest = catalogue.column("longest bone")
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield a finding if the bones of most recordings are too long."""
+        longest = table.column("longest bone")
         longest = longest[np.isfinite(longest)]
-        if len(longest) and (middle := np.median(longest)) > LONG_OF_ALL:
-            what = (
-                f"the longest bone is {middle:.2f} body sizes in the middle one of {len(longest)} recordings, "
+        if len(longest) and (median := np.median(longest)) > MAX_MEDIAN_BONE_LENGTH:
+            message = (
+                f"the longest bone has a median length of {median:.2f} body sizes over {len(longest)} recordings; "
                 f"expected 0.8 to 1.1: the joints are not in the order of the layout"
             )
-            yield self.finding("error", what, recordings=int((longest > LONG_OF_ALL).sum()))
+            yield self.finding("error", message, recordings=int((longest > MAX_MEDIAN_BONE_LENGTH).sum()))
 
-    def _relative(self, block: Block) -> np.ndarray:
+    def _relative_lengths(self, block: RecordingBlock) -> np.ndarray:
         with np.errstate(invalid="ignore", divide="ignore"):
-            relative: np.ndarray = block.bones[0] / block.size[:, None]
-        return np.where(np.isfinite(relative) & bones_of_the_body(block.skeleton), relative, np.nan)
+            relative: np.ndarray = block.bones[0] / block.body_size[:, None]
+        return np.where(np.isfinite(relative) & body_bones(block.skeleton), relative, np.nan)
 
 
-def _middle_one(values: np.ndarray) -> np.ndarray:
-    """Median of each row, leaving out NaN; NaN where there is nothing else."""
-    ordered = np.sort(values, axis=1)  # NaN come last
+def _row_median(values: np.ndarray) -> np.ndarray:
+    """Lower median of each row, NaN excluded; NaN if a row has nothing else."""
+    ordered = np.sort(values, axis=1)  # NaN are sorted to the end
     count = np.isfinite(values).sum(1)
     median: np.ndarray = ordered[np.arange(len(values)), np.maximum(count - 1, 0) // 2]
     return median

@@ -1,4 +1,4 @@
-"""Recordings that are there twice, and names that are."""
+"""Recordings that occur twice, and names that do."""
 
 from __future__ import annotations
 
@@ -7,52 +7,56 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.catalogue import Catalogue
-from skeletonmae.validation.check import Check
-from skeletonmae.validation.copies import WORDS, How, copies, incomparable
+from skeletonmae.validation.base import Check
 from skeletonmae.validation.finding import Finding, Severity
+from skeletonmae.validation.near_duplicates import MATCH_TEXT, Match, find_copies, incomparable_layouts
+from skeletonmae.validation.recording_table import RecordingTable
 
 
 class Duplicates(Check):
-    """The same recording twice: a warning, and an error if the two have different labels.
+    """Recordings with the same content: a warning, and an error if their labels differ.
 
-    The same to the last bit, by a hash of the positions and flags of every track from its first to its last
-    observed frame, so that neither empty frames around it nor the order of the persons hide it. Common frames, to
-    the last bit at shoulders, elbows, wrists, hips, knees and ankles, by the sixteen smallest of the hashes of all
-    frames, of which four must be the same: pieces of one recording, at half the frame rate, in another layout.
-    Two labels are no error there, since actions may overlap. Nearly the same, by the distances between such
-    joints over time: turned, mirrored, moved, scaled, rounded, converted, without the third axis.
+    Recordings are the same if the hashes of the positions and flags of all tracks are equal; unobserved frames
+    before and after, and the order of the persons, do not matter. Recordings share frames if at least four of
+    their sixteen smallest frame hashes are equal: pieces of one recording, at half the frame rate, in another
+    layout. Differing labels are no error then, since actions may overlap. Recordings are nearly the same if the
+    distances between their shoulders, elbows, wrists, hips, knees and ankles over time differ by less than 4 % of
+    how much they move: turned, mirrored, moved, scaled, rounded, converted, without the third axis.
 
-    Distances may differ by 4 % of how much they move, which the most alike takes of one gesture by one person in
-    five real sets do not reach (4.3 % and more). docs/validation.md says which planted copies are found.
+    In five real datasets the most similar takes of one gesture by one person differ by 4.3 % and more.
+    docs/validation.md lists which planted copies are found.
     """
 
     name = "duplicates"
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """One finding for each recording that was there before."""
-        contents, numbers = catalogue.contents, np.arange(len(catalogue))
-        for number, before, how in copies(contents, numbers, contents, numbers):
-            yield self._pair(catalogue, number, before, how)
-        for what, many in incomparable(contents, contents):
-            yield self.finding("note", what, recordings=many)
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield one finding per recording that copies an earlier one."""
+        contents, index = table.contents, np.arange(len(table))
+        for match in find_copies(contents, index, contents, index):
+            yield self._pair(table, match)
+        for message, num_recordings in incomparable_layouts(contents, contents):
+            yield self.finding("note", message, recordings=num_recordings)
 
-    def _pair(self, catalogue: Catalogue, number: int, before: int, how: How) -> Finding:
-        name, labels = catalogue.names[number], [catalogue.labels[number], catalogue.labels[before]]
-        what = f"{WORDS[how]} {catalogue.names[before]}"
-        if None in labels or labels[0] == labels[1]:
-            return self.finding("warning", what, name)
-        severity: Severity = "warning" if how == "frames" else "error"
-        return self.finding(severity, f"{what}, but its label is {labels[0]} and not {labels[1]}", name)
+    def _pair(self, table: RecordingTable, match: Match) -> Finding:
+        name, label, other_label = (
+            table.names[match.index],
+            table.labels[match.index],
+            table.labels[match.other_index],
+        )
+        message = f"{MATCH_TEXT[match.kind]} {table.names[match.other_index]}"
+        if None in (label, other_label) or label == other_label:
+            return self.finding("warning", message, name)
+        severity: Severity = "warning" if match.kind == "frames" else "error"
+        return self.finding(severity, f"{message}, but its label is {label} and not {other_label}", name)
 
 
 class Names(Check):
-    """Two recordings of one name: a warning, as nothing that asks for one by its name can tell them apart."""
+    """Recordings with the same name: a warning, since a name no longer identifies one of them."""
 
     name = "names"
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """One finding a name."""
-        for name, count in Counter(catalogue.names).items():
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield one finding per duplicated name."""
+        for name, count in Counter(table.names).items():
             if count > 1:
                 yield self.finding("warning", f"{count} recordings have this name", name, recordings=count)

@@ -1,4 +1,4 @@
-"""What a check has to say of a recording, or of all of them."""
+"""One result of one check, about one recording or several."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from typing import Literal, TypeAlias
 from skeletonmae.config import Config
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
-"""The data is wrong; it probably is; it is worth knowing."""
+"""`error`: the data is wrong; `warning`: it probably is; `note`: it is worth knowing."""
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-SHOWN = 5
-"""Frames, joints or names that a finding gives, at most."""
+MAX_EXAMPLES = 5
+"""Frames, joints or names that a finding lists at most."""
 
 
 class Finding(Config):
     """One thing that one check found."""
 
     check: str
-    """Its name in `CHECKS`."""
+    """Name of the check in `CHECKS`."""
     severity: Severity
-    what: str
-    """In words, with numbers."""
+    message: str
+    """What was found, in words and numbers."""
     recording: str = ""
-    """Its name; empty where several are meant."""
+    """Name of the recording; empty if the finding is about several."""
     person: int | None = None
-    """Place in the recording; None where the whole recording is meant."""
+    """Index of the person in the recording; None if the finding is about the whole recording."""
     frames: tuple[int, ...] = ()
-    """The first frames it shows in."""
+    """The first frames that show it."""
     joints: tuple[str, ...] = ()
-    """The joints it shows in, or the first of them."""
+    """The first joints that show it."""
     recordings: int = 1
-    """How many recordings are meant."""
+    """Number of recordings that the finding is about."""
 
 
-def listed(names: list[str] | tuple[str, ...], shown: int = SHOWN) -> str:
-    """The first of `names`, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+def join_names(names: list[str] | tuple[str, ...], max_names: int = MAX_EXAMPLES) -> str:
+    """The first of `names`, separated by commas, and the number of the remaining ones."""
+    more = f" and {len(names) - max_names} more" if len(names) > max_names else ""
+    return ", ".join(names[:max_names]) + more
 
 
-def many(number: int, what: str) -> str:
-    """`1 frame`, `2 frames`."""
-    return f"{number} {what}{'s' * (number != 1)}"
+def pluralize(count: int, noun: str) -> str:
+    """Count and noun: `1 frame`, `2 frames`."""
+    return f"{count} {noun}{'s' * (count != 1)}"

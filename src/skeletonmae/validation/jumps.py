@@ -6,53 +6,55 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.block import Block
-from skeletonmae.validation.check import Check
-from skeletonmae.validation.finding import Finding, listed, many
+from skeletonmae.validation.base import Check
+from skeletonmae.validation.block import RecordingBlock
+from skeletonmae.validation.finding import Finding, join_names, pluralize
 
-SPEED = 50.0
-"""Body sizes a second, about 25 m/s for an adult."""
-FPS = 20.0
-"""Taken where the frame rate is not known."""
-LEAST = 0.25
-"""Body sizes, about 12 cm: a smaller step is no jump at any frame rate, it may be noise."""
+MAX_SPEED = 50.0
+"""Body sizes per second, about 25 m/s for an adult."""
+DEFAULT_FPS = 20.0
+"""Assumed where the frame rate is unknown."""
+MIN_JUMP = 0.25
+"""Body sizes, about 12 cm: a smaller displacement may be noise and is never a jump."""
 
 
 class Jumps(Check):
-    """A joint that moves faster than 50 body sizes a second, about 25 m/s, from one frame to the next: a warning.
+    """A joint that moves faster than 50 body sizes per second, about 25 m/s, between two frames: a warning.
 
-    Only the hands of professional throwers reach that. Where the frame rate is not known it is taken as 20 a
-    second, so a jump is 2.5 body sizes, about the height of the body less a head. A step under a quarter of a
-    body size, 12 cm, is never one. In three axes half the speed is enough for a spike, in which the joint is back
-    in the frame after: nothing turns round at that speed. Estimators from images do so too often to warn of it.
+    Only the hands of professional throwers are that fast. Where the frame rate is unknown, 20 frames per second
+    are assumed, so a jump is 2.5 body sizes, about the height of the body without the head. A displacement below a
+    quarter of a body size, 12 cm, is never a jump. In three axes half the speed suffices for a spike, after which
+    the joint is back in the next frame, since nothing reverses at that speed. Estimators from images produce
+    spikes too often to warn about them.
     """
 
     name = "jumps"
 
-    def look(self, block: Block) -> Iterator[Finding]:
-        """The tracks that have any."""
-        fps = np.where(np.isfinite(block.fps) & (block.fps > 0), block.fps, FPS)
-        size = np.where(block.size > 0, block.size, np.inf)  # of a single joint nothing can be said
-        limit = (size * np.maximum(SPEED / fps, LEAST))[block.track, None]
-        half = block.step > limit / 2
-        row, joint = np.nonzero(half[:-1] & half[1:])
-        apart = np.linalg.norm(block.positions[row + 2, joint] - block.positions[row, joint], axis=1)
-        back = apart < limit[row, 0] / 2
-        spike = np.zeros_like(half)
-        spike[row[back], joint[back]] = True
-        jump = block.step > limit
-        if block.axes == 3:
-            jump |= spike
-        for track in np.unique(block.track[jump.any(1)]).tolist():
-            rows = block.rows(track)
-            row, joint = np.nonzero(jump[rows])
-            lengths = block.step[rows][row, joint]
+    def check_block(self, block: RecordingBlock) -> Iterator[Finding]:
+        """Yield one finding per track with jumps."""
+        fps = np.where(np.isfinite(block.fps) & (block.fps > 0), block.fps, DEFAULT_FPS)
+        size = np.where(block.body_size > 0, block.body_size, np.inf)  # a single joint has no size to compare with
+        limit = (size * np.maximum(MAX_SPEED / fps, MIN_JUMP))[block.track_index, None]
+        is_fast = block.displacement > limit / 2
+        row, joint = np.nonzero(is_fast[:-1] & is_fast[1:])
+        moved = np.linalg.norm(block.positions[row + 2, joint] - block.positions[row, joint], axis=1)
+        returns = moved < limit[row, 0] / 2
+        is_spike = np.zeros_like(is_fast)
+        is_spike[row[returns], joint[returns]] = True
+        is_jump = block.displacement > limit
+        if block.num_axes == 3:
+            is_jump |= is_spike
+        for track in np.unique(block.track_index[is_jump.any(1)]).tolist():
+            rows = block.track_rows(track)
+            row, joint = np.nonzero(is_jump[rows])
+            lengths = block.displacement[rows][row, joint]
             largest = int(lengths.argmax())
-            returns = ", and back" if spike[rows][row[largest], joint[largest]] else ""
+            and_back = ", and back" if is_spike[rows][row[largest], joint[largest]] else ""
             joints, frames = np.unique(joint), np.unique(row) + 1
-            names = listed([block.skeleton.joints[place] for place in joints])
-            what = (
-                f"{names} jump{'s' * (len(joints) == 1)}, at most {lengths[largest]:.3g} {block.unit} in a frame "
-                f"({lengths[largest] / block.size[track]:.1f} body sizes){returns}; {many(len(frames), 'frame')}"
+            names = join_names([block.skeleton.joints[index] for index in joints])
+            message = (
+                f"{names} jump{'s' * (len(joints) == 1)} by up to {lengths[largest]:.3g} {block.unit} per frame "
+                f"({lengths[largest] / block.body_size[track]:.1f} body sizes){and_back}; "
+                f"{pluralize(len(frames), 'frame')}"
             )
-            yield self.of_track_joints(block, track, "warning", what, joints, rows=frames)
+            yield self.joint_finding(block, track, "warning", message, joints, rows=frames)

@@ -1,4 +1,4 @@
-"""Labels, classes and how they are balanced."""
+"""Labels, and how many recordings each class has."""
 
 from __future__ import annotations
 
@@ -7,100 +7,108 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.catalogue import Catalogue
-from skeletonmae.validation.check import Check
-from skeletonmae.validation.finding import Finding, Severity, listed
+from skeletonmae.validation.base import Check
+from skeletonmae.validation.finding import Finding, Severity, join_names
+from skeletonmae.validation.recording_table import RecordingTable
 
-FEW = 5
-"""Recordings of a class under which it is named."""
-UNEVEN, VERY_UNEVEN = 10, 100
-"""The largest class over the smallest."""
+MIN_PER_CLASS = 5
+"""A class with fewer recordings is reported."""
+IMBALANCED, SEVERELY_IMBALANCED = 10, 100
+"""Size of the largest class over that of the smallest."""
 
 
 class Labels(Check):
-    """A label that is not among the classes: an error. Two labels that differ only in how they are written
-    (capitals, spaces, `-` or `_`): a warning. No label: a note.
+    """A label that is not one of the classes: an error. Labels that differ only in capitals, spaces, `-` or `_`: a
+    warning. Recordings without a label: a note.
     """
 
     name = "labels"
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """What is wrong with the labels."""
-        known = set(catalogue.classes)
-        if known:
-            for name, label in zip(catalogue.names, catalogue.labels, strict=True):
-                if label is not None and label not in known:
-                    expected = f"one of {len(known)} classes"
-                    yield self.finding("error", f"label {label!r} is not {expected}", name)
-        counts = Counter(label for label in catalogue.labels if label is not None)
-        alike: dict[str, list[str]] = {}
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield what is wrong with the labels."""
+        classes = set(table.classes)
+        if classes:
+            for name, label in zip(table.names, table.labels, strict=True):
+                if label is not None and label not in classes:
+                    message = f"the label {label!r} is not one of the {len(classes)} classes"
+                    yield self.finding("error", message, name)
+        counts = Counter(label for label in table.labels if label is not None)
+        spellings: dict[str, list[str]] = {}
         for label in counts:
-            alike.setdefault("".join(c for c in label.casefold() if c not in " -_"), []).append(label)
-        for labels in alike.values():
+            spellings.setdefault("".join(c for c in label.casefold() if c not in " -_"), []).append(label)
+        for labels in spellings.values():
             if len(labels) > 1:
-                what = f"these labels may be one: {listed([repr(label) for label in labels])}"
-                yield self.finding("warning", what, recordings=min(counts[label] for label in labels))
-        if missing := len(catalogue) - counts.total():
-            what = f"no label in {missing} of {len(catalogue)} recordings"
-            yield self.finding("note", what, recordings=missing)
+                message = (
+                    f"these labels may be spellings of one class: {join_names([repr(label) for label in labels])}"
+                )
+                yield self.finding("warning", message, recordings=min(counts[label] for label in labels))
+        if num_unlabeled := len(table) - counts.total():
+            message = f"{num_unlabeled} of {len(table)} recordings have no label"
+            yield self.finding("note", message, recordings=num_unlabeled)
 
 
-class Mixture(Check):
-    """Recordings of more than one layout, number of axes or unit: an error, since one store holds one of each."""
+class MixedRecordings(Check):
+    """Recordings of more than one layout, number of axes or unit: an error, since a store holds one of each."""
 
     name = "mixture"
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """Which kinds there are."""
-        if len(kinds := catalogue.kinds) < 2:
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield one finding that lists what is mixed."""
+        if len(kinds := table.kinds) < 2:
             return
-        said = [f"{num} of {name}, {axes} axes, {unit}" for (name, axes, unit), num in kinds.most_common()]
-        what = f"{listed(said)}; to bring them together: --convert-to LAYOUT, --axes 2, --unit unknown"
-        yield self.finding("error", what, recordings=len(catalogue) - max(kinds.values()))
+        listed = [
+            f"{count} of {layout}, {axes} axes, {unit}" for (layout, axes, unit), count in kinds.most_common()
+        ]
+        message = f"{join_names(listed)}; to make them equal, use --convert-to LAYOUT, --axes 2 or --unit unknown"
+        yield self.finding("error", message, recordings=len(table) - max(kinds.values()))
 
 
 class Classes(Check):
-    """How many recordings a class has: none, or some for testing and none for training, is a warning.
+    """A class without recordings, or with some on the test side and none on the training side: a warning.
 
-    Fewer than 5, or the largest class 10 times the smallest, is a note; 100 times is a warning, since then an
-    accuracy says next to nothing of the small classes.
+    Fewer than 5 recordings, or a largest class 10 times the size of the smallest, is a note; 100 times is a
+    warning, since accuracy then says next to nothing about the small classes.
     """
 
     name = "classes"
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """What is uneven."""
-        counts = class_counts(catalogue)
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield missing, small and imbalanced classes."""
+        counts = class_counts(table)
         if not counts:
             return
-        if missing := [name for name, (number, _, _) in counts.items() if not number]:
-            yield self.finding("warning", f"no recording of {listed(missing)}", recordings=0)
-        there = {name: number for name, (number, _, _) in counts.items() if number}
-        if few := [f"{name} ({number})" for name, number in there.items() if number < FEW]:
-            what = f"fewer than {FEW} recordings of {listed(few)}"
-            yield self.finding("note", what, recordings=sum(n for n in there.values() if n < FEW))
-        if len(there) > 1:
-            most, least = max(there, key=there.__getitem__), min(there, key=there.__getitem__)
-            if there[most] >= UNEVEN * there[least]:
-                severity: Severity = "warning" if there[most] >= VERY_UNEVEN * there[least] else "note"
-                what = f"{there[most]} recordings of {most}, {there[least]} of {least}"
-                yield self.finding(severity, what, recordings=there[least])
-        if (catalogue.split != "").any():
-            untrained = [name for name, (_, train, test) in counts.items() if test and not train]
-            untested = [name for name, (_, train, test) in counts.items() if train and not test]
-            if untrained:
-                number = sum(counts[name][2] for name in untrained)
-                yield self.finding("warning", f"for testing only: {listed(untrained)}", recordings=number)
-            if untested:
-                number = sum(counts[name][1] for name in untested)
-                yield self.finding("note", f"for training only: {listed(untested)}", recordings=number)
+        if missing := [name for name, (total, _, _) in counts.items() if not total]:
+            yield self.finding("warning", f"no recording of {join_names(missing)}", recordings=0)
+        present = {name: total for name, (total, _, _) in counts.items() if total}
+        if small := [f"{name} ({total})" for name, total in present.items() if total < MIN_PER_CLASS]:
+            message = f"fewer than {MIN_PER_CLASS} recordings of {join_names(small)}"
+            num_recordings = sum(total for total in present.values() if total < MIN_PER_CLASS)
+            yield self.finding("note", message, recordings=num_recordings)
+        if len(present) > 1:
+            largest, smallest = max(present, key=present.__getitem__), min(present, key=present.__getitem__)
+            ratio = present[largest] / present[smallest]
+            if ratio >= IMBALANCED:
+                severity: Severity = "warning" if ratio >= SEVERELY_IMBALANCED else "note"
+                message = f"{present[largest]} recordings of {largest}, but {present[smallest]} of {smallest}"
+                yield self.finding(severity, message, recordings=present[smallest])
+        if (table.split != "").any():
+            test_only = [name for name, (_, train, test) in counts.items() if test and not train]
+            train_only = [name for name, (_, train, test) in counts.items() if train and not test]
+            if test_only:
+                num_recordings = sum(counts[name][2] for name in test_only)
+                message = f"classes on the test side only: {join_names(test_only)}"
+                yield self.finding("warning", message, recordings=num_recordings)
+            if train_only:
+                num_recordings = sum(counts[name][1] for name in train_only)
+                message = f"classes on the training side only: {join_names(train_only)}"
+                yield self.finding("note", message, recordings=num_recordings)
 
 
-def class_counts(catalogue: Catalogue) -> dict[str, tuple[int, int, int]]:
-    """Class -> recordings in all, for training, for testing; the known classes first."""
-    found = dict.fromkeys((*catalogue.classes, *filter(None, catalogue.labels)))
-    place = {name: number for number, name in enumerate(found)}
-    label = np.array([place[name] if name else -1 for name in catalogue.labels], dtype=np.int64)
-    sides = (slice(None), catalogue.split == "train", catalogue.split == "test")
-    all_, train, test = (np.bincount(label[side] + 1, minlength=len(place) + 1)[1:].tolist() for side in sides)
-    return dict(zip(place, zip(all_, train, test, strict=True), strict=True))
+def class_counts(table: RecordingTable) -> dict[str, tuple[int, int, int]]:
+    """Number of recordings of each class: in all, for training, for testing. The known classes come first."""
+    names = dict.fromkeys((*table.classes, *filter(None, table.labels)))
+    index = {name: number for number, name in enumerate(names)}
+    labels = np.array([index[name] if name else -1 for name in table.labels], dtype=np.int64)
+    sides = (slice(None), table.split == "train", table.split == "test")
+    total, train, test = (np.bincount(labels[side] + 1, minlength=len(index) + 1)[1:].tolist() for side in sides)
+    return dict(zip(index, zip(total, train, test, strict=True), strict=True))

@@ -1,4 +1,4 @@
-"""What is on both sides of a split, or in two stores that should share nothing."""
+"""Content, subjects and names that are on both sides of a split, or in two stores."""
 
 from __future__ import annotations
 
@@ -7,79 +7,83 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.catalogue import Catalogue
-from skeletonmae.validation.check import Check
-from skeletonmae.validation.copies import WORDS, copies, incomparable
-from skeletonmae.validation.finding import Finding, Severity, listed, many
+from skeletonmae.validation.base import Check
+from skeletonmae.validation.finding import Finding, Severity, join_names, pluralize
+from skeletonmae.validation.near_duplicates import MATCH_TEXT, find_copies, incomparable_layouts
+from skeletonmae.validation.recording_table import RecordingTable
 
-FAMILY = {"ntu60": "ntu", "ntu120": "ntu"}
-"""Dataset -> what it is a part of, where all parts use the same names; others are by themselves."""
+FAMILIES = {"ntu60": "ntu", "ntu120": "ntu"}
+"""Datasets that name the same recordings alike, and what they are part of; any other is a family of its own."""
 
 
 class Leaks(Check):
-    """Recordings for testing whose content is among those for training: an error; nearly so: a warning.
+    """Test recordings whose content is also in the training set: an error; nearly the same content: a warning.
 
-    The same content, or nearly the same, as for duplicates. A subject on both sides is an error where the split
-    is meant to be by subject, else a note; names of subjects are compared without capitals, leading zeros and
-    spaces.
+    Content is compared as in `duplicates`; common frames are an error too. The training set includes recordings
+    without a label that are pre-trained on. A subject on both sides is an error if the split is by subject, else a
+    note; subjects are compared without capitals, leading zeros and spaces.
 
-    For training is also what has no label and is pre-trained on. Common frames are an error too.
-
-    Against a second store (the one to pre-train on), recordings here must not be there: those for testing if
-    there is a split, else all. If both are of one dataset, or of NTU RGB+D 60 and 120, which name the same
-    recordings alike, shared names are a warning, shared subjects a note, and a warning where the split is by
-    subject.
+    With a second store, the one that was pre-trained on, the test recordings (all recordings if there is no split)
+    must not be in it. If both are of one dataset, or of NTU RGB+D 60 and 120, common names are a warning, and
+    common subjects a note, or a warning if the split is by subject.
     """
 
     name = "leaks"
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """One finding a recording, one for all subjects."""
-        test = np.flatnonzero(catalogue.split == "test")
-        train = np.flatnonzero(np.isin(catalogue.split, ("train", "pretrain")))
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield one finding per leaked recording, and one for all common subjects."""
+        test = np.flatnonzero(table.split == "test")
+        train = np.flatnonzero(np.isin(table.split, ("train", "pretrain")))
         if len(train) and len(test):
-            yield from self._content(catalogue, test, catalogue, train, "for training")
-            severity: Severity = "error" if catalogue.apart == "subject" else "note"
-            yield from self._subjects(catalogue, test, catalogue, train, severity, "on both sides of the split")
-        if catalogue.against is not None:
-            other = catalogue.against
-            mine, its = test if len(test) else np.arange(len(catalogue)), np.arange(len(other))
+            yield from self._content(table, test, table, train, "in the training set")
+            severity: Severity = "error" if table.group_tag == "subject" else "note"
+            yield from self._subjects(table, test, table, train, severity, "on both sides of the split")
+        if table.against is not None:
+            other = table.against
+            index, other_index = test if len(test) else np.arange(len(table)), np.arange(len(other))
             where = "in the other store"
-            yield from self._content(catalogue, mine, other, its, where)
-            for what, many_here in incomparable(catalogue.contents, other.contents):
-                yield self.finding("note", what, recordings=many_here)
-            if _families(catalogue) & _families(other):
-                shared = sorted({catalogue.names[number] for number in mine} & set(other.names))
-                if shared:
-                    what = f"names that are {where} too: {listed(shared)}"
-                    yield self.finding("warning", what, recordings=len(shared))
-                severity = "warning" if catalogue.apart == "subject" else "note"
-                yield from self._subjects(catalogue, mine, other, its, severity, f"here and {where}")
+            yield from self._content(table, index, other, other_index, where)
+            for message, num_recordings in incomparable_layouts(table.contents, other.contents):
+                yield self.finding("note", message, recordings=num_recordings)
+            if _families(table) & _families(other):
+                common = sorted({table.names[number] for number in index} & set(other.names))
+                if common:
+                    message = f"names that are also {where}: {join_names(common)}"
+                    yield self.finding("warning", message, recordings=len(common))
+                severity = "warning" if table.group_tag == "subject" else "note"
+                yield from self._subjects(table, index, other, other_index, severity, f"both here and {where}")
 
     def _content(
-        self, here: Catalogue, mine: np.ndarray, there: Catalogue, its: np.ndarray, where: str
+        self, table: RecordingTable, index: np.ndarray, other: RecordingTable, other_index: np.ndarray, where: str
     ) -> Iterator[Finding]:
-        for number, other, how in copies(here.contents, mine, there.contents, its):
-            what = f"{WORDS[how]} {there.names[other]}, which is {where}"
-            yield self.finding("warning" if how == "near" else "error", what, here.names[number])
+        for match in find_copies(table.contents, index, other.contents, other_index):
+            message = f"{MATCH_TEXT[match.kind]} {other.names[match.other_index]}, which is {where}"
+            yield self.finding("warning" if match.kind == "near" else "error", message, table.names[match.index])
 
     def _subjects(
-        self, here: Catalogue, mine: np.ndarray, there: Catalogue, its: np.ndarray, severity: Severity, where: str
+        self,
+        table: RecordingTable,
+        index: np.ndarray,
+        other: RecordingTable,
+        other_index: np.ndarray,
+        severity: Severity,
+        where: str,
     ) -> Iterator[Finding]:
-        subjects = [
-            {_plain(each.subjects[n]): None for n in places} for each, places in ((here, mine), (there, its))
-        ]
-        shared = [name for name in subjects[0] if name and name in subjects[1]]
-        if shared:
-            known = set(shared)
-            count = sum(_plain(here.subjects[number]) in known for number in mine)
-            what = f"{many(len(shared), 'subject')} {where}: {listed(shared)}"
-            yield self.finding(severity, what, recordings=count)
+        subjects, other_subjects = (
+            {_normalize_subject(each.subjects[number]): None for number in numbers}
+            for each, numbers in ((table, index), (other, other_index))
+        )
+        common = [name for name in subjects if name and name in other_subjects]
+        if common:
+            known = set(common)
+            count = sum(_normalize_subject(table.subjects[number]) in known for number in index)
+            message = f"{pluralize(len(common), 'subject')} {where}: {join_names(common)}"
+            yield self.finding(severity, message, recordings=count)
 
 
-def _families(catalogue: Catalogue) -> set[str]:
-    return {FAMILY.get(name, name) for name in catalogue.datasets}
+def _families(table: RecordingTable) -> set[str]:
+    return {FAMILIES.get(name, name) for name in table.datasets}
 
 
-def _plain(subject: str) -> str:
+def _normalize_subject(subject: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)|\s", "", subject.casefold())

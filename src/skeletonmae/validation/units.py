@@ -1,4 +1,4 @@
-"""Doubts about the unit and about the axes."""
+"""Units and axes that do not fit a body."""
 
 from __future__ import annotations
 
@@ -6,120 +6,134 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.block import Block
-from skeletonmae.validation.body import BOTTOM, TOP, is_whole, mean_of_tracks, middle
-from skeletonmae.validation.catalogue import Catalogue
-from skeletonmae.validation.check import Check
+from skeletonmae.validation.anatomy import BOTTOM, TOP, is_full_body, joint_mean, mean_per_recording
+from skeletonmae.validation.base import Check
+from skeletonmae.validation.block import RecordingBlock
 from skeletonmae.validation.finding import Finding
+from skeletonmae.validation.recording_table import RecordingTable
 
-SURE, LIKELY = (0.05, 5.0), (0.15, 1.2)
-"""Size of a body in metres outside which the unit is wrong, and outside which it probably is."""
-LENGTHS = {"millimetres": 1000.0, "centimetres": 100.0, "inches": 39.4, "decimetres": 10.0, "feet": 3.28}
-ADULT = 0.5
-"""Metres: the size of an adult."""
+POSSIBLE_SIZE, USUAL_SIZE = (0.05, 5.0), (0.15, 1.2)
+"""Body sizes in meters outside which the unit is wrong, and outside which it probably is."""
+MIN_SIZE_PX, MAX_SIZE_IMAGE = 2, 10
+"""Smallest body size in pixels, and largest one in fractions of the image."""
+MIN_OBSERVED = 0.5
+"""Fraction of the joints that must be observed to judge a body size."""
+UNITS_PER_METER = {"millimeters": 1000.0, "centimeters": 100.0, "inches": 39.4, "decimeters": 10.0, "feet": 3.28}
+ADULT_SIZE = 0.5
+"""Body size of an adult, in meters."""
 UPSIDE_DOWN = -0.5
-"""Mean of the upward part of the direction from feet to head, 1 for a body that stands."""
-ALONG = 0.7
-"""The same along the axis that would be up."""
+"""Mean upward component of the direction from feet to head below which a body is upside down; 1 if it stands."""
+ALONG_AXIS = 0.7
+"""Mean absolute component along another axis above which a body stands along it."""
 
 
 class Units(Check):
-    """Bodies too large or too small for their unit, and three axes of which the last is always the same.
+    """Bodies that are too large or too small for their unit, and third axes that are constant.
 
-    The size of a body is the root mean square distance of its joints from their middle: 0.24 to 0.75 m in real
-    recordings of children and adults. In metres, outside 0.15 to 1.2 is a warning, outside 0.05 to 5 an error.
-    Pixels: under 2 is a warning, no image shows a body on two pixels. Shares of the image: over 10 is an error.
-    An unknown unit is a note that says what it looks like.
+    The body size, the root mean square distance of the joints from their center, is 0.24 to 0.75 m in real
+    recordings of children and adults. In meters, outside 0.15 to 1.2 is a warning, outside 0.05 to 5 an error. In
+    pixels, below 2 is a warning, as no image shows a body on two pixels. In fractions of the image, above 10 is an
+    error. For an unknown unit a note says which unit is likely.
     """
 
     name = "units"
 
-    def look(self, block: Block) -> Iterator[Finding]:
-        """The tracks whose size or axes cannot be."""
-        known = block.sums(block.observed.sum(1)) >= 0.5 * block.lengths * block.skeleton.num_joints
-        size, unit = np.where(known, block.size, np.nan), block.unit
-        if unit == "m" and is_whole(block.skeleton):
-            wrong = (size > 0) & ((size < LIKELY[0]) | (size > LIKELY[1]))
+    def check_block(self, block: RecordingBlock) -> Iterator[Finding]:
+        """Yield the tracks with impossible sizes or axes."""
+        num_observed = block.sum_per_track(block.observed.sum(1))
+        is_known = num_observed >= MIN_OBSERVED * block.track_lengths * block.skeleton.num_joints
+        size, unit = np.where(is_known, block.body_size, np.nan), block.unit
+        if unit == "m" and is_full_body(block.skeleton):
+            is_wrong = (size > 0) & ((size < USUAL_SIZE[0]) | (size > USUAL_SIZE[1]))
         elif unit == "px":
-            wrong = (size > 0) & (size < 2)
+            is_wrong = (size > 0) & (size < MIN_SIZE_PX)
         else:
-            wrong = (size > 10) if unit == "image" else np.zeros(len(size), dtype=bool)
-        for track in np.flatnonzero(wrong).tolist():
-            sure = unit == "image" or (unit == "m" and not SURE[0] <= size[track] <= SURE[1])
-            what = f"a body of size {size[track]:.3g} {unit}; {_looks_like(float(size[track]), unit)}"
-            yield self.of_track(block, track, "error" if sure else "warning", what)
-        if block.axes == 3 and len(block.starts):
-            depth, seen = block.positions[..., 2], block.observed
-            low = np.minimum.reduceat(np.where(seen, depth, np.inf).min(1), block.starts)
-            high = np.maximum.reduceat(np.where(seen, depth, -np.inf).max(1), block.starts)
-            for track in np.flatnonzero((low == high) & (block.size > 0)).tolist():
-                what = f"the third axis is {low[track]:g} throughout: two axes?"
-                yield self.of_track(block, track, "warning", what)
+            is_wrong = (size > MAX_SIZE_IMAGE) if unit == "image" else np.zeros(len(size), dtype=bool)
+        for track in np.flatnonzero(is_wrong).tolist():
+            is_certain = unit == "image" or (
+                unit == "m" and not POSSIBLE_SIZE[0] <= size[track] <= POSSIBLE_SIZE[1]
+            )
+            message = f"the body size is {size[track]:.3g} {unit}; {_likely_unit(float(size[track]), unit)}"
+            yield self.track_finding(block, track, "error" if is_certain else "warning", message)
+        if block.num_axes == 3 and len(block.track_starts):
+            depth, observed = block.positions[..., 2], block.observed
+            low = np.minimum.reduceat(np.where(observed, depth, np.inf).min(1), block.track_starts)
+            high = np.maximum.reduceat(np.where(observed, depth, -np.inf).max(1), block.track_starts)
+            for track in np.flatnonzero((low == high) & (block.body_size > 0)).tolist():
+                message = f"the third axis is {low[track]:g} throughout; is this a 2D recording?"
+                yield self.track_finding(block, track, "warning", message)
 
-    def measure(self, block: Block) -> dict[str, np.ndarray]:
-        """The size where the unit is not known."""
-        size = block.size if block.unit == "unknown" else np.full(len(block.starts), np.nan)
-        return {"unknown size": mean_of_tracks(block, size)}
+    def measure(self, block: RecordingBlock) -> dict[str, np.ndarray]:
+        """Measure the body size if the unit is unknown."""
+        size = block.body_size if block.unit == "unknown" else np.full(len(block.track_starts), np.nan)
+        return {"unknown size": mean_per_recording(block, size)}
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """What an unknown unit looks like."""
-        size = catalogue.column("unknown size")
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield one note on which unit is likely where it is unknown."""
+        size = table.column("unknown size")
         size = size[np.isfinite(size)]
         if len(size):
-            middle = float(np.median(size))
-            what = f"the unit is not known; a body has size {middle:.3g}: {_looks_like(middle, 'unknown')}"
-            yield self.finding("note", what, recordings=len(size))
+            median = float(np.median(size))
+            message = (
+                f"the unit is unknown; the median body size is {median:.3g}; {_likely_unit(median, 'unknown')}"
+            )
+            yield self.finding("note", message, recordings=len(size))
 
 
 class Upright(Check):
-    """The head under the feet in most frames: a warning; in most recordings: one error.
+    """The head below the feet in most frames: a warning; in most recordings: one error.
 
-    In three axes y points up, in two it is an image's and points down. A body that lies or bends is not counted,
-    only one whose direction from feet to head points down by 30 degrees or more, on average over the frames. A
-    warning, too, if in most recordings bodies stand along another axis than y.
+    In three axes y points up, in two it is the image's and points down. Bodies that lie or bend do not count: the
+    direction from feet to head must point down by 30 degrees or more, on average over the frames. A warning, too,
+    if the bodies of most recordings stand along another axis than y.
     """
 
     name = "upright"
 
-    def measure(self, block: Block) -> dict[str, np.ndarray]:
-        """The mean direction from feet to head, with up positive in y; NaN where it cannot be told."""
-        (top, topped), (bottom, grounded) = middle(block, TOP), middle(block, BOTTOM)
+    def measure(self, block: RecordingBlock) -> dict[str, np.ndarray]:
+        """Measure the mean direction from feet to head, with y up; NaN where it is undetermined."""
+        (top, has_top), (bottom, has_bottom) = joint_mean(block, TOP), joint_mean(block, BOTTOM)
         body = top - bottom
         length = np.linalg.norm(body, axis=1)
-        valid = topped & grounded & (length > 0)
+        valid = has_top & has_bottom & (length > 0)
         body *= (valid / np.where(valid, length, 1))[:, None].astype(np.float32)
-        direction = block.means(body, valid[:, None])
-        direction = np.pad(direction, ((0, 0), (0, 3 - block.axes)))
-        if block.axes == 2:
+        direction = block.mean_per_track(body, valid[:, None])
+        direction = np.pad(direction, ((0, 0), (0, 3 - block.num_axes)))
+        if block.num_axes == 2:
             direction[:, 1] *= -1
-        return {"up": mean_of_tracks(block, direction)}
+        return {"up": mean_per_recording(block, direction)}
 
-    def conclude(self, catalogue: Catalogue) -> Iterator[Finding]:
-        """The recordings that stand on their heads; one finding if most do."""
-        up = catalogue.column("up").reshape(-1, 3)
-        told = int(np.isfinite(up[:, 1]).sum())
-        under = np.flatnonzero(up[:, 1] < UPSIDE_DOWN)
-        if 2 * len(under) > told:
-            what = f"the head is under the feet in {len(under)} of {told} recordings: y points the wrong way"
-            yield self.finding("error", what, recordings=len(under))
+    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
+        """Yield the recordings that are upside down; one finding if most are."""
+        up = table.column("up").reshape(-1, 3)
+        num_known = int(np.isfinite(up[:, 1]).sum())
+        upside_down = np.flatnonzero(up[:, 1] < UPSIDE_DOWN)
+        if 2 * len(upside_down) > num_known:
+            count = f"{len(upside_down)} of {num_known} recordings"
+            message = f"the head is below the feet in {count}: y points the wrong way"
+            yield self.finding("error", message, recordings=len(upside_down))
         else:
-            for number in under.tolist():
-                yield self.finding("warning", "the head is under the feet", catalogue.names[number])
-        for axis, called in ((0, "x"), (2, "z")):
-            along = int((np.abs(up[:, axis]) > ALONG).sum())
-            if 2 * along > told:
-                what = f"bodies stand along {called} in {along} of {told} recordings; y should be up"
-                yield self.finding("warning", what, recordings=along)
+            for index in upside_down.tolist():
+                yield self.finding("warning", "the head is below the feet", table.names[index])
+        for axis, axis_name in ((0, "x"), (2, "z")):
+            num_along = int((np.abs(up[:, axis]) > ALONG_AXIS).sum())
+            if 2 * num_along > num_known:
+                message = (
+                    f"bodies stand along {axis_name} in {num_along} of {num_known} recordings; y should be up"
+                )
+                yield self.finding("warning", message, recordings=num_along)
 
 
-def _looks_like(size: float, unit: str) -> str:
-    """Which unit would make it an adult."""
+def _likely_unit(size: float, unit: str) -> str:
+    """In which unit this is the body size of an adult."""
     if unit == "px":
-        return "shares of the image?"
+        return "are these fractions of the image?"
     if unit == "image":
-        return "pixels?"
-    if LIKELY[0] <= size <= LIKELY[1]:
-        return "metres?"
-    nearest = min(LENGTHS, key=lambda name: abs(np.log(size / LENGTHS[name] / ADULT)) if size > 0 else 0.0)
-    near = size > 0 and abs(np.log(size / LENGTHS[nearest] / ADULT)) < np.log(2)
-    return f"{nearest}?" if near else "an adult has about 0.5 m"
+        return "are these pixels?"
+    if USUAL_SIZE[0] <= size <= USUAL_SIZE[1]:
+        return "are these meters?"
+    ratio = {name: abs(np.log(size / factor / ADULT_SIZE)) for name, factor in UNITS_PER_METER.items() if size > 0}
+    nearest = min(ratio, key=ratio.__getitem__, default="")
+    if ratio.get(nearest, np.inf) < np.log(2):
+        return f"are these {nearest}?"
+    return f"an adult has about {ADULT_SIZE} m"

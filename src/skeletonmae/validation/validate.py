@@ -1,4 +1,4 @@
-"""One pass over recordings, and what it found."""
+"""Validate recordings or a store in one pass."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from skeletonmae.datasets.splits import SplitRule, StratifiedSplit, TagSplit
+from skeletonmae.datasets.splits import GroupSplit, SplitRule, TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import file_sha256
-from skeletonmae.validation.block import blocks
-from skeletonmae.validation.catalogue import Catalogue
-from skeletonmae.validation.checks import CHECKS
+from skeletonmae.validation.block import iter_blocks
 from skeletonmae.validation.finding import Finding
 from skeletonmae.validation.labels import class_counts
-from skeletonmae.validation.result import ClassCount, Tally, Validation
+from skeletonmae.validation.recording_table import RecordingTable
+from skeletonmae.validation.registry import CHECKS
+from skeletonmae.validation.result import ClassCount, FindingCounter, Validation
 
-CONTENT = ("positions.npy", "observed.npy")
-"""The files of a store that are not its index."""
-Side = Callable[[int, SkeletonSequence], str]
-"""The side of a recording, by its number and itself: `train`, `test`, `pretrain` (no label needed) or nothing."""
+CONTENT_FILES = ("positions.npy", "observed.npy")
+"""The files of a store that are not part of its index."""
+SideFunction = Callable[[int, SkeletonSequence], str]
+"""Maps index and recording to its side of the split: `train`, `test`, `pretrain` (no label needed) or empty."""
 
 
 def validate(
@@ -32,17 +32,18 @@ def validate(
     split: TagSplit | None = None,
     against: Iterable[SkeletonSequence | InputError] | None = None,
 ) -> Validation:
-    """Check recordings as they come; none is kept.
+    """Validate a stream of recordings without keeping them.
 
     Args:
-        recordings: what to check. An `InputError` stands for one that could not be read, and is a finding.
-        classes: the labels that may come; any if not given.
-        split: the rule whose two sides should share nothing.
-        against: recordings with which these should share no content.
+        recordings: recordings to validate. An `InputError` stands for one that could not be read, and becomes a
+            finding.
+        classes: the class names that labels may have; any if empty.
+        split: a split whose two sides must share nothing.
+        against: recordings with which `recordings` must share no content.
     """
-    other = None if against is None else _catalogue(against)
-    catalogue = Catalogue(classes, apart=split.tag if split else None, against=other)
-    return _validate(recordings, catalogue, Tally(), _side_by(split) if split else _no_side)
+    other = None if against is None else _comparison_table(against)
+    table = RecordingTable(classes, group_tag=split.tag if split else None, against=other)
+    return _validate(recordings, table, FindingCounter(), _side_function(split) if split else _no_side)
 
 
 def validate_store(
@@ -51,137 +52,139 @@ def validate_store(
     against: SequenceStore | None = None,
     against_split: SplitRule | None = None,
 ) -> Validation:
-    """Check a store: its files, its recordings, and what its split or another store share.
+    """Validate a store: its files, its recordings, and what its split or another store have in common.
 
     Args:
-        store: what to check.
-        split: the rule whose two sides should share nothing.
-        against: another store that should share nothing with this one, or with its test side if there is a
-            split: the one that was pre-trained on.
-        against_split: the rule by which only the training side of `against` was, labelled or not; the whole if
-            not given, or if nothing there has a label.
+        store: store to validate.
+        split: a split whose two sides must share nothing.
+        against: another store, usually the one that was pre-trained on. It must share nothing with this store, or
+            with the test side of this store if there is a split.
+        against_split: compare only with the training side of `against` by this split, labeled or not. By default,
+            and if `against` has no labels, compare with all of it.
 
     Raises:
-        InputError: a split has an empty side.
+        InputError: a side of a split is empty.
     """
-    tally = Tally()
-    by = None if split is None else split.by if isinstance(split, StratifiedSplit) else split.tag
-    catalogue = Catalogue(store.classes, apart=by)
-    catalogue.datasets = frozenset(store.datasets)
+    counter = FindingCounter()
+    group_by = split.group_by if isinstance(split, GroupSplit) else getattr(split, "tag", None)
+    table = RecordingTable(store.classes, group_tag=group_by)
+    table.datasets = frozenset(store.datasets)
     if against is not None:
-        there = _whole(against, Tally())
-        places: Iterable[int] = range(len(against))
-        if against_split is not None and len(there) == len(against.shards) and (against.labels >= 0).any():
-            places = against_split.pretraining(against).tolist()
-        catalogue.against = _catalogue(_readable(against, there, places))
-        catalogue.against.datasets = frozenset(against.datasets)
-    whole = _whole(store, tally)
+        intact = _intact_shards(against, FindingCounter())
+        indices: Iterable[int] = range(len(against))
+        if against_split is not None and len(intact) == len(against.shards) and (against.labels >= 0).any():
+            indices = against_split.pretrain_index(against).tolist()
+        table.against = _comparison_table(_read_from_store(against, intact, indices))
+        table.against.datasets = frozenset(against.datasets)
+    intact = _intact_shards(store, counter)
     sides = np.full(len(store), "", dtype="<U8")
-    if split is not None and len(whole) == len(store.shards):
-        for side, index in {"pretrain": split.pretraining(store), **split(store)._asdict()}.items():
+    if split is not None and len(intact) == len(store.shards):
+        for side, index in {"pretrain": split.pretrain_index(store), **split(store)._asdict()}.items():
             sides[index] = side
-    return _validate(
-        _readable(store, whole, range(len(store))), catalogue, tally, lambda number, _: str(sides[number])
-    )
+    recordings = _read_from_store(store, intact, range(len(store)))
+    return _validate(recordings, table, counter, lambda index, _: str(sides[index]))
 
 
 def _validate(
     recordings: Iterable[SkeletonSequence | InputError],
-    catalogue: Catalogue,
-    tally: Tally,
-    side: Side,
+    table: RecordingTable,
+    counter: FindingCounter,
+    side: SideFunction,
 ) -> Validation:
-    begun = time.perf_counter()
-    for block in blocks(_sound(recordings, catalogue, tally, side)):
+    start = time.perf_counter()
+    for block in iter_blocks(_without_errors(recordings, table, counter, side)):
         columns: dict[str, np.ndarray] = {}
         for check in CHECKS.values():
-            for finding in check.look(block):
-                tally.add(finding)
+            for finding in check.check_block(block):
+                counter.add(finding)
             columns |= check.measure(block)
-        catalogue.add(block, columns)
+        table.add(block, columns)
     for check in CHECKS.values():
-        for finding in check.conclude(catalogue):
-            tally.add(finding)
-    counts, findings = tally.in_order(list(CHECKS))
+        for finding in check.check_all(table):
+            counter.add(finding)
+    counts, findings = counter.sorted_results(list(CHECKS))
     return Validation(
-        recordings=len(catalogue),
-        frames=catalogue.frames,
-        unlabelled=catalogue.labels.count(None),
+        recordings=len(table),
+        frames=table.num_frames,
+        unlabeled=table.labels.count(None),
         classes=tuple(
-            ClassCount(name=name, recordings=number, train=train, test=test)
-            for name, (number, train, test) in class_counts(catalogue).items()
+            ClassCount(name=name, recordings=total, train=train, test=test)
+            for name, (total, train, test) in class_counts(table).items()
         ),
         counts=counts,
         findings=findings,
-        seconds=time.perf_counter() - begun,
+        seconds=time.perf_counter() - start,
     )
 
 
-def _side_by(split: TagSplit) -> Side:
-    def side(_number: int, one: SkeletonSequence) -> str:
-        return split.side(one) or ("pretrain" if one.tags.get(split.tag) in split.train else "")
+def _side_function(split: TagSplit) -> SideFunction:
+    def side(_index: int, recording: SkeletonSequence) -> str:
+        return split.side(recording) or ("pretrain" if recording.tags.get(split.tag) in split.train else "")
 
     return side
 
 
-def _no_side(_number: int, _recording: SkeletonSequence) -> str:
+def _no_side(_index: int, _recording: SkeletonSequence) -> str:
     return ""
 
 
-def _catalogue(recordings: Iterable[SkeletonSequence | InputError]) -> Catalogue:
-    """What to know of recordings that others are compared with."""
-    catalogue = Catalogue()
-    for block in blocks(_sound(recordings, catalogue, Tally(), _no_side)):
-        catalogue.add(block, {})
-    return catalogue
+def _comparison_table(recordings: Iterable[SkeletonSequence | InputError]) -> RecordingTable:
+    """The table of recordings that others are compared with; errors are skipped."""
+    table = RecordingTable()
+    for block in iter_blocks(_without_errors(recordings, table, FindingCounter(), _no_side)):
+        table.add(block, {})
+    return table
 
 
-def _sound(
+def _without_errors(
     recordings: Iterable[SkeletonSequence | InputError],
-    catalogue: Catalogue,
-    tally: Tally,
-    side: Side,
+    table: RecordingTable,
+    counter: FindingCounter,
+    side: SideFunction,
 ) -> Iterator[SkeletonSequence]:
-    """Those that could be read; the others become findings."""
-    for number, one in enumerate(recordings):
-        if isinstance(one, InputError):
-            tally.add(_damaged(str(one)))
+    """Yield the recordings and note their sides; errors become findings."""
+    for index, recording in enumerate(recordings):
+        if isinstance(recording, InputError):
+            counter.add(_damaged(str(recording)))
         else:
-            catalogue.sides.append(side(number, one))
-            yield one
+            table.sides.append(side(index, recording))
+            yield recording
 
 
-def _whole(store: SequenceStore, tally: Tally) -> set[Path]:
-    """The shards whose index can be relied on; every file that is not what was written is a finding."""
-    whole = set()
+def _intact_shards(store: SequenceStore, counter: FindingCounter) -> set[Path]:
+    """Shards whose index is intact. Every file that does not match its checksum becomes a finding."""
+    intact = set()
     for shard in store.shards:
         try:
             shard.verify()
-            whole.add(shard.path)
+            intact.add(shard.path)
         except InputError as error:
-            tally.add(_damaged(str(error)))
-            index = {name: record for name, record in shard.manifest.files.items() if name not in CONTENT}
-            if all(file_sha256(shard.path / name) == record.sha256 for name, record in index.items()):
-                whole.add(shard.path)
-    return whole
+            counter.add(_damaged(str(error)))
+            index_files = {
+                name: record for name, record in shard.manifest.files.items() if name not in CONTENT_FILES
+            }
+            if all(file_sha256(shard.path / name) == record.sha256 for name, record in index_files.items()):
+                intact.add(shard.path)
+    return intact
 
 
-def _readable(
-    store: SequenceStore, whole: set[Path], places: Iterable[int]
+def _read_from_store(
+    store: SequenceStore, intact: set[Path], indices: Iterable[int]
 ) -> Iterator[SkeletonSequence | InputError]:
-    """Some recordings of a store; an error for each that cannot be read, or whose index is not whole."""
-    for number in places:
-        shard, place = store.locate(number)
-        if shard.path not in whole:
-            yield InputError("not looked at, as the index is damaged", where=f"{shard.path}, recording {place}")
+    """Yield recordings of a store, and an error for each that cannot be read or whose shard's index is damaged."""
+    for index in indices:
+        shard, index_in_shard = store.locate(index)
+        if shard.path not in intact:
+            where = f"{shard.path}, recording {index_in_shard}"
+            yield InputError("not checked, because the index is damaged", where=where)
             continue
         try:
-            recording = store[number]
+            recording = store[index]
         except InputError as error:
             yield error
         else:
             yield recording
 
 
-def _damaged(what: str) -> Finding:
-    return CHECKS["damaged"].finding("error", what)
+def _damaged(message: str) -> Finding:
+    return CHECKS["damaged"].finding("error", message)

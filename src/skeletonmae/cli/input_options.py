@@ -1,0 +1,70 @@
+"""Options of the commands that read recordings: the dataset, and facts about the files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from skeletonmae.cli.console import print_status
+from skeletonmae.errors import InputError
+
+if TYPE_CHECKING:
+    from skeletonmae import datasets
+    from skeletonmae.formats import ReadOptions
+
+
+def read_options(
+    layout: str | None,
+    unit: str | None,
+    fps: float | None = None,
+    ntu_cleanup: Literal["reference", "none"] = "reference",
+    split_actions: bool = True,
+    format: str | None = None,
+) -> ReadOptions:
+    """Make `ReadOptions` of command-line flags.
+
+    Raises:
+        InputError: an unknown layout, unit or format, or a frame rate that is not positive.
+    """
+    from skeletonmae.formats import FORMATS, ReadOptions
+    from skeletonmae.sequences import UNITS
+    from skeletonmae.skeletons import get_layout
+
+    if unit is not None and unit not in UNITS:
+        raise InputError("unknown --unit", expected=", ".join(UNITS), got=unit)
+    if fps is not None and not 0 < fps < float("inf"):
+        raise InputError("--fps must be greater than 0", got=fps)
+    if format is not None and format not in FORMATS:
+        raise InputError("unknown --format", expected=", ".join(FORMATS), got=format)
+    return ReadOptions(
+        layout=get_layout(layout) if layout else None,
+        unit=unit,
+        fps=fps,
+        ntu_cleanup=ntu_cleanup,
+        format=format,
+        split_actions=split_actions,
+    )
+
+
+def resolve_dataset(source: Path, name: str, format: str | None = None) -> datasets.Dataset:
+    """The dataset called `name`; for `auto`, detect it from the files and print it.
+
+    Raises:
+        InputError: an unknown dataset, or no recording in `source`.
+    """
+    from skeletonmae import datasets
+
+    if str(source) == "synthetic" or name == "synthetic":
+        return datasets.SYNTHETIC
+    if name == "auto" and format:
+        return datasets.DATASETS["folder"]
+    if name == "auto":
+        dataset = datasets.detect_dataset(source)
+        formats = dataset.formats(source) if isinstance(dataset, datasets.FolderDataset) else {}
+        counts = ", ".join(f"{format_name} ({count})" for format_name, count in formats.items())
+        suffix = f"; formats (number of files): {counts}" if counts else ""
+        print_status(f"{source}: {dataset.title} ({dataset.name}){suffix}")
+        return dataset
+    if name not in datasets.DATASETS:
+        raise InputError("unknown dataset", expected=", ".join(datasets.DATASETS), got=name)
+    return datasets.DATASETS[name]

@@ -1,0 +1,154 @@
+"""The report of a demo: accuracies, reconstructions, the training curve and the confusion matrix."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from skeletonmae.evaluation import Result
+from skeletonmae.methods import Method
+from skeletonmae.plotting import (
+    HtmlReport,
+    plot_accuracies,
+    plot_confusion_matrix,
+    plot_curves,
+    plot_reconstruction,
+)
+from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
+from skeletonmae.recipe import Recipe
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.training import read_log
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUM_EXAMPLES = 2
+"""Recordings whose reconstruction is shown."""
+
+
+def make_report(
+    results: list[Result], recipe: Recipe, store: SequenceStore, method: Method, out: Path
+) -> HtmlReport:
+    """Make the report of a demo.
+
+    Args:
+        results: results with and without pre-training.
+        recipe: recipe of the demo.
+        store: recordings of the demo.
+        method: the pre-trained model.
+        out: folder of the demo, which has the training log.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    finetuned = [result for result in results if result.protocol == "finetune" and result.pretrained]
+    scratch = [result for result in results if result.protocol == "finetune" and not result.pretrained]
+    first = finetuned[0]
+    accuracy = mean_accuracy(finetuned)
+    report = HtmlReport(
+        f"skeletonmae on {store.datasets[0]}",
+        "What a masked auto-encoder learned from motion without labels, and how well it recognizes actions.",
+    )
+    report.add_key_figures(
+        [
+            (f"{len(store)}", "recordings"),
+            (f"{len(store.classes)}", "actions"),
+            (f"{first.num_train}", f"labeled clips ({first.label_fraction:.0%})"),
+            (f"{accuracy:.1f} %", "accuracy with pre-training"),
+            (f"{accuracy - mean_accuracy(scratch):+.1f}", "percentage points over training from scratch"),
+        ]
+    )
+    report.add_heading(f"Accuracy on {first.num_test} test clips")
+    report.add_paragraph(
+        f"Test set, never used for training: {_describe_test_side(recipe, store)}. "
+        "Error bars are the standard deviation over seeds."
+    )
+    bars = _accuracy_bars(results)
+    highlight = [name for name, _, _ in bars if "scratch" not in name]
+    figure = plot_accuracies(bars, highlight=highlight, title="Top-1 accuracy")
+    report.add_figure(figure, "Bar chart of top-1 accuracy, with and without pre-training")
+    report.add_table(RESULT_COLUMNS, result_rows(results))
+    report.add_heading("The pretext task")
+    report.add_paragraph(
+        "Most tokens (a few frames of one joint) are hidden. The encoder receives the visible ones, and the "
+        "decoder predicts the positions of the hidden joints. Predictions are normalized, so each hidden token is "
+        "drawn with its true mean and standard deviation."
+    )
+    for index in _choose_examples(store, recipe):
+        reconstruction = _plot_example(index, store, recipe, method)
+        if reconstruction:
+            alt = f"Original, masked and reconstructed motion of recording {store.name(index)}"
+            report.add_figure(reconstruction, alt)
+    report.add_heading("Training curve")
+    log = read_log(out / "pretrained")
+    curve = {"loss": ([row["epoch"] for row in log], [row["loss"] for row in log])}
+    figure = plot_curves(curve, xlabel="epoch", ylabel="loss", title="Pre-training")
+    report.add_figure(figure, "Pre-training loss over epochs")
+    report.add_heading("Confusion matrix")
+    title = f"Fine-tuned on {first.num_train} clips"
+    figure = plot_confusion_matrix(np.array(first.confusion_matrix), first.classes, title=title)
+    report.add_figure(figure, "Confusion matrix of the fine-tuned classifier on the test clips")
+    return report
+
+
+def mean_accuracy(results: list[Result]) -> float:
+    """Mean top-1 accuracy in percent."""
+    return 100 * statistics.fmean(result.top1 for result in results)
+
+
+def _accuracy_bars(results: list[Result]) -> list[tuple[str, float, float | None]]:
+    """(name, mean, standard deviation over seeds) in percent of each protocol, with and without pre-training."""
+    groups: dict[tuple[str, bool, float], list[Result]] = {}
+    for result in results:
+        groups.setdefault((result.name, result.pretrained, result.label_fraction), []).append(result)
+    bars = []
+    for (name, pretrained, fraction), group in groups.items():
+        label = f"{name}, {fraction:.0%}, {'pre-trained' if pretrained else 'scratch'}"
+        deviation = statistics.stdev(100 * result.top1 for result in group) if len(group) > 1 else None
+        bars.append((label, mean_accuracy(group), deviation))
+    return sorted(bars, key=lambda bar: bar[0])
+
+
+def _describe_test_side(recipe: Recipe, store: SequenceStore) -> str:
+    rule = recipe.data.evaluate.split_rule(store)
+    if rule.kind == "tag":
+        return f"{rule.tag} {', '.join(rule.test)}"
+    rule = rule.resolve(store) if rule.kind == "grouped" else rule
+    return f"{rule.test_size:.0%} of the {rule.group_by if rule.kind == 'grouped' else 'recording'}s"
+
+
+def _choose_examples(store: SequenceStore, recipe: Recipe) -> list[int]:
+    """The longest test recordings of different classes, by index."""
+    test = recipe.data.evaluate.split_rule(store)(store).test
+    test = test[np.argsort(-store.num_frames[test], kind="stable")]
+    chosen: list[int] = []
+    for index in test.tolist():
+        if all(store.labels[index] != store.labels[other] for other in chosen):
+            chosen.append(index)
+        if len(chosen) == NUM_EXAMPLES:
+            break
+    return chosen
+
+
+@torch.inference_mode()
+def _plot_example(index: int, store: SequenceStore, recipe: Recipe, method: Method) -> Figure | None:
+    """Plot the reconstruction of a recording; None if the method reconstructs no positions."""
+    device = next(method.parameters()).device
+    batch = recipe.data.clips.loader(store, np.array([index]), batch_size=1, device=device).batch(0, 0)
+    reconstruction = method.reconstruct(batch)
+    if reconstruction is None:
+        return None
+    tracks = batch.tracks
+    label = store.labels[index]
+    return plot_reconstruction(
+        tracks.positions[0].cpu().numpy(),
+        tracks.observed[0].cpu().numpy(),
+        reconstruction.hidden,
+        reconstruction.positions,
+        store.skeleton,
+        title=f"{store.classes[label]} ({store.name(index)})" if label >= 0 else store.name(index),
+    )

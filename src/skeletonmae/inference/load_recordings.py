@@ -1,0 +1,48 @@
+"""Load recordings from files, folders, archives and stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from skeletonmae.datasets import DATASETS, read_all
+from skeletonmae.errors import InputError
+from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.sequences.manifest import MANIFEST
+
+
+def load_recordings(
+    paths: Iterable[Path], options: ReadOptions = DEFAULT_OPTIONS
+) -> tuple[list[SkeletonSequence], list[str]]:
+    """Load all recordings of files, folders, archives and stores.
+
+    Args:
+        paths: where to look for recordings.
+        options: layout, unit and other facts about the files that are not stores.
+
+    Returns:
+        The recordings, and one message per file that could not be read.
+
+    Raises:
+        InputError: no recording could be read.
+    """
+    recordings: list[SkeletonSequence] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            if (path / MANIFEST).is_file():
+                store = SequenceStore.open(path)
+                store.verify()
+                recordings += store
+                continue
+            for recording in read_all(DATASETS["folder"], path, options):
+                if isinstance(recording, InputError):
+                    problems.append(str(recording))
+                else:
+                    recordings.append(recording)
+        except InputError as error:
+            problems.append(str(error))
+    if not recordings:
+        raise InputError("no recording could be read", got="\n".join(problems) or "no file of a known format")
+    return recordings, problems

@@ -1,0 +1,36 @@
+"""All checks by name."""
+
+from __future__ import annotations
+
+from skeletonmae.validation.base import Check
+from skeletonmae.validation.bones import Bones, Layout
+from skeletonmae.validation.duplicates import Duplicates, Names
+from skeletonmae.validation.frame_rate import FrameRate
+from skeletonmae.validation.jumps import Jumps
+from skeletonmae.validation.labels import Classes, Labels, MixedRecordings
+from skeletonmae.validation.leaks import Leaks
+from skeletonmae.validation.left_right import Mirrored, Sides
+from skeletonmae.validation.missing_and_frozen import Dead, Frozen, Stuck
+from skeletonmae.validation.missing_values import Empty, Reader, Short, Zeros
+from skeletonmae.validation.person_swaps import Persons
+from skeletonmae.validation.units import Units, Upright
+
+
+class Damaged(Check):
+    """A file or recording that cannot be read, or a file of a store that does not match its checksum: an error.
+
+    Reading the recordings finds it, so the three steps do nothing.
+    """
+
+    name = "damaged"
+
+
+CHECKS: dict[str, Check] = {
+    check.name: check
+    for check in (
+        Damaged(), Reader(), Empty(), Short(), Zeros(), Dead(), Stuck(), Frozen(), Jumps(), Bones(), Layout(),
+        Sides(), Mirrored(), Persons(), FrameRate(), Units(), Upright(), MixedRecordings(), Labels(), Classes(),
+        Duplicates(), Names(), Leaks(),
+    )
+}  # fmt: skip
+"""Check name -> check. To add one, write a subclass of `Check` and add an instance here."""

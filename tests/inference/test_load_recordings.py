@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skeletonmae.errors import InputError
+from skeletonmae.inference import load_recordings
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_sample: Any) -> Path:
+    values = np.ones((3, 20, 3))
+    for kind, name in (("nw_ucla", "a.json"), ("table", "sub/b c.csv"), ("utd_mhad", "sub/d.mat")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_sample(kind, tmp_path / name, values)
+    (tmp_path / "notes.md").write_text("nothing")
+    return tmp_path
+
+
+def test_files_and_folders(folder: Path) -> None:
+    sequences, problems = load_recordings([folder])
+    assert problems == []
+    assert sorted(sequence.name for sequence in sequences) == ["a", "sub/b c", "sub/d"]
+    only, _ = load_recordings([folder / "a.json"])
+    assert [sequence.name for sequence in only] == ["a"]
+
+
+def test_stores(tiny_store: Path) -> None:
+    sequences, problems = load_recordings([tiny_store])
+    assert (len(sequences), problems) == (96, [])
+    assert sequences[0].name == "synthetic_000000"
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_is_read(folder: Path) -> None:
+    (folder / "a.json").write_text('{"skeletons": [')
+    (folder / "odd.json").write_text("[]")
+    sequences, problems = load_recordings([folder, folder / "absent.json"])
+    assert sorted(sequence.name for sequence in sequences) == ["sub/b c", "sub/d"]
+    assert len(problems) == 3
+    for name in ("a.json", "odd.json", "absent.json"):
+        assert sum(name in problem for problem in problems) == 1
+
+
+def test_nothing_could_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no recording could be read"):
+        load_recordings([tmp_path])
+    with pytest.raises(InputError, match="absent"):
+        load_recordings([tmp_path / "absent"])
+    with pytest.raises(InputError, match="no recording could be read"):
+        load_recordings([])
+
+
+def test_a_damaged_store_is_said(folder: Path, tiny_store: Path) -> None:
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        load_recordings([folder])
+    sequences, problems = load_recordings([folder, tiny_store])
+    assert (len(sequences), len(problems)) == (96, 1)
