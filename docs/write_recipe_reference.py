@@ -1,4 +1,4 @@
-"""Write the tables of docs/recipes.md from the settings; `--check` only says whether they are up to date."""
+"""Generate the tables of docs/recipes.md from the settings; `--check` only tests whether they are up to date."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skeletonmae.recipe import Recipe
 PAGE = Path(__file__).parent / "recipes.md"
 BEGIN, END = "<!-- tables, written by write_recipe_reference.py -->\n", "<!-- end of tables -->\n"
 ORDER = ("data", "masking", "method", "training", "evaluation")
-NAMED = {
+TYPE_NAMES = {
     int: "whole number",
     float: "number",
     str: "text",
@@ -26,11 +26,11 @@ NAMED = {
     Path: "path",
     type(None): "null",
 }
-SIGNS = {"gt": "above {}", "ge": "from {}", "lt": "below {}", "le": "to {}", "min_length": "at least {}"}
+LIMITS = {"gt": "above {}", "ge": "from {}", "lt": "below {}", "le": "to {}", "min_length": "at least {}"}
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The groups of settings in a type."""
+    """Yield the groups of settings in a type."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for part in get_args(annotation):
@@ -38,51 +38,51 @@ def models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def kind(model: type[BaseModel]) -> str:
-    """The kind of a group, or its name in small letters."""
+    """Return the kind of a group, or its class name in lower case."""
     field = model.model_fields.get("kind")
     return str(field.default) if field else model.__name__.removesuffix("Config").lower()
 
 
 def link(model: type[BaseModel]) -> str:
-    """A link to the table of a group."""
+    """Return a link to the table of a group."""
     return f"[`{kind(model)}`](#{model.__name__.lower()})"
 
 
-def words(annotation: Any) -> str:
-    """A type in words."""
-    if annotation in NAMED:
-        return NAMED[annotation]
+def describe_type(annotation: Any) -> str:
+    """Return a type in words."""
+    if annotation in TYPE_NAMES:
+        return TYPE_NAMES[annotation]
     arguments = get_args(annotation)
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if get_origin(annotation) is tuple:
         if arguments[-1] is Ellipsis:
-            return f"list of {words(arguments[0])}"
-        return f"{len(arguments)} of: {words(arguments[0])}"
+            return f"list of {describe_type(arguments[0])}"
+        return f"{len(arguments)} of: {describe_type(arguments[0])}"
     if get_origin(annotation) in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(words(part) for part in arguments))
+        return " or ".join(dict.fromkeys(describe_type(part) for part in arguments))
     if found := list(models(annotation)):
         return " or ".join(link(model) for model in found)
-    raise TypeError(f"no words for {annotation}")
+    raise TypeError(f"no description of type {annotation}")
 
 
-def named(value: BaseModel) -> dict[str, Any]:
-    """What is special about a group of settings, as plain containers."""
+def explicit_settings(value: BaseModel) -> dict[str, Any]:
+    """Return the settings of a group that differ from their defaults, as plain containers."""
     has_kind = "kind" in type(value).model_fields
     return ({"kind": kind(type(value))} if has_kind else {}) | value.model_dump(mode="json", exclude_unset=True)
 
 
 def default(field: FieldInfo) -> str:
-    """A default as YAML."""
+    """Return a default as YAML."""
     if field.default is PydanticUndefined:
-        return "must be given"
+        return "required"
     value = field.default
     if isinstance(value, BaseModel):
-        value = named(value)
+        value = explicit_settings(value)
         if not value:
             return "the defaults below"
     elif isinstance(value, tuple):
-        value = [named(part) if isinstance(part, BaseModel) else part for part in value]
+        value = [explicit_settings(part) if isinstance(part, BaseModel) else part for part in value]
     text = (
         yaml.safe_dump(value, default_flow_style=True, width=1000, sort_keys=False).removesuffix("...\n").strip()
     )
@@ -90,32 +90,35 @@ def default(field: FieldInfo) -> str:
 
 
 def meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
-    """What a setting is for."""
+    """Return the description of a setting."""
     text = field.description
     if text is None:
-        raise SystemExit(f"{model.__name__}.{name} says nowhere what it is for; put a sentence under it")
+        raise SystemExit(f"{model.__name__}.{name} has no description; add a docstring below it")
     return " ".join(text.split())
 
 
 def table(model: type[BaseModel], heading: str) -> str:
-    """The heading and the table of one group of settings."""
-    first = (model.__doc__ or "").split("\n\n")[0]
+    """Return the heading and the table of a group of settings."""
+    summary = (model.__doc__ or "").split("\n\n")[0]
     rows = [["key", "value", "default", "meaning"], ["---"] * 4]
     for name, field in model.model_fields.items():
         if name != "kind":
             limits = [
-                sign.format(getattr(m, a)) for m in field.metadata for a, sign in SIGNS.items() if hasattr(m, a)
+                text.format(getattr(limit, name))
+                for limit in field.metadata
+                for name, text in LIMITS.items()
+                if hasattr(limit, name)
             ]
-            value = ", ".join([words(field.annotation), *limits])
+            value = ", ".join([describe_type(field.annotation), *limits])
             rows.append([f"`{name}`", value, default(field), meaning(model, name, field)])
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     if len(rows) == 2:
         lines = ["No settings."]
-    return "\n".join([heading, "", " ".join(first.split()), "", *lines, ""])
+    return "\n".join([heading, "", " ".join(summary.split()), "", *lines, ""])
 
 
-def places() -> dict[type[BaseModel], list[str]]:
-    """Every group of settings, and the keys it is found under."""
+def find_groups() -> dict[type[BaseModel], list[str]]:
+    """Return every group of settings with its dotted keys."""
     found: dict[type[BaseModel], list[str]] = {}
 
     def add(annotation: Any, key: str) -> None:
@@ -133,14 +136,14 @@ def places() -> dict[type[BaseModel], list[str]]:
 
 
 def tables() -> str:
-    """All tables, section by section."""
-    found, parts, section = places(), list[str](), ""
+    """Return all tables, section by section."""
+    found, parts, section = find_groups(), list[str](), ""
     for model, keys in found.items():
         anchor = f'<a id="{model.__name__.lower()}"></a>'
         if section != (section := keys[0].split(".")[0]) and "kind" in model.model_fields:
             field = Recipe.model_fields[section]
-            left_out = (field.description or default(field)).removesuffix(".")
-            parts.append(f"## {section}\n\nIf left out: {left_out}.\n")
+            default_text = (field.description or default(field)).removesuffix(".")
+            parts.append(f"## {section}\n\nDefault: {default_text}.\n")
         shown = ", ".join(f"`{key}`" for key in keys)
         if "kind" in model.model_fields:
             parts.append(table(model, f"### {anchor}`{kind(model)}`, under {shown}"))
@@ -150,14 +153,14 @@ def tables() -> str:
 
 
 def main() -> int:
-    """Write the tables, or compare them; 0 if the page is up to date at the end."""
+    """Write or compare the tables; return 0 if the page is up to date at the end."""
     text = PAGE.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    fresh = f"{before}{BEGIN}\n{tables()}\n{END}{after}"
+    page = f"{before}{BEGIN}\n{tables()}\n{END}{after}"
     if "--check" not in sys.argv[1:]:
-        PAGE.write_text(fresh, encoding="utf-8", newline="\n")
-    elif fresh != text:
+        PAGE.write_text(page, encoding="utf-8", newline="\n")
+    elif page != text:
         sys.stderr.write(f"{PAGE} is out of date: run python docs/write_recipe_reference.py\n")
         return 1
     return 0

@@ -101,7 +101,7 @@ class Recipe(Config):
     data: DataConfig
     method: AnyMethod = JointPatchConfig()
     masking: AnyMasking | None = Field(None, validate_default=True)
-    """Token masking, by default `{kind: random}`; methods that do not mask tokens have settings of their own."""
+    """`{kind: random}` for a method that masks tokens; a recipe with another method must not have this section."""
     training: TrainingConfig = TrainingConfig()
     evaluation: tuple[AnyProtocol, ...] = (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1))
 

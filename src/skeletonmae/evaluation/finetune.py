@@ -27,17 +27,17 @@ class FinetuneTraining(TrainingConfig):
     epochs: int = Field(100, ge=1)
     """Number of passes over the training recordings."""
     batch_size: int = Field(48, ge=1)
-    """Clips per optimizer step."""
+    """Number of clips per optimizer step, over all processes and micro-batches together."""
     lr: float = Field(3e-4, gt=0)
     """Peak learning rate."""
     final_lr: float = Field(1e-5, ge=0)
-    """Learning rate at the end of the half cosine."""
+    """Learning rate at the end of the `cosine` schedule."""
     warmup_epochs: float = Field(5.0, ge=0)
-    """Epochs of linear warm-up from 0 to `lr`."""
+    """Number of epochs in which the learning rate grows linearly from 0 to `lr`."""
     betas: tuple[float, float] = (0.9, 0.999)
     """Coefficients of the running averages of `adamw` and `adam`."""
     layer_decay: float = Field(0.8, gt=0, le=1)
-    """Factor by which the learning rate of a layer is lower than that of the next layer."""
+    """Ratio of the learning rate of each layer to that of the next (Clark et al., *ELECTRA*, ICLR 2020)."""
 
 
 class Finetune(Config):

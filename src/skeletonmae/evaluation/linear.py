@@ -33,9 +33,9 @@ class LinearProbe(Config):
     views: int = Field(0, ge=0)
     """Number of random, augmented parts of each training clip; 0 uses the middle part once."""
     epochs: int = Field(100, ge=1)
-    """Epochs of the linear layer."""
+    """Number of epochs of the linear layer."""
     batch_size: int = Field(256, ge=2)
-    """Clips per step of the linear layer."""
+    """Number of clips per step of the linear layer."""
     lr: float = Field(0.1, gt=0)
     """Peak learning rate; a half cosine decays it to 0."""
     weight_decays: tuple[float, ...] = Field((0.0,), min_length=1)
