@@ -47,6 +47,8 @@ MAX_MEMBER_BYTES = 2**32
 """Uncompressed bytes of a member of a zip archive."""
 MIN_SUSPICIOUS_BYTES, MAX_COMPRESSION_RATIO = 2**24, 100
 """A member that is larger than the first and shrinks by more than the second is refused."""
+MAX_ARRAYS = 10_000
+"""Arrays of a `.npz` file."""
 MAX_LINE_BYTES = 2**24
 """Bytes of one line of a text table."""
 MAX_COLUMNS = 20_000

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from samples.animals import write_deeplabcut, write_sleap
+from samples.arrays import write_ctrgcn_npz, write_stgcn_npy
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
 from samples.mocap import write_bvh
 from samples.ntu import write_ntu
@@ -28,6 +29,8 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "ntu": (".skeleton", write_ntu),
     "bvh": (".bvh", write_bvh),
     "pyskl": (".pkl", write_pyskl),
+    "ctrgcn_npz": (".npz", write_ctrgcn_npz),
+    "stgcn_npy": (".npy", write_stgcn_npy),
     "penn_action": (".mat", write_penn_action),
     "sbu": (".txt", write_sbu),
     "nw_ucla": (".json", write_nw_ucla),

@@ -8,8 +8,9 @@ from pathlib import Path
 from skeletonmae.errors import InputError
 from skeletonmae.formats.bvh import BVH
 from skeletonmae.formats.coco_json import COCO_JSON
+from skeletonmae.formats.ctrgcn_npz import CTRGCN_NPZ
 from skeletonmae.formats.deeplabcut import DEEPLABCUT
-from skeletonmae.formats.files import InputFile, as_input_file, group_frames, list_files
+from skeletonmae.formats.files import InputFile, as_input_file, attach_sidecars, group_frames, list_files
 from skeletonmae.formats.format import DEFAULT_OPTIONS, Format, ReadOptions
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
 from skeletonmae.formats.mediapipe import MEDIAPIPE
@@ -22,6 +23,7 @@ from skeletonmae.formats.pku_mmd import PKU_MMD
 from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.formats.sbu import SBU
 from skeletonmae.formats.sleap import SLEAP
+from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 
@@ -41,6 +43,8 @@ FORMATS: dict[str, Format] = {
     for entry in (
         NTU,
         PYSKL,
+        CTRGCN_NPZ,
+        STGCN_NPY,
         BVH,
         NW_UCLA,
         UTD_MHAD,
@@ -72,6 +76,9 @@ def find_files(root: Path, formats: Iterable[Format] = tuple(FORMATS.values())) 
     formats = tuple(formats)
     suffixes = tuple(suffix for entry in formats for suffix in entry.suffixes)
     files = list_files(root, lambda name: name.lower().endswith(suffixes))
+    for entry in formats:
+        if entry.sidecar_name:
+            files = attach_sidecars(files, entry.sidecar_name)
     for entry in formats:
         if entry.frame_pattern:
             files = group_frames(files, entry.frame_pattern)

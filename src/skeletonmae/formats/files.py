@@ -12,7 +12,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -35,11 +35,13 @@ class InputFile:
             single-frame files, the part of their path that they share.
         archive: The archive that holds the file.
         frame_files: One file per frame, in the order of their numbers.
+        sidecar: A second file that belongs to this one, such as the labels of an array.
     """
 
     path: Path
     archive: Path | None = None
     frame_files: tuple[InputFile, ...] = ()
+    sidecar: InputFile | None = field(default=None, compare=False)
 
     @property
     def member(self) -> str:
@@ -55,7 +57,7 @@ class InputFile:
         """
         if self.frame_files:
             return sum(part.size for part in self.frame_files)
-        with _wrap_os_errors(self.path):
+        with wrap_os_errors(self.path):
             return _info(self.archive, self.member).file_size if self.archive else self.path.stat().st_size
 
     @property
@@ -71,9 +73,10 @@ class InputFile:
         """Path, size and modification time of every part. A file with an equal key has not changed."""
         if self.frame_files:
             return tuple(part.stat_key for part in self.frame_files)
-        with _wrap_os_errors(self.path):
+        with wrap_os_errors(self.path):
             changed = (self.archive or self.path).stat().st_mtime_ns
-            return (os.fsencode(self.path).hex(), self.size, changed)
+            sidecar = self.sidecar.stat_key if self.sidecar else ()
+            return (os.fsencode(self.path).hex(), self.size, changed, *sidecar)
 
     def head(self) -> bytes:
         """The first `HEAD_BYTES` bytes (of the first frame)."""
@@ -89,7 +92,7 @@ class InputFile:
         if self.size > MAX_READ_BYTES:
             expected = f"at most {MAX_READ_BYTES} bytes"
             raise InputError("the file is too large", where=self.path, expected=expected, got=self.size)
-        with self.open() as file, _wrap_os_errors(self.path):
+        with self.open() as file, wrap_os_errors(self.path):
             # In chunks, because a member can decompress to more than it declares.
             return b"".join(iter(lambda: file.read(CHUNK_BYTES), b""))
 
@@ -119,13 +122,13 @@ class InputFile:
             with self.frame_files[0].open() as file:
                 yield file
         elif self.archive is None:
-            with _wrap_os_errors(self.path):
+            with wrap_os_errors(self.path):
                 if not stat.S_ISREG(self.path.stat().st_mode):
                     raise InputError("not a regular file", where=self.path)
                 with self.path.open("rb") as file:
                     yield file
         else:
-            with _wrap_os_errors(self.path):
+            with wrap_os_errors(self.path):
                 info = _info(self.archive, self.member)
                 if info.compress_type not in STREAMABLE:
                     expected = "deflate, or no compression"
@@ -218,6 +221,26 @@ def group_frames(files: list[InputFile], pattern: str) -> list[InputFile]:
     return sorted(ungrouped + made)
 
 
+def attach_sidecars(files: list[InputFile], sidecar_name: Callable[[str], str | None]) -> list[InputFile]:
+    """Give each file its sidecar, which is then no longer a file of its own.
+
+    Args:
+        files: Sorted.
+        sidecar_name: The name of the file that belongs to a file of a given name and lies beside it, or None.
+    """
+    attached: list[InputFile] = []
+    taken: set[InputFile] = set()
+    for file in files:
+        name = sidecar_name(file.path.name)
+        sidecar = replace(file, path=file.path.with_name(name)) if name else None
+        if sidecar and sidecar.exists:
+            attached.append(replace(file, sidecar=sidecar))
+            taken.add(sidecar)
+        else:
+            attached.append(file)
+    return [file for file in attached if file not in taken]
+
+
 def _is_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip"
 
@@ -264,7 +287,7 @@ READ_ERRORS = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, 
 
 
 @contextmanager
-def _wrap_os_errors(path: Path) -> Iterator[None]:
+def wrap_os_errors(path: Path) -> Iterator[None]:
     """Raise `InputError` in place of the errors of the system and of zipfile."""
     try:
         yield

@@ -61,6 +61,8 @@ class Format:
         frame_pattern: For formats with one file per frame, a regular expression for whole file names with the
             groups `recording` and `frame`. `parse` then gets an `InputFile` with `frame_files` (or one without,
             for a single frame).
+        sidecar_name: For formats with two files per recording, the name of the second one (`InputFile.sidecar`)
+            that lies beside a file of a given name, or None for other names.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Format:
     sniff: Callable[[bytes], bool]
     parse: Parse
     frame_pattern: str | None = None
+    sidecar_name: Callable[[str], str | None] | None = None
 
     def matches(self, file: InputFile | Path) -> bool:
         """Whether `file` can be read and its first bytes look like this format."""
