@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/attention.py
 
-`fused` is torch's kernel, `fused float32` the same on widened numbers, `products` is softmax(q k^T) v spelled out.
-What `skeletonmae.models.transformer.attend` chooses rests on this table.
+`fused` is torch's kernel, `fused float32` the same kernel on inputs converted to float32, and `products` is
+softmax(q k^T) v written out. The choice of `skeletonmae.models.transformer.attend` is based on this table.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-TURNS = 9
+REPEATS = 9
 SHAPES = (
     (16, 4, 40, 40),
     (16, 4, 90, 40),
@@ -38,8 +38,8 @@ def fused_float32(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     weight = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
-    mixed: Tensor = weight.float().softmax(3).to(value.dtype) @ value
-    return mixed
+    output: Tensor = weight.float().softmax(3).to(value.dtype) @ value
+    return output
 
 
 FORMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
@@ -50,17 +50,17 @@ FORMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def seconds(rows: int, heads: int, num_queries: int, num_keys: int, dtype: torch.dtype) -> dict[str, float]:
-    """Median processor seconds of each form, turn by turn."""
+    """Return the median CPU seconds of each form, called in alternation."""
     query, key, value = (
         torch.randn(rows, length, heads, 32, dtype=dtype, requires_grad=True)
         for length in (num_queries, num_keys, num_keys)
     )
     times: dict[str, list[float]] = {name: [] for name in FORMS}
-    for _ in range(TURNS + 1):
+    for _ in range(REPEATS + 1):
         for name, form in FORMS.items():
             started = time.process_time()
-            mixed = form(*(x.transpose(1, 2) for x in (query, key, value)))
-            torch.autograd.backward(mixed.sum())
+            output = form(*(x.transpose(1, 2) for x in (query, key, value)))
+            torch.autograd.backward(output.sum())
             times[name].append(time.process_time() - started)
     return {name: statistics.median(spent[1:]) for name, spent in times.items()}
 
@@ -71,8 +71,8 @@ def main() -> None:
     print("|---|---|" + "---:|" * len(FORMS))
     for rows, heads, num_queries, num_keys in SHAPES:
         for dtype in (torch.bfloat16, torch.float32):
-            spent = seconds(rows, heads, num_queries, num_keys, dtype)
-            cells = " | ".join(f"{1e3 * value:.1f}" for value in spent.values())
+            medians = seconds(rows, heads, num_queries, num_keys, dtype)
+            cells = " | ".join(f"{1e3 * value:.1f}" for value in medians.values())
             precision = str(dtype).removeprefix("torch.")
             print(f"| {rows} x {heads}, {num_queries} x {num_keys} | {precision} | {cells} |", flush=True)
 

@@ -1,4 +1,4 @@
-"""What is timed: one call of the plain reference and one or more of the package's, on the same clips."""
+"""What is timed: one call of the plain reference and one or more calls of the package, on the same clips."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from skeletonmae.batches import Batch
 from skeletonmae.datasets.synthetic.generate import CLASSES, record
 from skeletonmae.datasets.synthetic.pairs import PAIR_ACTIONS
-from skeletonmae.evaluation.finetune import CrossEntropy
+from skeletonmae.evaluation.finetune import ClassifierWithLoss
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
 from skeletonmae.methods.joint_patch_mae import JointPatch, JointPatchConfig
@@ -37,14 +37,14 @@ SPEC = InputSpec(CLIPS.frames, 3, NTU25.joints)
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table for each of `ours`.
+    """One row of the table for each of `ours`.
 
     Args:
-        what: is computed.
-        data: which recordings.
-        clips: of one call.
+        what: name of the computation.
+        data: name of the recordings.
+        clips: number of clips of one call.
         plain: one call of the reference.
-        ours: name -> one call of the package.
+        ours: maps a name to one call of the package.
     """
 
     what: str
@@ -56,7 +56,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Recordings:
-    """The same recordings for both: a store, and arrays with both persons."""
+    """The same recordings for both: a store, and arrays padded to two persons."""
 
     name: str
     store: SequenceStore
@@ -65,26 +65,26 @@ class Recordings:
 
     @classmethod
     def make(cls, name: str, folder: Path, num: int, persons: int, noise: bool) -> Recordings:
-        """Synthetic motion; `noise` makes a sensor lose joints, else everything is observed."""
+        """Generate motion; with `noise`, a simulated sensor loses joints, otherwise everything is observed."""
         numbers = (i for i in range(10**9) if (CLASSES[i % len(CLASSES)] in PAIR_ACTIONS) == (persons == 2))
-        made = [record(next(numbers), noise=noise) for _ in range(num)]
+        recordings = [record(next(numbers), noise=noise) for _ in range(num)]
         with StoreWriter(folder / name.replace(" ", "_"), NTU25, classes=CLASSES) as writer:
-            for one in made:
-                writer.add(one)
-        both = [np.zeros((2, *one.positions.shape[1:]), np.float32) for one in made]
-        for room, one in zip(both, made, strict=True):
-            room[: one.num_persons] = one.positions
+            for recording in recordings:
+                writer.add(recording)
+        padded = [np.zeros((2, *recording.positions.shape[1:]), np.float32) for recording in recordings]
+        for array, recording in zip(padded, recordings, strict=True):
+            array[: recording.num_persons] = recording.positions
         store = SequenceStore.open(folder / name.replace(" ", "_"))
-        return cls(name, store, both, store.labels.tolist())
+        return cls(name, store, padded, store.labels.tolist())
 
     def ours(self, batch_size: int) -> Callable[[], list[Batch]]:
-        """An epoch of batches, made by the calling thread."""
+        """Return a function that makes the batches of an epoch in the calling thread."""
         loader = CLIPS.loader(self.store, np.arange(len(self.store)), batch_size=batch_size, training=True)
         loader = replace(loader, prefetch=0)
         return lambda: list(loader.epoch())
 
     def plain(self, batch_size: int) -> Callable[[], list[tuple[Tensor, Tensor]]]:
-        """The same of the reference."""
+        """Return the same for the reference."""
         dataset = PlainDataset(
             self.arrays, self.labels, CLIPS.frames, NTU25.center_index, NTU25.left_right, CLIPS.crop
         )
@@ -93,16 +93,16 @@ class Recordings:
 
 
 def loading(data: Recordings, batch_size: int) -> Case:
-    """Recordings to batches: crop, resample, centre, face forward."""
+    """From recordings to batches: crop, resample, center, face forward."""
     return Case(
         "loading", data.name, len(data.labels), data.plain(batch_size), {"memory map": data.ours(batch_size)}
     )
 
 
 def pretraining(data: Recordings, batch_size: int, precision: str) -> Case:
-    """One step: forward, backward, clip, AdamW."""
+    """One training step: forward, backward, gradient clipping, AdamW."""
     batch, clips = data.ours(batch_size)()[0], data.plain(batch_size)()[0][0]
-    its = PlainMAE(CLIPS.frames, NTU25.num_joints, **SIZES, **DECODER, mask_ratio=MASK_RATIO)
+    plain = PlainMAE(CLIPS.frames, NTU25.num_joints, **SIZES, **DECODER, mask_ratio=MASK_RATIO)
     ours: dict[str, Callable[[], object]] = {}
     variants: dict[str, dict[str, Any]] = {
         "decoder self": {"decoder": "self"},
@@ -114,40 +114,40 @@ def pretraining(data: Recordings, batch_size: int, precision: str) -> Case:
         f"pre-training step, {precision}",
         data.name,
         batch_size,
-        Step(its, lambda model: model(clips), precision),
+        Step(plain, lambda model: model(clips), precision),
         ours,
     )
 
 
 def finetuning(data: Recordings, batch_size: int, precision: str) -> Case:
-    """One step of the classifier, with the dropout and drop path it has by default."""
+    """One training step of the classifier, with its default dropout and drop path."""
     batch, (clips, label) = data.ours(batch_size)()[0], data.plain(batch_size)()[0]
-    model = CrossEntropy(method().classifier(NUM_CLASSES, CLASSIFIER), 0.1)
-    its = plain_classifier(drop_path=CLASSIFIER.drop_path)
+    model = ClassifierWithLoss(method().classifier(NUM_CLASSES, CLASSIFIER), 0.1)
+    plain = plain_classifier(drop_path=CLASSIFIER.drop_path)
     loss = nn.CrossEntropyLoss(label_smoothing=0.1)
     return Case(
         f"fine-tuning step, {precision}",
         data.name,
         batch_size,
-        Step(its, lambda model: loss(model(clips).float(), label), precision),
+        Step(plain, lambda model: loss(model(clips).float(), label), precision),
         {"classifier": Step(model, lambda model: model(batch).loss, precision)},
     )
 
 
 def inference(data: Recordings, batch_size: int, precision: str) -> Case:
-    """Class scores of a batch."""
+    """The logits of a batch."""
     batch, clips = data.ours(batch_size)()[0], data.plain(batch_size)()[0][0]
-    model, its = method().classifier(NUM_CLASSES, CLASSIFIER).eval(), plain_classifier().eval()
+    model, plain = method().classifier(NUM_CLASSES, CLASSIFIER).eval(), plain_classifier().eval()
 
-    def scores(network: nn.Module, given: Any) -> Callable[[], object]:
+    def predict(network: nn.Module, inputs: Any) -> Callable[[], object]:
         def call() -> object:
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-                return network(given)
+                return network(inputs)
 
         return call
 
     what = f"inference, {precision}"
-    return Case(what, data.name, batch_size, scores(its, clips), {"classifier": scores(model, batch)})
+    return Case(what, data.name, batch_size, predict(plain, clips), {"classifier": predict(model, batch)})
 
 
 def method(**settings: Any) -> JointPatch:
@@ -164,11 +164,11 @@ def plain_classifier(drop_path: float = 0.0) -> PlainClassifier:
 
 
 class Step:
-    """One step of training, the same for both.
+    """One training step, the same for both.
 
     Args:
-        model: whose parameters learn.
-        loss: of the batch, by the model.
+        model: the module to train.
+        loss: computes the loss from the model.
         precision: float32 or bf16 (autocast).
     """
 
@@ -186,17 +186,17 @@ class Step:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
             return self.loss(self.model)
 
-    def kept_bytes(self) -> int:
-        """What the forward pass keeps for the backward pass, weights apart."""
-        own = {parameter.untyped_storage().data_ptr() for parameter in self.model.parameters()}
-        kept: dict[int, int] = {}
+    def saved_bytes(self) -> int:
+        """Return the memory that the forward pass saves for the backward pass, without the weights."""
+        weights = {parameter.untyped_storage().data_ptr() for parameter in self.model.parameters()}
+        saved: dict[int, int] = {}
 
-        def note(tensor: Tensor) -> Tensor:
+        def record_size(tensor: Tensor) -> Tensor:
             storage = tensor.untyped_storage()
-            kept[storage.data_ptr()] = storage.nbytes()
-            return tensor.detach()  # a tensor that kept its own history would never be freed
+            saved[storage.data_ptr()] = storage.nbytes()
+            return tensor.detach()  # a tensor with its own history would never be freed
 
-        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(record_size, lambda tensor: tensor):
             loss = self.forward()
         del loss
-        return sum(size for place, size in kept.items() if place not in own)
+        return sum(size for pointer, size in saved.items() if pointer not in weights)

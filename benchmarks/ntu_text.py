@@ -1,11 +1,11 @@
-"""Time the reading of NTU RGB+D text against a plain line-by-line reader, turn by turn in one run.
+"""Time the reading of NTU RGB+D text against a plain line-by-line reader, in alternation in one run.
 
 OMP_NUM_THREADS=1 python benchmarks/ntu_text.py
 
-The files are made in memory, with as many digits as the sensor writes. The plain reader splits each line, takes
-the float of each value and puts the bodies in arrays; it checks nothing and cleans nothing up. A plain reader that
-makes numbers of x, y and z alone is nearer. Processor seconds of one file, medians over the turns; a ratio is that
-of the plain reader to this one.
+The files are generated in memory, with as many digits as the sensor writes. The plain reader splits each line,
+converts each value to float and collects the bodies in arrays, without checks or clean-up. A second plain reader
+converts only x, y and z. Times are CPU time per file, medians over the repeats; the ratio is that of the plain
+reader to the row's.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from run import about
+from run import environment
 
-from skeletonmae.formats.ntu_cleanup import Persons, reference
 from skeletonmae.formats.decoders.ntu_text import parse_bodies
+from skeletonmae.formats.ntu_cleanup import Persons, reference
 
 KILOBYTES = 300
 
 
 def make_file(persons: int, seed: int = 0) -> bytes:
-    """Text of about `KILOBYTES`, of so many persons who are there all the time."""
+    """Return a file of about `KILOBYTES` with the given number of persons in every frame."""
     rng = np.random.default_rng(seed)
     frames = round(107 * KILOBYTES / 300 / persons)
     lines = [str(frames)]
@@ -45,7 +45,7 @@ def make_file(persons: int, seed: int = 0) -> bytes:
 
 
 def plain(content: bytes, values: int | None = None) -> dict[str, np.ndarray]:
-    """Id -> positions (frame, 25, 3), line by line; `values` of a line are made numbers, or all."""
+    """Read the positions (frame, 25, 3) of each body id, line by line; None converts all values of a line."""
     lines = iter(content.decode().splitlines())
     bodies: dict[str, list[list[list[float]]]] = {}
     for _ in range(int(next(lines))):
@@ -61,7 +61,7 @@ def parse_and_clean(content: bytes) -> Persons:
 
 
 def check(content: bytes) -> None:
-    """Stop unless both read the same values, to the last bit."""
+    """Exit unless both read the same values, to the last bit."""
     expected = plain(content)
     got = {str(body.id): body.joints for body in parse_bodies(content, "a file in memory").bodies}
     if {body: joints.tobytes() for body, joints in got.items()} != {k: v.tobytes() for k, v in expected.items()}:
@@ -69,10 +69,10 @@ def check(content: bytes) -> None:
 
 
 def measure(content: bytes, repeats: int) -> dict[str, float]:
-    """Reader -> processor seconds of one file, from turns plain, ours, plain, ..."""
+    """Return the median CPU seconds per file of each reader, called in alternation."""
     readers: dict[str, Callable[[bytes], object]] = {
         "plain": plain,
-        "plain, x y z alone": lambda content: plain(content, 3),
+        "plain, only x y z": lambda content: plain(content, 3),
         "parse": lambda content: parse_bodies(content, "a file in memory"),
         "parse and clean up": parse_and_clean,
     }
@@ -81,7 +81,7 @@ def measure(content: bytes, repeats: int) -> dict[str, float]:
         for name, read in readers.items():
             started = time.process_time()
             read(content)
-            if turn:  # the first warms up
+            if turn:  # the first is a warm-up
                 times[name].append(time.process_time() - started)
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -93,13 +93,13 @@ def read_many(job: tuple[bytes, int]) -> None:
 
 
 def pool_speedup(content: bytes, files: int, workers: int = 2) -> float:
-    """How many times as fast, by the clock, the files are read by so many processes as by one."""
+    """Return the speed-up of several processes over one, by wall-clock time."""
     started = time.perf_counter()
     read_many((content, files))
     alone = time.perf_counter() - started
     jobs = [(content, 50)] * (files // 50)
     with ProcessPoolExecutor(workers) as pool:
-        list(pool.map(read_many, jobs[:workers]))  # the start of the processes is not counted
+        list(pool.map(read_many, jobs[:workers]))  # excludes the start of the processes
         started = time.perf_counter()
         list(pool.map(read_many, jobs))
         return alone / (time.perf_counter() - started)
@@ -107,19 +107,19 @@ def pool_speedup(content: bytes, files: int, workers: int = 2) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=200, help="turns of each")
-    parser.add_argument("--out", type=Path, help="folder for ntu_text.md; else it is only printed")
+    parser.add_argument("--repeats", type=int, default=200, help="repeats of each")
+    parser.add_argument("--out", type=Path, help="folder for ntu_text.md; if not given, the page is printed")
     arguments = parser.parse_args()
-    facts, loads = about(1, arguments), [os.getloadavg()[0]]
-    lines = ["| file | reader | ms a file | files/s | ratio |", "|---|---|---:|---:|---:|"]
+    facts, loads = environment(1, arguments), [os.getloadavg()[0]]
+    lines = ["| file | reader | ms per file | files/s | ratio |", "|---|---|---:|---:|---:|"]
     for persons in (1, 2):
         content = make_file(persons)
         check(content)
         seconds = measure(content, arguments.repeats)
         for name, value in seconds.items():
             ratio = seconds["plain"] / value
-            said = f"{persons} person{'s' * (persons > 1)}, {len(content) / 1000:.0f} kB"
-            lines.append(f"| {said} | {name} | {1000 * value:.2f} | {1 / value:,.0f} | **{ratio:.1f}** |")
+            description = f"{persons} person{'s' * (persons > 1)}, {len(content) / 1000:.0f} kB"
+            lines.append(f"| {description} | {name} | {1000 * value:.2f} | {1 / value:,.0f} | **{ratio:.1f}** |")
     speedup = pool_speedup(make_file(1), 20 * arguments.repeats)
     loads.append(os.getloadavg()[0])
     page = "\n".join(
@@ -130,8 +130,7 @@ def main() -> None:
             f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['cores']} cores, load "
             f"{min(loads):.1f} to {max(loads):.1f}; Python {facts['python']}.\n",
             *lines,
-            "\nThe values are identical to the last bit of float32. Two processes read "
-            f"{speedup:.1f} times what one reads.\n",
+            f"\nThe values are bit-identical in float32. Two processes are {speedup:.1f} times as fast as one.\n",
         ]
     )
     print(page)

@@ -1,9 +1,9 @@
 """Method A1 as a research repository would write it: what the package is timed against.
 
-Written from the method's text (Wu et al., ICME Workshops 2023; the baseline in Mao et al., ICCV 2023). Clips are
-made one by one and collated; every clip has two persons, an absent one is zeros and computed all the same;
-attention is softmax(q k^T) v, spelled out; the decoder attends over all tokens; a zero is all there is to say that
-something was not seen. `tests/benchmarks/test_plain.py` proves that loss, scores and clips equal the package's.
+Written from the papers (Wu et al., ICME Workshops 2023; the baseline in Mao et al., ICCV 2023). Clips are made one
+by one and collated. Every clip has two persons; an absent one is all zeros and is computed as well. Attention is
+written out as softmax(q k^T) v, and the decoder attends over all tokens. Zeros mark what was not observed.
+`tests/benchmarks/test_plain.py` shows that loss, logits and clips equal those of the package.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ PERSONS = 2
 
 
 class PlainDataset(Dataset[tuple[Tensor, int]]):
-    """One clip at a time: `(person, frame, joint, axis)`, cropped, resampled, centred, facing forward.
+    """One clip at a time: `(person, frame, joint, axis)`, cropped, resampled, centered, facing forward.
 
     Args:
-        recordings: `(person, frame, joint, axis)` each, with both persons, 0 where not seen.
-        labels: one each.
-        frames: of a clip.
+        recordings: arrays `(person, frame, joint, axis)` of two persons, 0 where not observed.
+        labels: class index of each recording.
+        frames: number of frames of a clip.
         center: joints whose mean, in the first frame, becomes the origin.
-        left_right: pairs of joints that say where a body faces.
-        crop: smallest and largest share of a recording that a clip covers.
-        training: draw share and place of the crop; else the largest share, in the middle.
+        left_right: pairs of joints that define the left-right axis of a body.
+        crop: minimum and maximum length of the crop, as shares of the recording.
+        training: random crops; otherwise the center crop of maximum length.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class PlainDataset(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         clip = self.recordings[index]
         total = clip.shape[1]
-        share = np.random.uniform(*self.crop) if self.training else self.crop[1]  # noqa: NPY002 - as they do
+        share = np.random.uniform(*self.crop) if self.training else self.crop[1]  # noqa: NPY002 - as in research code
         length = max(1, round(total * share))
         first = np.random.randint(total - length + 1) if self.training else (total - length) // 2  # noqa: NPY002
         clip = self.resample(clip[:, first : first + length])
-        seen = clip.any(axis=(1, 2, 3))
-        clip[seen] -= clip[0, 0, self.center].mean(0)
+        is_present = clip.any(axis=(1, 2, 3))
+        clip[is_present] -= clip[0, 0, self.center].mean(0)
         return torch.from_numpy(clip @ self.facing(clip).T), self.labels[index]
 
     def resample(self, clip: np.ndarray) -> np.ndarray:
@@ -146,7 +146,7 @@ class PlainEncoder(nn.Module):
 
 
 class PlainMAE(nn.Module):
-    """Pre-training: `clips (batch, person, frame, joint, axis)` -> loss over the hidden tokens of who is there."""
+    """Pre-training: `clips (batch, person, frame, joint, axis)` -> loss over hidden tokens of present persons."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class PlainMAE(nn.Module):
         self.head = nn.Linear(decoder_width, token_frames * 3)
 
     def forward(self, clips: Tensor, noise: Tensor | None = None) -> Tensor:
-        """`noise (batch * person, token)`: those with the lowest stay visible."""
+        """`noise (batch * person, token)`: the tokens with the lowest noise stay visible."""
         patches = patchify(clips, self.token_frames)
         rows, tokens, _ = patches.shape
         noise = torch.rand(rows, tokens, device=clips.device) if noise is None else noise
@@ -197,7 +197,7 @@ class PlainMAE(nn.Module):
 
 
 class PlainClassifier(nn.Module):
-    """Fine-tuning and inference: mean over time, joints side by side, mean over both persons, head."""
+    """Fine-tuning and inference: mean over time, concatenated joints, mean over both persons, head."""
 
     def __init__(
         self, encoder: PlainEncoder, token_frames: int, joints: int, width: int, head_width: int, num_classes: int
@@ -216,5 +216,5 @@ class PlainClassifier(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         x = self.encoder(patchify(clips, self.token_frames))
         x = x.view(len(clips), PERSONS, -1, self.joints, x.shape[2]).mean(2).flatten(2).mean(1)
-        scores: Tensor = self.head(x)
-        return scores
+        logits: Tensor = self.head(x)
+        return logits

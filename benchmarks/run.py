@@ -1,4 +1,4 @@
-"""Time the package against the plain reference, turn by turn in one run, and write the tables.
+"""Time the package against the plain reference, in alternation in one run, and write the tables.
 
 OMP_NUM_THREADS=1 python benchmarks/run.py --out benchmarks
 """
@@ -29,7 +29,7 @@ PRECISIONS = ("float32", "bf16")
 
 
 def cases(folder: Path, num: int, load_batch: int, batch: int) -> Iterator[Case]:
-    """Every case, on each kind of recordings."""
+    """Yield every case, for each kind of recordings."""
     for name, persons, noise in (
         ("one person", 1, False),
         ("one person, gaps", 1, True),
@@ -43,16 +43,16 @@ def cases(folder: Path, num: int, load_batch: int, batch: int) -> Iterator[Case]
 
 
 def measure(case: Case, repeats: int) -> list[dict[str, Any]]:
-    """A row for each of `case.ours`: processor seconds of one call, medians over turns plain, ours, plain, ..."""
+    """Return a row for each of `case.ours`: median CPU seconds of one call, with the calls in alternation."""
     calls = {"plain": case.plain, **case.ours}
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 1):
         for name, call in calls.items():
             started = time.process_time()
             call()
-            if turn:  # the first warms up
+            if turn:  # the first is a warm-up
                 times[name].append(time.process_time() - started)
-    kept = {name: call.kept_bytes() for name, call in calls.items() if isinstance(call, Step)}
+    saved = {name: call.saved_bytes() for name, call in calls.items() if isinstance(call, Step)}
     return [
         {
             "what": case.what,
@@ -63,15 +63,15 @@ def measure(case: Case, repeats: int) -> list[dict[str, Any]]:
             "ours_seconds": statistics.median(times[name]),
             "ratio": statistics.median(times["plain"]) / statistics.median(times[name]),
             "ratio_quartiles": np.quantile(np.divide(times["plain"], times[name]), (0.25, 0.75)).tolist(),
-            "plain_bytes": kept.get("plain"),
-            "ours_bytes": kept.get(name),
+            "plain_bytes": saved.get("plain"),
+            "ours_bytes": saved.get(name),
         }
         for name in case.ours
     ]
 
 
-def about(threads: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Where, when and of what this was measured."""
+def environment(threads: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return when, where and with what this was measured."""
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -95,7 +95,7 @@ def about(threads: int, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Name of the processor, with what it can do with short numbers."""
+    """Return the name of the processor, with its vector instructions."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
@@ -103,57 +103,57 @@ def processor() -> str:
 
 
 def markdown(facts: dict[str, Any], rows: list[dict[str, Any]], arguments: argparse.Namespace) -> str:
-    """The page `results.md`."""
+    """Return the page `results.md`."""
     setting = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in {**SIZES, **DECODER}.items())
     lines = [
         "# The package against a plain reference",
         "",
-        "`plain.py` is method A1 written as its text has it: clips made one by one, both persons always computed,",
-        "attention spelled out, a decoder over all tokens. `tests/benchmarks/test_plain.py` proves that both",
-        "compute the same loss, scores and clips. Both were timed in one run, turn by turn, by the time the",
-        "processor spent on them, so that other work on the machine counts little. Medians; the brackets hold",
-        "the quartiles of the ratio. Rerun to rewrite this page:",
+        "`plain.py` is a direct implementation of method A1: clips are made one by one, both persons are",
+        "always computed, attention is written out, and the decoder runs over all tokens.",
+        "`tests/benchmarks/test_plain.py` shows that both compute the same loss, logits and clips. Both were",
+        "timed in one run, in alternation, by CPU time, so that other work on the machine has little",
+        "influence. Medians, with the quartiles of the ratio in parentheses. Rerun to rewrite this page:",
         "",
         f"    {facts['command']}",
         "",
-        f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['cores']} cores of which"
+        f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['cores']} cores,"
         f" {facts['threads']} used, load of the machine {facts['load'][0]} to {facts['load'][1]};"
-        f" {facts['system']}; Python {facts['python']}, torch {facts['torch']}; {facts['repeats']} turns.",
+        f" {facts['system']}; Python {facts['python']}, torch {facts['torch']}; {facts['repeats']} repeats.",
         "",
-        f"ntu25, 64 frames, {setting}, {MASK_RATIO:.0%} hidden; {arguments.batch} clips a step,"
-        f" {arguments.load_batch} a batch in loading. `gaps`: a sensor loses joints, else all is observed.",
+        f"ntu25, 64 frames, {setting}, {MASK_RATIO:.0%} hidden; {arguments.batch} clips per step,"
+        f" {arguments.load_batch} per batch in loading. `gaps`: a sensor loses joints, else all are observed.",
         "",
-        "| what | recordings | ours is | plain, clips/s | ours, clips/s | ratio | plain keeps | ours keeps |",
+        "| what | recordings | variant | plain, clips/s | ours, clips/s | ratio | plain saves | ours saves |",
         "|---|---|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         plain, ours = (f"{row['clips'] / row[f'{who}_seconds']:,.0f}" for who in ("plain", "ours"))
         low, high = row["ratio_quartiles"]
-        kept = [
+        saved = [
             "" if row[f"{who}_bytes"] is None else f"{row[f'{who}_bytes'] / 2**20:,.0f} MiB"
             for who in ("plain", "ours")
         ]
         lines.append(
             f"| {row['what']} | {row['data']} | {row['ours_is']} | {plain} | {ours} |"
-            f" **{row['ratio']:.1f}** ({low:.1f} to {high:.1f}) | {kept[0]} | {kept[1]} |"
+            f" **{row['ratio']:.1f}** ({low:.1f} to {high:.1f}) | {saved[0]} | {saved[1]} |"
         )
-    return "\n".join([*lines, "", "`keeps`: memory that the forward pass holds for the backward pass.", ""])
+    return "\n".join([*lines, "", "`saves`: memory that the forward pass saves for the backward pass.", ""])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each")
-    parser.add_argument("--recordings", type=int, default=512, help="of each kind")
-    parser.add_argument("--load-batch", type=int, default=128, help="clips of a batch in loading")
-    parser.add_argument("--batch", type=int, default=8, help="clips of a step")
+    parser.add_argument("--repeats", type=int, default=5, help="repeats of each")
+    parser.add_argument("--recordings", type=int, default=512, help="recordings of each kind")
+    parser.add_argument("--load-batch", type=int, default=128, help="clips per batch in loading")
+    parser.add_argument("--batch", type=int, default=8, help="clips per step")
     parser.add_argument(
-        "--out", type=Path, help="folder for results.md and results.json; else they are only printed"
+        "--out", type=Path, help="folder for results.md and results.json; if not given, they are printed"
     )
     arguments = parser.parse_args()
     threads = int(os.environ.get("OMP_NUM_THREADS", 1))
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    facts, rows, loads = about(threads, arguments), [], []
+    facts, rows, loads = environment(threads, arguments), [], []
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder), arguments.recordings, arguments.load_batch, arguments.batch):
             loads.append(round(os.getloadavg()[0], 1))

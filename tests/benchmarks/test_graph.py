@@ -1,4 +1,4 @@
-"""The benchmark of method B counts what is computed and moved, and its plain network is method B."""
+"""The benchmark of method B counts operations and bytes correctly, and its plain network equals method B."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_plain_network_has_the_same_loss_and_gradient(graph: Any) -> None:
-    batch, ours, its = graph.clips(3), graph.method(), graph.method()
-    loss, expected = ours(batch).loss, graph.PerEdge(its)(batch)
+    batch, ours, plain = graph.clips(3), graph.method(), graph.method()
+    loss, expected = ours(batch).loss, graph.PerEdge(plain)(batch)
     torch.testing.assert_close(loss, expected)
     loss.backward()
     expected.backward()
-    for one, other in zip(ours.parameters(), its.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad, atol=1e-5, rtol=1e-3)
+    for got, wanted in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(got.grad, wanted.grad, atol=1e-5, rtol=1e-3)
 
 
-def test_flops_and_bytes_worked_out_by_hand(graph: Any) -> None:
+def test_flops_and_bytes_by_hand(graph: Any) -> None:
     a, b = torch.ones(4, 8), torch.ones(8, 2)
-    with graph.Counted() as counted:
+    with graph.OpCounter() as counter:
         a @ b  # 4 x 2 sums of 8 products; 32 + 16 numbers read, 8 written
         a.T.add_(1.0)  # a view moves nothing; 32 read, 32 written
         torch.zeros_like(a)  # 32 written
         a.index_select(0, torch.tensor([1]))  # a row of 8 read and written, and where it is
-    found = [pair for pair in counted.ops if pair[1]]
+    found = [pair for pair in counter.ops if pair[1]]
     assert found[:3] == [(128, 4 * 56), (0, 4 * 64), (0, 4 * 32)]
     assert found[-1] == (0, 4 * 16 + 8)
 
 
 def test_flops_of_a_step(graph: Any) -> None:
-    found = graph.alone("B", 4, "float32", "as it is", 1)
+    found = graph.measure_step("B", 4, "float32", "default", 1)
     num_poses = 4 * 64
     nodes, width = num_poses * 17, 64
     linear, messages, embedding = 2 * nodes * width**2, 2 * 17 * 17 * num_poses * width, 2 * nodes * 4 * width
@@ -53,14 +53,14 @@ def test_flops_of_a_step(graph: Any) -> None:
 
 
 def test_it_runs_and_writes_its_page(graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "keep_memory", lambda: None)  # not of the process that runs the tests
+    monkeypatch.setattr(graph, "retain_freed_memory", lambda: None)  # not in the process that runs the tests
     monkeypatch.setattr(sys, "argv", ["graph.py", "--quick", "--out", str(tmp_path)])
     graph.main()
     facts = json.loads((tmp_path / "graph.json").read_text())
     assert [(step["precision"], step["clips"]) for step in facts["steps"]] == [("float32", 8), ("bf16", 8)]
     for step in facts["steps"]:
-        its = step["shares"]
-        assert 0 < max(its["matmul share"], its["memory share"]) <= its["either share"]
+        share = step["shares"]
+        assert 0 < max(share["matmul share"], share["memory share"]) <= share["either share"]
     page = (tmp_path / "graph.md").read_text()
     assert "| step, bf16 |" in page
     assert "| A1 | 8 |" in page

@@ -35,7 +35,7 @@ def plain() -> ModuleType:
     return module
 
 
-class Given:
+class FixedMasking:
     """Hide the tokens with the highest `noise` of each person, `(batch * 2, token)`."""
 
     def __init__(self, noise: Tensor, ratio: float) -> None:
@@ -50,8 +50,8 @@ class Given:
 
 def clips(persons: int) -> Batch:
     """Three clips with so many persons, all observed; there is room for two."""
-    dice = torch.Generator().manual_seed(0)
-    positions = torch.randn(3, 2, FRAMES, JOINTS, 3, generator=dice)
+    generator = torch.Generator().manual_seed(0)
+    positions = torch.randn(3, 2, FRAMES, JOINTS, 3, generator=generator)
     observed = torch.ones(positions.shape[:4], dtype=torch.bool)
     positions[:, persons:], observed[:, persons:] = 0.0, False
     index = torch.arange(3)
@@ -67,43 +67,43 @@ def method(masking: Any) -> JointPatch:
     return made
 
 
-def copy_blocks(ours: nn.ModuleList, its: nn.ModuleList) -> None:
-    for a, b in zip(ours, its, strict=True):
+def copy_blocks(ours: nn.ModuleList, plain_model: nn.ModuleList) -> None:
+    for a, b in zip(ours, plain_model, strict=True):
         b.norm1.load_state_dict(a.norm.state_dict())
         b.norm2.load_state_dict(a.mlp[0].state_dict())
         b.attention.out.load_state_dict(a.attention.out.state_dict())
         for kind in ("weight", "bias"):
             parts = getattr(a.attention.query, kind), getattr(a.attention.key_value, kind)
             getattr(b.attention.qkv, kind).copy_(torch.cat(parts))
-        for layer, its_layer in zip(a.mlp[1:], b.mlp, strict=True):
-            its_layer.load_state_dict(layer.state_dict())
+        for layer, plain_layer in zip(a.mlp[1:], b.mlp, strict=True):
+            plain_layer.load_state_dict(layer.state_dict())
 
 
 @torch.no_grad()
-def copy_encoder(ours: Any, its: Any) -> None:
+def copy_encoder(ours: Any, plain_model: Any) -> None:
     values = SIZES["token_frames"] * 3
-    its.embed.weight.copy_(ours.patch_embed.weight[:, :values])
-    its.embed.bias.copy_(
+    plain_model.embed.weight.copy_(ours.patch_embed.weight[:, :values])
+    plain_model.embed.bias.copy_(
         ours.patch_embed.bias + ours.patch_embed.weight[:, values:].sum(1)
     )  # every frame is observed
-    copy_pos_embed(ours, its)
-    copy_blocks(ours.blocks, its.blocks)
-    its.norm.load_state_dict(ours.norm.state_dict())
+    copy_pos_embed(ours, plain_model)
+    copy_blocks(ours.blocks, plain_model.blocks)
+    plain_model.norm.load_state_dict(ours.norm.state_dict())
 
 
-def copy_pos_embed(ours: Any, its: Any) -> None:
-    its.time.copy_(ours.pos_embed.time.view_as(its.time))
-    its.joint.copy_(ours.pos_embed.joint.view_as(its.joint))
+def copy_pos_embed(ours: Any, plain_model: Any) -> None:
+    plain_model.time.copy_(ours.pos_embed.time.view_as(plain_model.time))
+    plain_model.joint.copy_(ours.pos_embed.joint.view_as(plain_model.joint))
 
 
 @torch.no_grad()
-def copy_decoder(ours: Any, its: Any) -> None:
-    its.decoder_embed.load_state_dict(ours.input_proj.state_dict())
-    its.mask_token.copy_(ours.mask_token.view_as(its.mask_token))
-    copy_pos_embed(ours, its)
-    copy_blocks(ours.blocks, its.blocks)
-    its.norm.load_state_dict(ours.norm.state_dict())
-    its.head.load_state_dict(ours.head.state_dict())
+def copy_decoder(ours: Any, plain_model: Any) -> None:
+    plain_model.decoder_embed.load_state_dict(ours.input_proj.state_dict())
+    plain_model.mask_token.copy_(ours.mask_token.view_as(plain_model.mask_token))
+    copy_pos_embed(ours, plain_model)
+    copy_blocks(ours.blocks, plain_model.blocks)
+    plain_model.norm.load_state_dict(ours.norm.state_dict())
+    plain_model.head.load_state_dict(ours.head.state_dict())
 
 
 @pytest.mark.parametrize("persons", [1, 2])
@@ -111,19 +111,19 @@ def test_loss_and_gradient_are_ours(plain: ModuleType, persons: int) -> None:
     batch, ratio = clips(persons), 0.7
     noise = torch.rand(6, FRAMES // 4 * JOINTS, generator=torch.Generator().manual_seed(1))
     there = batch.present.flatten()
-    ours = method(Given(noise[there], ratio))
-    its = plain.PlainMAE(FRAMES, JOINTS, **SIZES, **DECODER, mask_ratio=ratio)
-    copy_encoder(ours.encoder, its.encoder)
-    copy_decoder(ours.decoder, its)
+    ours = method(FixedMasking(noise[there], ratio))
+    plain_model = plain.PlainMAE(FRAMES, JOINTS, **SIZES, **DECODER, mask_ratio=ratio)
+    copy_encoder(ours.encoder, plain_model.encoder)
+    copy_decoder(ours.decoder, plain_model)
     output = ours(batch)
-    loss = its(batch.positions, noise)
+    loss = plain_model(batch.positions, noise)
     assert output.loss.item() > 0.5
     torch.testing.assert_close(loss, output.loss)
     loss.backward()
     output.loss.backward()
     for name in ("blocks.0.mlp.1.weight", "norm.bias", "pos_embed.joint"):
-        its_name = name.replace("mlp.1", "mlp.0").replace("pos_embed.", "")
-        gradient = its.encoder.get_parameter(its_name).grad.squeeze()
+        plain_name = name.replace("mlp.1", "mlp.0").replace("pos_embed.", "")
+        gradient = plain_model.encoder.get_parameter(plain_name).grad.squeeze()
         torch.testing.assert_close(gradient, ours.encoder.get_parameter(name).grad, rtol=1e-3, atol=1e-6)
 
 
@@ -131,10 +131,10 @@ def test_scores_are_ours(plain: ModuleType) -> None:
     batch = clips(persons=2)
     ours = method(None).classifier(5, JointPatchClassifierConfig(head_width=24)).eval()
     encoder = plain.PlainEncoder(FRAMES // 4, JOINTS, **SIZES)
-    its = plain.PlainClassifier(encoder, 4, JOINTS, SIZES["width"], 24, 5).eval()
-    copy_encoder(ours.encoder, its.encoder)
-    its.head.load_state_dict(ours.head.state_dict())  # type: ignore[operator]
-    torch.testing.assert_close(its(batch.positions), ours(batch))
+    plain_model = plain.PlainClassifier(encoder, 4, JOINTS, SIZES["width"], 24, 5).eval()
+    copy_encoder(ours.encoder, plain_model.encoder)
+    plain_model.head.load_state_dict(ours.head.state_dict())  # type: ignore[operator]
+    torch.testing.assert_close(plain_model(batch.positions), ours(batch))
 
 
 def test_clips_are_ours(plain: ModuleType, make_store: Any, make_recording: Any, tmp_path: Path) -> None:
