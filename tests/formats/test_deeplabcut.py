@@ -85,7 +85,7 @@ def test_the_cut_off_is_deeplabcuts_own(tmp_path: Path) -> None:
     recording = read(written(tmp_path, *HEADER, *lines))
     assert recording.observed.ravel().tolist() == [True, False, True, False, False]
     assert recording.positions[0, :, 0, 0].tolist() == [0, 0, 2, 0, 0]
-    assert recording.notes == ("60% of the joints have a likelihood below 0.6 and count as not observed",)
+    assert recording.notes == ("60% of the joints have a likelihood below 0.6 and count as unobserved",)
 
 
 def test_triangulated_poses_have_no_likelihood(tmp_path: Path) -> None:
@@ -121,14 +121,14 @@ def test_individuals_have_their_own_parts(tmp_path: Path) -> None:
     [
         ((*HEADER, "0,1,2,1", "1,1,two,1"), "line 5: not a number; got two"),
         ((*HEADER, "0,1,2,1", "1,1,2"), "line 5: wrong number of columns; expected 4; got 3"),
-        ((*HEADER, "labeled-data/v/img1.png,1,2,1"), "line 4: not a number; got labeled-data"),
-        ((*HEADER, "0.5,1,2,1"), "does not count frames"),
-        ((*HEADER, "0,1,2,1", "0,1,2,1"), "a frame is there twice"),
+        ((*HEADER, "labeled-data/v/img1.png,1,2,1"), "line 4: these are labeled images and no recording"),
+        ((*HEADER, "0.5,1,2,1"), "no frame numbers"),
+        ((*HEADER, "0,1,2,1", "0,1,2,1"), "a frame is duplicated"),
         ((*HEADER, "0,1,2,1", "1e9,1,2,1"), "a frame number is far too large"),
-        (HEADER, "there is no frame in it"),
+        (HEADER, "it has no frame"),
         (HEADER[:2], "not a header of DeepLabCut"),
         ((HEADER[0], HEADER[1], "coords,x,y", "0,1,2"), "not a header of DeepLabCut"),
-        ((*HEADER[:2], "coords,x,x,y", "0,1,2,1"), "a column twice"),
+        ((*HEADER[:2], "coords,x,x,y", "0,1,2,1"), "a column is duplicated"),
         ((*HEADER[:2], "coords,x,y,w", "0,1,2,1"), "unknown coords; expected x, y, z, likelihood; got w, x, y"),
     ],
 )
@@ -162,3 +162,30 @@ def test_another_table_of_pandas_is_refused(tmp_path: Path) -> None:
         file["df_with_missing"].attrs["pandas_type"] = np.bytes_("series")
     with pytest.raises(InputError, match=r"fixed\.h5: not one table of pandas.*got df_with_missing"):
         read(path)
+
+
+@pytest.mark.parametrize("index", ["", "0,"])
+def test_scorers_that_pandas_numbered_are_one(index: str, tmp_path: Path) -> None:
+    lines = [
+        "scorer,S,S.1,S.2,S.3,S.4,S.5",
+        "bodyparts,ear,ear,ear,tail,tail,tail",
+        "coords,x,y,likelihood,x,y,likelihood",
+        "0,29,40,1,90,80,0.99",
+        "1,30,40,1,91,80,0.1",
+    ]
+    numbered = [lines[0] if not index else f",{lines[0]}", *(index + line for line in lines[1:])]
+    path = written(tmp_path, *numbered)
+    assert detect(path).name == "deeplabcut"
+    recording = read(path)
+    assert recording.skeleton.joints == ("ear", "tail")
+    assert recording.positions.tolist() == [[[[29, 40], [90, 80]], [[30, 40], [0, 0]]]]
+    assert recording.observed.tolist() == [[[True, True], [True, False]]]
+    two = written(tmp_path, "scorer,a,a,b,b", "bodyparts,ear,ear,ear,ear", "coords,x,y,x,y", "0,1,2,3,4")
+    with pytest.raises(InputError, match=r"several scorers.*got a, b"):
+        read(two)
+
+
+def test_every_second_frame_is_renumbered(tmp_path: Path) -> None:
+    recording = read(written(tmp_path, *HEADER, "10,1,2,1", "12,3,4,1", "14,5,6,1"))
+    assert recording.positions[0, :, 0, 0].tolist() == [1, 3, 5]
+    assert recording.notes[0].startswith("the frame numbers count in steps of 2")
