@@ -1,6 +1,7 @@
 """Make docs/images/rebuilt_<method>.png: `python docs/make_pictures.py runs/pictures`.
 
-Each method is pre-trained on built-in motion, for some minutes on one core, and shown the same test recording.
+Each method is pre-trained on synthetic motion, for some minutes on one core, and reconstructs the same
+test recording.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ import torch
 from skeletonmae import datasets, runs
 from skeletonmae.checkpoint import Checkpoint, load_checkpoint
 from skeletonmae.demo.run import NUM_SYNTHETIC, demo_recipe
-from skeletonmae.recipe import recipe_from
 from skeletonmae.plotting import plot_reconstruction, save_figure
+from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import DistributedContext
 
 IMAGES = Path(__file__).parent / "images"
 GRAPH: dict[str, Any] = {
     "masking": None,
-    "method": {"kind": "graph", "joint_masking": {"kind": "parts", "parts": ["right_arm", "right_leg"]}, "remask": True},
+    "method": {
+        "kind": "graph",
+        "joint_masking": {"kind": "parts", "parts": ["right_arm", "right_leg"]},
+        "remask": True,
+    },
     "training": {"epochs": 12, "warmup_epochs": 1, "optimizer": "adam", "weight_decay": 0.0},
 }
 MODELS: dict[str, dict[str, Any]] = {
@@ -44,15 +49,15 @@ MODELS: dict[str, dict[str, Any]] = {
     "graph": GRAPH,
     "graph_unzeroed": GRAPH | {"method": GRAPH["method"] | {"remask": False}},
 }
-"""What differs from the recipe of the demo; a method of another kind takes the place of the whole section."""
+"""Differences from the recipe of the demo. A section of another kind replaces that of the demo entirely."""
 
 
 def main() -> None:
-    """Prepare the motion, pre-train what is not there yet, draw."""
+    """Prepare the motion, pre-train the missing models and draw the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="for the motion and the models")
-    parser.add_argument("--method", choices=MODELS, action="append", help="only this; can be given again")
-    parser.add_argument("--action", default="kick", help="which action to show")
+    parser.add_argument("folder", type=Path, help="folder for the motion and the models")
+    parser.add_argument("--method", choices=MODELS, action="append", help="draw only this method; can be repeated")
+    parser.add_argument("--action", default="kick", help="action to draw")
     given = parser.parse_args()
     folder = given.folder / "store"
     if not folder.exists():
@@ -65,23 +70,27 @@ def main() -> None:
 
 
 def pretrained(name: str, store: SequenceStore, folder: Path) -> Checkpoint:
-    """The model of that name; trained, or as the last call left it."""
+    """Return the model of that name, trained now or by an earlier call."""
     tree = demo_recipe(store, folder / "store").model_dump() | {"evaluation": [{"kind": "linear"}]}
     for section, settings in MODELS[name].items():
-        whole = settings is None or settings.get("kind", tree[section].get("kind")) != tree[section].get("kind")
-        tree[section] = settings if whole else tree[section] | settings
+        replaces = settings is None or settings.get("kind", tree[section].get("kind")) != tree[section].get("kind")
+        tree[section] = settings if replaces else tree[section] | settings
     run = folder / name
-    return load_checkpoint(runs.pretrain(recipe_from(tree, name), run, DistributedContext(0, 1, torch.device("cpu"))))
+    return load_checkpoint(
+        runs.pretrain(recipe_from(tree, name), run, DistributedContext(0, 1, torch.device("cpu")))
+    )
 
 
 def draw(name: str, model: Checkpoint, store: SequenceStore, index: int) -> None:
-    """One recording: as it is, as the model is shown it, as the model makes it."""
+    """Draw one recording: the original, the masked one and the reconstruction."""
     batch = model.header.clips.loader(store, np.array([index]), batch_size=1).batch(0, 0)
-    rebuilt = model.method.reconstruct(batch)
-    if rebuilt is None:
-        raise SystemExit(f"{name} rebuilds no positions")
+    reconstruction = model.method.reconstruct(batch)
+    if reconstruction is None:
+        raise SystemExit(f"{name} does not predict positions")
     positions, observed = batch.positions[0, 0].numpy(), batch.observed[0, 0].numpy()
-    figure = plot_reconstruction(positions, observed, rebuilt.hidden, rebuilt.positions, store.skeleton)
+    figure = plot_reconstruction(
+        positions, observed, reconstruction.hidden, reconstruction.positions, store.skeleton
+    )
     save_figure(figure, IMAGES / f"rebuilt_{name}.png")
 
 
