@@ -124,6 +124,21 @@ def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected:
     assert expected in said.err
 
 
+@pytest.mark.parametrize(
+    ("words", "new"),
+    [
+        ("prepare a b --recordings 3", "--num-recordings"),
+        ("prepare a b --no-cut", "--no-split-actions"),
+        ("validate a --clean=none", "--ntu-cleanup"),
+        ("predict a b --each_person", "--per-person"),
+    ],
+)
+def test_a_renamed_flag_is_refused_with_its_new_name(cli: Any, words: str, new: str) -> None:
+    said = cli(*words.split())
+    assert (said.status, said.out) == (2, "")
+    assert said.err.rstrip().endswith(f"has been renamed to {new}")
+
+
 # Mistakes
 
 
@@ -141,7 +156,7 @@ def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected:
         ),
         ("pretrain {recipe} data.evaluate.store={tmp}/none", "not a store"),
         ("pretrain {recipe} data.evaluate.split=odd", "no such split"),
-        ("pretrain {recipe} method.token_frames=3", "cannot be cut into tokens of 3"),
+        ("pretrain {recipe} method.token_frames=3", "not divisible into tokens of 3"),
         ("pretrain {recipe} method.width=17", "heads"),
         ("pretrain {recipe} --device banana", "no such device"),
         ("pretrain {recipe} --device cuda:99", "no such device"),
@@ -154,7 +169,10 @@ def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected:
         ("evaluate {recipe} --checkpoint {tmp}/none", "no such checkpoint"),
         ("evaluate {recipe} --checkpoint {run}/log.csv", "not safetensors"),
         ("evaluate {recipe} --checkpoint {run}/finetune-1-seed0.safetensors", "a pre-trained model is needed"),
-        ("evaluate {recipe} --checkpoint {run} --out {tmp}/e data.frames=16", "made for other clips"),
+        (
+            "evaluate {recipe} --checkpoint {run} --out {tmp}/e data.frames=16",
+            "data.frames: the model was pre-trained with another value",
+        ),
         ("predict {run}/none.safetensors {store}", "no such checkpoint"),
         ("predict {run} {store}", "without classes; fine-tune it first"),
         ("predict {run}/finetune-1-seed0.safetensors {tmp}/none", "no recording could be read"),
@@ -200,7 +218,7 @@ def test_a_damaged_store_is_found(cli: Any, tmp_path: Path, tiny_store: Path, re
     file.write_bytes(content[:-50])
     said = cli("pretrain", recipe, f"data.evaluate.store={tmp_path / 'store'}", "--out", tmp_path / "run")
     assert said.status == 1
-    assert "cut short" in said.err
+    assert "truncated or changed" in said.err
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is permitted to root")
