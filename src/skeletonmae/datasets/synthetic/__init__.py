@@ -1,4 +1,4 @@
-"""Procedural motion with labels: people of many builds who act in front of a depth camera."""
+"""Labeled procedural motion: people of different builds who act in front of a simulated depth camera."""
 
 from skeletonmae.datasets.synthetic.generate import CLASSES, FPS, FRAMES, generate, record
 

@@ -1,4 +1,4 @@
-"""What one person can do, by name."""
+"""The actions of one person."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Action:
     """How an action is performed and timed.
 
     Args:
-        perform: changes the stage's pose.
-        seconds: of one repetition, (least, most).
-        repetitions: (least, most).
-        cyclic: may start and end anywhere within a repetition.
-        free_legs: the legs have no part in it, so the person may also sit or walk.
+        perform: Changes the pose of the stage.
+        seconds: Range of the duration of one repetition, (minimum, maximum).
+        repetitions: Range of the number of repetitions, (minimum, maximum).
+        cyclic: Whether the action may start and end anywhere within a repetition.
+        free_legs: Whether the action does not use the legs, so that the person may also sit or walk.
     """
 
     perform: Callable[[Stage], None]

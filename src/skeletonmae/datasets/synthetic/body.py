@@ -1,8 +1,8 @@
-"""A body of fixed limb lengths, and where its joints are in a given pose.
+"""A body with fixed limb lengths, and forward kinematics.
 
-The person's own frame is right-handed: x to the right, y up, and forward is -z, as a person who faces a Kinect
-stands in its coordinates. Hands are told as (outward, up, forward) from the shoulder, in arm lengths, so that one
-number serves both sides.
+The coordinate system of a person is right-handed: x to the right, y up, and forward is -z, as for a person who faces
+a Kinect. Positions of hands are (outward, up, forward) from the shoulder, in arm lengths, so that the same values
+apply to both sides.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from skeletonmae.skeletons import NTU25
 
 LEFT, RIGHT = 0, 1
 GROUND = 0.02
-"""Height of the lowest joint above the floor, metres."""
+"""Height of the lowest joint above the floor, in meters."""
 _SIGN = np.array([-1.0, 1.0])[:, None]
-_SOLE = 0.35  # how far a flat foot's toe lies under its ankle, radians
+_SOLE_ANGLE = 0.35  # pitch of the line from ankle to toe of a flat foot, radians
 _CLOSED_ELBOW = np.cos(np.radians(30))
 
 
 @dataclass(frozen=True)
 class Body:
-    """Lengths in metres of everything between two joints."""
+    """Lengths of the segments of a body, in meters."""
 
     lumbar: float
     thorax: float
@@ -41,7 +41,7 @@ class Body:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Body:
-        """A person between about 1.5 and 1.95 m, slim or broad, with proportions of their own."""
+        """Sample a body of about 1.5 to 1.95 m height, slim or broad, with individual proportions."""
         height = float(np.clip(rng.normal(1.71, 0.1), 1.48, 1.97))
         broad, legs = float(rng.normal(1, 0.07)), float(rng.normal(1, 0.03))
         own = rng.normal(1, 0.03, 12)
@@ -53,39 +53,41 @@ class Body:
 
     @property
     def arm(self) -> float:
-        """From shoulder to wrist."""
+        """Length from shoulder to wrist."""
         return self.upper_arm + self.forearm
 
     @property
     def shoulder_height(self) -> float:
-        """Of the shoulders above the floor when standing."""
-        legs = 0.4 * self.hip + self.thigh + self.shank + self.foot * float(np.sin(_SOLE)) + GROUND
+        """Height of the shoulders above the floor when standing."""
+        legs = 0.4 * self.hip + self.thigh + self.shank + self.foot * float(np.sin(_SOLE_ANGLE)) + GROUND
         return legs + self.lumbar + self.thorax - 0.173 * self.shoulder
 
 
 @dataclass
 class Pose:
-    """What a body does over time: angles in radians, hands in arm lengths; sides are (left, right).
+    """The pose of a body over time, each field `(frame,)` or `(side, frame)`; side 0 is left, 1 is right.
+
+    Angles are in radians.
 
     Args:
-        lean: of the pelvis, forward.
-        tilt: of the pelvis, to the right.
-        heading: turn of the whole body to its left.
-        bend: of the spine, forward.
-        side: of the spine, to the right.
-        twist: of the spine, to the left.
-        nod: of the head, forward.
-        look: of the head, to the left.
-        lift: of the lowest foot above the floor, metres.
-        thigh: forward from hanging straight.
-        splay: of the leg, outward.
-        knee: flexion.
-        toe: downward from the flat foot.
-        elbow: outward raise of the elbow, no unit.
-        hand: wrist from the shoulder as (outward, up, forward) of the chest, arm lengths.
-        aim: added to the direction of the forearm to give that of the hand, in the same frame.
-        goal: where the wrist should be as (right, up, forward) of the place where the person first stood, metres.
-        grip: from 0, hand counts, to 1, goal counts.
+        lean: Rotation of the pelvis, forward.
+        tilt: Rotation of the pelvis, to the right.
+        heading: Rotation of the body to its left.
+        bend: Rotation of the spine, forward.
+        side: Rotation of the spine, to the right.
+        twist: Rotation of the spine, to the left.
+        nod: Rotation of the head, forward.
+        look: Rotation of the head, to the left.
+        lift: Height of the lowest foot above the floor, in meters.
+        thigh: Rotation of the thigh, forward from hanging straight.
+        splay: Rotation of the leg, outward.
+        knee: Flexion of the knee.
+        toe: Rotation of the foot, downward from the flat foot.
+        elbow: Outward raise of the elbow, without a unit.
+        hand: Wrist relative to the shoulder, (outward, up, forward) of the chest, in arm lengths.
+        aim: Added to the direction of the forearm to get that of the hand, in the same coordinates.
+        goal: Target of the wrist, (right, up, forward) of the initial position of the person, in meters.
+        grip: Weight of `goal` against `hand`, 0 to 1.
     """
 
     lean: np.ndarray
@@ -109,7 +111,7 @@ class Pose:
 
     @classmethod
     def standing(cls, num_frames: int) -> Pose:
-        """Upright, arms hanging."""
+        """Create an upright pose with hanging arms."""
         trunk = np.zeros((9, num_frames))
         sides = np.zeros((5, 2, num_frames))
         sides[1], sides[2] = 0.06, 0.06
@@ -119,9 +121,9 @@ class Pose:
 
 
 def joint_positions(body: Body, pose: Pose) -> Float[np.ndarray, "frame 25 3"]:
-    """Joints of `NTU25`, metres; the person starts over the origin and the floor is y = 0.
+    """Compute the joints of `NTU25`, in meters; the person starts at the origin, and the floor is y = 0.
 
-    Every bone keeps its length. The lowest foot stands at `GROUND` plus the pose's `lift`, and does not slide: the
+    Bone lengths are constant. The lowest foot is at `GROUND` plus the `lift` of the pose, and does not slide: the
     body moves over it.
     """
     at: dict[str, np.ndarray] = {}
@@ -139,7 +141,7 @@ def joint_positions(body: Body, pose: Pose) -> Float[np.ndarray, "frame 25 3"]:
     ankle = knee + body.shank * _leg(heading, pose.thigh - pose.knee, shank_splay)
     foot = ankle + body.foot * _foot(heading, pose.toe)
 
-    heel = ankle[..., 1] - body.foot * np.sin(_SOLE)
+    heel = ankle[..., 1] - body.foot * np.sin(_SOLE_ANGLE)
     contact = np.minimum(heel, foot[..., 1])
     root = _root(ankle, contact)
     root[:, 1] = GROUND + pose.lift - contact.min(0)
@@ -163,7 +165,7 @@ def joint_positions(body: Body, pose: Pose) -> Float[np.ndarray, "frame 25 3"]:
 
 
 def _turn(forward: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Rotation matrices: tilt to the right first, then forward, then turn to the left."""
+    """Rotation matrices that tilt to the right, then forward, then turn to the left."""
     cf, sf, cl, sl, cr, sr = (f(a) for a in (forward, left, right) for f in (np.cos, np.sin))
     rows = [
         [cl * cr + sl * sf * sr, cl * sr - sl * sf * cr, sl * cf],
@@ -174,39 +176,39 @@ def _turn(forward: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarra
 
 
 def _leg(heading: np.ndarray, forward: np.ndarray, outward: np.ndarray) -> np.ndarray:
-    """Unit directions (side, frame, 3) of a leg's bones swung `forward` and `outward` from hanging."""
+    """Unit directions `(side, frame, 3)` of leg bones, rotated `forward` and `outward` from hanging."""
     down = np.cos(outward)
     local = np.stack([_SIGN * np.sin(outward), -np.cos(forward) * down, -np.sin(forward) * down], axis=-1)
     return _rotate(heading, local)
 
 
 def _foot(heading: np.ndarray, down: np.ndarray) -> np.ndarray:
-    pitch, out = _SOLE + down, 0.2
+    pitch, out = _SOLE_ANGLE + down, 0.2
     level = np.cos(pitch)
     local = np.stack([_SIGN * np.sin(out) * level, -np.sin(pitch), -np.cos(out) * level], axis=-1)
     return _rotate(heading, local)
 
 
 def _root(ankle: np.ndarray, contact: np.ndarray) -> np.ndarray:
-    """Way of the body over the floor: the opposite of how the foot that carries it moves under it."""
-    carries = np.exp(-(contact - contact.min(0)) / 0.012)
-    carries /= carries.sum(0)
-    steps = -(np.diff(ankle, axis=1) * ((carries[:, 1:] + carries[:, :-1]) / 2)[..., None]).sum(0)
+    """Path of the pelvis over the floor, opposite to the motion of the supporting foot relative to it."""
+    support = np.exp(-(contact - contact.min(0)) / 0.012)
+    support /= support.sum(0)
+    steps = -(np.diff(ankle, axis=1) * ((support[:, 1:] + support[:, :-1]) / 2)[..., None]).sum(0)
     return np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
 
 
 def _arm(body: Body, pose: Pose, chest: np.ndarray, shoulder: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Elbow, wrist, hand, finger tip and thumb (side, frame, 3): two bones that reach for the hand's target."""
+    """Elbow, wrist, hand, finger tip and thumb, `(side, frame, 3)`, by two-bone inverse kinematics."""
     to_own = np.stack([_SIGN, np.ones((2, 1)), -np.ones((2, 1))], axis=-1)
     grip = pose.grip[..., None]
-    wanted = (1 - grip) * _rotate(chest, pose.hand * to_own) * body.arm
-    wanted += grip * (pose.goal * (1, 1, -1) - shoulder)
+    target = (1 - grip) * _rotate(chest, pose.hand * to_own) * body.arm
+    target += grip * (pose.goal * (1, 1, -1) - shoulder)
     a, b = body.upper_arm, body.forearm
-    length = np.linalg.norm(wanted, axis=-1, keepdims=True)
-    ahead = wanted / np.maximum(length, 1e-9)
+    length = np.linalg.norm(target, axis=-1, keepdims=True)
+    ahead = target / np.maximum(length, 1e-9)
     reach = np.clip(length, np.sqrt(a * a + b * b - 2 * a * b * _CLOSED_ELBOW), 0.999 * (a + b))
 
-    # The elbow points down, back and outward; less back and more forward the higher the hand.
+    # The elbow points down, back and outward; the higher the hand, the further forward it points.
     up = np.clip(ahead[..., 1], 0, 1)
     pole = np.stack([0.35 + pose.elbow, np.full_like(up, -0.5), 1.3 * up - 0.8], axis=-1)
     pole = _rotate(chest, pole * to_own)

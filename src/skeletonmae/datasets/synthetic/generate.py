@@ -1,4 +1,4 @@
-"""Recordings of people who act, each a pure function of (seed, index)."""
+"""Generate recordings, each a pure function of (seed, index)."""
 
 from __future__ import annotations
 
@@ -24,30 +24,31 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25
 
 CLASSES: tuple[str, ...] = (*ACTIONS, *PAIR_ACTIONS)
-"""One-person actions, then two-person ones."""
+"""Actions of one person, then of two persons."""
 FPS = 30
 FRAMES = (40, 150)
-"""Least and most frames of a recording."""
+"""Minimum and maximum number of frames of a recording."""
 
 
 def generate(num_recordings: int, seed: int = 0, start: int = 0, noise: bool = True) -> Iterator[SkeletonSequence]:
-    """Recordings `start` to `start + num_recordings`, on `NTU25`, in metres as a Kinect gives them, at `FPS`.
+    """Generate the recordings with index `start` to `start + num_recordings - 1`.
 
-    Recording i depends on (seed, i) alone, so several processes may each make a range. Its class is number
-    i modulo the number of classes. Tags: `subject` s01 to s40, `camera` 1 to 3.
+    They have layout `NTU25`, meters, the axes of Kinect, and `FPS` frames per second. Recording i depends only on
+    (seed, i), so several processes may each generate a range. Its class index is i modulo the number of classes.
+    Its tags are `subject` (s01 to s40) and `camera` (1 to 3).
 
     Args:
-        num_recordings: how many.
-        seed: another seed gives other people and other recordings.
-        start: index of the first.
-        noise: with the sensor's errors and losses; without, every bone keeps its length.
+        num_recordings: Number of recordings.
+        seed: Seed of the people and the recordings.
+        start: Index of the first recording.
+        noise: Whether to add the errors and losses of a sensor. Without them, bone lengths are constant.
     """
     for index in range(start, start + num_recordings):
         yield record(index, seed, noise)
 
 
 def record(index: int, seed: int = 0, noise: bool = True) -> SkeletonSequence:
-    """Recording number `index`; see `generate`."""
+    """Generate the recording with this index; see `generate`."""
     rng = np.random.default_rng([seed, 1, index])
     label = CLASSES[index % len(CLASSES)]
     subject = (index // len(CLASSES) * 7 + index % len(CLASSES)) % NUM_SUBJECTS
@@ -72,7 +73,7 @@ def record(index: int, seed: int = 0, noise: bool = True) -> SkeletonSequence:
 
 
 def perform(label: str, person: Person, rng: np.random.Generator) -> Float[np.ndarray, "person frame 25 3"]:
-    """Joints of everybody in one right-handed performance, metres; x right, -z ahead, the floor at y = 0."""
+    """Joints of all persons in a right-handed performance, in meters; x right, -z forward, the floor at y = 0."""
     number = CLASSES.index(label)
     if label in PAIR_ACTIONS:
         return _perform_pair(label, person, rng)
@@ -92,16 +93,16 @@ def perform(label: str, person: Person, rng: np.random.Generator) -> Float[np.nd
 
 
 def _perform_pair(label: str, person: Person, rng: np.random.Generator) -> np.ndarray:
-    """The second is a stranger who is met once; who comes first, and from where they are seen, varies."""
+    """Joints of two persons. The second person is new in each recording; their order and the view are random."""
     action, number = PAIR_ACTIONS[label], CLASSES.index(label)
     people = [person, Person.random(rng)]
-    one = _stage(rng, person, action.seconds, 1)
-    other = _stage(rng, people[1], action.seconds, 1, one)
-    distance = action.distance(one.body, other.body)
-    action.perform(one, other, distance)
+    actor = _stage(rng, person, action.seconds, 1)
+    partner = _stage(rng, people[1], action.seconds, 1, actor)
+    distance = action.distance(actor.body, partner.body)
+    action.perform(actor, partner, distance)
     tracks = []
-    for who, stage in zip(people, (one, other), strict=True):
-        personalize(stage, who, number)
+    for member, stage in zip(people, (actor, partner), strict=True):
+        personalize(stage, member, number)
         tracks.append(joint_positions(stage.body, stage.pose))
     tracks[1] = tracks[1] * (-1, 1, -1) + (0, 0, -distance)
     aside = rng.choice([-1, 1])
@@ -110,7 +111,7 @@ def _perform_pair(label: str, person: Person, rng: np.random.Generator) -> np.nd
 
 
 def mirror(bodies: Float[np.ndarray, "*any 25 3"]) -> Float[np.ndarray, "*any 25 3"]:
-    """The same with left and right exchanged."""
+    """Exchange left and right."""
     mirrored: Float[np.ndarray, "*any 25 3"] = bodies[..., NTU25.mirror_index, :] * (-1.0, 1.0, 1.0)
     return mirrored
 
@@ -122,24 +123,24 @@ def _stage(
     repetitions: float,
     shared: Stage | None = None,
 ) -> Stage:
-    """Somebody standing, with time for the action and some before and after; or the time of another."""
+    """A standing person, with time for the action and some before and after; or with the times of `shared`."""
     if shared is None:
-        each = float(rng.uniform(*seconds)) / person.tempo
-        while repetitions > 1 and repetitions * each > 3.8:
+        duration = float(rng.uniform(*seconds)) / person.tempo
+        while repetitions > 1 and repetitions * duration > 3.8:
             repetitions -= 1
-        each = min(each, 3.8 / repetitions)
-        start = float(rng.uniform(-0.12 * each, 1.4))
-        after = float(rng.uniform(-0.1 * each, 1.4))
-        length = start + each * repetitions + after
+        duration = min(duration, 3.8 / repetitions)
+        start = float(rng.uniform(-0.12 * duration, 1.4))
+        after = float(rng.uniform(-0.1 * duration, 1.4))
+        length = start + duration * repetitions + after
         times = np.arange(int(np.clip(length * FPS, *FRAMES))) / FPS
     else:
-        each, start, times = shared.seconds, shared.start, shared.times
+        duration, start, times = shared.seconds, shared.start, shared.times
     stage = Stage(
         rng=rng,
         body=person.body,
         times=times,
         start=start,
-        seconds=each,
+        seconds=duration,
         repetitions=repetitions,
         size=person.size * float(rng.uniform(0.6, 1.2)),
         pose=Pose.standing(len(times)),
