@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.amass_npz import AMASS_NPZ
 from skeletonmae.formats.bvh import BVH
 from skeletonmae.formats.coco_json import COCO_JSON
 from skeletonmae.formats.ctrgcn_npz import CTRGCN_NPZ
+from skeletonmae.formats.decoders.npy import first_member, sniff_header
 from skeletonmae.formats.deeplabcut import DEEPLABCUT
 from skeletonmae.formats.files import InputFile, as_input_file, attach_sidecars, group_frames, list_files
 from skeletonmae.formats.format import DEFAULT_OPTIONS, Format, ReadOptions
@@ -26,6 +28,7 @@ from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.utd_mhad import UTD_MHAD
+from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
 
 __all__ = [
     "DEFAULT_OPTIONS",
@@ -45,6 +48,8 @@ FORMATS: dict[str, Format] = {
         PYSKL,
         CTRGCN_NPZ,
         STGCN_NPY,
+        VIDEOPOSE3D_NPZ,
+        AMASS_NPZ,
         BVH,
         NW_UCLA,
         UTD_MHAD,
@@ -108,5 +113,9 @@ def describe_head(head: bytes) -> str:
         return "is empty"
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "is UTF-16: save it as UTF-8"
+    if array := sniff_header(head):
+        return f"is a numpy array of {array.dtype} with shape {array.shape}"
+    if name := first_member(head):
+        return f"is a .npz file that begins with the array {name!r}"
     line = head.lstrip()[:80].decode("utf-8", "replace").splitlines()[0]
     return f"begins with {line!r}" if "\ufffd" not in line and line.isprintable() else "does not begin with text"
