@@ -29,7 +29,9 @@ def patches_of(num: int, steps: int = 5, skeleton: Skeleton = NTU25, lost: float
     values *= 10 ** torch.randn(
         num, 1, 1, 1, 1, generator=dice
     )  # whoever looks at the others' motion is led astray
-    observed = torch.rand(values.shape[:-1], generator=dice) >= lost**0.25  # the share of tokens never seen
+    observed = (
+        torch.rand(values.shape[:-1], generator=dice) >= lost**0.25
+    )  # the share of tokens that were never observed
     if lost == 0:
         observed[:] = True
     return Patches(values * observed[..., None], observed, skeleton)
@@ -52,7 +54,9 @@ def test_its_settings_know_their_kind(kind: str) -> None:
 @entries
 @pytest.mark.parametrize("skeleton", SKELETONS, ids=lambda skeleton: skeleton.name)
 @pytest.mark.parametrize("lost", [0.0, 0.4, 0.95, 1.0])
-def test_only_what_was_seen_is_hidden_and_something_is_shown(kind: str, skeleton: Skeleton, lost: float) -> None:
+def test_only_available_tokens_are_hidden_and_one_stays_visible(
+    kind: str, skeleton: Skeleton, lost: float
+) -> None:
     patches = patches_of(30, skeleton=skeleton, lost=lost)
     mask = draw(kind, patches)
     assert torch.equal(mask.available, patches.available)
@@ -64,7 +68,7 @@ def test_only_what_was_seen_is_hidden_and_something_is_shown(kind: str, skeleton
 
 
 @entries
-def test_a_track_is_masked_the_same_in_any_company(kind: str) -> None:
+def test_the_mask_of_a_track_does_not_depend_on_other_tracks(kind: str) -> None:
     patches, keys = patches_of(12), sample_keys(1, 4, torch.arange(12))
     whole = draw(kind, patches, keys).hidden
     torch.manual_seed(5)
@@ -84,7 +88,7 @@ def test_masks_differ_from_track_to_track_and_epoch_to_epoch(kind: str) -> None:
 
 
 @entries
-def test_full_tracks_hide_equally_many_or_need_filling_up(kind: str) -> None:
+def test_padding_is_used_only_where_rows_differ(kind: str) -> None:
     mask = draw(kind, patches_of(40, lost=0.0))
     count = (~mask.hidden).sum((1, 2))
     assert torch.equal(mask.visible_index.num_valid, count)
@@ -100,7 +104,7 @@ def test_no_track_and_one_step(kind: str, steps: int) -> None:
 
 
 @entries
-def test_the_global_generator_is_left_alone(kind: str) -> None:
+def test_the_global_generator_is_not_used(kind: str) -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)

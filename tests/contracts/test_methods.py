@@ -53,7 +53,7 @@ def test_its_settings_know_their_kind(kind: str) -> None:
 
 @entries
 @pytest.mark.parametrize("persons", [(2, 1, 0, 1), (0, 0), ()])
-def test_it_turns_any_batch_into_a_loss(make_batch: Make, kind: str, persons: tuple[int, ...]) -> None:
+def test_any_batch_has_a_loss(make_batch: Make, kind: str, persons: tuple[int, ...]) -> None:
     method = build(kind)
     for skeleton in (KINECT20, COCO17):
         output = method(clips(make_batch, persons, skeleton=skeleton))
@@ -86,13 +86,13 @@ def test_the_loss_of_two_halves_is_that_of_the_whole(make_batch: Make, kind: str
 
 @entries
 @pytest.mark.parametrize("pooling", ["mean", "joints"])
-def test_a_clip_has_one_feature_vector_whatever_its_company(make_batch: Make, kind: str, pooling: Any) -> None:
+def test_the_features_of_a_clip_do_not_depend_on_other_clips(make_batch: Make, kind: str, pooling: Any) -> None:
     method, batch = build(kind).eval(), clips(make_batch)
     with torch.no_grad():
         whole = method.embed(batch, pooling)
         assert whole.dtype == torch.float32
         assert len(whole) == 4
-        assert not whole[2].any()  # nobody is there
+        assert not whole[2].any()  # no person is present
         for row in range(4):
             torch.testing.assert_close(
                 method.embed(part(batch, row), pooling)[0], whole[row], atol=1e-4, rtol=1e-4
@@ -101,7 +101,7 @@ def test_a_clip_has_one_feature_vector_whatever_its_company(make_batch: Make, ki
 
 
 @entries
-def test_it_survives_its_state(make_batch: Make, kind: str) -> None:
+def test_it_is_restored_from_its_state_dict(make_batch: Make, kind: str) -> None:
     method, other, batch = build(kind), build(kind, seed=1), clips(make_batch)
     assert not torch.equal(method.embed(batch), other.embed(batch))
     other.load_state_dict(method.state_dict())
@@ -110,7 +110,7 @@ def test_it_survives_its_state(make_batch: Make, kind: str) -> None:
 
 
 @entries
-def test_its_classifier_scores_every_class_and_learns(make_batch: Make, kind: str) -> None:
+def test_its_classifier_has_a_logit_per_class_and_gradients(make_batch: Make, kind: str) -> None:
     method, batch = build(kind), clips(make_batch)
     model = method.classifier(5)
     scores = model(batch)
@@ -126,7 +126,7 @@ def test_its_classifier_scores_every_class_and_learns(make_batch: Make, kind: st
 
 
 @entries
-def test_its_classifier_starts_from_copies_of_the_encoder_as_it_is_now(make_batch: Make, kind: str) -> None:
+def test_its_classifier_starts_from_copies_of_the_current_encoder(make_batch: Make, kind: str) -> None:
     method, batch = build(kind), clips(make_batch)
 
     def classifier() -> tuple[dict[str, Any], Any]:
@@ -199,12 +199,12 @@ def test_every_parameter_of_its_classifier_has_its_layer(kind: str) -> None:
 
 
 @entries
-def test_what_it_rebuilds_is_the_clip_with_other_hidden_joints(make_batch: Make, kind: str) -> None:
+def test_a_reconstruction_changes_only_hidden_joints(make_batch: Make, kind: str) -> None:
     batch = clips(make_batch)
-    rebuilt = build(kind).eval().reconstruct(batch)
-    if rebuilt is not None:
-        assert rebuilt.hidden.shape == (FRAMES, 20)
-        assert rebuilt.positions.shape == (FRAMES, 20, 3)
-        same = (rebuilt.positions == batch.tracks.positions[0].numpy()).all(-1)
-        assert same[~rebuilt.hidden].all()
-        assert not same[rebuilt.hidden & batch.tracks.observed[0].numpy()].any()
+    reconstruction = build(kind).eval().reconstruct(batch)
+    if reconstruction is not None:
+        assert reconstruction.hidden.shape == (FRAMES, 20)
+        assert reconstruction.positions.shape == (FRAMES, 20, 3)
+        same = (reconstruction.positions == batch.tracks.positions[0].numpy()).all(-1)
+        assert same[~reconstruction.hidden].all()
+        assert not same[reconstruction.hidden & batch.tracks.observed[0].numpy()].any()

@@ -48,7 +48,7 @@ def test_its_settings_know_their_kind(kind: str) -> None:
 @entries
 @layouts
 @pytest.mark.parametrize("lost", [0.0, 0.4, 0.9])
-def test_only_what_was_seen_is_hidden_and_something_is_left(kind: str, skeleton: Skeleton, lost: float) -> None:
+def test_only_observed_joints_are_hidden_and_one_stays_visible(kind: str, skeleton: Skeleton, lost: float) -> None:
     available = torch.rand(60, skeleton.num_joints, generator=torch.Generator().manual_seed(0)) >= lost
     hidden = draw(kind, skeleton, available)
     assert hidden.dtype == torch.bool
@@ -64,7 +64,7 @@ def test_only_what_was_seen_is_hidden_and_something_is_left(kind: str, skeleton:
 
 
 @entries
-def test_a_track_is_masked_the_same_in_any_company_and_differently_in_another_epoch(kind: str) -> None:
+def test_a_mask_depends_on_track_and_epoch_only(kind: str) -> None:
     strategy: Any = JOINT_MASKINGS[kind]()
     available = torch.rand(40, 25, generator=torch.Generator().manual_seed(1)) >= 0.2
     whole, keys = strategy(NTU25, available, streams(40)), sample_keys(0, 0, torch.arange(40))
@@ -125,7 +125,7 @@ def test_the_parts_of_coco_are_those_of_the_paper(part: str, indices: set[int]) 
     assert set(hidden[0].nonzero().flatten().tolist()) == indices
 
 
-def test_random_parts_are_whole_and_evenly_drawn() -> None:
+def test_random_parts_are_hidden_entirely_and_drawn_uniformly() -> None:
     hidden = draw("random_parts", PENN13, everything(3000, PENN13), num_parts=2)
     part = torch.as_tensor(PENN13.part_index)
     of_part = torch.stack([hidden[:, part == number].float().mean(1) for number in range(6)], 1)
@@ -141,7 +141,7 @@ def test_random_joints_hide_their_share(ratio: float, expected: int) -> None:
     assert (hidden.float().mean(0) - expected / 13).abs().max() < 0.05
 
 
-def test_parts_that_were_never_seen_are_not_drawn() -> None:
+def test_unobserved_parts_are_not_drawn() -> None:
     available = everything(200, PENN13)
     available[:, [PENN13.index[joint] for joint in PENN13.parts["left_leg"]]] = False
     hidden = draw("random_parts", PENN13, available, num_parts=4)

@@ -11,11 +11,11 @@ def flags(*rows: str) -> torch.Tensor:
     return torch.tensor([[char == "1" for char in row] for row in rows])
 
 
-def test_picks_by_hand() -> None:
-    even = TokenIndex.from_mask(flags("0110", "1001"))
-    assert even.index.tolist() == [[1, 2], [0, 3]]
-    assert even.valid is None
-    assert even.num_valid.tolist() == [2, 2]
+def test_token_index_by_hand() -> None:
+    equal = TokenIndex.from_mask(flags("0110", "1001"))
+    assert equal.index.tolist() == [[1, 2], [0, 3]]
+    assert equal.valid is None
+    assert equal.num_valid.tolist() == [2, 2]
     uneven = TokenIndex.from_mask(flags("0110", "0001", "0000"))
     assert uneven.valid is not None
     assert uneven.valid.tolist() == [[True, True], [True, False], [False, False]]
@@ -27,21 +27,21 @@ def test_picks_by_hand() -> None:
     assert uneven.gather(tokens)[1, 0].tolist() == [7]
 
 
-def test_filling_up_never_brings_in_a_token_that_was_not_picked() -> None:
+def test_padding_never_refers_to_a_token_that_was_not_selected() -> None:
     # A NaN in a hidden token would otherwise reach the others through attention, where 0 times NaN is NaN.
     selected = flags("0110", "0001")
     index = TokenIndex.from_mask(selected)
     assert index.gather(selected).all()
 
 
-def test_no_rows_and_nothing_picked() -> None:
+def test_no_rows_and_no_selected_tokens() -> None:
     assert TokenIndex.from_mask(torch.zeros(0, 4, dtype=torch.bool)).index.shape == (0, 0)
     none = TokenIndex.from_mask(flags("0000", "0000"))
     assert none.index.shape == (2, 0)
     assert none.num_valid.tolist() == [0, 0]
 
 
-def test_only_what_is_available_is_hidden_and_something_is_always_shown() -> None:
+def test_only_available_tokens_are_hidden_and_one_stays_visible() -> None:
     available = flags("1111", "0110", "0000", "0011").view(4, 2, 2)
     mask = TokenMask.from_hidden(torch.ones(4, 2, 2, dtype=torch.bool), available)
     assert torch.equal(mask.hidden.flatten(1), flags("0111", "0010", "0000", "0001"))
@@ -49,7 +49,7 @@ def test_only_what_is_available_is_hidden_and_something_is_always_shown() -> Non
     assert torch.equal(kept.hidden.flatten(1), flags("1100", "0000", "0000", "0001"))
 
 
-def test_every_token_is_hidden_or_visible_or_not_available() -> None:
+def test_every_token_is_hidden_visible_or_unavailable() -> None:
     dice = torch.Generator().manual_seed(0)
     available = torch.rand(6, 4, 5, generator=dice) < 0.8
     mask = TokenMask.from_hidden(torch.rand(6, 4, 5, generator=dice) < 0.5, available)
@@ -61,19 +61,19 @@ def test_every_token_is_hidden_or_visible_or_not_available() -> None:
         assert len(set(both)) == len(both)
 
 
-@pytest.mark.parametrize("even", [True, False])
-def test_what_is_kept_comes_back_to_its_place(even: bool) -> None:
+@pytest.mark.parametrize("padded", [False, True])
+def test_restore_puts_visible_tokens_back(padded: bool) -> None:
     dice = torch.Generator().manual_seed(1)
     tokens, mask_token = torch.randn(3, 12, 4, generator=dice), torch.randn(4, generator=dice)
     hidden = flags("110000111000", "001100110010", "111110000000").view(3, 3, 4)
     available = torch.ones(3, 3, 4, dtype=torch.bool)
-    if not even:
+    if padded:
         available[1, 0] = False
     mask = TokenMask.from_hidden(hidden, available)
     back = mask.restore(mask.visible_index.gather(tokens), mask_token)
-    shown = (mask.available & ~mask.hidden).flatten(1)
-    assert torch.equal(back[shown], tokens[shown])
-    assert torch.equal(back[~shown], mask_token.expand(int((~shown).sum()), 4))
+    visible = (mask.available & ~mask.hidden).flatten(1)
+    assert torch.equal(back[visible], tokens[visible])
+    assert torch.equal(back[~visible], mask_token.expand(int((~visible).sum()), 4))
 
 
 def test_nothing_hidden() -> None:
@@ -92,11 +92,11 @@ def test_the_highest_scores_are_hidden_by_hand() -> None:
 
 @pytest.mark.parametrize("num", [1, 2, 3, 10, 40, 750])
 @pytest.mark.parametrize("ratio", [0.01, 0.5, 0.75, 0.9, 0.99])
-def test_as_many_are_hidden_as_the_share_says(num: int, ratio: float) -> None:
+def test_the_number_of_hidden_tokens_follows_the_ratio(num: int, ratio: float) -> None:
     dice = torch.Generator().manual_seed(num)
     available = torch.zeros(3, 750, 1, dtype=torch.bool)
     for row in range(3):
         available[row, torch.randperm(750, generator=dice)[:num]] = True
     hidden = mask_by_score(torch.rand(3, 750, 1, generator=dice), available, ratio).hidden
-    expected = min(round(num * ratio), num - 1)  # one is always shown
+    expected = min(round(num * ratio), num - 1)  # one always stays visible
     assert hidden.sum((1, 2)).tolist() == [expected] * 3

@@ -1,4 +1,4 @@
-"""Each strategy hides the share it says, of the tokens it says, and as likely as it says."""
+"""Each strategy hides the right share of the right tokens with the right probabilities."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def patches_of(num: int, steps: int, skeleton: Skeleton = KINECT20, available: T
     return Patches(values * observed[..., None], observed, skeleton)
 
 
-def even(count: Tensor, share: float, num: int) -> bool:
-    """Whether each place was hit in that share of `num` draws (5 sigma)."""
+def is_uniform(count: Tensor, share: float, num: int) -> bool:
+    """Whether each item was drawn in that share of `num` draws (5 sigma)."""
     sigma = math.sqrt(share * (1 - share) / num)
     return bool(((count / num - share).abs() < 5 * sigma + 1e-9).all())
 
 
 @pytest.mark.parametrize("ratio", [0.25, 0.8])
-def test_random_tokens_are_drawn_evenly(ratio: float) -> None:
+def test_random_tokens_are_drawn_uniformly(ratio: float) -> None:
     hidden = RandomTokens(ratio=ratio)(patches_of(3000, 4, COCO17), random(3000)).hidden
     assert (hidden.sum((1, 2)) == round(68 * ratio)).all()
-    assert even(hidden.sum(0), round(68 * ratio) / 68, 3000)
+    assert is_uniform(hidden.sum(0), round(68 * ratio) / 68, 3000)
     assert len({tuple(row.tolist()) for row in hidden.flatten(1)}) > 2900
 
 
-def test_the_share_is_of_what_was_observed() -> None:
+def test_the_share_is_that_of_the_available_tokens() -> None:
     available = (
         torch.rand(5, 6, 20, generator=torch.Generator().manual_seed(3)) < torch.linspace(0.1, 1, 5)[:, None, None]
     )
@@ -67,21 +67,21 @@ def test_spatial_temporal(joint_mask: str, granularity: str, frame_ratio: float,
         }
     )
     hidden = strategy(patches_of(num, steps, COCO17), random(num)).hidden
-    whole = hidden.all(2)
-    num_whole = round(steps * frame_ratio)
-    assert (whole.sum(1) == num_whole).all()
-    assert even(whole.sum(0), num_whole / steps, num)
-    left = hidden[~whole].view(num, steps - num_whole, 17)
+    hidden_steps = hidden.all(2)
+    num_hidden_steps = round(steps * frame_ratio)
+    assert (hidden_steps.sum(1) == num_hidden_steps).all()
+    assert is_uniform(hidden_steps.sum(0), num_hidden_steps / steps, num)
+    remaining = hidden[~hidden_steps].view(num, steps - num_hidden_steps, 17)
     if granularity == "joint":
-        num_items, items = 17, left
-        assert (left.sum(2) == round(17 * joint_ratio)).all()
+        num_items, items = 17, remaining
+        assert (remaining.sum(2) == round(17 * joint_ratio)).all()
     else:
         num_items, members = 6, [np.flatnonzero(COCO17.part_index == part).tolist() for part in range(6)]
-        items = torch.stack([left[..., of_part].all(-1) for of_part in members], -1)
-        touched = torch.stack([left[..., of_part].any(-1) for of_part in members], -1)
-        assert torch.equal(items, touched)  # a part is hidden whole or not at all
+        items = torch.stack([remaining[..., of_part].all(-1) for of_part in members], -1)
+        touched = torch.stack([remaining[..., of_part].any(-1) for of_part in members], -1)
+        assert torch.equal(items, touched)  # a part is hidden entirely or not at all
         assert (items.sum(2) == round(6 * joint_ratio)).all()
-    assert even(items[:, 0].sum(0), round(num_items * joint_ratio) / num_items, num)
+    assert is_uniform(items[:, 0].sum(0), round(num_items * joint_ratio) / num_items, num)
     same = (items == items[:, :1]).all(2).all(1)
     if joint_mask == "tube" or joint_ratio == 0:
         assert same.all()
@@ -111,13 +111,13 @@ def moving(num: int, motion: Tensor) -> Patches:
     steps, joints = motion.shape
     skeleton = Skeleton("few", KINECT20.joints[:2], {"pelvis": "spine"})
     assert joints == 2
-    place = motion.cumsum(0) - motion
-    values = place[:, :, None, None].expand(num, steps, joints, 3, 3).clone()
+    position = motion.cumsum(0) - motion
+    values = position[:, :, None, None].expand(num, steps, joints, 3, 3).clone()
     return Patches(values, torch.ones(values.shape[:-1], dtype=torch.bool), skeleton)
 
 
 @pytest.mark.parametrize("temperature", [0.8, 0.2, 5.0])
-def test_the_token_hidden_first_is_drawn_by_the_softmax_of_motion(temperature: float) -> None:
+def test_the_first_hidden_token_is_drawn_from_the_softmax_of_motion(temperature: float) -> None:
     num = 20_000
     motion = torch.tensor([[0.0, 0.3], [0.1, 0.7], [0.5, 1.0], [0.0, 0.0]])  # the last step has no motion
     hidden = MotionAware(ratio=1 / 8, temperature=temperature)(moving(num, motion), random(num)).hidden
@@ -134,7 +134,7 @@ def test_the_unit_of_motion_does_not_matter() -> None:
     assert torch.equal(*masks)
 
 
-def test_two_are_drawn_without_putting_back() -> None:
+def test_tokens_are_drawn_without_replacement() -> None:
     num = 20_000
     motion = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
     hidden = MotionAware(ratio=0.5)(moving(num, motion), random(num)).hidden.flatten(1)
@@ -144,6 +144,6 @@ def test_two_are_drawn_without_putting_back() -> None:
     assert float(hidden[:, 1].double().mean()) == pytest.approx(expected, abs=5 * math.sqrt(0.25 / num))
 
 
-def test_a_body_that_stands_is_drawn_evenly() -> None:
+def test_tokens_of_a_still_body_are_drawn_uniformly() -> None:
     hidden = MotionAware(ratio=0.5)(moving(4000, torch.zeros(4, 2)), random(4000)).hidden
-    assert even(hidden.sum(0), 0.5, 4000)
+    assert is_uniform(hidden.sum(0), 0.5, 4000)

@@ -46,31 +46,33 @@ def changed(batch: Batch, joints: Any, by: float = 1.0) -> Batch:
     return batch.with_positions(positions)
 
 
-def of_path(values: list[list[float]], seen: list[list[bool]]) -> Batch:
+def path_batch(values: list[list[float]], is_observed: list[list[bool]]) -> Batch:
     """One person on a path of three joints, `values[frame][joint]` along x."""
-    observed = torch.tensor(seen)[None, None]
+    observed = torch.tensor(is_observed)[None, None]
     positions = torch.stack([torch.tensor(values), torch.zeros(len(values), 3)], 2)[None, None]
     index = torch.zeros(1, dtype=torch.int64)
     return Batch(positions * observed[..., None], observed, index, sample_keys(0, 0, index), PATH)
 
 
-def saying(method: GraphMAE, monkeypatch: pytest.MonkeyPatch, prediction: Callable[[Tensor], Tensor]) -> None:
-    """Let the decoder say a function of the positions of the nodes."""
+def patch_prediction(
+    method: GraphMAE, monkeypatch: pytest.MonkeyPatch, prediction: Callable[[Tensor], Tensor]
+) -> None:
+    """Replace the prediction by a function of the positions of the nodes."""
     monkeypatch.setattr(method, "predict", lambda positions, hidden, graph: prediction(positions))
 
 
 def test_the_loss_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Joints a and c are hidden. Of the embedding (x, 1, 0, ...) the decoder says (1, 0, 0, ...).
+    # Joints a and c are hidden. Of the embedding (x, 1, 0, ...) the decoder predicts (1, 0, 0, ...).
     method = tiny(joints=PATH.joints, frames=3, joint_masking=FixedParts(parts=("ends",)), beta=3.0)
     with torch.no_grad():
         method.embedding.weight.zero_()
         method.embedding.weight[0, 0] = 1.0
         method.embedding.bias.copy_(torch.eye(8)[1])
-    batch = of_path(
+    batch = path_batch(
         [[1.0, 5.0, -1.0], [0.0, 5.0, 9.0], [3.0, 5.0, 4.0]],
         [[True, True, True], [True, True, False], [True, False, True]],
     )
-    saying(method, monkeypatch, lambda positions: torch.eye(8)[:1].expand(len(positions), -1))
+    patch_prediction(method, monkeypatch, lambda positions: torch.eye(8)[:1].expand(len(positions), -1))
     output = method(batch)
     # Frame 1: cosines 1/sqrt 2 and -1/sqrt 2. Frame 2: 0; c was not observed. Frame 3 shows no other joint.
     errors = [(1 - 0.5**0.5) ** 3, (1 + 0.5**0.5) ** 3, 1.0]
@@ -80,26 +82,26 @@ def test_the_loss_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(output.logs["embedding_variance"]) == pytest.approx(np.var([1, 5, -1, 0, 5, 3, 4]) / 8, rel=1e-5)
 
 
-def test_a_hidden_joint_is_rebuilt_where_its_embedding_is_what_the_decoder_says_whatever_its_length(
+def test_a_hidden_joint_is_placed_where_its_embedding_has_the_predicted_direction(
     make_batch: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method, batch = tiny(), clips(make_batch, (1, 2))
-    saying(method, monkeypatch, lambda positions: 0.2 * method.embedding(2 * positions + 0.1))
+    patch_prediction(method, monkeypatch, lambda positions: 0.2 * method.embedding(2 * positions + 0.1))
     reconstruction = method.reconstruct(batch)
     assert reconstruction is not None
-    was, seen = batch.tracks.positions[0].numpy(), batch.tracks.observed[0].numpy()
-    assert not seen.all()
-    expected = seen & np.isin(np.arange(17), ARM_AND_LEG)
+    was, is_observed = batch.tracks.positions[0].numpy(), batch.tracks.observed[0].numpy()
+    assert not is_observed.all()
+    expected = is_observed & np.isin(np.arange(17), ARM_AND_LEG)
     assert np.array_equal(reconstruction.hidden, expected)
     np.testing.assert_allclose(reconstruction.positions[expected], 2 * was[expected] + 0.1, atol=1e-4)
     assert np.array_equal(reconstruction.positions[~expected], was[~expected])
-    saying(method, monkeypatch, lambda positions: -method.embedding(positions))
+    patch_prediction(method, monkeypatch, lambda positions: -method.embedding(positions))
     opposite = method.reconstruct(batch)
     assert opposite is not None
     assert np.array_equal(np.isnan(opposite.positions).all(-1), expected)
 
 
-def test_no_position_has_a_nearer_embedding_than_the_nearest() -> None:
+def test_no_position_has_a_smaller_angle_than_the_nearest() -> None:
     torch.manual_seed(0)
     embedding, prediction = torch.nn.Linear(2, 8), torch.randn(200, 8)
     with torch.no_grad():
@@ -124,20 +126,22 @@ def test_no_position_has_a_nearer_embedding_than_the_nearest() -> None:
         assert (best(far) - best(near))[none].min() > -1e-5  # the farther the nearer, without end
 
 
-def test_nobody_is_rebuilt_in_a_clip_that_shows_nobody(make_batch: Make) -> None:
+def test_there_is_no_reconstruction_without_observed_persons(make_batch: Make) -> None:
     assert tiny().reconstruct(clips(make_batch, (0, 1))) is None
 
 
-def test_what_is_perfectly_rebuilt_costs_nothing(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_perfect_prediction_has_a_loss_of_0(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     method = tiny()
-    saying(method, monkeypatch, lambda positions: method.embedding(positions) * 3.0)  # whatever its length
+    patch_prediction(
+        method, monkeypatch, lambda positions: method.embedding(positions) * 3.0
+    )  # whatever its length
     assert float(method(clips(make_batch)).loss.detach()) < 1e-12
 
 
-def test_nothing_is_learned_through_the_target(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_gradient_flows_through_the_target(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     method = tiny()
     prediction = torch.randn(1, 8, requires_grad=True)
-    saying(method, monkeypatch, lambda positions: prediction.expand(len(positions), -1))
+    patch_prediction(method, monkeypatch, lambda positions: prediction.expand(len(positions), -1))
     method(clips(make_batch)).loss.backward()
     assert prediction.grad is not None
     assert prediction.grad.any()
@@ -146,17 +150,17 @@ def test_nothing_is_learned_through_the_target(make_batch: Make, monkeypatch: py
 
 @pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
 @pytest.mark.parametrize("settings", [{}, {"remask": False}, {"edge_loss_weight": 0.5}])
-def test_hidden_joints_are_not_seen_and_what_was_not_observed_is_never_touched(
+def test_hidden_and_unobserved_joints_do_not_reach_the_decoder(
     make_batch: Make, gnn: str, settings: dict[str, Any]
 ) -> None:
     method, batch = tiny(gnn=gnn, **settings), clips(make_batch)
-    heard: list[Tensor] = []
-    method.decoder.register_forward_hook(lambda module, given, prediction: heard.append(prediction))
+    outputs: list[Tensor] = []
+    method.decoder.register_forward_hook(lambda module, given, prediction: outputs.append(prediction))
     first = method(batch).loss
     hidden = method(changed(batch, ARM_AND_LEG)).loss
     shown = method(changed(batch, [0])).loss
-    assert torch.equal(heard[0], heard[1])
-    assert not torch.equal(heard[0], heard[2])
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
     assert (
         len({float(first.detach()), float(hidden.detach()), float(shown.detach())}) == 3
     )  # the target did change
@@ -166,24 +170,24 @@ def test_hidden_joints_are_not_seen_and_what_was_not_observed_is_never_touched(
     assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
 
 
-def test_where_hidden_joints_are_put_to_0_again_the_decoder_knows_them_by_their_neighbours_alone(
+def test_remask_sets_hidden_joints_to_0_before_the_decoder(
     make_batch: Make,
 ) -> None:
-    batch, heard = clips(make_batch, lost=0.0), dict[bool, Tensor]()
+    batch, decoder_inputs = clips(make_batch, lost=0.0), dict[bool, Tensor]()
     for remask in (True, False):
         method = tiny(remask=remask)
         method.decoder.register_forward_hook(
-            lambda module, given, prediction, key=remask: heard.update({key: given[0]})
+            lambda module, given, prediction, key=remask: decoder_inputs.update({key: given[0]})
         )
         method(batch)
-    latent = {key: value.view(17, -1, 8) for key, value in heard.items()}
+    latent = {key: value.view(17, -1, 8) for key, value in decoder_inputs.items()}
     hidden = torch.tensor([joint in ARM_AND_LEG for joint in range(17)])
     assert not latent[True][hidden].any()
     assert latent[False][hidden].any()
     assert torch.equal(latent[True][~hidden], latent[False][~hidden])
 
 
-def test_a_decoder_of_one_layer_says_the_same_of_all_joints_whose_neighbours_are_all_put_to_0(
+def test_a_decoder_of_one_layer_predicts_a_constant_for_joints_whose_neighbors_are_all_remasked(
     make_batch: Make,
 ) -> None:
     batch = clips(make_batch, lost=0.0)
@@ -201,7 +205,7 @@ def test_a_decoder_of_one_layer_says_the_same_of_all_joints_whose_neighbours_are
         assert (of_joint[ends].var((0, 1)).max() < 1e-10) == alike
 
 
-def test_the_embedding_and_the_mask_token_are_what_the_encoder_is_given(make_batch: Make) -> None:
+def test_the_encoder_receives_embeddings_and_mask_tokens(make_batch: Make) -> None:
     method, batch = tiny(), clips(make_batch, lost=0.0)
     given: list[Tensor] = []
     method.encoder.register_forward_hook(lambda module, args, out: given.append(args[0]))
@@ -212,7 +216,7 @@ def test_the_embedding_and_the_mask_token_are_what_the_encoder_is_given(make_bat
     torch.testing.assert_close(given[0].view_as(expected), expected)
 
 
-def test_the_variance_it_logs_is_that_of_the_embeddings(make_batch: Make) -> None:
+def test_the_logged_variance_is_that_of_the_embeddings(make_batch: Make) -> None:
     method, batch = tiny(), clips(make_batch)
     embedded = method.embedding(batch.positions[batch.observed])
     torch.testing.assert_close(
@@ -230,7 +234,7 @@ def test_masks_belong_to_the_sample(make_batch: Make) -> None:
     torch.testing.assert_close(alone.loss + 2 * method(two).loss, 3 * method(batch).loss)
 
 
-def test_the_edge_error_worked_out_by_hand() -> None:
+def test_the_edge_loss_worked_out_by_hand() -> None:
     graph = SkeletonGraph.from_observed(PATH, torch.tensor([[True], [True], [True]]))
     prediction = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
     # Inner products over sqrt 2: ab 4, ac 0, bc 0.
@@ -243,7 +247,7 @@ def test_the_edge_error_worked_out_by_hand() -> None:
     assert edge_loss(prediction[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
 
 
-def test_the_edge_term_is_the_mean_edge_error_of_the_joints_asked_for_by_its_weight(make_batch: Make) -> None:
+def test_the_edge_term_is_the_weighted_mean_edge_loss_of_the_queried_joints(make_batch: Make) -> None:
     batch, prediction = clips(make_batch), list[Tensor]()
     without, double = tiny(edge_loss_weight=0.0), tiny(edge_loss_weight=2.0)
     without.decoder.register_forward_hook(lambda module, given, out: prediction.append(out))
@@ -251,13 +255,13 @@ def test_the_edge_term_is_the_mean_edge_error_of_the_joints_asked_for_by_its_wei
     observed = batch.tracks.observed.flatten(0, 1)
     graph = SkeletonGraph.from_observed(COCO17, observed.T)
     error = graph.to_dense(edge_loss(prediction[0], graph)[:, None])[..., 0]
-    asked = [
-        error[joint, body]
-        for body, seen in enumerate(observed.tolist())
+    queried = [
+        error[joint, pose]
+        for pose, is_observed in enumerate(observed.tolist())
         for joint in ARM_AND_LEG
-        if seen[joint] and any(seen[other] for other in range(17) if other not in ARM_AND_LEG)
+        if is_observed[joint] and any(is_observed[other] for other in range(17) if other not in ARM_AND_LEG)
     ]
-    torch.testing.assert_close(term, 2 * torch.stack(asked).mean(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(term, 2 * torch.stack(queried).mean(), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +282,9 @@ def test_how_many_parameters_the_whole_network_has(gnn: Any, heads: int, layer: 
         assert count == 38_023
 
 
-def test_what_is_rebuilt_is_what_the_loss_hides(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reconstruction_hides_the_same_joints_as_the_loss(
+    make_batch: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     method, batch, hidden = tiny(joint_masking=RandomJoints()), clips(make_batch, (2, 1), lost=0.5), list[Tensor]()
     predict = method.predict
 
@@ -295,7 +301,7 @@ def test_what_is_rebuilt_is_what_the_loss_hides(make_batch: Make, monkeypatch: p
 
 
 @pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
-def test_a_batch_that_shows_nobody_has_features_of_0_and_finite_scores(make_batch: Make, gnn: str) -> None:
+def test_a_batch_without_observed_persons_has_features_of_0_and_finite_logits(make_batch: Make, gnn: str) -> None:
     method, batch = tiny(gnn=gnn), clips(make_batch, (0, 0))
     assert torch.equal(method.embed(batch), torch.zeros(2, 8))
     assert torch.equal(method.embed(batch, "joints"), torch.zeros(2, 17 * 8))
@@ -308,7 +314,7 @@ def test_a_batch_that_shows_nobody_has_features_of_0_and_finite_scores(make_batc
 
 
 @pytest.mark.parametrize("pooling", ["mean", "joints"])
-def test_features_are_means_over_what_was_observed(make_batch: Make, pooling: Any) -> None:
+def test_features_are_means_over_observed_joints(make_batch: Make, pooling: Any) -> None:
     method, batch = tiny().eval(), clips(make_batch)
     tracks = batch.tracks
     with torch.no_grad():
@@ -316,29 +322,29 @@ def test_features_are_means_over_what_was_observed(make_batch: Make, pooling: An
         for clip in range(4):
             of_person = []
             for track in (tracks.clip_index == clip).nonzero().flatten().tolist():
-                seen = tracks.observed[track].T
-                graph = SkeletonGraph.from_observed(COCO17, seen)
+                is_observed = tracks.observed[track].T
+                graph = SkeletonGraph.from_observed(COCO17, is_observed)
                 values = method.embedding(graph.to_nodes(tracks.positions[track].transpose(0, 1)))
                 features = graph.to_dense(method.encoder(values, graph))
-                count = seen.sum(1, keepdim=True)
+                count = is_observed.sum(1, keepdim=True)
                 of_joint = (features.sum(1) / count.clamp(min=1)).flatten()
                 of_person.append(features.sum((0, 1)) / count.sum() if pooling == "mean" else of_joint)
             expected = torch.stack(of_person).mean(0) if of_person else torch.zeros_like(found[0])
             torch.testing.assert_close(found[clip], expected, atol=1e-5, rtol=1e-4)
 
 
-def test_joints_are_put_side_by_side_by_name(make_batch: Make) -> None:
+def test_joints_are_concatenated_by_name(make_batch: Make) -> None:
     method, batch = tiny().eval(), clips(make_batch, skeleton=PENN13)
     with torch.no_grad():
         found = method.embed(batch, "joints").view(4, 17, 8)
         method.spec = InputSpec(6, 2, PENN13.joints)
         own = method.embed(batch, "joints").view(4, 13, 8)
-    for place, joint in enumerate(COCO17.joints):
+    for row, joint in enumerate(COCO17.joints):
         expected = own[:, PENN13.index[joint]] if joint in PENN13.index else torch.zeros(4, 8)
-        assert torch.equal(found[:, place], expected)
+        assert torch.equal(found[:, row], expected)
 
 
-def test_its_classifier_knows_when_and_not_who(make_batch: Make) -> None:
+def test_its_classifier_depends_on_the_order_of_frames_and_not_of_persons(make_batch: Make) -> None:
     model, batch = tiny().classifier(5).eval(), clips(make_batch, (2, 2))
     scores = model(batch)
     backwards = replace(batch, positions=batch.positions.flip(2), observed=batch.observed.flip(2))
@@ -347,7 +353,7 @@ def test_its_classifier_knows_when_and_not_who(make_batch: Make) -> None:
     torch.testing.assert_close(model(swapped), scores)
 
 
-def test_its_classifier_does_not_touch_what_was_not_observed_nor_who_is_not_there(make_batch: Make) -> None:
+def test_its_classifier_ignores_unobserved_joints_and_absent_persons(make_batch: Make) -> None:
     torch.manual_seed(0)
     model, batch = tiny().classifier(5, STRLConfig(depth=2)), clips(make_batch)
     scores = model(batch)
@@ -355,7 +361,7 @@ def test_its_classifier_does_not_touch_what_was_not_observed_nor_who_is_not_ther
     assert torch.equal(model(replace(batch, positions=poisoned)), scores)
 
 
-def test_its_classifier_learns_all_its_weights_and_knows_their_depth() -> None:
+def test_its_classifier_trains_all_weights_and_knows_their_layer() -> None:
     model = tiny(depth=2).classifier(5, STRLConfig(depth=2, head_width=7))
     assert all(parameter.requires_grad for parameter in model.parameters())
     depth = {name: model.layer_id(name) for name, _ in model.named_parameters()}
@@ -394,7 +400,7 @@ def test_settings_that_do_not_fit_each_other_are_refused(settings: dict[str, Any
         GraphMAEConfig(**settings).build(InputSpec(6, 2, COCO17.joints))
 
 
-def test_parts_that_the_layout_has_not_are_refused_by_name(make_batch: Make) -> None:
+def test_parts_that_the_layout_lacks_are_refused_by_name(make_batch: Make) -> None:
     with pytest.raises(InputError, match="layout coco17 has no part 'tail'"):
         tiny(joint_masking=FixedParts(parts=("tail",)))(clips(make_batch))
 

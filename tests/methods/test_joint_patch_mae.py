@@ -52,7 +52,7 @@ def masked_prediction(
 
 
 def clip(batch: Batch, row: int) -> Batch:
-    """One clip alone, without room for those who are not there."""
+    """One clip alone, without room for absent persons."""
     persons = int(batch.present[row].sum())
     return Batch(
         batch.positions[row : row + 1, : max(1, persons)],
@@ -77,28 +77,28 @@ def test_the_loss_equals_a_plain_loop(make_batch: Make, change: dict[str, Any]) 
     prediction, queries, mask = masked_prediction(method, tracks, batch.rng("mask"))
     errors = []
     for track in range(len(tracks)):
-        positions, seen = tracks.positions[track].double().numpy(), tracks.observed[track].numpy()
+        positions, is_observed = tracks.positions[track].double().numpy(), tracks.observed[track].numpy()
         if change["target"] == "motion":
             positions = np.concatenate([np.diff(positions, axis=0), np.zeros((1, 20, 3))])
-            seen = np.concatenate([seen[1:] & seen[:-1], seen[-1:]])
-        for place in range(int(queries.num_valid[track])):
-            step, joint = divmod(int(queries.index[track, place]), 20)
+            is_observed = np.concatenate([is_observed[1:] & is_observed[:-1], is_observed[-1:]])
+        for position in range(int(queries.num_valid[track])):
+            step, joint = divmod(int(queries.index[track, position]), 20)
             assert mask.hidden[track, step, joint]
-            frames = [frame for frame in range(step * 4, step * 4 + 4) if seen[frame, joint]]
+            frames = [frame for frame in range(step * 4, step * 4 + 4) if is_observed[frame, joint]]
             if not frames:
                 continue
             values = positions[frames, joint]
-            known = values if change["target_norm"] == "token" else positions[seen[:, joint], joint]
+            known = values if change["target_norm"] == "token" else positions[is_observed[:, joint], joint]
             axis = None if change["target_norm"] == "token" else 0
             target = (values - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
-            answer = prediction[track, place, [frame - step * 4 for frame in frames]].detach().numpy()
-            errors.append(((answer - target) ** 2).mean())
+            predicted = prediction[track, position, [frame - step * 4 for frame in frames]].detach().numpy()
+            errors.append(((predicted - target) ** 2).mean())
     assert float(output.num_terms) == len(errors) > 20
     assert float(output.loss.detach()) == pytest.approx(np.mean(errors), rel=1e-4)
 
 
 @switches
-def test_what_was_not_observed_does_not_count(make_batch: Make, change: dict[str, Any]) -> None:
+def test_unobserved_joints_do_not_affect_the_loss(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch(lost=0.5)
     expected = method(batch).loss
     wanted = gradients(method, expected)
@@ -114,7 +114,7 @@ def test_what_was_not_observed_does_not_count(make_batch: Make, change: dict[str
 
 
 @switches
-def test_answers_do_not_depend_on_what_is_hidden(make_batch: Make, change: dict[str, Any]) -> None:
+def test_predictions_do_not_depend_on_hidden_values(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch(lost=0.5)
     prediction, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
     hidden = mask.hidden.repeat_interleave(4, 1)[..., None]
@@ -149,7 +149,7 @@ def test_the_features_of_a_batch_are_those_of_its_clips(make_batch: Make, poolin
     assert (whole[0] - whole[1]).abs().max() > 0.1
 
 
-def test_the_scores_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
+def test_the_logits_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
     batch = make_batch((2, 1, 0, 1), lost=0.7)
     model = tiny().classifier(6, JointPatchClassifierConfig()).eval()
     whole = model(batch)
@@ -159,7 +159,7 @@ def test_the_scores_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
 
 
 @switches
-def test_absent_persons_are_never_computed(make_batch: Make, change: dict[str, Any]) -> None:
+def test_absent_persons_are_not_processed(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch((2, 1, 0, 1, 1))
     rows: list[int] = []
     for block in (*method.encoder.blocks, *method.decoder.blocks, method.encoder.patch_embed):
@@ -190,18 +190,18 @@ def test_only_visible_tokens_are_encoded(make_batch: Make, change: dict[str, Any
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.25, 0.3, 0.7, 0.9, 1.0])
-def test_it_asks_for_the_share_it_says(make_batch: Make, ratio: float) -> None:
+def test_the_share_of_queried_tokens_is_predict_ratio(make_batch: Make, ratio: float) -> None:
     method, batch = tiny(predict_ratio=ratio, decoder="cross"), make_batch((2, 1, 1), lost=0.8)
     _, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
     for row, hidden in enumerate(mask.hidden.sum((1, 2)).tolist()):
         exact = hidden * round(ratio * 100)
         assert int(queries.num_valid[row]) == -(-exact // 100)
-        places = queries.index[row, : queries.num_valid[row]]
-        assert mask.hidden[row].flatten()[places].all()
-        assert len(places.unique()) == len(places)
+        tokens = queries.index[row, : queries.num_valid[row]]
+        assert mask.hidden[row].flatten()[tokens].all()
+        assert len(tokens.unique()) == len(tokens)
 
 
-def test_asked_tokens_are_drawn_evenly_and_anew(make_batch: Make) -> None:
+def test_queried_tokens_are_drawn_uniformly(make_batch: Make) -> None:
     method, batch = tiny(predict_ratio=0.25, decoder="cross"), make_batch((1,) * 400, lost=0.0)
     _, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
     count = torch.bincount(queries.index.flatten(), minlength=80).double() / 400
@@ -210,14 +210,14 @@ def test_asked_tokens_are_drawn_evenly_and_anew(make_batch: Make) -> None:
     assert torch.equal(mask.hidden.sum((1, 2)), torch.full((400,), 56))
 
 
-def test_frames_that_tokens_do_not_divide_are_refused() -> None:
+def test_frames_not_divisible_into_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="18 frames are not divisible into tokens of 4"):
         tiny(frames=18)
 
 
 @switches
 @pytest.mark.parametrize("persons", [(0, 0), ()])
-def test_nobody_is_a_loss_of_0_that_counts_for_nothing(
+def test_a_batch_without_observed_persons_has_a_loss_of_0_and_no_terms(
     make_batch: Make, change: dict[str, Any], persons: tuple[int, ...]
 ) -> None:
     method, batch = tiny(**change), make_batch(persons)
@@ -232,15 +232,15 @@ def test_nobody_is_a_loss_of_0_that_counts_for_nothing(
 
 
 @switches
-def test_a_single_token_cannot_be_hidden_and_is_no_loss(make_batch: Make, change: dict[str, Any]) -> None:
+def test_a_single_token_is_not_hidden_and_gives_no_loss(make_batch: Make, change: dict[str, Any]) -> None:
     batch = make_batch((1,), lost=0.0)
-    seen = torch.zeros_like(batch.observed)
-    seen[0, 0, 5, 3] = True
+    is_observed = torch.zeros_like(batch.observed)
+    is_observed[0, 0, 5, 3] = True
     method = tiny(**change)
-    output = method(batch.with_positions(batch.positions, seen))
+    output = method(batch.with_positions(batch.positions, is_observed))
     assert float(output.loss.detach()) == float(output.num_terms) == 0
     assert all(gradient.isfinite().all() for gradient in gradients(method, output.loss).values())
-    assert method.embed(batch.with_positions(batch.positions, seen)).isfinite().all()
+    assert method.embed(batch.with_positions(batch.positions, is_observed)).isfinite().all()
 
 
 @switches
@@ -255,7 +255,7 @@ def test_every_parameter_learns(make_batch: Make, change: dict[str, Any]) -> Non
 
 
 @switches
-def test_it_learns_a_single_batch_by_heart(make_batch: Make, change: dict[str, Any]) -> None:
+def test_it_overfits_a_single_batch(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch((2, 1), lost=0.1)
     optimizer = torch.optim.Adam(method.parameters(), lr=1e-2)
     losses = []
@@ -269,13 +269,13 @@ def test_it_learns_a_single_batch_by_heart(make_batch: Make, change: dict[str, A
 
 
 @pytest.mark.parametrize("masking", [RandomTokens(), SpatialTemporal(), MotionAware()])
-def test_every_mask_fits_it(make_batch: Make, masking: Any) -> None:
+def test_it_works_with_every_masking_strategy(make_batch: Make, masking: Any) -> None:
     output = tiny(masking=masking)(make_batch(lost=0.4))
     assert output.loss.isfinite()
     assert output.num_terms > 0
 
 
-def test_a_mask_is_new_in_every_epoch_and_the_same_when_asked_again(make_batch: Make) -> None:
+def test_a_mask_depends_on_the_epoch_and_is_reproducible(make_batch: Make) -> None:
     method, batch = tiny(), make_batch()
     assert torch.equal(method(batch).loss, method(batch).loss)
     assert not torch.equal(method(batch).loss, method(replace(batch, keys=batch.keys + 1)).loss)
@@ -313,14 +313,16 @@ TAILED = Skeleton(
 
 def with_tail(batch: Batch, seed: int) -> Batch:
     tail = torch.randn(*batch.positions.shape[:3], 1, 3, generator=torch.Generator().manual_seed(seed))
-    seen = batch.observed[..., :1] | batch.present[:, :, None, None]
-    positions = torch.cat([batch.positions[..., :7, :], tail * seen[..., None], batch.positions[..., 7:, :]], 3)
-    observed = torch.cat([batch.observed[..., :7], seen, batch.observed[..., 7:]], 3)
+    is_observed = batch.observed[..., :1] | batch.present[:, :, None, None]
+    positions = torch.cat(
+        [batch.positions[..., :7, :], tail * is_observed[..., None], batch.positions[..., 7:, :]], 3
+    )
+    observed = torch.cat([batch.observed[..., :7], is_observed, batch.observed[..., 7:]], 3)
     return replace(batch, positions=positions, observed=observed, skeleton=TAILED)
 
 
 @switches
-def test_a_joint_it_does_not_know_is_ignored(make_batch: Make, change: dict[str, Any]) -> None:
+def test_an_unknown_joint_is_ignored(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change).eval(), make_batch(lost=0.4)
     for pooling in ("mean", "joints"):
         found = method.embed(with_tail(batch, 0), pooling)  # type: ignore[arg-type]
@@ -333,14 +335,14 @@ def test_a_joint_it_does_not_know_is_ignored(make_batch: Make, change: dict[str,
     assert float(one.num_terms) <= int(queries.num_valid.sum())
 
 
-def test_who_shows_only_what_it_does_not_know_is_as_good_as_absent(make_batch: Make) -> None:
+def test_a_person_with_only_unknown_joints_observed_counts_as_absent(make_batch: Make) -> None:
     batch = with_tail(make_batch((1, 1), lost=0.2), 0)
     only = torch.zeros_like(batch.observed)
     only[..., 7] = batch.observed[..., 7]
-    seen = torch.cat([batch.observed[:1], only[1:]])
+    is_observed = torch.cat([batch.observed[:1], only[1:]])
     mixed, alone = (
-        batch.with_positions(batch.positions, seen),
-        clip(batch.with_positions(batch.positions, seen), 1),
+        batch.with_positions(batch.positions, is_observed),
+        clip(batch.with_positions(batch.positions, is_observed), 1),
     )
     method = tiny().eval()
     for pooling in ("mean", "joints"):
@@ -355,7 +357,7 @@ def test_who_shows_only_what_it_does_not_know_is_as_good_as_absent(make_batch: M
             assert all(gradient.isfinite().all() for gradient in gradients(trained, output.loss).values())
 
 
-def test_a_layout_it_knows_nothing_of_is_refused(make_batch: Make) -> None:
+def test_a_layout_without_known_joints_is_refused(make_batch: Make) -> None:
     strange = Skeleton("strange", ("a", "b"), {"b": "a"}, parts={"all": ("a", "b")})
     batch, method = make_batch((1,), skeleton=strange), tiny()
     for use in (method, method.embed, method.classifier(3, JointPatchClassifierConfig()).eval()):
@@ -378,7 +380,7 @@ def test_a_clip_that_does_not_fit_is_refused(make_batch: Make, change: dict[str,
         tiny().embed(make_batch(**change))
 
 
-def test_where_it_stands_does_not_matter_after_centring(make_batch: Make) -> None:
+def test_the_position_of_the_body_does_not_matter_after_centering(make_batch: Make) -> None:
     method, batch = tiny().eval(), make_batch(lost=0.3)
     shifted = batch.with_positions(batch.positions + torch.tensor([2.0, -1.0, 4.0]))
     found, expected = method.embed(Center()(shifted)), method.embed(Center()(batch))
@@ -389,7 +391,9 @@ def test_where_it_stands_does_not_matter_after_centring(make_batch: Make) -> Non
 # Pictures.
 
 
-def test_rebuilt_by_an_all_knowing_decoder_is_the_clip(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reconstruction_of_a_perfect_decoder_is_the_clip(
+    make_batch: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     batch = make_batch((2, 1), lost=0.0)
     for change in SWITCHES:
         method = tiny(**change).eval()
@@ -411,7 +415,7 @@ def test_rebuilt_by_an_all_knowing_decoder_is_the_clip(make_batch: Make, monkeyp
         assert method.config.predict_ratio == change.get("predict_ratio", 1.0)
 
 
-def test_motion_is_not_continued_from_where_a_joint_was_not_observed(make_batch: Make) -> None:
+def test_motion_is_not_integrated_from_an_unobserved_joint(make_batch: Make) -> None:
     batch = make_batch((1,), lost=0.0)
     observed = batch.observed.clone()
     observed[:, :, 4] = False  # the first frame of the second token
@@ -423,15 +427,15 @@ def test_motion_is_not_continued_from_where_a_joint_was_not_observed(make_batch:
     assert np.isfinite(reconstruction.positions[~expected]).all()
 
 
-def test_rebuilt_is_of_the_first_clip_and_what_was_shown_stays(make_batch: Make) -> None:
+def test_the_first_clip_is_reconstructed_and_visible_joints_stay(make_batch: Make) -> None:
     batch = make_batch((1, 1))
     reconstruction = tiny().eval().reconstruct(batch)
     assert reconstruction is not None
-    shown = ~reconstruction.hidden
-    np.testing.assert_array_equal(reconstruction.positions[shown], batch.positions[0, 0].numpy()[shown])
+    visible = ~reconstruction.hidden
+    np.testing.assert_array_equal(reconstruction.positions[visible], batch.positions[0, 0].numpy()[visible])
     assert np.abs(reconstruction.positions - batch.positions[0, 0].numpy()).max() > 0.1
     assert tiny().reconstruct(make_batch((0, 0))) is None
-    assert tiny().reconstruct(make_batch((0, 1))) is None  # the first clip shows nobody
+    assert tiny().reconstruct(make_batch((0, 1))) is None  # the first clip has no observed person
 
 
 # The classifier.
@@ -449,7 +453,7 @@ def test_a_classifier_starts_from_a_copy_of_the_encoder(make_batch: Make) -> Non
     assert torch.equal(method.embed(batch), before)
 
 
-def test_depths_grow_from_the_input_to_the_head() -> None:
+def test_layer_ids_increase_from_the_input_to_the_head() -> None:
     model = tiny(depth=3).classifier(3, JointPatchClassifierConfig())
     depth = {name: model.layer_id(name) for name, _ in model.named_parameters()}
     assert {name for name, at in depth.items() if at == 0} == {

@@ -44,20 +44,20 @@ def masked_prediction(method: STTFormer, tracks: Tracks, rng: SampleRng) -> tupl
 @pytest.mark.parametrize("target_norm", ["token", "clip"])
 def test_the_loss_equals_a_plain_loop(make_batch: Make, target_norm: str, joints: tuple[str, ...]) -> None:
     method = tiny(InputSpec(16, 3, joints), target_norm=target_norm).eval()
-    batch, heard = make_batch((2, 1, 0, 1), lost=0.5), []
-    method.decoder.register_forward_hook(lambda module, given, out: heard.append(out))
+    batch, outputs = make_batch((2, 1, 0, 1), lost=0.5), []
+    method.decoder.register_forward_hook(lambda module, given, out: outputs.append(out))
     output, tracks = method(batch), batch.tracks
     mask = masked_prediction(method, tracks, batch.rng("mask"))[1]
-    prediction = heard[0].unflatten(2, (4, len(joints))).transpose(2, 3)
+    prediction = outputs[0].unflatten(2, (4, len(joints))).transpose(2, 3)
     errors = []
     for track, step, joint in mask.hidden.nonzero().tolist():
         if KINECT20.joints[joint] not in joints:
             continue
         row = joints.index(KINECT20.joints[joint])
-        seen = tracks.observed[track, :, joint].numpy()
+        is_observed = tracks.observed[track, :, joint].numpy()
         positions = tracks.positions[track, :, joint].double().numpy()
-        frames = [frame for frame in range(step * 4, step * 4 + 4) if seen[frame]]
-        known, axis = (positions[frames], None) if target_norm == "token" else (positions[seen], 0)
+        frames = [frame for frame in range(step * 4, step * 4 + 4) if is_observed[frame]]
+        known, axis = (positions[frames], None) if target_norm == "token" else (positions[is_observed], 0)
         target = (positions[frames] - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
         answer = prediction[track, step, row, [frame - step * 4 for frame in frames]].detach().numpy()
         errors.append(((answer - target) ** 2).mean())
@@ -65,7 +65,7 @@ def test_the_loss_equals_a_plain_loop(make_batch: Make, target_norm: str, joints
     assert float(output.loss.detach()) == pytest.approx(np.mean(errors), rel=1e-4)
 
 
-def test_joints_that_it_does_not_know_are_neither_hidden_nor_asked_for_nor_seen(make_batch: Make) -> None:
+def test_unknown_joints_are_neither_hidden_nor_predicted_nor_encoded(make_batch: Make) -> None:
     method = tiny(InputSpec(16, 3, COCO17.joints), RandomTokens(ratio=0.5)).eval()
     batch = make_batch((2, 1), lost=0.0)
     known = [joint for joint, name in enumerate(KINECT20.joints) if name in COCO17.joints]
@@ -79,35 +79,35 @@ def test_joints_that_it_does_not_know_are_neither_hidden_nor_asked_for_nor_seen(
     assert torch.equal(method.embed(other), method.embed(batch))
 
 
-def test_heads_are_those_of_encoder_and_decoder() -> None:
+def test_the_number_of_heads_is_that_of_encoder_and_decoder() -> None:
     method = tiny(heads=5)
     heads = [len(block.attention.static_attn) for block in (*method.encoder.blocks, *method.decoder.blocks)]
     assert heads == [5, 5, 5]
 
 
 @maskings
-def test_what_is_hidden_or_unobserved_cannot_be_seen(make_batch: Make, masking: Any) -> None:
+def test_hidden_and_unobserved_joints_have_no_influence_on_the_prediction(make_batch: Make, masking: Any) -> None:
     method, batch = tiny(masking=masking), make_batch(lost=0.3)
-    assert method.training  # batch norms see nothing of it either
+    assert method.training  # hidden joints do not enter the batch norms either
     tracks: Tracks = batch.tracks
     prediction, mask = masked_prediction(method, tracks, batch.rng("mask"))
     method.masking = lambda *_: mask
     hidden = mask.hidden.repeat_interleave(4, 1) | ~tracks.observed
-    spoilt = replace(tracks, positions=tracks.positions.masked_fill(hidden[..., None], torch.nan))
-    assert torch.equal(masked_prediction(method, spoilt, batch.rng("mask"))[0], prediction)
+    poisoned = replace(tracks, positions=tracks.positions.masked_fill(hidden[..., None], torch.nan))
+    assert torch.equal(masked_prediction(method, poisoned, batch.rng("mask"))[0], prediction)
     moved = replace(tracks, positions=tracks.positions + 0.1 * ~hidden[..., None])
     assert not torch.allclose(masked_prediction(method, moved, batch.rng("mask"))[0], prediction)
 
 
-def test_tuples_hidden_whole_are_not_encoded(make_batch: Make) -> None:
+def test_entirely_hidden_tuples_are_not_encoded(make_batch: Make) -> None:
     method, batch = tiny(masking=SpatialTemporal(frame_ratio=0.75)), make_batch(lost=0.0)
     encoded = []
     method.encoder.register_forward_hook(lambda module, given, answer: encoded.append(answer))
     method(batch)
-    features, seen, steps = encoded[0]
+    features, is_observed, steps = encoded[0]
     assert features.shape == (6, 16, 80)  # one tuple of four for each of six persons
     assert steps.visible.sum(1).tolist() == [1] * 6
-    assert seen.sum(1).tolist() == [40] * 6  # four frames of half the joints
+    assert is_observed.sum(1).tolist() == [40] * 6  # four frames of half the joints
 
 
 @maskings
@@ -120,7 +120,7 @@ def test_every_parameter_learns(make_batch: Make, masking: Any) -> None:
     assert shows_all_joints or "encoder.mask_token" not in idle
 
 
-def test_it_learns_to_rebuild(make_batch: Make) -> None:
+def test_it_learns_to_reconstruct(make_batch: Make) -> None:
     method, batch = tiny(target_norm="clip"), make_batch((1,) * 8, lost=0.1)
     wave = torch.linspace(0, 6, 16)[:, None] + torch.arange(8.0)[:, None, None, None] + torch.arange(20.0)
     batch = batch.with_positions(torch.stack([wave.sin(), wave.cos(), (2 * wave).sin()], -1))
@@ -136,7 +136,7 @@ def test_it_learns_to_rebuild(make_batch: Make) -> None:
 
 
 @pytest.mark.parametrize(("frames", "tuple_frames"), [(16, 4), (15, 5), (7, 7), (3, 1)])
-def test_it_takes_2d_and_any_joints_and_tuples(make_batch: Make, frames: int, tuple_frames: int) -> None:
+def test_it_accepts_2d_and_any_joints_and_tuples(make_batch: Make, frames: int, tuple_frames: int) -> None:
     method = tiny(InputSpec(frames, 2, COCO17.joints), tuple_frames=tuple_frames)
     batch = make_batch((2, 1), frames, skeleton=COCO17, axes=2)
     output = method(batch)
@@ -148,7 +148,7 @@ def test_it_takes_2d_and_any_joints_and_tuples(make_batch: Make, frames: int, tu
     assert reconstruction.positions.shape == (frames, 17, 2)
 
 
-def test_the_features_of_joints_stand_side_by_side(make_batch: Make) -> None:
+def test_features_of_joints_are_concatenated(make_batch: Make) -> None:
     method, batch = tiny().eval(), make_batch((1, 1), lost=0.0)
     joints = method.embed(batch, "joints").view(2, 20, 16)
     torch.testing.assert_close(joints.mean(1), method.embed(batch))
@@ -169,7 +169,7 @@ def test_it_computes_in_bfloat16(make_batch: Make) -> None:
     torch.testing.assert_close(rough, exact, rtol=2e-2, atol=0.0)
 
 
-def test_a_person_who_is_there_for_one_frame_is_encoded(make_batch: Make) -> None:
+def test_a_person_observed_in_one_frame_is_encoded(make_batch: Make) -> None:
     method, batch = tiny(), make_batch((2, 1, 1), lost=0.0)
     observed = batch.observed.clone()
     observed[0, 1] = False
@@ -179,7 +179,7 @@ def test_a_person_who_is_there_for_one_frame_is_encoded(make_batch: Make) -> Non
     assert method.embed(short).isfinite().all()
 
 
-def test_rebuilt_joints_are_in_the_units_of_the_clip(make_batch: Make) -> None:
+def test_a_reconstruction_has_the_unit_of_the_clip(make_batch: Make) -> None:
     method, batch = tiny(target_norm="clip").eval(), make_batch((2, 1), lost=0.0)
     batch = batch.with_positions(batch.positions * 0.01 + 5.0)
     reconstruction, truth = method.reconstruct(batch), batch.tracks.positions[0].numpy()
@@ -188,15 +188,17 @@ def test_rebuilt_joints_are_in_the_units_of_the_clip(make_batch: Make) -> None:
     prediction, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
     step, joint = mask.hidden[0].nonzero()[0].tolist()
     spread = np.sqrt(truth[:, joint].var(0) + 1e-6)
-    told = prediction[0, step, joint].detach().numpy() * spread + truth[:, joint].mean(0)
-    np.testing.assert_allclose(reconstruction.positions[step * 4 : step * 4 + 4, joint], told, atol=1e-5)
+    expected_position = prediction[0, step, joint].detach().numpy() * spread + truth[:, joint].mean(0)
+    np.testing.assert_allclose(
+        reconstruction.positions[step * 4 : step * 4 + 4, joint], expected_position, atol=1e-5
+    )
     assert np.abs(reconstruction.positions - truth)[hidden].mean() > 1e-4
     assert method.reconstruct(make_batch((0, 1))) is None
 
 
 def test_the_classifier_starts_from_the_encoder(make_batch: Make) -> None:
     method, batch = tiny(), make_batch((2, 1))
-    method(batch)  # its batch norms have seen something
+    method(batch)  # updates the statistics of its batch norms
     method.eval()
     model = method.classifier(7).eval()
     torch.testing.assert_close(model(batch), model.head(method.embed(batch)))

@@ -17,10 +17,10 @@ ONE = Skeleton("one", ("pelvis",), {})
 def patches_of(values: list[list[float]], observed: list[int] | None = None, skeleton: Skeleton = ONE) -> Patches:
     """Tokens of two frames of one person with one joint; `values` is (frame, axis)."""
     positions = torch.tensor(values)[None, :, None]
-    seen = torch.ones(positions.shape[:3], dtype=torch.bool)
+    is_observed = torch.ones(positions.shape[:3], dtype=torch.bool)
     if observed is not None:
-        seen[0, :, 0] = torch.tensor(observed).bool()
-    return patchify(positions * seen[..., None], seen, skeleton, token_frames=2)
+        is_observed[0, :, 0] = torch.tensor(observed).bool()
+    return patchify(positions * is_observed[..., None], is_observed, skeleton, token_frames=2)
 
 
 FRAMES = [[1.0, 0.0], [3.0, 0.0], [5.0, 2.0], [5.0, 6.0]]
@@ -58,7 +58,7 @@ def test_motion_by_clip_by_hand() -> None:
     np.testing.assert_allclose(made.values[0, :, 0].reshape(4, 2), np.stack([x, y], 1), rtol=1e-5)
 
 
-def test_what_was_not_observed_is_in_no_mean() -> None:
+def test_unobserved_frames_do_not_enter_the_mean() -> None:
     gap = patches_of(FRAMES, [1, 0, 1, 1])
     made = make_targets(gap, "position", "clip")
     x, y = np.array([1, 5, 5.0]), np.array([0, 2, 6.0])
@@ -73,7 +73,7 @@ def test_what_was_not_observed_is_in_no_mean() -> None:
 
 @pytest.mark.parametrize("target", get_args(Target))
 @pytest.mark.parametrize("target_norm", get_args(TargetNorm))
-def test_mean_and_spread_undo_it(target: Target, target_norm: TargetNorm) -> None:
+def test_mean_and_std_undo_the_normalization(target: Target, target_norm: TargetNorm) -> None:
     made = make_targets(patches_of(FRAMES), target, target_norm)
     raw = (made.values * made.std + made.mean)[0, :, 0].reshape(4, 2)
     expected = np.array(FRAMES)
@@ -82,7 +82,7 @@ def test_mean_and_spread_undo_it(target: Target, target_norm: TargetNorm) -> Non
     np.testing.assert_allclose(raw, expected, atol=1e-5)
 
 
-def test_a_joint_that_stands_has_targets_of_0_and_not_noise() -> None:
+def test_a_still_joint_has_targets_of_0_and_not_noise() -> None:
     made = make_targets(patches_of([[2.0, 3.0]] * 4), "position", "clip")
     assert made.values.abs().max() < 1e-3
     assert float(made.std[0, 0, 0, 0, 0]) == pytest.approx(math.sqrt(EPSILON))

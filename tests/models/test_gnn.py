@@ -17,11 +17,11 @@ KINDS = ("gin", "gcn", "gat")
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def all_seen(skeleton: Skeleton, num_poses: int = 1) -> SkeletonGraph:
+def all_observed(skeleton: Skeleton, num_poses: int = 1) -> SkeletonGraph:
     return SkeletonGraph.from_observed(skeleton, torch.ones(skeleton.num_joints, num_poses, dtype=torch.bool))
 
 
-def some_seen(skeleton: Skeleton, num_poses: int, seed: int = 0) -> tuple[SkeletonGraph, torch.Tensor]:
+def some_observed(skeleton: Skeleton, num_poses: int, seed: int = 0) -> tuple[SkeletonGraph, torch.Tensor]:
     observed = torch.rand(skeleton.num_joints, num_poses, generator=torch.Generator().manual_seed(seed)) > 0.3
     observed[:, 0] = False  # a pose of which nothing was observed
     return SkeletonGraph.from_observed(skeleton, observed), observed
@@ -50,7 +50,7 @@ def test_gin_on_a_path_of_three_joints_worked_out_by_hand() -> None:
         norm.bias.copy_(torch.tensor([0.0, 1.0]))
         slope.weight.fill_(0.25)
         second.weight.copy_(torch.tensor([[1.0, 1.0], [2.0, 0.0]]))
-        out = gin(torch.tensor([[2.0, 1.0], [4.0, 0.0], [8.0, -2.0]]), all_seen(PATH))
+        out = gin(torch.tensor([[2.0, 1.0], [4.0, 0.0], [8.0, -2.0]]), all_observed(PATH))
     # Sums, 1.5 of a joint itself:   a (3 + 4, 1.5 + 0)   b (6 + 2 + 8, 0 + 1 - 2)   c (12 + 4, -3 + 0)
     # Second channel changes sign; minus the mean, over 2, plus the bias:
     #                                a (-1.5, 0.25)       b (3, 1.5)                 c (3, 2.5)
@@ -64,7 +64,7 @@ def test_gcn_on_a_path_of_three_joints_worked_out_by_hand() -> None:
     with torch.no_grad():
         gcn.linear.weight.fill_(2.0)
         gcn.linear.bias.fill_(1.0)
-        out = gcn(torch.tensor([[6.0], [0.0], [3.0]]), all_seen(PATH))
+        out = gcn(torch.tensor([[6.0], [0.0], [3.0]]), all_observed(PATH))
     # Degrees with the joint itself: 2, 3, 2. Means: a 6/2 + 0, b 6/sqrt 6 + 0 + 3/sqrt 6, c 3/2.
     assert out.flatten().tolist() == pytest.approx([7.0, 1 + 18 / math.sqrt(6), 4.0])
 
@@ -75,39 +75,45 @@ def test_gat_on_a_path_of_three_joints_worked_out_by_hand() -> None:
         gat.linear.weight.fill_(1.0)
         gat.att.weight.copy_(torch.tensor([[0.0], [math.log(2.0)]]))  # alpha_dst is 0, alpha_src log 2 per unit
         gat.bias.fill_(0.5)
-        out = gat(torch.tensor([[1.0], [2.0], [3.0]]), all_seen(PATH))
+        out = gat(torch.tensor([[1.0], [2.0], [3.0]]), all_observed(PATH))
     # Weights 2, 4 and 8: a (2 + 8) / 6, b (2 + 8 + 24) / 14, c (8 + 24) / 12.
     assert out.flatten().tolist() == pytest.approx([10 / 6 + 0.5, 34 / 14 + 0.5, 32 / 12 + 0.5])
 
 
-def plain(kind: str, module: Any, x: np.ndarray, seen: list[int], skeleton: Skeleton) -> dict[int, np.ndarray]:
+def plain(
+    kind: str, module: Any, x: np.ndarray, is_observed: list[int], skeleton: Skeleton
+) -> dict[int, np.ndarray]:
     """One layer on one body, a joint and a bone at a time; `x` is `(joint, width)`."""
 
     def numbers(tensor: torch.Tensor) -> np.ndarray:
         return tensor.detach().double().numpy()
 
     pairs = [(skeleton.index[a], skeleton.index[b]) for a, b in skeleton.bones]
-    near = {i: [b if a == i else a for a, b in pairs if i in (a, b) and {a, b} <= {*seen}] for i in seen}
+    neighbors = {
+        i: [b if a == i else a for a, b in pairs if i in (a, b) and {a, b} <= {*is_observed}] for i in is_observed
+    }
     out = {}
-    for i in seen:
+    for i in is_observed:
         if kind == "gin":
             first, norm, slope, second = module.mlp
-            h = numbers(first.weight) @ ((1 + module.epsilon) * x[i] + sum(x[j] for j in near[i]))
+            h = numbers(first.weight) @ ((1 + module.epsilon) * x[i] + sum(x[j] for j in neighbors[i]))
             h = (h - numbers(norm.running_mean)) / np.sqrt(numbers(norm.running_var) + norm.eps)
             h = h * numbers(norm.weight) + numbers(norm.bias)
             out[i] = numbers(second.weight) @ np.where(h > 0, h, numbers(slope.weight) * h)
         elif kind == "gcn":
-            degree = {j: 1 + len(near[j]) for j in seen}
-            mean = sum(x[j] / math.sqrt(degree[i] * degree[j]) for j in (i, *near[i]))
+            degree = {j: 1 + len(neighbors[j]) for j in is_observed}
+            mean = sum(x[j] / math.sqrt(degree[i] * degree[j]) for j in (i, *neighbors[i]))
             out[i] = numbers(module.linear.weight) @ mean + numbers(module.linear.bias)
         else:
             value, look = x @ numbers(module.linear.weight).T, x @ numbers(module.att.weight).T
             heads = []
             for head in range(module.heads):
-                logit = [look[i, head] + look[j, module.heads + head] for j in (i, *near[i])]
+                logit = [look[i, head] + look[j, module.heads + head] for j in (i, *neighbors[i])]
                 weight = np.exp([one if one > 0 else 0.2 * one for one in logit])
                 part = np.split(value, module.heads, 1)[head]
-                heads.append(sum(w * part[j] for w, j in zip(weight, (i, *near[i]), strict=True)) / weight.sum())
+                heads.append(
+                    sum(w * part[j] for w, j in zip(weight, (i, *neighbors[i]), strict=True)) / weight.sum()
+                )
             out[i] = np.concatenate(heads) + numbers(module.bias)
     return out
 
@@ -115,15 +121,15 @@ def plain(kind: str, module: Any, x: np.ndarray, seen: list[int], skeleton: Skel
 @kinds
 @pytest.mark.parametrize("skeleton", [COCO17, NTU25], ids=lambda skeleton: skeleton.name)
 def test_a_layer_equals_a_plain_loop_over_the_bones_of_observed_joints(kind: str, skeleton: Skeleton) -> None:
-    module, (graph, observed) = layer(kind), some_seen(skeleton, 5)
+    module, (graph, observed) = layer(kind), some_observed(skeleton, 5)
     x = torch.randn(skeleton.num_joints, 5, 8)
     with torch.no_grad():
         found = graph.to_dense(module(graph.to_nodes(x), graph))
     assert not found[~observed].any()
-    for body in range(5):
-        seen = observed[:, body].nonzero().flatten().tolist()
-        for joint, expected in plain(kind, module, x[:, body].double().numpy(), seen, skeleton).items():
-            np.testing.assert_allclose(found[joint, body], expected, atol=1e-5)
+    for pose in range(5):
+        is_observed = observed[:, pose].nonzero().flatten().tolist()
+        for joint, expected in plain(kind, module, x[:, pose].double().numpy(), is_observed, skeleton).items():
+            np.testing.assert_allclose(found[joint, pose], expected, atol=1e-5)
 
 
 def poisoned(values: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
@@ -131,10 +137,10 @@ def poisoned(values: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
 
 
 @kinds
-def test_what_was_not_observed_has_no_influence_in_training_either(kind: str) -> None:
+def test_unobserved_joints_have_no_influence_in_training(kind: str) -> None:
     torch.manual_seed(0)
     network = GNN(kind, 8, 2, heads=2)  # type: ignore[arg-type]
-    graph, observed = some_seen(KINECT20, 6)
+    graph, observed = some_observed(KINECT20, 6)
     x = torch.randn(20, 6, 8)
     first = network(graph.to_nodes(poisoned(x, observed)), graph)
     first.sum().backward()
@@ -145,19 +151,19 @@ def test_what_was_not_observed_has_no_influence_in_training_either(kind: str) ->
 
 
 @kinds
-def test_packed_and_whole_are_the_same(kind: str) -> None:
+def test_packed_and_dense_nodes_are_equivalent(kind: str) -> None:
     torch.manual_seed(0)
     network = GNN(kind, 8, 2, heads=2)  # type: ignore[arg-type]
-    x, whole = torch.randn(17 * 4, 8), all_seen(COCO17, 4)
-    packed = SkeletonGraph(whole.adjacency, 4, torch.arange(17 * 4))
-    torch.testing.assert_close(network(x, packed), network(x, whole))
-    torch.testing.assert_close(packed.add_to_nodes(x, x[:4]), whole.add_to_nodes(x, x[:4]))
-    assert torch.equal(whole.add_to_nodes(x, x[:4]).view(17, 4, 8)[5, 2], x[5 * 4 + 2] + x[2])
-    torch.testing.assert_close(whole.sum_pool(x)[2], x[2::4].sum(0))
+    x, dense = torch.randn(17 * 4, 8), all_observed(COCO17, 4)
+    packed = SkeletonGraph(dense.adjacency, 4, torch.arange(17 * 4))
+    torch.testing.assert_close(network(x, packed), network(x, dense))
+    torch.testing.assert_close(packed.add_to_nodes(x, x[:4]), dense.add_to_nodes(x, x[:4]))
+    assert torch.equal(dense.add_to_nodes(x, x[:4]).view(17, 4, 8)[5, 2], x[5 * 4 + 2] + x[2])
+    torch.testing.assert_close(dense.sum_pool(x)[2], x[2::4].sum(0))
 
 
 @kinds
-def test_joints_in_another_order_give_the_same_in_that_order(kind: str) -> None:
+def test_the_order_of_joints_does_not_matter(kind: str) -> None:
     order = torch.randperm(17, generator=torch.Generator().manual_seed(3))
     mixed = Skeleton("mixed", tuple(COCO17.joints[i] for i in order), COCO17.parents)
     torch.manual_seed(0)
@@ -169,14 +175,14 @@ def test_joints_in_another_order_give_the_same_in_that_order(kind: str) -> None:
 
 
 @kinds
-def test_a_message_goes_as_far_as_there_are_layers(kind: str) -> None:
+def test_a_message_travels_one_bone_per_layer(kind: str) -> None:
     chain = Skeleton("chain", tuple("abcdef"), dict(zip("bcdef", "abcde", strict=True)))
     torch.manual_seed(0)
     network = GNN(kind, 8, 3, heads=2).eval()  # type: ignore[arg-type]
     x = torch.randn(6, 8)
     other = x.clone()
     other[0] += 1.0
-    graph = all_seen(chain)
+    graph = all_observed(chain)
     changed = (network(x, graph) != network(other, graph)).any(1)
     assert changed.tolist() == [True, True, True, True, False, False]
 

@@ -27,7 +27,7 @@ def patches_of(num: int = 4, skeleton: Skeleton = KINECT20, lost: float = 0.3) -
     return Patches(values * observed[..., None], observed, skeleton)
 
 
-def test_a_place_is_that_of_the_name() -> None:
+def test_a_position_embedding_is_that_of_the_joint_name() -> None:
     pos_embed = PositionEmbedding(("head", "nose", "left_knee"), 2, 8)
     both = Skeleton(
         "two", ("left_knee", "head"), {"left_knee": "head"}, mirror={"left_knee": "left_knee", "head": "head"}
@@ -38,7 +38,7 @@ def test_a_place_is_that_of_the_name() -> None:
         assert torch.equal(found[step, 1], pos_embed.time[step] + pos_embed.joint[0])
 
 
-def test_a_joint_without_a_place_has_that_of_time_alone() -> None:
+def test_an_unknown_joint_has_the_embedding_of_time_only() -> None:
     pos_embed = PositionEmbedding(("head",), 2, 8)
     found = pos_embed(COCO17).view(2, 17, 8)
     assert not pos_embed.known_joints(COCO17).any()
@@ -46,7 +46,7 @@ def test_a_joint_without_a_place_has_that_of_time_alone() -> None:
 
 
 @pytest.mark.parametrize("lost", [0.0, 0.5])
-def test_visible_tokens_do_not_depend_on_what_is_hidden(lost: float) -> None:
+def test_visible_tokens_do_not_depend_on_hidden_ones(lost: float) -> None:
     model, patches = encoder(), patches_of(lost=lost)
     hidden = torch.rand(4, 3, 20, generator=torch.Generator().manual_seed(2)) < 0.6
     mask = TokenMask.from_hidden(hidden, patches.available)
@@ -61,7 +61,7 @@ def test_visible_tokens_do_not_depend_on_what_is_hidden(lost: float) -> None:
             assert torch.equal(features[row, :count], other[row, :count]), poison
 
 
-def test_a_track_is_encoded_the_same_in_any_company() -> None:
+def test_the_features_of_a_track_do_not_depend_on_other_tracks() -> None:
     model, patches = encoder(), patches_of(lost=0.6)
     visible = TokenMask.all_visible(patches.available).visible_index
     features = model(patches, visible)
@@ -71,22 +71,22 @@ def test_a_track_is_encoded_the_same_in_any_company() -> None:
         torch.testing.assert_close(features[row, : alone.shape[1]], alone[0], atol=1e-6, rtol=1e-5)
 
 
-def test_what_was_observed_is_told_from_a_zero() -> None:
+def test_an_observed_zero_differs_from_an_unobserved_joint() -> None:
     model, patches = encoder(), patches_of(lost=0.0)
     values = patches.values.clone()
     values[:, 0, 5, 1] = 0.0
     observed = patches.observed.clone()
     observed[:, 0, 5, 1] = False
     visible = TokenMask.all_visible(patches.available).visible_index
-    seen = model(Patches(values, patches.observed, KINECT20), visible)
-    lost = model(Patches(values, observed, KINECT20), visible)
-    assert not torch.allclose(seen, lost)
+    observed_result = model(Patches(values, patches.observed, KINECT20), visible)
+    unobserved_result = model(Patches(values, observed, KINECT20), visible)
+    assert not torch.allclose(observed_result, unobserved_result)
 
 
 def test_only_known_joints_are_available() -> None:
     patches = patches_of(skeleton=NTU25, lost=0.0)
     available = encoder().known_patches(patches).available
-    unknown = [joint for place, joint in enumerate(NTU25.joints) if not available[..., place].any()]
+    unknown = [joint for index, joint in enumerate(NTU25.joints) if not available[..., index].any()]
     assert unknown == ["neck", "left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb"]
     with pytest.raises(InputError, match="the model knows no joint of layout ntu25"):
         encoder(("nose",)).known_patches(patches)
@@ -116,7 +116,7 @@ def decoded(cross: bool, poison: str = "") -> tuple[torch.Tensor, TokenMask]:
 
 
 @pytest.mark.parametrize("cross", [True, False])
-def test_a_decoder_answers_what_it_is_asked_and_nothing_else_counts(cross: bool) -> None:
+def test_a_decoder_predicts_the_queried_tokens_and_ignores_padding(cross: bool) -> None:
     prediction, mask = decoded(cross)
     assert mask.hidden_index.valid is not None
     assert prediction.shape == (4, mask.hidden_index.index.shape[1], 6)
@@ -124,7 +124,7 @@ def test_a_decoder_answers_what_it_is_asked_and_nothing_else_counts(cross: bool)
     torch.testing.assert_close(prediction[mask.hidden_index.valid], other[mask.hidden_index.valid])
 
 
-def test_a_decoder_does_not_look_at_tokens_that_are_not_available() -> None:
+def test_a_decoder_does_not_attend_to_unavailable_tokens() -> None:
     tailed = Skeleton(
         "tailed",
         ("tail", *KINECT20.joints),
@@ -156,14 +156,16 @@ def test_means_equal_plain_loops() -> None:
         mean_over_time(features, visible, 20),
     )
     for track in range(4):
-        mine = [(int(visible.index[track, i]), features[track, i]) for i in range(int(visible.num_valid[track]))]
-        torch.testing.assert_close(by_track[track], torch.stack([value for _, value in mine]).mean(0))
+        valid_tokens = [
+            (int(visible.index[track, i]), features[track, i]) for i in range(int(visible.num_valid[track]))
+        ]
+        torch.testing.assert_close(by_track[track], torch.stack([value for _, value in valid_tokens]).mean(0))
         for joint in range(20):
-            of_joint = [value for place, value in mine if place % 20 == joint]
+            of_joint = [value for index, value in valid_tokens if index % 20 == joint]
             expected = torch.stack(of_joint).mean(0) if of_joint else torch.zeros(5)
             torch.testing.assert_close(by_joint[track, joint], expected)
 
 
-def test_the_mean_of_nothing_is_0() -> None:
+def test_the_mean_of_no_token_is_0() -> None:
     visible = TokenMask.all_visible(torch.zeros(2, 3, 20, dtype=torch.bool)).visible_index
     assert masked_mean(torch.zeros(2, 0, 5), visible).tolist() == [[0] * 5] * 2

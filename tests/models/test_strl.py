@@ -32,7 +32,7 @@ def normed(norm: nn.Module, x: np.ndarray) -> np.ndarray:
     return out
 
 
-def plain_time(module: MultiScaleTemporalConv, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def plain_time(module: MultiScaleTemporalConv, x: np.ndarray, is_observed: np.ndarray) -> np.ndarray:
     """One joint of one person, `(frame, width)`, a frame at a time."""
     linear, norm = module.in_proj
     entered = normed(norm, x @ linear.weight.detach().double().numpy().T)
@@ -40,7 +40,7 @@ def plain_time(module: MultiScaleTemporalConv, x: np.ndarray, seen: np.ndarray) 
         np.split(np.maximum(entered, 0), [3 * module.branch_width], 1)[0],
         entered[:, 3 * module.branch_width :],
     )
-    moving = moving * seen[:, None]
+    moving = moving * is_observed[:, None]
     out = []
     for frame in range(len(x)):
         parts = []
@@ -59,7 +59,7 @@ def plain_time(module: MultiScaleTemporalConv, x: np.ndarray, seen: np.ndarray) 
     return np.stack(out)
 
 
-def test_time_equals_a_plain_loop_over_frames() -> None:
+def test_the_temporal_convolution_equals_a_plain_loop_over_frames() -> None:
     torch.manual_seed(0)
     module = trained(MultiScaleTemporalConv(8))
     assert isinstance(module, MultiScaleTemporalConv)
@@ -72,9 +72,9 @@ def test_time_equals_a_plain_loop_over_frames() -> None:
     for joint in range(2):
         for track in range(tracks):
             part = slice(track * frames, (track + 1) * frames)
-            seen = observed[joint, part].numpy()
-            expected = plain_time(module, x[joint, part].double().numpy(), seen)
-            np.testing.assert_allclose(found[joint, part][seen], expected[seen], atol=1e-5)
+            is_observed = observed[joint, part].numpy()
+            expected = plain_time(module, x[joint, part].double().numpy(), is_observed)
+            np.testing.assert_allclose(found[joint, part][is_observed], expected[is_observed], atol=1e-5)
 
 
 def test_a_layer_is_the_published_formula() -> None:
@@ -97,7 +97,7 @@ def test_a_layer_is_the_published_formula() -> None:
         torch.testing.assert_close(made(x.flatten(0, 1), graph, frames), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_what_was_not_observed_has_no_influence() -> None:
+def test_unobserved_joints_have_no_influence() -> None:
     torch.manual_seed(0)
     model = STRL(nn.Linear(2, 8), GNN("gin", 8, 2), width=8, frames=6, depth=2)
     observed = torch.rand(17, 12) > 0.3
@@ -108,7 +108,7 @@ def test_what_was_not_observed_has_no_influence() -> None:
     assert torch.equal(model(graph.to_nodes(x), graph), first)
 
 
-def test_every_layer_begins_as_a_copy_and_learns_by_itself() -> None:
+def test_every_layer_starts_from_its_own_copy() -> None:
     encoder, embed = GNN("gin", 8, 2), nn.Linear(2, 8)
     model = STRL(embed, encoder, width=8, frames=6, depth=3)
     own = [dict(layer.encoder.named_parameters()) for layer in model.layers]  # type: ignore[union-attr, operator]
@@ -121,7 +121,7 @@ def test_every_layer_begins_as_a_copy_and_learns_by_itself() -> None:
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_a_width_that_four_branches_cannot_share_is_refused() -> None:
+def test_a_width_not_divisible_by_four_branches_is_refused() -> None:
     with pytest.raises(ValueError, match="a width of 10 is not divisible by four branches"):
         MultiScaleTemporalConv(10)
 

@@ -35,7 +35,7 @@ def tiny(joints: tuple[str, ...] = KINECT20.joints, axes: int = 3) -> STTFormerE
 
 
 def stir(module: torch.nn.Module) -> None:
-    """Numbers that no layer would start with."""
+    """Overwrite all tensors with values that no layer is initialized with."""
     dice = torch.Generator().manual_seed(1)
     for tensor in module.state_dict().values():
         if tensor.is_floating_point():
@@ -54,33 +54,37 @@ def test_the_attention_map_by_hand() -> None:
     attention.key_query.bias.data = torch.tensor([0.0, 1.0])
     attention.alpha.data = torch.tensor([0.5])
     attention.static_attn.data = torch.tensor([[[0.1, 0.2], [0.3, 0.4]]])
-    sine = np.sin(1.0)  # the place of the second token in the first channel; that of the first is 0
+    sine = np.sin(1.0)  # position embedding of the second token in the first channel; that of the first is 0
     first, second = [[1.0, -sine], [5.0, 6.0]], [[2.0, 1.0 - sine], [7.0, 8.0]]
     x = torch.tensor([first, second], dtype=torch.float32)
-    # with its place the first channel is (1, 0), then (2, 1): keys (.1, 0) (.2, .1), queries (4, 1) (7, 4)
+    # with the position embedding the first channel is (1, 0), then (2, 1): keys (.1, 0) (.2, .1), queries (4, 1) (7, 4)
     means = [[(0.4 + 1.4) / 2, (0.1 + 0.8) / 2], [(0.0 + 0.7) / 2, (0.0 + 0.4) / 2]]
     table = np.array([[0.1, 0.2], [0.3, 0.4]]) + 0.5 * np.tanh(means)
     steps = PackedSteps(torch.tensor([[True, True]]))
     torch.testing.assert_close(attention.attention_maps(x, steps)[0, 0], torch.tensor(table, dtype=torch.float32))
-    taken = attention(x, steps).detach()
+    attended = attention(x, steps).detach()
     for step, values in enumerate((first, second)):
         for channel in range(2):
             for token in range(2):
-                told = table[0, token] * values[channel][0] + table[1, token] * values[channel][1]
-                assert float(taken[step, channel, token]) == pytest.approx(told, rel=1e-5)
+                expected = table[0, token] * values[channel][0] + table[1, token] * values[channel][1]
+                assert float(attended[step, channel, token]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_fresh_map_is_near_the_mean_of_all_tokens() -> None:
+def test_the_initial_static_map_is_the_mean_of_all_tokens() -> None:
     attention = TupleAttention(4, tokens=5, heads=3, query_width=2)
     torch.testing.assert_close(attention.static_attn.sum(1), torch.ones(3, 5))
 
 
 def test_sinusoidal_embedding_by_hand() -> None:
-    told = [[0.0, np.sin(1.0), np.sin(2.0)], [1.0, np.cos(1.0), np.cos(2.0)], [0.0, np.sin(0.01), np.sin(0.02)]]
-    torch.testing.assert_close(sinusoidal_embedding(3, 4)[:3], torch.tensor(told, dtype=torch.float32))
+    expected = [
+        [0.0, np.sin(1.0), np.sin(2.0)],
+        [1.0, np.cos(1.0), np.cos(2.0)],
+        [0.0, np.sin(0.01), np.sin(0.02)],
+    ]
+    torch.testing.assert_close(sinusoidal_embedding(3, 4)[:3], torch.tensor(expected, dtype=torch.float32))
 
 
-def test_steps_know_who_was_before_and_who_comes_after() -> None:
+def test_packed_steps_have_their_neighbors_in_time() -> None:
     steps = PackedSteps(torch.tensor([[True, True, False, True], [False, True, False, False]]))
     picks = torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None, None]
     around = steps.stack_neighbors(picks)[..., 0].tolist()
@@ -92,9 +96,9 @@ def test_steps_know_who_was_before_and_who_comes_after() -> None:
     assert torch.equal(even.pack(even.pad(picks)), picks)
 
 
-def plain_block(block: TupleBlock, x: Tensor, shown: Tensor) -> Tensor:
-    """The block on (track, channel, step, token) with convolutions over two axes; steps that are not shown are 0."""
-    there = shown[:, None, :, None].float()
+def plain_block(block: TupleBlock, x: Tensor, visible: Tensor) -> Tensor:
+    """The block on (track, channel, step, token) with convolutions over two axes; steps that are not visible are 0."""
+    is_visible = visible[:, None, :, None].float()
 
     def conv_bn(layer: Any, x: Tensor, weight: Tensor, padding: tuple[int, int]) -> Tensor:
         norm = layer[1]
@@ -102,21 +106,23 @@ def plain_block(block: TupleBlock, x: Tensor, shown: Tensor) -> Tensor:
         return batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False)
 
     own, (heads, width) = block.attention, (block.attention.heads, block.attention.query_width)
-    both = conv2d(x + own.pos_embed[None, :, None], own.key_query.weight[..., None], own.key_query.bias) * there
+    both = (
+        conv2d(x + own.pos_embed[None, :, None], own.key_query.weight[..., None], own.key_query.bias) * is_visible
+    )
     key, query = both.unflatten(1, (2, heads, width)).unbind(1)
-    scale = width * shown.sum(1)[:, None, None, None]
+    scale = width * visible.sum(1)[:, None, None, None]
     maps = torch.einsum("nhctv,nhctu->nhvu", key, query) / scale
     maps = own.static_attn + own.alpha[:, None, None] * maps.tanh()
-    taken = torch.einsum("nctv,nhvu->nchtu", x, maps).flatten(1, 2)
+    attended = torch.einsum("nctv,nhvu->nchtu", x, maps).flatten(1, 2)
     widens = isinstance(block.residual, torch.nn.Sequential)
     skip = conv_bn(block.residual, x, block.residual[0].weight[..., None], (0, 0)) if widens else x
-    x = leaky_relu(conv_bn(block.out_proj, taken, block.out_proj[0].weight[:, :, None], (0, 2)) + skip, 0.1)
-    x = leaky_relu(conv_bn(block.ffn, x, block.ffn[0].weight[..., None], (0, 0)) + skip, 0.1) * there
+    x = leaky_relu(conv_bn(block.out_proj, attended, block.out_proj[0].weight[:, :, None], (0, 2)) + skip, 0.1)
+    x = leaky_relu(conv_bn(block.ffn, x, block.ffn[0].weight[..., None], (0, 0)) + skip, 0.1) * is_visible
     also = (
         conv_bn(block.temporal_residual, x, block.temporal_residual[0].weight[..., None], (0, 0)) if widens else x
     )
     time = block.temporal_conv[0].weight.unflatten(1, (3, -1)).transpose(1, 2)
-    return leaky_relu(conv_bn(block.temporal_conv, x, time, (1, 0)) + also, 0.1) * there
+    return leaky_relu(conv_bn(block.temporal_conv, x, time, (1, 0)) + also, 0.1) * is_visible
 
 
 @pytest.mark.parametrize("outputs", [8, 12])
@@ -126,12 +132,12 @@ def test_a_block_equals_plain_convolutions_over_two_axes(outputs: int, even: boo
     block = TupleBlock(8, outputs, tokens=10, heads=3)
     stir(block)
     block.eval()
-    shown = torch.tensor([[True, True, False, True, False], [False, True, True, even, False]])
-    x = torch.randn(2, 8, 5, 10) * shown[:, None, :, None]
+    visible = torch.tensor([[True, True, False, True, False], [False, True, True, even, False]])
+    x = torch.randn(2, 8, 5, 10) * visible[:, None, :, None]
     with torch.no_grad():
-        plain = plain_block(block, x, shown)
-        mine = block(x.transpose(1, 2)[shown], PackedSteps(shown))
-    torch.testing.assert_close(mine, plain.transpose(1, 2)[shown], rtol=1e-4, atol=1e-5)
+        plain = plain_block(block, x, visible)
+        found = block(x.transpose(1, 2)[visible], PackedSteps(visible))
+    torch.testing.assert_close(found, plain.transpose(1, 2)[visible], rtol=1e-4, atol=1e-5)
 
 
 def block_by_hand(inputs: int, outputs: int, query: int, tokens: int = 150, heads: int = 3) -> int:
@@ -162,38 +168,38 @@ def test_parameters_counted_by_hand_for_ntu() -> None:
 def test_shapes_of_encoder_and_decoder(make_batch: Make, axes: int) -> None:
     patches = patches_of(make_batch, axes=axes)
     encoder = tiny(axes=axes)
-    features, seen, steps = encoder(patches, patches.available)
+    features, visible_tokens, steps = encoder(patches, patches.available)
     assert features.shape == (16, 12, 80)
-    assert seen.shape == (16, 80)
+    assert visible_tokens.shape == (16, 80)
     decoder = STTFormerDecoder(80, axes, (12, 8), heads=2)
     assert decoder(features, steps).shape == (4, 4, 80, axes)
 
 
-def test_the_decoder_starts_from_what_was_encoded_and_elsewhere_from_a_mask_token_with_its_place() -> None:
+def test_the_decoder_starts_from_encoded_tuples_and_from_mask_tokens_with_position_embeddings() -> None:
     decoder, given = STTFormerDecoder(10, 3, (6, 4), heads=2), list[Tensor]()
     decoder.blocks[0].register_forward_pre_hook(lambda block, args: given.append(args[0]))
-    shown = torch.tensor([[True, False], [False, True]])
+    visible = torch.tensor([[True, False], [False, True]])
     latent = torch.randn(2, 6, 10)
-    decoder(latent, PackedSteps(shown))
+    decoder(latent, PackedSteps(visible))
     empty = decoder.mask_token[:, None] + sinusoidal_embedding(10, 6)
     torch.testing.assert_close(given[0], torch.stack([latent[0], empty, empty, latent[1]]))
 
 
-def test_what_is_not_visible_has_no_influence(make_batch: Make) -> None:
+def test_hidden_tokens_have_no_influence(make_batch: Make) -> None:
     patches, encoder = patches_of(make_batch, lost=0.4), tiny().train()  # with the statistics of the batch
     visible = torch.rand(4, 4, 20, generator=torch.Generator().manual_seed(0)) < 0.5
     visible[0, 1] = visible[1, 2] = visible[1, 3] = False
-    shown = (visible[..., None] & patches.observed)[..., None]
-    spoilt = replace(patches, values=patches.values.masked_fill(~shown, torch.nan))
-    features, seen, _ = encoder(patches, visible)
+    is_visible = (visible[..., None] & patches.observed)[..., None]
+    poisoned = replace(patches, values=patches.values.masked_fill(~is_visible, torch.nan))
+    features, visible_tokens, _ = encoder(patches, visible)
     assert len(features) == 13  # three tuples are left out
-    assert int(seen.sum()) == int(shown.sum())
-    assert torch.equal(encoder(spoilt, visible)[0], features)
-    moved = replace(patches, values=patches.values + shown * 0.1)
+    assert int(visible_tokens.sum()) == int(is_visible.sum())
+    assert torch.equal(encoder(poisoned, visible)[0], features)
+    moved = replace(patches, values=patches.values + is_visible * 0.1)
     assert not torch.allclose(encoder(moved, visible)[0], features)
 
 
-def test_a_track_has_the_same_features_whatever_its_company(make_batch: Make) -> None:
+def test_the_features_of_a_track_do_not_depend_on_other_tracks(make_batch: Make) -> None:
     patches, encoder = patches_of(make_batch), tiny()
     visible = patches.available.clone()
     visible[0, 1] = visible[1, 2] = visible[1, 3] = False
@@ -204,7 +210,7 @@ def test_a_track_has_the_same_features_whatever_its_company(make_batch: Make) ->
         torch.testing.assert_close(encoder(alone, visible[row : row + 1])[0], features[track == row])
 
 
-def test_a_track_of_which_nothing_is_visible_does_no_harm(make_batch: Make) -> None:
+def test_a_track_without_visible_tokens_gives_finite_gradients(make_batch: Make) -> None:
     patches, encoder = patches_of(make_batch, (1, 1)), tiny().train()
     for rows in ([True, False], [False, False]):
         visible = patches.available & torch.tensor(rows)[:, None, None]
@@ -217,19 +223,21 @@ def test_a_track_of_which_nothing_is_visible_does_no_harm(make_batch: Make) -> N
 
 def test_joints_are_found_by_name(make_batch: Make) -> None:
     patches, encoder = patches_of(make_batch), tiny()
-    turned = [7 * place % 20 for place in range(20)]
-    joints = tuple(KINECT20.joints[place] for place in turned)
+    turned = [7 * index % 20 for index in range(20)]
+    joints = tuple(KINECT20.joints[index] for index in turned)
     other = Skeleton("turned", joints, KINECT20.parents, parts=KINECT20.parts)
-    there = Patches(patches.values[:, :, turned], patches.observed[:, :, turned], other)
-    assert torch.equal(encoder(there, there.available)[0], encoder(patches, patches.available)[0])
+    turned_patches = Patches(patches.values[:, :, turned], patches.observed[:, :, turned], other)
+    assert torch.equal(
+        encoder(turned_patches, turned_patches.available)[0], encoder(patches, patches.available)[0]
+    )
 
 
 def test_joints_that_a_layout_lacks_count_as_unobserved(make_batch: Make) -> None:
     patches = patches_of(make_batch, skeleton=COCO17)
     names = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
-    _, seen, _ = tiny(names)(patches, patches.available)
-    by_joint = seen.unflatten(1, (4, -1)).any(0).any(0)
-    assert {name for name, there in zip(names, by_joint, strict=True) if there} == set(COCO17.joints)
+    _, visible_tokens, _ = tiny(names)(patches, patches.available)
+    by_joint = visible_tokens.unflatten(1, (4, -1)).any(0).any(0)
+    assert {name for name, is_visible in zip(names, by_joint, strict=True) if is_visible} == set(COCO17.joints)
 
 
 def test_a_clip_that_does_not_fit_is_refused(make_batch: Make) -> None:
@@ -243,7 +251,7 @@ def test_a_clip_that_does_not_fit_is_refused(make_batch: Make) -> None:
 def test_sums_over_time_are_those_of_visible_tokens() -> None:
     steps = PackedSteps(torch.tensor([[True, True], [False, True]]))
     features = torch.arange(3 * 1 * 4.0).view(3, 1, 4)  # two frames of two joints
-    seen = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0], [0, 1, 0, 1]]).bool()
-    total, count = sum_over_time(features, seen, steps, 2)
+    visible_tokens = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0], [0, 1, 0, 1]]).bool()
+    total, count = sum_over_time(features, visible_tokens, steps, 2)
     assert total[..., 0].tolist() == [[0 + 4, 1 + 3], [0, 9 + 11]]
     assert count[..., 0].tolist() == [[2, 2], [0, 2]]

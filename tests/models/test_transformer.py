@@ -20,13 +20,13 @@ def test_attention_equals_a_plain_transcription() -> None:
         for head in range(2):
             part = slice(head * 4, head * 4 + 4)
             keys, values = key[row, valid[row], part], value[row, valid[row], part]
-            for place in range(4):
-                weight = torch.softmax(keys @ query[row, place, part] / math.sqrt(4), 0)
-                expected[row, place, part] = weight @ values
+            for position in range(4):
+                weight = torch.softmax(keys @ query[row, position, part] / math.sqrt(4), 0)
+                expected[row, position, part] = weight @ values
     torch.testing.assert_close(layer(x, context, attn_mask=valid), layer.out(expected), atol=1e-6, rtol=1e-5)
 
 
-def test_what_is_not_valid_does_not_count() -> None:
+def test_masked_keys_have_no_influence() -> None:
     torch.manual_seed(0)
     block, x = Block(16, 4), torch.randn(2, 6, 16)
     valid = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]]).bool()
@@ -37,7 +37,7 @@ def test_what_is_not_valid_does_not_count() -> None:
     torch.testing.assert_close(block(x, attn_mask=valid)[1], block(x)[1], atol=1e-6, rtol=1e-5)
 
 
-def test_queries_of_a_cross_block_do_not_see_each_other() -> None:
+def test_queries_of_a_cross_block_are_independent() -> None:
     torch.manual_seed(0)
     block = Block(16, 4, cross=True)
     x, context = torch.randn(2, 3, 16), torch.randn(2, 5, 16)
@@ -53,7 +53,7 @@ def test_a_cross_block_normalizes_its_context() -> None:
     torch.testing.assert_close(block(x, context=10 * context), block(x, context=context), atol=1e-4, rtol=1e-4)
 
 
-def test_the_mlp_is_as_wide_as_its_ratio_says() -> None:
+def test_the_width_of_the_mlp_follows_its_ratio() -> None:
     narrow, wide = (
         sum(weight.numel() for weight in Block(16, 4, ratio).mlp.parameters() if weight.ndim == 2)
         for ratio in (2, 4)
@@ -66,7 +66,7 @@ def test_heads_must_divide_the_width() -> None:
         Attention(10, 4)
 
 
-def test_drop_path_drops_whole_rows_and_keeps_the_mean() -> None:
+def test_drop_path_drops_entire_rows_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     layer, x = DropPath(0.25), torch.ones(20_000, 2, 3)
     y = layer(x)
