@@ -1,6 +1,6 @@
 """A body with fixed limb lengths, and forward kinematics.
 
-The coordinate system of a person is right-handed: x to the right, y up, and forward is -z, as for a person who faces
+A person has right-handed coordinates: x to the right, y up, and forward is -z, as for a person who faces
 a Kinect. Positions of hands are (outward, up, forward) from the shoulder, in arm lengths, so that the same values
 apply to both sides.
 """

@@ -38,7 +38,7 @@ def sense(
     """Simulate the measured positions, and which joints were observed.
 
     There is white noise, and slow noise that is larger at hands and feet and on the side turned away from the
-    camera. Occasionally a joint jumps for a few frames. Joints are lost in bursts, mostly hands and feet, sometimes
+    camera. Some joints jump for a few frames. Joints are lost in bursts: mostly hands and feet, sometimes
     a whole limb.
     """
     people, frames, joints, _ = bodies.shape
