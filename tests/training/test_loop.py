@@ -239,6 +239,18 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(
     assert_same(weights(model), after_each[-1])
 
 
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(alone: DistributedContext) -> None:
+    class InfiniteSlope(Toy):
+        def forward(self, batch: Samples) -> Output:
+            return Output((self.net[0].weight.sum() * 0.0).sqrt(), torch.tensor(1.0))
+
+    model = InfiniteSlope()
+    before = weights(model)
+    with pytest.raises(NotFiniteError, match="the gradient norm is nan at step 1"):
+        train(model, FixedBatches(random_batches(2)), config(), alone)
+    assert_same(weights(model), before)
+
+
 def test_the_moving_average_of_weights_by_hand(alone: DistributedContext) -> None:
     batches = random_batches(4, 3)
     _, trace = reference_training(batches, epochs=3, warmup=2)

@@ -27,9 +27,7 @@ class Center(Config):
         # All frames of the first person, then all of the second, and so on.
         positions = batch.positions[..., center_joints, :].flatten(1, 2)
         observed = batch.observed[..., center_joints].flatten(1, 2)
-        frame = (
-            observed.any(2).int().argmax(1)
-        )  # the first with an observed center joint, else 0
+        frame = observed.any(2).int().argmax(1)  # the first with an observed center joint, else 0
         clip = torch.arange(len(batch), device=frame.device)
         num_observed = observed[clip, frame].sum(1, keepdim=True)
         origin = positions[clip, frame].sum(1) / num_observed.clamp(min=1)
