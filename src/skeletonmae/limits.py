@@ -58,6 +58,9 @@ MAX_LAYOUT_BYTES = 200_000
 MAX_COORDINATE = 1e9
 """Largest absolute coordinate that a motion-capture file may have, in its own unit."""
 
+MAX_JSON_MEMORY = 2**30
+"""Bytes that the objects of a JSON file may take once it is parsed."""
+
 # What a file may expand to.
 FILE_VALUES = Budget(10_000_000, 100)
 """Coordinates of all recordings in a file, for each of its bytes."""
@@ -74,6 +77,10 @@ HDF5_BYTES = Budget(2**20, 200)
 PARQUET_ROWS = Budget(1_000_000, 1)
 """Rows of a Parquet file, for each of its bytes: a run of equal rows takes almost none."""
 
+MAX_LINKED_PERSONS = 500
+"""Persons in one frame that are linked to those of other frames by position, which takes the cube of their number."""
+LINKED_PAIRS = Budget(20_000_000, 3_000)
+"""Pairs of a person and a pose that are compared to link the poses of a recording, for each pose."""
 MAX_PAIRS = 100_000_000
 """Comparisons where every item of one list meets every item of another."""
 

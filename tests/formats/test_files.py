@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, find_files
-from skeletonmae.formats.files import InputFile, group_frames, list_files
+from skeletonmae.formats.files import InputFile, list_files
 from skeletonmae.sequences import SequenceStore
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -130,40 +130,6 @@ def test_a_damaged_archive_gives_files_or_a_clear_error(tmp_path: Path, data: st
             assert str(path) in said
     finally:
         path.unlink()
-
-
-def test_frames_of_one_folder_are_one_recording(tmp_path: Path) -> None:
-    names = [
-        "x/v_2_k.json",
-        "x/v_10_k.json",
-        "x/v_1_k.json",
-        "x/w_1_k.json",
-        "y/v_1_k.json",
-        "y/7_k.json",
-        "y/z.json",
-        "z/z_3_k.json",
-        "z/z_3_k.json",
-    ]
-    for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-    found = group_frames(list_files(tmp_path, everything), r"(?:(?P<recording>.*)_)?(?P<frame>\d+)_k\.json")
-    said = {
-        file.path.relative_to(tmp_path).as_posix(): [
-            part.path.relative_to(tmp_path).as_posix() for part in file.frame_files
-        ]
-        for file in found
-    }
-    assert said == {
-        "x/v": ["x/v_1_k.json", "x/v_2_k.json", "x/v_10_k.json"],
-        "x/w": ["x/w_1_k.json"],
-        "y/v": ["y/v_1_k.json"],
-        "y": ["y/7_k.json"],
-        "y/z.json": [],
-        "z": ["z/z_3_k.json"],
-    }
-    assert found[0].head() == b"x/v_1_k.json"
-    assert found[0].size == sum(len(name) for name in said["x/v"])
 
 
 def test_text_that_is_not_utf8_says_where(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from skeletonmae.skeletons import KINECT20
 
 OPENPOSE = FORMATS["openpose"]
 BODY = np.random.default_rng(0).random((25, 2)).round(4) * 100
-# Places in OpenPose's own drawing of BODY_25.
+# Indices in OpenPose's own drawing of BODY_25.
 NOSE, MID_HIP, R_HIP, L_HIP, L_BIG_TOE, L_HEEL, R_BIG_TOE, R_HEEL = 0, 8, 9, 12, 19, 21, 22, 24
 
 
@@ -65,6 +65,86 @@ def test_the_number_of_values_says_the_layout(joints: int, layout: str, tmp_path
     recording = read(frame(tmp_path / "a_0_keypoints.json", person(BODY[:joints])))
     assert recording.skeleton.name == layout
     np.testing.assert_allclose(recording.positions[0, 0], BODY[:joints], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cam01_{:06d}.json", "cam01.{:04d}.json", "cam01_{}_pose.json", "{}.json"])
+def test_many_files_of_one_frame_are_one_recording_however_they_carry_the_number(
+    name: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cam01"
+    for number in (0, 1, 3, 10):
+        frame(folder / name.format(number), person(BODY + number))
+    for other in ("camera.json", "results_1.json"):  # not OpenPose's, and so not frames
+        (folder / other).write_text('{"skeletons": [[[0, 0, 0]]]}')
+    files = [file for file in find_files(tmp_path) if file.frame_files]
+    assert len(files) == 1
+    (recording,) = OPENPOSE.read(files[0])
+    assert recording.name in ("cam01", "cam01_pose")
+    assert np.flatnonzero(recording.observed.any((0, 2))).tolist() == [0, 1, 3, 10]
+    np.testing.assert_allclose(recording.positions[0, 10], BODY + 10, rtol=1e-6)
+
+
+# Somebody who faces the camera, in pixels: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles,
+# left before right, as COCO orders them.
+COCO = np.array(
+    [
+        (320, 100), (328, 92), (312, 92), (340, 96), (300, 96), (360, 160), (280, 160), (380, 230), (260, 230),
+        (390, 300), (250, 300), (345, 310), (295, 310), (350, 420), (290, 420), (352, 530), (288, 530),
+    ]
+)  # fmt: skip
+HEAD_TOP, NECK, PELVIS = (320, 60), (320, 150), (320, 310)
+LEFT_FOOT, RIGHT_FOOT = [(360, 545), (366, 543), (348, 540)], [(280, 545), (274, 543), (292, 540)]  # toes, heel
+
+
+def test_26_joints_are_those_of_halpe_and_nan_is_unobserved(tmp_path: Path) -> None:
+    feet = [foot[joint] for joint in range(3) for foot in (LEFT_FOOT, RIGHT_FOOT)]
+    body = np.array([*COCO, HEAD_TOP, NECK, PELVIS, *feet])
+    frame(tmp_path / "a_000000.json", person(body))
+    frame(tmp_path / "a_000001.json", person(np.full((26, 2), np.nan), np.nan))
+    frame(tmp_path / "a_000002.json", person(body + 2))
+    recording = read(tmp_path)
+    assert (recording.skeleton.name, recording.unit, recording.notes) == ("halpe26", "px", ())
+    assert recording.observed.all(-1).tolist() == [[True, False, True]]
+    at = dict(zip(recording.skeleton.joints, recording.positions[0, 2].tolist(), strict=True))
+    assert at["nose"] == [322, 102]
+    assert (at["head_top"], at["neck"], at["pelvis"]) == ([322, 62], [322, 152], [322, 312])
+    assert (at["left_big_toe"], at["right_small_toe"], at["right_heel"]) == ([362, 547], [276, 545], [294, 542])
+
+
+def test_body_25b_is_told_from_body_25_by_its_shape(tmp_path: Path) -> None:
+    body = np.array([*COCO, NECK, HEAD_TOP, *LEFT_FOOT, *RIGHT_FOOT])
+    recording = read(frame(tmp_path / "a_0_keypoints.json", person(body)))
+    assert (recording.skeleton.name, recording.notes) == ("openpose25b", ())
+    at = dict(zip(recording.skeleton.joints, recording.positions[0, 0].tolist(), strict=True))
+    assert (at["right_wrist"], at["neck"], at["head_top"]) == ([250, 300], [320, 150], [320, 60])
+    assert (at["left_heel"], at["right_big_toe"]) == ([348, 540], [280, 545])
+
+
+@pytest.mark.parametrize(
+    ("joints", "layout"), [(17, "coco17"), (133, "coco17"), (135, "openpose25b"), (136, "halpe26")]
+)
+def test_of_a_whole_body_the_joints_of_the_body_are_read(joints: int, layout: str, tmp_path: Path) -> None:
+    body = np.resize(COCO, (joints, 2))
+    recording = read(frame(tmp_path / "a_0_keypoints.json", person(body)))
+    assert recording.skeleton.name == layout
+    np.testing.assert_array_equal(recording.positions[0, 0, :17], COCO)
+
+
+def test_all_frames_in_one_object_keyed_by_image(tmp_path: Path) -> None:
+    path = tmp_path / "clip.json"
+    frames = {
+        f"{number}.jpg": {"version": "AlphaPose v0.3", "people": [person(BODY[:18] + number)]}
+        for number in (9, 10, 12)
+    }
+    path.write_text(json.dumps(frames))
+    (file,) = find_files(tmp_path)
+    assert file.frame_files == ()
+    (recording,) = OPENPOSE.read(file)
+    assert (recording.name, recording.skeleton.name) == ("clip", "openpose18")
+    assert recording.observed.any((0, 2)).tolist() == [True, True, False, True]
+    path.write_text(json.dumps(frames | {"010.jpg": {"people": []}}))
+    with pytest.raises(InputError, match=r"clip\.json: frame 10 is duplicated; got 010\.jpg"):
+        list(OPENPOSE.read(file))
 
 
 def test_confidence_0_is_unobserved_and_the_lowest_above_it_is_not(tmp_path: Path) -> None:
@@ -121,7 +201,7 @@ def test_nobody_in_any_frame(tmp_path: Path) -> None:
 def test_a_layout_may_be_named(tmp_path: Path) -> None:
     frame(tmp_path / "a_0_keypoints.json", person(BODY[:20]))
     assert read(tmp_path, layout=KINECT20).skeleton is KINECT20
-    with pytest.raises(InputError, match=r"wrong number of joints; expected .*18 or 25.*; got 20 joints"):
+    with pytest.raises(InputError, match=r"wrong number of joints; expected one of 17, 18, .*; got 20 joints"):
         read(tmp_path)
     frame(tmp_path / "a_1_keypoints.json", person(BODY[:18]))
     with pytest.raises(InputError, match=r"expected 20 joints.*got 18, 20 joints"):
@@ -131,15 +211,14 @@ def test_a_layout_may_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[]", "no list of people"),
-        ('{"people": {}}', "no list of people"),
-        ('{"people": [1]}', "no list of people"),
-        ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "wrong number of values"),
+        ('{"person": "people", "a": {"people": []}}', "no list of people; .* got an object with 2 keys"),
+        ('{"people": {}}', "not a list; .* got an object with 0 keys"),
+        ('{"people": [1]}', "person 0: not an object; .* got 1"),
+        ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "person 0: wrong number of values"),
         ('{"people": [{"pose_keypoints_2d": ["a", 1, 2]}]}', "not a list of numbers"),
         ('{"people": [{"pose_keypoints_2d": {"a": 1}}]}', "not a list of numbers"),
         ('{"people": [{"pose_keypoints_2d": [[1], 2, 3]}]}', "not a list of numbers"),
         ('{"people": [{"pose', "cut short"),
-        ("", "empty"),
     ],
 )
 def test_what_is_wrong_is_said_of_the_frame(content: str, said: str, tmp_path: Path) -> None:
@@ -149,11 +228,24 @@ def test_what_is_wrong_is_said_of_the_frame(content: str, said: str, tmp_path: P
         read(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"peo'])
+def test_a_file_that_is_no_frame_is_left_for_the_report(content: str, tmp_path: Path) -> None:
+    for number in (0, 2):
+        frame(tmp_path / f"a_{number}.json", person())
+    (tmp_path / "a_1.json").write_text(content)
+    recording, other = find_files(tmp_path)
+    assert [file.path.name for file in (recording, other)] == ["a", "a_1.json"]
+    assert OPENPOSE.matches(recording)
+    assert not any(entry.matches(other) for entry in FORMATS.values())
+
+
 def test_frame_numbers_are_not_believed(tmp_path: Path) -> None:
     frame(tmp_path / "a_0_keypoints.json", person())
     far = frame(tmp_path / "a_999999999999_keypoints.json", person())
     with pytest.raises(InputError, match=r"not the frames of one recording.*999999999999"):
         read(tmp_path)
     far.rename(tmp_path / "a_00_keypoints.json")
-    with pytest.raises(InputError, match="the frame is there twice"):
+    with pytest.raises(
+        InputError, match=r"frame 0 is duplicated; got a_00_keypoints\.json and a_0_keypoints\.json"
+    ):
         read(tmp_path)

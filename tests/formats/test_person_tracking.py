@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.person_tracking import MAX_AGE, Pose, assign_persons, person_number, recording_from_poses
+from skeletonmae.formats.person_tracking import (
+    Pose,
+    assign_persons,
+    parse_person_id,
+    recording_from_poses,
+)
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17
 
@@ -54,8 +59,8 @@ def test_the_sum_of_distances_is_least_and_not_each_in_turn() -> None:
 
 
 def test_a_person_may_be_away_for_a_while_but_not_for_long_and_not_go_far() -> None:
-    assert people((0, 0.0), (MAX_AGE, 0.1)) == [0, 0]
-    assert people((0, 0.0), (MAX_AGE + 1, 0.1)) == [0, 1]
+    assert people((0, 0.0), (30, 0.1)) == [0, 0]
+    assert people((0, 0.0), (31, 0.1)) == [0, 1]
     assert people((0, 0.0), (1, 2.0)) == [0, 1]
     assert people((0, 0.0), (0, 5.0), (1, 5.0), (2, 0.0)) == [0, 1, 1, 0]
     assert people() == []
@@ -63,8 +68,9 @@ def test_a_person_may_be_away_for_a_while_but_not_for_long_and_not_go_far() -> N
 
 def test_nearness_is_in_body_sizes_and_of_the_joints_that_both_have() -> None:
     for scale in (1e-3, 1.0, 1e3):
-        for far, same in ((0.3, True), (0.9, False)):
-            positions = np.stack([BODY, np.add(BODY, (far, 0))]) * scale
+        for far, same in ((0.49, True), (0.51, False)):
+            box = float(np.hypot(*np.ptp(BODY, axis=0)))
+            positions = np.stack([BODY, np.add(BODY, (far * box, 0))]) * scale
             observed = np.ones((2, 17), dtype=bool)
             observed[1, 8:] = False
             positions[1, 8:] = 0  # what an unobserved joint holds must not count
@@ -108,7 +114,30 @@ def test_more_persons_than_there_is_room_for_are_left_out_and_said() -> None:
     sequence = recording(flicker)
     assert sequence.num_persons * sequence.num_frames < 50 * 2 * len(flicker)
     assert sequence.observed[0].all()
-    assert "of 1001 persons, those in the fewest frames, were left out" in sequence.notes[0]
+    assert sequence.notes == ("the 940 of 1001 persons in the fewest frames were left out",)
+
+
+def test_frame_numbers_with_a_constant_step_are_renumbered_with_the_frame_rate() -> None:
+    def every_second(*numbers: int) -> SkeletonSequence:
+        poses = {number: [pose(0.01 * number)] for number in numbers}
+        return recording_from_poses(poses, COCO17, 2, where=WHERE, name="walk", unit="px", fps=30.0)
+
+    sequence = every_second(252, 254, 256)
+    assert (sequence.num_frames, sequence.fps) == (3, 15.0)
+    assert sequence.observed.all()
+    assert sequence.notes == ("the frame numbers rise by 2: the frames were renumbered without gaps",)
+    for numbers in ((252, 254, 257), (252, 254), (252, 253, 254)):
+        sequence = every_second(*numbers)
+        assert (sequence.num_frames, sequence.fps, sequence.notes) == (numbers[-1] - 251, 30.0, ())
+
+
+def test_crowds_that_cannot_be_linked_in_time_are_refused() -> None:
+    crowd = {n: [pose(0.001 * i) for i in range(501)] for n in (0, 1)}
+    with pytest.raises(InputError, match=r"walk\.json: too many persons to link.*got 501 persons in a frame"):
+        recording(crowd)
+    named = {n: [pose(0.001 * i, person=i) for i in range(501)] for n in (0, 1)}
+    assert recording(named).num_persons == 501
+    assert recording({0: crowd[0][:500], 1: crowd[1][:2]}).num_persons == 500
 
 
 def test_values_that_are_not_finite_do_not_spoil_the_others() -> None:
@@ -124,4 +153,4 @@ def test_values_that_are_not_finite_do_not_spoil_the_others() -> None:
     [([-1], -1), ([3], 3), (4, 4), (2.0, 2), ([[5.0]], 5), (None, -1), ([], -1), ("7", -1), (float("nan"), -1)],
 )
 def test_the_ways_to_say_who_it_is(said: object, number: int) -> None:
-    assert person_number(said) == number
+    assert parse_person_id(said) == number

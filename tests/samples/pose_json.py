@@ -1,4 +1,4 @@
-"""Small JSON files of pose estimators: OpenPose, COCO and its results, MediaPipe."""
+"""Small JSON files of pose estimators."""
 
 from __future__ import annotations
 
@@ -39,6 +39,23 @@ def write_coco_json(path: Path, values: np.ndarray) -> list[Any]:
     ]
     path.write_text(json.dumps({"images": images, "annotations": annotations}))
     return recording(joints[..., :2], "coco17", observed=joints.any(-1), name="walk", unit="px")
+
+
+def write_mmpose(path: Path, values: np.ndarray) -> list[Any]:
+    from skeletonmae.skeletons import COCO17
+
+    joints = values[:, :17, :2]
+    seen = values[:, :17].any(-1)
+    frames = [
+        {"frame_id": 1 + i, "instances": [
+            {"keypoints": frame.tolist(), "keypoint_scores": (0.8 * there).tolist(), "track_id": 5}
+        ]}
+        for i, (frame, there) in enumerate(zip(joints, seen, strict=True))
+    ]  # fmt: skip
+    names = {str(i): joint for i, joint in enumerate(COCO17.joints)}
+    meta = {"dataset_name": "coco", "num_keypoints": 17, "keypoint_id2name": names, "skeleton_links": [[15, 13]]}
+    path.write_text(json.dumps({"meta_info": meta, "instance_info": frames}, indent="\t"))
+    return recording(joints, "coco17", observed=seen, name=path.stem, unit="px")
 
 
 def write_mediapipe(path: Path, values: np.ndarray) -> list[Any]:

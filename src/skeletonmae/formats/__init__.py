@@ -12,10 +12,12 @@ from skeletonmae.formats.coco_json import COCO_JSON
 from skeletonmae.formats.ctrgcn_npz import CTRGCN_NPZ
 from skeletonmae.formats.decoders.npy import first_member, sniff_header
 from skeletonmae.formats.deeplabcut import DEEPLABCUT
-from skeletonmae.formats.files import InputFile, as_input_file, attach_sidecars, group_frames, list_files
+from skeletonmae.formats.files import InputFile, as_input_file, attach_sidecars, list_files
 from skeletonmae.formats.format import DEFAULT_OPTIONS, Format, ReadOptions
+from skeletonmae.formats.frame_files import group_frame_files
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
 from skeletonmae.formats.mediapipe import MEDIAPIPE
+from skeletonmae.formats.mmpose import MMPOSE
 from skeletonmae.formats.msr_action3d import MSR_ACTION3D
 from skeletonmae.formats.ntu import NTU
 from skeletonmae.formats.nw_ucla import NW_UCLA
@@ -60,6 +62,7 @@ FORMATS: dict[str, Format] = {
         PKU_MMD,
         OPENPOSE,
         COCO_JSON,
+        MMPOSE,
         MEDIAPIPE,
         TABLE,
         PARQUET,
@@ -84,10 +87,10 @@ def find_files(root: Path, formats: Iterable[Format] = tuple(FORMATS.values())) 
     for entry in formats:
         if entry.sidecar_name:
             files = attach_sidecars(files, entry.sidecar_name)
-    for entry in formats:
-        if entry.frame_pattern:
-            files = group_frames(files, entry.frame_pattern)
-    return files
+    framed = [entry for entry in formats if entry.sniff_frame]
+    return group_frame_files(
+        files, lambda file: next((entry.name for entry in framed if entry.holds_one_frame(file)), None)
+    )
 
 
 def detect(file: InputFile | Path) -> Format:

@@ -18,7 +18,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.json_text import number_array, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.person_tracking import Pose, person_number, recording_from_poses
+from skeletonmae.formats.person_tracking import Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17
 
@@ -65,7 +65,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         if len(values):
             values = values[: skeleton.num_joints]
             who = next((one[key] for key in PERSON_ID_KEYS if key in one), -1)
-            poses.append(Pose(values[:, :2], values[:, 2] > 0, person_number(who)))
+            poses.append(Pose(values[:, :2], values[:, 2] > 0, parse_person_id(who)))
     if not found:
         raise InputError("there is no image in it", where=path, expected=EXPECTED)
     for recording, frames in found.items():

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -195,30 +193,6 @@ def list_files(root: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
             elif wanted(name):
                 files.append(InputFile(Path(folder, name)))
     return sorted(files)
-
-
-def group_frames(files: list[InputFile], pattern: str) -> list[InputFile]:
-    """Group the single-frame files of each recording into one file.
-
-    Args:
-        files: Sorted files.
-        pattern: Regular expression for a whole file name, with the groups `recording` (what the names of a
-            recording's frames share) and `frame` (the frame number).
-    """
-    regex = re.compile(pattern)
-    ungrouped: list[InputFile] = []
-    groups: dict[InputFile, list[tuple[int, InputFile]]] = defaultdict(list)
-    for file in files:
-        if match := regex.fullmatch(file.path.name):
-            is_folder = match["recording"] in (None, "", file.path.parent.name)  # one folder per recording
-            common = replace(file, path=file.path.parent if is_folder else file.path.with_name(match["recording"]))
-            groups[common].append((int(match["frame"]), file))
-        else:
-            ungrouped.append(file)
-    made = [
-        replace(common, frame_files=tuple(file for _, file in sorted(parts))) for common, parts in groups.items()
-    ]
-    return sorted(ungrouped + made)
 
 
 def attach_sidecars(files: list[InputFile], sidecar_name: Callable[[str], str | None]) -> list[InputFile]:

@@ -58,9 +58,9 @@ class Format:
         suffixes: Endings of its file names, in lower case, with the dot.
         sniff: Whether the first `HEAD_BYTES` bytes of a file look like this format. Never raises.
         parse: Yields the recordings of a file; raises `InputError` for anything that is wrong with it.
-        frame_pattern: For formats with one file per frame, a regular expression for whole file names with the
-            groups `recording` and `frame`. `parse` then gets an `InputFile` with `frame_files` (or one without,
-            for a single frame).
+        sniff_frame: For formats with one file per frame, whether a file that begins with these bytes holds a
+            single frame. The files of one recording are found by their names (`frame_files.number_frames`), and
+            `parse` then gets an `InputFile` with `frame_files`. Never raises.
         sidecar_name: For formats with two files per recording, the name of the second one (`InputFile.sidecar`)
             that lies beside a file of a given name, or None for other names.
     """
@@ -70,13 +70,20 @@ class Format:
     suffixes: tuple[str, ...]
     sniff: Callable[[bytes], bool]
     parse: Parse
-    frame_pattern: str | None = None
+    sniff_frame: Callable[[bytes], bool] | None = None
     sidecar_name: Callable[[str], str | None] | None = None
 
     def matches(self, file: InputFile | Path) -> bool:
         """Whether `file` can be read and its first bytes look like this format."""
         try:
             return self.sniff(as_input_file(file).head())
+        except InputError:
+            return False
+
+    def holds_one_frame(self, file: InputFile) -> bool:
+        """Whether `file` can be read and its first bytes are those of a file with a single frame."""
+        try:
+            return self.sniff_frame is not None and self.sniff_frame(file.head())
         except InputError:
             return False
 

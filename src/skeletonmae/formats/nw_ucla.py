@@ -5,12 +5,12 @@ The form in which skeleton projects pass on Northwestern-UCLA (Wang et al., CVPR
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.decoders.json_text import read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.kinect_recording import kinect_recording
@@ -25,10 +25,7 @@ def _sniff(head: bytes) -> bool:
 
 
 def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
-    try:
-        content = json.loads(file.text())
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"not JSON, or cut short ({error})", where=file.path) from error
+    content = read_json(file)
     if not isinstance(content, dict) or "skeletons" not in content:
         raise InputError("no skeletons in it", where=file.path, expected=EXPECTED)
     try:

@@ -1,32 +1,36 @@
-"""OpenPose: a folder with one JSON a frame, `NAME_000000000012_keypoints.json`; 18 or 25 joints.
+"""OpenPose: a folder with one JSON file per frame, whose names carry the frame number.
 
 `{"people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, confidence, ...], ...}]}`, as OpenPose's
-`--write_json` writes it (its document "Output format"). How many values a person has says which layout it is. A
-joint of confidence 0 is unobserved. `pose_keypoints_3d` (x, y, z, confidence), where a person of the recording has
-it, is read in place of the image's: those are the axes of a camera, x right and y down, and are turned by half a
-turn about z. Face and hands are left aside.
+`--write_json` writes it (its document "Output format") and, under other names, rtmlib, Pose2Sim, Sports2D and
+AlphaPose (`--format open`, which also writes all frames into one object, keyed by image). The number of values
+per person gives the layout; BODY_25 and BODY_25B, both with 25 joints, are told apart by their bone lengths. A
+joint with confidence 0, or whose values are not numbers, is unobserved. If a person of the recording has
+`pose_keypoints_3d` (x, y, z, confidence), those are read instead of the image coordinates: their axes are a
+camera's, x right and y down, and are rotated by half a turn about z. Face and hands are not read.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.json_text import number_array, read_json
+from skeletonmae.formats.decoders.json_text import describe, json_list, json_object, number_array, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.person_tracking import Pose, person_number, recording_from_poses
+from skeletonmae.formats.frame_files import number_frames, numbered_frame_files
+from skeletonmae.formats.joint_counts import layout_by_count
+from skeletonmae.formats.person_tracking import Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS
 
-FRAMES = r"(?P<recording>.*?)_?(?P<frame>\d+)_keypoints\.json"
-BY_JOINTS = {18: LAYOUTS["openpose18"], 25: LAYOUTS["openpose25"]}
-EXPECTED = "{'people': [{'pose_keypoints_2d': [18 or 25 times x, y, confidence]}, ...]}"
-TURN = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
-"""From x right, y down, z away to the axes of recordings: a turn, so that left stays left."""
+EXPECTED = "{'people': [{'pose_keypoints_2d': [x, y, confidence of each joint]}, ...]}"
+CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
+"""From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
+DEFAULT_LAYOUT = LAYOUTS["openpose25"]
 
 Person = tuple[int, np.ndarray, np.ndarray]
 
@@ -35,60 +39,79 @@ def _sniff(head: bytes) -> bool:
     return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"people"' in head
 
 
+def _sniff_frame(head: bytes) -> bool:
+    """Not the object of all frames, whose first key is an image and holds an object."""
+    return _sniff(head) and b"{" not in head[head.index(b"{") + 1 : head.index(b'"people"')]
+
+
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     people: dict[int, list[Person]] = {}
-    for part in file.frame_files or (file,):
-        match = re.fullmatch(FRAMES, part.path.name)
-        number = int(match["frame"]) if match else 0
-        if number in people:
-            raise InputError("the frame is there twice", where=part.path)
-        people[number] = list(_people(part))
+    for number, frame_file in numbered_frame_files(file).items():
+        content = json_object(read_json(frame_file), frame_file.path, EXPECTED)
+        if "people" in content:
+            people[number] = list(_people(content, frame_file.path))
+        else:
+            people |= _keyed_by_image(content, frame_file.path)
     everyone = [person for persons in people.values() for person in persons]
-    solid = any(len(in_3d) for _, _, in_3d in everyone)
-    joints = {len(values[solid]) for _, *values in everyone} - {0}
-    skeleton = options.layout or BY_JOINTS.get(max(joints, default=25))
-    if skeleton is None or joints - {skeleton.num_joints}:
-        expected = f"{options.layout.num_joints} joints, as the layout has" if options.layout else EXPECTED
-        got = f"{', '.join(map(str, sorted(joints)))} joints"
-        raise InputError("wrong number of joints", where=file.path, expected=expected, got=got)
-    found = {
+    is_3d = any(len(in_3d) for _, _, in_3d in everyone)
+    poses_by_frame = {
         number: [
-            Pose(at[:, :-1] * (TURN if solid else 1), at[:, -1] > 0, who)
-            for who, *values in persons
-            if len(at := values[solid])
+            Pose(pose[:, :-1] * (CAMERA_TO_KINECT if is_3d else 1), pose[:, -1] > 0, person)
+            for person, *values in persons
+            if len(pose := values[is_3d])
         ]
         for number, persons in people.items()
     }
+    poses = [(pose.positions, pose.observed) for in_frame in poses_by_frame.values() for pose in in_frame]
+    skeleton, notes = options.layout or DEFAULT_LAYOUT, ()
+    if poses:
+        skeleton, notes = layout_by_count(poses, file.path, options.layout)
+    joints = slice(skeleton.num_joints)  # of a whole body, without face and hands
     yield recording_from_poses(
-        found,
+        {
+            number: [Pose(pose.positions[joints], pose.observed[joints], pose.person) for pose in in_frame]
+            for number, in_frame in poses_by_frame.items()
+        },
         skeleton,
-        3 if solid else 2,
+        3 if is_3d else 2,
         where=file.path,
         name=file.path.name if file.frame_files else file.path.stem,
-        unit="unknown" if solid else "px",
+        unit="unknown" if is_3d else "px",
+        notes=notes,
     )
 
 
-def _people(file: InputFile) -> Iterator[Person]:
-    """(identity, (joint, x y confidence), (joint, x y z confidence)) of each person in a frame."""
-    content = read_json(file)
-    people = content.get("people") if isinstance(content, dict) else None
-    if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
-        raise InputError("no list of people in it", where=file.path, expected=EXPECTED)
-    for person in people:
-        flat = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
+def _keyed_by_image(content: dict[str, Any], where: Path) -> dict[int, list[Person]]:
+    """The people of all frames of an object keyed by image."""
+    frames = [value for value in content.values() if isinstance(value, dict) and "people" in value]
+    if not frames or len(frames) < len(content):
+        raise InputError("no list of people", where=where, expected=EXPECTED, got=describe(content))
+    people: dict[int, list[Person]] = {}
+    for (_, number), image, frame in zip(number_frames(list(content)), content, frames, strict=True):
+        if number in people:
+            raise InputError(f"frame {number} is duplicated", where=where, got=image)
+        people[number] = list(_people(frame, f"{where}, {image}"))
+    return people
+
+
+def _people(frame: dict[str, Any], where: Path | str) -> Iterator[Person]:
+    """(Person number, (joint, x y confidence), (joint, x y z confidence)) of each person in a frame."""
+    for index, person in enumerate(json_list(frame["people"], where, EXPECTED)):
+        place = f"{where}, person {index}"
+        values = json_object(person, place, EXPECTED)
+        in_image = values.get("pose_keypoints_2d", values.get("pose_keypoints"))
         yield (
-            person_number(person.get("person_id")),
-            number_array(flat, 3, file.path, EXPECTED),
-            number_array(person.get("pose_keypoints_3d"), 4, file.path, "x, y, z, confidence of each joint"),
+            parse_person_id(values.get("person_id")),
+            number_array(in_image, 3, place, EXPECTED),
+            number_array(values.get("pose_keypoints_3d"), 4, place, "x, y, z, confidence of each joint"),
         )
 
 
 OPENPOSE = Format(
     "openpose",
-    "OpenPose JSON: a folder of frames, 18 or 25 joints in 2D (or 3D), several persons",
+    "OpenPose JSON: a folder with one file per frame; 17, 18, 25 or 26 joints in 2D (or 3D), several persons",
     (".json",),
     _sniff,
     _parse,
-    FRAMES,
+    _sniff_frame,
 )
