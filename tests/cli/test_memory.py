@@ -11,10 +11,10 @@ from skeletonmae import cli
 FAULTS = """
 import ctypes, resource, sys
 import torch
-from skeletonmae.cli.memory import keep_memory
+from skeletonmae.cli.memory import retain_freed_memory
 
 if sys.argv[1] == "kept":
-    keep_memory()
+    retain_freed_memory()
 
 def tensor():
     torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
@@ -51,7 +51,7 @@ def test_commands_that_train_keep_their_memory(
     command: str, expected: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept: list[None] = []
-    monkeypatch.setattr(cli, "keep_memory", lambda: kept.append(None))
+    monkeypatch.setattr(cli, "retain_freed_memory", lambda: kept.append(None))
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
     assert len(kept) == expected
@@ -67,8 +67,8 @@ from skeletonmae.cli import memory
 def megabytes():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
 
-memory.SECONDS = 0.2
-memory.keep_memory()
+memory.TRIM_SECONDS = 0.2
+memory.retain_freed_memory()
 blocks = [torch.ones(1 << 20) for _ in range(100)]
 high, last = megabytes(), blocks[-1]
 del blocks
