@@ -1,8 +1,8 @@
 """Masking strategies: which tokens or joints are hidden.
 
-To add a strategy for tokens, write a frozen `Config` with its own `kind` and `__call__(patches, rng) ->
-TokenMask` in a new file and list it in `MASKINGS`. Strategies for methods without tokens are listed in
-`JOINT_MASKINGS`.
+To add a strategy for tokens, write a frozen `Config` with its own `kind` and a `__call__(patches, rng)` that
+returns a `TokenMask` in a new file, and list it in `MASKINGS`. `JOINT_MASKINGS` lists the strategies for methods
+without tokens.
 """
 
 from typing import Protocol

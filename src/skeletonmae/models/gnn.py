@@ -23,9 +23,9 @@ GNNType = Literal["gin", "gcn", "gat"]
 class SkeletonGraph:
     """The observed joints of many poses, and the bones between them.
 
-    Values come in three forms: dense `(joint, pose, ...)`, with zeros for unobserved joints; nodes `(node,
-    ...)`, only the observed joints, in (joint, pose) order; and `(pose, ...)`. Joints come first so that a
-    single product with a small matrix sums over the neighbors in all poses.
+    Values have one of three forms. Dense values are `(joint, pose, ...)`, with zeros for unobserved joints. Nodes
+    are `(node, ...)`: only the observed joints, in (joint, pose) order. Pose values are `(pose, ...)`. Joints come
+    first so that a single product with a small matrix sums over the neighbors in all poses.
 
     Args:
         adjacency: 1 for two joints that a bone connects, else 0.
@@ -103,7 +103,7 @@ class GIN(nn.Module):
 
 
 class GCN(nn.Module):
-    """A linear layer on the mean, normalized by degree, of a node and its neighbors (Kipf and Welling, ICLR 2017).
+    """A linear layer of the degree-normalized mean of a node and its neighbors (Kipf and Welling, ICLR 2017).
 
     The degree counts the observed neighbors and the node itself.
 
@@ -136,7 +136,7 @@ class GAT(nn.Module):
             raise ValueError(f"a width of {width} is not divisible by {heads} heads")
         self.heads = heads
         self.linear = nn.Linear(width, width, bias=False)
-        # Both attention vectors of the paper applied after its linear layer, as one linear layer of the input.
+        # The paper applies its attention vectors to the linear layer's output; this layer has both in one product.
         self.att = nn.Linear(width, 2 * heads, bias=False)
         self.bias = nn.Parameter(torch.zeros(width))
 

@@ -1,8 +1,7 @@
 """The `sttformer` encoder and decoder: the joints of a tuple of frames attend to each other across the frames.
 
 Source: Qiu et al., *Spatio-Temporal Tuples Transformer for Skeleton-Based Action Recognition*, 2022. A time step
-    is one
-tuple, and its tokens are the joints of its frames. Time steps of all tracks are packed along one axis,
+is one tuple, and its tokens are the joints of its frames. The time steps of all tracks are packed along one axis,
 `(packed_step, channel, token)`: steps that are entirely hidden take no room, and no layer sees padding.
 """
 
@@ -29,7 +28,7 @@ NEGATIVE_SLOPE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class PackedSteps:
-    """Packs the visible time steps of all tracks along one axis, and pads them to rows again.
+    """Pack the visible time steps of all tracks along one axis, and pad them to rows again.
 
     Args:
         visible: which time steps of each track are packed.
