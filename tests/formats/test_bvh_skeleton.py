@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.bvh_skeleton import BVH_NAMES, bvh_skeleton
+from skeletonmae.formats.bvh_skeleton import bvh_skeleton
 from skeletonmae.formats.decoders.bvh_text import Bvh, parse_bvh
 from skeletonmae.skeletons import KINECT20, SMPL24, VOCABULARY, Skeleton, conversion
 
@@ -20,11 +20,6 @@ def skeleton_of(*pairs: tuple[str, str]) -> Skeleton:
 
 def chain(*joints: str) -> Skeleton:
     return skeleton_of(*zip(joints, ("", *joints), strict=False))
-
-
-def test_every_name_is_one_of_the_vocabulary() -> None:
-    assert set(BVH_NAMES.values()) <= VOCABULARY.keys()
-    assert all(name == name.lower() and name.isalnum() for name in BVH_NAMES)
 
 
 ARM = ["collar", "shoulder", "elbow", "wrist"]

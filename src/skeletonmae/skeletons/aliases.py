@@ -261,7 +261,8 @@ def vocabulary_joints(names: Sequence[str]) -> tuple[str | None, ...]:
 def rig_joints(names: Sequence[str]) -> tuple[str | None, ...]:
     """The joint of the vocabulary at which each bone of a BVH or ASF rig begins; None where unknown.
 
-    A shoulder beside an upper arm is the collar, and a wrist beside a hand is a joint within the forearm.
+    A shoulder beside an upper arm is the collar, and a wrist beside a hand is a joint within the forearm. A joint
+    that several names mean belongs to the first of them.
     """
     keys = [_key(name) for name in names]
     joints = [_SPELLINGS[RIG.name].get(key) for key in keys]
@@ -275,7 +276,7 @@ def rig_joints(names: Sequence[str]) -> tuple[str | None, ...]:
                 joints[place] = collar
         elif joint.endswith("_wrist") and "wrist" in key and times[joint] > 1:
             joints[place] = None
-    return _without_duplicates(joints, keys)
+    return tuple(joint if joint and joints.index(joint) == place else None for place, joint in enumerate(joints))
 
 
 def _without_duplicates(joints: Sequence[str | None], keys: Sequence[str]) -> tuple[str | None, ...]:
@@ -297,8 +298,13 @@ def canonical_joint_names(names: Sequence[str]) -> tuple[str, ...]:
     return canonical if len(set(canonical)) == len(canonical) else tuple(names)
 
 
+def strip_prefix(name: str) -> str:
+    """A joint's name without the namespace and the prefix of its rig (`mixamorig:`, `Bip01 `, `K4ABT_JOINT_`)."""
+    return _PREFIX.sub("", _RIG_PREFIX.sub("", name, count=1), count=1)
+
+
 def _key(name: str) -> str:
-    name = normalize_joint_name(_PREFIX.sub("", _RIG_PREFIX.sub("", name, count=1), count=1))
+    name = normalize_joint_name(strip_prefix(name))
     joined = name.replace("_", "")
     return name if name in _ALL_SPELLINGS or joined not in _ALL_SPELLINGS else joined
 
