@@ -95,8 +95,8 @@ def parse_bvh(content: bytes, where: str, *, end_sites: bool = False) -> Bvh:
 def forward_kinematics(bvh: Bvh) -> np.ndarray:
     """Positions of the joints, float64 `(frame, joint, 3)`, in the unit and axes of the file.
 
-    A joint's rotations turn all its descendants; the first in the file is the outermost. A position channel replaces
-    that axis of the joint's offset, as in files of programs that write them for all joints.
+    A joint's rotations turn all its descendants; the first in the file is the outermost. A position channel
+    replaces that axis of the joint's offset, as in files of programs that write them for all joints.
     """
     frames = len(bvh.motion)
     columns = iter(bvh.motion.T)
