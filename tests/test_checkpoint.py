@@ -37,7 +37,7 @@ def rewritten(path: Path, out: Path, change: Callable[[dict[str, Any], dict[str,
     return out
 
 
-def answers(checkpoint: Checkpoint, make_batch: Any) -> torch.Tensor:
+def outputs(checkpoint: Checkpoint, make_batch: Any) -> torch.Tensor:
     batch = make_batch(frames=8, skeleton=NTU25)
     with torch.no_grad():
         if checkpoint.header.role == "classifier":
@@ -54,8 +54,8 @@ def test_a_model_comes_back_the_same(tiny_run: Path, tmp_path: Path, make_batch:
     second = load_checkpoint(tmp_path / "copy.safetensors")
     assert second.header == first.header
     assert second.header == first.header
-    assert torch.equal(answers(first, make_batch), answers(second, make_batch))
-    assert answers(first, make_batch).std() > 0
+    assert torch.equal(outputs(first, make_batch), outputs(second, make_batch))
+    assert outputs(first, make_batch).std() > 0
 
 
 def test_it_is_rebuilt_from_the_file_alone_in_a_fresh_process(
@@ -82,11 +82,11 @@ np.savez("answers.npz", embedded, scores)
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
     found = np.load(tmp_path / "answers.npz")
     for name, array in zip(("model.safetensors", CLASSIFIER), found.values(), strict=True):
-        expected = answers(load_checkpoint(tiny_run / name), make_batch)
+        expected = outputs(load_checkpoint(tiny_run / name), make_batch)
         np.testing.assert_allclose(array, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_what_it_says_of_itself(tiny_run: Path, tiny_store: Path) -> None:
+def test_the_header(tiny_run: Path, tiny_store: Path) -> None:
     method, classifier = (load_checkpoint(tiny_run / name).header for name in ("model.safetensors", CLASSIFIER))
     assert (method.role, method.clips.frames, method.axes, method.unit) == ("method", 8, 3, "m")
     assert method.joints == NTU25.joints
@@ -97,18 +97,18 @@ def test_what_it_says_of_itself(tiny_run: Path, tiny_store: Path) -> None:
     assert classifier.store_fingerprints == method.store_fingerprints
 
 
-def test_the_folder_of_a_run_will_do(tiny_run: Path) -> None:
+def test_a_folder_of_a_run_is_a_path_of_its_model(tiny_run: Path) -> None:
     assert load_checkpoint(tiny_run).header.role == "method"
 
 
-def test_one_is_not_taken_for_the_other(tiny_run: Path) -> None:
+def test_methods_and_classifiers_are_not_mixed_up(tiny_run: Path) -> None:
     with pytest.raises(InputError, match="pre-trained model without classes"):
         _ = load_checkpoint(tiny_run).classifier
     with pytest.raises(InputError, match="a pre-trained model is needed"):
         _ = load_checkpoint(tiny_run / CLASSIFIER).method
 
 
-def test_there_is_none(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.safetensors"):
         with pytest.raises(InputError, match="no such checkpoint"):
             load_checkpoint(path)
@@ -140,7 +140,7 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda header, _: header.update(role="oracle"), "the header is invalid"),
         (
@@ -181,11 +181,11 @@ def test_a_file_of_something_else(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_changed_file_is_refused(tiny_run: Path, tmp_path: Path, change: Any, said: str) -> None:
+def test_a_changed_file_is_refused(tiny_run: Path, tmp_path: Path, change: Any, message: str) -> None:
     file = rewritten(tiny_run / "model.safetensors", tmp_path / "changed.safetensors", change)
-    with pytest.raises(InputError, match=f"(?s){said}") as caught:
+    with pytest.raises(InputError, match=f"(?s){message}") as caught:
         load_checkpoint(file)
-    if "tokens" not in said:
+    if "tokens" not in message:
         assert "changed.safetensors" in str(caught.value)
 
 
@@ -215,7 +215,7 @@ def test_a_checkpoint_of_format_1_is_the_same_model(
     assert (header_of(old)["format"], len(header_of(old)["data"])) == (1, 1)
     new, migrated = load_checkpoint(tiny_run / name), load_checkpoint(old)
     assert migrated.header == new.header
-    assert torch.equal(answers(migrated, make_batch), answers(new, make_batch))
+    assert torch.equal(outputs(migrated, make_batch), outputs(new, make_batch))
 
 
 METHODS_OF_FORMAT_1: list[dict[str, Any]] = [
@@ -238,8 +238,8 @@ def test_every_method_of_format_1_is_read(
         save_checkpoint(tmp_path / "new.safetensors", model, header.model_copy(update=update))
         old = write_format_1(tmp_path / "new.safetensors", tmp_path / "old.safetensors")
         assert not load_file(old).keys() >= model.state_dict().keys()
-        expected = answers(load_checkpoint(tmp_path / "new.safetensors"), make_batch)
-        assert torch.equal(answers(load_checkpoint(old), make_batch), expected)
+        expected = outputs(load_checkpoint(tmp_path / "new.safetensors"), make_batch)
+        assert torch.equal(outputs(load_checkpoint(old), make_batch), expected)
 
 
 def test_a_full_disk_leaves_the_old_file(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,12 +37,12 @@ def written(folder: Path, text: str = TEXT) -> Path:
     return path
 
 
-def refused(tree: dict[str, Any], *said: str) -> None:
+def refused(tree: dict[str, Any], *message: str) -> None:
     with pytest.raises(InputError) as caught:
         recipe_from({"data": {"evaluate": {"store": "x"}}} | tree, "here.yaml")
     message = str(caught.value)
     assert message.startswith("here.yaml: ")
-    for part in said:
+    for part in message:
         assert part in message
 
 
@@ -90,7 +90,7 @@ def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tree", "said"),
+    ("tree", "message"),
     [
         ({"trainig": {}}, ["trainig: there is no such setting; did you mean training?"]),
         ({"training": {"epoch": 3}}, ["training.epoch: there is no such setting; did you mean epochs?"]),
@@ -121,12 +121,12 @@ def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_typo_is_named_with_the_nearest_setting(tree: dict[str, Any], said: list[str]) -> None:
-    refused(tree, *said)
+def test_a_typo_is_named_with_the_nearest_setting(tree: dict[str, Any], message: list[str]) -> None:
+    refused(tree, *message)
 
 
 @pytest.mark.parametrize(
-    ("tree", "said"),
+    ("tree", "message"),
     [
         ({"masking": {"kind": "randomly"}}, ["masking.kind: expected one of", "motion_aware", "got 'randomly'"]),
         ({"masking": {"ratio": 0.5}}, ["masking.kind: is missing"]),
@@ -162,8 +162,8 @@ def test_a_typo_is_named_with_the_nearest_setting(tree: dict[str, Any], said: li
         ({"evaluation": [{"kind": "knn", "k": []}]}, ["evaluation.0.k: "]),
     ],
 )  # fmt: skip
-def test_a_wrong_value_is_named(tree: dict[str, Any], said: list[str]) -> None:
-    refused(tree, *said)
+def test_a_wrong_value_is_named(tree: dict[str, Any], message: list[str]) -> None:
+    refused(tree, *message)
 
 
 def test_every_mistake_is_told_at_once() -> None:
@@ -178,7 +178,7 @@ def test_a_split_with_a_value_on_both_sides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "a recipe is a mapping"),
         ("- 1\n- 2\n", "a recipe is a mapping"),
@@ -188,8 +188,8 @@ def test_a_split_with_a_value_on_both_sides() -> None:
         ("{}", "data: is missing"),
     ],
 )
-def test_a_file_that_is_no_recipe(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(InputError, match=said) as caught:
+def test_a_file_that_is_not_a_recipe(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         read_recipe(written(tmp_path, text))
     assert "a recipe.yaml" in str(caught.value)
 
@@ -234,7 +234,7 @@ def test_a_whole_list_or_union_member_from_the_command_line(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("training.epochs", "not a setting"),
         ("=3", "not a setting"),
@@ -248,8 +248,8 @@ def test_a_whole_list_or_union_member_from_the_command_line(tmp_path: Path) -> N
         ("training.lr=", "training.lr"),
     ],
 )
-def test_a_bad_setting_from_the_command_line(tmp_path: Path, override: str, said: str) -> None:
-    with pytest.raises(InputError, match=said.replace("?", r"\?")):
+def test_a_bad_setting_from_the_command_line(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(InputError, match=message.replace("?", r"\?")):
         read_recipe(written(tmp_path), [override])
 
 
@@ -322,11 +322,11 @@ def test_which_recordings_are_for_pretraining(tiny_store: Path) -> None:
         Source(store=tiny_store, split="odd").split_rule(store)
 
 
-def test_nobody_is_nothing_to_pretrain_on(tmp_path: Path, make_recording: Any, make_store: Any) -> None:
+def test_empty_recordings_are_not_pretrained_on(tmp_path: Path, make_recording: Any, make_store: Any) -> None:
     clips = [make_recording(seed, lost=1.0 if seed == 1 else 0.0, label="a") for seed in range(3)]
     store = make_store(tmp_path / "store", clips, dataset="synthetic")
-    seen = np.array([clip.observed.any() for clip in clips])
-    assert Source(store=tmp_path, use="all").pretrain_index(store).tolist() == np.flatnonzero(seen).tolist()
+    observed = np.array([clip.observed.any() for clip in clips])
+    assert Source(store=tmp_path, use="all").pretrain_index(store).tolist() == np.flatnonzero(observed).tolist()
 
 
 def test_a_store_of_an_unknown_dataset_needs_a_rule(tmp_path: Path, make_recording: Any, make_store: Any) -> None:

@@ -22,7 +22,7 @@ from skeletonmae.skeletons import KINECT20, NTU25
 from skeletonmae.training import lock_folder, read_log
 
 
-def test_what_a_run_leaves_behind(tiny_run: Path, tiny_tree: Any) -> None:
+def test_the_files_of_a_run(tiny_run: Path, tiny_tree: Any) -> None:
     names = {path.name for path in tiny_run.iterdir()}
     assert names >= {"model.safetensors", "recipe.yaml", "log.csv", "state.pt", "results.json"}
     resolved = yaml.safe_load((tiny_run / "recipe.yaml").read_text())
@@ -31,12 +31,12 @@ def test_what_a_run_leaves_behind(tiny_run: Path, tiny_tree: Any) -> None:
     assert [row["epoch"] for row in read_log(tiny_run)] == [1, 2]
 
 
-def test_results_are_written_down(tiny_run: Path, tiny_store: Path) -> None:
+def test_results_json(tiny_run: Path, tiny_store: Path) -> None:
     written = json.loads((tiny_run / "results.json").read_text())
     store = SequenceStore.open(tiny_store)
     assert written["store_fingerprint"] == store.fingerprint
     assert written["recipe"]["method"]["width"] == 16
-    results = [Result.model_validate(one) for one in written["results"]]
+    results = [Result.model_validate(result) for result in written["results"]]
     assert [result.name for result in results] == ["linear", "knn k=1", "finetune"]
     camera = store.tag("camera")
     for result in results:
@@ -79,7 +79,7 @@ def test_stores_are_pooled_each_by_its_own_rule(
     assert len(load_checkpoint(tmp_path).header.store_fingerprints) == 3
 
 
-def test_stores_that_do_not_go_together(
+def test_stores_that_do_not_match(
     tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any
 ) -> None:
     make_store(tmp_path / "other", [make_recording(0, skeleton=KINECT20)])
@@ -90,7 +90,7 @@ def test_stores_that_do_not_go_together(
 
 
 @pytest.mark.parametrize(
-    ("place", "message"),
+    ("source", "message"),
     [
         ("pretrain", r"axes.*prepare the 3D recordings with `--axes 2`.*got 2"),
         (
@@ -100,7 +100,7 @@ def test_stores_that_do_not_go_together(
     ],
 )
 def test_2d_and_3d_do_not_mix(
-    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any, place: str, message: str
+    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any, source: str, message: str
 ) -> None:
     flat = make_recording(0, skeleton=NTU25, label="a")
     flat = replace(flat, positions=np.ascontiguousarray(flat.positions[..., :2]))
@@ -109,7 +109,7 @@ def test_2d_and_3d_do_not_mix(
     tree = tiny_tree()
     two = {"store": str(tmp_path / "flat"), "use": "all"}
     tree["data"]["pretrain"] = [tree["data"]["evaluate"]]
-    if place == "pretrain":
+    if source == "pretrain":
         tree["data"]["pretrain"].append(two)
     else:
         tree["data"]["evaluate"] = two
@@ -128,7 +128,7 @@ def test_pretraining_is_a_function_of_recipe_and_data(
     assert any(not torch.equal(again[name], other[name]) for name in again)
 
 
-def test_nobody_to_pretrain_on(
+def test_a_store_without_observed_persons_is_refused(
     tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any
 ) -> None:
     make_store(tmp_path / "empty", [make_recording(0, lost=1.0)])
@@ -141,12 +141,15 @@ def test_nobody_to_pretrain_on(
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        (lambda tree: tree["training"].update(lr=0.5), r"training\.lr: 0.001 there, 0.5 now"),
-        (lambda tree: tree["method"].update(depth=1), r"method\.depth: 2 there, 1 now"),
-        (lambda tree: tree["masking"].update(ratio=0.6), r"masking\.ratio: 0.5 there, 0.6 now"),
-        (lambda tree: tree["data"].update(stream="bone"), r"data\.stream: joint there, bone now"),
+        (lambda tree: tree["training"].update(lr=0.5), r"training\.lr: 0.001 in the saved recipe, 0.5 now"),
+        (lambda tree: tree["method"].update(depth=1), r"method\.depth: 2 in the saved recipe, 1 now"),
+        (lambda tree: tree["masking"].update(ratio=0.6), r"masking\.ratio: 0.5 in the saved recipe, 0.6 now"),
+        (lambda tree: tree["data"].update(stream="bone"), r"data\.stream: joint in the saved recipe, bone now"),
         (lambda tree: tree["data"].update(transforms=[]), r"data\.transforms"),
-        (lambda tree: tree["data"]["evaluate"].update(split="subject"), r"split: view there, subject now"),
+        (
+            lambda tree: tree["data"]["evaluate"].update(split="subject"),
+            r"split: view in the saved recipe, subject now",
+        ),
     ],
 )
 def test_another_recipe_in_the_same_folder_is_refused(
@@ -198,7 +201,7 @@ def test_other_data_under_the_same_path_is_refused(
         runs.pretrain(recipe, tmp_path / "run", alone)
 
 
-def test_a_folder_that_another_run_holds(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
+def test_a_folder_that_another_run_has_locked(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
     with lock_folder(tmp_path), pytest.raises(InputError, match="another run is writing"):
         runs.pretrain(recipe_from(tiny_tree(), ""), tmp_path, alone)
     assert not (tmp_path / "recipe.yaml").exists()
@@ -220,7 +223,7 @@ def test_the_weights_make_the_difference(tiny_tree: Any, tiny_run: Path, alone: 
     assert trained == again != fresh
 
 
-def test_another_method_than_the_recipes_is_refused(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
+def test_a_model_of_another_method_is_refused(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
     tree = tiny_tree()
     tree["method"]["width"] = 24
     with pytest.raises(
@@ -229,7 +232,7 @@ def test_another_method_than_the_recipes_is_refused(tiny_tree: Any, tiny_run: Pa
         runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
 
 
-def test_nothing_is_kept_without_a_folder(
+def test_without_a_folder_nothing_is_written(
     tmp_path: Path, tiny_tree: Any, alone: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -238,52 +241,52 @@ def test_nothing_is_kept_without_a_folder(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"frames": 16}, r"data\.frames: the model was pre-trained with another value; expected 8; got 16"),
         ({"stream": "motion"}, r"data\.stream: .*expected joint; got motion"),
         ({"transforms": []}, r"data\.transforms"),
     ],
 )
-def test_clips_that_the_model_was_not_made_for(
-    tiny_run: Path, tiny_tree: Any, alone: Any, change: dict[str, Any], said: str
+def test_clips_that_the_model_was_not_trained_on(
+    tiny_run: Path, tiny_tree: Any, alone: Any, change: dict[str, Any], message: str
 ) -> None:
     tree = tiny_tree()
     tree["data"] |= change
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"unit": "px"}, "another unit; .*expected m; got px"),
         ({"axes": 2}, "trained on 3D coordinates, but the store has 2D"),
     ],
 )
-def test_a_store_that_the_model_was_not_made_for(
+def test_a_store_that_does_not_fit_the_model(
     tiny_run: Path, tiny_tree: Any, tmp_path: Path, make_store: Any, make_recording: Any, alone: Any,
-    settings: dict[str, Any], said: str,
+    settings: dict[str, Any], message: str,
 ) -> None:  # fmt: skip
     recording = {"unit": settings.get("unit", "m"), "axes": settings.get("axes", 3)}
     make_store(
         tmp_path / "store", [make_recording(i, label="ab"[i % 2], **recording) for i in range(8)], **settings
     )
     tree = tiny_tree(tmp_path / "store", split=None)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
 
 
-def test_a_classifier_is_no_method(tiny_run: Path, tiny_tree: Any, alone: Any) -> None:
+def test_a_classifier_is_not_a_method(tiny_run: Path, tiny_tree: Any, alone: Any) -> None:
     checkpoint = load_checkpoint(tiny_run / "finetune-1-seed0.safetensors")
     with pytest.raises(InputError, match="a pre-trained model is needed"):
         runs.evaluate(recipe_from(tiny_tree(), ""), checkpoint, None, alone)
 
 
-def test_other_people_other_layout_same_encoder(
+def test_an_encoder_evaluates_another_layout(
     tiny_run: Path, tiny_tree: Any, tmp_path: Path, make_store: Any, make_recording: Any, alone: Any
 ) -> None:
-    """A model of ntu25 judges recordings of kinect20: joints are known by name."""
+    """A model of ntu25 evaluates recordings of kinect20, because joints have names."""
     clips = [make_recording(i, label="ab"[i % 2], lost=0.0) for i in range(12)]
     make_store(tmp_path / "store", clips, dataset="folder")
     tree = tiny_tree(tmp_path / "store", split="stratified")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from pydantic import Field, ValidationError
@@ -24,7 +24,7 @@ from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.transforms import ClipConfig
 
 METADATA_KEY = "skeletonmae"
-FORMAT = 2
+FORMAT: Final = 2
 READABLE_FORMATS = (1, FORMAT)
 
 

@@ -102,7 +102,7 @@ def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -
         changed = sorted(key for key in current.keys() | saved.keys() if current.get(key) != saved.get(key))
         if changed:
             differences = "; ".join(
-                f"{key}: {saved.get(key)} there, {current.get(key)} now" for key in changed[:5]
+                f"{key}: {saved.get(key)} in the saved recipe, {current.get(key)} now" for key in changed[:5]
             )
             raise InputError(f"the folder holds a run of another recipe ({differences}); {advice}", where=where)
     write_text(file, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))

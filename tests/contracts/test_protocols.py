@@ -34,7 +34,7 @@ def task(make_task: Any) -> Any:
     return make_task(train, labels, test, test_labels, classes=CLASSES)
 
 
-def lasting(results: list[Result]) -> list[Result]:
+def without_times(results: list[Result]) -> list[Result]:
     return [result.model_copy(update={"seconds": 0.0}) for result in results]
 
 
@@ -68,16 +68,18 @@ def test_its_numbers_agree_with_each_other(kind: str, task: Any) -> None:
 
 
 @entries
-def test_it_answers_the_same_when_asked_again(kind: str, task: Any) -> None:
-    first = lasting(protocol(kind).run(task))
+def test_it_is_deterministic(kind: str, task: Any) -> None:
+    first = without_times(protocol(kind).run(task))
     torch.manual_seed(99)
-    assert lasting(protocol(kind).run(task)) == first
+    assert without_times(protocol(kind).run(task)) == first
 
 
 @entries
 def test_the_test_side_is_read_once_at_the_end(kind: str, task: Any, reads: list[Any]) -> None:
     protocol(kind, CHOOSING).run(task)
-    first_test = next(place for place, (_, index) in enumerate(reads) if np.isin(index, task.split.test).any())
+    first_test = next(
+        position for position, (_, index) in enumerate(reads) if np.isin(index, task.split.test).any()
+    )
     before = np.concatenate([index for _, index in reads[:first_test]])
     after = np.concatenate([index for _, index in reads[first_test:]])
     assert set(before) <= set(task.split.train.tolist())
@@ -85,27 +87,27 @@ def test_the_test_side_is_read_once_at_the_end(kind: str, task: Any, reads: list
 
 
 @entries
-def test_what_is_chosen_is_chosen_on_a_part_that_was_not_fitted(
+def test_settings_are_selected_on_recordings_that_were_not_fitted(
     kind: str, task: Any, reads: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parts: list[tuple[int, set[int], set[int], set[int]]] = []
     divide = EvaluationTask.train_val_split
 
     def divided(task: EvaluationTask, index: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        fit, held = divide(task, index, seed)
-        parts.append((len(reads), set(index.tolist()), set(fit.tolist()), set(held.tolist())))
-        return fit, held
+        fit, val = divide(task, index, seed)
+        parts.append((len(reads), set(index.tolist()), set(fit.tolist()), set(val.tolist())))
+        return fit, val
 
     monkeypatch.setattr(EvaluationTask, "train_val_split", divided)
     results = protocol(kind, CHOOSING if kind in CHOOSING else QUICK).run(task)
     assert bool(parts) == any(result.best_params for result in results) == (kind in CHOOSING)
-    for start, whole, fit, held in parts:
-        assert not fit & held
-        assert fit | held == whole <= set(task.split.train.tolist())
+    for start, both, fit, val in parts:
+        assert not fit & val
+        assert fit | val == both <= set(task.split.train.tolist())
         since = [set(index.tolist()) for _, index in reads[start:]]
-        apart = [read <= fit or read <= held for read in since]
+        apart = [read <= fit or read <= val for read in since]
         choosing = since[: apart.index(False)]  # then all of it is fitted, or the test side is read
-        assert set().union(*choosing) == whole
+        assert set().union(*choosing) == both
         assert choosing[0] <= fit
 
 

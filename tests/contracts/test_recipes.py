@@ -1,4 +1,4 @@
-"""What every recipe under recipes/ must hold, without its data."""
+"""Tests of every recipe under recipes/, without its data."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ LAYOUTS = {
     "diving48": COCO17, "penn_action": PENN13, "nw_ucla": KINECT20, "utd_mhad": KINECT20, "pyskl_sample": COCO17,
     "mine": KINECT20,
 }  # fmt: skip
-"""Name of a store -> what its joints are."""
+"""Name of a store -> its joint layout."""
 TOKENS = ("joint_patch", "mamp", "sttformer")
 LONGER = {"training.epochs", "training.warmup_epochs", "finetune.epochs", "finetune.milestones"}
-LIKE: list[tuple[str, str, set[str]]] = [
+SAME_AS: list[tuple[str, str, set[str]]] = [
     *((f"{folder}/{name}", f"ntu60/{name}", set()) for folder in ("gym99", "diving48") for name in TOKENS),
     *((f"{folder}/graph", "gym99/graph", set()) for folder in ("ntu60", "ntu120", "diving48")),
     ("ntu120/joint_patch", "ntu60/joint_patch", {"method.decoder_depth"}),
@@ -52,7 +52,7 @@ LIKE: list[tuple[str, str, set[str]]] = [
         "finetune.min_steps",
     }),
 ]  # fmt: skip
-"""A recipe whose comment says that it is as another, which, and the settings in which it is not."""
+"""A recipe whose comment says that it has the settings of another, the other recipe, and the settings that differ."""
 recipes = pytest.mark.parametrize("name", RECIPES)
 
 
@@ -61,7 +61,7 @@ def test_every_set_has_every_method() -> None:
 
 
 @recipes
-def test_its_name_says_its_method_and_its_folder_its_store(name: str) -> None:
+def test_its_file_name_is_its_method_and_its_folder_its_store(name: str) -> None:
     recipe, path = read_recipe(ROOT / name), Path(name)
     assert (recipe.method.kind, getattr(recipe.method, "target", None)) == METHODS[path.stem]
     if path.parts[0] != "own":
@@ -70,38 +70,41 @@ def test_its_name_says_its_method_and_its_folder_its_store(name: str) -> None:
 
 @pytest.mark.parametrize("folder", SETS)
 def test_mamp_is_joint_patch_but_for_target_and_mask(folder: str) -> None:
-    mine, its = (read_recipe(ROOT / folder / f"{name}.yaml") for name in ("joint_patch", "mamp"))
-    target = {"method": its.method.model_copy(update={"target": "position"}), "masking": mine.masking}
-    assert its.model_copy(update=target) == mine
+    recipe, other = (read_recipe(ROOT / folder / f"{name}.yaml") for name in ("joint_patch", "mamp"))
+    target = {"method": other.method.model_copy(update={"target": "position"}), "masking": recipe.masking}
+    assert other.model_copy(update=target) == recipe
 
 
 def settings(name: str) -> dict[str, Any]:
-    """Of method, mask, pre-training and fine-tuning on all labels, by dotted name."""
+    """Settings of method, masking, pre-training and fine-tuning on all labels, by dotted key."""
     recipe = read_recipe(ROOT / f"{name}.yaml").model_dump()
     finetune = next(protocol for protocol in recipe["evaluation"] if protocol["kind"] == "finetune")
     sections = {key: recipe[key] for key in ("method", "masking", "training")}
     sections |= {"finetune": finetune["training"], "classifier": finetune["classifier"]}
-    return {f"{section}.{key}": value for section, its in sections.items() if its for key, value in its.items()}
+    return {
+        f"{section}.{key}": value for section, group in sections.items() if group for key, value in group.items()
+    }
 
 
-@pytest.mark.parametrize(("name", "other", "but"), LIKE)
-def test_it_is_as_its_comment_says(name: str, other: str, but: set[str]) -> None:
-    mine, its = settings(name), settings(other)
-    assert {key for key in mine.keys() | its.keys() if mine.get(key) != its.get(key)} == but
+@pytest.mark.parametrize(("name", "other", "differences"), SAME_AS)
+def test_its_settings_are_those_its_comment_names(name: str, other: str, differences: set[str]) -> None:
+    values, other_values = settings(name), settings(other)
+    changed = {key for key in values.keys() | other_values.keys() if values.get(key) != other_values.get(key)}
+    assert changed == differences
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_nw_ucla_and_utd_mhad_differ_in_what_they_evaluate(name: str) -> None:
-    mine, its = (read_recipe(ROOT / folder / f"{name}.yaml") for folder in ("utd_mhad", "nw_ucla"))
-    judged = its.data.model_copy(update={"evaluate": mine.data.evaluate})
-    assert its.model_copy(update={"data": judged}) == mine
-    assert bool(mine.data.pretrain) == (name != "graph")  # if not said, it is what is evaluated
+    recipe, other = (read_recipe(ROOT / folder / f"{name}.yaml") for folder in ("utd_mhad", "nw_ucla"))
+    data = other.data.model_copy(update={"evaluate": recipe.data.evaluate})
+    assert other.model_copy(update={"data": data}) == recipe
+    assert bool(recipe.data.pretrain) == (name != "graph")  # by default, the store that is evaluated
 
 
 @pytest.mark.parametrize("folder", ["ntu60", "ntu120"])
 def test_sttformer_pretrains_as_joint_patch(folder: str) -> None:
-    mine, its = (read_recipe(ROOT / folder / f"{name}.yaml") for name in ("sttformer", "joint_patch"))
-    assert (mine.training, mine.masking) == (its.training, its.masking)
+    recipe, other = (read_recipe(ROOT / folder / f"{name}.yaml") for name in ("sttformer", "joint_patch"))
+    assert (recipe.training, recipe.masking) == (other.training, other.masking)
 
 
 @recipes
@@ -109,8 +112,8 @@ def test_it_can_be_read(name: str) -> None:
     read_recipe(ROOT / name)
 
 
-class Again:
-    """One batch an epoch, always the same."""
+class RepeatedBatch:
+    """The same batch in every epoch."""
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
@@ -122,8 +125,8 @@ class Again:
         return iter([self.batch])
 
 
-def briefly(config: TrainingConfig) -> TrainingConfig:
-    """Two steps, at once and in float32."""
+def shorten(config: TrainingConfig) -> TrainingConfig:
+    """Two steps, without accumulation, in float32."""
     return config.model_copy(
         update={"epochs": 2, "min_steps": 0, "gradient_accumulation_steps": 1, "precision": "float32"}
     )
@@ -139,14 +142,14 @@ def test_it_takes_two_steps_and_fine_tunes_two(name: str, make_batch: Any, alone
     batch = recipe.data.clips.apply_transforms(batch, training=True)
     method = recipe.build(InputSpec(recipe.data.frames, axes, skeleton.joints))
     before = {name: value.clone() for name, value in method.state_dict().items()}
-    train(method, Again(batch), briefly(recipe.training), alone)
+    train(method, RepeatedBatch(batch), shorten(recipe.training), alone)
     assert any(not torch.equal(value, before[name]) for name, value in method.state_dict().items())
     finetunes = [protocol for protocol in recipe.evaluation if isinstance(protocol, Finetune)]
     models = [method.classifier(5, finetune.classifier) for finetune in finetunes]
     finetune, model = finetunes[0], models[0]
     loss = ClassifierWithLoss(model, finetune.label_smoothing)
     layer_id = lambda name: model.layer_id(name.removeprefix("classifier."))  # noqa: E731
-    train(loss, Again(batch), briefly(finetune.training), alone, layer_id=layer_id)
+    train(loss, RepeatedBatch(batch), shorten(finetune.training), alone, layer_id=layer_id)
     assert model(batch).isfinite().all()
 
 

@@ -15,7 +15,7 @@ DICE = np.random.default_rng(0)
 TRAIN, TEST, LABELS = DICE.normal(5, 3, (40, 4)), DICE.normal(50, 3, (40, 4)), np.zeros(40, int)
 
 
-class Then(nn.Module):
+class Composed(nn.Module):
     """Another module behind the features of a method."""
 
     def __init__(self, method: Any, last: Any) -> None:
@@ -27,23 +27,23 @@ class Then(nn.Module):
         return out
 
 
-def put_behind(task: Any, last: Any) -> None:
-    object.__setattr__(task, "method", Then(task.method, last))
+def append_module(task: Any, last: Any) -> None:
+    object.__setattr__(task, "method", Composed(task.method, last))
 
 
-def test_norms_of_a_fresh_encoder_know_the_training_side(make_task: Any) -> None:
+def test_batch_norms_have_the_statistics_of_the_training_side(make_task: Any) -> None:
     task = make_task(TRAIN, LABELS, TEST, LABELS, classes=("a",))
     norm = nn.BatchNorm1d(4)
-    put_behind(task, norm)
+    append_module(task, norm)
     calibrate_batch_norm(task)
-    assert norm.momentum == 0.1  # as it was
+    assert norm.momentum == 0.1  # unchanged
     features = extract_features(task, task.split.train, "mean")[0]
     torch.testing.assert_close(features.mean(0), torch.zeros(4), atol=1e-3, rtol=0)
     torch.testing.assert_close(features.std(0), torch.ones(4), atol=1e-3, rtol=0)
 
 
-def test_features_that_are_no_numbers_are_refused(make_task: Any) -> None:
+def test_features_that_are_not_finite_are_refused(make_task: Any) -> None:
     task = make_task(TRAIN, LABELS, TEST, LABELS, classes=("a",))
-    put_behind(task, lambda x: torch.where(x == x[3, 1], torch.nan, x))
+    append_module(task, lambda x: torch.where(x == x[3, 1], torch.nan, x))
     with pytest.raises(InputError, match=r"not finite.*got 1 of 40"):
         extract_features(task, task.split.train, "mean")

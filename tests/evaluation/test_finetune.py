@@ -29,7 +29,7 @@ def protocol(epochs: int = 10, batch_size: int = 16, lr: float = 0.1, **settings
     return Finetune.model_validate({"training": training} | settings)
 
 
-def test_it_learns_what_can_be_learned(make_task: Any) -> None:
+def test_it_learns_separable_classes(make_task: Any) -> None:
     result = protocol().run(task_of(make_task, pretrained=False))[0]
     assert result.top1 == 1.0
     assert not result.pretrained
@@ -49,7 +49,7 @@ def test_a_share_of_the_labels_and_at_least_one_of_each_class(
     assert np.bincount(LABELS[fitted]).tolist() == [expected / 3] * 3
 
 
-def test_each_seed_is_a_run_of_its_own(make_task: Any, reads: list[Any]) -> None:
+def test_each_seed_is_a_separate_run(make_task: Any, reads: list[Any]) -> None:
     results = protocol(epochs=1, label_fraction=0.1, seeds=(0, 1, 0)).run(task_of(make_task))
     assert [result.seed for result in results] == [0, 1, 0]
     assert results[0].confusion_matrix == results[2].confusion_matrix
@@ -57,7 +57,7 @@ def test_each_seed_is_a_run_of_its_own(make_task: Any, reads: list[Any]) -> None
     assert used[0] == used[2] != used[1]
 
 
-def test_from_scratch_each_seed_has_weights_of_its_own(make_task: Any) -> None:
+def test_from_scratch_each_seed_initializes_its_own_weights(make_task: Any) -> None:
     task, seeds = task_of(make_task), []
 
     def init_method(seed: int) -> Any:
@@ -68,17 +68,17 @@ def test_from_scratch_each_seed_has_weights_of_its_own(make_task: Any) -> None:
     assert seeds == [result.seed for result in results] == [3, 5]
 
 
-def test_the_learning_rate_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:
+def test_the_learning_rate_is_selected_on_the_validation_part(make_task: Any, reads: list[Any]) -> None:
     result = protocol(epochs=3, batch_size=100, lrs=(1e-7, 0.1)).run(task_of(make_task))[0]
     assert result.best_params == {"lr": 0.1}
     parts = [set(index) for _, index in reads]
-    fit, held = parts[0], parts[3]
-    assert not fit & held
-    assert fit | held == set(range(90))
-    assert parts == [fit] * 3 + [held] + [fit] * 3 + [held] + [fit | held] * 3 + [set(range(90, 120))]
+    fit, val = parts[0], parts[3]
+    assert not fit & val
+    assert fit | val == set(range(90))
+    assert parts == [fit] * 3 + [val] + [fit] * 3 + [val] + [fit | val] * 3 + [set(range(90, 120))]
 
 
-def test_a_learning_rate_that_was_not_chosen_is_that_of_the_training(make_task: Any) -> None:
+def test_without_candidates_the_learning_rate_is_that_of_training(make_task: Any) -> None:
     result = protocol(epochs=3, lr=1e-7).run(task_of(make_task))[0]
     assert result.best_params == {}
     assert result.top1 < 0.9
@@ -97,28 +97,28 @@ def test_the_loss_worked_out_by_hand(make_batch: Any) -> None:
     assert (float(output.num_terms), float(output.logs["training_accuracy"])) == (2.0, 0.5)
 
 
-def test_smoothing_and_seeds_are_handed_on(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Any] = []
+def test_label_smoothing_and_seeds_are_used(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
 
     def record(model: Any, batches: Any, config: Any, *_: Any, **__: Any) -> None:
-        told.append(
+        calls.append(
             (model.label_smoothing, config.seed, [batch.positions[:, 0, 0, 0] for batch in batches.epoch()])
         )
 
     monkeypatch.setattr("skeletonmae.evaluation.finetune.train", record)
     protocol(label_smoothing=0.3, seeds=(3, 5, 3)).run(task_of(make_task))
-    assert [(smoothing, seed) for smoothing, seed, _ in told] == [(0.3, 3), (0.3, 5), (0.3, 3)]
-    one, two, three = (torch.cat(batches) for _, _, batches in told)
+    assert [(smoothing, seed) for smoothing, seed, _ in calls] == [(0.3, 3), (0.3, 5), (0.3, 3)]
+    one, two, three = (torch.cat(batches) for _, _, batches in calls)
     assert torch.equal(one, three)
     assert not torch.equal(one, two)
     assert sorted(one.flatten().tolist()) == sorted(two.flatten().tolist())
 
 
-def test_classifiers_are_kept(make_task: Any, tmp_path: Path) -> None:
-    kept: list[Path] = []
-    task = task_of(make_task, folder=tmp_path, save=lambda path, model, config: kept.append(path))
+def test_classifiers_are_saved(make_task: Any, tmp_path: Path) -> None:
+    saved: list[Path] = []
+    task = task_of(make_task, folder=tmp_path, save=lambda path, model, config: saved.append(path))
     protocol(epochs=1, label_fraction=0.05, seeds=(3, 4)).run(task)
-    assert kept == [tmp_path / "finetune-0.05-seed3.safetensors", tmp_path / "finetune-0.05-seed4.safetensors"]
+    assert saved == [tmp_path / "finetune-0.05-seed3.safetensors", tmp_path / "finetune-0.05-seed4.safetensors"]
 
 
 @pytest.mark.parametrize(("fraction", "batch_size"), [(1.0, 1), (0.1, 1)])
@@ -127,7 +127,7 @@ def test_batches_of_one_clip_are_refused(make_task: Any, fraction: float, batch_
         protocol(label_fraction=fraction, batch_size=batch_size).run(task_of(make_task))
 
 
-def test_progress_says_what_is_fitted(make_task: Any) -> None:
-    told: list[str] = []
-    protocol(epochs=1).run(task_of(make_task, pretrained=False, on_progress=lambda what, _: told.append(what)))
-    assert set(told) == {"finetune on 90 clips from scratch"}
+def test_progress_describes_the_training(make_task: Any) -> None:
+    calls: list[str] = []
+    protocol(epochs=1).run(task_of(make_task, pretrained=False, on_progress=lambda what, _: calls.append(what)))
+    assert set(calls) == {"finetune on 90 clips from scratch"}

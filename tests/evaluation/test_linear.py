@@ -20,7 +20,7 @@ def task_of(make_task: Any, **changed: Any) -> Any:
     return make_task(*given.values(), classes=CLASSES)
 
 
-def test_what_can_be_separated_is(make_task: Any) -> None:
+def test_separable_classes_are_separated(make_task: Any) -> None:
     result = LinearProbe(epochs=20).run(task_of(make_task))[0]
     assert result.top1 == 1.0
     assert result.per_class_accuracy == (1.0, 1.0, 1.0, 1.0)
@@ -28,25 +28,27 @@ def test_what_can_be_separated_is(make_task: Any) -> None:
     assert result.best_params == {}
 
 
-def test_what_says_nothing_is_guessed(make_task: Any) -> None:
+def test_noise_is_classified_at_chance(make_task: Any) -> None:
     noise = np.random.default_rng(1).normal(size=(320, 8))
     result = LinearProbe(epochs=20).run(task_of(make_task, train=noise[:200], test=noise[200:]))[0]
     assert 0.1 < result.top1 < 0.4  # chance is a quarter
 
 
 def test_units_of_features_do_not_matter(make_task: Any) -> None:
-    """Batch norm takes mean and spread off: any affine change of each feature gives the same answers."""
+    """Batch norm subtracts the mean and divides by the deviation, so affine changes of features have no effect."""
     hard = TEST + RNG.normal(size=TEST.shape) * 2
     scale, shift = np.array([1, 100, 0.01, 7]), np.array([0, -5, 3, 1000])
-    one = LinearProbe(epochs=5).run(task_of(make_task, test=hard))[0]
-    assert 0.4 < one.top1 < 0.99
+    result = LinearProbe(epochs=5).run(task_of(make_task, test=hard))[0]
+    assert 0.4 < result.top1 < 0.99
     changed = make_task(TRAIN * scale + shift, LABELS, hard * scale + shift, TEST_LABELS, classes=CLASSES)
     other = LinearProbe(epochs=5).run(changed)[0]
-    assert np.abs(np.array(other.confusion_matrix) - np.array(one.confusion_matrix)).sum() <= 4  # up to rounding
+    assert (
+        np.abs(np.array(other.confusion_matrix) - np.array(result.confusion_matrix)).sum() <= 4
+    )  # up to rounding
 
 
 def test_it_is_the_minimum_of_the_cross_entropy(make_task: Any) -> None:
-    """The probe of two balanced clouds puts its border in the middle."""
+    """The probe of two balanced clouds has its decision boundary in the middle."""
     labels = np.arange(100) % 2
     task = make_task(
         (labels * 2 - 1)[:, None] * 3.0, labels, np.array([[-0.5], [0.5]]), [0, 1], classes=("0", "1")
@@ -60,21 +62,21 @@ def test_the_same_seed_gives_the_same_answer(make_task: Any) -> None:
     assert first.confusion_matrix == again.confusion_matrix
 
 
-def test_weight_decay_is_chosen_on_a_part_that_was_not_fitted(make_task: Any, reads: list[Any]) -> None:
+def test_weight_decay_is_selected_on_the_validation_part(make_task: Any, reads: list[Any]) -> None:
     for decays in ((100.0, 0.0), (0.0, 100.0)):
         task = task_of(make_task)
         reads.clear()
         result = LinearProbe(epochs=10, weight_decays=decays).run(task)[0]
         assert result.best_params == {"weight_decay": 0.0}
         assert result.top1 == 1.0
-        fit, held, *rest = (set(index) for _, index in reads)
-        assert not fit & held
-        assert fit | held == set(range(200))
+        fit, val, *rest = (set(index) for _, index in reads)
+        assert not fit & val
+        assert fit | val == set(range(200))
         assert rest == [set(range(200)), set(range(200, 320))]
 
 
-def test_what_was_held_back_has_the_say(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where its labels are the other way round, the decay that spoils the answers is the better one."""
+def test_the_validation_labels_decide(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the validation labels are inverted, the weight decay that spoils the predictions is the better result."""
     side = np.arange(200) % 2
     features, labels = (side * 2.0 - 1)[:, None], np.where(np.arange(200) < 150, side, 1 - side)
     monkeypatch.setattr(EvaluationTask, "train_val_split", lambda task, index, seed: (index[:150], index[150:]))
@@ -82,7 +84,7 @@ def test_what_was_held_back_has_the_say(make_task: Any, monkeypatch: pytest.Monk
     assert LinearProbe(epochs=10, weight_decays=(0.0, 100.0)).run(task)[0].best_params == {"weight_decay": 100.0}
 
 
-def test_views_are_so_many_passes_over_the_training_clips(make_task: Any, reads: list[Any]) -> None:
+def test_views_are_passes_over_the_training_clips(make_task: Any, reads: list[Any]) -> None:
     assert LinearProbe(epochs=1, views=3).run(task_of(make_task))[0].num_train == 200
     often = np.bincount(np.concatenate([index for _, index in reads]))
     assert often.tolist() == [3] * 200 + [1] * 120
@@ -130,15 +132,13 @@ def test_features_are_in_order_and_views_repeat_them(make_task: Any) -> None:
 
 def test_the_encoder_is_frozen(make_task: Any) -> None:
     task = task_of(make_task)
-    task.method.register_buffer("seen", torch.zeros(()))
+    task.method.register_buffer("marker", torch.zeros(()))
     task.method.train()
     LinearProbe(epochs=1).run(task)
     assert not task.method.training
 
 
-def test_the_encoder_is_asked_once_for_the_mean_and_each_time_for_what_is_large(
-    make_task: Any, reads: list[Any]
-) -> None:
+def test_only_mean_features_are_cached(make_task: Any, reads: list[Any]) -> None:
     task = task_of(make_task)
     first = extract_features(task, task.split.train, "mean")
     num = len(reads)

@@ -31,19 +31,19 @@ def test_accuracies_worked_out_by_hand() -> None:
     assert result["top5"] == pytest.approx(3 / 5)
     assert result["per_class_accuracy"] == (0.5, 0.0, None, 1.0, None, 0.0, None)
     confusion = np.zeros((7, 7), int)
-    for true, said in ((0, 0), (1, 0), (5, 0), (3, 3), (0, 1)):
-        confusion[true, said] += 1
+    for true, predicted in ((0, 0), (1, 0), (5, 0), (3, 3), (0, 1)):
+        confusion[true, predicted] += 1
     assert result["confusion_matrix"] == tuple(map(tuple, confusion.tolist()))
     assert result["num_test"] == 5
     assert result["classes"] == CLASSES
 
 
-def test_of_few_classes_one_of_the_first_five_is_always_right() -> None:
+def test_top5_of_few_classes_is_always_1() -> None:
     result = accuracy_metrics(torch.eye(3), torch.tensor([1, 2, 0]), ("a", "b", "c"))
     assert (result["top1"], result["top5"]) == (0.0, 1.0)
 
 
-def test_a_result_can_be_written_down_and_has_a_name() -> None:
+def test_a_result_survives_json_and_has_a_name() -> None:
     made = Result(
         protocol="knn", setting="k=1", pretrained=True, num_train=4, seconds=0.1,
         **accuracy_metrics(torch.eye(3), torch.tensor([0, 0, 2]), ("a", "b", "ü")),
@@ -54,7 +54,7 @@ def test_a_result_can_be_written_down_and_has_a_name() -> None:
     assert made.model_copy(update={"setting": ""}).name == "knn"
 
 
-def test_scores_are_in_the_order_asked_for(make_task: Any) -> None:
+def test_logits_have_the_order_of_the_index(make_task: Any) -> None:
     task = make_task(np.eye(4), "abcd", np.eye(4) * 2, "abcd")
 
     class Echo(torch.nn.Module):
@@ -65,32 +65,30 @@ def test_scores_are_in_the_order_asked_for(make_task: Any) -> None:
     torch.testing.assert_close(found, torch.tensor([[0.0, 0, 2, 0], [0, 1, 0, 0], [2, 0, 0, 0]]))
 
 
-def test_the_validation_part_is_taken_off_the_training_side(make_task: Any) -> None:
+def test_the_validation_part_is_split_off_the_training_side(make_task: Any) -> None:
     task = make_task(np.eye(20), "ab" * 10, np.eye(4), "abab")
-    fit, held = task.train_val_split(task.split.train, seed=0)
-    assert not set(fit) & set(held)
-    assert sorted([*fit, *held]) == task.split.train.tolist()
-    assert {task.labels[i] for i in held} == {0, 1}
-    assert task.train_val_split(task.split.train, seed=1)[1].tolist() != held.tolist()
+    fit, val = task.train_val_split(task.split.train, seed=0)
+    assert not set(fit) & set(val)
+    assert sorted([*fit, *val]) == task.split.train.tolist()
+    assert {task.labels[i] for i in val} == {0, 1}
+    assert task.train_val_split(task.split.train, seed=1)[1].tolist() != val.tolist()
 
 
-def test_the_validation_part_keeps_people_whole(tiny_store: Path, make_task: Any) -> None:
+def test_the_validation_part_keeps_groups_together(tiny_store: Path, make_task: Any) -> None:
     from skeletonmae.sequences import SequenceStore
 
     store = SequenceStore.open(tiny_store)
     train = np.flatnonzero(store.tag("camera") != "3")
     task = make_task(np.eye(2), "ab", np.eye(2), "ab", store=store, validation_group="subject")
-    fit, held = task.train_val_split(train, seed=0)
+    fit, val = task.train_val_split(train, seed=0)
     subject = store.tag("subject")
-    assert len(held) > 0
-    assert not set(subject[fit]) & set(subject[held])
+    assert len(val) > 0
+    assert not set(subject[fit]) & set(subject[val])
     one = train[subject[train] == subject[train[0]]]
-    assert len(one) == 1 or len(
-        task.train_val_split(np.repeat(one, 2), seed=0)[1]
-    )  # one person: divided by chance
+    assert len(one) == 1 or len(task.train_val_split(np.repeat(one, 2), seed=0)[1])  # one person: divided by class
 
 
-def test_a_tag_that_is_not_there_is_a_mistake(tiny_store: Path, make_task: Any) -> None:
+def test_an_unknown_tag_is_refused(tiny_store: Path, make_task: Any) -> None:
     from skeletonmae.sequences import SequenceStore
 
     task = make_task(

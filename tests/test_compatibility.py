@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skeletonmae.checkpoint import Header, load_checkpoint
+from skeletonmae.compatibility import (
+    check_or_write_recipe,
+    check_recipe_fits_model,
+    check_recording_fits_model,
+    check_store_fits_model,
+    run_fingerprint,
+)
+from skeletonmae.errors import InputError
+from skeletonmae.recipe import read_recipe, recipe_from
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.skeletons import HAND21, KINECT20
+
+
+@pytest.fixture(scope="module")
+def header(tiny_run: Path) -> Header:
+    return load_checkpoint(tiny_run).header
+
+
+def test_the_recipe_and_the_store_of_the_model_fit(header: Header, tiny_tree: Any, tiny_store: Path) -> None:
+    check_recipe_fits_model(recipe_from(tiny_tree(), ""), header)
+    check_store_fits_model(SequenceStore.open(tiny_store), header, tiny_store)
+
+
+def test_crops_augmentation_and_persons_may_differ(header: Header, tiny_tree: Any) -> None:
+    tree = tiny_tree()
+    tree["data"] |= {"crop": [0.2, 0.9], "test_crop": 0.5, "augment": [{"kind": "mirror"}], "max_persons": 1}
+    check_recipe_fits_model(recipe_from(tree, ""), header)
+
+
+@pytest.mark.parametrize("key", ["frames", "sampling", "stream", "transforms"])
+def test_other_clips_do_not_fit(header: Header, tiny_tree: Any, key: str) -> None:
+    tree = tiny_tree()
+    tree["data"] |= {key: {"frames": 12, "sampling": "segments", "stream": "bone", "transforms": []}[key]}
+    with pytest.raises(
+        InputError, match=rf"data\.{key}: the model was pre-trained with another value; expected .*got"
+    ):
+        check_recipe_fits_model(recipe_from(tree, ""), header)
+
+
+def test_only_the_settings_that_differ_are_named(header: Header, tiny_tree: Any) -> None:
+    tree = tiny_tree()
+    tree["method"] |= {"depth": 3, "heads": 4}
+    message = r"method: .*expected \{'depth': 2, 'heads': 2\}; got \{'depth': 3, 'heads': 4\}$"
+    with pytest.raises(InputError, match=message):
+        check_recipe_fits_model(recipe_from(tree, ""), header)
+
+
+def test_a_recording_of_another_layout_fits(header: Header, make_recording: Any) -> None:
+    check_recording_fits_model(make_recording(skeleton=KINECT20), header)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"skeleton": HAND21},
+            r"recording 'clip 0': the model knows none of the joints; expected some of .*got hand21",
+        ),
+        (
+            {"axes": 2},
+            r"3D coordinates, but the recording has 2D coordinates; train a 2D model; expected 3 axes; got 2",
+        ),
+        ({"unit": "px"}, r"another unit; if the coordinates are in m, add --unit m; expected m; got px"),
+    ],
+)
+def test_a_recording_that_does_not_fit(
+    header: Header, make_recording: Any, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        check_recording_fits_model(make_recording(**settings), header)
+
+
+def test_a_3d_recording_does_not_fit_a_2d_model(header: Header, make_recording: Any) -> None:
+    with pytest.raises(
+        InputError, match=r"2D coordinates, but the recording has 3D .*`--axes 2`.*expected 2 axes; got 3"
+    ):
+        check_recording_fits_model(make_recording(), header.model_copy(update={"axes": 2}))
+
+
+def test_the_fingerprint_depends_on_settings_and_data_alone(header: Header, tiny_tree: Any) -> None:
+    first = run_fingerprint(recipe_from(tiny_tree(), ""), header)
+    same = tiny_tree(checkpoint_seconds=9)
+    same["evaluation"] = []
+    assert run_fingerprint(recipe_from(same, ""), header) == first
+    assert run_fingerprint(recipe_from(tiny_tree(lr=0.5), ""), header) != first
+    other_data = header.model_copy(update={"store_fingerprints": ("other",)})
+    assert run_fingerprint(recipe_from(tiny_tree(), ""), other_data) != first
+
+
+def test_a_run_with_an_old_recipe_is_refused_with_the_reason(tiny_tree: Any, tmp_path: Path) -> None:
+    file, output = tmp_path / "recipe.yaml", tmp_path / "state.pt"
+    recipe = recipe_from(tiny_tree(), "")
+    check_or_write_recipe(recipe, file, [output])
+    assert read_recipe(file) == recipe
+    output.touch()
+    check_or_write_recipe(recipe, file, [output])
+    file.write_text(file.read_text().replace("max_grad_norm", "clip_norm"))
+    message = r"cannot read \(.*training.clip_norm was renamed to training.max_grad_norm"
+    with pytest.raises(InputError, match=f"(?s){message}"):
+        check_or_write_recipe(recipe, file, [output])
