@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skeletonmae.masking import TokenIndex, TokenMask
-from skeletonmae.masking.mask import mask_by_score
+from skeletonmae.masking.mask import lowest_k, mask_by_score
 
 
 def flags(*rows: str) -> torch.Tensor:
@@ -100,3 +100,9 @@ def test_the_number_of_hidden_tokens_follows_the_ratio(num: int, ratio: float) -
     hidden = mask_by_score(torch.rand(3, 750, 1, generator=dice), available, ratio).hidden
     expected = min(round(num * ratio), num - 1)  # one always stays visible
     assert hidden.sum((1, 2)).tolist() == [expected] * 3
+
+
+def test_the_lowest_k_by_hand() -> None:
+    values = torch.tensor([[0.3, 0.1, 0.2], [0.1, 0.3, 0.2]])
+    assert torch.equal(lowest_k(values, 2), flags("011", "101"))
+    assert torch.equal(lowest_k(values, torch.tensor([[1], [0]])), flags("010", "000"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from skeletonmae.batches import Patches, patchify
-from skeletonmae.methods.targets import EPSILON, Target, TargetNorm, make_targets
+from skeletonmae.methods.targets import EPSILON, Target, TargetNorm, make_targets, reconstruction_loss
 from skeletonmae.skeletons import Skeleton
 
 ONE = Skeleton("one", ("pelvis",), {})
@@ -86,3 +86,15 @@ def test_a_still_joint_has_targets_of_0_and_not_noise() -> None:
     made = make_targets(patches_of([[2.0, 3.0]] * 4), "position", "clip")
     assert made.values.abs().max() < 1e-3
     assert float(made.std[0, 0, 0, 0, 0]) == pytest.approx(math.sqrt(EPSILON))
+
+
+def test_the_reconstruction_loss_by_hand() -> None:
+    prediction = torch.tensor([[[1.0, 2.0], [3.0, 9.0]], [[0.0, 0.0], [0.0, 0.0]], [[5.0, 5.0], [5.0, 5.0]]])
+    target = torch.tensor([[[1.0, 0.0], [0.0, torch.nan]], [[1.0, 1.0], [1.0, 3.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    observed = torch.tensor([[True, False], [True, True], [False, False]])
+    output = reconstruction_loss(prediction, target, observed)
+    # First token: 0 and 4 over two observed coordinates. Second: 1, 1, 1 and 9 over four. The third has none.
+    assert float(output.loss) == pytest.approx((4 / 2 + 12 / 4) / 2)
+    assert float(output.num_terms) == 2
+    nothing = reconstruction_loss(prediction, target, torch.zeros_like(observed))
+    assert (float(nothing.loss), float(nothing.num_terms)) == (0.0, 0.0)

@@ -7,7 +7,7 @@ import torch
 
 from skeletonmae.batches import Patches
 from skeletonmae.errors import InputError
-from skeletonmae.masking import TokenMask
+from skeletonmae.masking import TokenIndex, TokenMask
 from skeletonmae.models import JointPatchDecoder, JointPatchEncoder, PositionEmbedding
 from skeletonmae.models.joint_patch_transformer import masked_mean, mean_over_time
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
@@ -169,3 +169,22 @@ def test_means_equal_plain_loops() -> None:
 def test_the_mean_of_no_token_is_0() -> None:
     visible = TokenMask.all_visible(torch.zeros(2, 3, 20, dtype=torch.bool)).visible_index
     assert masked_mean(torch.zeros(2, 0, 5), visible).tolist() == [[0] * 5] * 2
+
+
+def test_a_cross_decoder_knows_the_positions_of_its_context() -> None:
+    """Equal features at other joints or time steps are another context."""
+    torch.manual_seed(0)
+    model = JointPatchDecoder(
+        KINECT20.joints, time_steps=3, out_features=6, encoder_width=12, depth=2, cross=True, **SMALL
+    )
+    latent, queries = torch.randn(1, 2, 12), TokenIndex(torch.tensor([[7]]), None)
+    found = []
+    for visible in ([1, 2], [1, 3], [1, 22]):
+        available = torch.zeros(1, 60, dtype=torch.bool)
+        available[0, [7, *visible]] = True
+        hidden = torch.zeros(1, 60, dtype=torch.bool)
+        hidden[0, 7] = True
+        mask = TokenMask(hidden.view(1, 3, 20), available.view(1, 3, 20))
+        found.append(model(latent, mask, queries, KINECT20))
+    assert (found[0] - found[1]).abs().max() > 1e-3
+    assert (found[0] - found[2]).abs().max() > 1e-3

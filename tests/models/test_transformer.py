@@ -75,3 +75,10 @@ def test_drop_path_drops_entire_rows_and_keeps_the_mean() -> None:
     assert float(y.mean()) == pytest.approx(1, abs=0.02)
     assert torch.equal(layer.eval()(x), x)
     assert torch.equal(DropPath(0.0)(x), x)
+
+
+def test_a_context_belongs_to_cross_attention() -> None:
+    x = torch.randn(2, 3, 16)
+    for block, context in ((Block(16, 4), x), (Block(16, 4, cross=True), None)):
+        with pytest.raises(ValueError, match="if and only if it was made with cross=True"):
+            block(x, context=context)

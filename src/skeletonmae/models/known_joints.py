@@ -49,4 +49,5 @@ def check_any_joint_known(joints: Mapping[str, int] | tuple[str, ...], skeleton:
         InputError: the model knows none of its joints.
     """
     if not set(joints) & set(skeleton.joints):
-        raise InputError(f"the model knows no joint of layout {skeleton.name}", expected=sorted(joints))
+        expected = f"some of {', '.join(sorted(joints))}"
+        raise InputError(f"the model knows no joint of layout {skeleton.name}", expected=expected)

@@ -1,8 +1,8 @@
 """STRL: the pre-trained encoder of single frames in every layer, with temporal convolutions in between.
 
 Source: Yan et al., *SkeletonMAE: Graph-based Masked Autoencoder*, ICCV 2023, section 3.3. Where the paper leaves
-the design open, the temporal module is that of Chen et al., *Channel-wise Topology Refinement Graph Convolution*, ICCV
-2021, and a batch norm precedes the residual connection: without it, the two added linear layers would be one.
+the design open, the temporal module is that of Chen et al., *Channel-wise Topology Refinement Graph Convolution*,
+ICCV 2021, and a batch norm precedes the residual connection: without it, the two added linear layers would be one.
 """
 
 from __future__ import annotations
