@@ -204,6 +204,14 @@ def test_a_header_that_is_not_a_mapping(tmp_path: Path, text: str, message: str)
         load_checkpoint(tmp_path / "x.safetensors")
 
 
+def test_an_old_header_that_is_nested_too_deeply_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    old = write_format_1(tiny_run / "model.safetensors", tmp_path / "old.safetensors")
+    text = json.dumps(header_of(old) | {"recipe": {"a": 0}}).replace('{"a": 0}', '{"a":' * 700 + "0" + "}" * 700)
+    save_file(load_file(old), tmp_path / "deep.safetensors", {METADATA_KEY: text})
+    with pytest.raises(InputError, match=r"the header is (invalid|not JSON)"):
+        load_checkpoint(tmp_path / "deep.safetensors")
+
+
 @pytest.mark.parametrize("name", ["model.safetensors", CLASSIFIER])
 def test_a_checkpoint_of_format_1_is_the_same_model(
     tiny_run: Path, tmp_path: Path, make_batch: Any, name: str

@@ -132,7 +132,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     is_old = fields["format"] == 1
     try:
         header = Header.model_validate(migrate_header(fields) if is_old else fields)
-    except ValidationError as error:
+    except (ValidationError, RecursionError) as error:
         problem = f"the header is invalid ({error}){_written_by(fields)}"
         raise InputError(problem, where=path) from error
     if is_old:

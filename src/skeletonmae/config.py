@@ -1,4 +1,4 @@
-"""The base of every setting: frozen, checked on construction, closed to unknown names."""
+"""The base class of all settings: frozen, validated on construction, without unknown names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Config(BaseModel):
-    """A frozen group of settings; an unknown name, a wrong type or a value out of range raises."""
+    """A frozen group of settings; unknown names, wrong types and values out of range raise an error."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -21,6 +21,10 @@ class Config(BaseModel):
 
 
 def tagged_union(table: Mapping[str, type[Config]]) -> Any:
-    """The type of a setting that is any entry of `table`, told apart by its `kind`."""
+    """Return the type of a setting that is any entry of `table`, discriminated by its `kind`.
+
+    Args:
+        table: kind -> group of settings.
+    """
     entries = tuple(table.values())
     return Annotated[Union[entries], Field(discriminator="kind")] if len(entries) > 1 else entries[0]  # noqa: UP007
