@@ -15,6 +15,7 @@ import numpy as np
 from samples.animals import write_deeplabcut, write_sleap
 from samples.arrays import write_amass_npz, write_ctrgcn_npz, write_stgcn_npy, write_videopose3d_npz
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
+from samples.markers import write_c3d
 from samples.mocap import write_bvh
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
@@ -33,6 +34,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "stgcn_npy": (".npy", write_stgcn_npy),
     "amass_npz": (".npz", write_amass_npz),
     "videopose3d_npz": (".npz", write_videopose3d_npz),
+    "c3d": (".c3d", write_c3d),
     "penn_action": (".mat", write_penn_action),
     "sbu": (".txt", write_sbu),
     "nw_ucla": (".json", write_nw_ucla),

@@ -8,6 +8,7 @@ from pathlib import Path
 from skeletonmae.errors import InputError
 from skeletonmae.formats.amass_npz import AMASS_NPZ
 from skeletonmae.formats.bvh import BVH
+from skeletonmae.formats.c3d import C3D
 from skeletonmae.formats.coco_json import COCO_JSON
 from skeletonmae.formats.ctrgcn_npz import CTRGCN_NPZ
 from skeletonmae.formats.decoders.npy import first_member, sniff_header
@@ -53,6 +54,7 @@ FORMATS: dict[str, Format] = {
         VIDEOPOSE3D_NPZ,
         AMASS_NPZ,
         BVH,
+        C3D,
         NW_UCLA,
         UTD_MHAD,
         MSR_ACTION3D,
