@@ -10,7 +10,7 @@ import pytest
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, ReadOptions
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import COCO17, KINECT20
+from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS
 
 COCO = FORMATS["coco_json"]
 BODY = np.random.default_rng(0).random((17, 2)).round(4) * 100
@@ -107,11 +107,27 @@ def test_results_with_numbers_and_alphapose(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("joints", [26, 133, 136])
-def test_longer_lists_begin_with_coco17(joints: int, tmp_path: Path) -> None:
-    body = np.concatenate([BODY, np.full((joints - 17, 2), 7.0)])
-    found = read(tmp_path / "a.json", [{"image_id": 0, "keypoints": keypoints(body)}])
-    np.testing.assert_allclose(found["a"].positions[0, 0], BODY, rtol=1e-6)
+@pytest.mark.parametrize(("joints", "layout"), [(26, "halpe26"), (133, "coco17"), (136, "halpe26")])
+def test_more_joints_are_halpe_or_a_whole_body(joints: int, layout: str, tmp_path: Path) -> None:
+    body = np.random.default_rng(1).random((joints, 2)) + 1
+    recording = read(tmp_path / "a.json", [{"image_id": 0, "keypoints": keypoints(body)}])["a"]
+    assert recording.skeleton is LAYOUTS[layout]
+    np.testing.assert_allclose(recording.positions[0, 0], body[: recording.skeleton.num_joints], rtol=1e-6)
+    results = [{"image_id": i, "keypoints": keypoints(np.ones((n, 2)))} for i, n in enumerate((17, joints))]
+    if layout != "coco17":
+        with pytest.raises(InputError, match=rf"person 1: wrong number of joints; expected 17; got {joints}"):
+            read(tmp_path / "a.json", results)
+
+
+def test_images_named_by_date_and_time_are_frames_in_that_order(tmp_path: Path) -> None:
+    names = [f"2020-01-02T10_00_0{second}.png" for second in ("0.900000", "0.950000", "1.000000", "1.050000")]
+    results = [
+        {"image_id": names[i], "keypoints": keypoints(BODY + i), "idx": [0.0], "box": [1, 2, 3, 4]}
+        for i in (2, 0, 1, 3)
+    ]
+    (recording,) = read(tmp_path / "alphapose-results.json", results).values()
+    assert recording.name == "alphapose-results"
+    np.testing.assert_allclose(recording.positions[0, :, 0], BODY[0] + np.arange(4)[:, None], rtol=1e-6)
 
 
 def test_other_joints_need_a_layout(tmp_path: Path) -> None:
@@ -134,13 +150,31 @@ def test_other_joints_need_a_layout(tmp_path: Path) -> None:
     [
         ({"images": []}, "not COCO keypoints"),
         ({"images": [], "annotations": []}, "no image"),
-        ({"images": [], "annotations": [3]}, "not COCO keypoints"),
+        ({"images": [], "annotations": [3]}, "person 0: not an object"),
+        (
+            {"images": [{"id": 1, "file_name": ["x"]}], "annotations": []},
+            "images, record 0, file_name: .*a list of 1",
+        ),
+        (
+            {"images": [{"id": 1, "video_id": {"a": 1}}], "annotations": []},
+            "images, record 0, video_id: .*an object",
+        ),
+        ({"images": [{"id": 1}, {"id": None}], "annotations": []}, "images, record 1, id: not a number or a text"),
+        ({"images": {"a": 1}, "annotations": []}, "images: not a list; .* got an object"),
+        (
+            {"images": [], "videos": [{"id": 1, "name": []}], "annotations": []},
+            "videos, record 0, name: .*list of 0",
+        ),
+        ({"images": [], "categories": [{"keypoints": 1}], "annotations": []}, "categories, record 0: not a list"),
         ({"images": [], "annotations": [{"image_id": 4, "keypoints": []}]}, "person 0: its image is not listed"),
-        ([{"image_id": 0, "keypoints": []}, {"image_id": None}], "person 1: its image is not listed"),
+        (
+            [{"image_id": 0, "keypoints": []}, {"image_id": None}],
+            "person 1, image_id: not a number or a text; got null",
+        ),
         ([{"image_id": 0, "keypoints": [1, 2]}], "person 0: wrong number of values"),
         ([{"image_id": 0, "keypoints": ["x"] * 51}], "person 0: not a list of numbers"),
         ([{"image_id": i, "keypoints": []} for i in (139, 581_929)], "not the frames of one recording"),
-        ([{"image_id": 0, "keypoints": []}, 4], "not COCO keypoints"),
+        ([{"image_id": 0, "keypoints": []}, 4], "person 1: not an object"),
     ],
 )
 def test_what_is_wrong_is_said(content: object, said: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from samples.markers import write_c3d
 from samples.mocap import write_bvh
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
-from samples.pose_json import write_coco_json, write_mediapipe, write_mmpose, write_openpose
+from samples.pose_json import write_alphapose, write_coco_json, write_mediapipe, write_mmpose, write_openpose
 from samples.table import write_parquet, write_table
 from samples.two_persons import write_sbu
 from samples.video import write_penn_action, write_pyskl
@@ -44,6 +44,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "pku_mmd": (".txt", write_pku_mmd),
     "openpose": (".json", write_openpose),
     "coco_json": (".json", write_coco_json),
+    "alphapose": (".json", write_alphapose),
     "mmpose": (".json", write_mmpose),
     "mediapipe": (".json", write_mediapipe),
     "table": (".csv", write_table),

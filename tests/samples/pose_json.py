@@ -41,6 +41,13 @@ def write_coco_json(path: Path, values: np.ndarray) -> list[Any]:
     return recording(joints[..., :2], "coco17", observed=joints.any(-1), name="walk", unit="px")
 
 
+def write_alphapose(path: Path, values: np.ndarray) -> list[Any]:
+    joints = values[:, :17]
+    frames = {f"{7 + i}.jpg": [{"keypoints": flat(one), "scores": 2.5, "idx": 3}] for i, one in enumerate(joints)}
+    path.write_text(json.dumps(frames))
+    return recording(joints[..., :2], "coco17", observed=joints.any(-1), name=path.stem, unit="px")
+
+
 def write_mmpose(path: Path, values: np.ndarray) -> list[Any]:
     from skeletonmae.skeletons import COCO17
 

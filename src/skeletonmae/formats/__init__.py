@@ -7,6 +7,7 @@ from pathlib import Path
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.amass_npz import AMASS_NPZ
+from skeletonmae.formats.alphapose import ALPHAPOSE
 from skeletonmae.formats.bvh import BVH
 from skeletonmae.formats.c3d import C3D
 from skeletonmae.formats.coco_json import COCO_JSON
@@ -64,6 +65,7 @@ FORMATS: dict[str, Format] = {
         PKU_MMD,
         OPENPOSE,
         COCO_JSON,
+        ALPHAPOSE,
         MMPOSE,
         MEDIAPIPE,
         TABLE,

@@ -11,7 +11,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.skeletons import LAYOUTS, Skeleton
 
 POSE_ESTIMATOR_LAYOUTS = {
-    17: ("coco17", "h36m17"),
+    17: ("coco17",),
     18: ("openpose18",),
     21: ("hand21",),
     25: ("openpose25", "openpose25b"),
@@ -50,6 +50,8 @@ def layout_by_count(
     if layout is not None and counts in ([], [layout.num_joints]):
         return layout, ()
     names = POSE_ESTIMATOR_LAYOUTS.get(counts[0], ()) if counts else ()
+    if counts == [17] and poses[0][0].shape[1] == 3:
+        names = ("h36m17",)  # what 2D poses of COCO's joints are lifted to
     if layout is None and len(counts) == 1 and names:
         return _shortest_bones(poses, [LAYOUTS[name] for name in names])
     known = ", ".join(map(str, POSE_ESTIMATOR_LAYOUTS))
