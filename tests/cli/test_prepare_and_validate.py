@@ -142,7 +142,7 @@ def test_a_killed_prepare_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     parts = tmp_path / ".store.parts"
     deadline = time.monotonic() + 120
-    while not list(parts.glob("part-*.json")):
+    while not list(parts.glob("job-*.json")):
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -151,7 +151,7 @@ def test_a_killed_prepare_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     assert running.stderr is not None
     assert "Traceback" not in running.stderr.read()
     running.stderr.close()
-    done = {path.name for path in parts.glob("part-*.json")}
+    done = {path.name for path in parts.glob("job-*.json")}
     assert done
     assert not (tmp_path / "store").exists()
     stamps = {name: (parts / name).stat().st_mtime_ns for name in done}

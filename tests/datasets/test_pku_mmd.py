@@ -72,7 +72,10 @@ def test_labels_that_cannot_be_are_skipped_and_the_others_kept(tmp_path: Path) -
 
 def test_a_file_without_a_usable_label_is_refused(tmp_path: Path) -> None:
     place(tmp_path, "0002-L", "8,20,30,2\n")
-    with pytest.raises(InputError, match=r"Train_Label_PKU_final/0002-L\.txt: no line of the labels is valid.*none of the 10 frames"):
+    with pytest.raises(
+        InputError,
+        match=r"Train_Label_PKU_final/0002-L\.txt: no line of the labels is valid.*none of the 10 frames",
+    ):
         read(tmp_path)
 
 

@@ -1,7 +1,7 @@
 """Diving48: the names of its classes.
 
-A name is the owners' four words for a dive: take-off, somersaults (`15som` is one and a half), twists (`05Twis` is
-a half) and position. Version 2 of the labels, which PYSKL uses, has the same classes in the same order.
+A name consists of four words: take-off, somersaults (`15som` is one and a half), twists (`05Twis` is a half) and
+position. Version 2 of the labels, which PYSKL uses, has the same classes in the same order.
 
 Source: Li, Li and Vasconcelos, RESOUND: Towards Action Recognition without Representation Bias, ECCV 2018.
 """

@@ -110,4 +110,4 @@ CLASSES = (
     "(UB) (swing backward) double salto forward tucked",
     "(UB) (swing forward) double salto backward stretched",
 )
-"""Labels 0 to 98, in this order. The owners call 58 and 70 the same; 70 is the one off the beam."""
+"""Labels 0 to 98, in this order. Classes 58 and 70 have the same original name; 70 is the one off the beam."""

@@ -1,8 +1,7 @@
 """Kinder-Gator: 58 motions of ten adults and ten children.
 
-Its makers gave no split. Here every second subject of each group, by ascending number, is for testing, so
-that both sides have five adults and five children. The number of a motion differs from person to person;
-its name does not.
+Its authors define no split. Here every second subject of each group, by ascending number, is for testing, so that
+both sides have five adults and five children. The number of a motion differs between persons; its name does not.
 """
 
 from skeletonmae.datasets.dataset import FilenameDataset

@@ -33,7 +33,7 @@ CLASSES_60 = CLASSES_120[:60]
 """A001 to A060."""
 
 MUTUAL = CLASSES_120[49:60] + CLASSES_120[105:]
-"""Done by two persons: A050 to A060 and A106 to A120."""
+"""Classes with two persons: A050 to A060 and A106 to A120."""
 
 
 def _others(count: int, train: tuple[str, ...]) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ XSUB60_TRAIN = (
 )  # fmt: skip
 """Subjects of the training side of NTU RGB+D 60."""
 XSUB60_TEST = _others(40, XSUB60_TRAIN)
-"""The other twenty."""
+"""The other 20 subjects."""
 
 XSUB120_TRAIN = (
     *XSUB60_TRAIN,
@@ -55,14 +55,14 @@ XSUB120_TRAIN = (
 )  # fmt: skip
 """Subjects of the training side of NTU RGB+D 120."""
 XSUB120_TEST = _others(106, XSUB120_TRAIN)
-"""The other 53."""
+"""The other 53 subjects."""
 
 XVIEW_TRAIN = ("2", "3")
 """Cameras of the training side (NTU RGB+D 60)."""
 XVIEW_TEST = ("1",)
-"""The camera that is left."""
+"""Camera of the test side."""
 
 XSET_TRAIN = tuple(map(str, range(2, 33, 2)))
 """Setups of the training side (NTU RGB+D 120): the even ones."""
 XSET_TEST = _others(32, XSET_TRAIN)
-"""The odd ones."""
+"""Setups of the test side: the odd ones."""

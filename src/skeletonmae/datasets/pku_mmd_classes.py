@@ -1,7 +1,7 @@
 """PKU-MMD: the names of its actions and the sides of its splits.
 
-A video of part I is called `0002-L` (number, camera), one of part II `A01N02-L` (sequence, subject, camera).
-The owners give the sides as lists of videos; these are the same sides as rules.
+Videos of part I have names such as `0002-L` (number, camera), those of part II such as `A01N02-L` (sequence,
+subject, camera). The owners define the sides by lists of videos; these are the same sides as rules.
 
 Source: Liu, Hu, Li, Song and Liu, PKU-MMD: A Large Scale Benchmark for Continuous Multi-Modal Human Action
 Understanding, ACM Multimedia Workshops 2017.
@@ -31,15 +31,15 @@ def _named(*labels: int) -> tuple[str, ...]:
 
 
 MUTUAL = _named(12, 14, 16, 18, 21, 24, 26, 27)
-"""Done by two persons."""
+"""Classes with two persons."""
 
 PART2_CLASSES = tuple(name for name in CLASSES if name not in (*MUTUAL, *_named(29, 38)))
-"""The 41 of part II: none that is mutual, neither of the two with a pocket. Labels are those of part I."""
+"""The 41 classes of part II: without two persons, and without a pocket. Labels are those of part I."""
 
 XVIEW_TRAIN = ("M", "R")
 """Cameras of the training side, both parts: middle and right."""
 XVIEW_TEST = ("L",)
-"""The left one."""
+"""Camera of the test side: left."""
 
 PART1_XSUB_TEST = tuple(map(str, range(291, 335)))
 """Numbers of the videos of the nine test subjects of part I; three cameras each make 132 videos."""
@@ -49,4 +49,4 @@ PART1_XSUB_TRAIN = tuple(map(str, (*range(1, 291), *range(335, 365))))
 PART2_XSUB_TEST = ("2", "3", "7")
 """Test subjects of part II: 234 videos."""
 PART2_XSUB_TRAIN = ("1", "4", "5", "6", "8", "9", "10", "11", "12", "13")
-"""The other ten: 775 videos."""
+"""The other ten subjects of part II: 775 videos."""

@@ -1,4 +1,4 @@
-"""What a body is: joint layouts by name. Without torch."""
+"""Skeletons: joint layouts by name. Without torch."""
 
 from skeletonmae.skeletons.conversion import Conversion, conversion
 from skeletonmae.skeletons.custom_layout import get_layout, read_layout

@@ -31,7 +31,7 @@ PENN13 = Skeleton(
     source="Penn Action annotations (Zhang, Zhu and Derpanis, ICCV 2013)",
 )  # fmt: skip
 
-# OpenPose learnt its "neck" and "mid hip" as the middle between the shoulders and between the hips.
+# The "neck" and "mid hip" of OpenPose are the midpoints of the shoulders and of the hips.
 OPENPOSE18 = Skeleton(
     name="openpose18",
     joints=(
@@ -89,9 +89,9 @@ HALPE26 = Skeleton(
     source="Halpe Full-Body (Fang et al., TPAMI 2022), the 26 joints of the body; MMPose's halpe26.py",
 )  # fmt: skip
 
-# The graph that MediaPipe draws has rings and three pieces: the tree keeps to it where there is one way, and
-# takes the place of rings and gaps from COCO's. A hand's three landmarks are its knuckles: the first of little
-# and index finger, the second of the thumb.
+# The graph that MediaPipe draws has cycles and three components. The tree follows it where it is unambiguous, and
+# COCO elsewhere. The three landmarks of a hand are knuckles: the first of the little and index finger, the second
+# of the thumb.
 MEDIAPIPE33 = Skeleton(
     name="mediapipe33",
     joints=(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from skeletonmae.skeletons.limbs import LIMBS, both_sides
 from skeletonmae.skeletons.skeleton import Skeleton
 
-# Called thorax (or neck), neck/nose and head by those who use it: the joint that the shoulders hang on, the face,
-# and the end of the head.
+# Also called thorax (or neck), neck/nose and head: the parent joint of the shoulders, the face, and the top of the
+# head.
 H36M17 = Skeleton(
     name="h36m17",
     joints=(

@@ -37,7 +37,7 @@ KINECT20 = Skeleton(
     source="Kinect for Windows SDK 1.x, NuiSkeleton joint order; rooted at the spine",
 )  # fmt: skip
 
-# What the set calls neck is the middle between the shoulders, and its torso that of shoulders and hips.
+# The "neck" of the dataset is the midpoint of the shoulders, and its "torso" that of the shoulders and hips.
 SBU15 = Skeleton(
     name="sbu15",
     joints=(

@@ -1,8 +1,8 @@
 """The names of joints: one vocabulary that every layout shares, with the body part each joint belongs to.
 
-A joint that is in several layouts has one name in all of them, so that a model which knows joints by name
-reads every layout. `left` and `right` are the person's own. The name is that of the place on the body and not
-what a source calls it: what OpenPose calls the neck is the middle between the shoulders, `shoulder_center`.
+A joint has the same name in all layouts, so that a model that knows joints by name can read every layout. `left`
+and `right` are those of the person. A name is that of the place on the body, whatever a source calls it: the
+"neck" of OpenPose is the midpoint of the shoulders, `shoulder_center`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 _MIDDLE = {
     "head": "head",  # the middle of it
     "head_top": "head",
-    "head_base": "head",  # where the skull turns on the neck, between the ears
+    "head_base": "head",  # where the skull joins the neck, between the ears
     "nose": "head",
     "neck": "head",
     "shoulder_center": "torso",
-    "spine": "torso",  # half-way from pelvis to shoulder_center
+    "spine": "torso",  # halfway from pelvis to shoulder_center
     "spine1": "torso",  # the three of SMPL, from below
     "spine2": "torso",
     "spine3": "torso",
@@ -52,7 +52,7 @@ FINGERS: dict[str, tuple[str, ...]] = {
         for finger in ("index", "middle", "ring", "pinky")
     },
 }
-"""Finger -> its joints from the palm to the tip, of a hand that is seen by itself, be it a left or a right one."""
+"""Finger -> its joints from the palm to the tip, for layouts of a single hand, left or right."""
 
 VOCABULARY: dict[str, str] = (
     _MIDDLE
