@@ -103,6 +103,8 @@ def test_a_run_with_an_old_recipe_is_refused_with_the_reason(tiny_tree: Any, tmp
     output.touch()
     check_or_write_recipe(recipe, file, [output])
     file.write_text(file.read_text().replace("max_grad_norm", "clip_norm"))
-    message = r"cannot read \(.*training.clip_norm was renamed to training.max_grad_norm"
-    with pytest.raises(InputError, match=f"(?s){message}"):
+    before = file.read_bytes()
+    message = r"cannot read \(.*training.clip_norm was renamed to training.max_grad_norm\); choose another folder"
+    with pytest.raises(InputError, match=message):
         check_or_write_recipe(recipe, file, [output])
+    assert file.read_bytes() == before

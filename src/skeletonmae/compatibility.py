@@ -96,7 +96,8 @@ def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -
         try:
             saved = _flatten(_pretraining_settings(read_recipe(file)))
         except InputError as error:
-            problem = f"the folder holds a run whose recipe this version cannot read ({error}); {advice}"
+            reason = str(error).splitlines()[0]  # a recipe of an older version has many
+            problem = f"the folder holds a run whose recipe this version cannot read ({reason}); {advice}"
             raise InputError(problem, where=where) from error
         current = _flatten(_pretraining_settings(recipe))
         changed = sorted(key for key in current.keys() | saved.keys() if current.get(key) != saved.get(key))
