@@ -16,10 +16,17 @@ from samples.animals import write_deeplabcut, write_sleap
 from samples.arrays import write_amass_npz, write_ctrgcn_npz, write_stgcn_npy, write_videopose3d_npz
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
 from samples.markers import write_c3d
-from samples.mocap import write_bvh
+from samples.mocap import write_bvh, write_trc
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
-from samples.pose_json import write_alphapose, write_coco_json, write_mediapipe, write_mmpose, write_openpose
+from samples.pose_json import (
+    write_alphapose,
+    write_coco_json,
+    write_kinetics_json,
+    write_mediapipe,
+    write_mmpose,
+    write_openpose,
+)
 from samples.table import write_parquet, write_table
 from samples.two_persons import write_sbu
 from samples.video import write_penn_action, write_pyskl
@@ -29,6 +36,7 @@ __all__ = ["WRITERS", "numbers"]
 WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "ntu": (".skeleton", write_ntu),
     "bvh": (".bvh", write_bvh),
+    "trc": (".trc", write_trc),
     "pyskl": (".pkl", write_pyskl),
     "ctrgcn_npz": (".npz", write_ctrgcn_npz),
     "stgcn_npy": (".npy", write_stgcn_npy),
@@ -46,6 +54,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "coco_json": (".json", write_coco_json),
     "alphapose": (".json", write_alphapose),
     "mmpose": (".json", write_mmpose),
+    "kinetics_json": (".json", write_kinetics_json),
     "mediapipe": (".json", write_mediapipe),
     "table": (".csv", write_table),
     "parquet": (".parquet", write_parquet),

@@ -28,3 +28,35 @@ def write_bvh(path: Path, values: np.ndarray) -> list[Any]:
     names = ("pelvis", "spine1", "spine2", "spine3", "neck", "head_base")
     layout = Skeleton("bvh6", names, dict(zip(names[1:], names, strict=False)))
     return [SkeletonSequence.from_positions(places * [-1, 1, -1], layout, name=path.stem, fps=25.0)]
+
+
+def write_trc(path: Path, values: np.ndarray) -> list[Any]:
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import KINECT20
+
+    names = {"pelvis": "HipCenter", "spine": "Spine", "shoulder_center": "ShoulderCenter", "head": "Head"}
+    for joint in KINECT20.joints[4:]:
+        side, part = joint.split("_")
+        names[joint] = part.title() + side.title()
+    observed = (values != 0).any(-1)
+    lines = [
+        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"60.00\t60.00\t{len(values)}\t20\tmm\t60.00\t1\t{len(values)}",
+        "Frame#\tTime\t" + "\t\t\t".join(names[joint] for joint in KINECT20.joints) + "\t\t",
+        "\t\t" + "\t".join(f"{axis}{number}" for number in range(1, 21) for axis in "XYZ"),
+        "",
+    ]
+    for number, (frame, is_observed) in enumerate(zip(values, observed, strict=True), start=1):
+        cells = [
+            f"{value * 1000!r}" if seen else ""
+            for joint, seen in zip(frame.astype(float).tolist(), is_observed, strict=True)
+            for value in joint
+        ]
+        lines.append("\t".join([str(number), f"{number / 60:.5f}", *cells]))
+    path.write_text("\n".join(lines) + "\n")
+    return [
+        SkeletonSequence.from_positions(
+            values * [-1, 1, -1], KINECT20, observed=observed, name=path.stem, fps=60.0
+        )
+    ]

@@ -48,6 +48,19 @@ def write_alphapose(path: Path, values: np.ndarray) -> list[Any]:
     return recording(joints[..., :2], "coco17", observed=joints.any(-1), name=path.stem, unit="px")
 
 
+def write_kinetics_json(path: Path, values: np.ndarray) -> list[Any]:
+    joints = values[:, :18, :2] / 100
+    seen = values[:, :18].any(-1)
+    frames = [
+        {"frame_index": 1 + i, "skeleton": [
+            {"pose": frame.ravel().tolist(), "score": (0.5 * there).tolist(), "person_id": 2}
+        ]}
+        for i, (frame, there) in enumerate(zip(joints, seen, strict=True))
+    ]  # fmt: skip
+    path.write_text(json.dumps({"data": frames, "label": "waving", "label_index": 3}))
+    return recording(joints, "openpose18", observed=seen, name=path.stem, unit="image", label="waving")
+
+
 def write_mmpose(path: Path, values: np.ndarray) -> list[Any]:
     from skeletonmae.skeletons import COCO17
 

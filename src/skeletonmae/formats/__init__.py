@@ -18,6 +18,7 @@ from skeletonmae.formats.files import InputFile, as_input_file, attach_sidecars,
 from skeletonmae.formats.format import DEFAULT_OPTIONS, Format, ReadOptions
 from skeletonmae.formats.frame_files import group_frame_files
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
+from skeletonmae.formats.kinetics_json import KINETICS_JSON
 from skeletonmae.formats.mediapipe import MEDIAPIPE
 from skeletonmae.formats.mmpose import MMPOSE
 from skeletonmae.formats.msr_action3d import MSR_ACTION3D
@@ -26,11 +27,13 @@ from skeletonmae.formats.nw_ucla import NW_UCLA
 from skeletonmae.formats.openpose import OPENPOSE
 from skeletonmae.formats.penn_action import PENN_ACTION
 from skeletonmae.formats.pku_mmd import PKU_MMD
+from skeletonmae.formats.pose_format import POSE_FORMAT
 from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.formats.sbu import SBU
 from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
+from skeletonmae.formats.trc import TRC
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
 
@@ -55,7 +58,9 @@ FORMATS: dict[str, Format] = {
         VIDEOPOSE3D_NPZ,
         AMASS_NPZ,
         BVH,
+        TRC,
         C3D,
+        POSE_FORMAT,
         NW_UCLA,
         UTD_MHAD,
         MSR_ACTION3D,
@@ -67,6 +72,7 @@ FORMATS: dict[str, Format] = {
         COCO_JSON,
         ALPHAPOSE,
         MMPOSE,
+        KINETICS_JSON,
         MEDIAPIPE,
         TABLE,
         PARQUET,
