@@ -13,7 +13,7 @@ from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.errors import InputError
 from skeletonmae.masking import FixedParts, RandomJoints
 from skeletonmae.methods import GraphMAE, GraphMAEConfig, InputSpec, JointPatchClassifierConfig, STRLConfig
-from skeletonmae.methods.graph_mae import edge_loss, nearest_position
+from skeletonmae.methods.graph_losses import edge_loss
 from skeletonmae.models.gnn import SkeletonGraph
 from skeletonmae.skeletons import COCO17, PENN13, Skeleton
 
@@ -99,31 +99,6 @@ def test_a_hidden_joint_is_placed_where_its_embedding_has_the_predicted_directio
     opposite = method.reconstruct(batch)
     assert opposite is not None
     assert np.array_equal(np.isnan(opposite.positions).all(-1), expected)
-
-
-def test_no_position_has_a_smaller_angle_than_the_nearest() -> None:
-    torch.manual_seed(0)
-    embedding, prediction = torch.nn.Linear(2, 8), torch.randn(200, 8)
-    with torch.no_grad():
-        found = nearest_position(prediction, embedding)
-        none = found.isnan().any(1)
-        assert 50 < none.sum() < 150
-        angle = torch.linspace(0, 2 * torch.pi, 181)[:-1]
-        near, far = (
-            torch.stack([angle.cos(), angle.sin()], 1) * torch.logspace(*powers, 60)[:, None, None]
-            for powers in ((-2, 3), (5, 6))
-        )
-
-        def best(around: Tensor) -> Tensor:
-            """The largest cosine of any of these positions, for each of `prediction`."""
-            embedded = torch.nn.functional.normalize(embedding(around.reshape(-1, 2)), dim=1)
-            return (torch.nn.functional.normalize(prediction, dim=1) @ embedded.T).amax(1)
-
-        own = torch.nn.functional.cosine_similarity(embedding(found), prediction)[~none]
-        tried = torch.maximum(best(near), best(far))[~none]
-        assert (own - tried).min() > -1e-5
-        assert (own - tried).max() < 1e-2
-        assert (best(far) - best(near))[none].min() > -1e-5  # the farther the nearer, without end
 
 
 def test_there_is_no_reconstruction_without_observed_persons(make_batch: Make) -> None:
@@ -232,19 +207,6 @@ def test_masks_belong_to_the_sample(make_batch: Make) -> None:
     assert float(alone.num_terms) == weights[0]
     two = replace(batch, **{name: getattr(batch, name)[:2] for name in ("positions", "observed", "label", "keys")})
     torch.testing.assert_close(alone.loss + 2 * method(two).loss, 3 * method(batch).loss)
-
-
-def test_the_edge_loss_worked_out_by_hand() -> None:
-    graph = SkeletonGraph.from_observed(PATH, torch.tensor([[True], [True], [True]]))
-    prediction = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
-    # Inner products over sqrt 2: ab 4, ac 0, bc 0.
-    cost = [float(torch.nn.functional.softplus(torch.tensor(x))) for x in (-4 / 2**0.5, 0.0)]
-    expected = [cost[0] + cost[1], (cost[0] + cost[1]) / 2, cost[1] + cost[1]]
-    assert edge_loss(prediction, graph).tolist() == pytest.approx(expected)
-    lost = SkeletonGraph.from_observed(
-        PATH, torch.tensor([[True], [False], [True]])
-    )  # no bone is left: one pair without a bone
-    assert edge_loss(prediction[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
 
 
 def test_the_edge_term_is_the_weighted_mean_edge_loss_of_the_queried_joints(make_batch: Make) -> None:

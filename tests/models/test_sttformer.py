@@ -12,8 +12,8 @@ from torch.nn.functional import batch_norm, conv2d, leaky_relu
 
 from skeletonmae.batches import Patches, patchify
 from skeletonmae.errors import InputError
+from skeletonmae.models.packed_steps import PackedSteps
 from skeletonmae.models.sttformer import (
-    PackedSteps,
     STTFormerDecoder,
     STTFormerEncoder,
     TupleAttention,
@@ -82,18 +82,6 @@ def test_sinusoidal_embedding_by_hand() -> None:
         [0.0, np.sin(0.01), np.sin(0.02)],
     ]
     torch.testing.assert_close(sinusoidal_embedding(3, 4)[:3], torch.tensor(expected, dtype=torch.float32))
-
-
-def test_packed_steps_have_their_neighbors_in_time() -> None:
-    steps = PackedSteps(torch.tensor([[True, True, False, True], [False, True, False, False]]))
-    picks = torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None, None]
-    around = steps.stack_neighbors(picks)[..., 0].tolist()
-    assert around == [[0, 1, 2], [1, 2, 0], [0, 3, 0], [0, 4, 0]]
-    assert steps.pad(picks).flatten(1).tolist() == [[1, 2, 3], [4, 0, 0]]
-    assert torch.equal(steps.pack(steps.pad(picks)), picks)
-    even = PackedSteps(torch.tensor([[True, False, True], [False, True, True]]))
-    assert even.pad(picks).flatten(1).tolist() == [[1, 2], [3, 4]]
-    assert torch.equal(even.pack(even.pad(picks)), picks)
 
 
 def plain_block(block: TupleBlock, x: Tensor, visible: Tensor) -> Tensor:

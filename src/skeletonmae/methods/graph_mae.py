@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity, normalize, softplus
+from torch.nn.functional import cosine_similarity
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config, tagged_union
 from skeletonmae.errors import InputError
 from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
 from skeletonmae.methods.frame_graph import FrameGraph
+from skeletonmae.methods.graph_losses import constant_baseline, edge_loss, nearest_position, scaled_cosine_error
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -31,9 +32,6 @@ from skeletonmae.models.known_joints import check_any_joint_known
 from skeletonmae.models.strl import STRL
 
 AnyJointMasking: Any = tagged_union(JOINT_MASKINGS)
-
-MAX_BASELINE_NODES = 4096
-"""Approximate number of nodes from which `constant_baseline` is estimated."""
 
 
 class GraphMAEConfig(MethodConfig):
@@ -177,74 +175,6 @@ class GraphMAE(Method):
         predicted = nearest_position(prediction, self.embedding)
         positions = torch.where(first_hidden[..., None], predicted, positions)
         return Reconstruction(first_hidden.cpu().numpy(), positions.cpu().numpy())
-
-
-def scaled_cosine_error(cosine: Float[Tensor, " node"], beta: float) -> Float[Tensor, " node"]:
-    """Return (1 - cosine) ** beta (Hou et al., *GraphMAE*, KDD 2022, equation 2)."""
-    return (1.0 - cosine).clamp(min=0) ** beta
-
-
-def constant_baseline(
-    target: Float[Tensor, "node width"],
-    joint: Int64[Tensor, " node"],
-    beta: float,
-    max_nodes: int = MAX_BASELINE_NODES,
-) -> Float[Tensor, ""]:
-    """Error of predicting the mean direction of each joint, whatever the pose.
-
-    A model with a higher error has learned nothing about poses.
-
-    Args:
-        target: embeddings of hidden joints.
-        joint: which joint each of them is.
-        beta: exponent of the error.
-        max_nodes: approximate number of nodes to use; the others are skipped at a regular stride.
-    """
-    subsample = slice(None, None, max(1, len(target) // max_nodes))
-    direction, joint = normalize(target[subsample], dim=1), joint[subsample]
-    mean = direction.new_zeros(int(joint.max()) + 1 if len(joint) else 1, direction.shape[1])
-    cosine = cosine_similarity(mean.index_add(0, joint, direction)[joint], direction)
-    return scaled_cosine_error(cosine, beta).mean()
-
-
-def nearest_position(prediction: Float[Tensor, "*any width"], embedding: nn.Linear) -> Float[Tensor, "*any axis"]:
-    """Return the position whose embedding W p + b has the smallest angle to a prediction; NaN if there is none.
-
-    The projection of the prediction on the span of W and b is a multiple of that embedding. If the multiple is not
-    positive, the angle decreases without limit as the position moves away.
-
-    Args:
-        prediction: predicted embeddings.
-        embedding: the linear layer with W and b.
-    """
-    columns = torch.cat([embedding.weight, embedding.bias[:, None]], 1).float()
-    direction, multiple = (prediction @ torch.linalg.pinv(columns).T).split([embedding.in_features, 1], -1)
-    position: Tensor = (direction / multiple).masked_fill(multiple <= 0, torch.nan)
-    return position
-
-
-def edge_loss(prediction: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, " node"]:
-    """Cross-entropy of predicting, from inner products, which joints of the pose are neighbors of each joint.
-
-    It is the mean over the bones of a joint plus the mean over its pairs without a bone, so that the few bones
-    weigh as much as the many other pairs. The inner-product decoder is that of Kipf and Welling, *Variational
-    Graph Auto-Encoders*, 2016.
-
-    Args:
-        prediction: output of the decoder.
-        graph: the nodes and their bones.
-    """
-    dense = graph.to_dense(prediction).transpose(0, 1) * prediction.shape[1] ** -0.25
-    product = dense @ dense.transpose(1, 2)
-    is_node = graph.to_dense(prediction.new_ones(len(prediction), 1)).squeeze(2).T
-    identity = torch.eye(len(graph.adjacency), device=prediction.device)
-    bones = graph.adjacency * is_node[:, None]
-    other_pairs = (1.0 - graph.adjacency - identity) * is_node[:, None]
-    loss = sum(
-        (softplus(sign * product) * pairs).sum(2) / pairs.sum(2).clamp(min=1)
-        for sign, pairs in ((-1.0, bones), (1.0, other_pairs))
-    )
-    return graph.to_nodes(torch.as_tensor(loss).T)
 
 
 class STRLConfig(Config):

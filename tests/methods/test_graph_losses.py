@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from skeletonmae.methods.graph_losses import constant_baseline, edge_loss, nearest_position
+from skeletonmae.models.gnn import SkeletonGraph
+from skeletonmae.skeletons import Skeleton
+
+PATH = Skeleton("path", joints=("a", "b", "c"), parents={"b": "a", "c": "b"})
+
+
+def test_no_position_has_a_smaller_angle_than_the_nearest() -> None:
+    torch.manual_seed(0)
+    embedding, prediction = torch.nn.Linear(2, 8), torch.randn(200, 8)
+    with torch.no_grad():
+        found = nearest_position(prediction, embedding)
+        none = found.isnan().any(1)
+        assert 50 < none.sum() < 150
+        angle = torch.linspace(0, 2 * torch.pi, 181)[:-1]
+        near, far = (
+            torch.stack([angle.cos(), angle.sin()], 1) * torch.logspace(*powers, 60)[:, None, None]
+            for powers in ((-2, 3), (5, 6))
+        )
+
+        def best(around: Tensor) -> Tensor:
+            """The largest cosine of any of these positions, for each of `prediction`."""
+            embedded = torch.nn.functional.normalize(embedding(around.reshape(-1, 2)), dim=1)
+            return (torch.nn.functional.normalize(prediction, dim=1) @ embedded.T).amax(1)
+
+        own = torch.nn.functional.cosine_similarity(embedding(found), prediction)[~none]
+        tried = torch.maximum(best(near), best(far))[~none]
+        assert (own - tried).min() > -1e-5
+        assert (own - tried).max() < 1e-2
+        assert (best(far) - best(near))[none].min() > -1e-5  # the farther the nearer, without end
+
+
+def test_the_edge_loss_worked_out_by_hand() -> None:
+    graph = SkeletonGraph.from_observed(PATH, torch.tensor([[True], [True], [True]]))
+    prediction = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+    # Inner products over sqrt 2: ab 4, ac 0, bc 0.
+    cost = [float(torch.nn.functional.softplus(torch.tensor(x))) for x in (-4 / 2**0.5, 0.0)]
+    expected = [cost[0] + cost[1], (cost[0] + cost[1]) / 2, cost[1] + cost[1]]
+    assert edge_loss(prediction, graph).tolist() == pytest.approx(expected)
+    lost = SkeletonGraph.from_observed(
+        PATH, torch.tensor([[True], [False], [True]])
+    )  # no bone is left: one pair without a bone
+    assert edge_loss(prediction[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
+
+
+def test_the_constant_baseline_worked_out_by_hand() -> None:
+    # Joint 0 has the directions (1, 0) and (0, 1), with a mean at 45 degrees to both; joint 1 has one direction.
+    target = torch.tensor([[2.0, 0.0], [0.0, 3.0], [0.0, -5.0]])
+    found = constant_baseline(target, torch.tensor([0, 0, 1]), beta=2.0)
+    assert float(found) == pytest.approx(2 * (1 - 0.5**0.5) ** 2 / 3, abs=1e-6)
+    subsampled = constant_baseline(target, torch.tensor([0, 0, 1]), beta=2.0, max_nodes=1)
+    assert float(subsampled) == pytest.approx(0.0, abs=1e-6)  # only the first node is left
