@@ -103,6 +103,7 @@ def named_recording(
     *,
     name: str,
     unit: str,
+    fps: float | None = None,
     notes: tuple[str, ...] = (),
 ) -> SkeletonSequence:
     """A recording in the file's own layout, or in the user's, whose joints are found by name.
@@ -115,6 +116,7 @@ def named_recording(
         options: With the user's layout, if there is one.
         name: Name of the recording.
         unit: Unit of the positions.
+        fps: Frames per second, if known.
         notes: Remarks for the report.
 
     Raises:
@@ -133,5 +135,5 @@ def named_recording(
             notes = (*notes, f"the layout does not have {abbreviate(unknown)}")
     observed = np.isfinite(positions).all(-1)
     return SkeletonSequence.from_positions(
-        positions, options.layout or skeleton, observed=observed, name=name, unit=unit, notes=notes
+        positions, options.layout or skeleton, observed=observed, name=name, unit=unit, fps=fps, notes=notes
     )

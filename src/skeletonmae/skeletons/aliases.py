@@ -191,9 +191,15 @@ SCHEMES: tuple[NamingScheme, ...] = (
     RIG,
 )  # fmt: skip
 
-_AMBIGUOUS_WORDS = ("arm", "leg", "toes", "ball", "kne", "ank", "sho", "elb", "wri")
+_AMBIGUOUS_WORDS = (
+    "arm", "leg", "toes", "ball", "kne", "ank", "sho", "elb", "wri",
+    "fore_arm", "upper_arm", "lower_arm", "thigh", "shin", "calf", "upper_leg", "lower_leg",
+)  # fmt: skip
 _AMBIGUOUS = {"hip", "root", "belly", "chest", "abdomen"} | {
-    form.replace("_", mark) for word in _AMBIGUOUS_WORDS for _, form in _side_forms(word) for mark in ("_", "")
+    spelling
+    for word in _AMBIGUOUS_WORDS
+    for _, form in _side_forms(word)
+    for spelling in (form, form.replace("_", ""), form.replace(word, word.replace("_", "")))
 }
 """Names that mean a joint only beside other names of their scheme. By themselves they could mean another one (a
 marker on the skin, a whole limb)."""
