@@ -21,7 +21,7 @@ def recordings(root: Path) -> dict[str, SkeletonSequence]:
 
 
 @pytest.fixture
-def mine(tmp_path: Path, write_sample: Write) -> Path:
+def labeled_folder(tmp_path: Path, write_sample: Write) -> Path:
     for label in ("jump", "wave"):
         (tmp_path / "mine" / label / "by ann").mkdir(parents=True)
         for number in range(3):
@@ -33,49 +33,49 @@ def mine(tmp_path: Path, write_sample: Write) -> Path:
     return tmp_path / "mine"
 
 
-def test_the_sub_folder_is_the_class_and_comes_before_the_name(mine: Path, tmp_path: Path) -> None:
-    found = recordings(mine)
+def test_the_sub_folder_is_the_class_and_comes_before_the_name(labeled_folder: Path, tmp_path: Path) -> None:
+    found = recordings(labeled_folder)
     assert {name: recording.label for name, recording in found.items()} == {
         f"{label}/{name}": label
         for label in ("jump", "wave")
         for name in ("clip 0", "clip 1", "clip 2", "by ann/clip 0")
     }
-    assert detect_dataset(mine) is FOLDER
-    report = prepare(FOLDER, mine, tmp_path / "out", workers=2)
+    assert detect_dataset(labeled_folder) is FOLDER
+    report = prepare(FOLDER, labeled_folder, tmp_path / "out", workers=2)
     assert report.classes == {"jump": 4, "wave": 4}
     split = FOLDER.splits[FOLDER.default_split](SequenceStore.open(tmp_path / "out"))
     assert (len(split.train), len(split.test)) == (6, 2)
 
 
-def test_labels_csv_names_classes_and_tags(mine: Path, write_sample: Write, tmp_path: Path) -> None:
-    write_sample("nw_ucla", mine / "top.json", VALUES)
-    labels = mine / "labels.csv"
+def test_labels_csv_names_classes_and_tags(labeled_folder: Path, write_sample: Write, tmp_path: Path) -> None:
+    write_sample("nw_ucla", labeled_folder / "top.json", VALUES)
+    labels = labeled_folder / "labels.csv"
     labels.write_text("recording,label,subject\njump/clip 0,hop,ann\nwave/clip 1.json,,bob\ntop,bow,\n")
-    found = recordings(mine)
+    found = recordings(labeled_folder)
     assert len(found) == 9
-    said = {name: (recording.label, dict(recording.tags)) for name, recording in found.items()}
-    assert said["jump/clip 0"] == ("hop", {"subject": "ann"})
-    assert said["wave/clip 1"] == ("wave", {"subject": "bob"})  # named with its suffix; no label: the folder's
-    assert said["top"] == ("bow", {})
-    assert said["jump/clip 1"] == ("jump", {})
-    prepare(FOLDER, mine, tmp_path / "out")
+    message = {name: (recording.label, dict(recording.tags)) for name, recording in found.items()}
+    assert message["jump/clip 0"] == ("hop", {"subject": "ann"})
+    assert message["wave/clip 1"] == ("wave", {"subject": "bob"})  # named with its suffix; no label: the folder's
+    assert message["top"] == ("bow", {})
+    assert message["jump/clip 1"] == ("jump", {})
+    prepare(FOLDER, labeled_folder, tmp_path / "out")
     store = SequenceStore.open(tmp_path / "out")
     split = FOLDER.splits["auto"](store)
     assert {len(set(store.tag("subject")[side])) for side in split} <= {1, 2}
     assert not set(store.tag("subject")[split.train]) & set(store.tag("subject")[split.test])
 
 
-def test_labels_csv_is_read_again_when_it_changed(mine: Path) -> None:
+def test_labels_csv_is_read_again_when_it_changed(labeled_folder: Path) -> None:
     import os
 
     for time, label in enumerate(("hop", "leap"), start=1):
-        (mine / "labels.csv").write_text(f"recording,label\njump/clip 0,{label}\n")
-        os.utime(mine / "labels.csv", (time, time))
-        assert recordings(mine)["jump/clip 0"].label == label
+        (labeled_folder / "labels.csv").write_text(f"recording,label\njump/clip 0,{label}\n")
+        os.utime(labeled_folder / "labels.csv", (time, time))
+        assert recordings(labeled_folder)["jump/clip 0"].label == label
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "empty"),
         ("recording,label\n", "columns recording,label"),
@@ -86,10 +86,10 @@ def test_labels_csv_is_read_again_when_it_changed(mine: Path) -> None:
         ('recording,label\n"a,b\n', "not valid CSV"),
     ],
 )
-def test_labels_csv_that_is_not_sound(mine: Path, text: str, said: str) -> None:
-    (mine / "labels.csv").write_text(text)
-    with pytest.raises(InputError, match=rf"labels\.csv.*{said}"):
-        recordings(mine)
+def test_labels_csv_that_is_not_sound(labeled_folder: Path, text: str, message: str) -> None:
+    (labeled_folder / "labels.csv").write_text(text)
+    with pytest.raises(InputError, match=rf"labels\.csv.*{message}"):
+        recordings(labeled_folder)
 
 
 def test_one_table_is_a_dataset(samples: dict[str, Path], tmp_path: Path) -> None:
@@ -112,16 +112,23 @@ def test_recordings_without_labels_are_for_pre_training(tmp_path: Path, write_sa
 
 
 @pytest.mark.parametrize("above", ["", "my recordings/"])
-def test_an_archive_is_as_its_folder(mine: Path, write_sample: Write, tmp_path: Path, above: str) -> None:
-    (mine / "labels.csv").write_text("recording, label, subject\nwave/clip 0, greet, anna\nnobody, bow, ben\n")
+def test_an_archive_is_as_its_folder(
+    labeled_folder: Path, write_sample: Write, tmp_path: Path, above: str
+) -> None:
+    (labeled_folder / "labels.csv").write_text(
+        "recording, label, subject\nwave/clip 0, greet, anna\nnobody, bow, ben\n"
+    )
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as file:
-        for path in sorted(mine.rglob("*.*")):
-            file.write(path, above + path.relative_to(mine).as_posix())
+        for path in sorted(labeled_folder.rglob("*.*")):
+            file.write(path, above + path.relative_to(labeled_folder).as_posix())
     plain, packed = (
-        prepare(FOLDER, source, tmp_path / name) for source, name in ((mine, "a"), (tmp_path / "mine.zip", "b"))
+        prepare(FOLDER, source, tmp_path / name)
+        for source, name in ((labeled_folder, "a"), (tmp_path / "mine.zip", "b"))
     )
     assert packed == plain
     assert [note.recording for note in plain.notes if "labels.csv" in note.message] == ["nobody"]
     a, b = (SequenceStore.open(tmp_path / name) for name in "ab")
-    assert [(one.name, one.label, one.tags) for one in a] == [(one.name, one.label, one.tags) for one in b]
+    assert [(recording.name, recording.label, recording.tags) for recording in a] == [
+        (recording.name, recording.label, recording.tags) for recording in b
+    ]
     assert "greet" in a.classes

@@ -35,10 +35,12 @@ def test_the_pickle_says_the_class_and_the_side(
     common = {"total_frames": 4, "keypoint": np.ones((1, 4, 17, 2)), "keypoint_score": np.ones((1, 4, 17))}
     names = ("a", "b", "c", "beyond")
     labels = (0, len(dataset.classes) - 1, 6, len(dataset.classes))
-    annotations = [{"frame_dir": one, "label": code} | common for one, code in zip(names, labels, strict=True)]
-    held = {"split": dict(zip(sides, (["a", "c"], ["b"]), strict=True)), "annotations": annotations}
+    annotations = [
+        {"frame_dir": recording, "label": code} | common for recording, code in zip(names, labels, strict=True)
+    ]
+    content = {"split": dict(zip(sides, (["a", "c"], ["b"]), strict=True)), "annotations": annotations}
     (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / file).write_bytes(pickle.dumps(held))
+    (tmp_path / "raw" / file).write_bytes(pickle.dumps(content))
     assert detect_dataset(tmp_path / "raw") is dataset
     report = prepare(dataset, tmp_path / "raw", tmp_path / "out")
     assert [f"'{'beyond'}'" in skipped.reason for skipped in report.skipped] == [True]
@@ -63,7 +65,7 @@ def test_sbu_is_named_after_its_folders(tmp_path: Path, write_sample: Write) -> 
     assert detect_dataset(tmp_path / "raw") is DATASETS["sbu"]
     prepare(DATASETS["sbu"], tmp_path / "raw", tmp_path / "out")
     store = SequenceStore.open(tmp_path / "out")
-    assert [(one.name, one.label, dict(one.tags)) for one in store] == [
+    assert [(recording.name, recording.label, dict(recording.tags)) for recording in store] == [
         ("s01s02_03_001", "kicking", {"pair": "s01s02", "trial": "1"}),
         ("s02s03_08_002", "punching", {"pair": "s02s03", "trial": "2"}),
     ]

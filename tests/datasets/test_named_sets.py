@@ -129,8 +129,8 @@ def test_the_one_real_recording_without_a_joint_and_the_lost_ones(stores: dict[s
     store = stores["msr_action3d"]
     empty = [store.name(i) for i in np.flatnonzero(store.num_persons == 0)]
     assert empty == ["a13_s09_e02_skeleton3D"]
-    seen = sum(int(recording.observed.sum()) for recording in store)
-    assert 1 - seen / (20 * store.num_frames.sum()) == pytest.approx(0.047, abs=0.001)
+    num_observed = sum(int(recording.observed.sum()) for recording in store)
+    assert 1 - num_observed / (20 * store.num_frames.sum()) == pytest.approx(0.047, abs=0.001)
     assert stores["nw_ucla"].num_frames.min() == 1
 
 
@@ -141,18 +141,18 @@ def test_the_sets_share_their_axes(name: str, stores: dict[str, SequenceStore]) 
     index = KINECT20.index
     up, away, right, behind = [], [], [], []
     for recording in stores[name]:
-        whole = recording.positions[recording.observed.all(-1)]
-        if not len(whole):
+        positions = recording.positions[recording.observed.all(-1)]
+        if not len(positions):
             continue
-        joint = {name: np.median(whole[:, place], axis=0) for name, place in index.items()}
+        joint = {name: np.median(positions[:, place], axis=0) for name, place in index.items()}
         feet = (joint["left_foot"] + joint["right_foot"]) / 2
         up.append(joint["head"][1] > joint["pelvis"][1] > feet[1])
         away.append(joint["pelvis"][2] > 0)
         across = joint["right_shoulder"] - joint["left_shoulder"]
         right.append(across[0] > 0)
         toes = (
-            whole[:, [index["left_foot"], index["right_foot"]]]
-            - whole[:, [index["left_ankle"], index["right_ankle"]]]
+            positions[:, [index["left_foot"], index["right_foot"]]]
+            - positions[:, [index["left_ankle"], index["right_ankle"]]]
         )
         spine = joint["shoulder_center"] - joint["pelvis"]
         behind.append(np.cross(across, spine) @ np.median(toes.mean(1), axis=0) < 0)

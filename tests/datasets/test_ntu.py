@@ -30,8 +30,8 @@ def test_the_name_says_the_class_and_the_tags(raw: Path, tmp_path: Path) -> None
     assert detect_dataset(raw) is NTU60
     assert prepare(NTU60, raw, tmp_path / "out").skipped == ()
     store = SequenceStore.open(tmp_path / "out")
-    said = [(one.name, one.label, dict(one.tags)) for one in store]
-    assert said[1] == (
+    message = [(recording.name, recording.label, dict(recording.tags)) for recording in store]
+    assert message[1] == (
         "S001C002P003R002A060",
         "walking apart",
         {"setup": "1", "camera": "2", "subject": "3", "repetition": "2"},
@@ -45,7 +45,7 @@ def test_a_later_setup_is_ntu_120(raw: Path, tmp_path: Path, write_sample: Write
     assert detect_dataset(raw) is NTU120
     prepare(NTU120, raw, tmp_path / "out")
     store = SequenceStore.open(tmp_path / "out")
-    assert [one.label for one in store][-1] == "rock-paper-scissors"
+    assert [recording.label for recording in store][-1] == "rock-paper-scissors"
     assert [index.tolist() for index in NTU120.splits["xset"](store)] == [[3], [0, 1, 2]]
     report = prepare(NTU60, raw, tmp_path / "60")
     assert "unknown action; expected A001 to A060" in report.skipped[0].reason
@@ -59,18 +59,18 @@ def test_broken_ones_are_listed(raw: Path, tmp_path: Path) -> None:
     (raw / "NTU_RGBD_samples_with_missing_skeletons.txt").write_text("x\nS017C003P008R001A030\n")
     report = prepare(NTU60, raw, tmp_path / "out")
     assert report.recordings == 2
-    said = {Path(skipped.file).stem: skipped.reason for skipped in report.skipped}
-    assert sorted(said) == [
+    message = {Path(skipped.file).stem: skipped.reason for skipped in report.skipped}
+    assert sorted(message) == [
         "S001C001P001R001A002",
         "S001C001P001R001A003",
         "S001C001P001R001A004",
         "S017C003P008R001A030",
         "walking",
     ]
-    assert "got 3 frames without a body" in said["S001C001P001R001A002"]
-    assert "got 0 frames without a body" in said["S001C001P001R001A003"]
-    assert "listed" in said["S017C003P008R001A030"] or "list this sample" in said["S017C003P008R001A030"]
-    assert "SsssCcccPpppRrrrAaaa" in said["walking"]
+    assert "got 3 frames without a body" in message["S001C001P001R001A002"]
+    assert "got 0 frames without a body" in message["S001C001P001R001A003"]
+    assert "listed" in message["S017C003P008R001A030"] or "list this sample" in message["S017C003P008R001A030"]
+    assert "SsssCcccPpppRrrrAaaa" in message["walking"]
 
 
 def test_a_zip_gives_the_same_store(raw: Path, tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_a_zip_gives_the_same_store(raw: Path, tmp_path: Path) -> None:
     prepare(NTU60, raw, tmp_path / "a")
     prepare(NTU60, tmp_path / "all.zip", tmp_path / "b", workers=2)
     a, b = (SequenceStore.open(tmp_path / name) for name in "ab")
-    for one, other in zip(a, b, strict=True):
-        assert (one.name, one.label) == (other.name, other.label)
-        np.testing.assert_array_equal(one.positions, other.positions)
+    for recording, expected in zip(a, b, strict=True):
+        assert (recording.name, recording.label) == (expected.name, expected.label)
+        np.testing.assert_array_equal(recording.positions, expected.positions)
 
 
 def test_clean_none_keeps_every_body_where_it_was(raw: Path, tmp_path: Path) -> None:
@@ -106,6 +106,6 @@ def test_pyskls_pickle_of_ntu(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(pickle.dumps({"split": {"xsub_train": ["odd"]}, "annotations": annotations}))
     report = prepare(NTU60, path.parent, tmp_path / "out")
-    (one,) = SequenceStore.open(tmp_path / "out")
-    assert (one.label, one.tags["subject"], one.num_persons) == ("brush teeth", "1", 2)
+    (recording,) = SequenceStore.open(tmp_path / "out")
+    assert (recording.label, recording.tags["subject"], recording.num_persons) == ("brush teeth", "1", 2)
     assert len(report.skipped) == 1

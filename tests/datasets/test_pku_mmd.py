@@ -32,27 +32,31 @@ def place(root: Path, name: str, labels: str | None = SOUND, frames: int = 10) -
 
 def read(root: Path, part: str = "pku_mmd_1", options: ReadOptions | None = None) -> list[SkeletonSequence]:
     dataset = DATASETS[part]
-    return [one for file in dataset.files(root) for one in dataset.read(file, root, options or ReadOptions())]
+    return [
+        recording
+        for file in dataset.files(root)
+        for recording in dataset.read(file, root, options or ReadOptions())
+    ]
 
 
 def frames(sequences: Sequence[SkeletonSequence]) -> list[tuple[str | None, list[float]]]:
-    return [(one.label, (one.positions[0, :, 7, 1] - 1).tolist()) for one in sequences]
+    return [(recording.label, (recording.positions[0, :, 7, 1] - 1).tolist()) for recording in sequences]
 
 
 def test_a_recording_is_cut_into_its_actions(tmp_path: Path) -> None:
     place(tmp_path, "0002-L")
-    one, two = read(tmp_path)
-    assert frames([one, two]) == [("drink water", [2, 3, 4, 5]), ("pickup", [6, 7, 8, 9])]
-    assert [sequence.name for sequence in (one, two)] == ["0002-L_000", "0002-L_001"]
-    assert two.tags == {"video": "2", "camera": "L"}
-    assert (two.num_persons, two.fps, two.unit, two.notes) == (1, 30.0, "m", ())
+    first, second = read(tmp_path)
+    assert frames([first, second]) == [("drink water", [2, 3, 4, 5]), ("pickup", [6, 7, 8, 9])]
+    assert [sequence.name for sequence in (first, second)] == ["0002-L_000", "0002-L_001"]
+    assert second.tags == {"video": "2", "camera": "L"}
+    assert (second.num_persons, second.fps, second.unit, second.notes) == (1, 30.0, "m", ())
 
 
 def test_or_kept_whole_and_unlabelled(tmp_path: Path) -> None:
     place(tmp_path, "0002-L", labels=None)
-    (whole,) = read(tmp_path, options=UNCUT)
-    assert (whole.name, whole.label, whole.num_frames) == ("0002-L", None, 10)
-    assert whole.tags == {"video": "2", "camera": "L"}
+    (recording,) = read(tmp_path, options=UNCUT)
+    assert (recording.name, recording.label, recording.num_frames) == ("0002-L", None, 10)
+    assert recording.tags == {"video": "2", "camera": "L"}
     with pytest.raises(InputError, match=r"0002-L\.txt: the file with its labels is missing.*class,start,end"):
         read(tmp_path)
 
@@ -85,7 +89,7 @@ def test_the_parts_are_told_apart_and_have_their_own_classes(tmp_path: Path) -> 
     for folder, name in (("one", "pku_mmd_1"), ("two", "pku_mmd_2")):
         assert detect_dataset(tmp_path / folder) is DATASETS[name]
     found = read(tmp_path / "two", "pku_mmd_2")
-    assert [one.label for one in found] == ["drink water", "pickup"]
+    assert [recording.label for recording in found] == ["drink water", "pickup"]
     assert "names no class of this part" in found[0].notes[0]
     assert found[0].tags == {"sequence": "1", "subject": "2", "camera": "R"}
     assert (len(DATASETS["pku_mmd_1"].classes), len(DATASETS["pku_mmd_2"].classes)) == (51, 41)

@@ -20,14 +20,14 @@ NW_UCLA = DATASETS["nw_ucla"]
 
 
 @pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file is a part."""
+def small_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is a job."""
     monkeypatch.setattr(sys.modules["skeletonmae.datasets.jobs"], "MIN_JOB_BYTES", 1)
 
 
 @pytest.fixture
 def source(tmp_path: Path, write_sample: Write) -> Path:
-    """Seven sound files and three bad ones."""
+    """Seven valid files and three invalid ones."""
     folder = tmp_path / "raw"
     folder.mkdir()
     for action, camera, frames in ((1, 1, 4), (1, 2, 5), (2, 1, 6), (2, 3, 7), (12, 1, 8), (12, 2, 1), (12, 3, 9)):
@@ -41,9 +41,13 @@ def source(tmp_path: Path, write_sample: Write) -> Path:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_store_and_its_report(source: Path, tmp_path: Path, workers: int) -> None:
-    seen: list[tuple[int, int]] = []
+    num_done: list[tuple[int, int]] = []
     report = prepare(
-        NW_UCLA, source, tmp_path / "out", workers=workers, progress=lambda done, total: seen.append((done, total))
+        NW_UCLA,
+        source,
+        tmp_path / "out",
+        workers=workers,
+        progress=lambda done, total: num_done.append((done, total)),
     )
     store = SequenceStore.open(tmp_path / "out")
     store.verify()
@@ -65,14 +69,14 @@ def test_a_store_and_its_report(source: Path, tmp_path: Path, workers: int) -> N
         "a07_s01_e00_v01.json",
         "notes.json",
     ]
-    for skipped, said in zip(report.skipped, ("cut short", "unknown action", "aAA_sSS_eEE_vVV"), strict=True):
-        assert said in skipped.reason
+    for skipped, message in zip(report.skipped, ("cut short", "unknown action", "aAA_sSS_eEE_vVV"), strict=True):
+        assert message in skipped.reason
     assert [(note.recording, note.message) for note in report.notes] == [("a12_s01_e00_v02", "one frame")]
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.model_dump(mode="json")
-    assert seen[-1] == (10, 10)
-    assert seen == sorted(set(seen))
+    assert num_done[-1] == (10, 10)
+    assert num_done == sorted(set(num_done))
     if workers == 1:
-        assert len(seen) == 10
+        assert len(num_done) == 10
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -93,10 +97,10 @@ def test_the_store_is_the_same_however_many_processes_and_attempts(source: Path,
     with pytest.raises(KeyboardInterrupt):
         prepare(NW_UCLA, source, tmp_path / "resumed", progress=killed)
     assert not (tmp_path / "resumed").exists()
-    seen: list[int] = []
-    prepare(NW_UCLA, source, tmp_path / "resumed", progress=lambda done, _: seen.append(done))
-    assert 1 < seen[0] < 6  # the part of the sixth was not whole
-    assert seen == [*range(seen[0], 11)]
+    num_done: list[int] = []
+    prepare(NW_UCLA, source, tmp_path / "resumed", progress=lambda done, _: num_done.append(done))
+    assert 1 < num_done[0] < 6  # the job of the sixth file was not complete
+    assert num_done == [*range(num_done[0], 11)]
     content = {
         name: {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
         for name in ("one", "three", "resumed")
@@ -134,7 +138,11 @@ def test_another_layout_and_two_axes(source: Path, tmp_path: Path) -> None:
     store = SequenceStore.open(tmp_path / "out")
     assert (store.skeleton, store.axes) == (NTU25, 2)
     assert {line.split()[0] for line in report.conversion.splitlines()[1:]} >= set(NTU25.joints)
-    lost = [joint for joint, seen in zip(NTU25.joints, store[0].observed.any((0, 1)), strict=True) if not seen]
+    lost = [
+        joint
+        for joint, is_observed in zip(NTU25.joints, store[0].observed.any((0, 1)), strict=True)
+        if not is_observed
+    ]
     assert lost == ["left_hand_tip", "left_thumb", "right_hand_tip", "right_thumb"]
 
 
@@ -168,8 +176,8 @@ def test_of_two_recordings_of_one_name_the_first_is_kept(
     store.verify()
     assert [recording.num_frames for recording in store] == [4, 5, 6, 7, 8, 1, 9]
     np.testing.assert_allclose(store[6].positions, 3.09, rtol=1e-6)
-    said = [skipped for skipped in report.skipped if skipped.file == "a01_s01_e00_v02"]
-    assert [skipped.reason for skipped in said] == ["another recording has this name"]
+    message = [skipped for skipped in report.skipped if skipped.file == "a01_s01_e00_v02"]
+    assert [skipped.reason for skipped in message] == ["another recording has this name"]
     with pytest.raises(InputError):
         prepare(NW_UCLA, source, tmp_path / "strict", strict=True)
 
@@ -265,8 +273,8 @@ def test_another_setting_after_a_kill_begins_anew(source: Path, tmp_path: Path, 
         prepare(NW_UCLA, source, tmp_path / "out", progress=killed)
     prepare(NW_UCLA, source, tmp_path / "out", **changed)
     prepare(NW_UCLA, source, tmp_path / "fresh", **changed)
-    one, two = (SequenceStore.open(tmp_path / name) for name in ("out", "fresh"))
-    assert one.fingerprint == two.fingerprint
+    first, second = (SequenceStore.open(tmp_path / name) for name in ("out", "fresh"))
+    assert first.fingerprint == second.fingerprint
 
 
 def test_the_labels_of_a_folder_are_looked_at_again_after_a_kill(tmp_path: Path, write_sample: Write) -> None:
@@ -322,9 +330,9 @@ def test_two_axes_are_those_of_an_image(source: Path, tmp_path: Path, write_samp
     (tmp_path / "one").mkdir()
     write_sample("nw_ucla", tmp_path / "one" / "a01_s01_e00_v01.json", standing)
     prepare(NW_UCLA, tmp_path / "one", tmp_path / "out", converter=RecordingConverter(axes=2))
-    (one,) = SequenceStore.open(tmp_path / "out")
+    (first,) = SequenceStore.open(tmp_path / "out")
     at = KINECT20.index
-    assert one.positions[0, 1, at["head"], 1] < one.positions[0, 1, at["pelvis"], 1]  # y points down
-    assert one.positions[0, 1, at["right_shoulder"], 0] < one.positions[0, 1, at["left_shoulder"], 0]
-    assert not one.observed[0, 0, 7]
-    assert not one.positions[0, 0, 7].any()
+    assert first.positions[0, 1, at["head"], 1] < first.positions[0, 1, at["pelvis"], 1]  # y points down
+    assert first.positions[0, 1, at["right_shoulder"], 0] < first.positions[0, 1, at["left_shoulder"], 0]
+    assert not first.observed[0, 0, 7]
+    assert not first.positions[0, 0, 7].any()

@@ -51,22 +51,25 @@ def test_recordings_are_as_promised(recordings: list[SkeletonSequence]) -> None:
 
 
 def test_a_recording_depends_on_seed_and_index_alone() -> None:
-    whole = list(generate(60, seed=3))
+    recordings = list(generate(60, seed=3))
     ranges = [*generate(25, seed=3), *generate(35, seed=3, start=25)]
-    for a, b in zip(whole, ranges, strict=True):
+    for a, b in zip(recordings, ranges, strict=True):
         np.testing.assert_array_equal(a.positions, b.positions)
         np.testing.assert_array_equal(a.observed, b.observed)
         assert (a.name, a.label, a.tags) == (b.name, b.label, b.tags)
-    other = next(islice(generate(1, seed=4), 1))
-    assert other.positions.shape != whole[0].positions.shape or (other.positions != whole[0].positions).any()
+    second = next(islice(generate(1, seed=4), 1))
+    assert (
+        second.positions.shape != recordings[0].positions.shape
+        or (second.positions != recordings[0].positions).any()
+    )
 
 
 def test_noise_changes_what_is_seen_but_not_what_is_done() -> None:
     for index in range(0, 50, 3):
-        true, seen = record(index, noise=False), record(index)
+        true, noisy = record(index, noise=False), record(index)
         assert true.observed.all()
-        assert true.positions.shape == seen.positions.shape
-        error = np.linalg.norm(seen.positions - true.positions, axis=-1)[seen.observed]
+        assert true.positions.shape == noisy.positions.shape
+        error = np.linalg.norm(noisy.positions - true.positions, axis=-1)[noisy.observed]
         assert 0.002 < np.median(error) < 0.06
 
 
@@ -170,9 +173,9 @@ def test_hands_meet_where_they_should() -> None:
 def test_two_persons_face_each_other() -> None:
     for label in PAIR_ACTIONS:
         for bodies in performances(label):
-            one, other = bodies[:, 0]
-            to_other = at(other, "pelvis") - at(one, "pelvis")
-            for body, towards in ((one, to_other), (other, -to_other)):
+            first, second = bodies[:, 0]
+            to_other = at(second, "pelvis") - at(first, "pelvis")
+            for body, towards in ((first, to_other), (second, -to_other)):
                 ahead = np.cross([0, 1, 0], at(body, "right_hip") - at(body, "left_hip"))
                 assert ahead @ towards / np.linalg.norm(ahead) / np.linalg.norm(towards) > 0.7
             assert 0.5 < np.linalg.norm(to_other) < 1.5

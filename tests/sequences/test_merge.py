@@ -45,13 +45,18 @@ def test_a_merged_store_holds_what_was_kept(
     parts = SequenceStore.concat([SequenceStore.open(folder / f"part {number}") for number in range(len(sizes))])
     (folder / "whole").mkdir()
     merge(parts, folder / "whole", keep)
-    whole = SequenceStore.open(folder / "whole")
-    whole.verify()
-    assert len(whole.shards) == 1
-    assert whole.classes == parts.classes
+    merged = SequenceStore.open(folder / "whole")
+    merged.verify()
+    assert len(merged.shards) == 1
+    assert merged.classes == parts.classes
     expected = [parts[int(place)] for place in np.flatnonzero(keep)]
-    assert len(whole) == len(expected)
-    for one, other in zip(whole, expected, strict=True):
-        assert (one.name, one.label, one.fps, one.tags) == (other.name, other.label, other.fps, other.tags)
-        np.testing.assert_array_equal(one.positions, other.positions)
-        np.testing.assert_array_equal(one.observed, other.observed)
+    assert len(merged) == len(expected)
+    for recording, expected_recording in zip(merged, expected, strict=True):
+        assert (recording.name, recording.label, recording.fps, recording.tags) == (
+            expected_recording.name,
+            expected_recording.label,
+            expected_recording.fps,
+            expected_recording.tags,
+        )
+        np.testing.assert_array_equal(recording.positions, expected_recording.positions)
+        np.testing.assert_array_equal(recording.observed, expected_recording.observed)

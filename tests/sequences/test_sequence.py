@@ -40,20 +40,20 @@ def test_what_is_not_finite_or_flagged_becomes_unobserved() -> None:
     positions[0, 0, 2, 1] = np.nan
     positions[0, 1, 3, 0] = np.inf
     flags[0, 2, 4] = False
-    made = SkeletonSequence.from_positions(positions, KINECT20, observed=flags)
-    lost = {tuple(place) for place in np.argwhere(~made.observed).tolist()}
+    sequence = SkeletonSequence.from_positions(positions, KINECT20, observed=flags)
+    lost = {tuple(place) for place in np.argwhere(~sequence.observed).tolist()}
     assert lost == {(0, 0, 2), (0, 1, 3), (0, 2, 4)}
-    assert not made.positions[~made.observed].any()
-    assert (made.positions[made.observed] == 1).all()
+    assert not sequence.positions[~sequence.observed].any()
+    assert (sequence.positions[sequence.observed] == 1).all()
     assert np.isnan(positions).any()  # what was given is not touched
 
 
 def test_one_person_needs_no_axis_of_persons() -> None:
-    made = SkeletonSequence.from_positions(np.zeros((5, 20, 2)), KINECT20, observed=np.ones((5, 20), bool))
-    assert (made.num_persons, made.num_frames, made.positions.dtype) == (1, 5, np.float32)
+    sequence = SkeletonSequence.from_positions(np.zeros((5, 20, 2)), KINECT20, observed=np.ones((5, 20), bool))
+    assert (sequence.num_persons, sequence.num_frames, sequence.positions.dtype) == (1, 5, np.float32)
 
 
 @pytest.mark.parametrize(("persons", "frames"), [(0, 4), (2, 0), (1, 1)])
 def test_nobody_nothing_and_one_frame_are_recordings(persons: int, frames: int) -> None:
-    made = SkeletonSequence(*arrays(persons, frames), KINECT20)
-    assert (made.num_persons, made.num_frames) == (persons, frames)
+    sequence = SkeletonSequence(*arrays(persons, frames), KINECT20)
+    assert (sequence.num_persons, sequence.num_frames) == (persons, frames)

@@ -37,9 +37,9 @@ COMMON = {"skeleton", "name", "unit", "fps", "label", "tags"}
 
 def same(a: SkeletonSequence, b: SkeletonSequence, dtype: str = "float32") -> None:
     """`b` is `a` without the persons who were never seen."""
-    there = a.observed.any((1, 2))
-    np.testing.assert_array_equal(b.observed, a.observed[there])
-    np.testing.assert_array_equal(b.positions, a.positions[there].astype(dtype).astype(np.float32))
+    is_present = a.observed.any((1, 2))
+    np.testing.assert_array_equal(b.observed, a.observed[is_present])
+    np.testing.assert_array_equal(b.positions, a.positions[is_present].astype(dtype).astype(np.float32))
     assert b.num_frames == a.num_frames
     assert {name: getattr(a, name) for name in COMMON} == {name: getattr(b, name) for name in COMMON}
 
@@ -199,11 +199,11 @@ def test_a_flipped_byte_is_found_and_named(shards: list[Path]) -> None:
     arrays = sorted(shards[0].glob("*.npy"))
     assert len(arrays) == 11
     for path in arrays:
-        whole = path.read_bytes()
-        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         with pytest.raises(InputError, match=path.name):
             SequenceStore.open(shards[0]).verify()
-        path.write_bytes(whole)
+        path.write_bytes(content)
     SequenceStore.open(shards[0]).verify()
 
 
@@ -211,33 +211,33 @@ def test_a_flipped_byte_is_found_and_named(shards: list[Path]) -> None:
 @given(st.data())
 def test_no_flipped_bit_goes_unseen_or_crashes(shards: list[Path], data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(shards[0].glob("*.npy"))))
-    whole = path.read_bytes()
-    place = data.draw(st.integers(0, min(len(whole), 160) - 1))  # the header is where reading can go wrong
+    content = path.read_bytes()
+    offset = data.draw(st.integers(0, min(len(content), 160) - 1))  # the header is where reading can go wrong
     bit = data.draw(st.integers(0, 7))
-    path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :])
+    path.write_bytes(content[:offset] + bytes([content[offset] ^ (1 << bit)]) + content[offset + 1 :])
     try:
         with pytest.raises(InputError, match=path.name):
             SequenceStore.open(shards[0]).verify()
     finally:
-        path.write_bytes(whole)
+        path.write_bytes(content)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_changed_manifest_opens_or_is_refused(shards: list[Path], data: st.DataObject) -> None:
     path = shards[0] / "manifest.json"
-    whole = path.read_bytes()
-    place = data.draw(st.integers(0, len(whole) - 1))
+    content = path.read_bytes()
+    offset = data.draw(st.integers(0, len(content) - 1))
     value = data.draw(st.integers(0, 255))
-    path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
-    said = str(shards[0])
+    path.write_bytes(content[:offset] + bytes([value]) + content[offset + 1 :])
+    message = str(shards[0])
     try:
         SequenceStore.open(shards[0])
     except InputError as error:
-        said = str(error)
+        message = str(error)
     finally:
-        path.write_bytes(whole)
-    assert str(shards[0]) in said
+        path.write_bytes(content)
+    assert str(shards[0]) in message
 
 
 def edited(folder: Path, **changes: Any) -> None:
@@ -263,7 +263,9 @@ def edited(folder: Path, **changes: Any) -> None:
         ({"skeleton": {"name": "odd", "joints": [["a"]], "parents": {}}}, "manifest.json: not a description"),
     ],
 )
-def test_a_manifest_that_does_not_fit_is_refused(shards: list[Path], changes: dict[str, Any], message: str) -> None:
+def test_a_manifest_that_does_not_fit_is_refused(
+    shards: list[Path], changes: dict[str, Any], message: str
+) -> None:
     edited(shards[0], **changes)
     with pytest.raises(InputError, match=message):
         SequenceStore.open(shards[0])
@@ -279,10 +281,10 @@ def test_a_changed_shard_is_not_the_one_that_was_joined(shards: list[Path], tmp_
 @pytest.mark.parametrize("name", ["positions", "observed", "recordings", "names", "tag_subject"])
 def test_a_missing_or_cut_file_is_named(shards: list[Path], name: str) -> None:
     path = shards[0] / f"{name}.npy"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1])
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
     with pytest.raises(
-        InputError, match=f"{name}.npy: the file was truncated or changed; expected {len(whole)} b"
+        InputError, match=f"{name}.npy: the file was truncated or changed; expected {len(content)} b"
     ):
         SequenceStore.open(shards[0])
     path.unlink()
@@ -331,9 +333,9 @@ HUGE = {
 
 @pytest.mark.parametrize("name", HUGE)
 def test_a_recording_is_never_as_large_as_a_number_says(shards: list[Path], name: str) -> None:
-    path, (place, value) = shards[0] / f"{name}.npy", HUGE[name]
+    path, (offset, value) = shards[0] / f"{name}.npy", HUGE[name]
     array = np.load(path)
-    array[place] = value
+    array[offset] = value
     np.save(path, array)
     store = SequenceStore.open(shards[0])
     with pytest.raises(InputError, match=r"part 0.*(invalid.*recording 0|recording 0 is too large)"):
@@ -348,9 +350,9 @@ def test_an_array_is_never_as_large_as_its_header_says(
     shards: list[Path], name: str, shape: tuple[int, ...]
 ) -> None:
     path = shards[0] / f"{name}.npy"
-    whole = path.read_bytes()
-    head = re.sub(rb"'shape': \([^)]*\)", b"'shape': %a" % (shape,), whole[:128])[:127].ljust(127) + b"\n"
-    path.write_bytes(head + whole[128:])
+    content = path.read_bytes()
+    head = re.sub(rb"'shape': \([^)]*\)", b"'shape': %a" % (shape,), content[:128])[:127].ljust(127) + b"\n"
+    path.write_bytes(head + content[128:])
     with pytest.raises(InputError, match=f"{name}.npy: (not a numpy array|the size of the file is not)"):
         SequenceStore.open(shards[0])
 

@@ -40,8 +40,8 @@ def test_declared_classes_keep_their_numbers_and_new_ones_follow(
 def test_only_what_was_seen_takes_room(tmp_path: Path, make_store: Make) -> None:
     observed = np.zeros((3, 10, 20), dtype=bool)
     observed[0, 4, 7] = observed[0, 6, 0] = observed[2, 0] = True  # three rows, none, one
-    made = SkeletonSequence.from_positions(np.ones((3, 10, 20, 3)), KINECT20, observed=observed)
-    store = make_store(tmp_path / "s", [made])
+    sequence = SkeletonSequence.from_positions(np.ones((3, 10, 20, 3)), KINECT20, observed=observed)
+    store = make_store(tmp_path / "s", [sequence])
     arrays = store.shards[0].arrays
     assert arrays["positions"].shape == (4, 20, 3)
     assert arrays["track_rows"].tolist() == [0, 3, 4]
@@ -50,15 +50,15 @@ def test_only_what_was_seen_takes_room(tmp_path: Path, make_store: Make) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [({"skeleton": COCO17}, "coco17"), ({"axes": 2}, "2 axes"), ({"unit": "px"}, "px")],
 )
 def test_a_recording_that_does_not_fit_is_refused_and_the_rest_kept(
-    tmp_path: Path, make_recording: Make, change: dict[str, Any], said: str
+    tmp_path: Path, make_recording: Make, change: dict[str, Any], message: str
 ) -> None:
     with StoreWriter(tmp_path / "s", KINECT20) as writer:
         writer.add(make_recording(0))
-        with pytest.raises(InputError, match=rf"'clip 1'.*expected kinect20, 3 axes, m; got .*{said}"):
+        with pytest.raises(InputError, match=rf"'clip 1'.*expected kinect20, 3 axes, m; got .*{message}"):
             writer.add(make_recording(1, **change))
         writer.add(make_recording(2))
     assert [recording.name for recording in SequenceStore.open(tmp_path / "s")] == ["clip 0", "clip 2"]
@@ -93,12 +93,12 @@ def test_what_could_not_be_read_whole_is_not_written(tmp_path: Path, monkeypatch
     monkeypatch.setattr("skeletonmae.sequences.shard.MAX_CELLS", 2 * 3 * 20)
     with StoreWriter(tmp_path / "s", KINECT20) as writer:
         for frames in (3, 4):
-            made = SkeletonSequence.from_positions(np.ones((2, frames, 20, 3)), KINECT20)
+            sequence = SkeletonSequence.from_positions(np.ones((2, frames, 20, 3)), KINECT20)
             if frames == 4:
                 with pytest.raises(InputError, match=r"the recording is too large.*2 persons and 4 frames"):
-                    writer.add(made)
+                    writer.add(sequence)
             else:
-                writer.add(made)
+                writer.add(sequence)
     assert [recording.num_frames for recording in SequenceStore.open(tmp_path / "s")] == [3]
 
 

@@ -41,28 +41,28 @@ def recording(skeleton: Skeleton, lost: float = 0.3) -> tuple[np.ndarray, np.nda
 
 @pairs
 def test_every_joint_is_copied_or_a_mean_or_missing(source: Skeleton, target: Skeleton) -> None:
-    made = conversion(source, target)
+    result = conversion(source, target)
     positions, observed = recording(source)
-    moved, seen = made(positions, observed)
-    assert moved.dtype == np.float32
-    assert moved.shape == (2, 5, target.num_joints, 3)
-    assert sorted((*made.copied, *made.interpolated, *made.missing)) == sorted(target.joints)
+    converted, converted_observed = result(positions, observed)
+    assert converted.dtype == np.float32
+    assert converted.shape == (2, 5, target.num_joints, 3)
+    assert sorted((*result.copied, *result.interpolated, *result.missing)) == sorted(target.joints)
     for place, joint in enumerate(target.joints):
         if joint in source.index:
-            assert joint in made.copied
-            np.testing.assert_array_equal(moved[..., place, :], positions[..., source.index[joint], :])
-            np.testing.assert_array_equal(seen[..., place], observed[..., source.index[joint]])
-        elif joint in made.missing:
-            assert not seen[..., place].any()
-            assert not moved[..., place, :].any()
+            assert joint in result.copied
+            np.testing.assert_array_equal(converted[..., place, :], positions[..., source.index[joint], :])
+            np.testing.assert_array_equal(converted_observed[..., place], observed[..., source.index[joint]])
+        elif joint in result.missing:
+            assert not converted_observed[..., place].any()
+            assert not converted[..., place, :].any()
         else:
-            shares = made.interpolated[joint]
+            shares = result.interpolated[joint]
             assert sum(shares.values()) == 1
             assert all(share > 0 for share in shares.values())
-            whole = np.all([observed[..., source.index[name]] for name in shares], axis=0)
-            np.testing.assert_array_equal(seen[..., place], whole)
+            all_observed = np.all([observed[..., source.index[name]] for name in shares], axis=0)
+            np.testing.assert_array_equal(converted_observed[..., place], all_observed)
             mean = sum(float(share) * positions[..., source.index[name], :] for name, share in shares.items())
-            np.testing.assert_allclose(moved[..., place, :], mean * whole[..., None], atol=1e-6)
+            np.testing.assert_allclose(converted[..., place, :], mean * all_observed[..., None], atol=1e-6)
 
 
 @pairs
@@ -73,67 +73,67 @@ def test_no_two_joints_fall_together(source: Skeleton, target: Skeleton) -> None
 
 @pairs
 def test_left_comes_from_left(source: Skeleton, target: Skeleton) -> None:
-    made = conversion(source, target)
-    for joint, origin in made.origins.items():
+    result = conversion(source, target)
+    for joint, origin in result.origins.items():
         mirrored = {source.mirror[name]: share for name, share in origin.items()}
-        assert made.origins[target.mirror[joint]] == mirrored
+        assert result.origins[target.mirror[joint]] == mirrored
 
 
 @pairs
 def test_what_was_copied_comes_back(source: Skeleton, target: Skeleton) -> None:
-    there, back = conversion(source, target), conversion(target, source)
+    forward, back = conversion(source, target), conversion(target, source)
     positions, observed = recording(source)
-    again, seen = back(*there(positions, observed))
-    both = [source.index[joint] for joint in there.copied]
+    again, converted_observed = back(*forward(positions, observed))
+    both = [source.index[joint] for joint in forward.copied]
     assert len(both) >= (8 if source != HAND21 else 21)  # every body has shoulders, elbows, hips and knees
     np.testing.assert_array_equal(again[..., both, :], positions[..., both, :])
-    np.testing.assert_array_equal(seen[..., both], observed[..., both])
+    np.testing.assert_array_equal(converted_observed[..., both], observed[..., both])
 
 
 @pairs
 def test_the_report_has_a_line_a_joint(source: Skeleton, target: Skeleton) -> None:
-    made = conversion(source, target)
-    first, *lines = made.report().splitlines()
-    said = {line.split()[0]: line for line in lines[: target.num_joints]}
-    assert list(said) == list(target.joints)
+    result = conversion(source, target)
+    first, *lines = result.report().splitlines()
+    message = {line.split()[0]: line for line in lines[: target.num_joints]}
+    assert list(message) == list(target.joints)
     starts = {len(line) - len(line.lstrip()) for line in lines}
     assert starts == {2}
-    how = [line.split(maxsplit=1)[1].split()[0] for line in said.values()]
+    how = [line.split(maxsplit=1)[1].split()[0] for line in message.values()]
     counts = how.count("copied"), len(how) - how.count("copied") - how.count("missing"), how.count("missing")
     assert first == (
         f"{source.name} -> {target.name}: {counts[0]} of {target.num_joints} joints copied, "
         f"{counts[1]} interpolated, {counts[2]} missing"
     )
     rest = lines[target.num_joints :]
-    assert (rest == []) == (made.unused == ())
+    assert (rest == []) == (result.unused == ())
 
 
 def test_kinect20_to_ntu25_by_name() -> None:
-    made = conversion(KINECT20, NTU25)
+    result = conversion(KINECT20, NTU25)
     half = Fraction(1, 2)
-    assert made.interpolated == {"neck": {"shoulder_center": half, "head": half}}
-    assert made.missing == TIPS
-    assert set(made.copied) == set(NTU25.joints) - {"neck", *TIPS}
+    assert result.interpolated == {"neck": {"shoulder_center": half, "head": half}}
+    assert result.missing == TIPS
+    assert set(result.copied) == set(NTU25.joints) - {"neck", *TIPS}
 
 
 def test_ntu25_to_kinect20_by_name() -> None:
-    made = conversion(NTU25, KINECT20)
-    assert (made.copied, made.interpolated, made.missing) == (KINECT20.joints, {}, ())
-    assert made.unused == ("neck", *TIPS)
+    result = conversion(NTU25, KINECT20)
+    assert (result.copied, result.interpolated, result.missing) == (KINECT20.joints, {}, ())
+    assert result.unused == ("neck", *TIPS)
 
 
 def test_coco17_to_ntu25_by_name() -> None:
-    made = conversion(COCO17, NTU25)
+    result = conversion(COCO17, NTU25)
     half, quarter = Fraction(1, 2), Fraction(1, 4)
-    assert made.interpolated == {
+    assert result.interpolated == {
         "pelvis": {"left_hip": half, "right_hip": half},
         "spine": dict.fromkeys(("left_hip", "right_hip", "left_shoulder", "right_shoulder"), quarter),
         "neck": dict.fromkeys(("left_shoulder", "right_shoulder", "left_ear", "right_ear"), quarter),
         "head": {"left_ear": half, "right_ear": half},
         "shoulder_center": {"left_shoulder": half, "right_shoulder": half},
     }
-    assert set(made.missing) == {"left_hand", "right_hand", "left_foot", "right_foot", *TIPS}
-    assert len(made.copied) == 12
+    assert set(result.missing) == {"left_hand", "right_hand", "left_foot", "right_foot", *TIPS}
+    assert len(result.copied) == 12
 
 
 # A person in metres, x to the left, y up, z to the front, as anatomy has it; no layout's own data.
@@ -163,9 +163,9 @@ def standing(skeleton: Skeleton) -> np.ndarray:
 def test_a_stand_in_is_near_what_it_stands_for(source: Skeleton, target: Skeleton) -> None:
     if source == HAND21:
         return
-    made = conversion(source, target)
-    moved, seen = made(standing(source), np.ones(source.num_joints, dtype=bool))
-    off = np.linalg.norm(moved - standing(target), axis=-1)[seen]
+    result = conversion(source, target)
+    converted, converted_observed = result(standing(source), np.ones(source.num_joints, dtype=bool))
+    off = np.linalg.norm(converted - standing(target), axis=-1)[converted_observed]
     assert off.max() < 0.13  # the nose from the head is the worst
     assert off.mean() < 0.03
 
@@ -187,31 +187,31 @@ def test_positions_by_hand() -> None:
     positions[..., KINECT20.index["left_foot"], :] = [7, 8, 9]
     observed[0, 1, KINECT20.index["head"]] = False
     positions[0, 1, KINECT20.index["head"]] = 0
-    moved, seen = conversion(KINECT20, NTU25)(positions, observed)
-    assert moved.dtype == np.float32
-    np.testing.assert_allclose(moved[0, 0, NTU25.index["neck"]], [0.1, 1.6, 2])
-    np.testing.assert_array_equal(moved[0, :, NTU25.index["left_foot"]], [[7, 8, 9]] * 2)
-    assert seen[0, 0, NTU25.index["neck"]]
+    converted, converted_observed = conversion(KINECT20, NTU25)(positions, observed)
+    assert converted.dtype == np.float32
+    np.testing.assert_allclose(converted[0, 0, NTU25.index["neck"]], [0.1, 1.6, 2])
+    np.testing.assert_array_equal(converted[0, :, NTU25.index["left_foot"]], [[7, 8, 9]] * 2)
+    assert converted_observed[0, 0, NTU25.index["neck"]]
     # Half of a mean is no mean: without the head there is no neck either.
-    assert not seen[0, 1, [NTU25.index["neck"], NTU25.index["head"]]].any()
-    assert not seen[..., [NTU25.index[tip] for tip in TIPS]].any()
-    assert not moved[~seen].any()
+    assert not converted_observed[0, 1, [NTU25.index["neck"], NTU25.index["head"]]].any()
+    assert not converted_observed[..., [NTU25.index[tip] for tip in TIPS]].any()
+    assert not converted[~converted_observed].any()
 
 
 @pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=LAYOUTS)
 def test_to_itself_nothing_changes(skeleton: Skeleton) -> None:
     positions, observed = recording(skeleton)
-    made = conversion(skeleton, skeleton)
-    moved, seen = made(positions[..., :2], observed)
-    assert made.copied == skeleton.joints
-    np.testing.assert_array_equal(moved, positions[..., :2])
-    np.testing.assert_array_equal(seen, observed)
+    result = conversion(skeleton, skeleton)
+    converted, converted_observed = result(positions[..., :2], observed)
+    assert result.copied == skeleton.joints
+    np.testing.assert_array_equal(converted, positions[..., :2])
+    np.testing.assert_array_equal(converted_observed, observed)
 
 
 def test_own_joints_are_copied_by_name() -> None:
     dog = Skeleton("dog", ("withers", "nose", "tail"), {"nose": "withers", "tail": "withers"})
-    made = conversion(dog, Skeleton("fox", ("tail", "withers", "brush"), {"withers": "tail", "brush": "tail"}))
-    assert (made.copied, made.missing, made.unused) == (("tail", "withers"), ("brush",), ("nose",))
+    result = conversion(dog, Skeleton("fox", ("tail", "withers", "brush"), {"withers": "tail", "brush": "tail"}))
+    assert (result.copied, result.missing, result.unused) == (("tail", "withers"), ("brush",), ("nose",))
     assert conversion(dog, NTU25).interpolated == {"head": {"nose": 1}}
 
 
@@ -231,8 +231,8 @@ def test_the_report_says_each_joint() -> None:
 
 
 def test_what_openpose_calls_the_neck_is_between_the_shoulders() -> None:
-    made = conversion(OPENPOSE25, SBU15)
-    assert "shoulder_center" in made.copied
+    result = conversion(OPENPOSE25, SBU15)
+    assert "shoulder_center" in result.copied
     assert conversion(COCO17, OPENPOSE25).interpolated["shoulder_center"] == dict.fromkeys(
         ("left_shoulder", "right_shoulder"), Fraction(1, 2)
     )
@@ -248,14 +248,18 @@ def test_how_far_off_the_trunk_of_stand_ins_is(name: str, spine: float, real_dat
     files = dataset.files(root)
     off, low = [], []
     for file in files[:: max(1, len(files) // 40)]:
-        for one in dataset.read(file, root):
-            back = conversion(COCO17, KINECT20)(*conversion(KINECT20, COCO17)(one.positions[0], one.observed[0]))
+        for recording in dataset.read(file, root):
+            back = conversion(COCO17, KINECT20)(
+                *conversion(KINECT20, COCO17)(recording.positions[0], recording.observed[0])
+            )
             at = {joint: KINECT20.index[joint] for joint in ("pelvis", "spine", "shoulder_center")}
-            both = back[1] & one.observed[0]
-            apart = np.linalg.norm(back[0] - one.positions[0], axis=-1)
-            off.append([np.median(apart[both[:, place], place]) for place in at.values() if both[:, place].any()])
-            trunk = one.positions[0][:, at["shoulder_center"]] - one.positions[0][:, at["pelvis"]]
-            up = one.positions[0][:, at["spine"]] - one.positions[0][:, at["pelvis"]]
+            both = back[1] & recording.observed[0]
+            distance = np.linalg.norm(back[0] - recording.positions[0], axis=-1)
+            off.append(
+                [np.median(distance[both[:, place], place]) for place in at.values() if both[:, place].any()]
+            )
+            trunk = recording.positions[0][:, at["shoulder_center"]] - recording.positions[0][:, at["pelvis"]]
+            up = recording.positions[0][:, at["spine"]] - recording.positions[0][:, at["pelvis"]]
             low.append(np.median((trunk * up).sum(-1) / np.maximum((trunk**2).sum(-1), 1e-6)))
     middle = np.median([row for row in off if len(row) == 3], axis=0)
     assert (middle > 0.05).all()

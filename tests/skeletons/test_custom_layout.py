@@ -50,7 +50,7 @@ def test_joints_and_parents_are_enough(read: Any) -> None:
 
 
 def test_everything_can_be_said(read: Any) -> None:
-    said = read("""
+    message = read("""
 name: tongs
 joints: [1, no, x, y]
 bones: [[1, x], [no, x], [y, x]]
@@ -60,7 +60,7 @@ parts: {jaws: [1, no], rest: [x, y]}
 mirror: {1: no}
 source: my drawer
 """)
-    assert said == Skeleton(
+    assert message == Skeleton(
         "tongs",
         ("1", "no", "x", "y"),
         {"1": "x", "no": "x", "y": "x"},
@@ -77,8 +77,8 @@ def test_the_root_may_be_said_to_hang_on_nothing(read: Any, nothing: str) -> Non
 
 
 def test_bones_hang_on_the_first_joint_if_nothing_is_said(read: Any) -> None:
-    made = read("joints: [a, b, c]\nbones: [[c, b], [b, a]]")
-    assert made.parents == {"b": "a", "c": "b"}
+    layout = read("joints: [a, b, c]\nbones: [[c, b], [b, a]]")
+    assert layout.parents == {"b": "a", "c": "b"}
 
 
 def test_one_joint_needs_no_bones(read: Any) -> None:
@@ -90,12 +90,12 @@ def test_a_built_in_layout_goes_through_a_file(read: Any, skeleton: Skeleton) ->
     spec = {key: value for key, value in skeleton.to_dict().items() if value}
     assert read(yaml.safe_dump(spec, sort_keys=False), "any.yaml") == skeleton
     least = {"joints": spec["joints"], "parents": spec["parents"]}
-    made = read(yaml.safe_dump(least), f"{skeleton.name}.yaml")
-    assert (made.parts, made.mirror) == (skeleton.parts, skeleton.mirror)
+    layout = read(yaml.safe_dump(least), f"{skeleton.name}.yaml")
+    assert (layout.parts, layout.mirror) == (skeleton.parts, skeleton.mirror)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "a layout must be a mapping.*got None"),
         ("- a\n- b", "a layout must be a mapping.*got list"),
@@ -145,8 +145,8 @@ def test_a_built_in_layout_goes_through_a_file(read: Any, skeleton: Skeleton) ->
         ("x" * 300_000, "too large for a layout"),
     ],
 )
-def test_what_is_wrong_is_said_with_the_file(read: Any, text: str | bytes, said: str) -> None:
-    with pytest.raises(InputError, match=said) as caught:
+def test_what_is_wrong_is_said_with_the_file(read: Any, text: str | bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         read(text)
     assert "dog.yaml: " in str(caught.value)
     assert len(str(caught.value)) < 1500
@@ -158,8 +158,8 @@ def test_too_many_joints_and_an_alias_bomb_cost_little(read: Any) -> None:
     )
     many = "joints: [" + ", ".join(f"j{i}" for i in range(4_000)) + "]\nparents: {j0: j1}"
     tracemalloc.start()
-    for text, said in ((bomb, "aliases"), (many, "too many joints.*at most 1000; got 4000")):
-        with pytest.raises(InputError, match=said):
+    for text, message in ((bomb, "aliases"), (many, "too many joints.*at most 1000; got 4000")):
+        with pytest.raises(InputError, match=message):
             read(text)
     assert tracemalloc.get_traced_memory()[1] < 200e6
     tracemalloc.stop()

@@ -59,7 +59,10 @@ def test_bone_lengths_by_hand() -> None:
         ({"parents": {}}, "got left_knee, pelvis, right_knee, left_ankle"),
         ({"parents": {"left_knee": "pelvis", "right_knee": "pelvis"}}, "got pelvis, left_ankle"),
         ({"parents": SMALL["parents"] | {"pelvis": "left_knee"}}, "must form one tree"),
-        ({"parents": {"left_knee": "left_ankle", "left_ankle": "left_knee", "right_knee": "pelvis"}}, "form a cycle"),
+        (
+            {"parents": {"left_knee": "left_ankle", "left_ankle": "left_knee", "right_knee": "pelvis"}},
+            "form a cycle",
+        ),
         ({"parents": SMALL["parents"] | {"left_knee": "left_knee"}}, "form a cycle"),
         (
             {"parents": SMALL["parents"] | {"left_ankle": "right_kne"}},
