@@ -19,6 +19,7 @@ from samples.markers import write_c3d
 from samples.mocap import write_bvh, write_trc
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
+from samples.pose_files import write_pose_format
 from samples.pose_json import (
     write_alphapose,
     write_coco_json,
@@ -43,6 +44,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "amass_npz": (".npz", write_amass_npz),
     "videopose3d_npz": (".npz", write_videopose3d_npz),
     "c3d": (".c3d", write_c3d),
+    "pose_format": (".pose", write_pose_format),
     "penn_action": (".mat", write_penn_action),
     "sbu": (".txt", write_sbu),
     "nw_ucla": (".json", write_nw_ucla),
