@@ -27,6 +27,8 @@ from samples.pose_json import (
     write_mediapipe,
     write_mmpose,
     write_openpose,
+    write_yolo_json,
+    write_yolo_txt,
 )
 from samples.table import write_parquet, write_table
 from samples.two_persons import write_sbu
@@ -57,6 +59,8 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "alphapose": (".json", write_alphapose),
     "mmpose": (".json", write_mmpose),
     "kinetics_json": (".json", write_kinetics_json),
+    "yolo_txt": (".txt", write_yolo_txt),
+    "yolo_json": (".json", write_yolo_json),
     "mediapipe": (".json", write_mediapipe),
     "table": (".csv", write_table),
     "parquet": (".parquet", write_parquet),

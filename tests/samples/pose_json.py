@@ -61,6 +61,28 @@ def write_kinetics_json(path: Path, values: np.ndarray) -> list[Any]:
     return recording(joints, "openpose18", observed=seen, name=path.stem, unit="image", label="waving")
 
 
+def write_yolo_txt(path: Path, values: np.ndarray) -> list[Any]:
+    joints = np.abs(values[1, :17, :2]) / 100
+    seen = values[1, :17].any(-1)
+    line = [0, 0.5, 0.5, 0.2, 0.4, *np.c_[joints * seen[:, None], 0.25 + 0.5 * seen].ravel().tolist(), 1]
+    path.write_text(" ".join(f"{value:.7g}" for value in line) + "\n")
+    return recording(joints[None], "coco17", observed=seen[None], name=path.stem, unit="image")
+
+
+def write_yolo_json(path: Path, values: np.ndarray) -> list[Any]:
+    joints = values[:, :17, :2]
+    seen = values[:, :17].any(-1)
+    frames = [
+        [{"name": "person", "class": 0, "confidence": 0.9, "box": {"x1": 0.0}, "track_id": 1, "keypoints": {
+            "x": (frame[:, 0] * there).tolist(), "y": (frame[:, 1] * there).tolist(), "visible": [0.75] * 17,
+        }}]
+        for frame, there in zip(joints, seen, strict=True)
+    ]  # fmt: skip
+    path.write_text(json.dumps(frames))
+    unit = "px" if np.abs(joints[seen]).max() > 2 else "image"
+    return recording(joints, "coco17", observed=seen, name=path.stem, unit=unit)
+
+
 def write_mmpose(path: Path, values: np.ndarray) -> list[Any]:
     from skeletonmae.skeletons import COCO17
 

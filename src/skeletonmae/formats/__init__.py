@@ -35,6 +35,7 @@ from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.trc import TRC
 from skeletonmae.formats.utd_mhad import UTD_MHAD
+from skeletonmae.formats.yolo import YOLO_JSON, YOLO_TXT
 from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
 
 __all__ = [
@@ -73,6 +74,8 @@ FORMATS: dict[str, Format] = {
         ALPHAPOSE,
         MMPOSE,
         KINETICS_JSON,
+        YOLO_TXT,
+        YOLO_JSON,
         MEDIAPIPE,
         TABLE,
         PARQUET,

@@ -28,7 +28,7 @@ from skeletonmae.formats.decoders.json_text import (
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import number_frames
-from skeletonmae.formats.joint_counts import layout_by_count
+from skeletonmae.formats.joint_counts import joints_of_body
 from skeletonmae.formats.person_tracking import PERSON_ID_KEYS, Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17
@@ -59,30 +59,21 @@ def _sniff(head: bytes) -> bool:
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     content = json_object(read_json(file), file.path, EXPECTED)
     detections, frames = _detections(content, str(file.path))
-    numbers = dict(zip(frames, number_frames(frames), strict=True))
-    poses: dict[str, dict[int, list[Pose]]] = defaultdict(lambda: defaultdict(list))
-    for recording, number in numbers.values():
-        poses[recording][number] = []
-    shapes: list[tuple[np.ndarray, np.ndarray]] = []
+    if not frames:
+        raise InputError("no frames", where=file.path, expected=EXPECTED)
+    numbered = dict(zip(frames, number_frames(frames), strict=True))
+    poses: dict[tuple[str, int], list[Pose]] = {frame: [] for frame in numbered.values()}
     for frame, person, record, where in detections:
         values = _keypoints(record, where)
         if len(values):
-            recording, number = numbers[frame]
-            poses[recording][number].append(Pose(values[:, :2], values[:, 2] > 0, person))
-            shapes.append((values[:, :2], values[:, 2] > 0))
-    if not frames:
-        raise InputError("no frames", where=file.path, expected=EXPECTED)
-    skeleton, notes = options.layout or COCO17, ()
-    if shapes:
-        skeleton, notes = layout_by_count(shapes, file.path, options.layout)
-    joints = slice(skeleton.num_joints)
-    for recording, in_recording in poses.items():
-        body = {
-            number: [Pose(pose.positions[joints], pose.observed[joints], pose.person) for pose in in_frame]
-            for number, in_frame in in_recording.items()
-        }
+            poses[numbered[frame]].append(Pose(values[:, :2], values[:, 2] > 0, person))
+    body, skeleton, notes = joints_of_body(poses, file.path, COCO17, options.layout)
+    recordings: dict[str, dict[int, list[Pose]]] = defaultdict(dict)
+    for (recording, number), in_frame in body.items():
+        recordings[recording][number] = in_frame
+    for recording, by_frame in recordings.items():
         name = recording or file.path.stem
-        yield recording_from_poses(body, skeleton, 2, where=file.path, name=name, unit="px", notes=notes)
+        yield recording_from_poses(by_frame, skeleton, 2, where=file.path, name=name, unit="px", notes=notes)
 
 
 def _detections(content: dict[str, Any], where: str) -> tuple[list[Detection], list[str]]:

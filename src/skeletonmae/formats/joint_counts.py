@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.person_tracking import Pose
 from skeletonmae.skeletons import LAYOUTS, Skeleton
 
 POSE_ESTIMATOR_LAYOUTS = {
@@ -28,6 +30,33 @@ MIN_RATIO = 1.25
 BODY_25 and BODY_25B the ratio of the wrong layout to the right one is 2.0 to 3.8, without legs 1.35 to 2."""
 EXAMPLES = 200
 """Poses that are measured."""
+
+
+Key = TypeVar("Key")
+
+
+def joints_of_body(
+    poses_by_frame: Mapping[Key, Sequence[Pose]], where: Path | str, default: Skeleton, layout: Skeleton | None
+) -> tuple[dict[Key, list[Pose]], Skeleton, tuple[str, ...]]:
+    """Poses without face and hands, with their layout and what the report should say about its choice.
+
+    Args:
+        poses_by_frame: The poses of each frame.
+        where: The file, for messages.
+        default: Layout if there is no pose.
+        layout: The user's layout, if there is one.
+
+    Raises:
+        InputError: The poses have different numbers of joints, or no layout has as many.
+    """
+    poses = [(pose.positions, pose.observed) for in_frame in poses_by_frame.values() for pose in in_frame]
+    skeleton, notes = layout_by_count(poses, where, layout) if poses else (layout or default, ())
+    joints = slice(skeleton.num_joints)
+    body = {
+        frame: [Pose(pose.positions[joints], pose.observed[joints], pose.person) for pose in in_frame]
+        for frame, in_frame in poses_by_frame.items()
+    }
+    return body, skeleton, notes
 
 
 def layout_by_count(
@@ -67,7 +96,8 @@ def _shortest_bones(
         return candidates[0], ()
     step = max(1, len(poses) // EXAMPLES)
     positions = np.array([pose for pose, _ in poses[::step]], dtype=np.float64)
-    observed = np.array([seen for _, seen in poses[::step]], dtype=bool) & np.isfinite(positions).all(-1)
+    finite = np.asarray(np.isfinite(positions).all(-1))
+    observed = np.array([seen for _, seen in poses[::step]], dtype=bool) & finite
     lengths = [_mean_bone_length(positions, observed, skeleton) for skeleton in candidates]
     shortest = int(np.argmin(lengths))
     if np.isfinite(lengths[shortest]) and (shortest == 0 or lengths[0] >= MIN_RATIO * lengths[shortest]):
@@ -80,7 +110,7 @@ def _shortest_bones(
 def _mean_bone_length(positions: np.ndarray, observed: np.ndarray, skeleton: Skeleton) -> float:
     """Mean length of the bones of which both ends are observed; infinite without one."""
     ends = np.array([[skeleton.index[joint], skeleton.index[parent]] for joint, parent in skeleton.bones])
-    valid = observed[:, ends].all(-1)
+    valid = np.asarray(observed[:, ends].all(-1))
     across = positions[:, ends[:, 0]] - positions[:, ends[:, 1]]
     lengths = np.linalg.norm(np.where(valid[..., None], across, 0), axis=-1)
     return float(lengths.sum() / valid.sum()) if valid.any() else np.inf

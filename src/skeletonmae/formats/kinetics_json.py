@@ -27,10 +27,10 @@ from skeletonmae.formats.decoders.json_text import (
 )
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.joint_counts import layout_by_count
+from skeletonmae.formats.joint_counts import joints_of_body
 from skeletonmae.formats.person_tracking import PERSON_ID_KEYS, Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import LAYOUTS
+from skeletonmae.skeletons import OPENPOSE18
 
 EXPECTED = "{'data': [{'frame_index', 'skeleton': [{'pose': [x, y of each joint], 'score'}]}], 'label'}"
 MAX_SHARE = 2.0
@@ -61,21 +61,15 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
             for i, person in enumerate(persons)
             if len((pose := _pose(person, f"{where}, person {i}")).observed)
         ]
-    everyone = [(pose.positions, pose.observed) for in_frame in poses.values() for pose in in_frame]
-    skeleton, notes = options.layout or LAYOUTS["openpose18"], ()
-    if everyone:
-        skeleton, notes = layout_by_count(everyone, file.path, options.layout)
-    joints = slice(skeleton.num_joints)
+    body, skeleton, notes = joints_of_body(poses, file.path, OPENPOSE18, options.layout)
+    observed_xy = [pose.positions[pose.observed] for in_frame in poses.values() for pose in in_frame]
     yield recording_from_poses(
-        {
-            number: [Pose(pose.positions[joints], pose.observed[joints], pose.person) for pose in in_frame]
-            for number, in_frame in poses.items()
-        },
+        body,
         skeleton,
         2,
         where=file.path,
         name=file.path.stem,
-        unit="px" if any((np.abs(xy[seen]) > MAX_SHARE).any() for xy, seen in everyone) else "image",
+        unit="px" if any((np.abs(xy) > MAX_SHARE).any() for xy in observed_xy) else "image",
         fps=frames_per_second(content),
         label=_label(content),
         notes=notes,

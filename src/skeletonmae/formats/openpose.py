@@ -22,7 +22,7 @@ from skeletonmae.formats.decoders.json_text import describe, json_list, json_obj
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import number_frames, numbered_frame_files
-from skeletonmae.formats.joint_counts import layout_by_count
+from skeletonmae.formats.joint_counts import joints_of_body
 from skeletonmae.formats.person_tracking import Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS
@@ -62,16 +62,9 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         ]
         for number, persons in people.items()
     }
-    poses = [(pose.positions, pose.observed) for in_frame in poses_by_frame.values() for pose in in_frame]
-    skeleton, notes = options.layout or DEFAULT_LAYOUT, ()
-    if poses:
-        skeleton, notes = layout_by_count(poses, file.path, options.layout)
-    joints = slice(skeleton.num_joints)  # of a whole body, without face and hands
+    body, skeleton, notes = joints_of_body(poses_by_frame, file.path, DEFAULT_LAYOUT, options.layout)
     yield recording_from_poses(
-        {
-            number: [Pose(pose.positions[joints], pose.observed[joints], pose.person) for pose in in_frame]
-            for number, in_frame in poses_by_frame.items()
-        },
+        body,
         skeleton,
         3 if is_3d else 2,
         where=file.path,

@@ -85,7 +85,9 @@ def recording_from_poses(
     ]
     frames = np.array([frame for frame, _ in detections], dtype=np.int64)
     shape = (len(detections), skeleton.num_joints)
-    positions = np.array([pose.positions for _, pose in detections], dtype=np.float32).reshape(*shape, num_axes)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and so unobserved
+        positions = np.array([pose.positions for _, pose in detections], dtype=np.float32)
+    positions = positions.reshape(*shape, num_axes)
     observed = np.array([pose.observed for _, pose in detections], dtype=bool).reshape(shape)
     valid = observed & np.isfinite(positions).all(-1)
     person, id_notes = _person_ids(frames, positions, valid, [pose.person for _, pose in detections], where)
