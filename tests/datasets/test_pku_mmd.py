@@ -52,7 +52,7 @@ def test_a_recording_is_cut_into_its_actions(tmp_path: Path) -> None:
     assert (second.num_persons, second.fps, second.unit, second.notes) == (1, 30.0, "m", ())
 
 
-def test_or_kept_whole_and_unlabelled(tmp_path: Path) -> None:
+def test_without_splitting_a_recording_is_unlabeled(tmp_path: Path) -> None:
     place(tmp_path, "0002-L", labels=None)
     (recording,) = read(tmp_path, options=UNCUT)
     assert (recording.name, recording.label, recording.num_frames) == ("0002-L", None, 10)

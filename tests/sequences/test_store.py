@@ -250,7 +250,7 @@ def edited(folder: Path, **changes: Any) -> None:
     [
         ({"format": 2}, "format 1: format"),
         ({"axes": 4}, "axes"),
-        ({"colour": "red"}, "colour"),
+        ({"color": "red"}, "color"),
         ({"axes": 2}, "positions.npy: wrong shape"),
         ({"dtype": "float16"}, "positions.npy: wrong data type; expected float16; got float32"),
         ({"skeleton": {"name": "kinect20"}}, "manifest"),

@@ -136,7 +136,7 @@ def test_coco17_to_ntu25_by_name() -> None:
     assert len(result.copied) == 12
 
 
-# A person in metres, x to the left, y up, z to the front, as anatomy has it; no layout's own data.
+# A person in meters, x to the left, y up, z to the front, as anatomy has it; no layout's own data.
 STANDING: dict[str, Any] = {
     "pelvis": (0, 0.95, 0), "spine1": (0, 1.08, 0), "spine2": (0, 1.21, 0), "spine": (0, 1.21, 0),
     "spine3": (0, 1.30, 0), "shoulder_center": (0, 1.45, 0), "neck": (0, 1.53, 0), "head_base": (0, 1.60, 0),

@@ -106,7 +106,7 @@ def test_another_order_or_tree_is_another_skeleton() -> None:
         {"name": "a", "joints": [1, 2], "parents": {}},
         {"name": "a", "joints": ["pelvis"], "parents": None},
         {"name": "a", "joints": ["pelvis"], "parents": {}, "parts": ["pelvis"]},
-        NTU25.to_dict() | {"colour": "red"},
+        NTU25.to_dict() | {"color": "red"},
         NTU25.to_dict() | {"center": None},
     ],
 )
