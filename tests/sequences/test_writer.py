@@ -71,6 +71,14 @@ def test_a_value_too_large_for_half_precision_is_refused(tmp_path: Path) -> None
     assert len(SequenceStore.open(tmp_path / "s")) == 0
 
 
+@pytest.mark.parametrize("fps", [0.0, -30.0, float("inf"), float("nan"), 1e39])
+def test_an_impossible_frame_rate_is_refused(tmp_path: Path, make_recording: Make, fps: float) -> None:
+    writer = StoreWriter(tmp_path / "s", KINECT20)
+    with writer, pytest.raises(InputError, match="recording 'clip 0': impossible frame rate; expected"):
+        writer.add(make_recording(0, fps=fps))
+    assert len(SequenceStore.open(tmp_path / "s")) == 0
+
+
 def test_a_name_that_is_no_text_is_refused_and_the_rest_kept(tmp_path: Path, make_recording: Make) -> None:
     # Names of files that are not UTF-8 reach Python with lone surrogates.
     broken = b"caf\xe9".decode("utf-8", "surrogateescape")

@@ -24,7 +24,12 @@ def merge(store: SequenceStore, folder: Path, keep: Bool[np.ndarray, " recording
         store: A store of any number of shards.
         folder: An empty folder.
         keep: Which recordings to write.
+
+    Raises:
+        InputError: The index of a shard is invalid.
     """
+    for shard in store.shards:
+        shard.check_index()
     bounds = [0, *store.shard_ends.tolist()]
     selections = [
         _ShardSelection(shard, keep[start:end])

@@ -6,35 +6,25 @@ There are four index spaces:
 - track: index in the shard. Its rows are `row_offsets[track] : row_offsets[track + 1]`.
 - row: index of one frame of one track, the first axis of `positions` and `observed_bits`.
 - frame: counts from the start of the recording. The first row of a track is frame `track_starts[track]`.
+
+Opening checks what needs no more than the manifest, the headers and the two ends of each array of offsets, so that
+it takes the same time for any number of recordings. What lies in between is checked for the recordings that are
+read, by `check_recordings`, and for all of them by `check_index`. `verify` alone finds a changed coordinate.
 """
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any
 
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.limits import MAX_CELLS
-from skeletonmae.sequences.manifest import (
-    ARRAYS,
-    MANIFEST,
-    NPY_HEADER_BYTES,
-    FileRecord,
-    Manifest,
-    file_sha256,
-    read_manifest,
-)
+from skeletonmae.limits import MAX_CELLS, MAX_FRAMES
+from skeletonmae.sequences.array_files import open_array
+from skeletonmae.sequences.manifest import ARRAYS, MANIFEST, Manifest, file_sha256, read_manifest
 from skeletonmae.skeletons import Skeleton
-
-MAX_UNMAPPED_BYTES = 2**16
-"""Files of up to so many bytes are read instead of mapped, because a map keeps its file open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +69,11 @@ class Shard:
         return self.arrays["frames"]
 
     @property
+    def fps(self) -> np.ndarray:
+        """Frames per second of each recording, `(recording,)`; NaN if unknown."""
+        return self.arrays["fps"]
+
+    @property
     def name_offsets(self) -> np.ndarray:
         """First byte of each name, `(recording + 1,)`; the last element is the number of bytes."""
         return self.arrays["name_ends"]
@@ -88,14 +83,15 @@ class Shard:
         """Open the shard in folder `path`.
 
         Raises:
-            InputError: A file is missing or has the wrong size, type or shape.
+            InputError: A file is missing or has the wrong size, type or shape, or the first or last offset of the
+                index is wrong.
         """
         manifest = read_manifest(path)
         arrays = {}
         names = [*ARRAYS, *(f"tag_{tag}" for tag in manifest.tags)]
         for name in names:
             dtype = np.dtype(manifest.dtype if name == "positions" else ARRAYS.get(name, np.int32))
-            arrays[name] = _open_array(path / f"{name}.npy", manifest.files.get(f"{name}.npy"), dtype)
+            arrays[name] = open_array(path / f"{name}.npy", manifest.files.get(f"{name}.npy"), dtype)
         shard = cls(path, manifest, arrays)
         shard._validate_shapes()
         return shard
@@ -120,6 +116,8 @@ class Shard:
             if (shape := self.arrays[name].shape) != expected:
                 raise InputError("wrong shape", where=self._file(name), expected=expected, got=shape)
         for name, end in {"track_rows": num_rows, "recordings": num_tracks, "name_ends": num_bytes}.items():
+            if (first := self.arrays[name][0]) != 0:
+                raise InputError("the first offset is not 0", where=self._file(name), got=first)
             if (last := self.arrays[name][-1]) != end:
                 raise InputError(
                     "the last offset is not the length of the array it refers to",
@@ -127,6 +125,44 @@ class Shard:
                     expected=end,
                     got=last,
                 )
+
+    def check_recordings(self, recordings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Check everything that the index says about some recordings, so that they can be read.
+
+        Args:
+            recordings: Indices of the recordings in this shard, `(recording,)`.
+
+        Returns:
+            The first track of each recording, and the track after its last.
+
+        Raises:
+            InputError: The index is invalid for a recording, which the message names.
+        """
+        first_track, end_track = self.track_offsets[recordings], self.track_offsets[recordings + 1]
+        num_frames, fps = self.num_frames[recordings], self.fps[recordings]
+        is_invalid = (first_track < 0) | (first_track > end_track) | (end_track > len(self.track_starts))
+        self._refuse("recordings", recordings, is_invalid, "the tracks of recording {}")
+        self._refuse("frames", recordings, num_frames < 0, "the number of frames of recording {}")
+        self._refuse(
+            "fps", recordings, ~_is_rate(fps), "the rate of recording {}"
+        )
+        num_tracks = end_track - first_track
+        # Tracks of all recordings, one after the other: counted from the first track of their own recording.
+        index = np.repeat(np.arange(len(recordings)), num_tracks)
+        track = np.arange(len(index)) + np.repeat(first_track - (np.cumsum(num_tracks) - num_tracks), num_tracks)
+        first_row, end_row = self.row_offsets[track], self.row_offsets[track + 1]
+        is_invalid = (first_row < 0) | (first_row >= end_row) | (end_row > len(self.positions))
+        self._refuse("track_rows", recordings[index], is_invalid, "the rows of a track of recording {}")
+        first_frame = self.track_starts[track].astype(np.int64)
+        is_invalid = (first_frame < 0) | (end_row - first_row > num_frames[index] - first_frame)
+        self._refuse("track_starts", recordings[index], is_invalid, "the frames of a track of recording {}")
+        return first_track, end_track
+
+    def _refuse(self, name: str, recordings: np.ndarray, is_invalid: np.ndarray, what: str) -> None:
+        """Raise an error for the first recording that is flagged."""
+        if is_invalid.any():
+            got = what.format(int(recordings[is_invalid.argmax()]))
+            raise InputError(f"the index is invalid: {got}", where=self._file(name))
 
     def tracks(self, recording: int) -> list[tuple[slice, slice]]:
         """Return where the tracks of a recording are.
@@ -140,23 +176,61 @@ class Shard:
         Raises:
             InputError: The index is invalid, or the recording is too large to be read.
         """
+        first, end = (int(ends[0]) for ends in self.check_recordings(np.array([recording])))
         num_frames = int(self.num_frames[recording])
-        first, last = self.track_offsets[recording : recording + 2].tolist()
-        row_offsets = self.row_offsets[first : last + 1].tolist()
-        track_starts = self.track_starts[first:last].tolist()
-        tracks = [
-            (slice(frame, frame + row_end - row), slice(row, row_end))
-            for frame, row, row_end in zip(track_starts, row_offsets, row_offsets[1:], strict=False)
-        ]
-        is_valid = num_frames >= 0 and len(tracks) == last - first and row_offsets[-1] <= len(self.positions)
-        if not is_valid or not all(
-            0 <= frames.start < frames.stop <= num_frames and rows.start >= 0 for frames, rows in tracks
-        ):
-            raise InputError("the index is invalid", where=self.path, got=f"recording {recording}")
-        if len(tracks) * num_frames * self.positions.shape[1] > MAX_CELLS:
-            got = f"{len(tracks)} persons and {num_frames} frames"
+        if (end - first) * num_frames * self.positions.shape[1] > MAX_CELLS or num_frames > MAX_FRAMES:
+            got = f"{end - first} persons and {num_frames} frames"
             raise InputError(f"recording {recording} is too large", where=self.path, got=got)
-        return tracks
+        row_offsets = self.row_offsets[first : end + 1].tolist()
+        return [
+            (slice(frame, frame + end_row - row), slice(row, end_row))
+            for frame, row, end_row in zip(
+                self.track_starts[first:end].tolist(), row_offsets, row_offsets[1:], strict=False
+            )
+        ]
+
+    def code(self, name: str, recording: int, num_values: int) -> int:
+        """Return the index of a recording's label or of the value of a tag; -1 if it has none.
+
+        Args:
+            name: Name of the array.
+            recording: Index of the recording in this shard.
+            num_values: Number of values.
+
+        Raises:
+            InputError: There is no such value.
+        """
+        code = int(self.arrays[name][recording])
+        if not -1 <= code < num_values:
+            got = f"{code} for recording {recording}"
+            raise InputError(
+                "the index is invalid", where=self._file(name), expected=f"-1 to {num_values - 1}", got=got
+            )
+        return code
+
+    def name(self, recording: int) -> str:
+        """Return the name of a recording.
+
+        Raises:
+            InputError: The index is invalid.
+        """
+        start, end = self.name_offsets[recording : recording + 2].tolist()
+        if not 0 <= start <= end <= len(self.arrays["names"]):
+            raise InputError(
+                f"the index is invalid: the name of recording {recording}", where=self._file("name_ends")
+            )
+        return bytes(self.arrays["names"][start:end]).decode(errors="replace")
+
+    def num_persons(self) -> np.ndarray:
+        """Return the number of persons of each recording with at least one observed joint, `(recording,)` int32.
+
+        Raises:
+            InputError: The index is invalid.
+        """
+        offsets = self.track_offsets  # the first is 0 and the last the number of tracks
+        self._refuse("recordings", np.arange(len(self)), offsets[1:] < offsets[:-1], "the tracks of recording {}")
+        num_persons = np.empty(len(self), dtype=np.int32)
+        return np.subtract(offsets[1:], offsets[:-1], out=num_persons, casting="unsafe")
 
     def verify(self) -> None:
         """Read every byte and compare it with the checksums.
@@ -173,6 +247,14 @@ class Shard:
             if digest != record.sha256:
                 problem = "the content has changed since it was written; prepare the store again"
                 raise InputError(problem, where=self.path / name, expected=f"SHA-256 {record.sha256}", got=digest)
+        self.check_index()
+
+    def check_index(self) -> None:
+        """Check what the index says about every recording, without reading coordinates.
+
+        Raises:
+            InputError: The index is invalid.
+        """
         for name, is_invalid in self._index_errors():
             if is_invalid:
                 raise InputError("the index is invalid", where=self._file(name))
@@ -186,6 +268,7 @@ class Shard:
         track_length, track_start = np.diff(self.row_offsets), self.track_starts.astype(np.int64)
         track_end = track_start + track_length
         yield "frames", bool((self.num_frames < 0).any())
+        yield "fps", bool((~_is_rate(self.fps)).any())
         yield (
             "track_starts",
             bool((track_start < 0).any() or (track_end > self.num_frames[recording_of_track]).any()),
@@ -200,50 +283,7 @@ class Shard:
         return self.path / f"{name}.npy"
 
 
-def _open_array(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> np.ndarray:
-    """Map a file; read it if it is small."""
-    if record is None:
-        raise InputError("the manifest does not list this file", where=path)
-    if not path.is_file():
-        raise InputError("the file is missing", where=path)
-    size = path.stat().st_size
-    if size != record.bytes:
-        raise InputError(
-            "the file was truncated or changed", where=path, expected=f"{record.bytes} bytes", got=size
-        )
-    shape, found_dtype = _read_header(path)
-    if found_dtype != dtype:
-        raise InputError("wrong data type", where=path, expected=dtype, got=found_dtype)
-    expected = NPY_HEADER_BYTES + math.prod(shape) * dtype.itemsize
-    if size != expected:
-        problem = "the size of the file is not that of the shape in its header"
-        raise InputError(problem, where=path, expected=f"{expected} bytes", got=size)
-    if size > MAX_UNMAPPED_BYTES:  # read-only: a writable map must not be larger than the memory
-        return np.asarray(np.memmap(path, dtype, "r", NPY_HEADER_BYTES, shape))
-    array = np.fromfile(path, dtype, offset=NPY_HEADER_BYTES).reshape(shape)
-    array.flags.writeable = False
-    return array
-
-
-def _read_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and data type that the header of a `.npy` file declares."""
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("error")  # a header that numpy reads with a warning is damaged too
-            version = np.lib.format.read_magic(file)
-            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-            num_bytes = file.tell()
-            if version != (1, 0) or is_fortran or not shape or min(shape) < 0 or num_bytes != NPY_HEADER_BYTES:
-                raise ValueError(f"version {version}, shape {shape}, {num_bytes} bytes of header")
-    except (
-        Warning,
-        RecursionError,
-        MemoryError,
-        ValueError,
-        TypeError,
-        OverflowError,
-        SyntaxError,
-        TokenError,
-    ) as error:  # everything that numpy raises for a damaged header
-        raise InputError(f"not a numpy array ({error})", where=path) from error
-    return shape, dtype
+def _is_rate(fps: np.ndarray) -> np.ndarray:
+    """Whether each value is a frame rate, or NaN where it is unknown."""
+    is_rate: np.ndarray = np.isnan(fps) | ((fps > 0) & (fps < np.inf))
+    return is_rate

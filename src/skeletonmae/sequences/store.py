@@ -65,8 +65,10 @@ class SequenceStore:
     def open(cls, path: Path | str) -> SequenceStore:
         """Open the store in folder `path`.
 
+        The index of a recording is checked when the recording is read, and changed content is found by `verify`.
+
         Raises:
-            InputError: It is not a store, a file is missing or has the wrong size, or the index is invalid.
+            InputError: It is not a store, or a file is missing or has the wrong size, type, shape or offsets.
         """
         path = Path(path)
         manifest = read_manifest(path)
@@ -114,7 +116,7 @@ class SequenceStore:
 
     def __getitem__(self, index: int) -> SkeletonSequence:
         shard, index_in_shard = self.locate(index)
-        arrays, manifest = shard.arrays, shard.manifest
+        manifest = shard.manifest
         tracks = shard.tracks(index_in_shard)
         num_joints = self.skeleton.num_joints
         shape = (len(tracks), int(shard.num_frames[index_in_shard]), num_joints)
@@ -124,24 +126,27 @@ class SequenceStore:
             bits = shard.observed_bits[rows]
             observed[person, frames] = np.unpackbits(bits, axis=1, count=num_joints, bitorder="little")
             positions[person, frames] = shard.positions[rows]
-        label, fps = int(arrays["labels"][index_in_shard]), float(arrays["fps"][index_in_shard])
-        codes = {tag: int(arrays[f"tag_{tag}"][index_in_shard]) for tag in manifest.tags}
-        return SkeletonSequence(
-            positions,
-            observed,
-            self.skeleton,
-            name=self.name(index),
-            unit=self.unit,
-            fps=None if np.isnan(fps) else fps,
-            label=None if label < 0 else manifest.classes[label],
-            tags={tag: manifest.tags[tag][code] for tag, code in codes.items() if code >= 0},
-        )
+        label, fps = shard.code("labels", index_in_shard, len(manifest.classes)), float(shard.fps[index_in_shard])
+        codes = {tag: shard.code(f"tag_{tag}", index_in_shard, len(names)) for tag, names in manifest.tags.items()}
+        name = shard.name(index_in_shard)
+        try:
+            return SkeletonSequence(
+                positions,
+                observed,
+                self.skeleton,
+                name=name,
+                unit=self.unit,
+                fps=None if np.isnan(fps) else fps,
+                label=None if label < 0 else manifest.classes[label],
+                tags={tag: manifest.tags[tag][code] for tag, code in codes.items() if code >= 0},
+            )
+        except InputError as error:  # coordinates that are not finite, or that should be 0
+            raise InputError(f"the store is damaged: {error}", where=shard.path) from error
 
     def name(self, index: int) -> str:
         """Return the name of recording `index`."""
         shard, index_in_shard = self.locate(index)
-        start, end = shard.name_offsets[index_in_shard : index_in_shard + 2].tolist()
-        return bytes(shard.arrays["names"][start:end]).decode(errors="replace")
+        return shard.name(index_in_shard)
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -156,11 +161,7 @@ class SequenceStore:
     @cached_property
     def num_persons(self) -> np.ndarray:
         """Number of persons with at least one observed joint, `(recording,)` int32."""
-        num_persons = np.empty(len(self), dtype=np.int32)
-        for shard, end in zip(self.shards, self.shard_ends, strict=True):
-            in_shard = num_persons[end - len(shard) : end]
-            np.subtract(shard.track_offsets[1:], shard.track_offsets[:-1], out=in_shard, casting="unsafe")
-        return num_persons
+        return _concat([shard.num_persons() for shard in self.shards])
 
     def tag(self, name: str) -> np.ndarray:
         """Return the value of tag `name` of each recording as text, `(recording,)`; "" if it has none."""
@@ -189,7 +190,9 @@ class SequenceStore:
             if codes is None:
                 codes = np.full(len(shard), -1, dtype=np.int32)
             if len(codes) and not -1 <= codes.min() <= codes.max() < len(own_values):
-                raise InputError("the index is invalid", where=shard.path / f"{column}.npy")
+                got = f"codes from {codes.min()} to {codes.max()}"
+                where, expected = shard.path / f"{column}.npy", f"-1 to {len(own_values) - 1}"
+                raise InputError("the index is invalid", where=where, expected=expected, got=got)
             if own_values != values[: len(own_values)]:
                 codes = np.array([*(code_of[value] for value in own_values), -1], dtype=np.int32)[codes]
             columns.append(codes)

@@ -29,6 +29,10 @@ from skeletonmae.sequences.sequence import UNITS, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
 
+MIN_FPS, MAX_FPS = 1e-30, 1e30
+"""Rates that float32 can hold."""
+
+
 class StoreWriter:
     """Context manager that writes recordings to a new store.
 
@@ -91,7 +95,7 @@ class StoreWriter:
 
         Raises:
             InputError: Its layout, axes or unit differ from those of the store, it is too large, a value does not
-                fit the dtype, or a name, label or tag is not valid text.
+                fit the dtype, its frame rate is not a positive number, or a name, label or tag is not valid text.
         """
         where = f"recording {sequence.name!r}"
         name = self._check(sequence, where)
@@ -141,6 +145,8 @@ class StoreWriter:
         if sequence.observed.size > MAX_CELLS:
             got = f"{sequence.num_persons} persons and {sequence.num_frames} frames"
             raise InputError("the recording is too large", where=where, got=got)
+        if sequence.fps is not None and not MIN_FPS <= sequence.fps <= MAX_FPS:
+            raise InputError("impossible frame rate", where=where, expected="frames per second", got=sequence.fps)
         return name
 
     def __exit__(
