@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -73,39 +74,55 @@ def test_a_sample_is_read_as_it_was_written_and_no_other_format_claims_it(
             np.testing.assert_allclose(one.positions, other.positions, rtol=1e-5)
 
 
-@entries
-@FUZZ
-@given(content=st.binary(max_size=2000))
-def test_garbage(name: str, samples: dict[str, Path], tmp_path: Path, content: bytes) -> None:
-    survives(name, tmp_path / "garbage", content)
-    survives(name, tmp_path / "garbage", samples[name].read_bytes()[:200] + content)
+def garbage(content: bytes, data: st.DataObject) -> bytes:
+    return data.draw(st.sampled_from([b"", content[:200]])) + data.draw(st.binary(max_size=2000))
 
 
-@entries
-@FUZZ
-@given(data=st.data())
-def test_truncated(name: str, samples: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
-    content = samples[name].read_bytes()
-    survives(name, tmp_path / "cut", content[: data.draw(st.integers(0, len(content) - 1))])
+def truncated(content: bytes, data: st.DataObject) -> bytes:
+    return content[: data.draw(st.integers(0, len(content) - 1))]
 
 
-@entries
-@FUZZ
-@given(data=st.data())
-def test_flipped_bits(name: str, samples: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
-    content = bytearray(samples[name].read_bytes())
+def flipped_bits(content: bytes, data: st.DataObject) -> bytes:
+    changed = bytearray(content)
     for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    survives(name, tmp_path / "flipped", bytes(content))
+        changed[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    return bytes(changed)
 
 
-@entries
-@FUZZ
-@given(data=st.data())
-def test_huge_numbers(name: str, samples: dict[str, Path], tmp_path: Path, data: st.DataObject) -> None:
-    content = samples[name].read_bytes()
+def huge_numbers(content: bytes, data: st.DataObject) -> bytes:
     at = data.draw(st.integers(0, len(content)))
     huge = data.draw(st.sampled_from([b"999999999999", b"1e308", b"-9" * 20, b"\xff\xff\xff\x7f", b"9" * 400]))
-    survives(
-        name, tmp_path / "huge", content[:at] + huge + content[at + data.draw(st.sampled_from([0, len(huge)])) :]
-    )
+    return content[:at] + huge + content[at + data.draw(st.sampled_from([0, len(huge)])) :]
+
+
+DAMAGES = (garbage, truncated, flipped_bits, huge_numbers)
+SLOW = ("sleap", "movement_nc")
+"""Formats whose files are read by a process of their own, which takes a third of a second to start."""
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in SLOW])
+@FUZZ
+@given(data=st.data())
+def test_damaged_files(
+    name: str,
+    damage: Callable[[bytes, st.DataObject], bytes],
+    samples: dict[str, Path],
+    tmp_path: Path,
+    data: st.DataObject,
+) -> None:
+    survives(name, tmp_path / "damaged", damage(samples[name].read_bytes(), data))
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("name", SLOW)
+@settings(FUZZ, max_examples=10)
+@given(data=st.data())
+def test_damaged_files_that_another_process_reads(
+    name: str,
+    damage: Callable[[bytes, st.DataObject], bytes],
+    samples: dict[str, Path],
+    tmp_path: Path,
+    data: st.DataObject,
+) -> None:
+    survives(name, tmp_path / "damaged", damage(samples[name].read_bytes(), data))

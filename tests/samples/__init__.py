@@ -17,6 +17,7 @@ from samples.arrays import write_amass_npz, write_ctrgcn_npz, write_stgcn_npy, w
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
 from samples.markers import write_c3d
 from samples.mocap import write_bvh, write_trc
+from samples.netcdf import write_movement_nc
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
 from samples.pose_files import write_pose_format
@@ -47,6 +48,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "videopose3d_npz": (".npz", write_videopose3d_npz),
     "c3d": (".c3d", write_c3d),
     "pose_format": (".pose", write_pose_format),
+    "movement_nc": (".nc", write_movement_nc),
     "penn_action": (".mat", write_penn_action),
     "sbu": (".txt", write_sbu),
     "nw_ucla": (".json", write_nw_ucla),

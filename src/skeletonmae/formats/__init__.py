@@ -21,6 +21,7 @@ from skeletonmae.formats.kinder_gator import KINDER_GATOR
 from skeletonmae.formats.kinetics_json import KINETICS_JSON
 from skeletonmae.formats.mediapipe import MEDIAPIPE
 from skeletonmae.formats.mmpose import MMPOSE
+from skeletonmae.formats.movement_nc import MOVEMENT_NC
 from skeletonmae.formats.msr_action3d import MSR_ACTION3D
 from skeletonmae.formats.ntu import NTU
 from skeletonmae.formats.nw_ucla import NW_UCLA
@@ -81,6 +82,7 @@ FORMATS: dict[str, Format] = {
         PARQUET,
         DEEPLABCUT,
         SLEAP,
+        MOVEMENT_NC,
     )
 }
 """Format name -> reader. To add one: a file of its own, and its name here."""

@@ -256,7 +256,7 @@ def _info(archive: Path, member: str) -> zipfile.ZipInfo:
         raise InputError("not in the archive, or its name is absolute", where=archive, got=member) from error
 
 
-READ_ERRORS = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error)
+READ_ERRORS = (OSError, EOFError, RuntimeError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error, struct.error)
 """Exceptions that the system and zipfile raise for a file that they cannot read."""
 
 

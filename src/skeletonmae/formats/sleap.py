@@ -18,6 +18,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.hdf5 import SIGNATURE, Hdf5, read_hdf5
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.movement_nc import is_netcdf
 from skeletonmae.formats.named_skeletons import named_recording, skeleton_from_names
 from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
@@ -177,7 +178,7 @@ def _skeletons(file: InputFile, about: Any) -> list[tuple[list[str], Skeleton]]:
 
 
 def _sniff(head: bytes) -> bool:
-    return head.startswith(SIGNATURE) and b"PYTABLES_FORMAT_VERSION" not in head
+    return head.startswith(SIGNATURE) and b"PYTABLES_FORMAT_VERSION" not in head and not is_netcdf(head)
 
 
 SLEAP = Format("sleap", "SLEAP: .slp projects and analysis .h5", (".slp", ".h5"), _sniff, _parse)
