@@ -19,7 +19,7 @@ from skeletonmae.evaluation.finetune import AnyClassifier
 from skeletonmae.files import atomic_file
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.recipe import AnyMasking, AnyMethod
-from skeletonmae.renames import migrate_header, migrate_weights
+from skeletonmae.renames import add_missing_settings, migrate_header, migrate_weights
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.transforms import ClipConfig
 
@@ -131,7 +131,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     fields = _read_header(metadata[METADATA_KEY], path)
     is_old = fields["format"] == 1
     try:
-        header = Header.model_validate(migrate_header(fields) if is_old else fields)
+        header = Header.model_validate(add_missing_settings(migrate_header(fields) if is_old else fields))
     except (ValidationError, RecursionError) as error:
         problem = f"the header is invalid ({error}){_written_by(fields)}"
         raise InputError(problem, where=path) from error

@@ -15,7 +15,7 @@ from skeletonmae.files import write_text
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
-CLIP_SETTINGS = ("frames", "sampling", "stream", "transforms")
+CLIP_SETTINGS = ("frames", "sampling", "stream", "transforms", "bridge_seconds")
 """Settings of clips that must be those of the pre-training; others, such as the augmentation, may differ."""
 
 

@@ -64,6 +64,9 @@ SETTINGS: tuple[RenamedSetting, ...] = (
 HEADER_FIELDS: dict[str, str] = {"data": "store_fingerprints"}
 """Old field of a checkpoint's header -> new field."""
 
+ADDED_CLIP_SETTINGS: dict[str, Any] = {"bridge_seconds": 0.0}
+"""Setting of clips that older checkpoints lack -> its value for them, which is not the default of a recipe."""
+
 _STTFORMER_BLOCK = {
     "attention.learned": "attention.static_attn",
     "mix.": "out_proj.",
@@ -143,6 +146,15 @@ def migrate_header(header: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(migrated.get("recipe"), dict):
         migrated["recipe"] = migrate_settings(migrated["recipe"])
     return migrated
+
+
+def add_missing_settings(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a checkpoint's header with the settings of clips that did not exist when it was written."""
+    filled = copy.deepcopy(dict(header))
+    for group in (*_find_groups(filled, ["clips"]), *_find_groups(filled, ["recipe", "data"])):
+        for name, value in ADDED_CLIP_SETTINGS.items():
+            group.setdefault(name, value)
+    return filled
 
 
 def migrate_weights(weights: Mapping[str, Value], kind: str) -> dict[str, Value]:

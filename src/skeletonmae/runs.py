@@ -19,7 +19,14 @@ from skeletonmae.compatibility import (
     run_fingerprint,
 )
 from skeletonmae.config import Config
-from skeletonmae.evaluation import EvaluationProtocol, EvaluationTask, Finetune, Result, calibrate_batch_norm
+from skeletonmae.evaluation import (
+    EvaluationProtocol,
+    EvaluationTask,
+    Finetune,
+    Result,
+    calibrate_batch_norm,
+    leave_out_empty_clips,
+)
 from skeletonmae.files import write_text
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
@@ -102,6 +109,7 @@ def evaluate(
     distributed: DistributedContext,
     on_progress: ProgressCallback | None = None,
     protocols: Sequence[EvaluationProtocol] | None = None,
+    on_message: Callable[[str], None] | None = None,
 ) -> list[Result]:
     """Evaluate a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
 
@@ -115,9 +123,11 @@ def evaluate(
         distributed: the device, and the process group in which this process computes.
         on_progress: called after every step.
         protocols: run instead of those of the recipe.
+        on_message: called with what a user should know, such as how many clips were left out.
 
     Raises:
-        InputError: the store is damaged, a side of its split is empty, or its clips do not fit the model.
+        InputError: the store is damaged, a side of its split is empty, its clips do not fit the model, or nothing
+            was observed in all clips of a side or of a class.
     """
     source = recipe.data.evaluate
     store = source.open()
@@ -148,7 +158,14 @@ def evaluate(
         folder=folder,
         save=save if distributed.is_main else None,
         init_method=None if checkpoint else partial(_init_method, recipe, header.spec),
+        joints=header.joints,
     )
+    task, empty_clips = leave_out_empty_clips(task)
+    if any(empty_clips.values()) and on_message and distributed.is_main:
+        on_message(
+            f"left out {empty_clips['train']} training and {empty_clips['test']} test clips, in which no joint"
+            " that the model knows was observed"
+        )
     if not checkpoint:
         calibrate_batch_norm(task)
     results = [result for protocol in protocols or recipe.evaluation for result in protocol.run(task)]
@@ -160,6 +177,7 @@ def evaluate(
             "split": split_rule.model_dump(mode="json"),
             "store_fingerprint": store.fingerprint,
             "device": str(distributed.device),
+            "empty_clips": empty_clips,
             "recipe": recipe.model_dump(mode="json"),
             "pretraining_recipe": header.recipe if checkpoint else None,
             "pretraining_store_fingerprints": list(header.store_fingerprints),

@@ -64,7 +64,7 @@ def check(
     dtype = settings.pop("dtype", "float32")
     index = rng.integers(0, len(store), 14)
     windows = windows_of(recordings, index, rng)
-    positions, observed = ClipReader(store, **settings)(windows)
+    positions, observed, _ = ClipReader(store, **settings)(windows)
     expected, expected_observed = reference_clips(
         recordings, windows, settings["num_frames"], settings.get("max_persons", 2), dtype
     )
@@ -128,7 +128,7 @@ def test_a_recorded_frame_is_read_alone(tmp_path: Path, make_store: Make) -> Non
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1] = np.nan
     store.shards[0].arrays["positions"] = poisoned
-    positions, _ = ClipReader(store, 2)(whole_recording(3))
+    positions, *_ = ClipReader(store, 2)(whole_recording(3))
     assert (positions == 1).all()
 
 
@@ -154,7 +154,7 @@ def test_a_clip_of_the_recorded_length_equals_the_recording(
     for frames in range(1, 65):
         recording = make_recording(frames, 1, frames, lost=0.3)
         store = make_store(tmp_path / str(frames), [recording])
-        positions, observed = ClipReader(store, frames)(whole_recording(frames))
+        positions, observed, _ = ClipReader(store, frames)(whole_recording(frames))
         np.testing.assert_array_equal(observed[0], recording.observed, err_msg=f"{frames} frames")
         np.testing.assert_allclose(positions[0], recording.positions, atol=1e-6)
 
@@ -165,14 +165,14 @@ def test_a_stretched_clip_contains_every_recorded_frame(
     recording = make_recording(2, 1, 24, lost=0.3)
     store = make_store(tmp_path / "s", [recording])
     for stride in (2, 3, 5):
-        positions, observed = ClipReader(store, 23 * stride + 1)(whole_recording(24))
+        positions, observed, _ = ClipReader(store, 23 * stride + 1)(whole_recording(24))
         np.testing.assert_array_equal(observed[0, :, ::stride], recording.observed)
         np.testing.assert_allclose(positions[0, :, ::stride], recording.positions, atol=1e-5)
 
 
 def test_a_single_frame_is_repeated(tmp_path: Path, make_store: Make) -> None:
     recording = SkeletonSequence.from_positions(np.full((1, 20, 3), 3.0), KINECT20)
-    positions, observed = ClipReader(make_store(tmp_path / "s", [recording]), 8)(whole_recording(1))
+    positions, observed, _ = ClipReader(make_store(tmp_path / "s", [recording]), 8)(whole_recording(1))
     assert observed.all()
     assert (positions == 3).all()
 
@@ -182,7 +182,7 @@ def test_recordings_without_persons_and_no_recordings(
 ) -> None:
     store = make_store(tmp_path / "s", [make_recording(0, 2, 5, lost=1.0), make_recording(1, 0, 5)])
     both = Windows(np.array([0, 1]), np.zeros(2), np.full(2, 4.0))
-    positions, observed = ClipReader(store, 6)(both)
+    positions, observed, _ = ClipReader(store, 6)(both)
     assert positions.shape == (2, 1, 6, 20, 3)
     assert not observed.any()
     assert not positions.any()
@@ -198,6 +198,6 @@ def test_unobserved_positions_are_0_even_if_the_store_holds_others(tmp_path: Pat
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1, 4] = np.nan
     store.shards[0].arrays["positions"] = poisoned
-    positions, clip_observed = ClipReader(store, 3)(whole_recording(3))
+    positions, clip_observed, _ = ClipReader(store, 3)(whole_recording(3))
     assert not clip_observed[0, 0, 1, 4]
     assert not positions[0, 0, 1, 4].any()

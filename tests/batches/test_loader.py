@@ -49,7 +49,7 @@ def clips(batches: Any) -> dict[int, tuple[Tensor, Tensor, int]]:
 
 
 def equal(a: Batch, b: Batch) -> bool:
-    names = ("positions", "observed", "label", "keys")
+    names = ("positions", "observed", "label", "keys", "bridged")
     return all(torch.equal(getattr(a, name), getattr(b, name)) for name in names)
 
 

@@ -18,7 +18,7 @@ Make = Callable[..., Any]
 entries = pytest.mark.parametrize("kind", METHODS)
 JOINTS = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
 FRAMES = 12  # what a token of 4 frames and a tuple of 6 divide
-TENSORS = ("positions", "observed", "label", "keys")
+TENSORS = ("positions", "observed", "label", "keys", "bridged")
 
 
 def build(kind: str, seed: int = 0) -> Method:

@@ -17,7 +17,7 @@ from skeletonmae.transforms import TRANSFORMS
 Make = Callable[..., Any]
 entries = pytest.mark.parametrize("kind", TRANSFORMS)
 NEEDS_3D = NEEDS_SHOULDERS_OR_HIPS = {"face_forward"}
-TENSORS = ("positions", "observed", "label", "keys")
+TENSORS = ("positions", "observed", "label", "keys", "bridged")
 
 
 def apply(kind: str, batch: Batch) -> Batch:

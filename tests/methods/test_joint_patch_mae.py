@@ -47,7 +47,7 @@ def masked_prediction(
         rng.for_tracks(tracks.clip_index, tracks.person_index),
     )
     mask = method.masking(patches, track_rng)
-    queries = method.draw_queries(mask, track_rng)
+    queries = method.draw_queries(mask, patches.measured.any(3), track_rng)
     return method.predict(patches, mask, queries), queries, mask
 
 
@@ -173,6 +173,7 @@ def test_absent_persons_are_not_processed(make_batch: Make, change: dict[str, An
         batch,
         positions=torch.cat([batch.positions, room], 1),
         observed=torch.cat([batch.observed, room[..., 0].bool()], 1),
+        bridged=torch.cat([batch.bridged, room[..., 0].bool()], 1),
     )
     assert torch.equal(method(wider).loss, loss)
 
@@ -318,7 +319,8 @@ def with_tail(batch: Batch, seed: int) -> Batch:
         [batch.positions[..., :7, :], tail * is_observed[..., None], batch.positions[..., 7:, :]], 3
     )
     observed = torch.cat([batch.observed[..., :7], is_observed, batch.observed[..., 7:]], 3)
-    return replace(batch, positions=positions, observed=observed, skeleton=TAILED)
+    bridged = torch.zeros_like(observed)
+    return replace(batch, positions=positions, observed=observed, bridged=bridged, skeleton=TAILED)
 
 
 @switches

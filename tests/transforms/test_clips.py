@@ -126,7 +126,7 @@ def test_segments_do_not_depend_on_the_batch_and_read_only_their_recording(
     tmp_path: Path, make_recording: Make, make_store: Make
 ) -> None:
     store = make_store(tmp_path / "s", [make_recording(i, 2, 30, lost=0.1) for i in range(6)])
-    config = ClipConfig(frames=8, sampling="segments", transforms=())
+    config = ClipConfig(frames=8, sampling="segments", bridge_seconds=0, transforms=())
     all_clips = config.loader(store, np.arange(6), batch_size=6, training=True).batch(2, 0)
     order = epoch_order(0, 2, 6).tolist()
     halves = config.loader(store, np.arange(6), batch_size=6, training=True, world_size=2, rank=1).batch(2, 0)

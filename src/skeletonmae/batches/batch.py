@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -20,10 +21,11 @@ class Batch:
 
     Args:
         positions: float32 coordinates, in the store's unit; 0 where not observed.
-        observed: whether each joint was observed.
+        observed: whether each joint was observed, or bridged.
         label: class index of each clip; -1 for a clip without a label.
         keys: key of each clip's random numbers, from `sample_keys`.
         skeleton: the joint layout.
+        bridged: which observed joints are interpolated in a short gap, and so are no targets. By default none.
     """
 
     positions: Float[Tensor, "batch person frame joint axis"]
@@ -31,6 +33,11 @@ class Batch:
     label: Int64[Tensor, " batch"]
     keys: Int64[Tensor, " batch"]
     skeleton: Skeleton
+    bridged: Bool[Tensor, "batch person frame joint"] = None  # type: ignore[assignment]  # set in __post_init__
+
+    def __post_init__(self) -> None:
+        if self.bridged is None:
+            object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -52,7 +59,26 @@ class Batch:
             person_index,
             len(self),
             self.skeleton,
+            self.bridged[clip_index, person_index],
         )
+
+    def has_observed(self, joints: Collection[str] | None = None) -> Bool[Tensor, " batch"]:
+        """Return which clips have an observed joint among `joints`; the others show a model nothing.
+
+        Args:
+            joints: names of the joints that the model knows; None for all.
+        """
+        in_clip = self.observed.flatten(1, 2).any(1)
+        if joints is None:
+            return in_clip.any(1)
+        known = torch.tensor([joint in joints for joint in self.skeleton.joints], device=in_clip.device)
+        return (in_clip & known).any(1)
+
+    def select(self, clips: Bool[Tensor, " batch"] | Int64[Tensor, " clip"]) -> Batch:
+        """Return the batch of some of the clips."""
+        names = ("positions", "observed", "label", "keys", "bridged")
+        tensors: dict[str, Any] = {name: getattr(self, name)[clips] for name in names}
+        return replace(self, **tensors)
 
     def rng(self, purpose: str) -> SampleRng:
         """Return a random number generator for each clip. The same purpose gives the same numbers again."""
@@ -62,21 +88,29 @@ class Batch:
         """Return a random number generator for each track of `tracks`, independent of the other tracks."""
         return self.rng(purpose).for_tracks(self.tracks.clip_index, self.tracks.person_index)
 
-    def with_positions(self, positions: Tensor, observed: Tensor | None = None) -> Batch:
+    def with_positions(
+        self, positions: Tensor, observed: Tensor | None = None, bridged: Tensor | None = None
+    ) -> Batch:
         """Return a copy with other positions, set to 0 where not observed.
 
         Args:
             positions: `(batch, person, frame, joint, axis)`.
             observed: `(batch, person, frame, joint)`; None keeps the flags of this batch.
+            bridged: likewise; only observed joints stay bridged.
         """
-        observed = self.observed if observed is None else observed
-        return replace(self, positions=positions.masked_fill(~observed[..., None], 0.0), observed=observed)
+        bridged = self.bridged if bridged is None else bridged
+        if observed is None:
+            observed = self.observed
+        else:
+            bridged = bridged & observed
+        positions = positions.masked_fill(~observed[..., None], 0.0)
+        return replace(self, positions=positions, observed=observed, bridged=bridged)
 
     def to(self, device: torch.device | str) -> Batch:
         """Return a copy on another device."""
         tensors: dict[str, Any] = {
             name: getattr(self, name).to(device, non_blocking=True)
-            for name in ("positions", "observed", "label", "keys")
+            for name in ("positions", "observed", "label", "keys", "bridged")
         }
         return replace(self, **tensors)
 
@@ -87,11 +121,12 @@ class Tracks:
 
     Args:
         positions: coordinates of each person; 0 where not observed.
-        observed: whether each joint was observed.
+        observed: whether each joint was observed, or bridged.
         clip_index: index of the clip that each track belongs to, in ascending order.
         person_index: index of the person in that clip.
         num_clips: number of clips of the batch, including those without any track.
         skeleton: the joint layout.
+        bridged: which observed joints are interpolated in a short gap. By default none.
     """
 
     positions: Float[Tensor, "track frame joint axis"]
@@ -100,6 +135,11 @@ class Tracks:
     person_index: Int64[Tensor, " track"]
     num_clips: int
     skeleton: Skeleton
+    bridged: Bool[Tensor, "track frame joint"] = None  # type: ignore[assignment]  # set in __post_init__
+
+    def __post_init__(self) -> None:
+        if self.bridged is None:
+            object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
 
     def __len__(self) -> int:
         return len(self.clip_index)

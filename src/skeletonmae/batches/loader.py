@@ -7,19 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
-
 import numpy as np
 import torch
-from jaxtyping import Float64, Int32, Integer
+from jaxtyping import Int32, Integer
 
 from skeletonmae.batches.batch import Batch
 from skeletonmae.batches.clip_reader import ClipReader, SampledFrames, Windows
 from skeletonmae.batches.random import SampleRng, sample_keys
-
-Sampling = Literal["crop", "segments"]
-"""`crop`: a clip is a part of the recording, resampled by linear interpolation in time. `segments`: the whole
-recording is divided into as many equal segments as a clip has frames, and one recorded frame of each is taken."""
+from skeletonmae.sequences.clip_sampling import Sampling, crop_ends, segment_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,15 +76,15 @@ class Loader:
         recording_index = self.index[order[self.rank :: self.world_size]]
         keys = sample_keys(self.seed, epoch, torch.from_numpy(recording_index))
         sample = self._crops if self.sampling == "crop" else self._segments
-        positions, observed = self.reader(sample(recording_index, keys))
+        clips = self.reader(sample(recording_index, keys))
         device = self.reader.device
         label = torch.from_numpy(self.labels[recording_index].astype(np.int64)).to(device)
-        batch = Batch(positions, observed, label, keys.to(device), self.reader.store.skeleton)
+        skeleton = self.reader.store.skeleton
+        batch = Batch(clips.positions, clips.observed, label, keys.to(device), skeleton, clips.bridged)
         return self.transform(batch) if self.transform else batch
 
     def _crops(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Windows:
         """Take one part of each recording: random length and place in training, the middle part otherwise."""
-        num_frames = self._num_frames(recording_index)
         if self.training:
             draw = SampleRng(keys, "crop").uniform(2).numpy().astype(np.float64)
             length_draw, place_draw = draw[:, 0], draw[:, 1]
@@ -97,9 +92,8 @@ class Loader:
             length_draw, place_draw = np.ones(len(keys)), np.full(len(keys), 0.5)
         min_share, max_share = self.crop
         share = min_share + (max_share - min_share) * length_draw
-        length = np.maximum(num_frames * share, np.minimum(num_frames, 1.0))
-        first = (num_frames - length) * place_draw
-        return Windows(recording_index, first, first + np.maximum(length - 1.0, 0.0))
+        num_frames = self.reader.store.num_frames[recording_index]
+        return Windows(recording_index, *crop_ends(num_frames, share, place_draw))
 
     def _segments(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> SampledFrames:
         """Take one frame of each segment of each recording: a random one in training, the middle one otherwise."""
@@ -108,13 +102,8 @@ class Loader:
             place_in_segment = SampleRng(keys, "segments").uniform(num_segments).numpy().astype(np.float64)
         else:
             place_in_segment = np.full((len(keys), num_segments), 0.5)
-        segment = np.arange(num_segments) + place_in_segment
-        times = np.floor(segment * self._num_frames(recording_index)[:, None] / num_segments)
+        times = segment_times(self.reader.store.num_frames[recording_index], place_in_segment)
         return SampledFrames(recording_index, times)
-
-    def _num_frames(self, recording_index: Integer[np.ndarray, " clip"]) -> Float64[np.ndarray, " clip"]:
-        num_frames: Float64[np.ndarray, " clip"] = self.reader.store.num_frames[recording_index].astype(np.float64)
-        return num_frames
 
 
 @lru_cache(maxsize=1)

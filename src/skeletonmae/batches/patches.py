@@ -17,18 +17,29 @@ class Patches:
 
     Args:
         values: coordinates; 0 where not observed.
-        observed: whether the joint was observed in each frame of a token.
+        observed: whether the joint was observed, or bridged, in each frame of a token.
         skeleton: the joint layout.
+        bridged: which observed frames are interpolated in a short gap. By default none.
     """
 
     values: Float[Tensor, "track time_step joint frame axis"]
     observed: Bool[Tensor, "track time_step joint frame"]
     skeleton: Skeleton
+    bridged: Bool[Tensor, "track time_step joint frame"] = None  # type: ignore[assignment]  # set in __post_init__
+
+    def __post_init__(self) -> None:
+        if self.bridged is None:
+            object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
 
     @property
     def available(self) -> Bool[Tensor, "track time_step joint"]:
-        """Whether a token has at least one observed frame. Others are neither encoded nor predicted."""
+        """Whether a token has at least one observed or bridged frame. Others are neither encoded nor predicted."""
         return self.observed.any(3)
+
+    @property
+    def measured(self) -> Bool[Tensor, "track time_step joint frame"]:
+        """Whether the joint was observed and not bridged in each frame of a token. Only these are targets."""
+        return self.observed & ~self.bridged
 
     @property
     def motion_intensity(self) -> Float[Tensor, "track time_step joint"]:
@@ -48,14 +59,16 @@ def patchify(
     observed: Bool[Tensor, "track time joint"],
     skeleton: Skeleton,
     token_frames: int,
+    bridged: Bool[Tensor, "track time joint"] | None = None,
 ) -> Patches:
     """Cut tracks into tokens of `token_frames` consecutive frames of one joint.
 
     Args:
         values: coordinates; 0 where not observed.
-        observed: whether each joint was observed.
+        observed: whether each joint was observed, or bridged.
         skeleton: the joint layout.
         token_frames: number of frames of a token.
+        bridged: which observed joints are bridged; None for none.
 
     Raises:
         ValueError: the number of frames is not a multiple of `token_frames`.
@@ -64,8 +77,11 @@ def patchify(
     if num_frames % token_frames:
         raise ValueError(f"{num_frames} frames cannot be cut into tokens of {token_frames} frames")
     num_steps = num_frames // token_frames
+    shape = (num_tracks, num_steps, token_frames, num_joints)
+    bridged = torch.zeros_like(observed) if bridged is None else bridged
     return Patches(
-        values.view(num_tracks, num_steps, token_frames, num_joints, num_axes).transpose(2, 3),
-        observed.view(num_tracks, num_steps, token_frames, num_joints).transpose(2, 3),
+        values.view(*shape, num_axes).transpose(2, 3),
+        observed.view(shape).transpose(2, 3),
         skeleton,
+        bridged.view(shape).transpose(2, 3),
     )

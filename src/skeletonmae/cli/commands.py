@@ -107,7 +107,7 @@ def evaluate(
     folder = out or _checkpoint_folder(checkpoint) or Path("runs") / f"{_run_name(recipe)}-scratch"
     with init_distributed(device) as distributed, training_progress() as on_progress:
         model = load_checkpoint(checkpoint, distributed.device) if checkpoint else None
-        results = runs.evaluate(settings, model, folder, distributed, on_progress)
+        results = runs.evaluate(settings, model, folder, distributed, on_progress, on_message=print_status)
     if distributed.is_main:
         _plot_confusion_matrices(results, folder)
         if json:

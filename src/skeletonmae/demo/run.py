@@ -57,7 +57,7 @@ def run_demo(
     recipe = demo_recipe(store, out / "store")
     model = runs.pretrain(recipe, out / "pretrained", distributed, on_progress)
     checkpoint = load_checkpoint(model, distributed.device)
-    results = runs.evaluate(recipe, checkpoint, out / "pretrained", distributed, on_progress)
+    results = runs.evaluate(recipe, checkpoint, out / "pretrained", distributed, on_progress, on_message=on_status)
     results += runs.evaluate(recipe, None, out / "from_scratch", distributed, on_progress)
     write_text(out / "result.json", json.dumps(_to_json(results, recipe, store), indent=1, ensure_ascii=False))
     on_status("writing the report")

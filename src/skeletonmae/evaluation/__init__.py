@@ -5,6 +5,7 @@ and list it in `PROTOCOLS`.
 """
 
 from skeletonmae.config import Config
+from skeletonmae.evaluation.empty_clips import leave_out_empty_clips
 from skeletonmae.evaluation.features import calibrate_batch_norm, extract_features
 from skeletonmae.evaluation.finetune import Finetune
 from skeletonmae.evaluation.knn import KNN
@@ -25,4 +26,5 @@ __all__ = [
     "calibrate_batch_norm",
     "check_finite",
     "extract_features",
+    "leave_out_empty_clips",
 ]

@@ -22,7 +22,7 @@ def extract_features(
     seed: int = 0,
     batch_size: int = 256,
 ) -> tuple[Float[Tensor, "clip feature"], Int64[Tensor, " clip"]]:
-    """Features and labels of recordings, on the CPU.
+    """Features and labels of recordings, on the CPU. Clips that show the model no joint are left out.
 
     Args:
         task: the encoder and the recordings.
@@ -47,8 +47,9 @@ def extract_features(
     features, labels = [], []
     for epoch in range(max(1, views)):
         for batch in loader.epoch(epoch):
-            features.append(method.embed(batch, pooling).float().cpu())
-            labels.append(batch.label.cpu())
+            is_kept = batch.has_observed(task.joints)
+            features.append(method.embed(batch, pooling)[is_kept].float().cpu())
+            labels.append(batch.label[is_kept].cpu())
     extracted = check_finite(torch.cat(features)), torch.cat(labels)
     if key:
         task.feature_cache[key] = extracted

@@ -16,6 +16,7 @@ from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics, predict_logits
 from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
+from skeletonmae.methods.method import zero_loss
 from skeletonmae.training import TrainingConfig, train
 
 AnyClassifier: Any = tagged_union(CLASSIFIERS)
@@ -122,7 +123,7 @@ class Finetune(Config):
         description = f"finetune on {len(index)} clips" + ("" if task.pretrained else " from scratch")
         on_progress = task.on_progress
         train(
-            ClassifierWithLoss(model, self.label_smoothing),
+            ClassifierWithLoss(model, self.label_smoothing, task.joints),
             loader,
             config,
             distributed,
@@ -138,15 +139,28 @@ class ClassifierWithLoss(nn.Module):
     Args:
         classifier: the model to train.
         label_smoothing: fraction of the target that is spread over all classes (Szegedy et al., CVPR 2016).
+        joints: names of the joints that the model knows; None for all of the clips.
     """
 
-    def __init__(self, classifier: Classifier, label_smoothing: float) -> None:
+    def __init__(
+        self, classifier: Classifier, label_smoothing: float, joints: tuple[str, ...] | None = None
+    ) -> None:
         super().__init__()
         self.classifier = classifier
         self.label_smoothing = label_smoothing
+        self.joints = joints
 
     def forward(self, batch: Batch) -> MethodOutput:
-        """Mean cross-entropy of the clips."""
+        """Mean cross-entropy of the clips that show the model a joint; the others do not reach the classifier.
+
+        A batch with empty clips of which fewer than two others remain has no loss, since batch norm needs two.
+        """
+        is_kept = batch.has_observed(self.joints)
+        if not is_kept.all():
+            batch = batch.select(is_kept)
+            if len(batch) < 2:
+                nan = batch.positions.new_full((), torch.nan)
+                return MethodOutput(zero_loss(self), torch.tensor(0.0), {"training_accuracy": nan})
         logits = self.classifier(batch).float()
         loss = nn.functional.cross_entropy(logits, batch.label, label_smoothing=self.label_smoothing)
         accuracy = (logits.argmax(1) == batch.label).float().mean().detach()

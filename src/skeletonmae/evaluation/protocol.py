@@ -68,6 +68,7 @@ class EvaluationTask:
         save: writes a classifier to a file.
         init_method: only from scratch: a method whose weights are initialized from a seed, so that runs with
             different seeds do not share them.
+        joints: names of the joints that the model knows; None for all of the store.
     """
 
     method: Method
@@ -81,6 +82,7 @@ class EvaluationTask:
     folder: Path | None = None
     save: Callable[[Path, Classifier, Config | None], None] | None = None
     init_method: Callable[[int], Method] | None = None
+    joints: tuple[str, ...] | None = None
     feature_cache: dict[object, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
     """Extracted features and labels, shared by the protocols of a task."""
 

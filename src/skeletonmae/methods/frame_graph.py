@@ -25,8 +25,13 @@ class FrameGraph:
 
     @cached_property
     def observed(self) -> Bool[Tensor, "joint pose"]:
-        """Which joints are nodes."""
+        """Which joints are nodes: those that were observed or bridged."""
         return self.tracks.observed.permute(2, 0, 1).flatten(1)
+
+    @cached_property
+    def measured(self) -> Bool[Tensor, "joint pose"]:
+        """Which joints were observed and not bridged. Only these are targets."""
+        return self.observed & ~self.tracks.bridged.permute(2, 0, 1).flatten(1)
 
     @cached_property
     def graph(self) -> SkeletonGraph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, normalize, softplus
 
@@ -57,7 +57,9 @@ def nearest_position(prediction: Float[Tensor, "*any width"], embedding: nn.Line
     return position
 
 
-def edge_loss(prediction: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, " node"]:
+def edge_loss(
+    prediction: Float[Tensor, "node width"], graph: SkeletonGraph, is_target: Bool[Tensor, " node"] | None = None
+) -> Float[Tensor, " node"]:
     """Cross-entropy of predicting, from inner products, which joints of the pose are neighbors of each joint.
 
     It is the mean over the bones of a joint plus the mean over its pairs without a bone, so that the few bones
@@ -67,10 +69,12 @@ def edge_loss(prediction: Float[Tensor, "node width"], graph: SkeletonGraph) -> 
     Args:
         prediction: output of the decoder.
         graph: the nodes and their bones.
+        is_target: nodes that count as ends of pairs, in which bridged joints do not; None for all.
     """
     dense = graph.to_dense(prediction).transpose(0, 1) * prediction.shape[1] ** -0.25
     product = dense @ dense.transpose(1, 2)
-    is_node = graph.to_dense(prediction.new_ones(len(prediction), 1)).squeeze(2).T
+    counts = prediction.new_ones(len(prediction)) if is_target is None else is_target.to(prediction.dtype)
+    is_node = graph.to_dense(counts[:, None]).squeeze(2).T
     identity = torch.eye(len(graph.adjacency), device=prediction.device)
     bones = graph.adjacency * is_node[:, None]
     other_pairs = (1.0 - graph.adjacency - identity) * is_node[:, None]

@@ -94,13 +94,14 @@ class GraphMAE(Method):
         positions = frames.positions(self.spec.axes)
         prediction = self.predict(positions, graph.to_nodes(hidden), graph)
         has_visible = (frames.observed & ~hidden).any(0)
-        queries = graph.to_nodes(hidden & has_visible).nonzero().squeeze(1)
+        queries = graph.to_nodes(hidden & has_visible & frames.measured).nonzero().squeeze(1)
         with torch.no_grad():
             target = self.embedding(positions.index_select(0, queries)).float()
         cosine = cosine_similarity(prediction.index_select(0, queries).float(), target)
         error = scaled_cosine_error(cosine, self.config.beta)
         if self.config.edge_loss_weight:
-            edge_error = edge_loss(prediction.float(), graph).index_select(0, queries)
+            is_target = graph.to_nodes(frames.measured)
+            edge_error = edge_loss(prediction.float(), graph, is_target).index_select(0, queries)
             error = error + self.config.edge_loss_weight * edge_error
         num_terms = error.new_tensor(len(queries))
         logs = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -97,7 +97,7 @@ class JointPatch(Method):
             return MethodOutput(zero_loss(self), batch.positions.new_zeros(()))
         patches, rng = make_patches(self.encoder, batch.tracks), batch.track_rng("mask")
         mask = self.masking(patches, rng)
-        queries = self.draw_queries(mask, rng)
+        queries = self.draw_queries(mask, patches.measured.any(3), rng)
         prediction = self.predict(patches, mask, queries)
         targets = make_targets(patches, self.config.target, self.config.target_norm)
         observed = queries.gather(targets.observed.flatten(1, 2))
@@ -105,11 +105,19 @@ class JointPatch(Method):
             observed = observed & queries.valid[..., None]
         return reconstruction_loss(prediction, queries.gather(targets.values.flatten(1, 2)), observed)
 
-    def draw_queries(self, mask: TokenMask, rng: SampleRng) -> TokenIndex:
-        """Draw the hidden tokens to predict: a random `predict_ratio` of them, rounded up."""
+    def draw_queries(
+        self, mask: TokenMask, is_target: Bool[Tensor, "track time_step joint"], rng: SampleRng
+    ) -> TokenIndex:
+        """Draw the hidden tokens to predict: a random `predict_ratio` of those that are targets, rounded up.
+
+        Args:
+            mask: of all tokens.
+            is_target: tokens with an observed frame that is not bridged.
+            rng: one random stream per track.
+        """
+        hidden = (mask.hidden & is_target).flatten(1)
         if self.config.predict_ratio == 1.0:
-            return mask.hidden_index
-        hidden = mask.hidden.flatten(1)
+            return TokenIndex.from_mask(hidden)
         noise = (-rng.uniform(hidden.shape[1])).masked_fill(~hidden, 1.0)
         num_queries = (hidden.sum(1) * self.config.predict_ratio).ceil()
         return TokenIndex.from_mask(lowest_k(noise, num_queries[:, None]) & hidden)
@@ -135,6 +143,7 @@ class JointPatch(Method):
         """Mask and reconstruct the first person of the first clip, with the true mean and scale of the targets.
 
         With `target: motion`, each token continues from its true first frame, and is NaN if that was not observed.
+        Tokens that consist of bridged frames have no true scale and are NaN too.
         """
         if not batch.present[:1].any():
             return None
@@ -147,6 +156,7 @@ class JointPatch(Method):
         all_tokens = torch.zeros_like(patches.values).flatten(1, 2)
         all_tokens[rows, queries.index] = prediction
         predicted = all_tokens.view_as(patches.values) * targets.std + targets.mean
+        predicted = predicted.masked_fill(~patches.measured.any(3)[..., None, None], torch.nan)
         if self.config.target == "motion":
             start = patches.values.masked_fill(~patches.observed[..., None], torch.nan)[:, :, :, :1]
             predicted = start + (predicted.cumsum(3) - predicted)
@@ -230,7 +240,7 @@ def build_encoder(
 
 def make_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:
     """Cut tracks into the tokens of an encoder; joints that it does not know count as unobserved."""
-    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.token_frames)
+    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.token_frames, tracks.bridged)
     return encoder.known_patches(patches)
 
 

@@ -109,13 +109,17 @@ class STTFormer(Method):
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch) -> Reconstruction | None:
-        """Mask and reconstruct the first person of the first clip, with the true mean and scale of the targets."""
+        """Mask and reconstruct the first person of the first clip, with the true mean and scale of the targets.
+
+        Tokens that consist of bridged frames have none and are NaN.
+        """
         if not batch.present[:1].any():
             return None
         patches = make_patches(self.encoder, batch.tracks)
         mask = self.masking(patches, batch.track_rng("mask"))
         targets = make_targets(patches, "position", self.config.target_norm)
         predicted = self.predict(patches, mask) * targets.std + targets.mean
+        predicted = predicted.masked_fill(~patches.measured.any(3)[..., None, None], torch.nan)
         positions = torch.where(mask.hidden[..., None, None], predicted, patches.values)
         return Reconstruction(
             mask.hidden[0].repeat_interleave(self.config.tuple_frames, 0).cpu().numpy(),
@@ -162,7 +166,7 @@ class STTFormerClassifier(Classifier):
 
 def make_patches(encoder: STTFormerEncoder, tracks: Tracks) -> Patches:
     """Cut tracks into the tuples of an encoder; joints that it does not know count as unobserved."""
-    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.tuple_frames)
+    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.tuple_frames, tracks.bridged)
     return encoder.known_patches(patches)
 
 

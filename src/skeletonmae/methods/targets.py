@@ -26,7 +26,7 @@ class Targets:
 
     Args:
         values: 0 where not observed.
-        observed: which frames of a token have a target.
+        observed: which frames of a token have a target: those that were observed and not bridged.
         mean: what was subtracted; broadcasts against `values`.
         std: standard deviation that `values` were divided by; likewise.
     """
@@ -50,17 +50,18 @@ def make_targets(patches: Patches, target: Target, target_norm: TargetNorm) -> T
     if target == "motion":
         patches = _motion_patches(patches)
     axes_of_mean = (3, 4) if target_norm == "token" else (1, 3)
-    observed = patches.observed[..., None].expand_as(patches.values)
+    measured = patches.measured
+    observed = measured[..., None].expand_as(patches.values)
     count = observed.sum(axes_of_mean, keepdim=True).clamp(min=1)
-    mean = patches.values.sum(axes_of_mean, keepdim=True) / count
+    mean = patches.values.masked_fill(patches.bridged[..., None], 0.0).sum(axes_of_mean, keepdim=True) / count
     centered = (patches.values - mean).masked_fill(~observed, 0.0)
     std = torch.sqrt(centered.square().sum(axes_of_mean, keepdim=True) / count + EPSILON)
-    return Targets(centered / std, patches.observed, mean, std)
+    return Targets(centered / std, measured, mean, std)
 
 
 def _motion_patches(patches: Patches) -> Patches:
     positions = patches.values.transpose(2, 3).flatten(1, 2)
-    observed = patches.observed.transpose(2, 3).flatten(1, 2)
+    observed = patches.measured.transpose(2, 3).flatten(1, 2)
     return patchify(*motion(positions, observed), patches.skeleton, patches.values.shape[3])
 
 

@@ -99,7 +99,8 @@ class JointPatchEncoder(nn.Module):
             raise InputError(problem, expected=expected, got=got)
         check_any_joint_known(self.pos_embed.joint_to_row, patches.skeleton)
         known = self.pos_embed.known_joints(patches.skeleton)
-        return Patches(patches.values, patches.observed & known[:, None], patches.skeleton)
+        observed, bridged = (flags & known[:, None] for flags in (patches.observed, patches.bridged))
+        return Patches(patches.values, observed, patches.skeleton, bridged)
 
     def forward(self, patches: Patches, visible: TokenIndex) -> Float[Tensor, "track visible width"]:
         """Compute features of the visible tokens.

@@ -145,7 +145,8 @@ class STTFormerEncoder(nn.Module):
             raise InputError(problem, expected=expected, got=got)
         check_any_joint_known(self.joint_to_row, patches.skeleton)
         known = known_joints(self.joint_to_row, patches.skeleton, self.mask_token.device)
-        return Patches(patches.values, patches.observed & known[:, None], patches.skeleton)
+        observed, bridged = (flags & known[:, None] for flags in (patches.observed, patches.bridged))
+        return Patches(patches.values, observed, patches.skeleton, bridged)
 
     def joint_rows(self, skeleton: Skeleton) -> Int64[Tensor, " joint"]:
         """Return the model's row of each joint of a layout; 0 for unknown joints."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
 
 from skeletonmae.batches import Batch, ClipReader, Loader
-from skeletonmae.batches.loader import Sampling
-from skeletonmae.config import Config, tagged_union
+from skeletonmae.config import tagged_union
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences.clip_sampling import ClipSampling
 from skeletonmae.transforms.geometry import Center, FaceForward
 from skeletonmae.transforms.registry import TRANSFORMS, Transform
 from skeletonmae.transforms.streams import Stream, to_stream
@@ -19,35 +18,15 @@ from skeletonmae.transforms.streams import Stream, to_stream
 AnyTransform: Any = tagged_union(TRANSFORMS)
 
 
-class ClipConfig(Config):
+class ClipConfig(ClipSampling):
     """Length, sampling, stream and transforms of the clips."""
 
-    frames: int = Field(64, ge=1, le=100_000)
-    """Number of frames of a clip."""
-    sampling: Sampling = "crop"
-    """`crop`: a part of the recording, resampled by linear interpolation in time. `segments`: the whole recording,
-    divided into `frames` equal segments, with one recorded frame of each: a random one in training, otherwise the
-    middle one."""
-    crop: tuple[float, float] = (0.5, 1.0)
-    """Minimum and maximum length of the random crop in training, as shares of the recording (`crop` only)."""
-    test_crop: float = Field(0.95, gt=0, le=1)
-    """Length of the center crop outside training, as a share of the recording (`crop` only)."""
-    max_persons: int = Field(2, ge=1)
-    """Maximum number of persons per clip; the first ones of the recording are used."""
     stream: Stream = "joint"
     """Joint positions, bones (a joint minus its parent) or motion (the next frame minus this one)."""
     transforms: tuple[AnyTransform, ...] = (Center(), FaceForward())
     """Transforms of every clip, in this order."""
     augment: tuple[AnyTransform, ...] = ()
     """Transforms that follow those in training only."""
-
-    @model_validator(mode="after")
-    def _check_crop(self) -> Self:
-        if not 0 < self.crop[0] <= self.crop[1] <= 1:
-            raise ValueError(
-                f"crop must be two shares in increasing order, above 0 and at most 1; got {self.crop}"
-            )
-        return self
 
     def loader(
         self,
@@ -81,7 +60,13 @@ class ClipConfig(Config):
             return self.apply_transforms(batch.to(device), training=training)
 
         return Loader(
-            reader=ClipReader(store, self.frames, self.max_persons, storage_device(store, torch.device(device))),
+            reader=ClipReader(
+                store,
+                self.frames,
+                self.max_persons,
+                storage_device(store, torch.device(device)),
+                self.bridge_seconds,
+            ),
             labels=store.labels if labels is None else labels,
             index=index,
             batch_size=batch_size,

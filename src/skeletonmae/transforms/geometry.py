@@ -127,12 +127,12 @@ class Mirror(Config):
         sign = torch.ones(batch.positions.shape[-1], device=batch.positions.device)
         sign[0] = -1.0
         positions = batch.positions[selected].index_select(3, mirror_joint) * sign
-        observed = batch.observed[selected].index_select(3, mirror_joint)
-        return replace(
-            batch,
-            positions=batch.positions.index_copy(0, selected, positions),
-            observed=batch.observed.index_copy(0, selected, observed),
+        observed, bridged = (
+            flags.index_copy(0, selected, flags[selected].index_select(3, mirror_joint))
+            for flags in (batch.observed, batch.bridged)
         )
+        positions = batch.positions.index_copy(0, selected, positions)
+        return replace(batch, positions=positions, observed=observed, bridged=bridged)
 
 
 def rotation_matrix(axis: str, angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:

@@ -14,7 +14,7 @@ Stream = Literal["joint", "bone", "motion"]
 
 
 def to_stream(batch: Batch, stream: Stream) -> Batch:
-    """Convert joint positions to a stream.
+    """Convert joint positions to a stream. A bone or a motion is bridged if either of its two ends is.
 
     Args:
         batch: joint positions.
@@ -24,9 +24,12 @@ def to_stream(batch: Batch, stream: Stream) -> Batch:
     if stream == "bone":
         parent = torch.as_tensor(batch.skeleton.parent_index, device=batch.positions.device)
         bones = batch.positions - batch.positions[..., parent, :]
-        return batch.with_positions(bones, batch.observed & batch.observed[..., parent])
+        bridged = batch.bridged | batch.bridged[..., parent]
+        return batch.with_positions(bones, batch.observed & batch.observed[..., parent], bridged)
     if stream == "motion":
-        return batch.with_positions(*motion(batch.positions, batch.observed))
+        bridged = batch.bridged.clone()
+        bridged[..., :-1, :] |= batch.bridged[..., 1:, :]
+        return batch.with_positions(*motion(batch.positions, batch.observed), bridged)
     return batch
 
 
