@@ -23,6 +23,7 @@ from samples.pku_mmd import write_pku_mmd
 from samples.pose_files import write_pose_format
 from samples.pose_json import (
     write_alphapose,
+    write_azure_kinect,
     write_coco_json,
     write_kinetics_json,
     write_mediapipe,
@@ -30,8 +31,9 @@ from samples.pose_json import (
     write_openpose,
     write_yolo_json,
     write_yolo_txt,
+    write_zed,
 )
-from samples.table import write_parquet, write_table
+from samples.table import write_parquet, write_table, write_wide_table
 from samples.two_persons import write_sbu
 from samples.video import write_penn_action, write_pyskl
 
@@ -64,8 +66,11 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "yolo_txt": (".txt", write_yolo_txt),
     "yolo_json": (".json", write_yolo_json),
     "mediapipe": (".json", write_mediapipe),
+    "azure_kinect": (".json", write_azure_kinect),
+    "zed": (".json", write_zed),
     "table": (".csv", write_table),
     "parquet": (".parquet", write_parquet),
+    "wide_table": (".csv", write_wide_table),
     "deeplabcut": (".csv", write_deeplabcut),
     "sleap": (".slp", write_sleap),
 }

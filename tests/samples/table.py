@@ -45,3 +45,25 @@ def write_parquet(path: Path, values: np.ndarray) -> list[Any]:
     table = pyarrow.table({name: list(column) for name, column in zip(HEADER, columns, strict=True)})
     pyarrow.parquet.write_table(table, path)
     return [expected]
+
+
+def write_wide_table(path: Path, values: np.ndarray) -> list[Any]:
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import KINECT20
+
+    observed = (values != 0).any(-1)
+    header = ",".join(f"{joint}_{axis}" for joint in KINECT20.joints for axis in "xyz")
+    lines = [f"frame,time,{header}"]
+    for number, (frame, is_observed) in enumerate(zip(values.astype(float), observed, strict=True)):
+        cells = [
+            f"{value!r}" if seen else ""
+            for joint, seen in zip(frame.tolist(), is_observed, strict=True)
+            for value in joint
+        ]
+        lines.append(",".join([str(number), str(number / 25), *cells]))
+    path.write_text("\n".join(lines) + "\n")
+    return [
+        SkeletonSequence.from_positions(
+            values, KINECT20, observed=observed, name=path.stem, fps=25.0, unit="unknown"
+        )
+    ]

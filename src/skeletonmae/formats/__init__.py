@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.amass_npz import AMASS_NPZ
 from skeletonmae.formats.alphapose import ALPHAPOSE
+from skeletonmae.formats.amass_npz import AMASS_NPZ
+from skeletonmae.formats.azure_kinect import AZURE_KINECT
 from skeletonmae.formats.bvh import BVH
 from skeletonmae.formats.c3d import C3D
 from skeletonmae.formats.coco_json import COCO_JSON
@@ -36,8 +37,10 @@ from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.trc import TRC
 from skeletonmae.formats.utd_mhad import UTD_MHAD
-from skeletonmae.formats.yolo import YOLO_JSON, YOLO_TXT
 from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
+from skeletonmae.formats.wide_table import WIDE_TABLE
+from skeletonmae.formats.yolo import YOLO_JSON, YOLO_TXT
+from skeletonmae.formats.zed import ZED
 
 __all__ = [
     "DEFAULT_OPTIONS",
@@ -78,8 +81,11 @@ FORMATS: dict[str, Format] = {
         YOLO_TXT,
         YOLO_JSON,
         MEDIAPIPE,
+        AZURE_KINECT,
+        ZED,
         TABLE,
         PARQUET,
+        WIDE_TABLE,
         DEEPLABCUT,
         SLEAP,
         MOVEMENT_NC,

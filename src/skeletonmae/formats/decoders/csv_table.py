@@ -124,8 +124,12 @@ def read_csv(file: InputFile, only: Collection[str] = ()) -> Iterator[TableBlock
             raise problem
 
 
-def csv_rows(file: InputFile) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+def csv_rows(file: InputFile, delimiter: str | None = None) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
     """Yield blocks of lines as cells, with their line numbers.
+
+    Args:
+        file: The file.
+        delimiter: Delimiter of the cells; by default that of the first line.
 
     Raises:
         InputError: The file is not CSV in UTF-8, or a line is too long. The lines before it are yielded first.
@@ -134,7 +138,10 @@ def csv_rows(file: InputFile) -> Iterator[tuple[Sequence[int], list[list[str]]]]
         lines = _bounded_lines(text, file.path)
         first = next(lines, "")
         reader = csv.reader(
-            chain((first,), lines), delimiter=delimiter_of(first), strict=True, skipinitialspace=True
+            chain((first,), lines),
+            delimiter=delimiter or delimiter_of(first),
+            strict=True,
+            skipinitialspace=True,
         )
         problem = None
         while problem is None:

@@ -1,0 +1,107 @@
+"""What the coordinates of a table with one line per frame are: unit, axes, and which of them were observed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skeletonmae.formats.length_units import longest_limb_bone, meters_per_unit
+from skeletonmae.skeletons import MEDIAPIPE33, Skeleton
+
+MIN_CONFIDENCE = {"confidence": 0.0, "visibility": 0.5, "likelihood": 0.6}
+"""Kind of confidence -> threshold. Any confidence above 0 is observed, MediaPipe's visibility from 0.5 on, and
+DeepLabCut's likelihood from 0.6 on, by their own defaults."""
+METERS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+HALF_TURN_ABOUT_Z = np.array([-1.0, -1.0, 1.0])
+"""MediaPipe's world landmarks have x to the right and y down."""
+MAX_SHARE, MAX_ORIGIN = 1.5, 0.05
+"""Largest share of the image's size that a landmark has, and distance of the hips from the origin in meters, below
+which coordinates are shares, and world landmarks."""
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Positions `(person, frame, joint, axis)` with their unit, NaN where unobserved, and remarks."""
+
+    positions: np.ndarray
+    unit: str
+    notes: tuple[str, ...] = ()
+
+
+def interpret(
+    positions: np.ndarray, skeleton: Skeleton, raw_names: Sequence[str], header_unit: str, unit: str | None
+) -> Coordinates:
+    """Find the unit and the axes of a table's coordinates.
+
+    Args:
+        positions: `(person, frame, joint, axis)`, NaN where unobserved.
+        skeleton: Layout of the joints.
+        raw_names: Names of the joints in the file.
+        header_unit: Unit that the header states, or empty.
+        unit: Unit that the user states, if any.
+    """
+    if positions.shape[-1] == 3 and _is_mediapipe(skeleton):
+        return _mediapipe(positions, skeleton, unit)
+    if positions.shape[-1] == 2:
+        return _plane(positions, header_unit, unit)
+    positions, notes = _without_kinect_zeros(positions, raw_names)
+    if unit:
+        return Coordinates(positions, unit, notes)
+    if header_unit in METERS:
+        return Coordinates(positions * METERS[header_unit], "m", notes)
+    length = longest_limb_bone(skeleton, positions.reshape(-1, *positions.shape[2:]))
+    scale = meters_per_unit(length) if length else None
+    if scale is None:
+        reason = f"the longest bone of the legs is {length:.3g}" if length else "no bone of the legs tells it"
+        note = f"the unit is not known ({reason}); state it with --unit"
+        return Coordinates(positions, "unknown", (*notes, note))
+    if scale != 1.0:
+        notes = (*notes, f"multiplied by {scale} to become meters: the longest bone of the legs is {length:.3g}")
+    return Coordinates(positions * scale, "m", notes)
+
+
+def _plane(positions: np.ndarray, header_unit: str, unit: str | None) -> Coordinates:
+    if unit or header_unit in ("px", "pixel", "pixels"):
+        return Coordinates(positions, unit or "px")
+    if header_unit in METERS:
+        return Coordinates(positions * METERS[header_unit], "m")
+    finite = positions[np.isfinite(positions)]
+    if len(finite) and np.abs(finite).max() <= MAX_SHARE:
+        note = "no coordinate exceeds 1.5, so they count as shares of the image's width and height (unit `image`)"
+        return Coordinates(positions, "image", (note,))
+    return Coordinates(positions, "px")
+
+
+def _is_mediapipe(skeleton: Skeleton) -> bool:
+    has_own = {"left_toe", "right_toe", "left_mouth", "left_pinky_mcp", "left_eye_inner"} & set(skeleton.joints)
+    return bool(has_own) and set(skeleton.joints) <= set(MEDIAPIPE33.joints)
+
+
+def _mediapipe(positions: np.ndarray, skeleton: Skeleton, unit: str | None) -> Coordinates:
+    """World landmarks in meters, or landmarks in the image, whose z is no distance in the same unit."""
+    index = skeleton.index
+    hips = [index[joint] for joint in ("left_hip", "right_hip") if joint in index]
+    if len(hips) == 2:
+        middle = positions[:, :, hips].mean(2)
+        middle = middle[np.isfinite(middle).all(-1)]
+        if len(middle) and np.median(np.abs(middle)) < MAX_ORIGIN:
+            note = "the hips are at the origin: read as MediaPipe's world landmarks, in meters"
+            return Coordinates(positions * HALF_TURN_ABOUT_Z, unit or "m", (note,))
+    flat = _plane(positions[..., :2], "", unit)
+    note = "read as MediaPipe's landmarks in the image; their z is no distance in the same unit and was left out"
+    return Coordinates(flat.positions, flat.unit, (note,))
+
+
+def _without_kinect_zeros(positions: np.ndarray, raw_names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Kinect writes exactly (0, 0, 0), the position of the camera, for a joint that it lost."""
+    names = {name.lower().replace("_", "").replace(" ", "") for name in raw_names}
+    if not names & {"spinebase", "spineshoulder", "hipcenter", "shouldercenter", "spinenavel", "spinechest"}:
+        return positions, ()
+    lost = (positions == 0).all(-1)
+    lost &= ~lost.all((0, 1))  # the root of centered poses is always there
+    if not lost.any():
+        return positions, ()
+    note = f"{lost.sum()} joint positions are exactly (0, 0, 0), as Kinect writes lost joints: unobserved"
+    return np.where(lost[..., None], np.nan, positions), (note,)

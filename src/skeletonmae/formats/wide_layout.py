@@ -1,0 +1,56 @@
+"""The layout of a table with one line per frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.joint_counts import layout_by_count
+from skeletonmae.formats.named_skeletons import layout_from_names, skeleton_from_names
+from skeletonmae.formats.wide_header import WideHeader
+from skeletonmae.skeletons import Skeleton
+
+MAX_NUMBERED = 40
+"""Numbered joints beyond it are no body by itself: face and hands are among them."""
+Layout = tuple[Skeleton, list[str], np.ndarray, tuple[str, ...]]
+
+
+def find_layout(file: InputFile, header: WideHeader, positions: np.ndarray, layout: Skeleton | None) -> Layout:
+    """Find the layout from the names of the joints, or from their number if they are numbered.
+
+    Args:
+        file: The file, for messages.
+        header: What the columns hold.
+        positions: `(line, joint, axis)`, NaN where unobserved.
+        layout: The user's layout, which fits numbered joints if it has as many.
+
+    Returns:
+        The layout, the file's name of each of its joints, the index in it of each joint of the file, and remarks.
+    """
+    joints, numbers = header.joints, header.numbers
+    if numbers and numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + len(joints))):
+        return _numbered(file, numbers, positions, layout)
+    skeleton, place = layout_from_names(file, f"table{len(joints)}", joints)
+    raw_names = [""] * len(joints)
+    for name, index in zip(joints, place.tolist(), strict=True):
+        raw_names[index] = name
+    return skeleton, raw_names, place, ()
+
+
+def _numbered(file: InputFile, numbers: list[int], positions: np.ndarray, layout: Skeleton | None) -> Layout:
+    count = len(numbers)
+    place = np.arange(count)
+    if layout and layout.num_joints == count:
+        return layout, list(layout.joints), place, ()
+    observed = np.isfinite(positions).all(-1)
+    try:
+        if count > MAX_NUMBERED:
+            raise InputError("too many numbered joints", where=file.path)
+        skeleton, notes = layout_by_count(list(zip(positions, observed, strict=True)), file.path)
+    except InputError:
+        names = [f"joint_{number}" for number in numbers]
+        note = f"the joints are numbered, and no layout is known for {count} of them; state it with --layout"
+        return skeleton_from_names(file, f"table{count}", names), names, place, (note,)
+    note = f"the joints are numbered: {count} of them are read as {skeleton.name}"
+    return skeleton, list(skeleton.joints), place, (note, *notes)
