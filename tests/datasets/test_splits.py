@@ -100,9 +100,9 @@ def test_too_few_recordings_cannot_be_split(make_labeled_store: MakeStore) -> No
 
 
 def test_a_tag_split_may_include_only_some_classes(make_labeled_store: MakeStore) -> None:
-    store = make_labeled_store("store", ["a", "b", "c", None, "a"], side=["1", "1", "2", "1", "2"])
+    store = make_labeled_store("store", ["a", "b", "c", None, "a", "c"], side=["1", "1", "2", "1", "2", "1"])
     sides = TagSplit(tag="side", train=("1",), test=("2",), classes=("a", "c"))(store)
-    assert [side.tolist() for side in sides] == [[0], [2, 4]]
+    assert [side.tolist() for side in sides] == [[0, 5], [2, 4]]
     with pytest.raises(InputError, match="the test side has no labeled recording"):
         TagSplit(tag="side", train=("1",), test=("2",), classes=("b",))(store)
 
@@ -123,7 +123,7 @@ def test_of_several_given_splits_the_tag_chooses_one(make_labeled_store: MakeSto
     store = make_labeled_store("two", LABELS, xsub=SIDES, xview=["test", "train", "test", "", "", "test"])
     with pytest.raises(InputError, match="xsub, xview; choose one"):
         GivenSplit(fallback=StratifiedSplit())(store)
-    assert [side.tolist() for side in GivenSplit(tag="xview")(store)] == [[1], [0, 2, 5]]
+    assert [side.tolist() for side in GivenSplit(tag="xview").sides(store)] == [[1], [0, 2, 5]]
 
 
 def test_the_fallback_applies_to_files_without_a_split(make_labeled_store: MakeStore) -> None:
@@ -132,3 +132,36 @@ def test_the_fallback_applies_to_files_without_a_split(make_labeled_store: MakeS
         GivenSplit()(store)
     rule = GroupSplit(group_by="subject", test_size=0.5)
     assert [s.tolist() for s in GivenSplit(fallback=rule)(store)] == [s.tolist() for s in rule(store)]
+
+
+def test_a_single_class_is_refused_because_any_classifier_would_be_right(make_labeled_store: MakeStore) -> None:
+    store = make_labeled_store("single", ["a"] * 6 + [None], subject=[*"112233", ""])
+    rules = (
+        StratifiedSplit(),
+        GroupSplit(group_by="subject"),
+        GroupSplit(group_by="camera", group_required=False),
+        GivenSplit(fallback=StratifiedSplit()),
+        TagSplit(tag="subject", train=("1", "2"), test=("3",)),
+    )
+    for rule in rules:
+        with pytest.raises(InputError, match="training recordings have the same class; expected .*got 'a'"):
+            rule(store)
+        assert len(rule.pretrain_index(store)) > 0  # pre-training needs no classes
+
+
+def test_a_split_names_the_groups_that_it_drew(labeled_store: SequenceStore) -> None:
+    rule = GroupSplit(group_by="subject", seed=3)
+    train, test = rule(labeled_store)
+    subjects = np.array(labeled_store.tag("subject"))
+    description = rule.describe(labeled_store)
+    assert description == (
+        f"{len(test)} test recordings of subject {', '.join(np.unique(subjects[test]))}; "
+        f"{len(train)} training recordings of subject {', '.join(np.unique(subjects[train]))}; "
+        "drawn at random (seed 3)"
+    )
+    assert "6 test recordings of camera 2" in TagSplit(
+        tag="camera", train=("1",), test=("2",), classes=("a",)
+    ).describe(labeled_store)
+    assert "drawn at random from each class (seed 0)" in GivenSplit(fallback=StratifiedSplit()).describe(
+        labeled_store
+    )

@@ -39,13 +39,14 @@ def validate(
     fps: float | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
     split_actions: bool = True,
+    recipe: Path | None = None,
     picture: Path | None = None,
     all: bool = False,
     json: bool = False,
 ) -> int:
     """Find what is wrong with recordings or a store before anything is trained on them.
 
-    Checks for files that cannot be read, lost joints, frozen frames, jumps, impossible bones, exchanged sides and
+    Checks for files that cannot be read, clips in which nothing is observed, lost joints, frozen frames, jumps, impossible bones, exchanged sides and
     persons, implausible units and frame rates, labels that are not classes, duplicates, and content on both sides
     of a split. The exit status is 1 if there are errors, 3 if there are warnings, 0 if there are neither.
 
@@ -69,12 +70,14 @@ def validate(
         ntu_cleanup: Clean-up of NTU RGB+D: that of published results, or none, which keeps every recorded body.
         split_actions: Split long recordings with action lists into one recording per action. If off, they are
             kept whole and without a label.
+        recipe: Recipe whose clips are measured: how much of them is observed after resampling and the bridging of
+            short gaps. By default clips of 64 frames, as a recipe without settings of clips makes them.
         picture: PNG file for a few skeletons of each class. More than twelve classes give several files.
         all: Print every finding instead of the first of each kind.
         json: Print everything as JSON.
     """
     from skeletonmae import datasets, validation
-    from skeletonmae.recipe import Source
+    from skeletonmae.recipe import Source, read_recipe
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.sequences.manifest import MANIFEST
 
@@ -82,6 +85,7 @@ def validate(
         raise InputError("--against-split is a split of the store --against", expected="--against STORE")
     if picture and picture.suffix.lower() != ".png":
         raise InputError("--picture must be a PNG file", expected="a name that ends in .png", got=picture)
+    clips = read_recipe(recipe).data.clips if recipe else validation.DEFAULT_CLIPS
     other = SequenceStore.open(against) if against else None
     other_source = Source(store=against, split=against_split) if against and against_split else None
     to_plot: SequenceStore | Iterator[SkeletonSequence]
@@ -89,10 +93,12 @@ def validate(
         is_default = ntu_cleanup == "reference" and split_actions and dataset == "auto"
         if format or layout or unit or fps or not is_default:
             problem = "a store has already been prepared, so options for reading files do not apply"
-            raise InputError(problem, where=source, expected="--split, --against, --picture, --all, --json")
+            raise InputError(
+                problem, where=source, expected="--split, --against, --recipe, --picture, --all, --json"
+            )
         store = SequenceStore.open(source)
         other_rule = other_source.split_rule(other) if other_source and other else None
-        result = validation.validate_store(store, _store_split(source, store, split), other, other_rule)
+        result = validation.validate_store(store, _store_split(source, store, split), other, other_rule, clips)
         to_plot = store
     else:
         source_dataset = resolve_dataset(source, dataset, format)
@@ -105,7 +111,9 @@ def validate(
                 if other_source and other
                 else other
             )
-            result = validation.validate(recordings, source_dataset.classes, split=rule, against=others)
+            result = validation.validate(
+                recordings, source_dataset.classes, split=rule, against=others, clips=clips
+            )
         to_plot = (
             recording
             for recording in datasets.read_all(source_dataset, source, options)
@@ -130,7 +138,13 @@ def _print_result(result: validation.Validation, print_all: bool) -> None:
         for row in result.classes
     ]
     print_output_table(columns, rows)
-    print_output(f"\n{result.recordings} recordings, {result.frames} frames, {result.unlabeled} unlabeled\n")
+    print_output(f"\n{result.recordings} recordings, {result.frames} frames, {result.unlabeled} unlabeled")
+    if result.recorded_share is not None:
+        print_output(
+            f"observed, of the joints of the best observed person: {result.recorded_share:.1%} as recorded,"
+            f" {result.clip_share:.1%} in clips of {result.clip_frames} frames"
+        )
+    print_output("")
     if print_all:
         for finding in result.findings:
             print_output(f"{finding.severity}: {finding.check}: {format_finding(finding)}")
@@ -159,7 +173,7 @@ def _store_split(path: Path, store: SequenceStore, name: str | None) -> SplitRul
 
     try:
         rule = Source(store=path, split=name).split_rule(store)
-        rule(store)
+        rule.sides(store)
     except InputError as error:
         if name is not None:
             raise

@@ -48,6 +48,18 @@ class TagSplit(Config):
         """Split `store`.
 
         Raises:
+            InputError: A side is empty, or the training side has a single class.
+        """
+        return check_classes(store, self.sides(store))
+
+    def describe(self, store: SequenceStore) -> str:
+        """Describe the two sides in a sentence, with the values of the tag."""
+        return _describe(store, self.sides(store), self.tag)
+
+    def sides(self, store: SequenceStore) -> Split:
+        """Split `store`, whatever the number of classes on each side.
+
+        Raises:
             InputError: A side is empty.
         """
         is_included = np.array([not self.classes or name in self.classes for name in store.classes] + [False])
@@ -96,13 +108,29 @@ class StratifiedSplit(Config):
         """Split `store`.
 
         Raises:
-            InputError: A side is empty.
+            InputError: A side is empty, or the training side has a single class.
         """
-        return Split(*split_index(store, _labeled(store), self.test_size, None, self.seed))
+        return check_classes(store, self.sides(store))
 
     def pretrain_index(self, store: SequenceStore) -> Index:
         """Return every recording, labeled or not, that is not on the test side, ascending."""
-        return np.setdiff1d(np.arange(len(store)), self(store).test)
+        return np.setdiff1d(np.arange(len(store)), self.sides(store).test)
+
+    def describe(self, store: SequenceStore) -> str:
+        """Describe the two sides in a sentence."""
+        train, test = self.sides(store)
+        return (
+            f"{_count(test, 'test recording')} and {_count(train, 'training recording')}, "
+            f"drawn at random from each class (seed {self.seed})"
+        )
+
+    def sides(self, store: SequenceStore) -> Split:
+        """Split `store`, whatever the number of classes on each side.
+
+        Raises:
+            InputError: A side is empty.
+        """
+        return Split(*split_index(store, _labeled(store), self.test_size, None, self.seed))
 
 
 class GroupSplit(Config):
@@ -125,11 +153,27 @@ class GroupSplit(Config):
         """Split `store`.
 
         Raises:
-            InputError: A side is empty, or the store has fewer than two groups and `group_required` is True.
+            InputError: A side is empty, the training side has a single class, or the store has fewer than two
+                groups and `group_required` is True.
+        """
+        return check_classes(store, self.sides(store))
+
+    def describe(self, store: SequenceStore) -> str:
+        """Describe the two sides in a sentence, with the names of the groups that were drawn."""
+        rule = self.resolve(store)
+        if isinstance(rule, StratifiedSplit):
+            return rule.describe(store)
+        return f"{_describe(store, self.sides(store), self.group_by)}; drawn at random (seed {self.seed})"
+
+    def sides(self, store: SequenceStore) -> Split:
+        """Split `store`, whatever the number of classes on each side.
+
+        Raises:
+            InputError: A side is empty.
         """
         rule = self.resolve(store)
         if isinstance(rule, StratifiedSplit):
-            return rule(store)
+            return rule.sides(store)
         return Split(*split_index(store, _labeled(store), self.test_size, self.group_by, self.seed))
 
     def pretrain_index(self, store: SequenceStore) -> Index:
@@ -139,7 +183,7 @@ class GroupSplit(Config):
             return rule.pretrain_index(store)
         group, names = group_codes(store, self.group_by)
         in_test = np.zeros(len(names), dtype=bool)
-        in_test[group[self(store).test]] = True
+        in_test[group[self.sides(store).test]] = True
         return np.flatnonzero(~in_test[group])
 
     def resolve(self, store: SequenceStore) -> GroupSplit | StratifiedSplit:
@@ -188,9 +232,21 @@ class GivenSplit(Config):
         """Split `store`.
 
         Raises:
-            InputError: The split is ambiguous, or a side is empty.
+            InputError: The split is ambiguous, a side is empty, or the training side has a single class.
         """
         return self.rule(store)(store)
+
+    def sides(self, store: SequenceStore) -> Split:
+        """Split `store`, whatever the number of classes on each side.
+
+        Raises:
+            InputError: The split is ambiguous, or a side is empty.
+        """
+        return self.rule(store).sides(store)
+
+    def describe(self, store: SequenceStore) -> str:
+        """Describe the two sides in a sentence."""
+        return self.rule(store).describe(store)
 
     def pretrain_index(self, store: SequenceStore) -> Index:
         """Return every recording of the training side, labeled or not, ascending."""
@@ -205,6 +261,39 @@ def is_given(values: Sequence[str]) -> bool:
 def given_tags(tags: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the tags by which the files themselves name the side of a recording."""
     return [tag for tag, values in tags.items() if is_given(values)]
+
+
+def check_classes(store: SequenceStore, split: Split) -> Split:
+    """Return `split` if its training side has at least two classes.
+
+    With a single class, every classifier reaches an accuracy of 100 %, whatever it was trained on.
+
+    Raises:
+        InputError: All training recordings have the same class.
+    """
+    classes = np.unique(store.labels[split.train])
+    if len(classes) < 2:
+        raise InputError(
+            f"nothing can be evaluated: all {len(split.train)} training recordings have the same class",
+            expected="labeled recordings of at least two classes",
+            got=", ".join(repr(store.classes[label]) for label in classes.tolist()),
+        )
+    return split
+
+
+def _describe(store: SequenceStore, split: Split, tag: str, max_names: int = 50) -> str:
+    """Both sides of a split by a tag, with its values on each side."""
+    group, names = group_codes(store, tag)
+    sides = []
+    for side, index in (("test", split.test), ("training", split.train)):
+        values = [names[code] or "(none)" for code in np.unique(group[index]).tolist()]
+        more = f" and {len(values) - max_names} more" if len(values) > max_names else ""
+        sides.append(f"{_count(index, f'{side} recording')} of {tag} {', '.join(values[:max_names])}{more}")
+    return "; ".join(sides)
+
+
+def _count(index: Index, noun: str) -> str:
+    return f"{len(index)} {noun}{'s' * (len(index) != 1)}"
 
 
 def _labeled(store: SequenceStore) -> Index:

@@ -79,6 +79,11 @@ def split_index(
         InputError: A part would be empty.
     """
     index = np.sort(index)
+    if not len(index):
+        raise InputError(
+            "the recordings cannot be split into a training side and a test side: none has a label",
+            expected="labels by sub-folders, `labels.csv` or a column `label`",
+        )
     if group_by is None:
         rank, class_size = _rank_in_class(store.labels[index], seed)
         selected = rank < np.clip(np.rint(size * class_size), np.minimum(1, class_size - 1), class_size - 1)
@@ -101,6 +106,7 @@ def split_index(
         raise InputError(
             f"{len(index)} labeled recordings cannot be split {1 - size:.0%} to {size:.0%}",
             expected="at least one class with two or more recordings",
+            got=", ".join(f"{store.classes[code]} ({count})" for code, count in _class_sizes(store.labels[index])),
         )
     return index[~selected], index[selected]
 
@@ -114,6 +120,12 @@ def group_codes(store: SequenceStore, tag: str) -> tuple[Index, list[str]]:
     codes, values = store.tag_codes(tag)
     names, rank = np.unique([*values, ""], return_inverse=True)
     return rank.astype(np.int32)[codes], names.tolist()
+
+
+def _class_sizes(labels: Index, max_classes: int = 5) -> list[tuple[int, int]]:
+    """The first classes that occur, each with its number of recordings."""
+    codes, counts = np.unique(labels, return_counts=True)
+    return list(zip(codes[:max_classes].tolist(), counts[:max_classes].tolist(), strict=True))
 
 
 def _rank_in_class(labels: Index, seed: int) -> tuple[Index, Index]:

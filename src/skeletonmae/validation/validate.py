@@ -11,8 +11,10 @@ import numpy as np
 from skeletonmae.datasets.splits import GroupSplit, SplitRule, TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.sequences.clip_sampling import ClipSampling
 from skeletonmae.sequences.manifest import file_sha256
 from skeletonmae.validation.block import iter_blocks
+from skeletonmae.validation.clip_coverage import measure_clips
 from skeletonmae.validation.finding import Finding
 from skeletonmae.validation.labels import class_counts
 from skeletonmae.validation.recording_table import RecordingTable
@@ -21,6 +23,8 @@ from skeletonmae.validation.result import ClassCount, FindingCounter, Validation
 
 CONTENT_FILES = ("positions.npy", "observed.npy")
 """The files of a store that are not part of its index."""
+DEFAULT_CLIPS = ClipSampling()
+"""The clips of a recipe that sets nothing."""
 SideFunction = Callable[[int, SkeletonSequence], str]
 """Maps index and recording to its side of the split: `train`, `test`, `pretrain` (no label needed) or empty."""
 
@@ -31,6 +35,7 @@ def validate(
     *,
     split: TagSplit | None = None,
     against: Iterable[SkeletonSequence | InputError] | None = None,
+    clips: ClipSampling = DEFAULT_CLIPS,
 ) -> Validation:
     """Validate a stream of recordings without keeping them.
 
@@ -40,10 +45,11 @@ def validate(
         classes: the class names that labels may have; any if empty.
         split: a split whose two sides must share nothing.
         against: recordings with which `recordings` must share no content.
+        clips: how recordings become clips, whose observed joints are measured.
     """
     other = None if against is None else _comparison_table(against)
     table = RecordingTable(classes, group_tag=split.tag if split else None, against=other)
-    return _validate(recordings, table, FindingCounter(), _side_function(split) if split else _no_side)
+    return _validate(recordings, table, FindingCounter(), _side_function(split) if split else _no_side, clips)
 
 
 def validate_store(
@@ -51,6 +57,7 @@ def validate_store(
     split: SplitRule | None = None,
     against: SequenceStore | None = None,
     against_split: SplitRule | None = None,
+    clips: ClipSampling = DEFAULT_CLIPS,
 ) -> Validation:
     """Validate a store: its files, its recordings, and what its split or another store have in common.
 
@@ -61,6 +68,7 @@ def validate_store(
             with the test side of this store if there is a split.
         against_split: compare only with the training side of `against` by this split, labeled or not. By default,
             and if `against` has no labels, compare with all of it.
+        clips: how recordings become clips, whose observed joints are measured.
 
     Raises:
         InputError: a side of a split is empty.
@@ -79,10 +87,10 @@ def validate_store(
     intact = _intact_shards(store, counter)
     sides = np.full(len(store), "", dtype="<U8")
     if split is not None and len(intact) == len(store.shards):
-        for side, index in {"pretrain": split.pretrain_index(store), **split(store)._asdict()}.items():
+        for side, index in {"pretrain": split.pretrain_index(store), **split.sides(store)._asdict()}.items():
             sides[index] = side
     recordings = _read_from_store(store, intact, range(len(store)))
-    return _validate(recordings, table, counter, lambda index, _: str(sides[index]))
+    return _validate(recordings, table, counter, lambda index, _: str(sides[index]), clips)
 
 
 def _validate(
@@ -90,6 +98,7 @@ def _validate(
     table: RecordingTable,
     counter: FindingCounter,
     side: SideFunction,
+    clips: ClipSampling,
 ) -> Validation:
     start = time.perf_counter()
     for block in iter_blocks(_without_errors(recordings, table, counter, side)):
@@ -98,6 +107,7 @@ def _validate(
             for finding in check.check_block(block):
                 counter.add(finding)
             columns |= check.measure(block)
+        columns |= measure_clips(block, clips)
         table.add(block, columns)
     for check in CHECKS.values():
         for finding in check.check_all(table):
@@ -107,6 +117,9 @@ def _validate(
         recordings=len(table),
         frames=table.num_frames,
         unlabeled=table.labels.count(None),
+        recorded_share=_mean(table.column("recorded_share")),
+        clip_share=_mean(table.column("clip_share")),
+        clip_frames=clips.frames,
         classes=tuple(
             ClassCount(name=name, recordings=total, train=train, test=test)
             for name, (total, train, test) in class_counts(table).items()
@@ -115,6 +128,11 @@ def _validate(
         findings=findings,
         seconds=time.perf_counter() - start,
     )
+
+
+def _mean(values: np.ndarray) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def _side_function(split: TagSplit) -> SideFunction:
