@@ -61,6 +61,34 @@ def write_kinetics_json(path: Path, values: np.ndarray) -> list[Any]:
     return recording(joints, "openpose18", observed=seen, name=path.stem, unit="image", label="waving")
 
 
+def write_azure_kinect(path: Path, values: np.ndarray) -> list[Any]:
+    joints = np.concatenate([values, values[:, :12]], axis=1)
+    camera = (joints * [-1000, -1000, 1000]).tolist()
+    frames = [
+        {"bodies": [{"body_id": 4, "joint_positions": frame}], "frame_id": i, "num_bodies": 1,
+         "timestamp_usec": 100 + 40_000 * i}
+        for i, frame in enumerate(camera)
+    ]  # fmt: skip
+    content = {"bone_list": [["SPINE_CHEST", "SPINE_NAVEL"]], "frames": frames, "joint_names": ["PELVIS"]}
+    path.write_text(json.dumps(content))
+    about = {"observed": joints.any(-1), "name": path.stem, "fps": 25.0}
+    return recording(joints, "azure32", **about)
+
+
+def write_zed(path: Path, values: np.ndarray) -> list[Any]:
+    joints = np.concatenate([values, values[:, :14]], axis=1)
+    seen = joints.any(-1)
+    frames = {
+        str(1_680_100_601_285 + 20 * i): {"body_list": [{
+            "action_state": 2, "id": 3, "keypoint": (frame * [-1, 1, -1]).tolist(),
+            "keypoint_confidence": (60.0 * there).tolist(),
+        }], "is_new": True, "is_tracked": True, "timestamp": 1}
+        for i, (frame, there) in enumerate(zip(joints, seen, strict=True))
+    }  # fmt: skip
+    path.write_text(json.dumps({"0": {"is_new": False, "is_tracked": False, "timestamp": 0}} | frames, indent=4))
+    return recording(joints, "zed34", observed=seen, name=path.stem, fps=50.0)
+
+
 def write_yolo_txt(path: Path, values: np.ndarray) -> list[Any]:
     joints = np.abs(values[1, :17, :2]) / 100
     seen = values[1, :17].any(-1)

@@ -1,45 +1,99 @@
-"""MediaPipe Pose landmarks that were saved as JSON: 33 joints, one or several persons.
+"""Landmarks of MediaPipe saved as JSON: the 33 of a pose or the 21 of a hand, one or several persons or hands.
 
-A list of frames, alone or under a key such as `frames` or `pose_landmarks`, or one frame a line. A frame is
-null, a list of 33 landmarks `{"x", "y", "z", "visibility"}` (or `[x, y, z, visibility]`), a list of such persons,
-or an object with those under `pose_world_landmarks`, `pose_landmarks`, `landmarks` (or in camel case), which may
-say its number as `frame`. World landmarks are taken before those in the image; without a key that says so,
-landmarks are of the world if the hips are about its origin.
+MediaPipe writes no files; programs dump its results in several forms, and all of these are read. The frames are a
+list, alone or under a key such as `frames` or `pose_landmarks`, or one frame per line, or one frame per file. A
+frame is null, a list of landmarks `{"x", "y", "z", "visibility"}` (or `[x, y, z, visibility]`, or an object keyed
+by the index or the name of the landmark), a list of such persons, or an object that has them under a key of
+MediaPipe's solutions (`pose_landmarks`, `multi_hand_landmarks`) or tasks (`pose_world_landmarks`,
+`hand_landmarks`, `landmarks`, in snake or camel case). It may state its number as `frame` and its time as
+`timestamp_ms`. A pose is read before hands, and world landmarks before those in the image; where no key tells,
+landmarks whose hips, or whose hand, lie about the origin are world landmarks.
 
-World landmarks are metres from the middle of the hips, x right, y down, z away from the camera; they are turned
-by half a turn about z. Of landmarks in the image only x and y are taken, shares of its width and height. A
-landmark is unobserved where visibility or presence is given and below `SEEN`.
+World landmarks are meters from the center of the hips or of the hand, x right, y down, z away from the camera;
+they are rotated by half a turn about z. Of landmarks in the image x and y are read: shares of its width and
+height, or pixels if they are larger. A landmark is unobserved where its visibility or presence is below
+`MIN_VISIBILITY`; a column that is 0 throughout, as in the results of hands, is not a measurement and does not
+count. Where a frame has two hands, `handedness` tells them apart.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.json_text import number_array, read_json
+from skeletonmae.formats.decoders.json_text import describe, frames_per_second, json_list, number_array, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.frame_files import numbered_frame_files
 from skeletonmae.formats.person_tracking import Pose, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import LAYOUTS
+from skeletonmae.skeletons import HAND21, MEDIAPIPE33, Skeleton
 
-SEEN = 0.5
-"""What MediaPipe's own drawing asks of visibility and presence."""
-SKELETON = LAYOUTS["mediapipe33"]
-WORLD = ("pose_world_landmarks", "poseWorldLandmarks", "world_landmarks", "worldLandmarks")
-IMAGE = ("pose_landmarks", "poseLandmarks", "landmarks")
-KEYS = {*WORLD, *IMAGE, "landmark"}
-FRAMES = ("frames", "poses", "results", "data", *WORLD, *IMAGE)
-NUMBERS = ("frame", "frame_index", "frame_id", "frame_number")
+MIN_VISIBILITY = 0.5
+"""What MediaPipe's own drawing requires of visibility and presence."""
+MAX_CENTER_DISTANCE = 0.05
+"""Meters from the origin within which the center of world landmarks lies."""
+MAX_METERS = 5.0
+"""World landmarks that lie farther from their center were scaled, and their unit is not known."""
+MAX_SHARE = 2.0
+"""A larger coordinate in the image is in pixels."""
+
+POSE_WORLD = ("pose_world_landmarks", "poseWorldLandmarks")
+POSE_IMAGE = ("pose_landmarks", "poseLandmarks")
+ANY_WORLD = ("world_landmarks", "worldLandmarks")
+ANY_IMAGE = ("landmarks",)
+HAND_WORLD = (
+    "hand_world_landmarks",
+    "handWorldLandmarks",
+    "multi_hand_world_landmarks",
+    "multiHandWorldLandmarks",
+)
+HAND_IMAGE = ("hand_landmarks", "handLandmarks", "multi_hand_landmarks", "multiHandLandmarks")
+LANDMARK_KEYS = (*POSE_WORLD, *POSE_IMAGE, *ANY_WORLD, *ANY_IMAGE, *HAND_WORLD, *HAND_IMAGE)
+"""In the order in which they are read."""
+HANDEDNESS_KEYS = ("handedness", "handednesses", "multi_handedness", "multiHandedness")
+RESULT_KEYS = (*HANDEDNESS_KEYS, "gestures")
+FRAME_LIST_KEYS = ("frames", "poses", "results", "data")
+NUMBER_KEYS = ("frame", "frame_index", "frame_id", "frame_number")
+TIME_KEYS = ("timestamp_ms", "timestampMs", "timestamps_ms")
 COLUMNS = ("x", "y", "z", "visibility", "presence")
-TURN = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
-AT_ORIGIN = 0.05
-EXPECTED = f"frames of {SKELETON.num_joints} landmarks with x, y, z"
+MISSING = (np.nan, np.nan, 0.0, 1.0, 1.0)
+CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
+"""From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
+LAYOUTS = {33: MEDIAPIPE33, 21: HAND21}
+EXPECTED = "frames of landmarks with x, y, z: 33 of a pose or 21 of a hand"
+
+_SIDED = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb", "hip", "knee", "ankle", "heel", "foot_index")
+NAMES = {
+    33: (
+        "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
+        "left_ear", "right_ear", "mouth_left", "mouth_right",
+        *(f"{side}_{joint}" for joint in _SIDED for side in ("left", "right")),
+    ),
+    21: (
+        "wrist", "thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip",
+        *(f"{finger}_{joint}" for finger in ("index_finger", "middle_finger", "ring_finger", "pinky")
+          for joint in ("mcp", "pip", "dip", "tip")),
+    ),
+}  # fmt: skip
+"""Number of landmarks -> what MediaPipe calls them (`PoseLandmark`, `HandLandmark`), in lower case."""
+
+BEGINNING = rb"^(?:\xef\xbb\xbf)?\s*\{\s*"
+ONE_PERSON = re.compile(BEGINNING + rb"\"(?:" + "|".join(LANDMARK_KEYS).encode() + rb")\"\s*:\s*\[\s*\{\s*\"x\"")
+ONE_RESULT = re.compile(BEGINNING + rb"\"(?:" + "|".join(RESULT_KEYS).encode() + rb")\"\s*:")
+
+
+class Landmarks(NamedTuple):
+    """A person or a hand in a frame."""
+
+    values: np.ndarray
+    """(landmark, x y z visibility presence)"""
+    side: int
+    """0 of a left hand, 1 of a right one, -1 if it is not stated."""
 
 
 def _sniff(head: bytes) -> bool:
@@ -48,50 +102,112 @@ def _sniff(head: bytes) -> bool:
     return bool(re.search(rb'(?i)landmarks?"|"visibility"', head)) and b'"keypoints"' not in head
 
 
-def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
+def _sniff_frame(head: bytes) -> bool:
+    """One person, or one result of a task; lists of frames are not."""
+    return _sniff(head) and bool(ONE_PERSON.match(head) or ONE_RESULT.match(head))
+
+
+def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
+    if not file.frame_files:
+        frames, fps = _frames(file)
+        yield _recording(file, frames, fps, options, file.path.stem)
+        return
+    numbered: dict[int, Any] = {}
+    for number, frame_file in numbered_frame_files(file).items():
+        frames, _ = _frames(frame_file)
+        if len(frames) != 1:
+            raise InputError("not a single frame", where=frame_file.path, expected="one, as in the other files")
+        numbered[number] = next(iter(frames.values()))
+    yield _recording(file, numbered, None, options, file.path.name)
+
+
+def _frames(file: InputFile) -> tuple[dict[int, Any], float | None]:
+    """Frame number -> content of the frame, and the frame rate, if the file states or implies one."""
     content = read_json(file, lines=True)
-    key, fps = None, None
+    fps = None
     if isinstance(content, dict):
-        fps = content.get("fps")
-        key = next((key for key in FRAMES if isinstance(content.get(key), list)), None)
-        content = content[key] if key else [content]
-    if not isinstance(content, list) or not content:
-        raise InputError("no frames in it", where=file.path, expected=EXPECTED)
-    if _is_person(content):
-        content = [content]
-    inside = next((k for k in WORLD + IMAGE for one in content if isinstance(one, dict) and one.get(k)), None)
-    if inside is None and any(isinstance(one, dict) and not one.keys() & KEYS for one in content):
-        raise InputError("no landmarks in its frames", where=file.path, expected=", ".join(WORLD + IMAGE))
-    found: dict[int, list[np.ndarray]] = {}
-    for place, frame in enumerate(content):
-        number = _number(frame, place)
-        where = f"{file.path}, frame {number}"
-        if number in found:
-            raise InputError("the frame is there twice", where=where)
-        found[number] = [_values(person, where) for person in _persons(frame, inside)]
-    everyone = [person for persons in found.values() for person in persons]
-    world = _is_world(inside or key, everyone)
+        fps = frames_per_second(content)
+        key = next((key for key in FRAME_LIST_KEYS if isinstance(content.get(key), list)), None)
+        landmark_keys = [key for key in LANDMARK_KEYS if isinstance(content.get(key), list)]
+        if key is None and len(landmark_keys) == 1 and not content.keys() & set(RESULT_KEYS):
+            key = landmark_keys[0]
+            frames = [content] if _is_person(content[key]) else [{key: frame} for frame in content[key]]
+        else:
+            frames = content[key] if key else [content]
+    else:
+        frames = [content] if _is_person(content) else json_list(content, file.path, EXPECTED)
+    if not frames:
+        raise InputError("no frames", where=file.path, expected=EXPECTED)
+    numbered: dict[int, Any] = {}
+    for index, frame in enumerate(frames):
+        number = _number(frame, index)
+        if number in numbered:
+            raise InputError(f"frame {number} is duplicated", where=file.path)
+        numbered[number] = frame
+    return numbered, fps or _rate_of_times(frames)
+
+
+def _recording(
+    file: InputFile, frames: dict[int, Any], fps: float | None, options: ReadOptions, name: str
+) -> SkeletonSequence:
+    objects = [frame for frame in frames.values() if isinstance(frame, dict) and not _as_person(frame)]
+    key = next((key for key in LANDMARK_KEYS for frame in objects if frame.get(key)), None)
+    if key is None and any(not frame.keys() & {*LANDMARK_KEYS, "landmark"} for frame in objects):
+        raise InputError("no landmarks in its frames", where=file.path, expected=", ".join(LANDMARK_KEYS))
+    found = {number: _persons(frame, key, f"{file.path}, frame {number}") for number, frame in frames.items()}
+    everyone = [landmarks.values for in_frame in found.values() for landmarks in in_frame]
+    skeleton = options.layout or LAYOUTS.get(len(everyone[0]) if everyone else 33, MEDIAPIPE33)
+    for number, in_frame in found.items():
+        if wrong := [len(one.values) for one in in_frame if len(one.values) != skeleton.num_joints]:
+            expected = f"{skeleton.num_joints}, as in {'the layout' if options.layout else 'the first frame'}"
+            expected = expected if len(everyone[0]) in LAYOUTS or options.layout else EXPECTED
+            where = f"{file.path}, frame {number}"
+            raise InputError("wrong number of landmarks", where=where, expected=expected, got=wrong[0])
+    values = np.array(everyone, dtype=np.float32).reshape(-1, skeleton.num_joints, len(COLUMNS))
+    is_world = _is_world(key, values, skeleton)
+    measured = (values[..., 3:] != 0).any((0, 1))  # visibility, presence
+    several = any(len(in_frame) > 1 for in_frame in found.values())
     poses = {
         number: [
-            Pose(person[:, :3] * TURN if world else person[:, :2], person[:, 3:].min(1) >= SEEN)
-            for person in persons
+            Pose(
+                one.values[:, :3] * CAMERA_TO_KINECT if is_world else one.values[:, :2],
+                ((one.values[:, 3:] >= MIN_VISIBILITY) | ~measured).all(1),
+                one.side if several else -1,
+            )
+            for one in in_frame
         ]
-        for number, persons in found.items()
+        for number, in_frame in found.items()
     }
-    yield recording_from_poses(
+    largest = float(np.nan_to_num(np.abs(values[..., :2])).max(initial=0))
+    return recording_from_poses(
         poses,
-        SKELETON,
-        3 if world else 2,
+        skeleton,
+        3 if is_world else 2,
         where=file.path,
-        name=file.path.stem,
-        unit="m" if world else "image",
-        fps=float(fps) if isinstance(fps, int | float) and fps > 0 else None,
+        name=name,
+        unit=("m" if largest < MAX_METERS else "unknown")
+        if is_world
+        else ("image" if largest < MAX_SHARE else "px"),
+        fps=fps,
     )
 
 
-def _number(frame: object, place: int) -> int:
-    said = (frame.get(key) for key in NUMBERS) if isinstance(frame, dict) else ()
-    return next((number for number in said if isinstance(number, int)), place)
+def _number(frame: object, index: int) -> int:
+    stated = (frame.get(key) for key in NUMBER_KEYS) if isinstance(frame, dict) else ()
+    return next((number for number in stated if isinstance(number, int)), index)
+
+
+def _rate_of_times(frames: list[Any]) -> float | None:
+    """Frames per second, if every frame states a later time than the one before it."""
+    times = [
+        next((frame[key] for key in TIME_KEYS if key in frame), None)
+        for frame in frames
+        if isinstance(frame, dict)
+    ]
+    if len(times) < max(2, len(frames)) or not all(isinstance(time, int | float) for time in times):
+        return None
+    steps = np.diff(np.array(times, dtype=np.float64))
+    return float(1000 / np.median(steps)) if np.isfinite(steps).all() and (steps > 0).all() else None
 
 
 def _is_person(value: object) -> bool:
@@ -102,45 +218,85 @@ def _is_person(value: object) -> bool:
     return isinstance(first, dict) and "x" in first
 
 
-def _persons(frame: Any, key: str | None) -> list[Any]:
-    """The lists of landmarks in a frame."""
-    frame = _bare(frame)
-    if isinstance(frame, dict):
-        frame = _bare(frame.get(key))
-    return [frame] if _is_person(frame) else [_bare(person) for person in frame or ()]
+def _as_person(value: object) -> list[Any] | None:
+    """The landmarks of an object that is keyed by their indices or names, in MediaPipe's order."""
+    if (
+        not isinstance(value, dict)
+        or not value
+        or not all(isinstance(one, dict) and "x" in one for one in value.values())
+    ):
+        return None
+    for count, names in NAMES.items():
+        index = {name: i for i, name in enumerate(names)} | {str(i): i for i in range(count)}
+        indices = [index.get(str(key).lower()) for key in value]
+        if None not in indices and len(set(indices)) == len(indices) > count // 2:
+            by_index = dict(zip(indices, value.values(), strict=True))
+            return [by_index.get(i) for i in range(count)]
+    return None
 
 
-def _bare(value: Any) -> Any:
-    """A list of landmarks as it is when a message is written out, `{"landmark": [...]}`, without that."""
-    return value["landmark"] if isinstance(value, dict) and "landmark" in value else value
+def _persons(frame: Any, key: str | None, where: str) -> list[Landmarks]:
+    """The persons or hands in a frame."""
+    sides: list[int] = []
+    if isinstance(frame, dict) and (person := _as_person(frame)) is None:
+        stated = next((k for k in HANDEDNESS_KEYS if isinstance(frame.get(k), list)), None)
+        sides = [_side(value) for value in frame[stated]] if stated else []
+        frame = frame.get(key, frame if "landmark" in frame else None)
+    elif isinstance(frame, dict):
+        frame = person
+    frame = _unwrapped(frame)
+    persons = [frame] if _is_person(frame) else [_unwrapped(one) for one in json_list(frame, where, EXPECTED)]
+    sides = sides if len(sides) == len(persons) else [-1] * len(persons)
+    return [Landmarks(_values(one, where), side) for one, side in zip(persons, sides, strict=True)]
 
 
-def _values(person: list[Any], where: Path | str) -> np.ndarray:
-    """(landmark, x y z visibility presence); what is not said is 1, a depth 0, and a null landmark NaN."""
-    if not isinstance(person, list) or len(person) != SKELETON.num_joints:
-        got = len(person) if isinstance(person, list) else type(person).__name__
-        raise InputError("wrong number of landmarks", where=where, expected=SKELETON.num_joints, got=got)
-    default = (np.nan, np.nan, 0.0, 1.0, 1.0)
+def _unwrapped(value: Any) -> Any:
+    """Landmarks without the object that a protocol message puts around them, or from one keyed by landmark."""
+    if isinstance(value, dict):
+        return value["landmark"] if "landmark" in value else _as_person(value) or value
+    return value
+
+
+def _side(value: Any) -> int:
+    """0 for `Left` and 1 for `Right`, in whatever MediaPipe wraps it."""
+    if isinstance(value, str):
+        return {"left": 0, "right": 1}.get(value.lower(), -1)
+    if isinstance(value, list):
+        return _side(value[0]) if value else -1
+    if isinstance(value, dict):
+        keys = ("categoryName", "category_name", "label", "classification")
+        return next((_side(value[key]) for key in keys if key in value), -1)
+    return -1
+
+
+def _values(person: object, where: str) -> np.ndarray:
+    """(landmark, x y z visibility presence); visibility and presence are 1, and the depth 0, unless stated."""
     flat: list[Any] = []
-    for landmark in person:
-        said = [landmark.get(column) for column in COLUMNS] if isinstance(landmark, dict) else landmark or []
-        said = [*said, *[None] * len(COLUMNS)][: len(COLUMNS)]
-        flat += [other if value is None else value for value, other in zip(said, default, strict=True)]
+    for landmark in json_list(person, where, EXPECTED):
+        if not isinstance(landmark, dict | list | None):
+            raise InputError("not a landmark", where=where, expected=EXPECTED, got=describe(landmark))
+        stated = [landmark.get(column) for column in COLUMNS] if isinstance(landmark, dict) else landmark or []
+        padded = [*stated, *[None] * len(COLUMNS)][: len(COLUMNS)]
+        flat += [other if value is None else value for value, other in zip(padded, MISSING, strict=True)]
     return number_array(flat, len(COLUMNS), where, EXPECTED)
 
 
-def _is_world(key: str | None, persons: list[np.ndarray]) -> bool:
-    """Whether these are world landmarks: the key says so, or says nothing and the hips are at the origin."""
-    if key in WORLD or key in IMAGE[:2] or not persons:
-        return key in WORLD
-    hips = np.array(persons)[:, [SKELETON.index["left_hip"], SKELETON.index["right_hip"]], :2].mean(1)
-    return bool(np.nanmedian(np.abs(hips)) < AT_ORIGIN)
+def _is_world(key: str | None, values: np.ndarray, skeleton: Skeleton) -> bool:
+    """Whether these are world landmarks: the key says so, or says nothing and they are centered at the origin."""
+    if key is not None and key not in ANY_IMAGE:
+        return key in (*POSE_WORLD, *ANY_WORLD, *HAND_WORLD)
+    if not len(values):
+        return False
+    hips = [skeleton.index[joint] for joint in ("left_hip", "right_hip") if joint in skeleton.index]
+    center = values[:, hips or slice(None), :2].mean(1)
+    return bool(np.nanmedian(np.abs(center)) < MAX_CENTER_DISTANCE)
 
 
 MEDIAPIPE = Format(
     "mediapipe",
-    "MediaPipe Pose landmarks as JSON: 33 joints, in the image or in metres",
+    "MediaPipe landmarks as JSON: 33 joints of a pose or 21 of a hand, in the image or in meters",
     (".json", ".jsonl"),
     _sniff,
     _parse,
+    _sniff_frame,
 )
