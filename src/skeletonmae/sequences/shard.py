@@ -143,9 +143,7 @@ class Shard:
         is_invalid = (first_track < 0) | (first_track > end_track) | (end_track > len(self.track_starts))
         self._refuse("recordings", recordings, is_invalid, "the tracks of recording {}")
         self._refuse("frames", recordings, num_frames < 0, "the number of frames of recording {}")
-        self._refuse(
-            "fps", recordings, ~_is_rate(fps), "the rate of recording {}"
-        )
+        self._refuse("fps", recordings, ~_is_rate(fps), "the rate of recording {}")
         num_tracks = end_track - first_track
         # Tracks of all recordings, one after the other: counted from the first track of their own recording.
         index = np.repeat(np.arange(len(recordings)), num_tracks)
@@ -230,7 +228,8 @@ class Shard:
         offsets = self.track_offsets  # the first is 0 and the last the number of tracks
         self._refuse("recordings", np.arange(len(self)), offsets[1:] < offsets[:-1], "the tracks of recording {}")
         num_persons = np.empty(len(self), dtype=np.int32)
-        return np.subtract(offsets[1:], offsets[:-1], out=num_persons, casting="unsafe")
+        np.subtract(offsets[1:], offsets[:-1], out=num_persons, casting="unsafe")
+        return num_persons
 
     def verify(self) -> None:
         """Read every byte and compare it with the checksums.

@@ -28,7 +28,6 @@ from skeletonmae.sequences.manifest import (
 from skeletonmae.sequences.sequence import UNITS, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
-
 MIN_FPS, MAX_FPS = 1e-30, 1e30
 """Rates that float32 can hold."""
 

@@ -19,7 +19,8 @@ from skeletonmae.errors import InputError
 from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext
 from skeletonmae.training.optimizer import build_optimizer, learning_rate
-from skeletonmae.training.run_folder import Log, load_state, save_state
+from skeletonmae.training.run_folder import STATE, Log, load_state, save_state
+from skeletonmae.training.state_check import check_state
 
 
 class BatchSource(Protocol):
@@ -119,7 +120,7 @@ def train(
     warmup_steps = round(config.warmup_epochs * steps_per_epoch)
     trainer = _Trainer(model.to(distributed.device), config, distributed, layer_id)
     if folder and (state := load_state(folder)):
-        trainer.load_state(state, fingerprint, folder)
+        trainer.load_state(state, fingerprint, folder, total_steps)
     log = Log(folder, trainer.step) if folder and distributed.is_main else None
     first_step, start_time = trainer.step, time.perf_counter()
     last_save = start_time
@@ -259,7 +260,7 @@ class _Trainer:
             "num_terms": self.num_terms,
         }
 
-    def load_state(self, state: dict[str, Any], fingerprint: str, folder: Path) -> None:
+    def load_state(self, state: dict[str, Any], fingerprint: str, folder: Path, total_steps: int) -> None:
         """Resume from `state`.
 
         Raises:
@@ -268,15 +269,14 @@ class _Trainer:
         if state["fingerprint"] != fingerprint:
             problem = "holds a run of another recipe or of other data; choose another folder"
             raise InputError(problem, where=folder, expected=fingerprint, got=state["fingerprint"])
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            if self.ema_model:
-                self.ema_model.load_state_dict(state["ema_model"])
-            self.step = int(state["step"])
-            self.loss_sum, self.num_terms = float(state["loss_sum"]), float(state["num_terms"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise InputError("the state is invalid; delete state.pt to start again", where=folder) from error
+        check_state(state, self.state(fingerprint), self.optimizer, total_steps, folder / STATE)
+        self.model.load_state_dict(state["model"])
+        # The settings come from the recipe, also those that another version of torch did not save.
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state["optimizer"]["state"]})
+        if self.ema_model:
+            self.ema_model.load_state_dict(state["ema_model"])
+        self.step = state["step"]
+        self.loss_sum, self.num_terms = float(state["loss_sum"]), float(state["num_terms"])
 
     def final_model(self) -> nn.Module:
         """Return the model in evaluation mode, with the averaged weights if there are any."""

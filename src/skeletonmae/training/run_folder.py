@@ -69,14 +69,14 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     if not isinstance(state, dict) or not state.keys() & {"fingerprint", "identity"}:
         raise InputError(problem, where=file)
     version = state.pop("format", 1)
-    if version != STATE_FORMAT:
+    if type(version) is not int or version != STATE_FORMAT:
         raise InputError(
             "written by another version of skeletonmae; resume with that version, or delete it to start again",
             where=file,
             expected=f"format {STATE_FORMAT}",
-            got=f"format {version}",
+            got=f"format {str(version)[:40]}",
         )
-    if "fingerprint" not in state:
+    if not isinstance(state.get("fingerprint"), str):
         raise InputError(problem, where=file)
     return state
 
