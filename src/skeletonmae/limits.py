@@ -81,6 +81,8 @@ MAX_LINKED_PERSONS = 500
 """Persons in one frame that are linked to those of other frames by position, which takes the cube of their number."""
 LINKED_PAIRS = Budget(20_000_000, 3_000)
 """Pairs of a person and a pose that are compared to link the poses of a recording, for each pose."""
+SPLIT_NAMES = Budget(100_000, 100)
+"""Names in all splits of a file, for each of its recordings: several splits may share one list."""
 MAX_PAIRS = 100_000_000
 """Comparisons where every item of one list meets every item of another."""
 

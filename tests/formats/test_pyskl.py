@@ -93,12 +93,12 @@ def test_no_score_is_no_joint(tmp_path: Path) -> None:
     ("changed", "said"),
     [
         ({"keypoint": None}, "annotation 1: not an annotation"),
-        ({"keypoint": np.ones((4, 17, 2))}, r"annotation 1 \(bad\): 'keypoint' is wrong"),
-        ({"keypoint": np.full((1, 4, 17, 2), "x")}, "'keypoint' is wrong"),
-        ({"frame_dir": 7}, "annotation 1: it has no name"),
-        ({"total_frames": 5}, "'total_frames' is wrong; expected up to 4; got 5"),
+        ({"keypoint": np.ones((4, 17, 2))}, r"annotation 1 \(bad\): 'keypoint' has the wrong shape"),
+        ({"keypoint": np.full((1, 4, 17, 2), "x")}, "'keypoint' has the wrong shape"),
+        ({"frame_dir": 7}, "annotation 1: the annotation has no name"),
+        ({"total_frames": 5}, "'total_frames' is wrong; expected 0 to 4; got 5"),
         ({"total_frames": "all"}, "'total_frames' is wrong"),
-        ({"keypoint_score": np.ones((2, 4, 16))}, "'keypoint_score' is wrong"),
+        ({"keypoint_score": np.ones((2, 4, 16))}, "'keypoint_score' has the wrong shape"),
         ({"keypoint": np.ones((1, 4, 11, 2))}, "no layout is known for 11 joints in 2D"),
     ],
 )
@@ -118,7 +118,7 @@ def test_a_layout_of_ones_own(tmp_path: Path) -> None:
     made = annotation(keypoint=np.ones((1, 4, 20, 2)), keypoint_score=np.ones((1, 4, 20)))
     (one,) = read(tmp_path / "x.pkl", [made], layout=KINECT20)
     assert one.skeleton == KINECT20
-    with pytest.raises(InputError, match="wrong shape"):
+    with pytest.raises(InputError, match="the layout has another number of joints"):
         read(tmp_path / "x.pkl", [annotation()], layout=KINECT20)
 
 
@@ -143,6 +143,32 @@ def test_a_pickle_that_runs_code_is_refused_by_name(tmp_path: Path) -> None:
 def test_what_is_not_annotations_is_refused(tmp_path: Path, held: object) -> None:
     with pytest.raises(InputError, match=r"x\.pkl"):
         read(tmp_path / "x.pkl", held)
+
+
+@pytest.mark.parametrize(
+    ("shape", "match"),
+    [
+        ((0, 2**32, 17, 2), "impossible number of frames"),
+        ((10**15, 0, 17, 2), "impossible number of persons"),
+        ((0, 4, 10**9, 2), "impossible number of joints"),
+    ],
+)
+def test_shapes_that_nothing_has_are_one_error_among_others(
+    tmp_path: Path, shape: tuple[int, ...], match: str
+) -> None:
+    hostile = annotation(frame_dir="bad", keypoint=np.zeros(0, np.float16).reshape(shape), total_frames=0)
+    errors: list[InputError] = []
+    found = read(tmp_path / "x.pkl", [annotation(), hostile, annotation(frame_dir="c")], on_error=errors.append)
+    assert [recording.name for recording in found] == ["a", "c"]
+    with pytest.raises(InputError, match=rf"annotation 1 \(bad\): {match}"):
+        raise errors[0]
+
+
+def test_splits_that_share_one_long_list_are_refused(tmp_path: Path) -> None:
+    names = [f"n{number}" for number in range(1000)]
+    content = {"split": {f"s{number}_train": names for number in range(1000)}, "annotations": [annotation()]}
+    with pytest.raises(InputError, match="its splits list too many names; expected at most 100,100 names of 1"):
+        read(tmp_path / "x.pkl", content)
 
 
 @pytest.mark.real
