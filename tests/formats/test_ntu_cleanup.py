@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skeletonmae.formats.decoders.ntu_text import Bodies, Body
-from skeletonmae.formats.ntu_cleanup import Persons, none, reference
+from skeletonmae.formats.ntu_cleanup import Persons, keep_all_bodies, reference_cleanup
 
 
 def make_body(number: int, frames: list[int], width: float = 0.3, motion: float = 0.1, seed: int = 0) -> Body:
@@ -77,7 +77,7 @@ def plain(recording: Bodies) -> tuple[np.ndarray, list[int]]:
 
 
 def assert_as_plain(recording: Bodies) -> Persons:
-    got = reference(recording)
+    got = reference_cleanup(recording)
     expected, left = plain(recording)
     assert got.positions.dtype == np.float32
     assert got.positions.shape[1:] == expected.shape[1:]
@@ -140,11 +140,25 @@ def who(persons: Persons) -> list[list[tuple[int, int]]]:
     return [[(int(body), len(list(run))) for body, run in groupby(person)] for person in ids]
 
 
+def test_a_joint_at_exactly_0_is_unobserved_and_changes_nothing_else() -> None:
+    body, other = make_body(1, frames_of((0, 20))), make_body(2, frames_of((0, 20)), motion=0.001)
+    body.joints[3, 15] = 0  # the sensor lost the left foot
+    body.joints[0, 1] = 0  # and the spine, in the frame whose spine becomes the origin
+    for bodies in ((body,), (body, other)):
+        recording = recording_of(*bodies)
+        got = reference_cleanup(recording)
+        expected, _ = plain(recording)
+        assert np.argwhere(~got.observed).tolist() == [[0, 0, 1], [0, 3, 15]]
+        assert not got.positions[~got.observed].any()
+        np.testing.assert_array_equal(got.positions[got.observed], expected[: len(bodies)][got.observed])
+        assert np.argwhere(~keep_all_bodies(recording).observed).tolist() == [[0, 0, 1], [0, 3, 15]]
+
+
 def test_one_body_is_moved_and_nothing_else() -> None:
     body = make_body(1, frames_of((2, 5), (7, 9)))  # alone it is neither too short nor too wide
     body.joints[:, :, 0] *= 9
     body.joints[0] = 0
-    got = reference(Bodies(12, (body,)))
+    got = reference_cleanup(Bodies(12, (body,)))
     assert got.notes == ("7 of 12 frames dropped: without a body",)
     expected = body.joints - body.joints[1, 1]
     expected[0] = 0
@@ -155,7 +169,7 @@ def test_one_body_is_moved_and_nothing_else() -> None:
 def test_eleven_frames_are_too_few() -> None:
     long = make_body(1, frames_of((0, 20)), motion=0.001)
     for num, persons in ((11, 1), (12, 2)):
-        got = reference(recording_of(long, make_body(2, frames_of((3, 3 + num)), motion=0.001)))
+        got = reference_cleanup(recording_of(long, make_body(2, frames_of((3, 3 + num)), motion=0.001)))
         assert len(got.positions) == persons
         assert any("body 2 (11 frames" in note and "11 frames or fewer" in note for note in got.notes) == (
             num == 11
@@ -166,14 +180,14 @@ def test_eleven_frames_are_too_few() -> None:
 def test_a_wide_body_is_dropped(wide: int, num: int, kept: bool) -> None:  # 69.75 %, 69.77 %, 69.754 %
     chair = make_body(1, frames_of((0, num)), motion=0)
     chair.joints[:wide, :, 0] = np.linspace(0, 1.4, 25)  # of 1.7
-    got = reference(recording_of(chair, make_body(2, frames_of((0, num)))))
+    got = reference_cleanup(recording_of(chair, make_body(2, frames_of((0, num)))))
     assert len(got.positions) == 1 + kept
     assert any(f"body 1 ({num} frames" in note and "in 69.8% of" in note for note in got.notes) != kept
 
 
 def test_the_last_one_left_is_kept_however_wide() -> None:
     chairs = [make_body(number, frames_of((0, 20)), width=3.0) for number in (1, 2, 3)]
-    got = reference(recording_of(*chairs))
+    got = reference_cleanup(recording_of(*chairs))
     np.testing.assert_array_equal(got.positions[0], chairs[2].joints - chairs[2].joints[0, 1])
     assert len(got.positions) == 1
 
@@ -182,7 +196,7 @@ def test_the_motion_is_that_of_good_frames_if_it_is_smaller() -> None:
     calm = make_body(1, frames_of((0, 40)), motion=0.05)
     calm.joints[:20, :, 0] *= 30  # much variance, all of it in frames too wide
     lively = make_body(2, frames_of((0, 40)), motion=0.5)
-    got = reference(recording_of(calm, lively))
+    got = reference_cleanup(recording_of(calm, lively))
     np.testing.assert_array_equal(got.positions[0], lively.joints - lively.joints[0, 1])
 
 
@@ -196,7 +210,7 @@ def test_the_motion_is_that_of_all_frames_if_it_is_smaller() -> None:
         np.var(rows.reshape(-1, 3), axis=0).sum() for rows in (still.joints, still.joints[:20], other.joints)
     )
     assert own < between < good
-    got = reference(recording_of(still, other))
+    got = reference_cleanup(recording_of(still, other))
     np.testing.assert_array_equal(got.positions[0], other.joints - other.joints[0, 1])
 
 
@@ -225,7 +239,7 @@ def test_most_motion_comes_first_and_who_does_not_overlap_joins() -> None:
     assert who(got) == [[(1, 30), (4, 30)], [(2, 14), (3, 31), (0, 15)]]
     assert [note for note in got.notes if "body" in note] == [
         f"body 5 (13 frames, motion {np.var(bodies[4].joints.reshape(-1, 3), axis=0).sum():.4f})"
-        " dropped: there at the same time as both actors"
+        " dropped: present at the same time as both actors"
     ]
 
 
@@ -263,19 +277,19 @@ def test_frames_that_are_zero_for_both_are_dropped_and_an_absent_actor_stays_zer
 def test_a_joint_at_zero_moves_with_its_frame() -> None:
     body = make_body(1, frames_of((0, 3)))
     body.joints[1, 7] = 0
-    got = reference(recording_of(body))
+    got = reference_cleanup(recording_of(body))
     np.testing.assert_array_equal(got.positions[0, 1, 7], -body.joints[0, 1])
     assert got.observed.all()
 
 
 @pytest.mark.parametrize("recording", [Bodies(0, ()), Bodies(9, ())])
 def test_without_a_body_there_is_nobody(recording: Bodies) -> None:
-    assert reference(recording).positions.shape == (0, 0, 25, 3)
-    assert none(recording).positions.shape == (0, recording.num_frames, 25, 3)
+    assert reference_cleanup(recording).positions.shape == (0, 0, 25, 3)
+    assert keep_all_bodies(recording).positions.shape == (0, recording.num_frames, 25, 3)
 
 
 def test_if_all_are_too_short_there_is_nobody() -> None:
-    got = reference(recording_of(make_body(1, [0, 1, 2]), make_body(2, [2, 3])))
+    got = reference_cleanup(recording_of(make_body(1, [0, 1, 2]), make_body(2, [2, 3])))
     assert got.positions.shape == (0, 0, 25, 3)
     assert got.observed.shape == (0, 0, 25)
     assert [note[:6] for note in got.notes if "body" in note] == ["body 1", "body 2"]
@@ -284,12 +298,12 @@ def test_if_all_are_too_short_there_is_nobody() -> None:
 def test_a_recording_of_zeros_is_unobserved() -> None:
     body = make_body(1, [0, 1])
     body.joints[:] = 0
-    got = reference(recording_of(body))
+    got = reference_cleanup(recording_of(body))
     assert not got.positions.any()
     assert not got.observed.any()
 
 
-@pytest.mark.parametrize("ntu_cleanup", [reference, none])
+@pytest.mark.parametrize("ntu_cleanup", [reference_cleanup, keep_all_bodies])
 def test_what_is_not_finite_is_unobserved_and_said(ntu_cleanup: Any) -> None:
     bodies = [make_body(1, frames_of((0, 20)), motion=0.02), make_body(2, frames_of((0, 20)), motion=0.01)]
     sound = ntu_cleanup(recording_of(*bodies))
@@ -300,14 +314,14 @@ def test_what_is_not_finite_is_unobserved_and_said(ntu_cleanup: Any) -> None:
     assert np.argwhere(~got.observed).tolist() == lost
     assert not got.positions[~got.observed].any()
     assert got.notes == (*sound.notes, "27 joints unobserved: a coordinate is not a finite number")
-    if ntu_cleanup is reference:  # the spine of frame 0 is not known: that of frame 1 is taken
+    if ntu_cleanup is reference_cleanup:  # the spine of frame 0 is not known: that of frame 1 is taken
         np.testing.assert_array_equal(got.positions[0, 1], bodies[0].joints[1] - bodies[0].joints[1, 1])
 
 
 def test_what_is_not_finite_is_no_motion() -> None:
     calm, lively = (make_body(number, frames_of((0, 20)), motion=0.1 * number) for number in (1, 2))
     calm.joints[5:8] = np.nan
-    got = reference(recording_of(calm, lively))
+    got = reference_cleanup(recording_of(calm, lively))
     np.testing.assert_array_equal(got.positions[0], lively.joints - lively.joints[0, 1])
 
 
@@ -316,7 +330,7 @@ def test_none_leaves_every_body_where_it_was() -> None:
     chair.joints[1, 9] = 0
     chair.joints[0, 3, 0] = 0  # one coordinate alone may be
     other = make_body(8, [0])
-    got = none(Bodies(5, (chair, other)))
+    got = keep_all_bodies(Bodies(5, (chair, other)))
     assert got.positions.shape == (2, 5, 25, 3)
     np.testing.assert_array_equal(got.positions[0, [1, 3]], chair.joints)
     np.testing.assert_array_equal(got.positions[1, 0], other.joints[0])
