@@ -352,11 +352,11 @@ def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: 
     (tmp_path / "mine.csv").write_text("\n".join(lines), encoding="utf-8")
     classifier = tiny_run / "finetune-1-seed0.safetensors"
     said = cli("predict", classifier, tmp_path / "mine.csv")
-    assert said.status == 0
+    assert said.status == 3
     first, second = said.out.splitlines()
     assert first.startswith("größer: ")
     assert first.count("%") == 3
-    assert second == "nobody: no person was observed"
+    assert second == "nobody: no joint that the model knows was observed"
     each = cli("predict", classifier, tmp_path / "mine.csv", tmp_path / "absent.csv", "--per-person")
     assert each.status == 3
     assert [line.split(":")[0] for line in each.out.splitlines()] == [

@@ -113,7 +113,7 @@ def as_kinect(sequence: SkeletonSequence) -> SkeletonSequence:
     to, come = [KINECT20.index[n] for n in names], [NTU25.index[n] for n in names]
     positions = np.full((*sequence.positions.shape[:2], 20, 3), np.nan, np.float32)
     positions[:, :, to] = np.where(sequence.observed[:, :, come, None], sequence.positions[:, :, come], np.nan)
-    return SkeletonSequence.from_positions(positions, KINECT20, name=sequence.name)
+    return SkeletonSequence.from_positions(positions, KINECT20, name=sequence.name, fps=sequence.fps)
 
 
 @pytest.fixture(scope="module")

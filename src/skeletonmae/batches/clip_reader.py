@@ -142,7 +142,7 @@ class ClipReader:
     def _find_tracks(
         self, recording_index: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Int64[np.ndarray, " clip"]]:
-        """Return the shard, the first track there, the number of tracks and the longest bridged gap of recordings."""
+        """Return the shard, the first track there, the number of tracks and the longest gap to bridge."""
         shard_ends = self.store.shard_ends
         shard_index = np.searchsorted(shard_ends, recording_index, side="right")
         index_in_shard = recording_index - np.concatenate([[0], shard_ends[:-1]])[shard_index]

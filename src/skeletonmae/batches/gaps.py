@@ -72,7 +72,7 @@ class GapBridge:
     def _distance_to_observed(
         self, row: Int64[Tensor, " cell"], joint: Int64[Tensor, " cell"], step: int, limit: Int64[Tensor, " cell"]
     ) -> Int64[Tensor, " cell"]:
-        """Count the rows from `row` to the next one in which the joint was observed; -1 if it is beyond `limit`."""
+        """Count the rows to the next one in which the joint was observed; -1 if there are more than `limit`."""
         flat, row_bytes = self.observed_bits.flatten(), self.observed_bits.shape[1]
         distance = torch.full_like(row, -1)
         cell = (limit >= 0).nonzero().squeeze(1)

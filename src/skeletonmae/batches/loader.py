@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+
 import numpy as np
 import torch
 from jaxtyping import Int32, Integer

@@ -18,7 +18,7 @@ from skeletonmae.cli.console import (
     print_status,
     training_progress,
 )
-from skeletonmae.cli.input_options import read_options
+from skeletonmae.cli.input_options import Up, read_options
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -125,13 +125,15 @@ def predict(
     per_person: bool = False,
     layout: str | None = None,
     unit: str | None = None,
+    up: Up | None = None,
     device: str = "auto",
     json: bool = False,
 ) -> int:
     """Predict the actions of recordings.
 
-    Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read
-    or do not fit the model are listed, and the exit status is 3. 3D recordings are converted to 2D for a 2D model.
+    Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read,
+    that do not fit the model, or in which no joint that the model knows was observed, are listed, and the exit
+    status is 3. 3D recordings are converted to 2D for a 2D model.
 
     For example::
 
@@ -144,7 +146,10 @@ def predict(
         top: Number of classes to print for each recording.
         per_person: Classify every person on its own instead of the recording as a whole.
         layout: Joint layout of files that name their joints, as for `prepare`. By default the joints of the model.
-        unit: Unit of the coordinates, as for `prepare`.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to meters), px,
+            image (fractions of the image's size) or unknown.
+        up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
+            up; left stays left.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the predictions as JSON.
     """
@@ -154,7 +159,7 @@ def predict(
 
     if top < 1:
         raise InputError("--top must be at least 1", got=top)
-    options = read_options(layout, unit)
+    options = read_options(layout, unit, up=up)
     model = load_checkpoint(checkpoint, choose_device(device))
     if options.layout is None:
         options = replace(options, layout=model.header.custom_layout)
@@ -175,10 +180,19 @@ def predict(
             print_output(_format_prediction(prediction))
     for problem in problems:
         print_status(f"skipped: {problem}")
-    return INCOMPLETE if problems else OK
+    return INCOMPLETE if problems or any(prediction.error for prediction in predictions) else OK
 
 
-def demo(out: Path = Path("runs/demo"), data: Path | None = None, device: str = "auto", json: bool = False) -> int:
+def demo(
+    out: Path = Path("runs/demo"),
+    data: Path | None = None,
+    layout: str | None = None,
+    unit: str | None = None,
+    up: Up | None = None,
+    fps: float | None = None,
+    device: str = "auto",
+    json: bool = False,
+) -> int:
     """Run everything once, in a few minutes: pre-train, fine-tune with few labels, evaluate, write a report.
 
     Uses built-in synthetic motion, or your labeled recordings with --data (sub-folders named after the actions
@@ -187,6 +201,12 @@ def demo(out: Path = Path("runs/demo"), data: Path | None = None, device: str = 
     Args:
         out: Folder for all outputs.
         data: Folder of recordings.
+        layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to meters), px,
+            image (fractions of the image's size) or unknown.
+        up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
+            up; left stays left.
+        fps: Frames per second. Overrides the files' own.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print result.json.
     """
@@ -195,7 +215,8 @@ def demo(out: Path = Path("runs/demo"), data: Path | None = None, device: str = 
     from skeletonmae.training import init_distributed
 
     with init_distributed(device) as distributed, training_progress() as on_progress:
-        results = run_demo(out, data, distributed, on_progress, print_status)
+        options = read_options(layout, unit, fps, up=up)
+        results = run_demo(out, data, distributed, on_progress, print_status, options)
     if json:
         print_output_json((out / "result.json").read_text(encoding="utf-8"))
     else:
@@ -209,7 +230,7 @@ def _format_prediction(prediction: Prediction) -> str:
     if prediction.person is not None:
         name = f"{name}, person {prediction.person}"
     classes = ", ".join(f"{class_name} {probability:.0%}" for class_name, probability in prediction.classes)
-    return f"{name}: {classes or 'no person was observed'}"
+    return f"{name}: {prediction.error or classes}"
 
 
 def _plot_confusion_matrices(results: list[Result], folder: Path) -> None:

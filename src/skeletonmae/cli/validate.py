@@ -18,7 +18,7 @@ from skeletonmae.cli.console import (
     print_status,
     progress_bar,
 )
-from skeletonmae.cli.input_options import read_options, resolve_dataset
+from skeletonmae.cli.input_options import Up, read_options, resolve_dataset
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def validate(
     format: str | None = None,
     layout: str | None = None,
     unit: str | None = None,
+    up: Up | None = None,
     fps: float | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
     split_actions: bool = True,
@@ -46,9 +47,10 @@ def validate(
 ) -> int:
     """Find what is wrong with recordings or a store before anything is trained on them.
 
-    Checks for files that cannot be read, clips in which nothing is observed, lost joints, frozen frames, jumps, impossible bones, exchanged sides and
-    persons, implausible units and frame rates, labels that are not classes, duplicates, and content on both sides
-    of a split. The exit status is 1 if there are errors, 3 if there are warnings, 0 if there are neither.
+    Checks for files that cannot be read, clips in which nothing is observed, lost joints, frozen frames, jumps,
+    impossible bones, exchanged sides and persons, implausible units and frame rates, labels that are not classes,
+    duplicates, and content on both sides of a split. The exit status is 1 if there are errors, 3 if there are
+    warnings, 0 if there are neither.
 
     For example::
 
@@ -65,7 +67,10 @@ def validate(
             it. By default all of the store is compared.
         format: Format of all input files. By default it is detected from their content and printed.
         layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
-        unit: Unit of the coordinates: m, px, image or unknown. Overrides the format's own.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to meters), px,
+            image (fractions of the image's size) or unknown.
+        up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
+            up; left stays left.
         fps: Frames per second. Overrides the files' own.
         ntu_cleanup: Clean-up of NTU RGB+D: that of published results, or none, which keeps every recorded body.
         split_actions: Split long recordings with action lists into one recording per action. If off, they are
@@ -91,7 +96,7 @@ def validate(
     to_plot: SequenceStore | Iterator[SkeletonSequence]
     if (source / MANIFEST).is_file():
         is_default = ntu_cleanup == "reference" and split_actions and dataset == "auto"
-        if format or layout or unit or fps or not is_default:
+        if format or layout or unit or up or fps or not is_default:
             problem = "a store has already been prepared, so options for reading files do not apply"
             raise InputError(
                 problem, where=source, expected="--split, --against, --recipe, --picture, --all, --json"
@@ -102,7 +107,7 @@ def validate(
         to_plot = store
     else:
         source_dataset = resolve_dataset(source, dataset, format)
-        options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format)
+        options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
         rule = _raw_split(source_dataset, split)
         with progress_bar("validate") as progress:
             recordings = datasets.read_all(source_dataset, source, options, progress)

@@ -18,6 +18,8 @@ from skeletonmae.datasets import RecordingConverter
 from skeletonmae.evaluation import check_finite
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 
+NOTHING_OBSERVED = "no joint that the model knows was observed"
+
 
 class PersonRecording(NamedTuple):
     """A recording to classify, of one of its persons or of all of them."""
@@ -34,12 +36,14 @@ class Prediction:
     Args:
         recording: name of the recording.
         person: index of the person; None if the whole recording was classified.
-        classes: (class, softmax probability), the most probable first. Empty if nothing was observed.
+        classes: (class, softmax probability), the most probable first; empty if there is an error.
+        error: why there is no prediction; empty if there is one.
     """
 
     recording: str
     person: int | None
     classes: tuple[tuple[str, float], ...]
+    error: str = ""
 
 
 def predict(
@@ -52,7 +56,8 @@ def predict(
 ) -> list[Prediction]:
     """Predict the most probable classes of each recording.
 
-    Recordings may have any joint layout that has joints of the model; other joints are ignored.
+    Recordings may have any joint layout that has joints of the model; other joints are ignored. A recording in
+    whose clip none of them was observed has an error instead of classes.
 
     Args:
         checkpoint: a fine-tuned classifier.
@@ -98,16 +103,20 @@ def _predict(checkpoint: Checkpoint, inputs: list[PersonRecording], top: int, ba
                 writer.add(replace(recording, label=None, tags={}))
         store = SequenceStore.open(path)
         loader = header.clips.loader(store, np.arange(len(store)), batch_size=batch_size, device=device)
-        logits = torch.cat([model(batch).float().cpu() for batch in loader.epoch()])
+        outputs = [
+            (model(batch).float().cpu(), batch.has_observed(header.joints).cpu()) for batch in loader.epoch()
+        ]
         del loader, store  # closes the memory-mapped files before they are deleted
+    logits, has_observed = (torch.cat(parts) for parts in zip(*outputs, strict=True))
     probabilities = check_finite(logits).softmax(1)
     return [
         Prediction(
             recording.name,
             person,
-            _top_classes(row, header.classes, top) if recording.observed.any() else (),
+            _top_classes(row, header.classes, top) if is_observed else (),
+            "" if is_observed else NOTHING_OBSERVED,
         )
-        for (person, recording), row in zip(inputs, probabilities, strict=True)
+        for (person, recording), row, is_observed in zip(inputs, probabilities, has_observed.tolist(), strict=True)
     ]
 
 

@@ -53,7 +53,9 @@ def make_targets(patches: Patches, target: Target, target_norm: TargetNorm) -> T
     measured = patches.measured
     observed = measured[..., None].expand_as(patches.values)
     count = observed.sum(axes_of_mean, keepdim=True).clamp(min=1)
-    mean = patches.values.masked_fill(patches.bridged[..., None], 0.0).sum(axes_of_mean, keepdim=True) / count
+    # A clone has the memory layout of the values, on which the rounding of their sum depends.
+    values = patches.values.clone().masked_fill_(patches.bridged[..., None], 0.0)
+    mean = values.sum(axes_of_mean, keepdim=True) / count
     centered = (patches.values - mean).masked_fill(~observed, 0.0)
     std = torch.sqrt(centered.square().sum(axes_of_mean, keepdim=True) / count + EPSILON)
     return Targets(centered / std, measured, mean, std)

@@ -4,10 +4,11 @@ from skeletonmae.validation.base import Check
 from skeletonmae.validation.finding import Finding, Severity
 from skeletonmae.validation.registry import CHECKS
 from skeletonmae.validation.result import ClassCount, Validation, format_finding
-from skeletonmae.validation.validate import validate, validate_store
+from skeletonmae.validation.validate import DEFAULT_CLIPS, validate, validate_store
 
 __all__ = [
     "CHECKS",
+    "DEFAULT_CLIPS",
     "Check",
     "ClassCount",
     "Finding",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skeletonmae.validation.base import Check
 from skeletonmae.validation.bones import Bones, Layout
+from skeletonmae.validation.clip_coverage import Clips
 from skeletonmae.validation.duplicates import Duplicates, Names
 from skeletonmae.validation.frame_rate import FrameRate
 from skeletonmae.validation.jumps import Jumps
@@ -28,9 +29,9 @@ class Damaged(Check):
 CHECKS: dict[str, Check] = {
     check.name: check
     for check in (
-        Damaged(), Reader(), Empty(), Short(), Zeros(), Dead(), Stuck(), Frozen(), Jumps(), Bones(), Layout(),
-        Sides(), Mirrored(), Persons(), FrameRate(), Units(), Upright(), MixedRecordings(), Labels(), Classes(),
-        Duplicates(), Names(), Leaks(),
+        Damaged(), Reader(), Empty(), Clips(), Short(), Zeros(), Dead(), Stuck(), Frozen(), Jumps(), Bones(),
+        Layout(), Sides(), Mirrored(), Persons(), FrameRate(), Units(), Upright(), MixedRecordings(), Labels(),
+        Classes(), Duplicates(), Names(), Leaks(),
     )
 }  # fmt: skip
 """Check name -> check. To add one, write a subclass of `Check` and add an instance here."""

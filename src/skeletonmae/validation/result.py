@@ -42,6 +42,12 @@ class Validation(Config):
     """Number of recordings that could be read."""
     frames: int
     unlabeled: int
+    recorded_share: float | None
+    """Observed share of the joints of the best observed person, as recorded; the mean over recordings."""
+    clip_share: float | None
+    """The same in the clips that a model will see, after resampling and the bridging of short gaps."""
+    clip_frames: int
+    """Number of frames of these clips."""
     classes: tuple[ClassCount, ...]
     counts: tuple[CheckCount, ...]
     """Errors first, then warnings, then notes."""
