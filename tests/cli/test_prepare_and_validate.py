@@ -99,7 +99,7 @@ def test_a_layout_of_ones_own(cli: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--unit cm", "unknown --unit; expected m, px, image, unknown; got cm"),
+        ("--unit inch", "unknown --unit; expected m, px, image, unknown, cm, mm; got inch"),
         ("--fps 0", "--fps must be greater than 0"),
         ("--fps nan", "--fps must be greater than 0"),
         ("--format bhv", "unknown --format; expected ntu, "),

@@ -144,7 +144,7 @@ def test_a_single_class_is_refused_because_any_classifier_would_be_right(make_la
         TagSplit(tag="subject", train=("1", "2"), test=("3",)),
     )
     for rule in rules:
-        with pytest.raises(InputError, match="training recordings have the same class; expected .*got 'a'"):
+        with pytest.raises(InputError, match=r"training recordings have the same class; expected .*got 'a'"):
             rule(store)
         assert len(rule.pretrain_index(store)) > 0  # pre-training needs no classes
 

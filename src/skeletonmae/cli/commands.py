@@ -146,8 +146,8 @@ def predict(
         top: Number of classes to print for each recording.
         per_person: Classify every person on its own instead of the recording as a whole.
         layout: Joint layout of files that name their joints, as for `prepare`. By default the joints of the model.
-        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to meters), px,
-            image (fractions of the image's size) or unknown.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
+            meters), px, image (fractions of the image's size) or unknown.
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
@@ -202,8 +202,8 @@ def demo(
         out: Folder for all outputs.
         data: Folder of recordings.
         layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
-        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to meters), px,
-            image (fractions of the image's size) or unknown.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
+            meters), px, image (fractions of the image's size) or unknown.
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         fps: Frames per second. Overrides the files' own.

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from skeletonmae import datasets
     from skeletonmae.formats import ReadOptions
 
+Up = Literal["y", "z", "-y"]
+"""Values of `--up`, as in `formats.axes`, which is slow to import."""
+
 
 def read_options(
     layout: str | None,
@@ -20,6 +23,7 @@ def read_options(
     ntu_cleanup: Literal["reference", "none"] = "reference",
     split_actions: bool = True,
     format: str | None = None,
+    up: Up | None = None,
 ) -> ReadOptions:
     """Make `ReadOptions` of command-line flags.
 
@@ -27,11 +31,11 @@ def read_options(
         InputError: an unknown layout, unit or format, or a frame rate that is not positive.
     """
     from skeletonmae.formats import FORMATS, ReadOptions
-    from skeletonmae.sequences import UNITS
+    from skeletonmae.formats.axes import INPUT_UNITS
     from skeletonmae.skeletons import get_layout
 
-    if unit is not None and unit not in UNITS:
-        raise InputError("unknown --unit", expected=", ".join(UNITS), got=unit)
+    if unit is not None and unit not in INPUT_UNITS:
+        raise InputError("unknown --unit", expected=", ".join(INPUT_UNITS), got=unit)
     if fps is not None and not 0 < fps < float("inf"):
         raise InputError("--fps must be greater than 0", got=fps)
     if format is not None and format not in FORMATS:
@@ -39,6 +43,7 @@ def read_options(
     return ReadOptions(
         layout=get_layout(layout) if layout else None,
         unit=unit,
+        up=up,
         fps=fps,
         ntu_cleanup=ntu_cleanup,
         format=format,

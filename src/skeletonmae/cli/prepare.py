@@ -18,7 +18,7 @@ from skeletonmae.cli.console import (
     print_status,
     progress_bar,
 )
-from skeletonmae.cli.input_options import read_options, resolve_dataset
+from skeletonmae.cli.input_options import Up, read_options, resolve_dataset
 
 
 def prepare(
@@ -28,6 +28,7 @@ def prepare(
     format: str | None = None,
     layout: str | None = None,
     unit: str | None = None,
+    up: Up | None = None,
     fps: float | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
     split_actions: bool = True,
@@ -61,7 +62,10 @@ def prepare(
         dataset: Name of the dataset. By default it is detected from the files.
         format: Format of all input files. By default it is detected from their content and printed.
         layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
-        unit: Unit of the coordinates: m, px, image or unknown. Overrides the format's own.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
+            meters), px, image (fractions of the image's size) or unknown.
+        up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
+            up; left stays left.
         fps: Frames per second. Overrides the files' own.
         ntu_cleanup: Clean-up of NTU RGB+D: that of published results, or none, which keeps every recorded body.
         split_actions: Split long recordings with action lists into one recording per action. If off, they are
@@ -80,7 +84,7 @@ def prepare(
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.skeletons import get_layout
 
-    options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format)
+    options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
     converter = datasets.RecordingConverter(get_layout(convert_to) if convert_to else None, axes)
     source_dataset = resolve_dataset(source, dataset, format)
     if isinstance(source_dataset, datasets.SyntheticDataset):

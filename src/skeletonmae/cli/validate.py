@@ -67,8 +67,8 @@ def validate(
             it. By default all of the store is compared.
         format: Format of all input files. By default it is detected from their content and printed.
         layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
-        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to meters), px,
-            image (fractions of the image's size) or unknown.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
+            meters), px, image (fractions of the image's size) or unknown.
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         fps: Frames per second. Overrides the files' own.

@@ -20,6 +20,7 @@ from skeletonmae.demo.report import make_report
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Result
 from skeletonmae.files import write_text
+from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
 from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
@@ -38,6 +39,7 @@ def run_demo(
     distributed: DistributedContext,
     on_progress: runs.ProgressCallback,
     on_status: Callable[[str], None],
+    options: ReadOptions = DEFAULT_OPTIONS,
 ) -> list[Result]:
     """Pre-train, fine-tune on few labels with and without pre-training, and write result.json and report.html.
 
@@ -49,11 +51,12 @@ def run_demo(
         distributed: this process among those that run together, and its device.
         on_progress: called with the progress of training.
         on_status: called with a message at the start of each stage.
+        options: what the files of the recordings do not state, such as their unit.
 
     Raises:
         InputError: no recording can be read, or there are no labels to evaluate with.
     """
-    store = _open_or_prepare_store(out, data, on_status)
+    store = _open_or_prepare_store(out, data, on_status, options)
     recipe = demo_recipe(store, out / "store")
     model = runs.pretrain(recipe, out / "pretrained", distributed, on_progress)
     checkpoint = load_checkpoint(model, distributed.device)
@@ -135,13 +138,15 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
     return recipe_from(tree, "the demo's recipe")
 
 
-def _open_or_prepare_store(out: Path, data: Path | None, on_status: Callable[[str], None]) -> SequenceStore:
+def _open_or_prepare_store(
+    out: Path, data: Path | None, on_status: Callable[[str], None], options: ReadOptions
+) -> SequenceStore:
     """Open the store of the last demo, or prepare it again if the recordings have changed since."""
     folder, state_file = out / "store", out / "data.json"
     dataset: datasets.Dataset = replace(datasets.SYNTHETIC, num_recordings=NUM_SYNTHETIC)
     if data:
         dataset = datasets.detect_dataset(data)
-    state = json.dumps({"data": str(data.resolve()) if data else None, "files": _digest(dataset, data)})
+    state = json.dumps({"data": str(data.resolve()) if data else None, "files": _digest(dataset, data, options)})
     existing = [path for path in (folder, out / "pretrained", out / "from_scratch") if path.exists()]
     if existing and not state_file.exists():
         problem = "the folder has sub-folders that no demo made"
@@ -157,7 +162,7 @@ def _open_or_prepare_store(out: Path, data: Path | None, on_status: Callable[[st
         on_status("using the store of the last demo")
     else:
         on_status(f"reading {data or 'synthetic motion'} ({dataset.title})")
-        report = datasets.prepare(dataset, data or Path(), folder, workers=os.cpu_count() or 1)
+        report = datasets.prepare(dataset, data or Path(), folder, options=options, workers=os.cpu_count() or 1)
         on_status(f"{report.recordings} recordings of {len(report.classes)} actions")
         for skipped in report.skipped[:5]:
             on_status(f"skipped: {skipped.file}: {skipped.reason}")
@@ -171,11 +176,13 @@ def _open_or_prepare_store(out: Path, data: Path | None, on_status: Callable[[st
     return store
 
 
-def _digest(dataset: datasets.Dataset, data: Path | None) -> str:
-    """A digest that changes when a file of the recordings does."""
+def _digest(dataset: datasets.Dataset, data: Path | None, options: ReadOptions) -> str:
+    """A digest that changes when a file of the recordings, or what was stated about them, does."""
     if data is None:
         return f"synthetic {NUM_SYNTHETIC}"
     key = [dataset.name, dataset.cache_key(data), [dataset.file_key(file) for file in dataset.files(data)]]
+    if options != DEFAULT_OPTIONS:
+        key.append([options.layout and options.layout.to_dict(), options.unit, options.up, options.fps])
     return hashlib.sha256(repr(key).encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.axes import turn_z_up
 from skeletonmae.formats.decoders.npy import Npz, first_member, open_npz
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
@@ -30,11 +31,6 @@ FIRST_ARRAYS = {
 """Names of the arrays of which one is the first of a file."""
 FRAME_RATES = ("mocap_framerate", "mocap_frame_rate")
 EXPECTED = "poses (frame, 66 or more), or root_orient and pose_body; and trans (frame, 3)"
-
-
-def turn_z_up(positions: np.ndarray) -> np.ndarray:
-    """Positions with z up in our axes, where y is up: a quarter of a turn about x."""
-    return np.stack([positions[..., 0], positions[..., 2], -positions[..., 1]], axis=-1)
 
 
 def _sniff(head: bytes) -> bool:
@@ -101,5 +97,10 @@ def _frame_rate(file: InputFile, arrays: Npz) -> float | None:
 
 
 AMASS_NPZ = Format(
-    "amass_npz", "AMASS .npz: SMPL+H and SMPL-X poses, joints approximate", (".npz",), _sniff, _parse
+    "amass_npz",
+    "AMASS .npz: SMPL+H and SMPL-X poses, joints approximate",
+    (".npz",),
+    _sniff,
+    _parse,
+    fixed_axes=True,
 )

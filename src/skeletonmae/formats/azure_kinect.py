@@ -97,4 +97,5 @@ AZURE_KINECT = Format(
     (".json",),
     _sniff,
     _parse,
+    fixed_axes=True,
 )

@@ -29,7 +29,8 @@ def _sniff(head: bytes) -> bool:
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     bvh = parse_bvh(file.content(), str(file.path))
-    skeleton, positions = _without_floor_root(bvh_skeleton(bvh), forward_kinematics(bvh) * HALF_TURN)
+    turn = 1.0 if options.up else HALF_TURN
+    skeleton, positions = _without_floor_root(bvh_skeleton(bvh), forward_kinematics(bvh) * turn)
     length = longest_bone(skeleton, positions)
     scale = meters_per_unit(length)
     unit, notes = (

@@ -46,7 +46,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     persons, names, columns = _group_by_subject([points.labels[index] for index in kept])
     source = np.array(kept)[columns]
     check_shape(file.path, (persons, len(points.positions), len(names)))
-    turn, notes = _turn(file, points.screen_axes)
+    turn, notes = (np.eye(3), ()) if options.up else _turn(file, points.screen_axes)
     scale, unit = METRES.get(points.unit.lower(), 1.0), "m" if points.unit.lower() in METRES else "unknown"
     if unit == "unknown":
         notes = (*notes, f"the unit is not known: {points.unit or 'the file does not state one'}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.axes import METERS, Up, convert_axes, convert_unit
 from skeletonmae.formats.files import InputFile, as_input_file
 from skeletonmae.limits import FILE_VALUES
 from skeletonmae.sequences import SkeletonSequence
@@ -25,7 +26,11 @@ class ReadOptions:
 
     Args:
         layout: Layout of files that name their joints. By default it follows from the names.
-        unit: Unit of the coordinates, one of `sequences.UNITS`, in place of the format's own.
+        unit: Unit of the coordinates in the files, one of `axes.INPUT_UNITS`, in place of the files' own.
+            Millimeters and centimeters are converted to meters. A reader sees them as `m`, and then converts
+            nothing itself.
+        up: Axis that points up in the files, in place of the format's own. A reader that turns the axes of its
+            files does not if this is stated, unless its format has `fixed_axes`.
         fps: Frames per second, in place of the file's own.
         ntu_cleanup: `reference` applies the clean-up that published NTU results rest on; `none` keeps every body
             as it was recorded.
@@ -37,6 +42,7 @@ class ReadOptions:
 
     layout: Skeleton | None = None
     unit: str | None = None
+    up: Up | None = None
     fps: float | None = None
     ntu_cleanup: Literal["reference", "none"] = "reference"
     format: str | None = None
@@ -62,7 +68,10 @@ class Format:
             single frame. The files of one recording are found by their names (`frame_files.number_frames`), and
             `parse` then gets an `InputFile` with `frame_files`. Never raises.
         sidecar_name: For formats with two files per recording, the name of the second one (`InputFile.sidecar`)
-            that lies beside a file of a given name, or None for other names.
+            that lies beside a file of a given name (or several names, of which the first that exists counts), or
+            None for other names.
+        fixed_axes: Whether the format itself fixes the axes, so that its reader converts them and
+            `ReadOptions.up` does not apply.
     """
 
     name: str
@@ -71,7 +80,8 @@ class Format:
     sniff: Callable[[bytes], bool]
     parse: Parse
     sniff_frame: Callable[[bytes], bool] | None = None
-    sidecar_name: Callable[[str], str | None] | None = None
+    sidecar_name: Callable[[str], str | Sequence[str] | None] | None = None
+    fixed_axes: bool = False
 
     def matches(self, file: InputFile | Path) -> bool:
         """Whether `file` can be read and its first bytes look like this format."""
@@ -96,15 +106,22 @@ class Format:
         file = as_input_file(file)
         try:
             num_values, maximum = 0, FILE_VALUES.of(file.size)
-            for sequence in self.parse(file, options):
+            as_stated = replace(options, unit="m") if options.unit in METERS else options
+            for sequence in self.parse(file, as_stated):
                 num_values += sequence.positions.size
                 if num_values > maximum:
                     got = f"{num_values} numbers in {file.size} bytes"
                     raise InputError("more than a file of this size can hold", where=file.path, got=got)
-                unit, fps = options.unit or sequence.unit, options.fps or sequence.fps
-                changed = (unit, fps) != (sequence.unit, sequence.fps)
-                yield replace(sequence, unit=unit, fps=fps) if changed else sequence
+                yield self._with_options(sequence, options)
         except InputError:
             raise
         except Exception as error:  # a damaged file must never stop the reading of the others
             raise InputError(f"cannot be read ({type(error).__name__}: {error})", where=file.path) from error
+
+    def _with_options(self, sequence: SkeletonSequence, options: ReadOptions) -> SkeletonSequence:
+        """Apply what the user states about all files to a recording."""
+        if options.unit:
+            sequence = convert_unit(sequence, options.unit)
+        if options.up and not self.fixed_axes:
+            sequence = convert_axes(sequence, options.up)
+        return replace(sequence, fps=options.fps) if options.fps else sequence

@@ -107,4 +107,5 @@ POSE_FORMAT = Format(
     (".pose",),
     looks_like_pose,
     _parse,
+    fixed_axes=True,
 )

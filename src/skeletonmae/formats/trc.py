@@ -80,7 +80,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     check_density(file.path, shape, positions[..., 0].size)
     placed = np.full((*shape, 3), np.nan, dtype=np.float32)
     with np.errstate(over="ignore"):
-        placed[0, frame[:, None], place] = positions * HALF_TURN * scale
+        placed[0, frame[:, None], place] = positions * (1.0 if options.up else HALF_TURN) * scale
     notes = list(numbering.notes)
     if is_zero.any():
         notes.append(f"{is_zero.sum()} marker positions are exactly (0, 0, 0) and count as unobserved")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.amass_npz import turn_z_up
+from skeletonmae.formats.axes import turn_z_up
 from skeletonmae.formats.decoders.npy import first_member, open_npz
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
@@ -139,4 +139,5 @@ VIDEOPOSE3D_NPZ = Format(
     (".npz",),
     _sniff,
     _parse,
+    fixed_axes=True,
 )

@@ -38,13 +38,14 @@ def _sniff(head: bytes) -> bool:
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     content = json_object(read_json(file), file.path, EXPECTED)
+    turn = 1.0 if options.up else OPENGL_TO_KINECT
     frames: dict[int, list[Pose]] = {}
     for key, frame in content.items():
         where = f"{file.path}, {key}"
         if not key.isdecimal() or len(key) > 20:
             raise InputError("not a time", where=where, expected=EXPECTED)
         bodies = json_list(json_object(frame, where, EXPECTED).get("body_list"), where, EXPECTED)
-        frames[int(key)] = [_pose(body, f"{where}, body {i}") for i, body in enumerate(bodies)]
+        frames[int(key)] = [_pose(body, f"{where}, body {i}", turn) for i, body in enumerate(bodies)]
     frames = {time: poses for time, poses in frames.items() if time or poses}  # the C++ sample begins with a "0"
     if not frames:
         raise InputError("no frames", where=file.path, expected=EXPECTED)
@@ -66,7 +67,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-def _pose(body: object, where: str) -> Pose:
+def _pose(body: object, where: str, turn: np.ndarray | float) -> Pose:
     values = json_object(body, where, EXPECTED)
     keypoints = [
         point if point is not None else [None] * 3 for point in json_list(values.get("keypoint"), where, EXPECTED)
@@ -78,7 +79,7 @@ def _pose(body: object, where: str) -> Pose:
             0
         ]
         observed &= np.nan_to_num(confidence) > 0
-    return Pose(positions * OPENGL_TO_KINECT, observed, parse_person_id(values.get("id")))
+    return Pose(positions * turn, observed, parse_person_id(values.get("id")))
 
 
 def _median_step(times: list[int]) -> float:
