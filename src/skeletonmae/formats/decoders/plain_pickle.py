@@ -3,7 +3,7 @@
 A pickle is a program: Python's unpicklers look up the functions that it names and call them, allocate any size
 that it states, and overflow the stack on nested tuples. This module interprets the opcodes, which `pickletools`
 parses, on containers, numbers and text only. The few calls by which numpy rebuilds an array are implemented here.
-`docs/decisions/DECISION` compares this with a restricted `pickle.Unpickler`.
+`docs/decisions/0015-own-decoders.md` compares this with a restricted `pickle.Unpickler`.
 """
 
 from __future__ import annotations
