@@ -16,7 +16,7 @@ from samples.animals import write_deeplabcut, write_sleap
 from samples.arrays import write_amass_npz, write_ctrgcn_npz, write_stgcn_npy, write_videopose3d_npz
 from samples.kinect import numbers, write_kinder_gator, write_msr_action3d, write_nw_ucla, write_utd_mhad
 from samples.markers import write_c3d
-from samples.mocap import write_bvh, write_trc
+from samples.mocap import write_asf_amc, write_bvh, write_trc
 from samples.netcdf import write_movement_nc
 from samples.ntu import write_ntu
 from samples.pku_mmd import write_pku_mmd
@@ -43,6 +43,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path, np.ndarray], list[Any]]]] = {
     "ntu": (".skeleton", write_ntu),
     "bvh": (".bvh", write_bvh),
     "trc": (".trc", write_trc),
+    "asf_amc": (".amc", write_asf_amc),
     "pyskl": (".pkl", write_pyskl),
     "ctrgcn_npz": (".npz", write_ctrgcn_npz),
     "stgcn_npy": (".npy", write_stgcn_npy),

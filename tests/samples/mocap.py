@@ -60,3 +60,60 @@ def write_trc(path: Path, values: np.ndarray) -> list[Any]:
             values * [-1, 1, -1], KINECT20, observed=observed, name=path.stem, fps=60.0
         )
     ]
+
+
+ASF = """:version 1.10
+:name sample
+:units
+  mass 1.0
+  length 0.5
+  angle deg
+:root
+   order TX TY TZ RX RY RZ
+   axis XYZ
+   position 0 0 0
+   orientation 0 0 0
+:bonedata
+  begin
+     id 1
+     name lfemur
+     direction 0 -1 0
+     length 8
+     axis 0 0 20 XYZ
+    dof rx ry rz
+    limits (-160.0 20.0)
+  end
+  begin
+     id 2
+     name ltibia
+     direction 0 -1 0
+     length 7
+     axis 0 0 0 XYZ
+    dof rx
+  end
+:hierarchy
+  begin
+    root lfemur
+    lfemur ltibia
+  end
+"""
+
+
+def write_asf_amc(path: Path, values: np.ndarray) -> list[Any]:
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import Skeleton
+
+    path.with_suffix(".asf").write_text(ASF)
+    inches = 0.0254 / 0.5  # meters in the unit of the file
+    roots = values[:, 0].astype(float)
+    lines = [":FULLY-SPECIFIED", ":DEGREES"]
+    for number, root in zip((1, 2, 4), roots / inches, strict=False):  # frame 3 was lost
+        moved = " ".join(repr(float(value)) for value in root)
+        lines += [str(number), f"root {moved} 0 0 0", "lfemur 0 0 0", "ltibia 0"]
+    path.write_text("\n".join(lines) + "\n")
+    down = np.array([[0, 0, 0], [0, -8, 0], [0, -15, 0]]) * inches
+    positions = np.full((4, 3, 3), np.nan)
+    positions[[0, 1, 3]] = (roots[:3, None] + down) * [-1, 1, -1]
+    joints = ("pelvis", "left_knee", "ltibia_end")
+    layout = Skeleton("asf3", joints, dict(zip(joints[1:], joints, strict=False)))
+    return [SkeletonSequence.from_positions(positions, layout, name=path.stem)]

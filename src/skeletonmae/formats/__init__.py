@@ -8,6 +8,7 @@ from pathlib import Path
 from skeletonmae.errors import InputError
 from skeletonmae.formats.alphapose import ALPHAPOSE
 from skeletonmae.formats.amass_npz import AMASS_NPZ
+from skeletonmae.formats.asf_amc import ASF_AMC
 from skeletonmae.formats.azure_kinect import AZURE_KINECT
 from skeletonmae.formats.bvh import BVH
 from skeletonmae.formats.c3d import C3D
@@ -63,6 +64,7 @@ FORMATS: dict[str, Format] = {
         VIDEOPOSE3D_NPZ,
         AMASS_NPZ,
         BVH,
+        ASF_AMC,
         TRC,
         C3D,
         POSE_FORMAT,

@@ -8,7 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
@@ -195,19 +195,25 @@ def list_files(root: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
     return sorted(files)
 
 
-def attach_sidecars(files: list[InputFile], sidecar_name: Callable[[str], str | None]) -> list[InputFile]:
+def attach_sidecars(
+    files: list[InputFile], sidecar_name: Callable[[str], str | Sequence[str] | None]
+) -> list[InputFile]:
     """Give each file its sidecar, which is then no longer a file of its own.
 
     Args:
         files: Sorted.
-        sidecar_name: The name of the file that belongs to a file of a given name and lies beside it, or None.
+        sidecar_name: The name of the file that belongs to a file of a given name and lies beside it, several
+            names of which the first that exists counts, or None.
     """
     attached: list[InputFile] = []
     taken: set[InputFile] = set()
     for file in files:
-        name = sidecar_name(file.path.name)
-        sidecar = replace(file, path=file.path.with_name(name)) if name else None
-        if sidecar and sidecar.exists:
+        names = sidecar_name(file.path.name) or ()
+        candidates = (
+            replace(file, path=file.path.with_name(name))
+            for name in ([names] if isinstance(names, str) else names)
+        )
+        if sidecar := next((candidate for candidate in candidates if candidate.exists), None):
             attached.append(replace(file, sidecar=sidecar))
             taken.add(sidecar)
         else:
