@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skeletonmae.formats.format import ReadOptions
 from skeletonmae.formats.length_units import longest_limb_bone, meters_per_unit
 from skeletonmae.skeletons import MEDIAPIPE33, Skeleton
 
@@ -31,7 +32,7 @@ class Coordinates:
 
 
 def interpret(
-    positions: np.ndarray, skeleton: Skeleton, raw_names: Sequence[str], header_unit: str, unit: str | None
+    positions: np.ndarray, skeleton: Skeleton, raw_names: Sequence[str], header_unit: str, options: ReadOptions
 ) -> Coordinates:
     """Find the unit and the axes of a table's coordinates.
 
@@ -40,10 +41,11 @@ def interpret(
         skeleton: Layout of the joints.
         raw_names: Names of the joints in the file.
         header_unit: Unit that the header states, or empty.
-        unit: Unit that the user states, if any.
+        options: With the unit and the axis that the user states, if any.
     """
+    unit = options.unit
     if positions.shape[-1] == 3 and _is_mediapipe(skeleton):
-        return _mediapipe(positions, skeleton, unit)
+        return _mediapipe(positions, skeleton, options)
     if positions.shape[-1] == 2:
         return _plane(positions, header_unit, unit)
     positions, notes = _without_kinect_zeros(positions, raw_names)
@@ -79,7 +81,7 @@ def _is_mediapipe(skeleton: Skeleton) -> bool:
     return bool(has_own) and set(skeleton.joints) <= set(MEDIAPIPE33.joints)
 
 
-def _mediapipe(positions: np.ndarray, skeleton: Skeleton, unit: str | None) -> Coordinates:
+def _mediapipe(positions: np.ndarray, skeleton: Skeleton, options: ReadOptions) -> Coordinates:
     """World landmarks in meters, or landmarks in the image, whose z is no distance in the same unit."""
     index = skeleton.index
     hips = [index[joint] for joint in ("left_hip", "right_hip") if joint in index]
@@ -88,8 +90,9 @@ def _mediapipe(positions: np.ndarray, skeleton: Skeleton, unit: str | None) -> C
         middle = middle[np.isfinite(middle).all(-1)]
         if len(middle) and np.median(np.abs(middle)) < MAX_ORIGIN:
             note = "the hips are at the origin: read as MediaPipe's world landmarks, in meters"
-            return Coordinates(positions * HALF_TURN_ABOUT_Z, unit or "m", (note,))
-    flat = _plane(positions[..., :2], "", unit)
+            turn = 1.0 if options.up else HALF_TURN_ABOUT_Z
+            return Coordinates(positions * turn, options.unit or "m", (note,))
+    flat = _plane(positions[..., :2], "", options.unit)
     note = "read as MediaPipe's landmarks in the image; their z is no distance in the same unit and was left out"
     return Coordinates(flat.positions, flat.unit, (note,))
 

@@ -114,7 +114,7 @@ class WideRecording:
         placed = np.full((*shape, positions.shape[-1]), np.nan, dtype=np.float32)
         placed[person[:, None], frame[:, None], place] = positions
         placed[~np.isfinite(placed).all(-1)] = np.nan
-        coordinates = interpret(placed, skeleton, raw_names, self.header.unit, options.unit)
+        coordinates = interpret(placed, skeleton, raw_names, self.header.unit, options)
         tags, left_out = self._tags()
         if left_out:
             notes = (*notes, f"columns that were left out: {', '.join(left_out[:MAX_EXAMPLES])}")
