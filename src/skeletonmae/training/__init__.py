@@ -4,6 +4,7 @@ from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext, choose_device, init_distributed
 from skeletonmae.training.loop import NotFiniteError, Progress, train
 from skeletonmae.training.run_folder import STATE, lock_folder, read_log
+from skeletonmae.training.stopping import TrainingStopped
 
 __all__ = [
     "STATE",
@@ -11,6 +12,7 @@ __all__ = [
     "NotFiniteError",
     "Progress",
     "TrainingConfig",
+    "TrainingStopped",
     "choose_device",
     "init_distributed",
     "lock_folder",

@@ -21,6 +21,7 @@ from skeletonmae.training.distributed import DistributedContext
 from skeletonmae.training.optimizer import build_optimizer, learning_rate
 from skeletonmae.training.run_folder import STATE, Log, load_state, save_state
 from skeletonmae.training.state_check import check_state
+from skeletonmae.training.stopping import StopRequest, TrainingStopped, deferred_interrupts
 
 
 class BatchSource(Protocol):
@@ -109,6 +110,7 @@ def train(
         fingerprint: identifies the settings and the data; the state of another run is refused.
 
     Raises:
+        TrainingStopped: SIGINT or SIGTERM arrived, and `folder` is given; the state is that of the last step.
         NotFiniteError: the loss or the gradient is infinite or NaN.
         InputError: there are no batches, an epoch has no loss term, or the folder holds the state of another run.
     """
@@ -122,36 +124,48 @@ def train(
     if folder and (state := load_state(folder)):
         trainer.load_state(state, fingerprint, folder, total_steps)
     log = Log(folder, trainer.step) if folder and distributed.is_main else None
+    interrupts = deferred_interrupts() if folder else contextlib.nullcontext(StopRequest())
     first_step, start_time = trainer.step, time.perf_counter()
     last_save = start_time
     model.train()
-    while trainer.step < total_steps:
-        epoch, next_step = divmod(trainer.step, steps_per_epoch)
-        stream = batches.epoch(epoch, next_step * config.gradient_accumulation_steps)
-        for step_in_epoch in range(next_step, steps_per_epoch):
-            lr = learning_rate(trainer.step, total_steps, warmup_steps, config)
-            num_left = len(batches) - step_in_epoch * config.gradient_accumulation_steps
-            num_micro_batches = min(config.gradient_accumulation_steps, num_left)
-            loss, logs = trainer.train_step([next(stream) for _ in range(num_micro_batches)], lr)
-            now = time.perf_counter()
-            steps_per_second = (trainer.step - first_step) / (now - start_time)
-            batches_per_second = steps_per_second * len(batches) / steps_per_epoch
-            if on_progress and distributed.is_main:
-                seconds_left = (total_steps - trainer.step) / steps_per_second
-                on_progress(
-                    Progress(
-                        trainer.step, total_steps, epoch + 1, epochs, loss, lr, batches_per_second, seconds_left
+    with interrupts as stop:
+        while trainer.step < total_steps:
+            epoch, next_step = divmod(trainer.step, steps_per_epoch)
+            stream = batches.epoch(epoch, next_step * config.gradient_accumulation_steps)
+            for step_in_epoch in range(next_step, steps_per_epoch):
+                lr = learning_rate(trainer.step, total_steps, warmup_steps, config)
+                num_left = len(batches) - step_in_epoch * config.gradient_accumulation_steps
+                num_micro_batches = min(config.gradient_accumulation_steps, num_left)
+                loss, logs = trainer.train_step([next(stream) for _ in range(num_micro_batches)], lr, stop)
+                now = time.perf_counter()
+                steps_per_second = (trainer.step - first_step) / (now - start_time)
+                batches_per_second = steps_per_second * len(batches) / steps_per_epoch
+                if on_progress and distributed.is_main:
+                    seconds_left = (total_steps - trainer.step) / steps_per_second
+                    on_progress(
+                        Progress(
+                            trainer.step,
+                            total_steps,
+                            epoch + 1,
+                            epochs,
+                            loss,
+                            lr,
+                            batches_per_second,
+                            seconds_left,
+                        )
                     )
-                )
-            if step_in_epoch == steps_per_epoch - 1:
-                mean_loss = trainer.finish_epoch()
-                if log:
-                    row = {"step": trainer.step, "epoch": epoch + 1, "loss": mean_loss, "lr": lr}
-                    log.add(row | {"batches_per_second": batches_per_second} | logs)
-            is_due = trainer.step == total_steps or now - last_save >= config.checkpoint_seconds
-            if folder and distributed.is_main and is_due:
-                save_state(folder, trainer.state(fingerprint))
-                last_save = now
+                if step_in_epoch == steps_per_epoch - 1:
+                    mean_loss = trainer.finish_epoch()
+                    if log:
+                        row = {"step": trainer.step, "epoch": epoch + 1, "loss": mean_loss, "lr": lr}
+                        log.add(row | {"batches_per_second": batches_per_second} | logs)
+                is_due = trainer.step == total_steps or now - last_save >= config.checkpoint_seconds
+                if folder and distributed.is_main and (is_due or trainer.is_stopped):
+                    save_state(folder, trainer.state(fingerprint))
+                    last_save = now
+                if folder and trainer.is_stopped:
+                    done = f"stopped at step {trainer.step} of {total_steps}"
+                    raise TrainingStopped(f"{done}; the state is saved in {folder / STATE}")
     if log:
         log.close()
     distributed.barrier()
@@ -170,18 +184,20 @@ class _Trainer:
     ) -> None:
         self.model, self.config, self.distributed = model, config, distributed
         self.step = 0
+        self.is_stopped = False  # whether any process has been asked to stop
         self.loss_sum, self.num_terms = 0.0, 0.0  # of the current epoch
         self.optimizer = build_optimizer(model, config, layer_id)
         ema_update = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
         self.ema_model = AveragedModel(model, multi_avg_fn=ema_update) if config.ema_decay else None
         self.ddp_model = DistributedDataParallel(model) if distributed.world_size > 1 else model
 
-    def train_step(self, micro_batches: list[Any], lr: float) -> tuple[float, dict[str, float]]:
+    def train_step(self, micro_batches: list[Any], lr: float, stop: StopRequest) -> tuple[float, dict[str, float]]:
         """Do one optimizer step.
 
         Args:
             micro_batches: the batches of this step; gradients are accumulated over them.
             lr: learning rate, before the scale of each parameter group.
+            stop: whether this process has been asked to stop; processes agree on it in `is_stopped`.
 
         Returns:
             The mean loss over all terms of all processes, and the logs of the last micro-batch.
@@ -199,8 +215,8 @@ class _Trainer:
                 torch.autograd.backward(loss_sum)
             loss_sums.append(loss_sum.detach())
             term_counts.append(output.num_terms)
-        num_terms, total_loss = self.distributed.all_reduce_sum(
-            torch.stack(term_counts).sum(), torch.stack(loss_sums).sum()
+        num_terms, total_loss, num_stopped = self.distributed.all_reduce_sum(
+            torch.stack(term_counts).sum(), torch.stack(loss_sums).sum(), torch.tensor(float(stop.is_set))
         )
         mean_loss = total_loss / max(num_terms, 1.0)
         if not math.isfinite(mean_loss):
@@ -220,6 +236,7 @@ class _Trainer:
         self.step += 1
         self.loss_sum += total_loss
         self.num_terms += num_terms
+        self.is_stopped = num_stopped > 0
         return mean_loss, {name: float(value) for name, value in output.logs.items()}
 
     def finish_epoch(self) -> float:
