@@ -274,14 +274,6 @@ def test_frames_that_are_zero_for_both_are_dropped_and_an_absent_actor_stays_zer
     assert not got.positions[~got.observed].any()
 
 
-def test_a_joint_at_zero_moves_with_its_frame() -> None:
-    body = make_body(1, frames_of((0, 3)))
-    body.joints[1, 7] = 0
-    got = reference_cleanup(recording_of(body))
-    np.testing.assert_array_equal(got.positions[0, 1, 7], -body.joints[0, 1])
-    assert got.observed.all()
-
-
 @pytest.mark.parametrize("recording", [Bodies(0, ()), Bodies(9, ())])
 def test_without_a_body_there_is_nobody(recording: Bodies) -> None:
     assert reference_cleanup(recording).positions.shape == (0, 0, 25, 3)
