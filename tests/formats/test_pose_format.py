@@ -32,13 +32,13 @@ def holistic() -> tuple[np.ndarray, np.ndarray]:
     positions, confidence = np.zeros((2, 1, 108, 3)), np.ones((2, 1, 108))
     positions[:, :, :33] = [320, 240, -1]
     positions[:, :, 33:54], positions[:, :, 54:75] = [100, 200, 0], [300, 400, 0]
-    positions[:, :, 75:] = [0.1 * 640, -0.5 * 480, 0.2]  # metres times the size of the image
+    positions[:, :, 75:] = [0.1 * 640, -0.5 * 480, 0.2]  # meters times the size of the image
     confidence[0, 0, 5], confidence[0, 0, 75 + 5] = 0.4, 0.4
     confidence[1, 0, 33:54] = 0
     return positions, confidence
 
 
-def test_landmarks_of_the_world_come_first_in_metres_and_our_axes(tmp_path: Path) -> None:
+def test_landmarks_of_the_world_come_first_in_meters_and_our_axes(tmp_path: Path) -> None:
     recording = read(tmp_path / "sign.pose", pose_bytes(0.2, HOLISTIC, *holistic(), fps=29.97))
     assert (recording.name, recording.unit, recording.skeleton) == ("sign", "m", MEDIAPIPE33)
     assert recording.fps == pytest.approx(29.97)

@@ -97,7 +97,7 @@ def test_clips_that_agcn_normalized_are_turned_back_and_not_repeated(tmp_path: P
     clip[:, 0] = [0, 0, -0.3]  # the pelvis is below the spine
     clip[:, 20] = [0, 0, 0.25]  # and the shoulder center above it
     clip[:, 4], clip[:, 8] = [-0.2, 0, 0.25], [0.2, 0, 0.25]  # left and right shoulder
-    clip[:, 15] = [0.1, 0.5, -1]  # the left foot is half a metre in front of the body
+    clip[:, 15] = [0.1, 0.5, -1]  # the left foot is half a meter in front of the body
     clip[:, 3, 2] = np.arange(4) + 1
     others = [j for j in range(25) if j not in (0, 1, 3, 4, 8, 15, 20)]
     clip[:, others] = 0.01

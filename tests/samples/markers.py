@@ -68,7 +68,7 @@ def write_c3d(path: Path, values: np.ndarray) -> list[Any]:
     from skeletonmae.skeletons import KINECT20
 
     lost = (values == 0).all(-1)
-    laboratory = np.stack([-values[..., 0], values[..., 2], values[..., 1]], axis=-1) * 1000  # millimetres, z up
+    laboratory = np.stack([-values[..., 0], values[..., 2], values[..., 1]], axis=-1) * 1000  # millimeters, z up
     laboratory[lost] = 5.0
     path.write_bytes(c3d_bytes(laboratory, KINECT, lost=lost))
     return [SkeletonSequence.from_positions(values, KINECT20, observed=~lost, name=path.stem, fps=100.0)]

@@ -2,7 +2,7 @@
 
 Mahmood et al., ICCV 2019. `poses` is (frame, 156 or 165), axis-angle rotations of which the first 22 joints are
 the body's in every model of the family (or `root_orient` and `pose_body` are these); `trans` is (frame, 3) in
-metres, and `mocap_framerate` or `mocap_frame_rate` the frames per second. Joints come from these by forward
+meters, and `mocap_framerate` or `mocap_frame_rate` the frames per second. Joints come from these by forward
 kinematics with the bone lengths of an average adult (`smpl_body`), whatever `betas` say: the tag `joint_positions`
 is `approximate`. The tag `gender` is the file's. The z axis of AMASS is up; it is turned to our axes. Hands and
 faces are not read.

@@ -3,7 +3,7 @@
 Labels may begin with the name of a subject (`Anna:LASI`). Subjects with the same markers are persons of one
 recording; other prefixes stay part of the names where names would not be unique without them. Angles, forces and
 other quantities that models add to the points, and points without a label, are left out. A point is unobserved
-where its residual is negative or it lies at exactly (0, 0, 0). Millimetres and centimetres become metres. The
+where its residual is negative or it lies at exactly (0, 0, 0). Millimeters and centimeters become meters. The
 file's axes are turned to ours by the axes that it draws to the right and upwards. Upwards is the positive end of
 the vertical axis, whatever its sign in the file: Qualisys writes `-Z` where z is up. A file that does not state
 its axes has z up.
@@ -26,8 +26,13 @@ from skeletonmae.limits import check_shape
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons.derived import abbreviate
 
-METRES = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "meters": 1.0, "metres": 1.0, "millimeters": 0.001}
-"""Unit of the file -> metres."""
+METERS = {
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1.0),
+    **dict.fromkeys(("dm", "decimeters"), 0.1),
+    **dict.fromkeys(("cm", "centimeters", "centimetres"), 0.01),
+    **dict.fromkeys(("mm", "millimeters", "millimetres"), 0.001),
+}
+"""Unit of the file -> meters."""
 DEFAULT_SCREEN = ("+X", "+Z")
 UNLABELED = re.compile(r"[*uU]?\d*|unlabell?ed.*", re.IGNORECASE)
 """Names of points without a label: none at all, `*12`, `U3`."""
@@ -47,7 +52,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     source = np.array(kept)[columns]
     check_shape(file.path, (persons, len(points.positions), len(names)))
     turn, notes = (np.eye(3), ()) if options.up else _turn(file, points.screen_axes)
-    scale, unit = METRES.get(points.unit.lower(), 1.0), "m" if points.unit.lower() in METRES else "unknown"
+    scale, unit = METERS.get(points.unit.lower(), 1.0), "m" if points.unit.lower() in METERS else "unknown"
     if unit == "unknown":
         notes = (*notes, f"the unit is not known: {points.unit or 'the file does not state one'}")
     if options.unit:

@@ -1,7 +1,7 @@
 """CTR-GCN `.npz`: `x_train`, `y_train`, `x_test`, `y_test`, as many projects that build on it read them.
 
 `x` is (sample, frame, persons x joints x axes), padded with zeros; `y` is one-hot, or the index of the class. For
-NTU RGB+D that is 300 frames of 2 persons with 25 joints in metres, with Kinect's axes, and the spine of the first
+NTU RGB+D that is 300 frames of 2 persons with 25 joints in meters, with Kinect's axes, and the spine of the first
 person in the first frame is the origin. The tag `split` is `train`, `val` or `test`; a label is the index of the
 class. The arrays of large sets exceed memory, so they are read one sample at a time.
 """

@@ -22,7 +22,7 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
 MAX_SCORE = 1.1
-"""Scores of pose estimators end at 1, a little more by rounding; metres from a camera do not."""
+"""Scores of pose estimators end at 1, a little more by rounding; meters from a camera do not."""
 MAX_IMAGE_SHARE = 2.0
 """Coordinates up to this are shares of the image, larger ones are pixels."""
 CENTER_JOINT = "spine"

@@ -1,11 +1,11 @@
 """The `.pose` files of pose-format: MediaPipe Holistic, OpenPose and others, mostly of people who sign.
 
-Of the components of a file the first of these is read, and the report names the rest: the body in metres
+Of the components of a file the first of these is read, and the report names the rest: the body in meters
 (`POSE_WORLD_LANDMARKS`), the body in the image (`POSE_LANDMARKS`, `pose_keypoints_2d`), the hands, or the first
 component. With `--layout` it is the component that has most of its joints. Two hands are two persons, because the
 layout of a hand has no side. Where the body is in the image, x and y are pixels, and the third axis is not read.
 
-pose-format multiplies the metres of `POSE_WORLD_LANDMARKS` by the width and the height of the image; that is
+pose-format multiplies the meters of `POSE_WORLD_LANDMARKS` by the width and the height of the image; that is
 undone, and the axes are turned by half a turn about z, as for MediaPipe. A point is unobserved at confidence 0,
 and landmarks of a body below 0.5.
 """

@@ -5,7 +5,7 @@ lengths of the bones are those of the default skeleton of MakeHuman 1.2 (`defaul
 mesh, an adult of 1.67 m, which are dedicated to the public domain (CC0):
 https://github.com/makehumancommunity/makehuman. The bones are laid out in the rest pose of SMPL, upright with
 horizontal arms. So the angles of all joints are exact, and positions are off by as much as the person differs from
-this adult: a few centimetres at the limbs.
+this adult: a few centimeters at the limbs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ OFFSETS: dict[str, tuple[float, float, float]] = (
     | {f"left_{joint}": offset for joint, (_, offset) in _SIDE.items()}
     | {f"right_{joint}": (-x, y, z) for joint, (_, (x, y, z)) in _SIDE.items()}
 )
-"""Joint -> its place in the frame of its parent in the rest pose, in metres: x to the body's left, y up, z
+"""Joint -> its place in the frame of its parent in the rest pose, in meters: x to the body's left, y up, z
 forward."""
 POSED_JOINTS = 22
 """Joints with a rotation of their own in all models of the family; the two hands follow the wrists."""
@@ -65,15 +65,15 @@ def rotation_matrices(vectors: np.ndarray) -> np.ndarray:
 def smpl_joint_positions(pose: np.ndarray, translation: np.ndarray) -> np.ndarray:
     """Positions of the joints of `SMPL24`, in the axes of `translation`.
 
-    The pelvis is put at `translation`. In the models it is a constant of about a quarter of a metre away from it,
+    The pelvis is put at `translation`. In the models it is a constant of about a quarter of a meter away from it,
     which depends on the body and not on the pose.
 
     Args:
         pose: `(frame, 22, 3)` rotations of the joints against their parents, as axis-angle vectors.
-        translation: `(frame, 3)` in metres.
+        translation: `(frame, 3)` in meters.
 
     Returns:
-        `(frame, 24, 3)` in metres.
+        `(frame, 24, 3)` in meters.
     """
     positions = np.empty((len(pose), SMPL24.num_joints, 3))
     for start in range(0, len(pose), CHUNK_FRAMES):

@@ -1,6 +1,6 @@
 """ST-GCN, AGCN and MS-G3D: `train_data.npy` with `train_label.pkl` beside it.
 
-The array is (sample, channel, frame, joint, person), padded with zeros; the channels are x, y, z in metres (NTU
+The array is (sample, channel, frame, joint, person), padded with zeros; the channels are x, y, z in meters (NTU
 RGB+D), or x, y, score of an image (Kinetics-skeleton). The pickle is (names, indices of classes); a recording gets
 its name from there, and the index as its label. Without the pickle, recordings are numbered and have no label.
 The tag `split` is `train`, `val` or `test`, by the name of the file. `padded_arrays` describes padding, axes and

@@ -1,6 +1,6 @@
 """VideoPose3D `.npz`: Human3.6M and HumanEva in 3D, and keypoints in videos in 2D.
 
-`data_3d_h36m.npz` holds `positions_3d`, {subject: {action: (frame, joint, 3)}}, in metres of the room with z up;
+`data_3d_h36m.npz` holds `positions_3d`, {subject: {action: (frame, joint, 3)}}, in meters of the room with z up;
 of the 32 joints of Human3.6M those 17 are kept that VideoPose3D keeps. `data_2d_*.npz` holds `positions_2d`,
 {subject: {action: [(frame, joint, 2) of each camera]}} in pixels, and `metadata` with the name of the layout; in
 files of own videos, the subject is the video and the action is `custom`. A recording is named `subject/action`,
