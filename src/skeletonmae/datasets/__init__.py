@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from skeletonmae.datasets.bandai_namco import BANDAI_NAMCO
 from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.folder import FOLDER, FolderDataset
@@ -65,7 +66,7 @@ DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
         SYNTHETIC, NTU60, NTU120, NW_UCLA, UTD_MHAD, MSR_ACTION3D, PENN_ACTION, SBU, KINDER_GATOR, GYM99, DIVING48,
-        PKU_MMD_1, PKU_MMD_2, FOLDER,
+        PKU_MMD_1, PKU_MMD_2, BANDAI_NAMCO, FOLDER,
     )
 }  # fmt: skip
 """Dataset name -> dataset. To add one, define it in a file of its own and list it here."""
