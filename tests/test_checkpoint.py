@@ -189,6 +189,99 @@ def test_a_changed_file_is_refused(tiny_run: Path, tmp_path: Path, change: Any, 
         assert "changed.safetensors" in str(caught.value)
 
 
+NAME = "encoder.patch_embed.bias"
+STTFORMER = {"kind": "sttformer", "tuple_frames": 4, "widths": [16_384] * 64, "heads": 256}
+HUGE: list[tuple[dict[str, Any], str]] = [
+    ({"method": {"width": 16_384, "depth": 256, "heads": 8}}, "do not fit"),
+    ({"method": {"width": 10**6}}, "width.*less than or equal to 16384"),
+    ({"method": {"depth": 10**5}}, "depth.*less than or equal to 256"),
+    ({"method": {"width": 10**400}}, "the header is invalid"),
+    ({"method": {"mlp_ratio": 1e300}}, "mlp_ratio"),
+    ({"method": {"decoder_width": 16_384, "decoder_depth": 256}}, "do not fit"),
+    ({"method": STTFORMER, "joints": [f"j{i}" for i in range(1000)]}, "do not fit"),
+    ({"method": STTFORMER | {"widths": [4] * 10_000}}, "widths.*at most 64 items"),
+    ({"method": STTFORMER | {"widths": [10**9]}}, "widths.0.*less than or equal to 16384"),
+    (
+        {"method": {"kind": "graph", "width": 16_384, "depth": 256, "decoder_depth": 256}, "masking": None},
+        "do not fit",
+    ),
+    ({"clips": {"frames": 100_000}}, "do not fit"),
+    ({"clips": {"frames": 10**6}}, "frames.*less than or equal to 100000"),
+    ({"joints": [f"j{i}" for i in range(10**5)]}, "joints.*at most 1000 items"),
+    ({"joints": [f"j{i}" for i in range(1000)]}, "do not fit"),
+    ({"joints": ["x" * 10**6]}, "do not fit"),
+    ({"joints": [5] * 10**3 + [None]}, "the header is invalid"),
+    ({"role": "classifier", "classes": [str(i) for i in range(10**6)]}, "classes.*at most 100000 items"),
+    ({"role": "classifier", "classes": [str(i) for i in range(10**5)]}, "do not fit"),
+    ({"role": "x" * 10**6}, "role"),
+    ({"recipe": "x" * 10**6}, "recipe"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(HUGE)))
+def test_a_header_that_asks_for_gigabytes_is_refused_before_the_model_is_built(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    fields, message = HUGE[number]
+
+    def change(header: dict[str, Any], _: dict[str, torch.Tensor]) -> None:
+        for key, value in fields.items():
+            is_update = isinstance(value, dict) and "kind" not in value
+            header[key] = header[key] | value if is_update else value
+
+    built: list[torch.device] = []
+    initialize = torch.nn.Linear.reset_parameters
+
+    def reset_parameters(layer: torch.nn.Linear) -> None:
+        built.append(layer.weight.device)
+        initialize(layer)
+
+    monkeypatch.setattr(torch.nn.Linear, "reset_parameters", reset_parameters)
+    file = rewritten(tiny_run / "model.safetensors", tmp_path / "huge.safetensors", change)
+    with pytest.raises(InputError, match=rf"(?s)huge\.safetensors: .*{message}") as caught:
+        load_checkpoint(file)
+    assert len(str(caught.value)) < 2000
+    assert all(device.type == "meta" for device in built)
+
+
+def test_the_shapes_of_a_header_are_compared_without_a_random_number(tiny_run: Path) -> None:
+    header = load_checkpoint(tiny_run).header
+    torch.manual_seed(3)
+    header.method.build(header.spec, header.masking)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    load_checkpoint(tiny_run)
+    assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        (NAME, float("nan"), "not finite"),
+        (NAME, float("-inf"), "not finite"),
+        (NAME, torch.float64, "wrong data type; expected torch.float32; got torch.float64"),
+        (NAME, torch.bfloat16, "wrong data type"),
+        (NAME, torch.int64, "wrong data type"),
+        (NAME, torch.bool, "wrong data type"),
+        ("head.2.running_var", -1.0, "variance or a count is negative"),
+        ("head.2.running_var", float("nan"), "not finite"),
+        ("head.2.running_var", torch.int64, "wrong data type"),
+        ("head.2.num_batches_tracked", -1, "variance or a count is negative"),
+        ("head.2.num_batches_tracked", torch.float32, "wrong data type; expected torch.int64"),
+    ],
+)
+def test_values_that_cannot_be_weights_are_refused(
+    tiny_run: Path, tmp_path: Path, name: str, value: Any, message: str
+) -> None:
+    def change(_: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        changed = tensors[name].clone()
+        tensors[name] = changed.to(value) if isinstance(value, torch.dtype) else changed.fill_(value)
+
+    file = rewritten(tiny_run / CLASSIFIER, tmp_path / "changed.safetensors", change)
+    with pytest.raises(InputError, match=rf"changed\.safetensors, {name}: .*{message}"):
+        load_checkpoint(file)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

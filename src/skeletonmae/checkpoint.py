@@ -11,12 +11,14 @@ import torch
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from skeletonmae import __version__
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.finetune import AnyClassifier
 from skeletonmae.files import atomic_file
+from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.recipe import AnyMasking, AnyMethod
 from skeletonmae.renames import add_missing_settings, migrate_header, migrate_weights
@@ -26,6 +28,10 @@ from skeletonmae.transforms import ClipConfig
 METADATA_KEY = "skeletonmae"
 FORMAT: Final = 2
 READABLE_FORMATS = (1, FORMAT)
+MAX_CLASSES = 100_000
+MAX_VERSION = 100
+MAX_REASON = 300
+"""Characters of a reason that a message quotes."""
 
 
 class Header(Config):
@@ -42,9 +48,9 @@ class Header(Config):
     method: AnyMethod
     axes: Literal[2, 3]
     unit: str
-    joints: tuple[str, ...]
+    joints: tuple[str, ...] = Field(max_length=MAX_JOINTS)
     """Names of the joints that the model knows."""
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = Field((), max_length=MAX_CLASSES)
     """Classes of a classifier, in the order of its logits."""
     classifier: AnyClassifier | None = None
     """Settings of a classifier; None for the defaults of its method."""
@@ -109,11 +115,12 @@ def save_checkpoint(path: Path, model: Method | Classifier, header: Header) -> N
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     """Read the model in a file, or in the `model.safetensors` of a run's folder, ready for use.
 
-    No code from the file is run. Files of format 1 are converted while they are read.
+    No code from the file is run. Files of format 1 are converted while they are read. The model that the header
+    describes is compared with the shapes of the weights in the file before it takes any memory.
 
     Raises:
         InputError: the file does not exist, is damaged, is not a checkpoint of this package, has a format that
-            this version cannot read, or holds weights that do not fit its header.
+            this version cannot read, or holds weights that do not fit its header or cannot be weights.
     """
     path = path / "model.safetensors" if path.is_dir() else path
     if not path.is_file():
@@ -123,36 +130,87 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except SafetensorError as error:
+            if METADATA_KEY not in metadata:
+                raise InputError("safetensors, but not a checkpoint of skeletonmae", where=path)
+            header, is_old = _read_header(metadata[METADATA_KEY], path)
+            names = list(file.keys())
+            new_names = migrate_weights({name: name for name in names}, header.method.kind) if is_old else {}
+            old_names = new_names or {name: name for name in names}
+            shapes = {name: tuple(file.get_slice(old).get_shape()) for name, old in old_names.items()}
+            model = _build_model(header, shapes, path)
+            tensors = {name: file.get_tensor(old) for name, old in old_names.items()}
+    except (SafetensorError, OSError) as error:
         raise InputError(f"damaged, or not safetensors ({error})", where=path) from error
-    if METADATA_KEY not in metadata:
-        raise InputError("safetensors, but not a checkpoint of skeletonmae", where=path)
-    fields = _read_header(metadata[METADATA_KEY], path)
-    is_old = fields["format"] == 1
-    try:
-        header = Header.model_validate(add_missing_settings(migrate_header(fields) if is_old else fields))
-    except (ValidationError, RecursionError) as error:
-        problem = f"the header is invalid ({error}){_written_by(fields)}"
-        raise InputError(problem, where=path) from error
-    if is_old:
-        tensors = migrate_weights(tensors, header.method.kind)
-    try:
-        model: Method | Classifier = header.method.build(header.spec, header.masking)
-        if header.role == "classifier" and isinstance(model, Method):
-            model = model.classifier(len(header.classes), header.classifier)
-    except (ValueError, RuntimeError, MemoryError) as error:
-        raise InputError(f"the header is invalid ({error})", where=path) from error
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise InputError(f"the weights do not fit the header ({error})", where=path) from error
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
-        raise InputError("some weights are not finite", where=path)
+    _check_weights(tensors, model.state_dict(), path)
+    model.load_state_dict(tensors)
     return Checkpoint(header, model.to(device).eval())
 
 
-def _read_header(text: str, path: Path) -> dict[str, Any]:
+def _read_header(text: str, path: Path) -> tuple[Header, bool]:
+    """Return the header of a checkpoint, and whether the file has format 1."""
+    fields = _read_fields(text, path)
+    is_old = fields["format"] == 1
+    try:
+        return Header.model_validate(add_missing_settings(migrate_header(fields) if is_old else fields)), is_old
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False, include_context=False, include_input=False)
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:MAX_REASON]
+        more = f", and {len(others)} more" if others else ""
+        raise InputError(f"the header is invalid ({reason}{more}){_written_by(fields)}", where=path) from error
+    except RecursionError as error:
+        raise InputError(
+            f"the header is invalid (it is nested too deeply){_written_by(fields)}", where=path
+        ) from error
+
+
+def _build_model(header: Header, shapes: dict[str, tuple[int, ...]], path: Path) -> Method | Classifier:
+    """Build the model of a header whose weights have the given shapes.
+
+    The model is first built without memory, because a header of a few bytes may describe one of terabytes.
+    """
+
+    def build() -> Method | Classifier:
+        method: Method = header.method.build(header.spec, header.masking)
+        return method.classifier(len(header.classes), header.classifier) if header.role == "classifier" else method
+
+    try:
+        with torch.device("meta"):
+            expected = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+    except (ValueError, RuntimeError, OverflowError, TypeError) as error:  # torch raises all of them for a shape
+        raise InputError(f"the header is invalid ({str(error)[:MAX_REASON]})", where=path) from error
+    problems = {
+        "Missing": [name for name in expected if name not in shapes],
+        "Unexpected": [name for name in shapes if name not in expected],
+        "size mismatch": [
+            f"{name} {shapes[name]} instead of {shape}"
+            for name, shape in expected.items()
+            if shapes.get(name, shape) != shape
+        ],
+    }
+    if found := [
+        f"{problem}: {names[0][:MAX_REASON]}{_and_more(names)}" for problem, names in problems.items() if names
+    ]:
+        raise InputError(f"the weights do not fit the header ({'; '.join(found)})", where=path)
+    return build()
+
+
+def _check_weights(tensors: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
+    """Check the types and the values of weights whose shapes have been checked."""
+    for name, tensor in tensors.items():
+        where = f"{path}, {name}"
+        if tensor.dtype != expected[name].dtype:
+            raise InputError("wrong data type", where=where, expected=expected[name].dtype, got=tensor.dtype)
+        if not tensor.isfinite().all():
+            raise InputError("some weights are not finite", where=where)
+        if name.endswith(("running_var", "num_batches_tracked")) and (tensor < 0).any():
+            raise InputError("a variance or a count is negative", where=where)
+
+
+def _and_more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def _read_fields(text: str, path: Path) -> dict[str, Any]:
     """Return the fields of a header whose format this version can read."""
     try:
         fields = json.loads(text)
@@ -168,13 +226,15 @@ def _read_header(text: str, path: Path) -> dict[str, Any]:
         problem = (
             f"the checkpoint has a newer format than this version of skeletonmae can read{_written_by(fields)}"
         )
-        raise InputError(f"{problem}; upgrade skeletonmae to use it", where=path, expected=expected, got=number)
-    raise InputError("the checkpoint has an unknown format", where=path, expected=expected, got=number)
+        raise InputError(
+            f"{problem}; upgrade skeletonmae to use it", where=path, expected=expected, got=str(number)[:40]
+        )
+    raise InputError("the checkpoint has an unknown format", where=path, expected=expected, got=str(number)[:40])
 
 
 def _written_by(fields: dict[str, Any]) -> str:
     """Name the version that wrote a file, if it is another than this one."""
     version = fields.get("version")
-    if not isinstance(version, str) or version == __version__:
+    if not isinstance(version, str) or version == __version__ or len(version) > MAX_VERSION:
         return ""
     return f"; it was written by skeletonmae {version}, and this is {__version__}"

@@ -212,7 +212,7 @@ def test_the_classifier_starts_from_the_encoder(make_batch: Make) -> None:
 def test_settings_that_do_not_fit_are_refused(make_batch: Make) -> None:
     with pytest.raises(ValueError, match="tuples of 5"):
         tiny(tuple_frames=5)
-    with pytest.raises(ValueError, match="4 or more"):
+    with pytest.raises(ValueError, match="greater than or equal to 4"):
         tiny(widths=[8, 2])
 
 

@@ -50,7 +50,7 @@ class JointPatchConfig(MethodConfig):
     """Number of encoder blocks."""
     heads: int = Field(8, ge=1)
     """Number of attention heads, in encoder and decoder."""
-    mlp_ratio: float = Field(4.0, gt=0)
+    mlp_ratio: float = Field(4.0, gt=0, le=64)
     """Hidden width of a block's MLP divided by the width of its tokens."""
     decoder: Literal["self", "cross"] = "self"
     """`self`: self-attention over all tokens. `cross`: queries attend to the encoder output only; cheaper."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
@@ -28,6 +28,9 @@ from skeletonmae.methods.targets import TargetNorm, make_targets, reconstruction
 from skeletonmae.models.sttformer import STTFormerDecoder, STTFormerEncoder, sum_over_time
 from skeletonmae.models.transformer import init_weights
 
+BlockWidth = Annotated[int, Field(ge=4, le=16_384)]
+"""Number of output channels of a block."""
+
 
 class STTFormerConfig(MethodConfig):
     """The spatial-temporal masked autoencoder on tuples of frames, for one layout.
@@ -43,11 +46,11 @@ class STTFormerConfig(MethodConfig):
     kind: Literal["sttformer"] = "sttformer"
     tuple_frames: int = Field(6, ge=1, le=10_000)
     """Number of consecutive frames whose joints form a tuple; must divide the number of frames of a clip."""
-    widths: tuple[int, ...] = Field((64, 64, 128, 128, 256, 256, 256, 256), min_length=1)
+    widths: tuple[BlockWidth, ...] = Field((64, 64, 128, 128, 256, 256, 256, 256), min_length=1, max_length=64)
     """Output channels of each encoder block."""
-    decoder_widths: tuple[int, ...] = Field((128, 64, 64), min_length=1)
+    decoder_widths: tuple[BlockWidth, ...] = Field((128, 64, 64), min_length=1, max_length=64)
     """Output channels of each decoder block."""
-    heads: int = Field(3, ge=1)
+    heads: int = Field(3, ge=1, le=256)
     """Number of attention maps of a block, in encoder and decoder."""
     target_norm: TargetNorm = "token"
     """Normalize targets to mean 0 and variance 1 for each joint of a tuple, or each joint and axis of a clip."""
@@ -67,8 +70,6 @@ class STTFormer(Method):
         super().__init__()
         if spec.frames % config.tuple_frames:
             raise ValueError(f"{spec.frames} frames are not divisible into tuples of {config.tuple_frames}")
-        if min(*config.widths, *config.decoder_widths) < 4:
-            raise ValueError("widths and decoder_widths must be 4 or more")
         self.config, self.spec, self.masking = config, spec, masking
         self.encoder = STTFormerEncoder(
             spec.joints,

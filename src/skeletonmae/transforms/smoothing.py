@@ -21,10 +21,10 @@ class Smooth(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Smooth every joint of every clip over time."""
-        radius = math.ceil(3 * self.sigma)
+        num_frames = batch.positions.shape[2]
+        radius = math.ceil(min(3 * self.sigma, num_frames))  # no two frames are further apart
         offset = torch.arange(-radius, radius + 1, device=batch.positions.device)
         weight = torch.exp(-0.5 * (offset / self.sigma) ** 2)
-        num_frames = batch.positions.shape[2]
         # Frame t of the result takes weight[s - t] of frame s: a band matrix, applied to all clips at once.
         frame = torch.arange(num_frames, device=offset.device)
         distance = frame[None] - frame[:, None]
