@@ -67,6 +67,13 @@ def test_bodies_in_meters_turned_so_that_left_stays_left(tmp_path: Path) -> None
     assert np.dot(np.cross(up, right), at["left_foot"] - at["left_ankle"]) > 0  # right-handed, as the Kinect's
 
 
+def test_the_unit_may_be_stated_otherwise(tmp_path: Path) -> None:
+    for unit, scale in (("mm", 1.0), ("cm", 10.0), ("m", 1000.0)):
+        recording = read(tmp_path / "a.json", video([body(standing())]), unit=unit)
+        assert recording.unit == "m"
+        assert recording.positions[0, 0, HEAD, 2] == pytest.approx(2.5 * scale)
+
+
 def test_dropped_frames_leave_gaps_and_do_not_change_the_rate(tmp_path: Path) -> None:
     recording = read(tmp_path / "a.json", video(*[[body(standing())]] * 4, step=66_666, numbers=[3, 4, 6, 7]))
     assert recording.fps == 15.0

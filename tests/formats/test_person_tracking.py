@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
@@ -36,6 +36,7 @@ def recording(found: dict[int, list[Pose]]) -> SkeletonSequence:
     return recording_from_poses(found, COCO17, 2, where=WHERE, name="walk", unit="px")
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), persons=st.integers(1, 4), frames=st.integers(1, 20))
 def test_persons_keep_their_number_in_whatever_order_a_frame_has_them(
     seed: int, persons: int, frames: int
@@ -125,7 +126,8 @@ def test_frame_numbers_with_a_constant_step_are_renumbered_with_the_frame_rate()
     sequence = every_second(252, 254, 256)
     assert (sequence.num_frames, sequence.fps) == (3, 15.0)
     assert sequence.observed.all()
-    assert sequence.notes == ("the frame numbers rise by 2: the frames were renumbered without gaps",)
+    assert len(sequence.notes) == 1
+    assert "steps of 2" in sequence.notes[0]
     for numbers in ((252, 254, 257), (252, 254), (252, 253, 254)):
         sequence = every_second(*numbers)
         assert (sequence.num_frames, sequence.fps, sequence.notes) == (numbers[-1] - 251, 30.0, ())

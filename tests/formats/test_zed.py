@@ -69,6 +69,15 @@ def test_bodies_turned_so_that_left_stays_left(tmp_path: Path) -> None:
     assert np.dot(np.cross(up, right), at["left_foot"] - at["left_ankle"]) > 0  # right-handed, as the Kinect's
 
 
+def test_an_export_with_other_axes_and_units(tmp_path: Path) -> None:
+    there = standing() * 1000
+    there[:, [1, 2]] = there[:, [2, 1]] * [-1, 1]  # z up, y away
+    recording = read(tmp_path / "a.json", video([body(there)]), unit="mm", up="z")
+    at = dict(zip(recording.skeleton.joints, recording.positions[0, 0], strict=True))
+    assert recording.unit == "m"
+    assert at["head"][1] - at["pelvis"][1] == pytest.approx(0.7)
+
+
 @pytest.mark.parametrize(("joints", "layout"), [(18, "openpose18"), (34, "zed34"), (38, "zed38")])
 def test_the_number_of_joints_gives_the_body_format(joints: int, layout: str, tmp_path: Path) -> None:
     assert read(tmp_path / "a.json", video([body(standing(joints))])).skeleton is LAYOUTS[layout]

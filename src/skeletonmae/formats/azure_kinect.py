@@ -28,8 +28,8 @@ from skeletonmae.skeletons import LAYOUTS
 
 SKELETON = LAYOUTS["azure32"]
 EXPECTED = "{'frames': [{'timestamp_usec', 'bodies': [{'body_id', 'joint_positions': [32 times x, y, z]}]}]}"
-DEPTH_CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32) / 1000
-"""From x right, y down, z away in millimeters to x left, y up, z away in meters; left stays left."""
+DEPTH_CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
+"""From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
 CONFIDENCE_KEYS = ("confidence_levels", "joint_confidence_levels", "joint_confidences")
 START = re.compile(rb"^(?:\xef\xbb\xbf)?\s*\{")
 
@@ -47,6 +47,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     frames = json_list(content.get("frames"), f"{file.path}, frames", EXPECTED)
     if not frames:
         raise InputError("no frames", where=file.path, expected=EXPECTED)
+    to_meters = 1.0 if options.unit else 1e-3
     poses: dict[int, list[Pose]] = {}
     for index, frame in enumerate(frames):
         where = f"{file.path}, frames, record {index}"
@@ -56,7 +57,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         if number in poses:
             raise InputError(f"frame {number} is duplicated", where=where)
         bodies = json_list(frame.get("bodies"), where, EXPECTED)
-        poses[number] = [_pose(body, f"{where}, body {i}") for i, body in enumerate(bodies)]
+        poses[number] = [_pose(body, f"{where}, body {i}", to_meters) for i, body in enumerate(bodies)]
     yield recording_from_poses(
         poses,
         options.layout or SKELETON,
@@ -68,7 +69,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     )
 
 
-def _pose(body: object, where: str) -> Pose:
+def _pose(body: object, where: str, to_meters: float) -> Pose:
     values = json_object(body, where, EXPECTED)
     positions = point_array(values.get("joint_positions"), (3,), where, EXPECTED)
     if len(positions) != SKELETON.num_joints:
@@ -77,7 +78,7 @@ def _pose(body: object, where: str) -> Pose:
     levels = next((values[key] for key in CONFIDENCE_KEYS if values.get(key) is not None), None)
     if levels is not None:
         observed &= point_array([levels], (SKELETON.num_joints,), where, "a level for each joint")[0] > 0
-    return Pose(positions * DEPTH_CAMERA_TO_KINECT, observed, parse_person_id(values.get("body_id")))
+    return Pose(positions * (DEPTH_CAMERA_TO_KINECT * to_meters), observed, parse_person_id(values.get("body_id")))
 
 
 def _frame_rate(frames: list[Any]) -> float | None:

@@ -299,4 +299,5 @@ MEDIAPIPE = Format(
     _sniff,
     _parse,
     _sniff_frame,
+    fixed_axes=True,
 )

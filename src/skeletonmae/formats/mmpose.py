@@ -181,4 +181,5 @@ MMPOSE = Format(
     _sniff,
     _parse,
     _sniff_frame,
+    fixed_axes=True,
 )

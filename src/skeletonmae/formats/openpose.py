@@ -56,7 +56,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     is_3d = any(len(in_3d) for _, _, in_3d in everyone)
     poses_by_frame = {
         number: [
-            Pose(pose[:, :-1] * (CAMERA_TO_KINECT if is_3d else 1), pose[:, -1] > 0, person)
+            Pose(pose[:, :-1] * (CAMERA_TO_KINECT if is_3d and not options.up else 1), pose[:, -1] > 0, person)
             for person, *values in persons
             if len(pose := values[is_3d])
         ]

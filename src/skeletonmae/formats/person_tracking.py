@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.frame_numbers import FrameNumbering
 from skeletonmae.limits import FRAME_SPAN, LINKED_PAIRS, MAX_LINKED_PERSONS, check_shape
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
@@ -21,8 +21,6 @@ MAX_AGE = 30
 """Frames that a person may be absent for and still be the same person."""
 PERSON_ID_KEYS = ("track_id", "idx", "instance_id", "person_id")
 """Keys under which the files of pose estimators state the number of a person."""
-MIN_STRIDE_FRAMES = 3
-"""Frames from which on a constant step between their numbers is taken for a sampling rate."""
 
 
 class Pose(NamedTuple):
@@ -52,7 +50,7 @@ def recording_from_poses(
 
     The persons are those that the poses name, if all of them do, or else those that `assign_persons` finds.
     Frames between the first and the last that are not listed are frames in which nothing was observed, unless
-    their numbers rise by a constant step.
+    their numbers count in steps (`FrameNumbering`).
 
     Args:
         poses_by_frame: Frame number -> the poses in the frame.
@@ -68,22 +66,19 @@ def recording_from_poses(
     Raises:
         InputError: There is no frame, the frame numbers are too far apart, or there are too many persons to link.
     """
-    stride = _stride(poses_by_frame)
-    if stride > 1:
-        notes = (*notes, f"the frame numbers rise by {stride}: the frames were renumbered without gaps")
-        fps = fps / stride if fps else fps
     first, last = min(poses_by_frame, default=0), max(poses_by_frame, default=-1)
-    num_frames = (last - first) // stride + 1
-    if not poses_by_frame or num_frames > FRAME_SPAN.of(len(poses_by_frame)):
+    if not poses_by_frame or last - first >= FRAME_SPAN.of(len(poses_by_frame)):
         got = f"{len(poses_by_frame)} frames, from number {first} to {last}"
         raise InputError("not the frames of one recording", where=where, expected="consecutive numbers", got=got)
+    numbering = FrameNumbering.of(number - first for number in poses_by_frame)  # which may not fit into 64 bits
+    num_frames = (last - first) // numbering.stride + 1
     detections = [
-        ((number - first) // stride, pose)
+        (number - first, pose)
         for number in sorted(poses_by_frame)
         for pose in poses_by_frame[number]
         if pose.observed.any()
     ]
-    frames = np.array([frame for frame, _ in detections], dtype=np.int64)
+    frames = numbering.index(np.array([frame for frame, _ in detections], dtype=np.int64))
     shape = (len(detections), skeleton.num_joints)
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and so unobserved
         positions = np.array([pose.positions for _, pose in detections], dtype=np.float32)
@@ -94,7 +89,7 @@ def recording_from_poses(
     poses_per_person = np.bincount(person)
     max_persons = max(1, FRAME_SPAN.of(len(detections)) // num_frames)
     kept = np.sort(np.argsort(-poses_per_person, kind="stable")[:max_persons])
-    notes = (*notes, *id_notes)
+    notes = (*notes, *numbering.notes, *id_notes)
     if dropped := len(poses_per_person) - len(kept):
         notes = (*notes, f"the {dropped} of {len(poses_per_person)} persons in the fewest frames were left out")
     check_shape(where, (max(1, len(kept)), num_frames, skeleton.num_joints))
@@ -106,7 +101,14 @@ def recording_from_poses(
     dense_observed = np.zeros(dense.shape[:3], dtype=bool)
     dense[cells], dense_observed[cells] = positions[is_kept], observed[is_kept]
     return SkeletonSequence.from_positions(
-        dense, skeleton, observed=dense_observed, name=name, unit=unit, fps=fps, label=label, notes=notes
+        dense,
+        skeleton,
+        observed=dense_observed,
+        name=name,
+        unit=unit,
+        fps=numbering.fps(fps),
+        label=label,
+        notes=notes,
     )
 
 
@@ -170,14 +172,6 @@ def assign_persons(
         num_persons += len(unassigned)
         recent = np.concatenate([np.delete(recent, old), poses])
     return person
-
-
-def _stride(numbers: Iterable[int]) -> int:
-    """The constant step between frame numbers, or 1 if they have none."""
-    ordered = sorted(numbers)
-    steps = {later - earlier for earlier, later in pairwise(ordered)}
-    constant = len(ordered) >= MIN_STRIDE_FRAMES and len(steps) == 1 and max(steps) <= FRAME_SPAN.per_item
-    return steps.pop() if constant else 1
 
 
 def _person_ids(
