@@ -102,8 +102,9 @@ def test_clips_that_agcn_normalized_are_turned_back_and_not_repeated(tmp_path: P
     others = [j for j in range(25) if j not in (0, 1, 3, 4, 8, 15, 20)]
     clip[:, others] = 0.01
     data[0, ..., 0] = clip[np.arange(10) % 4].transpose(2, 0, 1)
+    data[0, ..., 1] = np.arange(10)[:, None] + 1  # relative to the first person, so it does not repeat
     (recording,) = read(write(tmp_path, data, (["a"], [0]), name="train_data_joint"))
-    assert recording.positions.shape == (1, 4, 25, 3)
+    assert recording.positions.shape == (2, 4, 25, 3)
     at = recording.skeleton.index
     np.testing.assert_allclose(recording.positions[0, 0, at["pelvis"]], [0, -0.3, 0], atol=1e-6)
     np.testing.assert_allclose(recording.positions[0, 0, at["right_shoulder"]], [0.2, 0.25, 0], atol=1e-6)

@@ -53,7 +53,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
                         f"{file.path}, x_{split}, sample {index}",
                         _to_clip(row, shapes[split]),
                         convention,
-                        options.layout,
+                        options,
                         name=f"{file.path.stem}/{split}-{index:06d}",
                         label=labels[index],
                         tags={"split": split},

@@ -17,15 +17,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skeletonmae.formats.axes import turn_z_up
+from skeletonmae.formats.format import ReadOptions
 from skeletonmae.formats.layout_by_shape import SENSOR_JOINTS, layout_by_shape
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import Skeleton
 
 MAX_SCORE = 1.1
 """Scores of pose estimators end at 1, a little more by rounding; meters from a camera do not."""
 MAX_IMAGE_SHARE = 2.0
 """Coordinates up to this are shares of the image, larger ones are pixels."""
 CENTER_JOINT = "spine"
+MAX_REPEATED_FRAMES = 5_000
+"""Frames of clips in which repetitions are looked for, which takes the square of their number; AGCN has 300."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def padded_recording(
     where: str,
     clip: np.ndarray,
     convention: Convention,
-    layout: Skeleton | None,
+    options: ReadOptions,
     *,
     name: str,
     label: str | None,
@@ -73,7 +76,7 @@ def padded_recording(
         where: The recording, for messages.
         clip: `(person, frame, joint, channel)`, with 2 or 3 channels.
         convention: Of the file.
-        layout: The user's layout, if any.
+        options: With the user's layout, and with `up` if the axes are not to be turned.
         name: Of the recording.
         label: Its action, if known.
         tags: What else is known.
@@ -82,7 +85,7 @@ def padded_recording(
         InputError: No layout is known for this number of joints.
     """
     clip, num_axes = _finite(clip), 2 if convention.has_scores else clip.shape[-1]
-    skeleton, notes = layout_by_shape(where, clip.shape[2], num_axes, layout)
+    skeleton, notes = layout_by_shape(where, clip.shape[2], num_axes, options.layout)
     positions = np.array(clip[..., :num_axes])
     observed: np.ndarray
     if convention.has_scores:
@@ -94,7 +97,10 @@ def padded_recording(
             positions += np.float32(convention.offset)
         elif CENTER_JOINT in skeleton.index:
             observed[..., skeleton.index[CENTER_JOINT]] |= observed.any(-1)
-            positions, observed = _undo_normalization(positions, observed, skeleton.index[CENTER_JOINT])
+            if _is_normalized(positions, observed, skeleton.index[CENTER_JOINT]):
+                period = _period(positions[0])  # further persons are relative to the first, and repeat otherwise
+                positions, observed = positions[:, :period], observed[:, :period]
+                positions = positions if options.up else turn_z_up(positions)
     num_frames = int(np.flatnonzero(observed.any((0, 2))).max(initial=-1)) + 1
     is_present = np.asarray(observed.any((1, 2)))
     is_present[0] |= not is_present.any()
@@ -117,22 +123,19 @@ def _finite(clip: np.ndarray) -> np.ndarray:
         return np.where(np.isfinite(values).all(-1, keepdims=True), values, np.float32(0))
 
 
-def _undo_normalization(positions: np.ndarray, observed: np.ndarray, center: int) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a clip that AGCN normalized (z up, x to the person's right) to our axes, and cut its repetitions."""
+def _is_normalized(positions: np.ndarray, observed: np.ndarray, center: int) -> bool:
+    """Whether the first person's center stays at zero, as after the normalization of AGCN."""
     is_shown = observed[0].any(-1)
-    if is_shown.sum() < 2 or positions[0, is_shown, center].any():
-        return positions, observed
-    turned = np.stack([positions[..., 0], positions[..., 2], -positions[..., 1]], axis=-1)
-    period = _period(turned)
-    return turned[:, :period], observed[:, :period]
+    return int(is_shown.sum()) > 1 and not positions[0, is_shown, center].any()
 
 
 def _period(positions: np.ndarray) -> int:
-    """After how many frames a clip begins again and repeats itself to its end; its length if it does not."""
-    num_frames: int = positions.shape[1]
-    frames = np.ascontiguousarray(positions.swapaxes(0, 1)).reshape(num_frames, -1)
-    starts = np.flatnonzero((frames[1:] == frames[0]).all(-1)) + 1
-    for start in starts.tolist():
+    """Number of frames after which `(frame, joint, axis)` repeat to their end; all if they do not."""
+    num_frames = len(positions)
+    frames = positions.reshape(num_frames, -1)
+    if num_frames > MAX_REPEATED_FRAMES:
+        return num_frames
+    for start in (np.flatnonzero((frames[1:] == frames[0]).all(-1)) + 1).tolist():
         if np.array_equal(frames[start:], frames[:-start]):
             return int(start)
     return num_frames

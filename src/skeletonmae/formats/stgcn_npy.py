@@ -77,7 +77,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
                     f"{where}, sample {index}",
                     _to_clip(row),
                     convention,
-                    options.layout,
+                    options,
                     name=names[index],
                     label=labels[index],
                     tags=tags,
