@@ -228,6 +228,13 @@ def test_what_is_wrong_is_said_of_the_frame(content: str, said: str, tmp_path: P
         read(tmp_path)
 
 
+def test_a_single_frame_may_be_the_root(tmp_path: Path) -> None:
+    paths = [frame(tmp_path / f"a_{number}.json", person(BODY + number)) for number in (0, 1)]
+    (file,) = find_files(paths[1])
+    (recording,) = OPENPOSE.read(file)
+    assert (file.path, recording.name, recording.num_frames) == (paths[1], "a_1", 1)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"peo'])
 def test_a_file_that_is_no_frame_is_left_for_the_report(content: str, tmp_path: Path) -> None:
     for number in (0, 2):

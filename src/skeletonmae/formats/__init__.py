@@ -111,6 +111,8 @@ def find_files(root: Path, formats: Iterable[Format] = tuple(FORMATS.values())) 
         if entry.sidecar_name:
             files = attach_sidecars(files, entry.sidecar_name)
     framed = [entry for entry in formats if entry.sniff_frame]
+    if files == [InputFile(root)]:  # one frame, by the user's choice
+        return files
     return group_frame_files(
         files, lambda file: next((entry.name for entry in framed if entry.holds_one_frame(file)), None)
     )
