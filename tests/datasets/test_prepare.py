@@ -231,11 +231,36 @@ def test_a_full_disk_leaves_what_was_read_and_no_store(
 
     with monkeypatch.context() as once:
         once.setattr(StoreWriter, "add", full)
-        with pytest.raises(OSError, match="No space left"):
+        message = (
+            r"No space left .* while .*raw/a\d+_.*\.json was stored; .* are kept: free some space.*\.out\.parts"
+        )
+        with pytest.raises(OSError, match=message):
             prepare(NW_UCLA, source, tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"raw", ".out.parts"}
     assert prepare(NW_UCLA, source, tmp_path / "out").recordings == 7
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "out"}
+
+
+@pytest.mark.parametrize("method", ["converter", "writer"])
+def test_any_error_in_storing_a_recording_is_an_error_of_its_file(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    owner, name = (RecordingConverter, "__call__") if method == "converter" else (StoreWriter, "add")
+    whole: Callable[..., Any] = getattr(owner, name)
+
+    def fails(self: Any, sequence: SkeletonSequence) -> Any:
+        if sequence.num_frames in (4, 6):  # the first recording, which gives the store its layout, and another
+            raise OverflowError("Python int too large to convert to C int")
+        return whole(self, sequence)
+
+    monkeypatch.setattr(owner, name, fails)
+    report = prepare(NW_UCLA, source, tmp_path / "out")
+    assert SequenceStore.open(tmp_path / "out").num_frames.tolist() == [5, 7, 8, 1, 9]
+    failed = [skipped for skipped in report.skipped if "OverflowError" in skipped.reason]
+    assert [skipped.file for skipped in failed] == ["a01_s01_e00_v01.json", "a02_s01_e00_v01.json"]
+    assert "recording 'a01_s01_e00_v01': cannot be stored" in failed[0].reason
+    with pytest.raises(InputError, match=r"a01_s01_e00_v01\.json, recording 'a01.*': cannot be stored"):
+        prepare(NW_UCLA, source, tmp_path / "strict", strict=True)
 
 
 def test_float16(source: Path, tmp_path: Path) -> None:
@@ -336,3 +361,21 @@ def test_two_axes_are_those_of_an_image(source: Path, tmp_path: Path, write_samp
     assert first.positions[0, 1, at["right_shoulder"], 0] < first.positions[0, 1, at["left_shoulder"], 0]
     assert not first.observed[0, 0, 7]
     assert not first.positions[0, 0, 7].any()
+
+
+def test_the_conversion_of_every_layout_is_reported(tmp_path: Path) -> None:
+    kinect = ("HipCenter", "Spine", "ShoulderCenter", "Head", "ShoulderLeft", "ElbowLeft", "HipLeft", "KneeLeft")
+    coco = ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee", "right_knee")
+    for name, joints in {"a": kinect, "b": coco, "c": kinect}.items():
+        header = ",".join(f"{joint}_{axis}" for joint in joints for axis in "xy")
+        values = ",".join(str(20 + number) for number in range(2 * len(joints)))
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{name}.csv").write_text(f"{header}\n{values}\n{values}\n")
+    converter = RecordingConverter(layout=NTU25)
+    report = prepare(DATASETS["folder"], tmp_path / "in", tmp_path / "out", converter=converter)
+    assert report.recordings == 3
+    first, second = report.conversion.split("table7")
+    assert first.startswith("table8 -> ntu25: 8 of 25 joints copied")
+    assert "(first in recording 'a')" in first
+    assert second.startswith(" -> ntu25: 6 of 25 joints copied")
+    assert second.endswith("(first in recording 'b')")

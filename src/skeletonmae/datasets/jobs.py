@@ -16,16 +16,24 @@ from pydantic import ValidationError
 from skeletonmae.config import Config
 from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.report import RecordingNote, SkippedFile, recording_notes
+from skeletonmae.datasets.report import (
+    LayoutConversion,
+    RecordingNote,
+    SkippedFile,
+    recording_notes,
+    replace_surrogates,
+    report_name,
+)
 from skeletonmae.datasets.workers import run_in_workers
 from skeletonmae.errors import InputError
-from skeletonmae.files import write_text
+from skeletonmae.files import FULL_DISK, write_text
 from skeletonmae.formats import InputFile, ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+from skeletonmae.skeletons import Skeleton, conversion
 
 Dtype = Literal["float32", "float16"]
 ProgressCallback = Callable[[int, int], None]
-Remark = SkippedFile | RecordingNote
+Remark = SkippedFile | RecordingNote | LayoutConversion
 MAX_JOBS = 64
 MIN_JOB_BYTES = 8 * 2**20
 """Files are read in at most `MAX_JOBS` jobs, each of at least so many bytes. A finished job survives a kill."""
@@ -42,17 +50,16 @@ class ReadSettings:
     dtype: Dtype
     strict: bool
 
-    def first_recording(self, files: list[InputFile]) -> tuple[SkeletonSequence, SkeletonSequence]:
-        """Read the first valid recording. Its layout, axes and unit become those of the store.
-
-        Returns:
-            The recording as read, and as converted.
-        """
+    def first_recording(self, files: list[InputFile]) -> SkeletonSequence:
+        """Read and convert the first valid recording. Its layout, axes and unit become those of the store."""
         first_error = None
         for file in files:
             try:
                 for sequence in self.dataset.read(file, self.root, self.options):
-                    return sequence, self.converter(sequence)
+                    try:
+                        return self.converter(sequence)
+                    except Exception as error:
+                        raise _recording_error(error, sequence.name, file.path) from error
             except InputError as error:
                 if self.strict:
                     raise
@@ -137,23 +144,34 @@ class Job:
             dataset=settings.dataset.name,
             dtype=settings.dtype,
         ) as writer:
+            layouts: set[Skeleton] = set()
             for file in self.files:
-                yield from self._add_file(writer, file)
+                yield from self._add_file(writer, file, layouts)
                 tick()
 
-    def _add_file(self, writer: StoreWriter, file: InputFile) -> Iterator[Remark]:
-        """Add the recordings of one file; yield notes on them, and the errors that were met."""
+    def _add_file(self, writer: StoreWriter, file: InputFile, layouts: set[Skeleton]) -> Iterator[Remark]:
+        """Add the recordings of one file; yield notes on them, the conversions and the errors that were met.
+
+        Args:
+            writer: Of the job's store.
+            file: The file.
+            layouts: Layouts whose conversion has been reported; new ones are added.
+        """
         settings, path, root = self.settings, file.path, self.settings.root
-        inside = path != root and path.is_relative_to(root)
         num_before, errors = len(writer), list[InputError]()
         options = settings.options if settings.strict else replace(settings.options, on_error=errors.append)
         try:
             for sequence in settings.dataset.read(file, root, options):
                 try:
                     writer.add(settings.converter(sequence))
-                except InputError as error:
-                    options.on_error(error)
+                except Exception as error:  # noqa: BLE001 - one recording must never stop the reading of the others
+                    options.on_error(_recording_error(error, sequence.name, path))
                 else:
+                    target = settings.converter.layout
+                    if target and target != sequence.skeleton and sequence.skeleton not in layouts:
+                        layouts.add(sequence.skeleton)
+                        text = conversion(sequence.skeleton, target).report()
+                        yield LayoutConversion(recording=sequence.name, text=text)
                     yield from recording_notes(sequence)
         except InputError as error:
             if settings.strict:
@@ -162,8 +180,23 @@ class Job:
             errors.append(
                 InputError(f"{error} (after {num_kept} recordings, which were kept)") if num_kept else error
             )
-        name = _replace_surrogates(path.relative_to(root) if inside else path)
+        name = report_name(path, root)
         yield from (SkippedFile(file=name, reason=_reason(error, path)) for error in errors)
+
+
+def _recording_error(error: Exception, recording: str, path: Path) -> InputError:
+    """The error of a recording that cannot be converted or stored.
+
+    Raises:
+        OSError: The disk is full, which stops the run.
+    """
+    if isinstance(error, InputError):
+        return error
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        advice = "finished parts are kept: free some space and run the same command again to resume"
+        raise OSError(error.errno, f"{error.strerror} while {path} was stored; {advice}") from error
+    problem = f"cannot be stored ({type(error).__name__}: {error!s:.200})"
+    return InputError(problem, where=f"{path}, recording {recording!r}")
 
 
 def make_jobs(
@@ -208,9 +241,4 @@ def _num_bytes(file: InputFile) -> int:
 
 def _reason(error: InputError, path: Path) -> str:
     """The message without the path, which the report shows beside it."""
-    return _replace_surrogates(str(error).removeprefix(str(path)).lstrip(":, "))
-
-
-def _replace_surrogates(value: object) -> str:
-    """Text that can be written as UTF-8; a file name may hold bytes that are none."""
-    return str(value).encode(errors="replace").decode()
+    return replace_surrogates(str(error).removeprefix(str(path)).lstrip(":, "))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,15 +12,28 @@ from filelock import FileLock, Timeout
 
 from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.jobs import Dtype, ProgressCallback, ReadSettings, make_jobs, run_jobs
-from skeletonmae.datasets.report import REPORT, PrepareReport, RecordingNote, SkippedFile
+from skeletonmae.datasets.folder import FolderDataset
+from skeletonmae.datasets.jobs import Dtype, ProgressCallback, ReadSettings, Remark, make_jobs, run_jobs
+from skeletonmae.datasets.report import (
+    REPORT,
+    LayoutConversion,
+    PrepareReport,
+    RecordingNote,
+    SkippedFile,
+    replace_surrogates,
+    report_name,
+)
+from skeletonmae.datasets.single_frames import describe_scattered, scattered_frames
+from skeletonmae.datasets.unread import UnreadFile, unread_files
 from skeletonmae.datasets.workers import WorkerLostError
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_folder, write_text
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.merge import merge
-from skeletonmae.skeletons import conversion
+
+MAX_CONVERSIONS = 20
+"""Layouts whose conversion is reported joint by joint."""
 
 
 def prepare(
@@ -59,8 +72,11 @@ def prepare(
         raise InputError("the output already exists; delete it or name another folder", where=out)
     dataset.cache_key(source)  # an invalid list of labels raises before any file is read
     files = dataset.files(source)
+    unread = unread_files(dataset, source, files)
+    if strict and (first := next((file for file in unread if file.may_hold_recordings), None)):
+        raise InputError(f"not read: {first.reason}", where=first.path)
     settings = ReadSettings(dataset, source, options, converter or RecordingConverter(), dtype, strict)
-    original, template = settings.first_recording(files)
+    template = settings.first_recording(files)
     with _staging_folder(out) as staging:
         jobs = make_jobs(settings, template, files, staging)
         remarks = run_jobs(jobs, workers, progress or (lambda _done, _total: None))
@@ -74,21 +90,42 @@ def prepare(
         ]
         keep = np.ones(len(store), dtype=bool)
         keep[duplicates] = False
+        if isinstance(dataset, FolderDataset):
+            for scattered in _scattered_frames(store, keep):
+                if strict:
+                    raise InputError(scattered.reason, where=source, got=scattered.file)
+                remarks.append(scattered)
         if not keep.any():
             reasons = [remark.reason for remark in remarks if isinstance(remark, SkippedFile)]
             raise InputError("no recording could be kept", where=source, got=reasons[0] if reasons else "none")
         with atomic_folder(out, inside=staging) as folder:
             merge(store, folder, keep)
             merged = SequenceStore.open(folder)
-            is_converted = original.skeleton != template.skeleton
-            how = conversion(original.skeleton, template.skeleton).report() if is_converted else ""
             remarks += [
                 RecordingNote(recording=name, message="listed in labels.csv, but there is no such recording")
                 for name in dataset.missing_names(source, {merged.name(index) for index in range(len(merged))})
             ]
-            report = PrepareReport.from_store(merged, remarks, dataset.name, how)
+            remarks += [_skipped(file, source) for file in unread if file.may_hold_recordings]
+            ignored = [_skipped(file, source) for file in unread if not file.may_hold_recordings]
+            report = PrepareReport.from_store(merged, remarks, dataset.name, _conversions(remarks), ignored)
             write_text(folder / REPORT, report.model_dump_json(indent=1))
     return report
+
+
+def _skipped(file: UnreadFile, root: Path) -> SkippedFile:
+    """The line of the report about a file that was not read."""
+    return SkippedFile(file=report_name(file.path, root), reason=replace_surrogates(file.reason))
+
+
+def _scattered_frames(store: SequenceStore, keep: np.ndarray) -> list[SkippedFile]:
+    """Remove the recordings that are single frames of others from `keep`, and give the reason for each."""
+    names = [store.name(index) for index in range(len(store))]
+    skipped = []
+    for folder, indices in scattered_frames(names, store.num_frames.tolist()).items():
+        reason = describe_scattered(folder, len(indices))
+        skipped += [SkippedFile(file=names[index], reason=reason) for index in indices if keep[index]]
+        keep[indices] = False
+    return skipped
 
 
 @contextmanager
@@ -112,6 +149,19 @@ def _staging_folder(out: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
     except Timeout as error:
         raise InputError("another process is preparing this store", where=out) from error
+
+
+def _conversions(remarks: Sequence[Remark]) -> str:
+    """The conversions of all layouts that were met; of several, each with the first recording that has it."""
+    recordings: dict[str, str] = {}
+    for remark in remarks:
+        if isinstance(remark, LayoutConversion):
+            recordings.setdefault(remark.text, remark.recording)
+    if len(recordings) < 2:
+        return "".join(recordings)
+    blocks = [f"{text}\n  (first in recording {name!r})" for text, name in recordings.items()]
+    more = [f"(and {len(blocks) - MAX_CONVERSIONS} more layouts)"] if len(blocks) > MAX_CONVERSIONS else []
+    return "\n".join([*blocks[:MAX_CONVERSIONS], *more])
 
 
 def _duplicate_names(store: SequenceStore) -> np.ndarray:

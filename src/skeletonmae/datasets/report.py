@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +27,15 @@ class RecordingNote(Config):
     message: str
 
 
+class LayoutConversion(Config):
+    """How the joints of recordings with another layout were derived."""
+
+    recording: str
+    """The first recording with this layout."""
+    text: str
+    """`skeletons.Conversion.report`."""
+
+
 class PrepareReport(Config):
     """The outcome of `prepare`, kept as `report.json` in the folder of the store."""
 
@@ -37,13 +47,21 @@ class PrepareReport(Config):
     unlabeled: int
     """Number of recordings without a label."""
     conversion: str = ""
-    """How the joints were converted, one line per joint; empty if they were not."""
+    """How the joints were converted, one line per joint, for every layout that was met; empty if they were not."""
     skipped: tuple[SkippedFile, ...]
+    """What could have held recordings and is not in the store."""
+    ignored: tuple[SkippedFile, ...] = ()
+    """Files that hold no recordings, such as hidden files, documents and pictures."""
     notes: tuple[RecordingNote, ...]
 
     @classmethod
     def from_store(
-        cls, store: SequenceStore, remarks: Sequence[SkippedFile | RecordingNote], dataset: str, conversion: str
+        cls,
+        store: SequenceStore,
+        remarks: Sequence[SkippedFile | RecordingNote | LayoutConversion],
+        dataset: str,
+        conversion: str,
+        ignored: Sequence[SkippedFile] = (),
     ) -> PrepareReport:
         """Count what is in `store`, and sort the remarks by kind, each kind in the given order."""
         unlabeled, *counts = np.bincount(store.labels + 1, minlength=len(store.classes) + 1).tolist()
@@ -54,9 +72,21 @@ class PrepareReport(Config):
             classes=dict(zip(store.classes, counts, strict=True)),
             unlabeled=unlabeled,
             conversion=conversion,
+            ignored=tuple(ignored),
             skipped=tuple(remark for remark in remarks if isinstance(remark, SkippedFile)),
             notes=tuple(remark for remark in remarks if isinstance(remark, RecordingNote)),
         )
+
+
+def report_name(path: Path, root: Path) -> str:
+    """The path of a file in the report: relative to the folder or archive that was read."""
+    is_inside = path != root and path.is_relative_to(root)
+    return replace_surrogates(path.relative_to(root) if is_inside else path)
+
+
+def replace_surrogates(value: object) -> str:
+    """Text that can be written as UTF-8; a file name may hold bytes that are none."""
+    return str(value).encode(errors="replace").decode()
 
 
 def recording_notes(sequence: SkeletonSequence) -> Iterator[RecordingNote]:
