@@ -59,7 +59,7 @@ def rows(out: Path) -> Iterator[tuple[str, str, str, Path, Recipe]]:
 
 
 def finished(folder: Path, value: str, recipe: Recipe) -> bool:
-    """Return whether the row was run; exit if the folder contains a run of another recipe."""
+    """Return whether the row was run to the end; exit if the folder contains a run of another recipe."""
     file = folder / runs.RESULTS
     if not file.exists():
         return False
@@ -67,7 +67,7 @@ def finished(folder: Path, value: str, recipe: Recipe) -> bool:
     same = _relevant_settings(saved["recipe"]) == _relevant_settings(recipe.model_dump(mode="json"))
     if not same or (saved["pretraining_recipe"] is None) != (value == SCRATCH):
         raise SystemExit(f"{folder} contains a run of another recipe")
-    return True
+    return bool(saved.get("complete", True))  # older files were only written at the end
 
 
 def _relevant_settings(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ there is one pre-training. The deviation of a gain is over the differences of th
 def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list[dict[str, Any]]:
     """Return one row for each protocol, setting and label fraction of a run's results.json, over its seeds."""
     run_results = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    if not run_results.get("complete", True):  # older files were only written at the end
+        raise SystemExit(f"{run / 'results.json'}: the evaluation was stopped; run it again to finish it")
     data, method = run_results["recipe"]["data"], run_results["recipe"]["method"]
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for result in run_results["results"]:

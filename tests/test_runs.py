@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import KNN, LinearProbe, Result
+from skeletonmae.evaluation import KNN, Finetune, LinearProbe, Result
+from skeletonmae.evaluation.finetune import FinetuneTraining
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import KINECT20, NTU25
@@ -211,7 +212,7 @@ def test_from_scratch_is_the_network_of_the_recipe(tmp_path: Path, tiny_tree: An
     recipe = recipe_from(tiny_tree(), "")
     results = runs.evaluate(recipe, None, tmp_path, alone, protocols=[KNN(k=(1,)), LinearProbe(epochs=1)])
     assert [(result.name, result.pretrained) for result in results] == [("knn k=1", False), ("linear", False)]
-    assert {path.name for path in tmp_path.iterdir()} == {"results.json"}
+    assert {path.name for path in tmp_path.iterdir() if path.name != ".lock-0"} == {"results.json"}
 
 
 def test_the_weights_make_the_difference(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
@@ -230,6 +231,122 @@ def test_a_model_of_another_method_is_refused(tiny_tree: Any, tiny_run: Path, al
         InputError, match=r"method: .*another method; expected \{'width': 16\}; got \{'width': 24\}"
     ):
         runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone)
+
+
+STOPPABLE = [
+    KNN(k=(1, 3)),
+    LinearProbe(epochs=1),
+    Finetune(seeds=(0, 1), training=FinetuneTraining(epochs=1, batch_size=32)),
+]
+
+
+def without_seconds(results: list[Result]) -> list[Result]:
+    return [result.model_copy(update={"seconds": 0.0}) for result in results]
+
+
+def test_a_stopped_evaluation_keeps_what_is_finished(
+    tmp_path: Path, tiny_tree: Any, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the second seed of fine-tuning; the numbers are those of an evaluation that was left alone."""
+    recipe = recipe_from(tiny_tree(), "")
+    expected = runs.evaluate(recipe, None, None, alone, protocols=STOPPABLE)
+    run, fits = Finetune._run, []
+
+    def stopped(self: Finetune, task: Any, seed: int) -> Result:
+        fits.append(seed)
+        if seed == 1 and fits.count(1) == 1:
+            raise KeyboardInterrupt
+        return run(self, task, seed)
+
+    monkeypatch.setattr(Finetune, "_run", stopped)
+    (tmp_path / "confusion-old.png").touch()
+    with pytest.raises(KeyboardInterrupt):
+        runs.evaluate(recipe, None, tmp_path, alone, protocols=STOPPABLE)
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert (written["complete"], written["num_finished"], len(written["results"])) == (False, 3, 4)
+    assert not (tmp_path / "confusion-old.png").exists(), "pictures of another evaluation are gone"
+    (tmp_path / "confusion-new.png").touch()
+    messages: list[str] = []
+    results = runs.evaluate(recipe, None, tmp_path, alone, protocols=STOPPABLE, on_message=messages.append)
+    assert fits == [0, 1, 1]
+    assert "resuming: 3 of 4 runs were finished earlier" in messages
+    assert without_seconds(results) == without_seconds(expected)
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert (written["complete"], written["num_finished"], len(written["results"])) == (True, 4, 5)
+    assert (tmp_path / "confusion-new.png").exists()
+    runs.evaluate(recipe, None, tmp_path, alone, protocols=STOPPABLE)  # a complete one is replaced
+    assert fits == [0, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("change", ["seed", "protocols", "damaged"])
+def test_results_of_another_evaluation_are_not_continued(
+    tmp_path: Path, tiny_tree: Any, alone: Any, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    protocols: list[Any] = [KNN(k=(1,)), KNN(k=(3,))]
+    run, settings = KNN.run, []
+
+    def stopped(self: KNN, task: Any) -> list[Result]:
+        settings.append(self.k)
+        if len(settings) == 2:
+            raise KeyboardInterrupt
+        return run(self, task)
+
+    monkeypatch.setattr(KNN, "run", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        runs.evaluate(recipe_from(tiny_tree(), ""), None, tmp_path, alone, protocols=protocols)
+    tree = tiny_tree(seed=1) if change == "seed" else tiny_tree()
+    if change == "protocols":
+        protocols = [KNN(k=(5,)), KNN(k=(3,))]
+    if change == "damaged":
+        file = tmp_path / "results.json"
+        file.write_text(file.read_text().replace("top1_interval", "top1_intervals"))
+    runs.evaluate(recipe_from(tree, ""), None, tmp_path, alone, protocols=protocols)
+    assert settings[2:] == [protocol.k for protocol in protocols]
+
+
+def test_two_evaluations_do_not_write_to_one_folder(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
+    with lock_folder(tmp_path), pytest.raises(InputError, match="another run is writing to this folder"):
+        runs.evaluate(recipe_from(tiny_tree(), ""), None, tmp_path, alone, protocols=[KNN(k=(1,))])
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_the_groups_on_each_side_are_named(tmp_path: Path, tiny_tree: Any, tiny_store: Path, alone: Any) -> None:
+    tree, messages = tiny_tree(split="view"), list[str]()
+    tree["data"]["evaluate"]["split"] = {"kind": "grouped", "group_by": "subject"}
+    recipe = recipe_from(tree, "")
+    runs.evaluate(recipe, None, tmp_path, alone, protocols=[KNN(k=(1,))], on_message=messages.append)
+    written = json.loads((tmp_path / "results.json").read_text())
+    store = SequenceStore.open(tiny_store)
+    test = recipe.data.evaluate.split_rule(store)(store).test
+    subjects = sorted(set(store.tag("subject")[test]))
+    assert written["groups"]["subject"]["test"] == subjects
+    assert set(written["groups"]["subject"]["train"]) == set(store.tags["subject"]) - set(subjects)
+    assert messages == [f"split: {written['split_description']}"]
+    assert f"of subject {', '.join(subjects)};" in messages[0]
+
+
+def test_a_split_by_a_tag_names_its_values_and_the_subjects(tiny_run: Path) -> None:
+    groups = json.loads((tiny_run / "results.json").read_text())["groups"]
+    assert groups["camera"] == {"train": ["1", "2"], "test": ["3"]}
+    assert groups["subject"]["test"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["a"] * 8, "all 6 training recordings have the same class; .*got 'a'"),
+        ([None] * 8, "none has a label"),
+        (["a", "b"], "at least one class with two or more recordings"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(
+    tmp_path: Path, tiny_tree: Any, make_store: Any, make_recording: Any, alone: Any, labels: Any, message: str
+) -> None:
+    clips = [make_recording(i, label=label, lost=0.0) for i, label in enumerate(labels)]
+    make_store(tmp_path / "store", clips, dataset="folder")
+    with pytest.raises(InputError, match=message):
+        runs.evaluate(recipe_from(tiny_tree(tmp_path / "store", split=None), ""), None, tmp_path / "out", alone)
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_a_folder_nothing_is_written(

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from skeletonmae import __version__
 from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
 from skeletonmae.compatibility import (
     check_or_write_recipe,
@@ -19,15 +19,16 @@ from skeletonmae.compatibility import (
     run_fingerprint,
 )
 from skeletonmae.config import Config
+from skeletonmae.datasets import GroupSplit, Split, StratifiedSplit, TagSplit
 from skeletonmae.evaluation import (
     EvaluationProtocol,
     EvaluationTask,
     Finetune,
     Result,
+    ResultsFile,
     calibrate_batch_norm,
     leave_out_empty_clips,
 )
-from skeletonmae.files import write_text
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe
@@ -38,8 +39,6 @@ ProgressCallback = Callable[[str, Progress], None]
 """Called with a description of what is being trained, and how far it is."""
 MODEL = "model.safetensors"
 RECIPE = "recipe.yaml"
-RESULTS = "results.json"
-RESULTS_FORMAT = 2
 
 
 def pretrain(
@@ -114,7 +113,8 @@ def evaluate(
     """Evaluate a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
 
     From scratch, fine-tuning has no layer decay, because the early layers have learned nothing that a low learning
-    rate would preserve.
+    rate would preserve. Results are written after each protocol, and after each seed of fine-tuning; an evaluation
+    that was stopped resumes with the first that is missing.
 
     Args:
         recipe: data and evaluation.
@@ -123,11 +123,13 @@ def evaluate(
         distributed: the device, and the process group in which this process computes.
         on_progress: called after every step.
         protocols: run instead of those of the recipe.
-        on_message: called with what a user should know, such as how many clips were left out.
+        on_message: called with what a user should know, such as who is on the test side, and how many clips were
+            left out.
 
     Raises:
-        InputError: the store is damaged, a side of its split is empty, its clips do not fit the model, or nothing
-            was observed in all clips of a side or of a class.
+        InputError: the store is damaged, a side of its split is empty or the training side has a single class, its
+            clips do not fit the model, nothing was observed in all clips of a side or of a class, or another
+            process is writing to the folder.
     """
     source = recipe.data.evaluate
     store = source.open()
@@ -146,12 +148,15 @@ def evaluate(
         save_checkpoint(path, model, header.model_copy(update=fields))
 
     split_rule = source.split_rule(store)
+    split = split_rule(store)
+    if on_message and distributed.is_main:
+        on_message(f"split: {split_rule.describe(store)}")
     task = EvaluationTask(
         method=method,
         pretrained=checkpoint is not None,
         clips=recipe.data.clips,
         store=store,
-        split=split_rule(store),
+        split=split,
         validation_group=recipe.data.validation_group,
         distributed=distributed,
         on_progress=on_progress,
@@ -166,25 +171,58 @@ def evaluate(
             f"left out {empty_clips['train']} training and {empty_clips['test']} test clips, in which no joint"
             " that the model knows was observed"
         )
-    if not checkpoint:
-        calibrate_batch_norm(task)
-    results = [result for protocol in protocols or recipe.evaluation for result in protocol.run(task)]
-    if folder and distributed.is_main:
-        fields = {
-            "format": RESULTS_FORMAT,
-            "version": __version__,
-            "dataset": store.datasets[0],
-            "split": split_rule.model_dump(mode="json"),
-            "store_fingerprint": store.fingerprint,
-            "device": str(distributed.device),
-            "empty_clips": empty_clips,
-            "recipe": recipe.model_dump(mode="json"),
-            "pretraining_recipe": header.recipe if checkpoint else None,
-            "pretraining_store_fingerprints": list(header.store_fingerprints),
-            "results": [result.model_dump() for result in results],
-        }
-        write_text(folder / RESULTS, json.dumps(fields, indent=1, ensure_ascii=False))
-    return results
+    protocol_runs = [run for protocol in protocols or recipe.evaluation for run in _split_seeds(protocol)]
+    fields = {
+        "dataset": store.datasets[0],
+        "split": split_rule.model_dump(mode="json"),
+        "split_description": split_rule.describe(store),
+        "groups": _groups(split_rule, store, task.split),
+        "store_fingerprint": store.fingerprint,
+        "device": str(distributed.device),
+        "empty_clips": empty_clips,
+        "recipe": recipe.model_dump(mode="json"),
+        "pretraining_recipe": header.recipe if checkpoint else None,
+        "pretraining_store_fingerprints": list(header.store_fingerprints),
+    }
+    key = [repr(protocol_runs), _weights_digest(method)]
+    with lock_folder(folder, distributed.rank) if folder else nullcontext():
+        results_file = ResultsFile(folder, fields, len(protocol_runs), key)
+        distributed.barrier()  # every process has read the file before one of them writes it
+        if results_file.num_finished and on_message and distributed.is_main:
+            on_message(f"resuming: {results_file.num_finished} of {len(protocol_runs)} runs were finished earlier")
+        if not checkpoint:
+            calibrate_batch_norm(task)
+        for protocol in protocol_runs[results_file.num_finished :]:
+            results_file.add(protocol.run(task), write=distributed.is_main)
+    return results_file.results
+
+
+def _split_seeds(protocol: EvaluationProtocol) -> list[EvaluationProtocol]:
+    """The protocol, or one protocol for each seed of fine-tuning, which can take hours."""
+    if not isinstance(protocol, Finetune):
+        return [protocol]
+    return [protocol.model_copy(update={"seeds": (seed,)}) for seed in protocol.seeds]
+
+
+def _groups(
+    rule: TagSplit | StratifiedSplit | GroupSplit, store: SequenceStore, split: Split
+) -> dict[str, dict[str, list[str]]]:
+    """Tag -> side -> its values there, for the tag that the rule splits by, and for the subjects."""
+    rule = rule.resolve(store) if isinstance(rule, GroupSplit) else rule
+    tags = [rule.tag] if isinstance(rule, TagSplit) else [rule.group_by] if isinstance(rule, GroupSplit) else []
+    tags += ["subject"] if "subject" in store.tags and "subject" not in tags else []
+    return {
+        tag: {side: sorted(set(store.tag(tag)[index].tolist())) for side, index in split._asdict().items()}
+        for tag in tags
+    }
+
+
+def _weights_digest(method: Method) -> str:
+    digest = hashlib.sha256()
+    for name, weight in sorted(method.state_dict().items()):
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _without_layer_decay(recipe: Recipe) -> Recipe:

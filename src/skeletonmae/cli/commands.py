@@ -96,7 +96,6 @@ def evaluate(
     """
     from skeletonmae import runs
     from skeletonmae.checkpoint import load_checkpoint
-    from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
     from skeletonmae.recipe import read_recipe
     from skeletonmae.training import init_distributed
 
@@ -113,7 +112,7 @@ def evaluate(
         if json:
             print_output_json(_to_json([result.model_dump() for result in results]))
         else:
-            print_output_table(RESULT_COLUMNS, result_rows(results))
+            _print_results(results)
             print_status(f"results written to {folder}")
     return OK
 
@@ -211,7 +210,6 @@ def demo(
         json: Print result.json.
     """
     from skeletonmae.demo import run_demo
-    from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
     from skeletonmae.training import init_distributed
 
     with init_distributed(device) as distributed, training_progress() as on_progress:
@@ -220,9 +218,18 @@ def demo(
     if json:
         print_output_json((out / "result.json").read_text(encoding="utf-8"))
     else:
-        print_output_table(RESULT_COLUMNS, result_rows(results))
+        _print_results(results)
         print_output(f"\nreport: {out / 'report.html'}\nnumbers: {out / 'result.json'}")
     return OK
+
+
+def _print_results(results: list[Result]) -> None:
+    from skeletonmae.evaluation import describe_reliability
+    from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
+
+    if warning := describe_reliability(results):
+        print_output(f"{warning}\n")
+    print_output_table(RESULT_COLUMNS, result_rows(results))
 
 
 def _format_prediction(prediction: Prediction) -> str:

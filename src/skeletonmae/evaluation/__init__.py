@@ -11,6 +11,8 @@ from skeletonmae.evaluation.finetune import Finetune
 from skeletonmae.evaluation.knn import KNN
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.protocol import EvaluationProtocol, EvaluationTask, Result, check_finite
+from skeletonmae.evaluation.reliability import describe_reliability, wilson_interval
+from skeletonmae.evaluation.results_file import RESULTS, ResultsFile
 
 PROTOCOLS: dict[str, type[Config]] = {"linear": LinearProbe, "knn": KNN, "finetune": Finetune}
 """Kind -> protocol."""
@@ -18,13 +20,17 @@ PROTOCOLS: dict[str, type[Config]] = {"linear": LinearProbe, "knn": KNN, "finetu
 __all__ = [
     "KNN",
     "PROTOCOLS",
+    "RESULTS",
     "EvaluationProtocol",
     "EvaluationTask",
     "Finetune",
     "LinearProbe",
     "Result",
+    "ResultsFile",
     "calibrate_batch_norm",
     "check_finite",
+    "describe_reliability",
     "extract_features",
     "leave_out_empty_clips",
+    "wilson_interval",
 ]

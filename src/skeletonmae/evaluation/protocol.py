@@ -16,6 +16,7 @@ from skeletonmae.config import Config
 from skeletonmae.datasets.splits import Split
 from skeletonmae.datasets.subsets import train_val_split
 from skeletonmae.errors import InputError
+from skeletonmae.evaluation.reliability import wilson_interval
 from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import DistributedContext, Progress
@@ -32,7 +33,12 @@ class Result(Config):
     label_fraction: float = 1.0
     seed: int = 0
     top1: float
+    top1_interval: tuple[float, float]
+    """95 % confidence interval of `top1`, for independent test clips."""
     top5: float
+    """With five classes or fewer it is always 1 and means nothing."""
+    top5_interval: tuple[float, float]
+    """95 % confidence interval of `top5`."""
     classes: tuple[str, ...]
     per_class_accuracy: tuple[float | None, ...]
     """Recall of each class; None for a class without test clips."""
@@ -121,7 +127,7 @@ class EvaluationProtocol(Protocol):
 
 
 def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> dict[str, object]:
-    """Compute the accuracies and the confusion matrix, as fields of `Result`.
+    """Compute the accuracies, their intervals and the confusion matrix, as fields of `Result`.
 
     Args:
         scores: class scores, `(clip, class)`; the highest is the prediction.
@@ -135,9 +141,12 @@ def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[
     )
     support = matrix.sum(1)
     top_five = scores.topk(min(5, num_classes), dim=1).indices
+    is_top1, is_top5 = predicted == labels, (top_five == labels[:, None]).any(1)
     return {
-        "top1": float((predicted == labels).double().mean()),
-        "top5": float((top_five == labels[:, None]).any(1).double().mean()),
+        "top1": float(is_top1.double().mean()),
+        "top1_interval": wilson_interval(int(is_top1.sum()), len(labels)),
+        "top5": float(is_top5.double().mean()),
+        "top5_interval": wilson_interval(int(is_top5.sum()), len(labels)),
         "classes": classes,
         "per_class_accuracy": tuple(
             float(matrix[c, c] / support[c]) if support[c] else None for c in range(num_classes)

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from skeletonmae.evaluation import Result
 
-RESULT_COLUMNS = ("protocol", "encoder", "labels", "seed", "training clips", "test clips", "top-1 %", "top-5 %")
+RESULT_COLUMNS = (
+    "protocol",
+    "encoder",
+    "labels",
+    "seed",
+    "training clips",
+    "test clips",
+    "top-1 %",
+    "95 % interval",
+    "top-5 %",
+)
 
 
 def result_rows(results: Sequence[Result]) -> list[list[str]]:
-    """One row of `RESULT_COLUMNS` per result."""
+    """One row of `RESULT_COLUMNS` per result; no top-5 where there are so few classes that it is always 100."""
     return [
         [
             result.name,
@@ -22,7 +32,13 @@ def result_rows(results: Sequence[Result]) -> list[list[str]]:
             str(result.num_train),
             str(result.num_test),
             f"{100 * result.top1:.1f}",
-            f"{100 * result.top5:.1f}",
+            format_interval(result.top1_interval),
+            f"{100 * result.top5:.1f}" if len(result.classes) > 5 else "-",
         ]
         for result in results
     ]
+
+
+def format_interval(interval: tuple[float, float]) -> str:
+    """An interval of fractions in percent, such as `62.1 to 84.3`."""
+    return " to ".join(f"{100 * bound:.1f}" for bound in interval)

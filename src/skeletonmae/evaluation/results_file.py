@@ -1,0 +1,72 @@
+"""The file `results.json`, which grows with each finished protocol, so that a stopped evaluation resumes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from skeletonmae import __version__
+from skeletonmae.evaluation.protocol import Result
+from skeletonmae.files import write_text
+
+RESULTS = "results.json"
+RESULTS_FORMAT = 2
+CONFUSION_MATRICES = "confusion-*.png"
+"""Pictures of the results; those of another evaluation are deleted when its results are replaced."""
+
+
+class ResultsFile:
+    """The results of one evaluation. Results that an unfinished one has left in the folder are kept.
+
+    Args:
+        folder: the folder of the evaluation; None writes nothing.
+        fields: what the results depend on, written beside them.
+        num_runs: number of runs of the evaluation.
+        key: what else the results depend on, such as a digest of the weights.
+    """
+
+    def __init__(self, folder: Path | None, fields: Mapping[str, Any], num_runs: int, key: Sequence[str]) -> None:
+        self.folder, self.fields, self.num_runs = folder, fields, num_runs
+        content = json.dumps([RESULTS_FORMAT, __version__, fields, num_runs, list(key)], sort_keys=True)
+        self.fingerprint = hashlib.sha256(content.encode()).hexdigest()
+        self.results: list[Result] = []
+        self.num_finished = 0
+        if folder:
+            self._load(folder / RESULTS)
+
+    def _load(self, file: Path) -> None:
+        """Take over the results of the same evaluation if it was stopped; any other file will be replaced."""
+        try:
+            saved = json.loads(file.read_bytes())
+            if saved["evaluation_fingerprint"] != self.fingerprint or saved["complete"]:
+                return
+            self.results = [Result.model_validate(result) for result in saved["results"]]
+            self.num_finished = int(saved["num_finished"])
+        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+            self.results, self.num_finished = [], 0
+
+    def add(self, results: Sequence[Result], *, write: bool) -> None:
+        """Add the results of the next run, and write the file if `write` is True."""
+        self.results += results
+        self.num_finished += 1
+        if self.folder and write:
+            if self.num_finished == 1:
+                for picture in self.folder.glob(CONFUSION_MATRICES):
+                    picture.unlink()
+            write_text(self.folder / RESULTS, json.dumps(self._content(), indent=1, ensure_ascii=False))
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "format": RESULTS_FORMAT,
+            "version": __version__,
+            **self.fields,
+            "evaluation_fingerprint": self.fingerprint,
+            "complete": self.num_finished == self.num_runs,
+            "num_finished": self.num_finished,
+            "results": [result.model_dump() for result in self.results],
+        }

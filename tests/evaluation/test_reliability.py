@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.evaluation import Result, describe_reliability, wilson_interval
+from skeletonmae.evaluation.protocol import accuracy_metrics
+
+
+@pytest.mark.parametrize(
+    ("num_correct", "num_clips", "low", "high"),
+    [  # as scipy.stats.binomtest(...).proportion_ci(method="wilson") computes them
+        (4, 4, 0.510109, 1.0),
+        (0, 10, 0.0, 0.277533),
+        (5, 10, 0.236593, 0.763407),
+        (81, 100, 0.722212, 0.874852),
+        (0, 0, 0.0, 1.0),
+    ],
+)
+def test_the_interval(num_correct: int, num_clips: int, low: float, high: float) -> None:
+    assert wilson_interval(num_correct, num_clips) == pytest.approx((low, high), abs=1e-6)
+
+
+def result(labels: list[int], num_correct: int, num_classes: int = 3) -> Result:
+    """The first clips are classified correctly, the others as the next class."""
+    predicted = [label if i < num_correct else (label + 1) % num_classes for i, label in enumerate(labels)]
+    scores = torch.nn.functional.one_hot(torch.tensor(predicted), num_classes).float()
+    metrics: dict[str, Any] = accuracy_metrics(scores, torch.tensor(labels), ("a", "b", "c")[:num_classes])
+    return Result(protocol="knn", pretrained=True, num_train=9, seconds=0.0, **metrics)
+
+
+def test_a_result_has_its_interval() -> None:
+    made = result([0, 1, 2, 0], num_correct=3)
+    assert made.top1_interval == wilson_interval(3, 4)
+    assert made.top5_interval == wilson_interval(4, 4)
+
+
+def test_few_test_clips_prove_nothing() -> None:
+    text = describe_reliability([result([0, 1, 2, 0], num_correct=4), result([0, 1, 2, 0], num_correct=2)])
+    assert text == (
+        "These accuracies prove nothing, because there are only 4 test clips: "
+        "their 95 % intervals are up to 70 points wide."
+    )
+    assert "there is a single test clip" in describe_reliability([result([1], num_correct=1)])
+
+
+def test_a_wide_interval_is_a_rough_estimate() -> None:
+    text = describe_reliability([result([0, 1] * 15, num_correct=15)])
+    assert text.startswith("These accuracies are rough estimates from only 30 test clips")
+
+
+def test_enough_clips_need_no_words() -> None:
+    assert describe_reliability([result([0, 1] * 15, num_correct=30)]) == ""
+    assert describe_reliability([result([0, 1] * 50, num_correct=50)]) == ""
+    assert describe_reliability([]) == ""
+
+
+def test_a_test_side_of_one_class_is_said() -> None:
+    text = describe_reliability([result([1] * 50, num_correct=50)])
+    assert text.startswith("All test clips have the class 'b', so the accuracies do not tell")
