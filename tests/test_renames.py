@@ -118,3 +118,13 @@ def test_what_is_not_a_recipe_passes_through(tree: dict[str, Any]) -> None:
 def test_a_setting_that_was_not_renamed() -> None:
     for key in ("training.lr", "method.count", "evaluation.training.ema", "data.by", "ema", ""):
         assert renames.renamed_setting(key) is None
+
+
+def test_checkpoints_without_bridging_bridged_nothing() -> None:
+    header = {"clips": {"frames": 8}, "recipe": {"data": {"frames": 8}}, "format": 2}
+    filled = renames.add_missing_settings(header)
+    assert filled["clips"] == filled["recipe"]["data"] == {"frames": 8, "bridge_seconds": 0.0}
+    assert "bridge_seconds" not in header["clips"]  # type: ignore[operator]
+    newer = {"clips": {"bridge_seconds": 0.5}}
+    assert renames.add_missing_settings(newer) == newer
+    assert renames.add_missing_settings({"clips": None}) == {"clips": None}

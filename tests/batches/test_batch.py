@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,3 +99,26 @@ def test_motion_intensity_by_hand() -> None:
     # Joint 4: |2 - 0| on one of two axes, in the one frame that is observed in both tokens; then it is at rest.
     assert intensity[0, :, 4].tolist() == [1, 0, 0]
     assert not intensity[0, :, :3].any()
+
+
+def test_flags_of_bridged_joints_follow_the_others(make_batch: Make) -> None:
+    batch = make_batch((2, 0, 1))
+    assert not batch.bridged.any()
+    batch = replace(batch, bridged=batch.observed.clone())
+    assert torch.equal(batch.tracks.bridged, batch.tracks.observed)
+    observed = batch.observed & (torch.arange(20) > 3)
+    assert torch.equal(batch.with_positions(batch.positions, observed).bridged, observed)
+    assert torch.equal(batch.to("cpu").bridged, batch.bridged)
+    some = batch.select(torch.tensor([True, False, True]))
+    assert torch.equal(some.bridged, batch.bridged[[0, 2]])
+    assert torch.equal(some.keys, batch.keys[[0, 2]])
+
+
+def test_a_clip_without_a_known_joint_shows_nothing(make_batch: Make) -> None:
+    batch = make_batch((1, 0, 1), lost=0.0)
+    assert batch.has_observed().tolist() == [True, False, True]
+    observed = batch.observed.clone()
+    observed[2] = torch.arange(20) == batch.skeleton.index["head"]
+    batch = batch.with_positions(batch.positions, observed)
+    assert batch.has_observed(("left_hand", "head")).tolist() == [True, False, True]
+    assert batch.has_observed(("left_hand", "tail")).tolist() == [True, False, False]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,3 +34,10 @@ def test_joints_are_dropped_for_the_whole_clip_independently_for_each_person(mak
     assert float(both) == pytest.approx(0.04, abs=0.015)
     assert not moved.positions[~moved.observed].any()
     assert torch.equal(moved.positions[moved.observed], batch.positions[moved.observed])
+
+
+def test_a_dropped_joint_is_not_bridged(make_batch: Make) -> None:
+    batch = make_batch((2,) * 20, frames=3, lost=0.0)
+    moved = DropJoints(probability=0.5)(replace(batch, bridged=batch.observed.clone()))
+    assert torch.equal(moved.bridged, moved.observed)
+    assert not moved.bridged.all()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -276,3 +277,13 @@ def test_rotating_is_a_product_with_the_matrix(make_batch: Make, frames: int, ax
         rotate_positions(positions, matrix).double(), torch.from_numpy(expected), atol=1e-6, rtol=1e-5
     )
     assert rotate_positions(positions[:0], matrix[:0]).shape == (0, *positions.shape[1:])
+
+
+def test_mirroring_exchanges_what_is_bridged(make_batch: Any) -> None:
+    batch = make_batch((2, 1), lost=0.0)
+    bridged = torch.zeros_like(batch.observed)
+    bridged[..., KINECT20.index["left_wrist"]] = batch.observed[..., 0]
+    moved = Mirror(probability=1.0)(replace(batch, bridged=bridged))
+    expected = torch.zeros_like(bridged)
+    expected[..., KINECT20.index["right_wrist"]] = batch.observed[..., 0]
+    assert torch.equal(moved.bridged, expected)

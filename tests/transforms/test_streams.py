@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,3 +58,16 @@ def test_motion_is_observed_where_both_frames_are() -> None:
 
 def test_one_frame_has_no_motion(make_batch: Make) -> None:
     assert not to_stream(make_batch(frames=1), "motion").positions.any()
+
+
+def test_a_bone_and_a_motion_are_bridged_if_either_end_is(make_batch: Make) -> None:
+    batch = make_batch((1,), frames=4, lost=0.0)
+    wrist, hand = KINECT20.index["left_wrist"], KINECT20.index["left_hand"]
+    bridged = torch.zeros_like(batch.observed)
+    bridged[0, 0, 1, wrist] = True
+    batch = replace(batch, bridged=bridged)
+    bones = to_stream(batch, "bone").bridged[0, 0]
+    assert bones.nonzero().tolist() == [[1, joint] for joint in sorted((wrist, hand))]
+    assert to_stream(batch, "motion").bridged[0, 0].nonzero().tolist() == [[0, wrist], [1, wrist]]
+    unobserved = replace(batch, observed=batch.observed.index_fill(2, torch.tensor([2]), False))
+    assert to_stream(unobserved, "motion").bridged[0, 0].nonzero().tolist() == [[0, wrist]]

@@ -46,27 +46,33 @@ class GapBridge:
             weight: of the second row.
             in_range: whether the time lies within the track.
         """
-        may_bridge = in_range & (self.max_gap > 0)
-        frame, joint = (~observed & may_bridge[:, None]).nonzero(as_tuple=True)
-        if not len(frame):
+        num_joints = observed.shape[1]
+        missing = ~observed & (in_range & (self.max_gap > 0))[:, None]
+        cell = missing.flatten().nonzero().squeeze(1)
+        if not len(cell):
             return None
-        low, high, max_gap = low[frame], high[frame], self.max_gap[frame]
-        before = self._distance_to_observed(low, joint, -1, torch.minimum(max_gap, low - self.first_row[frame]))
+        frame = cell // num_joints
+        joint = cell - frame * num_joints
+        max_gap, first_row, last_row, low, high, weight = (
+            values.index_select(0, frame)
+            for values in (self.max_gap, self.first_row, self.last_row, low, high, weight)
+        )
+        before = self._distance_to_observed(low, joint, -1, torch.minimum(max_gap, low - first_row))
         # The rows between the two observed ones: before + after + (high - low) - 1.
-        allowed = max_gap + 1 - before - (high - low)
-        limit = torch.minimum(allowed, self.last_row[frame] - high).masked_fill(before < 0, -1)
+        limit = torch.minimum(max_gap + 1 - before - (high - low), last_row - high).masked_fill(before < 0, -1)
         after = self._distance_to_observed(high, joint, 1, limit)
-        is_bridged = (before >= 0) & (after >= 0)
-        frame, joint, low, high, before, after = (
-            values[is_bridged] for values in (frame, joint, low, high, before, after)
+        kept = (after >= 0).nonzero().squeeze(1)
+        cell, joint, low, high, weight, before, after = (
+            values.index_select(0, kept) for values in (cell, joint, low, high, weight, before, after)
         )
         first, last = low - before, high + after
-        fraction = (before + weight[frame]) / (last - first)
-        start, end = self.positions[first, joint].float(), self.positions[last, joint].float()
-        positions[frame, joint] = torch.lerp(start, end, fraction[:, None])
-        observed[frame, joint] = True
+        recorded = self.positions.flatten(0, 1)
+        start, end = (recorded.index_select(0, row * num_joints + joint).float() for row in (first, last))
+        fraction = (before + weight) / (last - first)
+        positions.view(-1, positions.shape[2]).index_copy_(0, cell, start.lerp_(end, fraction[:, None]))
+        observed.view(-1).index_fill_(0, cell, True)
         bridged = torch.zeros_like(observed)
-        bridged[frame, joint] = True
+        bridged.view(-1).index_fill_(0, cell, True)
         return bridged
 
     def _distance_to_observed(
@@ -76,14 +82,15 @@ class GapBridge:
         flat, row_bytes = self.observed_bits.flatten(), self.observed_bits.shape[1]
         distance = torch.full_like(row, -1)
         cell = (limit >= 0).nonzero().squeeze(1)
-        index = (row * row_bytes + joint // 8)[cell]
-        bit, limit = (1 << joint % 8).to(torch.uint8)[cell], limit[cell]
+        index = (row * row_bytes + joint // 8).index_select(0, cell)
+        bit = torch.tensor([1 << position for position in range(8)], dtype=torch.uint8, device=row.device)
+        bit, limit = bit.index_select(0, (joint % 8).index_select(0, cell)), limit.index_select(0, cell)
         num_steps = 0
         while len(cell):
-            is_observed = (flat[index] & bit) != 0
-            distance[cell[is_observed]] = num_steps
+            is_observed = (flat.index_select(0, index) & bit) != 0
+            distance.index_fill_(0, cell.masked_select(is_observed), num_steps)
             remaining = (~is_observed & (limit > num_steps)).nonzero().squeeze(1)
-            cell, index, bit, limit = (values[remaining] for values in (cell, index, bit, limit))
-            index = index + step * row_bytes
+            cell, index, bit, limit = (values.index_select(0, remaining) for values in (cell, index, bit, limit))
+            index += step * row_bytes
             num_steps += 1
         return distance
