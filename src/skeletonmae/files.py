@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of the errors that say that nothing more can be written."""
+
+
+@contextmanager
+def name_full_disk(path: Path) -> Iterator[None]:
+    """Add the name of the file that is written to the error of a full disk, which has none.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_DISK or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
@@ -19,9 +38,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        yield temporary
-        _fsync(temporary)
-        temporary.replace(path)
+        with name_full_disk(path):
+            yield temporary
+            _fsync(temporary)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -50,10 +70,11 @@ def atomic_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
     temporary = (inside or path.parent) / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
     temporary.mkdir()
     try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _fsync(file)
+        with name_full_disk(path):
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _fsync(file)
         if path.exists():
             path.rmdir()
         temporary.rename(path)

@@ -97,17 +97,53 @@ def test_a_unit_that_is_not_known_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_read_whole_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skeletonmae.sequences.writer.MAX_CELLS", 2 * 3 * 20)
+    monkeypatch.setattr("skeletonmae.limits.MAX_CELLS", 2 * 3 * 20)
     monkeypatch.setattr("skeletonmae.sequences.shard.MAX_CELLS", 2 * 3 * 20)
     with StoreWriter(tmp_path / "s", KINECT20) as writer:
         for frames in (3, 4):
             sequence = SkeletonSequence.from_positions(np.ones((2, frames, 20, 3)), KINECT20)
             if frames == 4:
-                with pytest.raises(InputError, match=r"the recording is too large.*2 persons and 4 frames"):
+                with pytest.raises(InputError, match=r"persons x frames x joints is too large.*got 2 x 4 x 20"):
                     writer.add(sequence)
             else:
                 writer.add(sequence)
     assert [recording.num_frames for recording in SequenceStore.open(tmp_path / "s")] == [3]
+
+
+def test_a_recording_without_persons_cannot_have_any_number_of_frames(tmp_path: Path) -> None:
+    positions = np.zeros((0, 2**31, 20, 3), np.float32)
+    endless = SkeletonSequence(positions, np.zeros(positions.shape[:3], bool), KINECT20, name="endless")
+    with StoreWriter(tmp_path / "s", KINECT20) as writer, pytest.raises(InputError, match=r"'endless'.*of frames"):
+        writer.add(endless)
+
+
+@pytest.mark.parametrize("name", ["positions", "observed"])
+@pytest.mark.parametrize("call", [1, 2])  # of the two persons
+def test_a_recording_that_fails_halfway_leaves_nothing_behind(
+    tmp_path: Path, make_recording: Make, monkeypatch: pytest.MonkeyPatch, name: str, call: int
+) -> None:
+    recordings = [make_recording(seed, persons=2, label=str(seed)) for seed in range(3)]
+    with StoreWriter(tmp_path / "a", KINECT20, classes=("0", "1", "2")) as writer:
+        writer.add(recordings[0])
+        appender, calls = getattr(writer, name), iter(range(1, 9))
+        append = appender.append
+
+        def fail(rows: np.ndarray) -> None:
+            append(rows)
+            if next(calls) == call:
+                raise MemoryError
+
+        monkeypatch.setattr(appender, "append", fail)
+        with pytest.raises(MemoryError):
+            writer.add(recordings[1])
+        monkeypatch.setattr(appender, "append", append)
+        writer.add(recordings[2])
+    with StoreWriter(tmp_path / "b", KINECT20, classes=("0", "1", "2")) as writer:
+        writer.add(recordings[0])
+        writer.add(recordings[2])
+    SequenceStore.open(tmp_path / "a").verify()
+    files = sorted(path.name for path in (tmp_path / "b").iterdir())
+    assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
 
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path, make_recording: Make, make_store: Make) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from array import array
@@ -15,7 +16,7 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_folder, write_text
-from skeletonmae.limits import MAX_CELLS
+from skeletonmae.limits import check_shape
 from skeletonmae.sequences.manifest import (
     ARRAYS,
     MANIFEST,
@@ -90,13 +91,36 @@ class StoreWriter:
         return len(self.columns["frames"])
 
     def add(self, sequence: SkeletonSequence) -> None:
-        """Append a recording.
+        """Append a recording, or nothing if an error is raised.
 
         Raises:
             InputError: Its layout, axes or unit differ from those of the store, it is too large, a value does not
                 fit the dtype, its frame rate is not a positive number, or a name, label or tag is not valid text.
         """
-        where = f"recording {sequence.name!r}"
+        num_before, num_rows, num_tracks = len(self), self.positions.num_rows, len(self.columns["track_starts"])
+        num_bytes = len(self.columns["names"])
+        try:
+            self._append(sequence, f"recording {sequence.name!r}")
+        except InputError:  # raised before anything is appended
+            raise
+        except BaseException:
+            self.positions.truncate(num_rows)
+            self.observed.truncate(num_rows)
+            for column, length in {
+                "track_starts": num_tracks,
+                "track_rows": num_tracks + 1,
+                "names": num_bytes,
+            }.items():
+                del self.columns[column][length:]
+            for column in ("frames", "fps", "labels"):
+                del self.columns[column][num_before:]
+            for column in ("recordings", "name_ends"):
+                del self.columns[column][num_before + 1 :]
+            for codes in self.codes.values():
+                del codes[num_before:]
+            raise
+
+    def _append(self, sequence: SkeletonSequence, where: str) -> None:
         name = self._check(sequence, where)
         with np.errstate(over="ignore"):
             values = sequence.positions.astype(self.dtype, copy=False)
@@ -122,7 +146,8 @@ class StoreWriter:
         columns["name_ends"].append(len(columns["names"]))
         for tag in dict.fromkeys((*self.tags, *sequence.tags)):
             code_of = self.tags.setdefault(tag, {})
-            column = self.codes.setdefault(tag, array("i", [-1]) * (len(self) - 1))
+            column = self.codes.setdefault(tag, array("i"))
+            column.extend([-1] * (len(self) - 1 - len(column)))  # earlier recordings do not have the tag
             value = sequence.tags.get(tag)
             column.append(-1 if value is None else code_of.setdefault(value, len(code_of)))
 
@@ -141,9 +166,7 @@ class StoreWriter:
         if kind != expected_kind:
             expected, got = (f"{s.name}, {axes} axes, {unit}" for s, axes, unit in (expected_kind, kind))
             raise InputError("the recording does not fit the store", where=where, expected=expected, got=got)
-        if sequence.observed.size > MAX_CELLS:
-            got = f"{sequence.num_persons} persons and {sequence.num_frames} frames"
-            raise InputError("the recording is too large", where=where, got=got)
+        check_shape(where, sequence.observed.shape)
         if sequence.fps is not None and not MIN_FPS <= sequence.fps <= MAX_FPS:
             raise InputError("impossible frame rate", where=where, expected="frames per second", got=sequence.fps)
         return name
@@ -189,6 +212,13 @@ class _NpyAppender:
     def append(self, rows: np.ndarray) -> None:
         self.file.write(np.ascontiguousarray(rows, dtype=self.dtype).data)
         self.num_rows += len(rows)
+
+    def truncate(self, num_rows: int) -> None:
+        """Remove the rows after the first `num_rows`."""
+        row_bytes = math.prod(self.row_shape) * self.dtype.itemsize
+        self.file.seek(NPY_HEADER_BYTES + num_rows * row_bytes)
+        self.file.truncate()
+        self.num_rows = num_rows
 
     def close(self) -> None:
         header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.num_rows, *self.row_shape)}
