@@ -1,4 +1,4 @@
-"""Bones whose length varies too much, or does not fit the body."""
+"""Bones whose length varies too much."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.anatomy import body_bones, is_full_body, mean_per_recording
+from skeletonmae.validation.anatomy import body_bones
 from skeletonmae.validation.base import Check
 from skeletonmae.validation.block import RecordingBlock
 from skeletonmae.validation.finding import Finding
-from skeletonmae.validation.recording_table import RecordingTable
 
 MIN_FRAMES = 10
 """Shorter tracks are not checked for varying bone lengths."""
@@ -18,10 +17,6 @@ MAX_MEDIAN_VARIATION = 0.4
 """Largest standard deviation over mean of a bone's length, median over bones."""
 MAX_BONE_DEVIATION = 0.35
 """Largest standard deviation of any bone's length, in body sizes (18 cm)."""
-MAX_BONE_LENGTH = 1.75
-"""Largest length of a bone in one recording, in body sizes."""
-MAX_MEDIAN_BONE_LENGTH = 1.25
-"""The same for the median over all recordings, in which poses and errors average out."""
 
 
 class Bones(Check):
@@ -57,53 +52,6 @@ class Bones(Check):
                 message = f"the length of the bone {joint} to {parent} {varies}"
                 joints = np.array([block.skeleton.index[joint]])
                 yield self.joint_finding(block, track, "warning", message, joints)
-
-
-class Layout(Check):
-    """A bone longer than 1.75 body sizes: a warning; a median over all recordings above 1.25: an error.
-
-    The body size is the root mean square distance of the joints from their center, about 0.5 m. The longest bone
-    of a human layout, a thigh, a shin or the side of the trunk, is 0.8 to 1.1 body sizes long, in two axes or
-    three. A wrong order of joints connects a hand with a foot and makes it 1.4 to 3.
-    """
-
-    name = "layout"
-
-    def check_block(self, block: RecordingBlock) -> Iterator[Finding]:
-        """Yield one finding per track with such a bone."""
-        if not is_full_body(block.skeleton):
-            return
-        relative = self._relative_lengths(block)
-        for track in np.flatnonzero((relative > MAX_BONE_LENGTH).any(1)).tolist():
-            bone = int(np.nanargmax(relative[track]))
-            joint, parent = block.skeleton.bones[bone]
-            length = f"{relative[track, bone]:.1f} body sizes long"
-            message = f"the bone {joint} to {parent} is {length}; expected less than {MAX_BONE_LENGTH}"
-            joints = np.array([block.skeleton.index[joint]])
-            yield self.joint_finding(block, track, "warning", message, joints)
-
-    def measure(self, block: RecordingBlock) -> dict[str, np.ndarray]:
-        """Measure the longest bone, in body sizes."""
-        if not is_full_body(block.skeleton):
-            return {"longest bone": np.full(len(block.recordings), np.nan)}
-        longest = np.fmax.reduce(self._relative_lengths(block), axis=1, initial=np.nan)
-        return {"longest bone": mean_per_recording(block, longest)}
-
-    def check_all(self, table: RecordingTable) -> Iterator[Finding]:
-        """Yield a finding if the bones of most recordings are too long."""
-        longest = table.column("longest bone")
-        longest = longest[np.isfinite(longest)]
-        if len(longest) and (median := np.median(longest)) > MAX_MEDIAN_BONE_LENGTH:
-            message = (
-                f"the longest bone has a median length of {median:.2f} body sizes over {len(longest)} recordings; "
-                f"expected 0.8 to 1.1: the joints are not in the order of the layout"
-            )
-            yield self.finding("error", message, recordings=int((longest > MAX_MEDIAN_BONE_LENGTH).sum()))
-
-    def _relative_lengths(self, block: RecordingBlock) -> np.ndarray:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            relative: np.ndarray = block.bones[0] / block.body_size[:, None]
-        return np.where(np.isfinite(relative) & body_bones(block.skeleton), relative, np.nan)
 
 
 def _row_median(values: np.ndarray) -> np.ndarray:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from skeletonmae.validation.base import Check
-from skeletonmae.validation.bones import Bones, Layout
+from skeletonmae.validation.bones import Bones
 from skeletonmae.validation.clip_coverage import Clips
 from skeletonmae.validation.duplicates import Duplicates, Names
 from skeletonmae.validation.frame_rate import FrameRate
+from skeletonmae.validation.joint_order import Layout
 from skeletonmae.validation.jumps import Jumps
 from skeletonmae.validation.labels import Classes, Labels, MixedRecordings
 from skeletonmae.validation.leaks import Leaks
 from skeletonmae.validation.left_right import Mirrored, Sides
+from skeletonmae.validation.lengths import Long, Short, SingleFrames
 from skeletonmae.validation.missing_and_frozen import Dead, Frozen, Stuck
-from skeletonmae.validation.missing_values import Empty, Reader, Short, Zeros
+from skeletonmae.validation.missing_values import Empty, Reader, Zeros
 from skeletonmae.validation.person_swaps import Persons
 from skeletonmae.validation.units import Units, Upright
 
@@ -29,9 +31,9 @@ class Damaged(Check):
 CHECKS: dict[str, Check] = {
     check.name: check
     for check in (
-        Damaged(), Reader(), Empty(), Clips(), Short(), Zeros(), Dead(), Stuck(), Frozen(), Jumps(), Bones(),
-        Layout(), Sides(), Mirrored(), Persons(), FrameRate(), Units(), Upright(), MixedRecordings(), Labels(),
-        Classes(), Duplicates(), Names(), Leaks(),
+        Damaged(), Reader(), Empty(), Clips(), Short(), SingleFrames(), Long(), Zeros(), Dead(), Stuck(),
+        Frozen(), Jumps(), Bones(), Layout(), Sides(), Mirrored(), Persons(), FrameRate(), Units(), Upright(),
+        MixedRecordings(), Labels(), Classes(), Duplicates(), Names(), Leaks(),
     )
 }  # fmt: skip
 """Check name -> check. To add one, write a subclass of `Check` and add an instance here."""
