@@ -116,12 +116,12 @@ def test_every_number_is_exact(values: list[float], digits: int) -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_file_as_the_sensor_writes_it_takes_the_quick_way(newline: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_as_the_sensor_writes_it_is_parsed_by_array_operations(newline: str, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = some_frames([[ID], [], [ID, ID + 1]])
     frames[0][0][1][3][:3] = ["0", "-8.5E-05", "4"]
-    frames[0][0][1][4][3:5] = ["NaN", "-1.#IND"]  # where nothing is kept, nothing is read
+    frames[0][0][1][4][3:5] = ["NaN", "-1.#IND"]  # values that are not needed are not parsed
     content = written(frames, newline, newline)
-    monkeypatch.delattr(ntu_text, "_line_by_line")
+    monkeypatch.delattr(ntu_text, "_parse_lines")
     assert_as_plain(parse_bodies(content, "a"), content)
 
 
@@ -174,15 +174,15 @@ JOINT = "1 2 3 4 5 6 7 8 9 10 11 2"
     [
         (1, "3", r"line 85: cut short; expected the number of bodies in frame 2; got the end"),
         (1, "1", r"line 30: lines after the last frame"),
-        (1, "-2", r"line 1: not a whole number.*the number of frames; got '-2'"),
-        (1, "2.0", r"line 1: not a whole number"),
+        (1, "-2", r"line 1: not an integer.*the number of frames; got '-2'"),
+        (1, "2.0", r"line 1: not an integer"),
         (1, "999999999", r"line 85: cut short"),
-        (1, "9" * 30, r"line 1: not a whole number of 20 digits or fewer"),
+        (1, "9" * 30, r"line 1: not an integer of 20 digits or fewer"),
         (2, "2", r"line 30: wrong number of values; expected 10: a body, its id first; got 1"),
         (2, "0", r"line 3: wrong number of values; expected 1: the number of bodies in frame 1; got 10"),
         (2, "999999999", r"line 30: wrong number of values"),
-        (2, "one", r"line 2: not a whole number.*got 'one'"),
-        (3, "x 0 1 1 0 0 0 0 0 2", r"line 3: not a whole number.*a body, its id first; got 'x'"),
+        (2, "one", r"line 2: not an integer.*got 'one'"),
+        (3, "x 0 1 1 0 0 0 0 0 2", r"line 3: not an integer.*a body, its id first; got 'x'"),
         (3, "5 0 1 1 0 0 0 0 0", r"line 3: wrong number of values; expected 10.*got 9"),
         (4, "24", r"line 4: wrong number of joints; expected 25; got 24"),
         (4, "999999999999", r"line 4: wrong number of joints"),
@@ -197,7 +197,7 @@ JOINT = "1 2 3 4 5 6 7 8 9 10 11 2"
         (6, JOINT[:-1] + "3", r"line 6: not a tracking state; expected 0, 1 or 2; got '3'"),
         (6, JOINT[:-1] + "2.0", r"line 6: not a tracking state"),
         (7, "", r"line 29: wrong number of values; expected 12: a joint; got 1"),
-        (58, f"{ID} 0 1 1 0 0 0 0 0 2", r"line 58: the same body twice in frame 1; expected another id; got 7205"),
+        (58, f"{ID} 0 1 1 0 0 0 0 0 2", r"line 58: a body is duplicated in frame 1; expected another id; got 7205"),
         (84, "", r"line 84: cut short; expected a joint; got the end of the file"),
         (84, JOINT + "\n5", r"line 85: lines after the last frame"),
     ],
@@ -262,7 +262,7 @@ def outcome(content: bytes, quick: bool) -> Any:
     """What is read, or what is said, with and without the quick way."""
     with pytest.MonkeyPatch.context() as patch:
         if not quick:
-            patch.setattr(ntu_text, "_at_once", lambda content: None)
+            patch.setattr(ntu_text, "_parse_vectorized", lambda content: None)
         try:
             got = parse_bodies(content, "a")
         except InputError as error:
@@ -308,5 +308,5 @@ def test_one_long_number_does_not_widen_every_line() -> None:
 def test_bodies_that_would_leave_an_array_of_them_empty_are_refused() -> None:
     content = written(some_frames([[ID]]))
     assert parse_bodies(b"10100\n" + content[2:] + b"0\n" * 10_099, "a").num_frames == 10_100
-    with pytest.raises(InputError, match=r"a: too empty; expected.*10100 or fewer; got 1 bodies and 10101 frames"):
+    with pytest.raises(InputError, match=r"a: almost empty; expected at most 10100 bodies x frames; got 1 bodies x 10101 frames"):
         parse_bodies(b"10101\n" + content[2:] + b"0\n" * 10_100, "a")

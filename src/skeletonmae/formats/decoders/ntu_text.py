@@ -1,8 +1,8 @@
-"""The text of NTU RGB+D `.skeleton` files -> the bodies in them.
+"""Text of NTU RGB+D `.skeleton` files -> the bodies in it.
 
 Line 1 is the number of frames. A frame is a line with the number of bodies, then for each body a line of 10
-values that begins with its id, a line with 25, and 25 lines of 12 values: x y z, five pairs of which nothing is
-kept (depth and color image, orientation), trackingState. What is not kept is counted, not read.
+values that begins with its id, a line with 25, and 25 lines of 12 values: x y z, eight that are not needed (depth
+and color image, orientation), trackingState. Values that are not needed are counted, but not parsed.
 
 Source: the description that comes with NTU RGB+D (Shahroudy et al., CVPR 2016; Liu et al., TPAMI 2020).
 """
@@ -25,13 +25,13 @@ from skeletonmae.errors import InputError
 from skeletonmae.limits import NTU_CELLS
 
 JOINTS = 25
-DIGITS = 20  # of an id, at most
-LINES = 2 + JOINTS  # of a body in a frame
-HEADER, JOINT = 10, 12  # values in a body's first line, and in a joint's
-STATES = (b"0", b"1", b"2")  # not tracked, inferred, tracked
+MAX_DIGITS = 20  # of an id
+BODY_LINES = 2 + JOINTS  # lines of a body in a frame
+BODY_VALUES, JOINT_VALUES = 10, 12  # values in the first line of a body, and in the line of a joint
+TRACKING_STATES = (b"0", b"1", b"2")  # not tracked, inferred, tracked
 NOT_FINITE = re.compile(rb"[+-]?1\.#(IND|INF|QNAN|SNAN)0*", re.IGNORECASE)  # as older C libraries write them
 
-WIDEST = 80  # bytes of "x y z" that the quick way takes
+MAX_POSITION_BYTES = 80  # of "x y z" in the vectorized parser
 SPACE, NEWLINE, COMMA, ZERO = b" \n,0"
 
 
@@ -40,10 +40,10 @@ class Body:
     """What the sensor took for one body.
 
     Args:
-        id: that the sensor gave it; 17 digits.
-        frames: of the file in which it is there, ascending, from 0.
-        joints: positions in metres; NaN for what was not a finite number in float32.
-        tracking: of each joint: 0 not tracked, 1 inferred, 2 tracked.
+        id: Id that the sensor assigned, of 17 digits.
+        frames: Frames of the file in which the body is present, ascending, from 0.
+        joints: Positions in meters; NaN for values that are not finite in float32.
+        tracking: State of each joint: 0 not tracked, 1 inferred, 2 tracked.
     """
 
     id: int
@@ -54,11 +54,11 @@ class Body:
 
 @dataclass(frozen=True, eq=False)
 class Bodies:
-    """What is in one file.
+    """The bodies of one file.
 
     Args:
-        num_frames: of the file, those without a body too.
-        bodies: in the order in which they first appear; none is sound.
+        num_frames: Frames of the file, including those without a body.
+        bodies: Bodies in the order of their first frames; a valid file may have none.
     """
 
     num_frames: int
@@ -66,12 +66,12 @@ class Bodies:
 
     @property
     def num_not_finite(self) -> int:
-        """How many joints, of all bodies in all frames, have a coordinate that is not finite."""
+        """Number of joints, of all bodies in all frames, with a coordinate that is not finite."""
         return sum(len(np.unique(np.flatnonzero(np.isnan(body.joints)) // 3)) for body in self.bodies)
 
 
 class _Rows(NamedTuple):
-    """Bodies in frames, in the order of the file."""
+    """Bodies in frames, one row each, in the order of the file."""
 
     num_frames: int
     ids: list[int]
@@ -81,39 +81,41 @@ class _Rows(NamedTuple):
 
 
 def parse_bodies(content: bytes, where: str) -> Bodies:
-    """The bodies in a `.skeleton` file.
+    """Parse a `.skeleton` file.
 
     Every coordinate is `np.float32(float(text))` to the last bit. A file that is written in the regular way
-    (single spaces, plain decimal numbers) is read by whole-array operations; any other line by line.
+    (single spaces, plain decimal numbers) is parsed by array operations; any other line by line.
 
     Args:
-        content: of the file.
-        where: its name, for messages.
+        content: Content of the file.
+        where: Name of the file, for messages.
 
     Raises:
-        InputError: it is cut short, goes on after its last frame, or a line is not what it should be.
+        InputError: The file is cut short, continues after its last frame, or has an invalid line.
     """
     content = content.removeprefix(b"\xef\xbb\xbf")
-    rows = _at_once(content) or _line_by_line(content, where)
+    rows = _parse_vectorized(content) or _parse_lines(content, where)
     rows.joints[~np.isfinite(rows.joints)] = np.nan
-    places: dict[int, list[int]] = {}
-    for place, body in enumerate(rows.ids):
-        places.setdefault(body, []).append(place)
-    if len(places) * rows.num_frames > (room := NTU_CELLS.of(len(rows.ids))):
-        got = f"{len(places)} bodies and {rows.num_frames} frames for {len(rows.ids)} bodies in a frame"
-        raise InputError("too empty", where=where, expected=f"bodies x frames of {room} or fewer", got=got)
+    rows_of_body: dict[int, list[int]] = {}
+    for row, body in enumerate(rows.ids):
+        rows_of_body.setdefault(body, []).append(row)
+    if len(rows_of_body) * rows.num_frames > (maximum := NTU_CELLS.of(len(rows.ids))):
+        got = f"{len(rows_of_body)} bodies x {rows.num_frames} frames, with {len(rows.ids)} bodies in them"
+        raise InputError("almost empty", where=where, expected=f"at most {maximum} bodies x frames", got=got)
     return Bodies(
         rows.num_frames,
-        tuple(Body(body, rows.frames[at], rows.joints[at], rows.tracking[at]) for body, at in places.items()),
+        tuple(
+            Body(body, rows.frames[of], rows.joints[of], rows.tracking[of]) for body, of in rows_of_body.items()
+        ),
     )
 
 
-def _are_whole(words: list[bytes]) -> bool:
-    return all(map(bytes.isdigit, words)) and max(map(len, words), default=0) <= DIGITS
+def _are_integers(words: list[bytes]) -> bool:
+    return all(map(bytes.isdigit, words)) and max(map(len, words), default=0) <= MAX_DIGITS
 
 
-def _at_once(content: bytes) -> _Rows | None:
-    """The rows of a regular file; None if it is not one, or not sound."""
+def _parse_vectorized(content: bytes) -> _Rows | None:
+    """The rows of a regular file; None if it is not one, or invalid."""
     newline = b"\r\n" if b"\r" in content[:32] else b"\n"
     if content[-32:].rstrip() + newline != content[-32:]:
         content = content.rstrip() + newline
@@ -127,17 +129,17 @@ def _at_once(content: bytes) -> _Rows | None:
     if returns := len(newline) - 1:
         last, columns = last - 1, columns - 1
     stop = ends[last]
-    known = len(newline) * len(last) + np.count_nonzero(spaces == SPACE)
-    heads = np.flatnonzero(columns == HEADER)
+    num_separators = len(newline) * len(last) + np.count_nonzero(spaces == SPACE)
+    heads = np.flatnonzero(columns == BODY_VALUES)
     if (
-        known != len(ends)
+        num_separators != len(ends)
         or (chars[stop] != newline[0]).any()
         or not np.array_equal(np.flatnonzero(np.diff(ends) == 1), last[: returns * len(last)])  # an empty value
-        or (heads + LINES > len(columns)).any()
+        or (heads + BODY_LINES > len(columns)).any()
     ):
         return None
 
-    blocks = heads[:, None] + np.arange(LINES)
+    blocks = heads[:, None] + np.arange(BODY_LINES)
     counts = np.delete(np.arange(len(columns)), blocks.ravel())  # lines with the number of frames or of bodies
     joints = blocks[:, 2:].ravel()
     state = chars[stop[joints] - 1] - ZERO
@@ -147,20 +149,20 @@ def _at_once(content: bytes) -> _Rows | None:
 
     ids = words(start[heads], ends[first[heads]])
     numbers = words(start[counts], stop[counts])
-    inside = (np.diff(counts, append=len(columns)) - 1) // LINES  # bodies between them
+    num_bodies = (np.diff(counts, append=len(columns)) - 1) // BODY_LINES
     frames = np.searchsorted(counts, heads) - 2
-    sound = (
-        _are_whole(ids + numbers)
-        and [int(number) for number in numbers] == [len(counts) - 1, *inside[1:].tolist()]
-        and counts[0] == inside[0] == 0
+    is_valid = (
+        _are_integers(ids + numbers)
+        and [int(number) for number in numbers] == [len(counts) - 1, *num_bodies[1:].tolist()]
+        and counts[0] == num_bodies[0] == 0
         and set(words(start[heads + 1], stop[heads + 1])) <= {b"25"}
-        and (columns[joints] == JOINT).all()
+        and (columns[joints] == JOINT_VALUES).all()
         and (chars[stop[joints] - 2] == SPACE).all()
-        and (state < len(STATES)).all()
+        and (state < len(TRACKING_STATES)).all()
         and len(set(zip(ids, frames.tolist(), strict=True))) == len(ids)
     )
     if (
-        not sound
+        not is_valid
         or (values := _coordinates(chars, start[joints], ends[first[joints] + np.arange(3)[:, None]])) is None
     ):
         return None
@@ -171,15 +173,15 @@ def _at_once(content: bytes) -> _Rows | None:
 def _coordinates(chars: np.ndarray, start: np.ndarray, ends: np.ndarray) -> np.ndarray | None:
     """The three numbers that begin at each of `start` and end at `ends` (3, line), as float32 (line, 3).
 
-    None if they are not numbers as JSON writes them.
+    None if they are not numbers as in JSON.
     """
     length = ends - start
-    widest = length[2].max(initial=0)
-    if widest >= WIDEST or (start + widest >= len(chars)).any():
+    max_length = length[2].max(initial=0)
+    if max_length >= MAX_POSITION_BYTES or (start + max_length >= len(chars)).any():
         return None
-    lines = np.lib.stride_tricks.sliding_window_view(chars, widest + 1)[start]
-    lines *= np.arange(widest + 1, dtype=np.uint8) <= length[2].astype(np.uint8)[:, None]
-    np.maximum(lines, SPACE, out=lines)  # no value has less
+    lines = np.lib.stride_tricks.sliding_window_view(chars, max_length + 1)[start]
+    lines *= np.arange(max_length + 1, dtype=np.uint8) <= length[2].astype(np.uint8)[:, None]
+    np.maximum(lines, SPACE, out=lines)  # no character of a number is below it
     lines[np.arange(len(start)), length] = COMMA
     text = lines.tobytes()
     if text.translate(None, b"0123456789+-.eE, "):
@@ -192,78 +194,78 @@ def _coordinates(chars: np.ndarray, start: np.ndarray, ends: np.ndarray) -> np.n
         return None
     packed = struct.pack(f"{len(numbers)}d", *numbers)  # numpy takes three times as long to read a list
     values = np.frombuffer(packed)[:-1]
-    if not values.all() and b"-0," in text:  # to JSON a whole number, which has no sign at 0
+    if not values.all() and b"-0," in text:  # in JSON an integer, which loses the sign of 0
         return None
     with np.errstate(over="ignore"):
         return values.astype(np.float32).reshape(-1, 3)
 
 
 class _Lines:
-    """The lines of a file one after the other, without blank ones."""
+    """The lines of a file, one after the other, without blank ones."""
 
     def __init__(self, content: bytes, where: str) -> None:
-        self.where, self.number = where, 0
-        self.rest = self._rest(content)
+        self.where, self.line_number = where, 0
+        self.remaining = self._split(content)
 
-    def refuse(self, problem: str, expected: str, got: object) -> InputError:
-        return InputError(problem, where=f"{self.where}, line {self.number}", expected=expected, got=got)
+    def error(self, problem: str, expected: str, got: object) -> InputError:
+        return InputError(problem, where=f"{self.where}, line {self.line_number}", expected=expected, got=got)
 
-    def _rest(self, content: bytes) -> Iterator[list[bytes]]:
-        for self.number, line in enumerate(content.splitlines(), start=1):
+    def _split(self, content: bytes) -> Iterator[list[bytes]]:
+        for self.line_number, line in enumerate(content.splitlines(), start=1):
             if values := line.split():
                 yield values
 
-    def values(self, num: int, expected: str) -> list[bytes]:
-        values = next(self.rest, None)
+    def values(self, num_values: int, expected: str) -> list[bytes]:
+        values = next(self.remaining, None)
         if values is None:
-            self.number += 1
-            raise self.refuse("cut short", expected, "the end of the file")
-        if len(values) != num:
-            raise self.refuse("wrong number of values", f"{num}: {expected}", len(values))
+            self.line_number += 1
+            raise self.error("cut short", expected, "the end of the file")
+        if len(values) != num_values:
+            raise self.error("wrong number of values", f"{num_values}: {expected}", len(values))
         return values
 
-    def whole(self, num: int, expected: str) -> int:
-        """The first of `num` values, a whole number."""
-        text = self.values(num, expected)[0]
-        if not _are_whole([text]):
-            raise self.refuse(f"not a whole number of {DIGITS} digits or fewer", expected, repr(text[:40])[1:])
+    def integer(self, num_values: int, expected: str) -> int:
+        """The first of `num_values` values, an integer."""
+        text = self.values(num_values, expected)[0]
+        if not _are_integers([text]):
+            raise self.error(f"not an integer of {MAX_DIGITS} digits or fewer", expected, repr(text[:40])[1:])
         return int(text)
 
     def coordinate(self, text: bytes) -> float:
         try:
-            if b"_" not in text:  # which Python would pass over
+            if b"_" not in text:  # which Python ignores
                 return float(text)
         except ValueError:
             if NOT_FINITE.fullmatch(text):
                 return np.nan
-        raise self.refuse("not a number", "a coordinate", repr(text[:40])[1:])
+        raise self.error("not a number", "a coordinate", repr(text[:40])[1:])
 
 
-def _line_by_line(content: bytes, where: str) -> _Rows:
-    """The rows of any sound file; for any other, what is wrong with it."""
+def _parse_lines(content: bytes, where: str) -> _Rows:
+    """The rows of any valid file; for any other, the error of its first invalid line."""
     lines = _Lines(content, where)
     ids: list[int] = []
     frames: list[int] = []
     values, states = array("d"), bytearray()
-    num_frames = lines.whole(1, "the number of frames")
+    num_frames = lines.integer(1, "the number of frames")
     for frame in range(num_frames):
-        before = len(ids)
-        for _ in range(lines.whole(1, f"the number of bodies in frame {frame}")):
-            body = lines.whole(HEADER, "a body, its id first")
-            if body in ids[before:]:
-                raise lines.refuse(f"the same body twice in frame {frame}", "another id", body)
-            if (num := lines.whole(1, "the number of joints")) != JOINTS:
-                raise lines.refuse("wrong number of joints", str(JOINTS), num)
+        first_of_frame = len(ids)
+        for _ in range(lines.integer(1, f"the number of bodies in frame {frame}")):
+            body = lines.integer(BODY_VALUES, "a body, its id first")
+            if body in ids[first_of_frame:]:
+                raise lines.error(f"a body is duplicated in frame {frame}", "another id", body)
+            if (num_joints := lines.integer(1, "the number of joints")) != JOINTS:
+                raise lines.error("wrong number of joints", str(JOINTS), num_joints)
             for _ in range(JOINTS):
-                *position, state = itemgetter(0, 1, 2, 11)(lines.values(JOINT, "a joint"))
-                if state not in STATES:
-                    raise lines.refuse("not a tracking state", "0, 1 or 2", repr(state[:40])[1:])
+                *position, state = itemgetter(0, 1, 2, 11)(lines.values(JOINT_VALUES, "a joint"))
+                if state not in TRACKING_STATES:
+                    raise lines.error("not a tracking state", "0, 1 or 2", repr(state[:40])[1:])
                 values.extend(map(lines.coordinate, position))
                 states.append(int(state))
             ids.append(body)
             frames.append(frame)
-    for _ in lines.rest:
-        raise lines.refuse("lines after the last frame", f"the end, after {num_frames} frames", "another line")
+    for _ in lines.remaining:
+        raise lines.error("lines after the last frame", f"the end, after {num_frames} frames", "another line")
     shape = len(ids), JOINTS
     with np.errstate(over="ignore"):
         joints = np.array(values, dtype=np.float64).astype(np.float32).reshape(*shape, 3)
