@@ -46,7 +46,7 @@ def test_a_later_setup_is_ntu_120(raw: Path, tmp_path: Path, write_sample: Write
     prepare(NTU120, raw, tmp_path / "out")
     store = SequenceStore.open(tmp_path / "out")
     assert [recording.label for recording in store][-1] == "rock-paper-scissors"
-    assert [index.tolist() for index in NTU120.splits["xset"](store)] == [[3], [0, 1, 2]]
+    assert [index.tolist() for index in NTU120.splits["xset"].sides(store)] == [[3], [0, 1, 2]]
     report = prepare(NTU60, raw, tmp_path / "60")
     assert "unknown action; expected A001 to A060" in report.skipped[0].reason
 

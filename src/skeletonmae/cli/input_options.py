@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -73,3 +74,11 @@ def resolve_dataset(source: Path, name: str, format: str | None = None) -> datas
     if name not in datasets.DATASETS:
         raise InputError("unknown dataset", expected=", ".join(datasets.DATASETS), got=name)
     return datasets.DATASETS[name]
+
+
+def summarize_ignored(reasons: list[str]) -> str:
+    """Count the files that were ignored, by reason."""
+    counts = Counter(reasons)
+    parts = [f"{count} x {reason.partition(';')[0]}" for reason, count in counts.most_common(5)]
+    more = f", and {len(counts) - 5} other reasons" if len(counts) > 5 else ""
+    return f"{len(reasons)} files or folders without recordings ({', '.join(parts)}{more})"

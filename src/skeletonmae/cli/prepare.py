@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
@@ -18,7 +18,12 @@ from skeletonmae.cli.console import (
     print_status,
     progress_bar,
 )
-from skeletonmae.cli.input_options import Up, read_options, resolve_dataset
+from skeletonmae.cli.input_options import Up, read_options, resolve_dataset, summarize_ignored
+from skeletonmae.errors import InputError
+
+if TYPE_CHECKING:
+    from skeletonmae.datasets import SplitRule
+    from skeletonmae.sequences import SequenceStore
 
 
 def prepare(
@@ -81,8 +86,10 @@ def prepare(
         json: Print the report as JSON.
     """
     from skeletonmae import datasets
+    from skeletonmae.files import write_text
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.skeletons import get_layout
+    from skeletonmae.validation import check_basics, format_finding
 
     options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
     converter = datasets.RecordingConverter(get_layout(convert_to) if convert_to else None, axes)
@@ -101,17 +108,25 @@ def prepare(
             strict=strict,
             progress=progress,
         )
+    store = SequenceStore.open(out)
+    counts, findings = check_basics(store)
+    report = report.with_findings(findings)
+    write_text(out / datasets.REPORT, report.model_dump_json(indent=1))
     if json:
         print_output_json(report.model_dump_json())
     else:
-        rows = [[name, str(count)] for name, count in report.classes.items()]
-        print_output_table(["class", "recordings"], rows)
+        print_output_table(
+            ["class", "recordings"], [[name, str(count)] for name, count in report.classes.items() if count]
+        )
+        if num_empty := sum(not count for count in report.classes.values()):
+            print_output(f"{num_empty} of {len(report.classes)} classes have no recording")
         totals = f"{report.recordings} recordings, {report.frames} frames, {report.unlabeled} unlabeled"
         print_output(f"\n{totals} -> {out}")
     if report.conversion:
         print_status(report.conversion)
-    for tag in datasets.given_tags(tags := SequenceStore.open(out).tags):
+    for tag in datasets.given_tags(tags := store.tags):
         print_status(f"the files contain a split: tag {tag!r} ({', '.join(tags[tag])})")
+    _print_split(source_dataset.splits[source_dataset.default_split], store)
     classes = [name for name, count in report.classes.items() if count]
     if len(classes) == 1 and source_dataset.name == "folder":
         print_status(
@@ -119,10 +134,30 @@ def prepare(
             "pass that folder as SOURCE"
         )
     _print_remarks("note", [(note.recording, note.message) for note in report.notes], out / "report.json")
+    first = {(finding.check, finding.severity): finding for finding in reversed(findings)}
+    for count in counts:
+        if count.severity != "note":
+            more = f" (and {count.findings - 1} more findings)" if count.findings > 1 else ""
+            message = format_finding(first[count.check, count.severity])
+            print_status(f"warning: {count.check}: {' '.join(message.split())}{more}")
+    if report.ignored:
+        print_status(
+            f"ignored: {summarize_ignored([entry.reason for entry in report.ignored])}; see {out / 'report.json'}"
+        )
     _print_remarks("skipped", [(skipped.file, skipped.reason) for skipped in report.skipped], out / "report.json")
     if any("does not fit the store" in skipped.reason for skipped in report.skipped):
         print_status("to make recordings equal, use --convert-to LAYOUT, --axes 2 or --unit unknown")
     return INCOMPLETE if report.skipped else OK
+
+
+def _print_split(rule: SplitRule, store: SequenceStore) -> None:
+    """Print the sides of the default split, or why nothing can be evaluated with it."""
+    try:
+        rule(store)
+    except InputError as error:
+        print_status(f"note: the store can be pre-trained on, but not evaluated: {error}")
+    else:
+        print_status(f"the default split: {rule.describe(store)}")
 
 
 def _print_remarks(kind: str, remarks: list[tuple[str, str]], file: Path, max_lines: int = 10) -> None:

@@ -18,7 +18,7 @@ from skeletonmae.datasets.penn_action import PENN_ACTION
 from skeletonmae.datasets.pku_mmd import PKU_MMD_1, PKU_MMD_2
 from skeletonmae.datasets.prepare import prepare
 from skeletonmae.datasets.read_all import read_all
-from skeletonmae.datasets.report import PrepareReport
+from skeletonmae.datasets.report import REPORT, PrepareReport
 from skeletonmae.datasets.sbu import SBU
 from skeletonmae.datasets.splits import (
     GivenSplit,
@@ -31,14 +31,17 @@ from skeletonmae.datasets.splits import (
 )
 from skeletonmae.datasets.subsets import label_subset, train_val_split
 from skeletonmae.datasets.synthetic_dataset import SYNTHETIC, SyntheticDataset
+from skeletonmae.datasets.unread import UnreadFile, unread_files
 from skeletonmae.datasets.utd_mhad import UTD_MHAD
 from skeletonmae.errors import InputError
 from skeletonmae.formats import describe_head
+from skeletonmae.formats.file_kinds import VIDEOS_AND_IMAGES
 from skeletonmae.formats.files import list_files
 
 __all__ = [
     "DATASETS",
     "FOLDER",
+    "REPORT",
     "SYNTHETIC",
     "Dataset",
     "FolderDataset",
@@ -51,17 +54,16 @@ __all__ = [
     "StratifiedSplit",
     "SyntheticDataset",
     "TagSplit",
+    "UnreadFile",
     "detect_dataset",
     "given_tags",
     "label_subset",
     "prepare",
     "read_all",
     "train_val_split",
+    "unread_files",
 ]
 
-VIDEO_AND_IMAGE_SUFFIXES = {
-    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif",
-}  # fmt: skip
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
     for dataset in (
@@ -101,7 +103,7 @@ def _describe_files(root: Path) -> str:
         return "an empty folder"
     suffixes = Counter(file.path.suffix.lower() or "no suffix" for file in files)
     text = f"{len(files)} files: " + ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
-    if all(suffix in VIDEO_AND_IMAGE_SUFFIXES for suffix in suffixes):
+    if all(suffix in VIDEOS_AND_IMAGES for suffix in suffixes):
         return f"{text}; run a pose estimator on videos and images first"
     example = next((file for file in FOLDER.files(root)), None)
     if example is None or not example.exists:

@@ -63,6 +63,10 @@ class Dataset(ABC):
     def matches(self, root: Path) -> bool:
         """Return whether `root` looks like this dataset."""
 
+    def auxiliary_files(self, root: Path) -> list[InputFile]:  # noqa: ARG002
+        """Return the files under `root` that hold no recordings, but labels or other facts that `read` uses."""
+        return []
+
     def missing_names(self, root: Path, names: Container[str]) -> list[str]:  # noqa: ARG002
         """Return the recordings that a list of the dataset names, but that are not among `names`."""
         return []

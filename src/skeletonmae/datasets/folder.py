@@ -19,6 +19,8 @@ from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.splits import GivenSplit, GroupSplit, StratifiedSplit
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, detect, find_files
+from skeletonmae.formats.file_kinds import harmless_kind
+from skeletonmae.formats.files import list_files
 from skeletonmae.sequences import SkeletonSequence
 
 LABELS = "labels.csv"
@@ -29,8 +31,14 @@ class FolderDataset(Dataset):
     """Files of any known format, labeled by a table or by their sub-folders."""
 
     def files(self, root: Path) -> list[InputFile]:
-        """Find every file with the suffix of a known format, except `labels.csv` at the top."""
-        return [file for file in find_files(root) if file.path != top_folder(root) / LABELS]
+        """Find every file with the suffix of a known format, except `labels.csv` at the top and documents."""
+        labels = top_folder(root) / LABELS
+        return [file for file in find_files(root) if file.path == root or _is_recording(file, labels)]
+
+    def auxiliary_files(self, root: Path) -> list[InputFile]:
+        """Return `labels.csv` if it exists."""
+        labels = top_folder(root) / LABELS
+        return [file for file in list_files(root, lambda name: name == LABELS) if file.path == labels]
 
     def read(
         self, file: InputFile, root: Path, options: ReadOptions = DEFAULT_OPTIONS
@@ -67,6 +75,14 @@ class FolderDataset(Dataset):
         return root.exists() and any(
             file_format.matches(file) for file in self.files(root) for file_format in FORMATS.values()
         )
+
+
+def _is_recording(file: InputFile, labels: Path) -> bool:
+    """Whether a file is neither the table of labels nor a document, such as README.txt, that no reader knows."""
+    if file.path == labels:
+        return False
+    is_harmless = not file.frame_files and harmless_kind(file.path.name) != ""
+    return not is_harmless or any(file_format.matches(file) for file_format in FORMATS.values())
 
 
 def top_folder(root: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions, find_files
+from skeletonmae.formats.files import list_files
 from skeletonmae.formats.ntu import NTU
 from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.sequences import SkeletonSequence
@@ -53,6 +55,10 @@ class NTUDataset(Dataset):
                 options.on_error(error)
             else:
                 yield replace(sequence, label=label, tags=tags)
+
+    def auxiliary_files(self, root: Path) -> list[InputFile]:
+        """Return the owners' lists of broken samples."""
+        return list_files(root, lambda name: fnmatch(name, BROKEN_SAMPLE_LISTS))
 
     def matches(self, root: Path) -> bool:
         """Return whether the file names are those of NTU, and of this set by their setups or the pickle's name."""

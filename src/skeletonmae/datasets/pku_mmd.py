@@ -68,6 +68,10 @@ class PKUMMDDataset(Dataset):
         else:
             yield recording
 
+    def auxiliary_files(self, root: Path) -> list[InputFile]:
+        """Return the files of labels, which have the names of the skeleton files."""
+        return [file for file in self._named(root) if LABEL_LINE.fullmatch(_first_line(file))]
+
     def matches(self, root: Path) -> bool:
         """Return whether there is a skeleton file of this part."""
         return root.exists() and any(FORMAT.matches(file) for file in self._named(root))
@@ -141,13 +145,19 @@ def _find_labels(file: InputFile, root: Path) -> InputFile:
         InputError: There is none.
     """
     for candidate in _text_files(root).get(file.path.name, ()):
-        if candidate != file and LABEL_LINE.fullmatch(
-            candidate.head().decode("utf-8-sig", "replace").partition("\n")[0]
-        ):
+        if candidate != file and LABEL_LINE.fullmatch(_first_line(candidate)):
             return candidate
     raise InputError(
         "the file with its labels is missing", where=file.path, expected=f"{EXPECTED}; or `--no-split-actions`"
     )
+
+
+def _first_line(file: InputFile) -> str:
+    """The first line of a file; empty if the file cannot be read."""
+    try:
+        return file.head().decode("utf-8-sig", "replace").partition("\n")[0]
+    except InputError:
+        return ""
 
 
 def _make_part(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,16 @@ class LayoutConversion(Config):
     """`skeletons.Conversion.report`."""
 
 
+class ReportFinding(Config):
+    """What the checks of units, axes, lengths and frame rates found in the store."""
+
+    check: str
+    severity: str
+    message: str
+    recording: str = ""
+    recordings: int = 1
+
+
 class PrepareReport(Config):
     """The outcome of `prepare`, kept as `report.json` in the folder of the store."""
 
@@ -53,6 +64,8 @@ class PrepareReport(Config):
     ignored: tuple[SkippedFile, ...] = ()
     """Files that hold no recordings, such as hidden files, documents and pictures."""
     notes: tuple[RecordingNote, ...]
+    findings: tuple[ReportFinding, ...] = ()
+    """Added by the command `prepare`; `validate` makes many more checks."""
 
     @classmethod
     def from_store(
@@ -76,6 +89,12 @@ class PrepareReport(Config):
             skipped=tuple(remark for remark in remarks if isinstance(remark, SkippedFile)),
             notes=tuple(remark for remark in remarks if isinstance(remark, RecordingNote)),
         )
+
+    def with_findings(self, findings: Iterable[Any]) -> PrepareReport:
+        """Return the report with `findings` of `validation`, which may not be imported here."""
+        keys = ReportFinding.model_fields
+        rows = [ReportFinding(**{key: getattr(finding, key) for key in keys}) for finding in findings]
+        return self.model_copy(update={"findings": tuple(rows)})
 
 
 def report_name(path: Path, root: Path) -> str:

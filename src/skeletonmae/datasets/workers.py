@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -16,7 +18,7 @@ from skeletonmae.errors import InputError
 T = TypeVar("T")
 Tick = Callable[[], None]
 POLL_SECONDS = 0.1
-_shared: tuple[Any, Any] | None = None  # in a worker: the shared progress counter and the stop event
+_shared: tuple[Any, Any] | None = None  # in a worker: the shared progress counter and the stop flag
 
 
 class WorkerLostError(InputError):
@@ -39,19 +41,21 @@ def run_in_workers(
         WorkerLostError: A worker process was killed.
     """
     context = get_context("spawn")
-    counter, stop = context.Value("q", num_done), context.Event()
+    # The flag has no lock: a worker that was killed while it held one would leave this process waiting forever.
+    counter, stop = context.Value("q", num_done), context.RawValue("b", 0)
     with ProcessPoolExecutor(
         min(workers, len(jobs)), context, initializer=_init_worker, initargs=(counter, stop, os.getpid())
     ) as pool:
-        futures = {index: pool.submit(_run, job) for index, job in jobs.items()}
+        with _sigint_blocked():  # the workers are started here, and inherit it
+            futures = {index: pool.submit(_run, job) for index, job in jobs.items()}
         reported, pending = num_done, list(futures)
         try:
             while pending:
                 wait([futures[pending[0]]], timeout=POLL_SECONDS)
                 while pending and futures[pending[0]].done():
                     futures[pending.pop(0)].result()
-                if counter.value > reported:
-                    reported = counter.value
+                if counter.get_obj().value > reported:
+                    reported = counter.get_obj().value
                     progress(reported)
             return {index: future.result() for index, future in futures.items()}
         except BrokenProcessPool as error:
@@ -60,8 +64,21 @@ def run_in_workers(
                 "run the same command again to resume; fewer workers need less memory"
             ) from error
         finally:
-            stop.set()
+            stop.value = 1
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Block Ctrl-C, which a terminal sends to all processes; this process receives it at the end of the block."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: the workers ignore it once they are initialized
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _StoppedError(Exception):
@@ -71,6 +88,7 @@ class _StoppedError(Exception):
 def _init_worker(counter: Any, stop: Any, parent: int) -> None:
     global _shared
     _shared = counter, stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
 
 
@@ -86,7 +104,7 @@ def _run(job: Callable[[Tick], T]) -> T:
     counter, stop = _shared
 
     def tick() -> None:
-        if stop.is_set():
+        if stop.value:
             raise _StoppedError
         with counter.get_lock():
             counter.value += 1

@@ -116,8 +116,8 @@ class InputFile:
         Raises:
             InputError: The file cannot be opened, or turns out to be damaged while it is read.
         """
-        if self.frame_files:
-            with self.frame_files[0].open() as file:
+        if self.frame_files:  # an empty one says nothing about the format
+            with next((part for part in self.frame_files if part.size), self.frame_files[0]).open() as file:
                 yield file
         elif self.archive is None:
             with wrap_os_errors(self.path):
@@ -156,18 +156,36 @@ def as_input_file(file: InputFile | Path) -> InputFile:
     return file if isinstance(file, InputFile) else InputFile(file)
 
 
-def list_files(root: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
-    """Files under `root`, and in the zip archives there, whose names are wanted, sorted. Hidden files are skipped.
+@dataclass(frozen=True, order=True)
+class ExcludedPath:
+    """A file or folder that is never read, and the reason."""
+
+    path: Path
+    reason: str
+
+
+HIDDEN, STORE = "hidden", "a store, which was prepared already"
+LINKED_TWICE = "a link to a folder that is read elsewhere"
+
+
+def list_files(
+    root: Path, wanted: Callable[[str], bool], excluded: list[ExcludedPath] | None = None
+) -> list[InputFile]:
+    """Files under `root`, and in the zip archives there, whose names are wanted, sorted.
+
+    Folders and archives that cannot be read are among them, whatever their name.
 
     Args:
         root: A folder, a zip archive, or one file, which is taken whatever its name.
         wanted: Whether to keep a file, given its name.
+        excluded: Hidden files and folders, stores, and links to folders that are read elsewhere are appended.
 
     Raises:
         InputError: There is no such folder or file.
     """
+    excluded = [] if excluded is None else excluded
     if root.is_file():
-        return _members(root, wanted) if _is_zip(root) else [InputFile(root)]
+        return _members(root, wanted, excluded) if _is_zip(root) else [InputFile(root)]
     if not root.is_dir():
         raise InputError("there is no such folder or file", where=root)
     files: list[InputFile] = []
@@ -178,18 +196,25 @@ def list_files(root: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
 
     for folder, inner, names in os.walk(root, onerror=on_walk_error, followlinks=True):
         visible = {name: Path(folder, name).resolve() for name in sorted(inner) if not name.startswith(".")}
-        inner[:] = [name for name, target in visible.items() if target not in visited]  # a link may form a cycle
-        visited.update(visible.values())
         if "manifest.json" in names and (
             "positions.npy" in names or "shard-000" in inner
         ):  # a store, not recordings
+            excluded.append(ExcludedPath(Path(folder), STORE))
             inner.clear()
             continue
+        excluded += [ExcludedPath(Path(folder, name), HIDDEN) for name in (*inner, *names) if name[0] == "."]
+        inner[:] = []
+        for name, target in visible.items():
+            if target in visited:  # a link may form a cycle
+                excluded.append(ExcludedPath(Path(folder, name), LINKED_TWICE))
+            else:
+                visited.add(target)
+                inner.append(name)
         for name in names:
             if name.startswith("."):
                 continue
             if name.lower().endswith(".zip"):
-                files += _members(Path(folder, name), wanted)
+                files += _members(Path(folder, name), wanted, excluded)
             elif wanted(name):
                 files.append(InputFile(Path(folder, name)))
     return sorted(files)
@@ -225,22 +250,30 @@ def _is_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip"
 
 
-def _members(archive: Path, wanted: Callable[[str], bool]) -> list[InputFile]:
+def _members(archive: Path, wanted: Callable[[str], bool], excluded: list[ExcludedPath]) -> list[InputFile]:
     try:
         if not stat.S_ISREG(archive.stat().st_mode):
             return [InputFile(archive)]
         infos = _archive(*_key(archive)).infolist()
     except Exception:  # noqa: BLE001 - zipfile raises whatever a damaged archive leads it to; reading it says so
         return [InputFile(archive)]
-    found = set()
+    found, hidden = set(), set()
     for info in infos:
         name = PurePosixPath(info.filename)
-        hidden = any(part.startswith(".") and part not in (".", "..") for part in name.parts)
+        hidden_at = next((i for i, part in enumerate(name.parts) if _is_hidden(part)), None)
         folder = info.filename.endswith("/") or not name.name
         inside = name.name.lower().endswith(".zip")  # a nested archive is not opened; reading reports it
-        if not folder and not hidden and name.parts[:1] != ("__MACOSX",) and (inside or wanted(name.name)):
+        if hidden_at is not None:
+            hidden.add(archive.joinpath(*name.parts[: hidden_at + 1]))
+        elif not folder and (inside or wanted(name.name)):
             found.add(InputFile(archive / name.as_posix().lstrip("/"), archive))
+    excluded += [ExcludedPath(path, HIDDEN) for path in sorted(hidden)]
     return sorted(found)
+
+
+def _is_hidden(part: str) -> bool:
+    """Whether a part of a member's name is that of a hidden file or folder, as macOS adds them too."""
+    return (part.startswith(".") and part not in (".", "..")) or part == "__MACOSX"
 
 
 def _key(archive: Path) -> tuple[Path, int]:

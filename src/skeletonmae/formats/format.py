@@ -83,6 +83,10 @@ class Format:
     sidecar_name: Callable[[str], str | Sequence[str] | None] | None = None
     fixed_axes: bool = False
 
+    def has_suffix(self, name: str) -> bool:
+        """Whether a file of this name can be of this format."""
+        return name.lower().endswith(self.suffixes)
+
     def matches(self, file: InputFile | Path) -> bool:
         """Whether `file` can be read and its first bytes look like this format."""
         try:

@@ -1,6 +1,7 @@
 """Find what is wrong with recordings before anything is trained on them."""
 
 from skeletonmae.validation.base import Check
+from skeletonmae.validation.basics import check_basics
 from skeletonmae.validation.finding import Finding, Severity
 from skeletonmae.validation.registry import CHECKS
 from skeletonmae.validation.result import ClassCount, Validation, format_finding
@@ -14,6 +15,7 @@ __all__ = [
     "Finding",
     "Severity",
     "Validation",
+    "check_basics",
     "format_finding",
     "validate",
     "validate_store",

@@ -12,7 +12,7 @@ from skeletonmae.validation.block import RecordingBlock
 from skeletonmae.validation.finding import Finding
 from skeletonmae.validation.recording_table import RecordingTable
 
-USUAL_FPS = (1.0, 1000.0)
+USUAL_FPS = (5.0, 1000.0)
 MAX_SPEED_RATIO = 4.0
 """Median speed of the recordings of one frame rate over that of the others."""
 MIN_RECORDINGS = 5
@@ -20,7 +20,7 @@ MIN_RECORDINGS = 5
 
 
 class FrameRate(Check):
-    """A frame rate of 0, negative or not finite is an error, outside 1 to 1000 a warning, an unknown one a note.
+    """A frame rate of 0, negative or not finite is an error, outside 5 to 1000 a warning, an unknown one a note.
 
     No sensor for bodies is slower or faster. A warning, too, if the recordings of one frame rate move 4 times
     faster or slower than all others: actions differ, but the medians over many recordings do not differ by that

@@ -50,18 +50,6 @@ class Empty(Check):
             yield self.finding("error", message, block.recording_name(index))
 
 
-class Short(Check):
-    """One frame: a warning. It shows no motion, and is mostly what is left of a damaged recording."""
-
-    name = "short"
-
-    def check_block(self, block: RecordingBlock) -> Iterator[Finding]:
-        """Yield one finding per recording of one frame."""
-        for index, recording in enumerate(block.recordings):
-            if recording.num_frames == 1:
-                yield self.finding("warning", "only one frame", block.recording_name(index))
-
-
 class Zeros(Check):
     """Joints that are marked as observed and are at exactly (0, 0, 0): a warning.
 

@@ -19,12 +19,19 @@ class RecordingTable:
         classes: the class names that labels may have; any if empty.
         group_tag: a tag whose values must not be on both sides of the split, such as `subject`.
         against: table of other recordings, which must share nothing with these.
+        index_contents: whether to index the coordinates, which the checks for equal content need.
     """
 
     def __init__(
-        self, classes: Sequence[str] = (), *, group_tag: str | None = None, against: RecordingTable | None = None
+        self,
+        classes: Sequence[str] = (),
+        *,
+        group_tag: str | None = None,
+        against: RecordingTable | None = None,
+        index_contents: bool = True,
     ) -> None:
         self.classes, self.group_tag, self.against = tuple(classes), group_tag, against
+        self.index_contents = index_contents
         self.names: list[str] = []
         self.labels: list[str | None] = []
         self.subjects: list[str] = []
@@ -47,7 +54,8 @@ class RecordingTable:
             self.subjects.append(recording.tags.get("subject", ""))
             self.num_frames += recording.num_frames
             self.kinds[recording.skeleton.name, recording.positions.shape[3], recording.unit] += 1
-        self.contents.add(block)
+        if self.index_contents:
+            self.contents.add(block)
         for name, values in columns.items():
             self._columns.setdefault(name, []).append(values)
 

@@ -21,6 +21,7 @@ MIN_OBSERVED = 0.5
 UNITS_PER_METER = {"millimeters": 1000.0, "centimeters": 100.0, "inches": 39.4, "decimeters": 10.0, "feet": 3.28}
 ADULT_SIZE = 0.5
 """Body size of an adult, in meters."""
+UNIT_FLAGS = {"millimeters": "mm", "centimeters": "cm", "meters": "m"}
 UPSIDE_DOWN = -0.5
 """Mean upward component of the direction from feet to head below which a body is upside down; 1 if it stands."""
 ALONG_AXIS = 0.7
@@ -110,7 +111,8 @@ class Upright(Check):
         upside_down = np.flatnonzero(up[:, 1] < UPSIDE_DOWN)
         if 2 * len(upside_down) > num_known:
             count = f"{len(upside_down)} of {num_known} recordings"
-            message = f"the head is below the feet in {count}: y points the wrong way"
+            flag = "y" if {axes for _, axes, _ in table.kinds} == {2} else "-y"
+            message = f"the head is below the feet in {count}: y points the wrong way; `--up {flag}` turns them"
             yield self.finding("error", message, recordings=len(upside_down))
         else:
             for index in upside_down.tolist():
@@ -118,9 +120,10 @@ class Upright(Check):
         for axis, axis_name in ((0, "x"), (2, "z")):
             num_along = int((np.abs(up[:, axis]) > ALONG_AXIS).sum())
             if 2 * num_along > num_known:
-                message = (
-                    f"bodies stand along {axis_name} in {num_along} of {num_known} recordings; y should be up"
-                )
+                is_z_up = axis_name == "z" and 2 * int((up[:, axis] > ALONG_AXIS).sum()) > num_known
+                advice = "`--up z` turns them" if is_z_up else "turn them before they are read"
+                count = f"{num_along} of {num_known} recordings"
+                message = f"bodies stand along {axis_name} in {count}; y should be up: {advice}"
                 yield self.finding("warning", message, recordings=num_along)
 
 
@@ -131,9 +134,10 @@ def _likely_unit(size: float, unit: str) -> str:
     if unit == "image":
         return "are these pixels?"
     if USUAL_SIZE[0] <= size <= USUAL_SIZE[1]:
-        return "are these meters?"
+        return "are these meters? If so, state `--unit m`"
     ratio = {name: abs(np.log(size / factor / ADULT_SIZE)) for name, factor in UNITS_PER_METER.items() if size > 0}
     nearest = min(ratio, key=ratio.__getitem__, default="")
     if ratio.get(nearest, np.inf) < np.log(2):
-        return f"are these {nearest}?"
+        flag = f" If so, state `--unit {UNIT_FLAGS[nearest]}`" if nearest in UNIT_FLAGS else ""
+        return f"are these {nearest}?{flag}"
     return f"an adult has about {ADULT_SIZE} m"

@@ -1,0 +1,69 @@
+"""The checks of units, axes, lengths and frame rates, which take seconds whatever the size of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from skeletonmae.errors import InputError
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.validation.base import Check
+from skeletonmae.validation.block import iter_blocks
+from skeletonmae.validation.finding import Finding
+from skeletonmae.validation.frame_rate import FrameRate
+from skeletonmae.validation.left_right import Mirrored
+from skeletonmae.validation.lengths import Long, Short
+from skeletonmae.validation.recording_table import RecordingTable
+from skeletonmae.validation.result import CheckCount, FindingCounter
+from skeletonmae.validation.units import Units, Upright
+
+BASIC_CHECKS: tuple[Check, ...] = (Short(), Long(), FrameRate(), Units(), Upright(), Mirrored())
+NUM_EXTREMES = 100
+"""Shortest and longest recordings of a large store that are read whatever the sample."""
+
+
+def check_basics(
+    store: SequenceStore, max_recordings: int = 2000
+) -> tuple[tuple[CheckCount, ...], tuple[Finding, ...]]:
+    """Check units, axes, lengths and frame rates of a store.
+
+    Args:
+        store: store to check.
+        max_recordings: of a larger store, so many recordings are read, evenly spaced, and the shortest and
+            longest ones.
+
+    Returns:
+        The counts and the findings, as in `Validation`.
+    """
+    table, counter = RecordingTable(store.classes, index_contents=False), FindingCounter()
+    for block in iter_blocks(_read(store, _choose(store, max_recordings).tolist())):
+        columns: dict[str, np.ndarray] = {}
+        for check in BASIC_CHECKS:
+            for finding in check.check_block(block):
+                counter.add(finding)
+            columns |= check.measure(block)
+        table.sides += [""] * len(block.recordings)
+        table.add(block, columns)
+    for check in BASIC_CHECKS:
+        for finding in check.check_all(table):
+            counter.add(finding)
+    return counter.sorted_results([check.name for check in BASIC_CHECKS])
+
+
+def _choose(store: SequenceStore, max_recordings: int) -> np.ndarray:
+    if len(store) <= max_recordings:
+        return np.arange(len(store))
+    by_length = np.argsort(store.num_frames, kind="stable")
+    spaced = np.linspace(0, len(store) - 1, max_recordings).round().astype(np.int64)
+    return np.unique(np.concatenate([spaced, by_length[:NUM_EXTREMES], by_length[-NUM_EXTREMES:]]))
+
+
+def _read(store: SequenceStore, indices: Iterable[int]) -> Iterator[SkeletonSequence]:
+    """Yield recordings of a store; a damaged one is left to `validate_store`."""
+    for index in indices:
+        try:
+            recording = store[index]
+        except InputError:
+            continue
+        yield recording
