@@ -160,7 +160,7 @@ def test_another_table_of_pandas_is_refused(tmp_path: Path) -> None:
     path = unpacked("fixed.h5", tmp_path)
     with h5py.File(path, "r+") as file:
         file["df_with_missing"].attrs["pandas_type"] = np.bytes_("series")
-    with pytest.raises(InputError, match=r"fixed\.h5: not one table of pandas.*got df_with_missing"):
+    with pytest.raises(InputError, match=r"fixed\.h5: not exactly one pandas table.*got df_with_missing"):
         read(path)
 
 

@@ -25,7 +25,7 @@ def test_a_gap_in_the_frame_numbers_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "skeleton_pos.txt"
     path.write_text("".join(f"{number}," + ",".join(["0.5"] * 90) + "\n" for number in (1, 2, 4)))
     (one,) = SBU.read(path)
-    assert one.notes == ("the frame numbers do not follow each other",)
+    assert one.notes == ("the frame numbers are not consecutive",)
     path.write_text("1," + ",".join(["0.5"] * 89) + "\n")
     with pytest.raises(InputError, match=r"line 1: wrong number of columns; expected 91; got 90"):
         list(SBU.read(path))

@@ -1,4 +1,4 @@
-"""Kinder-Gator CSV: a header that names the joints (`HipCenterX,HipCenterY,...`), one line a frame, metres.
+"""Kinder-Gator CSV: a header that names the joints (`HipCenterX,HipCenterY,...`), one line per frame, in meters.
 
 Aloba et al., Eurographics 2018 (short papers); Kinect v1. `Timestamp` is in milliseconds.
 """
@@ -18,7 +18,7 @@ from skeletonmae.skeletons import KINECT20
 
 
 def _column(joint: str) -> str:
-    """The joint's name in the header: `left_elbow` is `ElbowLeft`, `pelvis` is `HipCenter`."""
+    """The name of a joint in the header: `ElbowLeft` for `left_elbow`, `HipCenter` for `pelvis`."""
     words = {"pelvis": "center_hip", "shoulder_center": "center_shoulder"}.get(joint, joint).split("_")
     return "".join(word.title() for word in reversed(words))
 
@@ -34,7 +34,7 @@ def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]
     header, _, body = (text := file.text()).partition("\n")
     names = [name.strip() for name in header.split(",")]
     if missing := [column for column in COLUMNS if names.count(column) != 1]:
-        raise InputError("columns are missing or there twice", where=f"{file.path}, line 1", got=missing[:5])
+        raise InputError("columns are missing or duplicated", where=f"{file.path}, line 1", got=missing[:5])
     if not body.strip():
         raise InputError("there is no line after the header", where=file.path)
     columns = [names.index(column) for column in COLUMNS]
@@ -47,5 +47,5 @@ def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]
 
 
 KINDER_GATOR = Format(
-    "kinder_gator", "Kinder-Gator CSV: 20 joints in 3D, one recording a file", (".csv",), _sniff, _parse
+    "kinder_gator", "Kinder-Gator CSV: 20 joints in 3D, one recording per file", (".csv",), _sniff, _parse
 )

@@ -1,4 +1,4 @@
-"""One person in front of a Kinect v1, the recording that several readers make."""
+"""Recordings of one person by a Kinect v1, which several readers make."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def kinect_recording(
     *,
     fps: float | None = None,
 ) -> SkeletonSequence:
-    """One person in front of Kinect v1, named after the file.
+    """A recording of one person, named after the file.
 
-    Kinect writes exactly (0, 0, 0), the place of the camera itself, for a joint it lost: that is unobserved.
+    Kinect writes exactly (0, 0, 0), the position of the sensor, for a lost joint, which is unobserved here.
 
     Args:
-        file: that the values are from.
-        values: `(frame, joint, 3)` in metres.
-        joints: names of the joints in the order of `values`.
-        fps: frames per second, if known.
+        file: The file.
+        values: `(frame, joint, 3)` in meters.
+        joints: Names of the joints, in the order of `values`.
+        fps: Frames per second, if known.
     """
     order = [joints.index(joint) for joint in KINECT20.joints]
     positions = values[:, order]

@@ -1,7 +1,7 @@
-"""MSR-Action3D text: 20 lines a frame, each `x y z confidence`, metres.
+"""MSR-Action3D text: 20 lines per frame, each `x y z confidence`, in meters.
 
-Li, Zhang and Liu, CVPR Workshops 2010, "SkeletonReal3D"; 15 frames a second. A quarter of the joints has
-confidence 0 and a sound position (the sensor inferred it), so only (0, 0, 0) is taken as unobserved.
+Li, Zhang and Liu, CVPR Workshops 2010, "SkeletonReal3D"; 15 frames per second. A quarter of the joints have
+confidence 0 and a plausible position that the sensor inferred, so only joints at (0, 0, 0) are unobserved.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ JOINTS = (
     "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand",
     "left_knee", "right_knee", "left_ankle", "right_ankle", "left_foot", "right_foot", "head",
 )  # fmt: skip
-EXPECTED = "20 lines a frame, each 'x y z confidence'"
+EXPECTED = "20 lines per frame, each 'x y z confidence'"
 
 
 def _sniff(head: bytes) -> bool:
@@ -39,5 +39,5 @@ def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]
 
 
 MSR_ACTION3D = Format(
-    "msr_action3d", "MSR-Action3D text: 20 joints in 3D, one recording a file", (".txt",), _sniff, _parse
+    "msr_action3d", "MSR-Action3D text: 20 joints in 3D, one recording per file", (".txt",), _sniff, _parse
 )

@@ -1,6 +1,7 @@
-"""NW-UCLA as JSON: `{"file_name": ..., "skeletons": [frame][joint][x, y, z]}`, kinect20, metres.
+"""NW-UCLA as JSON: `{"file_name": ..., "skeletons": [frame][joint][x, y, z]}`, kinect20, in meters.
 
-The form in which skeleton projects pass on Northwestern-UCLA (Wang et al., CVPR 2014); Kinect v1 axes.
+The form in which projects on skeletons distribute Northwestern-UCLA (Wang et al., CVPR 2014), in the axes of
+Kinect v1.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _sniff(head: bytes) -> bool:
 def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     content = read_json(file)
     if not isinstance(content, dict) or "skeletons" not in content:
-        raise InputError("no skeletons in it", where=file.path, expected=EXPECTED)
+        raise InputError("the file has no skeletons", where=file.path, expected=EXPECTED)
     try:
         values = np.array(content["skeletons"], dtype=np.float64)
     except (ValueError, TypeError, OverflowError) as error:
@@ -37,4 +38,4 @@ def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]
     yield kinect_recording(file, values, KINECT20.joints)
 
 
-NW_UCLA = Format("nw_ucla", "NW-UCLA JSON: 20 joints in 3D, one recording a file", (".json",), _sniff, _parse)
+NW_UCLA = Format("nw_ucla", "NW-UCLA JSON: 20 joints in 3D, one recording per file", (".json",), _sniff, _parse)

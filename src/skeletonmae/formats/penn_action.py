@@ -1,7 +1,7 @@
-"""Penn Action labels: a MATLAB file a video, with x, y and visibility (frame, 13 joints), its action and its side.
+"""Penn Action labels: one MATLAB file per video, with x, y and visibility (frame, 13 joints), action and split.
 
-Zhang, Zhu and Derpanis, ICCV 2013. Pixels. A joint that is hidden but has a place was marked by its makers, and is
-observed; one that they put in the image's first corner was not. The tag `split` is `train` or `test`.
+Zhang, Zhu and Derpanis, ICCV 2013. Coordinates are pixels. An occluded joint with a position was annotated and is
+observed; a joint in the top left corner of the image was not annotated. The tag `split` is `train` or `test`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from skeletonmae.limits import MAX_FRAMES
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import PENN13
 
-WANTED = ("x", "y", "visibility", "action", "train")
-CORNER = 5.0  # pixels; a joint that was not marked lies in the first corner, on the diagonal
+VARIABLES = ("x", "y", "visibility", "action", "train")
+CORNER_PIXELS = 5.0
+"""A joint that was not annotated lies on the diagonal, this close to the top left corner."""
 EXPECTED = "x, y and visibility (frames, 13), action (text) and train (1 or -1)"
 
 
@@ -28,21 +29,21 @@ def _sniff(head: bytes) -> bool:
 
 
 def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
-    held = read_matlab(file.content(), str(file.path), WANTED)
-    x, y, visible, action, train = (held.get(name) for name in WANTED)
+    variables = read_matlab(file.content(), str(file.path), VARIABLES)
+    x, y, visible, action, train = (variables.get(name) for name in VARIABLES)
     arrays = [a for a in (x, y, visible) if isinstance(a, np.ndarray) and a.ndim == 2 and a.shape[1] == 13]
     shapes = {array.shape for array in arrays}
     if len(arrays) < 3 or len(shapes) > 1 or len(arrays[0]) > MAX_FRAMES or not isinstance(action, str):
-        got = {name: getattr(value, "shape", value) for name, value in held.items()}
+        got = {name: getattr(value, "shape", value) for name, value in variables.items()}
         raise InputError("not the labels of a video", where=file.path, expected=EXPECTED, got=got)
     side = np.ravel(train).tolist() if isinstance(train, np.ndarray) else []
     if side not in ([1], [-1]):
-        raise InputError("'train' does not say the side", where=file.path, expected="1 or -1", got=side)
-    places = np.stack(arrays[:2], axis=-1).astype(np.float64)
+        raise InputError("'train' is wrong", where=file.path, expected="1 or -1", got=side)
+    positions = np.stack(arrays[:2], axis=-1).astype(np.float64)
     yield SkeletonSequence.from_positions(
-        places,
+        positions,
         PENN13,
-        observed=(arrays[2] > 0) | (places > CORNER).any(-1) | (np.ptp(places, axis=-1) != 0),
+        observed=(arrays[2] > 0) | (positions > CORNER_PIXELS).any(-1) | (np.ptp(positions, axis=-1) != 0),
         name=file.path.stem,
         unit="px",
         label=action.replace("_", " "),

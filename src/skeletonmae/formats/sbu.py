@@ -1,8 +1,8 @@
-"""SBU Kinect Interaction `skeleton_pos.txt`: a line a frame, its number and two persons of 15 joints, x, y, z.
+"""SBU Kinect Interaction `skeleton_pos.txt`: one line per frame, with its number and two persons of 15 joints.
 
-Yun et al., CVPR Workshops 2012; Kinect v1 at 15 frames a second. The file holds shares of the sensor's room: x and
-y from 0 to 1, z from 0 to 7.8125. Its makers' formula gives millimetres again, with the axes of the other Kinect
-sets. The person on the left of the image comes first.
+Yun et al., CVPR Workshops 2012; Kinect v1 at 15 frames per second. The file holds normalized coordinates: x and y
+from 0 to 1, z from 0 to 7.8125. The formula in the documentation of the dataset converts them to millimeters, in
+the axes of the other Kinect datasets. The person on the left of the image comes first.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def _sniff(head: bytes) -> bool:
 
 def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     values = number_rows(file.path, file.text(), COLUMNS, delimiter=",")
-    shares = values[:, 1:].reshape(-1, 2, 15, 3).swapaxes(0, 1)
+    normalized = values[:, 1:].reshape(-1, 2, 15, 3).swapaxes(0, 1)
     yield SkeletonSequence.from_positions(
-        shares * SCALE + OFFSET,
+        normalized * SCALE + OFFSET,
         SBU15,
-        observed=(shares != 0).any(-1),
+        observed=(normalized != 0).any(-1),
         name=file.path.parent.name,
         fps=FPS,
-        notes=() if (np.diff(values[:, 0]) == 1).all() else ("the frame numbers do not follow each other",),
+        notes=() if (np.diff(values[:, 0]) == 1).all() else ("the frame numbers are not consecutive",),
     )
 
 

@@ -1,7 +1,7 @@
-"""UTD-MHAD `.mat`: a MATLAB 5 file with one array `d_skel` of 20 joints x 3 axes x frames, metres.
+"""UTD-MHAD `.mat`: a MATLAB 5 file with one array `d_skel` of 20 joints x 3 axes x frames, in meters.
 
-Chen, Jafari and Kehtarnavaz, ICIP 2015; Kinect v1 at 30 frames a second, joint order of
-`Skeleton_joint_order.txt` in the set.
+Chen, Jafari and Kehtarnavaz, ICIP 2015. Kinect v1 at 30 frames per second; joints are in the order of
+`Skeleton_joint_order.txt` of the dataset.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]
     values = read_matlab(file.content(), str(file.path), [VARIABLE]).get(VARIABLE)
     if not isinstance(values, np.ndarray) or values.shape[:2] != (20, 3) or values.ndim > 3 or not values.size:
         got = getattr(values, "shape", type(values).__name__)
-        raise InputError("no such array", where=file.path, expected=EXPECTED, got=got)
-    places = values.reshape(20, 3, -1).transpose(2, 0, 1)
-    yield kinect_recording(file, places, JOINTS, fps=30.0)
+        raise InputError(
+            "the array is missing or has the wrong shape", where=file.path, expected=EXPECTED, got=got
+        )
+    positions = values.reshape(20, 3, -1).transpose(2, 0, 1)
+    yield kinect_recording(file, positions, JOINTS, fps=30.0)
 
 
-UTD_MHAD = Format("utd_mhad", "UTD-MHAD .mat: 20 joints in 3D, one recording a file", (".mat",), _sniff, _parse)
+UTD_MHAD = Format("utd_mhad", "UTD-MHAD .mat: 20 joints in 3D, one recording per file", (".mat",), _sniff, _parse)

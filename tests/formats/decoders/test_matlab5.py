@@ -79,7 +79,7 @@ ARRAYS = {
     "empty": np.zeros((0, 20, 3)),
     "by rows": np.arange(600.0).reshape(20, 30),
     "by columns": np.asfortranarray(np.arange(600.0).reshape(20, 30)),
-    "other bytes": np.arange(6, dtype=">f4").reshape(2, 3),
+    "another header": np.arange(6, dtype=">f4").reshape(2, 3),
 }
 
 
@@ -159,8 +159,8 @@ def test_other_variables_are_refused_by_name_and_passed_over_where_not_wanted(ki
 
 SOUND = variable(b"x", 6, (1, 2), NUMBERS)
 DAMAGED = {
-    "empty": (b"", "other bytes"),
-    "a text": (b"x" * 300, "other bytes"),
+    "empty": (b"", "another header"),
+    "a text": (b"x" * 300, "another header"),
     "hdf5": (b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM" + b"x" * 99, "7.3.*-v7"),
     "no variable": (file_of(), "variable is missing"),
     "another variable": (saved(other=1), "variable is missing.*expected x; got other"),
@@ -180,8 +180,8 @@ DAMAGED = {
     "no variable there": (file_of(element(9, b"12345678")), "element of type 9"),
     "overlong small element": (file_of(variable(b"x", 6, (1, 2), struct.pack("<I", 2 | 9 << 16) + b"123456789")), "cut short"),
     "not packed": (file_of(struct.pack("<II", 15, 8) + b"12345678"), "header"),
-    "packed is too long": (file_of(packed(SOUND + b"more")), "unpack"),
-    "packed is too short": (file_of(packed(SOUND[:-8])), "unpack"),
+    "packed is too long": (file_of(packed(SOUND + b"more")), "decompress"),
+    "packed is too short": (file_of(packed(SOUND[:-8])), "decompress"),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""HDF5 files of anybody's, read in a process of its own. Needs the extra `skeletonmae[animals]`."""
+"""Untrusted HDF5 files, read in a child process. Needs the extra `skeletonmae[animals]`."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from skeletonmae.formats.files import InputFile
 from skeletonmae.limits import HDF5_BYTES
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-END_OF_FILE = {0: 40, 1: 44, 2: 28, 3: 28}
-"""Version of the file -> where in its head its size is."""
+END_OF_FILE_OFFSETS = {0: 40, 1: 44, 2: 28, 3: 28}
+"""Version of the file -> offset in its head of the size of the file."""
 CHILD = Path(__file__).with_name("hdf5_child.py")
-SECONDS = 30
-BYTES_A_SECOND = 2_000_000
-"""A file may take half a minute, and a second more for each so many bytes; some damaged ones never end."""
+TIMEOUT_SECONDS = 30
+BYTES_PER_SECOND = 2_000_000
+"""A file may take the first, and a second more for each of the second: reading some damaged files never ends."""
 
 
 @dataclass(frozen=True)
 class Hdf5:
-    """What was wanted of a file.
+    """The requested parts of a file.
 
     Args:
-        path: of the file, for messages.
-        names: what is at its top.
-        numbers: arrays and attributes (`group/array`, `group@attribute`) of numbers or records.
-        texts: those of text, flat.
+        path: Path of the file, for messages.
+        names: Names of the objects at its top level.
+        numbers: Arrays and attributes (`group/array`, `group@attribute`) of numbers or records.
+        texts: Arrays and attributes of text, flattened.
     """
 
     path: Path
@@ -48,17 +48,17 @@ class Hdf5:
         """An array of numbers or records.
 
         Raises:
-            InputError: it is not there.
+            InputError: The file does not have it.
         """
         if name not in self.numbers:
             raise self._missing(name)
         return self.numbers[name]
 
     def text(self, name: str, default: str | None = None) -> str:
-        """One text.
+        """The first text of an array or attribute.
 
         Raises:
-            InputError: it is not there, and there is no default.
+            InputError: The file does not have it, and there is no default.
         """
         return self.list(name, None if default is None else [default])[0]
 
@@ -66,64 +66,64 @@ class Hdf5:
         """An array of text.
 
         Raises:
-            InputError: it is not there, and there is no default.
+            InputError: The file does not have it, and there is no default.
         """
-        found = self.texts.get(name, default)
-        if not found:
+        texts = self.texts.get(name, default)
+        if not texts:
             raise self._missing(name)
-        return found
+        return texts
 
     def _missing(self, name: str) -> InputError:
-        return InputError(f"{name!r} is not in it", where=self.path, got=", ".join(self.names) or "nothing")
+        return InputError(f"the file has no {name!r}", where=self.path, got=", ".join(self.names) or "nothing")
 
 
 def read_hdf5(file: InputFile, arrays: str, attributes: str) -> Hdf5:
-    """The parts of a file that are wanted.
+    """Read arrays and attributes of a file.
 
     Args:
-        file: to be read.
-        arrays: regular expression for the paths of those that are wanted, such as `frames` or `group/table`.
-        attributes: the same for attributes, such as `group@name`.
+        file: The file.
+        arrays: Regular expression for the paths of the arrays, such as `frames` or `group/table`.
+        attributes: Regular expression for the paths of the attributes, such as `group@name`.
 
     Raises:
         InputError: h5py is not installed, or the file is damaged.
     """
     if importlib.util.find_spec("h5py") is None:
         raise InputError("HDF5 files need h5py: pip install skeletonmae[animals]", where=file.path)
-    _must_be_whole(file)
-    most = HDF5_BYTES.of(file.size)
+    _check_length(file)
+    max_bytes = HDF5_BYTES.of(file.size)
     with _on_disk(file) as path:
-        command = [sys.executable, "-I", str(CHILD), str(path), arrays, attributes, str(most)]
+        command = [sys.executable, "-I", str(CHILD), str(path), arrays, attributes, str(max_bytes)]
         try:
-            done = subprocess.run(
-                command, capture_output=True, check=False, timeout=SECONDS + file.size / BYTES_A_SECOND
+            process = subprocess.run(
+                command, capture_output=True, check=False, timeout=TIMEOUT_SECONDS + file.size / BYTES_PER_SECOND
             )
         except subprocess.TimeoutExpired as error:
-            raise InputError("damaged: reading it does not end", where=file.path) from error
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        why = said if done.returncode > 0 else f"the HDF5 library crashes on it, signal {-done.returncode}"
-        raise InputError(f"not HDF5 that can be read ({why})", where=file.path)
-    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as archive:
+            raise InputError("damaged: reading it took too long", where=file.path) from error
+    if process.returncode:
+        message = process.stderr.decode("utf-8", "replace").strip()[-300:]
+        reason = message if process.returncode > 0 else f"the HDF5 library crashed, signal {-process.returncode}"
+        raise InputError(f"damaged HDF5 ({reason})", where=file.path)
+    with np.load(io.BytesIO(process.stdout), allow_pickle=False) as archive:
         numbers = dict(archive)
     texts = json.loads(numbers.pop("texts").tobytes())
     return Hdf5(file.path, tuple(texts.pop("names")), numbers, texts)
 
 
-def _must_be_whole(file: InputFile) -> None:
-    """Refuse at once what is cut short, or no HDF5."""
+def _check_length(file: InputFile) -> None:
+    """Refuse at once a file that is truncated or not HDF5."""
     head = file.head()
     if not head.startswith(SIGNATURE) or len(head) < 64:
         raise InputError("not HDF5", where=file.path)
-    if at := END_OF_FILE.get(head[len(SIGNATURE)]):
-        said = int.from_bytes(head[at : at + 8], "little")
-        if said > file.size:
-            raise InputError("cut short", where=file.path, expected=f"{said} bytes", got=file.size)
+    if offset := END_OF_FILE_OFFSETS.get(head[len(SIGNATURE)]):
+        size = int.from_bytes(head[offset : offset + 8], "little")
+        if size > file.size:
+            raise InputError("cut short", where=file.path, expected=f"{size} bytes", got=file.size)
 
 
 @contextmanager
 def _on_disk(file: InputFile) -> Iterator[Path]:
-    """A file that another process can open."""
+    """The path of a file that another process can open; a member of an archive is extracted."""
     if file.archive is None:
         yield file.path
         return

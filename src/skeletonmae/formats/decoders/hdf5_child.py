@@ -1,12 +1,12 @@
-"""A program that reads an HDF5 file in a process of its own; `hdf5.py` runs it.
+"""A program that reads an HDF5 file in a child process of `hdf5.py`.
 
-The HDF5 library, which every reader of such files rests on, crashes on some damaged files, never ends on others,
-and makes room for any length that they state. Here it can do no harm to whoever asked.
+On some damaged files the HDF5 library, which every reader of HDF5 uses, crashes, does not end, or allocates any
+size that the file states. In a child process that does not affect the caller.
 
     python hdf5_child.py FILE ARRAYS ATTRIBUTES BYTES
 
-reads the arrays, at most two groups deep, and the attributes whose paths fit two regular expressions, as long as
-no array takes more than so many bytes, and writes a numpy archive to the standard output.
+reads the arrays, at most two groups deep, and the attributes whose paths match two regular expressions, provided
+that no array takes more than the given number of bytes, and writes a numpy archive to the standard output.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import Any
 import h5py
 import numpy as np
 
-MEMORY = 2**31
-"""Bytes for Python, numpy, and whatever the library needs besides the arrays themselves."""
-LONGEST_LIST = 100_000
-"""Texts of a list: equal ones of varying length take next to nothing in the file."""
+BASE_MEMORY_BYTES = 2**31
+"""Address space for Python, numpy and the library, besides the arrays."""
+MAX_TEXTS = 100_000
+"""Texts of an array: equal texts of variable length take almost no space in a file."""
 
 
-def read(path: str, arrays: str, attributes: str, most: int) -> bytes:
-    """The numpy archive: `path` of each array, `path@name` of each attribute; texts as JSON in `texts`."""
+def read(path: str, arrays: str, attributes: str, max_bytes: int) -> bytes:
+    """The numpy archive: `path` per array, `path@name` per attribute, and all text as JSON in `texts`."""
     numbers: dict[str, np.ndarray] = {}
     texts: dict[str, list[str]] = {}
 
-    def take(name: str, value: Any) -> None:
+    def add(name: str, value: Any) -> None:
         values = np.asarray(value)
         if values.dtype.kind in "SUO":
             texts[name] = [v.decode() if isinstance(v, bytes) else str(v) for v in values.reshape(-1).tolist()]
@@ -41,43 +41,43 @@ def read(path: str, arrays: str, attributes: str, most: int) -> bytes:
     def visit(group: Any, path: str, depth: int) -> None:
         for name in group.attrs:
             if re.fullmatch(attributes, f"{path}@{name}") and not isinstance(group.attrs[name], h5py.Empty):
-                take(f"{path}@{name}", group.attrs[name])
+                add(f"{path}@{name}", group.attrs[name])
         if isinstance(group, h5py.Dataset):
             if re.fullmatch(arrays, path):
-                must_be_sound(group, path)
-                take(path, group[()])
+                check_array(group, path)
+                add(path, group[()])
         elif depth:
             for name in group:
                 if isinstance(group.get(name, getlink=True), h5py.HardLink):
                     visit(group[name], f"{path}/{name}".lstrip("/"), depth - 1)
 
-    def must_be_sound(data: Any, path: str) -> None:
+    def check_array(data: Any, path: str) -> None:
         if data.shape is None or data.external or data.is_virtual:
             raise ValueError(f"{path} is not an array in this file")
-        if data.nbytes > most or (data.dtype.hasobject and data.size > LONGEST_LIST):
+        if data.nbytes > max_bytes or (data.dtype.hasobject and data.size > MAX_TEXTS):
             raise ValueError(f"{path} is larger than the file can hold: {data.nbytes} bytes")
 
     with h5py.File(path, "r") as file:
         texts["names"] = list(file)[:20]
         visit(file, "", 2)
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, texts=np.frombuffer(json.dumps(texts).encode(), np.uint8), **numbers)
-    return packed.getvalue()
+    archive = io.BytesIO()
+    np.savez(archive, allow_pickle=False, texts=np.frombuffer(json.dumps(texts).encode(), np.uint8), **numbers)
+    return archive.getvalue()
 
 
 def main() -> None:
-    """Read, or say in one line why not."""
-    path, arrays, attributes, most = sys.argv[1:]
+    """Read the file, or exit with the reason in one line."""
+    path, arrays, attributes, max_bytes = sys.argv[1:]
     try:
         import resource
 
-        limit = MEMORY + 4 * int(most)
+        limit = BASE_MEMORY_BYTES + 4 * int(max_bytes)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     except (ImportError, ValueError, OSError):
-        pass  # a system without such limits
+        pass  # this system has no such limits
     try:
-        sys.stdout.buffer.write(read(path, arrays, attributes, int(most)))
-    except Exception as error:  # noqa: BLE001  the library's own are of every kind
+        sys.stdout.buffer.write(read(path, arrays, attributes, int(max_bytes)))
+    except Exception as error:  # noqa: BLE001  the library raises errors of many types
         sys.exit(f"{type(error).__name__}: {error}")
 
 

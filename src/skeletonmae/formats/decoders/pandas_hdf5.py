@@ -1,6 +1,6 @@
-"""Tables that pandas wrote to HDF5, as far as DeepLabCut does: numbers under a header of several levels.
+"""Tables that pandas wrote to HDF5, in the forms that DeepLabCut uses: numbers with a header of several levels.
 
-A `table` has its header as a pickle, of which nothing is run; a `fixed` one has it as arrays of text.
+A `table` stores its header as a pickle, which is never executed; a `fixed` table stores it as arrays of text.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ Names = list[tuple[str, ...]]
 
 
 def read_frame(file: InputFile) -> tuple[Names, np.ndarray, np.ndarray]:
-    """The only table in a file.
+    """Read the only table in a file.
 
     Returns:
-        The names of each column, one a level; the index; and the values `(row, column)`.
+        The names of each column, one per level; the index; and the values `(row, column)`.
 
     Raises:
-        InputError: h5py is not installed, there is no such table or more than one, or the file is damaged.
+        InputError: h5py is not installed; the file has no table or several; or it is damaged.
     """
     content = read_hdf5(file, ARRAYS, ATTRIBUTES)
     kinds = {name: content.text(f"{name}@pandas_type", "") for name in content.names}
     tables = [name for name, kind in kinds.items() if kind in ("frame", "frame_table")]
     if len(tables) != 1:
         got = ", ".join(content.names) or "nothing"
-        raise InputError("not one table of pandas", where=file.path, expected="df_with_missing", got=got)
+        raise InputError("not exactly one pandas table", where=file.path, expected="df_with_missing", got=got)
     read = _table if kinds[tables[0]] == "frame_table" else _fixed
     names, index, values = read(content, tables[0])
     if not values or len(names) != sum(block.shape[1] for block in values):
-        raise InputError("not as many names as columns", where=file.path)
+        raise InputError("its header and its columns differ in number", where=file.path)
     return names, index, np.concatenate(values, axis=1)
 
 
@@ -69,7 +69,7 @@ def _fixed(content: Hdf5, group: str) -> tuple[Names, np.ndarray, list[np.ndarra
 
 
 def _texts(content: Hdf5, names: Any) -> Names:
-    """What a pickle said of columns, if that is a list of tuples of text."""
+    """Check that the pickled header is a list of tuples of text."""
     if not isinstance(names, list) or not all(isinstance(text, str) for name in names for text in name):
-        raise InputError("the header is not made of names", where=content.path)
+        raise InputError("its header does not consist of names", where=content.path)
     return [tuple(name) for name in names]

@@ -55,7 +55,8 @@ def read_pickle(file: BinaryIO, where: str, *, object_arrays: bool = False) -> o
 
     Returns:
         Nested lists, tuples, dicts and sets of text, bytes, numbers, `None`, and numpy arrays and scalars of
-        numbers or text. Tuples are not allowed as keys. Arrays share the bytes that were read and may be read-only.
+        numbers or text. Tuples are not allowed as keys. Arrays share the bytes that were read and can be
+        read-only.
 
     Raises:
         InputError: The file is not a pickle, is damaged, or asks for anything else, which the message names.
