@@ -319,3 +319,49 @@ def test_too_many_columns_are_refused(tmp_path: Path) -> None:
     header = ",".join(f"joint{number}_{axis}" for number in range(20_000) for axis in "xy")
     with pytest.raises(InputError, match="too many columns; expected at most 20000; got 40000"):
         read_all(written(tmp_path, header, "1,2"))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "acc_x,acc_y,acc_z,gyr_x,gyr_y,gyr_z",
+        "left_foot_force_x,left_foot_force_y,right_foot_force_x,right_foot_force_y",
+        "v_x,v_y,a_x,a_y",
+        "Neck_RotX,Neck_RotY,Neck_RotZ,Head_RotX,Head_RotY,Head_RotZ",
+    ],
+)
+def test_sensors_and_forces_are_no_joints(header: str, tmp_path: Path) -> None:
+    path = written(tmp_path, header, ",".join("1" for _ in header.split(",")))
+    assert not FORMATS["wide_table"].matches(path)
+    with pytest.raises(InputError, match="expected columns frame, joint, x, y with a line per joint, or nose_x"):
+        detect(path)
+
+
+def test_rotations_beside_positions_are_left_out(tmp_path: Path) -> None:
+    recording = read(
+        tmp_path,
+        "TimeSpan,Neck_X,Neck_Y,Neck_Z,Neck_RotX,Neck_confidence,Head_X,Head_Y,Head_Z,Head_RotX,Head_confidence",
+        "0,1,2,3,90,1,4,5,6,90,0",
+    )
+    assert recording.skeleton.joints == ("neck", "head")
+    assert recording.positions[0, 0].tolist() == [[1, 2, 3], [0, 0, 0]]
+
+
+def test_joints_of_one_letter_have_a_score(tmp_path: Path) -> None:
+    recording = read(
+        tmp_path, "track,frame_idx,instance.score,A.x,A.y,A.score,B.x,B.y,B.score", ",0,nan,205,187,,278,203,"
+    )
+    assert recording.positions[0, 0].tolist() == [[205, 187], [278, 203]]
+    assert recording.observed.all()
+
+
+def test_small_coordinates_are_shares_of_an_image_only_for_a_body(tmp_path: Path) -> None:
+    body = read(tmp_path, "nose_x,nose_y,neck_x,neck_y", "0.5,0.2,0.5,0.3")
+    points = read(tmp_path, "p1_x,p1_y,p2_x,p2_y,p3_x,p3_y", "0.5,0.2,0.5,0.3,0.1,0.2")
+    assert (body.unit, points.unit) == ("image", "unknown")
+    assert "state the unit with --unit" in points.notes[-1]
+
+
+def test_numbered_points_without_a_confidence_could_be_any(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).uniform(0, 99, (2, 25, 2))
+    assert read(tmp_path, *wide(range(25), values, "xy", "p{name}_{field}")).skeleton.joints[0] == "joint_0"

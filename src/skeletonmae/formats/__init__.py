@@ -94,6 +94,11 @@ FORMATS: dict[str, Format] = {
     )
 }
 """Format name -> reader. To add one: a file of its own, and its name here."""
+TABLE_COLUMNS = (
+    "columns frame, joint, x, y with a line per joint, or nose_x, nose_y, left_wrist_x, ... with a line per frame "
+    "(docs/data.md)"
+)
+"""Columns by which a CSV file is recognized as a table of poses."""
 
 
 def find_files(root: Path, formats: Iterable[Format] = tuple(FORMATS.values())) -> list[InputFile]:
@@ -130,7 +135,8 @@ def detect(file: InputFile | Path) -> Format:
     if len(matches) != 1:
         names = ", ".join(entry.name for entry in matches)
         got = f"several: {names}" if matches else f"a file that {describe_head(head)}"
-        expected = f"one of {', '.join(FORMATS)}"
+        is_table = not matches and file.path.suffix.lower() in (".csv", ".tsv")
+        expected = TABLE_COLUMNS if is_table else f"one of {', '.join(FORMATS)}"
         raise InputError("cannot detect the format", where=file.path, expected=expected, got=got)
     return matches[0]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from skeletonmae.formats.format import ReadOptions
 from skeletonmae.formats.length_units import longest_limb_bone, meters_per_unit
-from skeletonmae.skeletons import MEDIAPIPE33, Skeleton
+from skeletonmae.skeletons import MEDIAPIPE33, VOCABULARY, Skeleton
 
 MIN_CONFIDENCE = {"confidence": 0.0, "visibility": 0.5, "likelihood": 0.6}
 """Kind of confidence -> threshold. Any confidence above 0 is observed, MediaPipe's visibility from 0.5 on, and
@@ -47,7 +47,7 @@ def interpret(
     if positions.shape[-1] == 3 and _is_mediapipe(skeleton):
         return _mediapipe(positions, skeleton, options)
     if positions.shape[-1] == 2:
-        return _plane(positions, header_unit, unit)
+        return _plane(positions, skeleton, header_unit, unit)
     positions, notes = _without_kinect_zeros(positions, raw_names)
     if unit:
         return Coordinates(positions, unit, notes)
@@ -64,13 +64,16 @@ def interpret(
     return Coordinates(positions * scale, "m", notes)
 
 
-def _plane(positions: np.ndarray, header_unit: str, unit: str | None) -> Coordinates:
+def _plane(positions: np.ndarray, skeleton: Skeleton, header_unit: str, unit: str | None) -> Coordinates:
     if unit or header_unit in ("px", "pixel", "pixels"):
         return Coordinates(positions, unit or "px")
     if header_unit in METERS:
         return Coordinates(positions * METERS[header_unit], "m")
     finite = positions[np.isfinite(positions)]
     if len(finite) and np.abs(finite).max() <= MAX_SHARE:
+        if not set(skeleton.joints) <= VOCABULARY.keys():
+            note = "no coordinate exceeds 1.5, so these are no pixels; state the unit with --unit"
+            return Coordinates(positions, "unknown", (note,))
         note = "no coordinate exceeds 1.5, so they count as shares of the image's width and height (unit `image`)"
         return Coordinates(positions, "image", (note,))
     return Coordinates(positions, "px")
@@ -92,7 +95,7 @@ def _mediapipe(positions: np.ndarray, skeleton: Skeleton, options: ReadOptions) 
             note = "the hips are at the origin: read as MediaPipe's world landmarks, in meters"
             turn = 1.0 if options.up else HALF_TURN_ABOUT_Z
             return Coordinates(positions * turn, options.unit or "m", (note,))
-    flat = _plane(positions[..., :2], "", options.unit)
+    flat = _plane(positions[..., :2], skeleton, "", options.unit)
     note = "read as MediaPipe's landmarks in the image; their z is no distance in the same unit and was left out"
     return Coordinates(flat.positions, flat.unit, (note,))
 

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from skeletonmae.skeletons.aliases import vocabulary_joint
+from skeletonmae.skeletons.aliases import normalize_joint_name, vocabulary_joint
 
 AXES = ("x", "y", "z")
 CONFIDENCE_WORDS = {
@@ -34,7 +34,7 @@ ROLES = {
     ),
     "time": (
         "time", "times", "timestamp", "timestamps", "timems", "timestampms", "timeus", "timestampus", "timesec",
-        "timeseconds", "seconds", "sec", "ms", "t", "capturetime", "frametime",
+        "timeseconds", "seconds", "sec", "ms", "t", "capturetime", "frametime", "timespan", "elapsedtime",
     ),
     "person": (
         "person", "personid", "track", "trackid", "individual", "individuals", "body", "bodyid", "bodyindex",
@@ -48,7 +48,14 @@ ROLES = {
     "fps": ("fps", "framerate"),
 }  # fmt: skip
 """What a column holds besides joints -> its names, without case and separators."""
-NO_JOINTS = {"bbox", "box", "image", "img", "frame", "size", "screen", "imagesize", "resolution", "start", "end"}
+NO_JOINTS = {
+    "bbox", "box", "image", "img", "frame", "size", "screen", "resolution", "start", "end", "mouse", "gaze",
+    "com", "cop",
+    "acc", "accel", "acceleration", "accelerometer", "gyr", "gyro", "gyroscope", "mag", "magnetometer", "imu",
+    "vel", "velocity", "rot", "rotation", "orientation", "quat", "euler", "angle", "angles",
+    "force", "forces", "moment", "torque", "grf", "translation", "origin",
+}  # fmt: skip
+"""Last words of names that have coordinates and are no joints: boxes, sensors, rotations, forces."""
 UNIT_WORDS = {"mm", "cm", "m", "px", "pixel", "pixels", ""}
 MAX_PREFACE_LINES = 12
 MAX_NAME_LENGTH = 200
@@ -149,7 +156,7 @@ def split_column(name: str) -> tuple[str, str] | None:
     for pattern in (_NUMBERED, _SUFFIX, _CAMEL, _DIGIT, _PREFIX):
         if match := pattern.fullmatch(name):
             joint, word = match["joint"].strip(), match["field"].lower()
-            if _plain(joint) in NO_JOINTS or (len(joint) == 1 and not joint.isdigit()):
+            if normalize_joint_name(joint).split("_")[-1] in NO_JOINTS:
                 return None
             if pattern is _PREFIX and vocabulary_joint(joint) is None:
                 return None  # `s_total` is no confidence of a joint
@@ -178,6 +185,9 @@ def _understand(names: Sequence[str], num_lines: int) -> WideHeader | None:
             header.tags[name.strip()] = column
     complete = Counter(joint for joint, word in header.columns if word in ("x", "y"))
     header.joints = [joint for joint, times in complete.items() if times == 2]
+    header.joints = [  # `v_x` is a velocity, but a joint that has a score may have one letter
+        joint for joint in header.joints if len(joint) > 1 or joint.isdigit() or any(header.confidences(joint))
+    ]
     with_depth = [joint for joint in header.joints if (joint, "z") in header.columns]
     if with_depth and 2 * len(with_depth) >= len(header.joints):  # the others are the same joints in an image
         header.joints = with_depth

@@ -11,6 +11,9 @@ from skeletonmae.formats.named_skeletons import layout_from_names, skeleton_from
 from skeletonmae.formats.wide_header import WideHeader
 from skeletonmae.skeletons import Skeleton
 
+CERTAIN_COUNTS = (21, 33)
+"""Numbers of joints that only MediaPipe's hand and body have. Any other number tells a layout only if the joints
+have a confidence, as those of pose estimators do: they could be any points."""
 MAX_NUMBERED = 40
 """Numbered joints beyond it are no body by itself: face and hands are among them."""
 Layout = tuple[Skeleton, list[str], np.ndarray, tuple[str, ...]]
@@ -30,7 +33,8 @@ def find_layout(file: InputFile, header: WideHeader, positions: np.ndarray, layo
     """
     joints, numbers = header.joints, header.numbers
     if numbers and numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + len(joints))):
-        return _numbered(file, numbers, positions, layout)
+        has_confidence = any(any(header.confidences(joint)) for joint in joints)
+        return _numbered(file, numbers, positions, layout, has_confidence)
     skeleton, place = layout_from_names(file, f"table{len(joints)}", joints)
     raw_names = [""] * len(joints)
     for name, index in zip(joints, place.tolist(), strict=True):
@@ -38,19 +42,21 @@ def find_layout(file: InputFile, header: WideHeader, positions: np.ndarray, layo
     return skeleton, raw_names, place, ()
 
 
-def _numbered(file: InputFile, numbers: list[int], positions: np.ndarray, layout: Skeleton | None) -> Layout:
+def _numbered(
+    file: InputFile, numbers: list[int], positions: np.ndarray, layout: Skeleton | None, has_confidence: bool
+) -> Layout:
     count = len(numbers)
     place = np.arange(count)
     if layout and layout.num_joints == count:
         return layout, list(layout.joints), place, ()
     observed = np.isfinite(positions).all(-1)
     try:
-        if count > MAX_NUMBERED:
-            raise InputError("too many numbered joints", where=file.path)
+        if count > MAX_NUMBERED or not (has_confidence or count in CERTAIN_COUNTS):
+            raise InputError("numbered points", where=file.path)
         skeleton, notes = layout_by_count(list(zip(positions, observed, strict=True)), file.path)
     except InputError:
         names = [f"joint_{number}" for number in numbers]
-        note = f"the joints are numbered, and no layout is known for {count} of them; state it with --layout"
+        note = f"the joints are numbered, and nothing tells the layout of {count} of them; state it with --layout"
         return skeleton_from_names(file, f"table{count}", names), names, place, (note,)
     note = f"the joints are numbered: {count} of them are read as {skeleton.name}"
     return skeleton, list(skeleton.joints), place, (note, *notes)

@@ -37,7 +37,7 @@ def number_rows(
     """
     lines = text.splitlines()
     if not any(line.strip() for line in lines[header:]):
-        raise InputError("it has no line of numbers", where=where, expected=f"lines of {width} numbers")
+        raise InputError("no line of numbers", where=where, expected=f"lines of {width} numbers")
     try:
         values = np.loadtxt(
             lines,
