@@ -61,7 +61,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         notes = (*notes, f"{len(left_out)} points are no positions and were left out: {abbreviate(left_out)}")
     is_lost = ~points.is_valid | (points.positions == 0).all(-1)
     positions = np.where(is_lost[..., None], np.nan, points.positions * np.float32(scale)) @ turn
-    skeleton, order = layout_from_names(file, "c3d", names)
+    skeleton, order = layout_from_names(file, f"c3d{len(names)}", names)
     to_skeleton = np.argsort(order)
     yield replace(
         named_recording(

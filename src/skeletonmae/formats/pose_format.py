@@ -98,7 +98,8 @@ def _skeleton(file: InputFile, component: PoseComponent) -> tuple[Skeleton, Sequ
         return skeleton, skeleton.joints
     if any(component.name in names for names in HANDS) and len(component.points) == HAND21.num_joints:
         return HAND21, HAND21.joints
-    return skeleton_from_names(file, "pose_format", component.points, component.limbs), component.points
+    name = f"pose{len(component.points)}"
+    return skeleton_from_names(file, name, component.points, component.limbs), component.points
 
 
 POSE_FORMAT = Format(
