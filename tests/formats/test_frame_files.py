@@ -38,6 +38,8 @@ def test_the_number_that_varies_is_the_frame(names: list[str], numbered: list[tu
         ["2020-01-02T10_00_01.000000.png", "2020-01-02T10_00_00.900000.png", "2020-01-02T10_00_00.950000.png"],
         ["20200102_100003.jpg", "20200102_100001.jpg", "20200102_100002.jpg"],
         ["2020-01-02 10:00:01,5.png", "2020-01-02 10:00:01,25.png", "2020-01-02 10:00:01,30.png"],
+        ["20200102-100001-033.png", "20200102-100000-900.png", "20200102-100000-933.png"],
+        ["20200102_100001_000000.png", "20200102_100000_900000.png", "20200102_100000_950000.png"],
         ["1577959200950000000.png", "1577959200900000000.png", "1577959200900000001.png"],
     ],
 )
@@ -50,6 +52,13 @@ def test_frames_of_a_recording_that_is_named_by_its_date_are_numbered_by_their_n
     names = ["2020-01-02_10-00-00_0001.json", "2020-01-02_10-00-00_0002.json", "2020-01-02_10-05-00_0001.json"]
     first, second = "2020-01-02_10-00-00", "2020-01-02_10-05-00"
     assert number_frames(names) == [(first, 1), (first, 2), (second, 1)]
+    names = [f"{recording}_{number:06d}.json" for recording in (first, second) for number in range(3)]
+    assert number_frames(names) == [(recording, number) for recording in (first, second) for number in range(3)]
+
+
+def test_cameras_of_one_time_are_recordings_of_their_own() -> None:
+    names = [f"cam{camera}_2020-01-02T10-00-0{second}.jpg" for second in (3, 4) for camera in (1, 2)]
+    assert number_frames(names) == [("cam1", 0), ("cam2", 0), ("cam1", 1), ("cam2", 1)]
 
 
 def test_frame_files_are_combined_by_folder_name_and_format(tmp_path: Path) -> None:

@@ -138,6 +138,13 @@ def test_numbered_images_are_one_recording(meta: dict[str, Any] | None, tmp_path
     np.testing.assert_array_equal(recording.positions[0, 3], BODY + 11)
 
 
+def test_the_predictions_of_the_inferencer_are_lists_of_instances(tmp_path: Path) -> None:
+    for first in ([], [instance()]):
+        (recording,) = read(tmp_path / "a.json", [first, [instance(BODY + 1), instance(BODY + 900)], []])
+        assert recording.observed.any((0, 2)).tolist() == [bool(first), True, False]
+        assert recording.num_persons == 2
+
+
 def test_numbered_videos_are_recordings_of_their_own(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         frames = [{"frame_id": i, "instances": [instance(BODY + i)] if number != 2 else 7} for i in (1, 2)]

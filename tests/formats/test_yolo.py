@@ -78,6 +78,17 @@ def test_a_joint_at_0_0_or_with_a_confidence_of_0_is_unobserved(tmp_path: Path) 
     assert np.flatnonzero(~read(tmp_path).observed[0, 0]).tolist() == [3, 5]
 
 
+def test_an_empty_file_is_a_frame_without_a_person(tmp_path: Path) -> None:
+    for number, text in enumerate(("", line(), "", line(), line())):
+        (tmp_path / f"a_{number}.txt").write_text(text)
+    (tmp_path / "notes_1.txt").write_text("")
+    first, second = find_files(tmp_path)
+    (recording,) = TXT.read(first)
+    assert detect(first) is TXT
+    assert recording.observed.any((0, 2)).tolist() == [False, True, False, True, True]
+    assert (second.path.name, second.frame_files) == ("notes_1.txt", ())
+
+
 def test_lines_that_were_appended_twice_count_once(tmp_path: Path) -> None:
     (tmp_path / "a_1.txt").write_text((line(BODY) + "\n" + line(BODY / 2) + "\n") * 2)
     recording = read(tmp_path)

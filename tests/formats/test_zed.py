@@ -94,6 +94,15 @@ def test_null_and_a_confidence_of_0_are_unobserved(tmp_path: Path) -> None:
     assert recording.fps is None
 
 
+def test_a_list_of_frames_has_its_times_in_them(tmp_path: Path) -> None:
+    frames = [{"timestamp": 1_000_000 * (START + 20 * i), "body_list": [body(standing())]} for i in range(3)]
+    recording = read(tmp_path / "a.json", frames)
+    assert (recording.fps, recording.num_frames) == (50.0, 3)
+    for wrong, problem in (({"timestamp": None}, "record 1: not a time; .* got null"), (frames[0], "duplicated")):
+        with pytest.raises(InputError, match=problem):
+            read(tmp_path / "a.json", [frames[0], wrong])
+
+
 def test_a_frame_that_the_camera_dropped_leaves_a_gap(tmp_path: Path) -> None:
     frames = video(*[[body(standing())]] * 6, step=20)
     del frames[str(START + 60)]

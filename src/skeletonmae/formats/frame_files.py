@@ -17,6 +17,8 @@ _SEPARATORS = "-_. "
 _BEFORE_FRAME = re.compile(r"(?:^|[^A-Za-z])(?:frame|img|image)[-_. ]?$", re.IGNORECASE)
 _DATE, _TIME = r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d", r"[0-2]\d[-_.:hH]?[0-5]\d[-_.:mM]?[0-6]\d(?:[.,]\d+)?"
 _TIMESTAMP = re.compile(rf"(?<!\d){_DATE}[-_.T ]?{_TIME}(?!\d)")
+_FRACTION = re.compile(r"[-_](\d{3}|\d{6}|\d{9})(?!\d)")
+_NUMBER = re.compile(r"(?<![A-Za-z\d])\d+")
 MIN_EPOCH_TIME = 10**9
 """From here on a number in a name is a time and not the number of a frame: seconds since 1970, or finer."""
 
@@ -80,6 +82,9 @@ def group_frame_files(
         for (recording, number), file in zip(numbers, frame_files, strict=True):
             groups[recording].append((number, file))
         for recording, frames in groups.items():
+            if not any(file.size for _, file in frames):  # nothing to recognize the format by
+                others += [file for _, file in frames]
+                continue
             path = folder.path if recording in ("", folder.path.name) else folder.path / recording
             others.append(replace(folder, path=path, frame_files=tuple(file for _, file in sorted(frames))))
     return sorted(others)
@@ -113,16 +118,29 @@ def _by_time(bases: list[str]) -> list[tuple[str, int]] | None:
     """(Recording, time as a number) of names that carry different dates and times; None of others."""
     matches = [_TIMESTAMP.search(base) for base in bases]
     found = [match for match in matches if match]
-    if len(found) < len(bases) or (len(bases) > 1 and len({match[0] for match in found}) < len(bases)):
+    if len(found) < len(bases):
         return None
+    before = [base[: match.start()] for base, match in zip(bases, found, strict=True)]
+    after = [base[match.end() :] for base, match in zip(bases, found, strict=True)]
+    times = [_time(match[0]) for match in found]
+    fractions = [match[1] for rest in after if (match := _FRACTION.match(rest))]
+    if len(fractions) < len(after):
+        fractions = [""] * len(after)
+    recordings = [_join(a, b[len(f) + 1 :] if f else b) for a, b, f in zip(before, after, fractions, strict=True)]
+    numbers: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for recording, time, fraction in zip(recordings, times, fractions, strict=True):
+        numbers[_NUMBER.sub("#", recording), time].append(int(fraction or 0))
+    in_second = [some for some in numbers.values() if len(some) > 1]
+    if in_second and all(max(some) - min(some) < len(some) for some in in_second):
+        return None  # consecutive numbers are those of frames, of recordings that are named by their dates
     return [
-        (_join(base[: match.start()], base[match.end() :]), _time(match[0]))
-        for base, match in zip(bases, found, strict=True)
+        (recording, time + int(fraction.ljust(9, "0")))
+        for recording, time, fraction in zip(recordings, times, fractions, strict=True)
     ]
 
 
 def _time(text: str) -> int:
-    """Nanoseconds, of a sort that is only good for comparison."""
+    """A number that orders dates and times, with nine digits for the fraction of the second."""
     whole, _, fraction = text.replace(",", ".").rpartition(".") if re.search(r"[.,]\d+$", text) else (text, "", "")
     digits = re.sub(r"\D", "", whole)
     if len(digits) < 14:  # the dot was between two of the fields

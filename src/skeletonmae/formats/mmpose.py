@@ -37,6 +37,7 @@ H36M_NAMES = ("right_hip", "right_knee", "right_foot", "left_hip", "left_knee", 
 
 START = rb"^(?:\xef\xbb\xbf)?\s*"
 FRAMES = re.compile(START + rb"\[\s*\{[^{]*\"instances\"\s*:")
+FRAME_LISTS = re.compile(START + rb"\[[\s\[\],]*\[\s*\{\s*\"keypoints\"\s*:\s*\[\s*\[")
 INSTANCES = re.compile(START + rb"\[\s*\{\s*\"keypoints\"\s*:\s*\[\s*\[")
 WITH_NAMES = re.compile(START + rb"\{\s*\"(?:meta_info|instance_info)\"\s*:")
 
@@ -52,7 +53,7 @@ class Frames(NamedTuple):
 
 
 def _sniff(head: bytes) -> bool:
-    return any(pattern.match(head) for pattern in (FRAMES, INSTANCES, WITH_NAMES))
+    return any(pattern.match(head) for pattern in (FRAMES, FRAME_LISTS, INSTANCES, WITH_NAMES))
 
 
 def _sniff_frame(head: bytes) -> bool:
@@ -102,6 +103,9 @@ def _frames(file: InputFile) -> Frames:
     instances: dict[int, list[Any]] = {}
     for index, frame in enumerate(frames):
         where = f"{file.path}, frame {index}"
+        if isinstance(frame, list):
+            instances[index] = frame
+            continue
         number = json_object(frame, where, EXPECTED).get("frame_id", index)
         if not isinstance(number, int):
             raise InputError("not a frame number", where=where, expected="'frame_id'", got=describe(number))

@@ -73,6 +73,11 @@ def _sniff_text(head: bytes) -> bool:
     return cells[0].isdecimal() and all(map(is_number, cells)) and all(0 <= float(value) <= 1 for value in box)
 
 
+def _sniff_text_frame(head: bytes) -> bool:
+    """A frame, or a file without a line: an image in which nobody was labeled."""
+    return not head or _sniff_text(head)
+
+
 def _sniff_json(head: bytes) -> bool:
     return bool(JSON_PERSON.match(head) and JSON_POINTS.search(head))
 
@@ -106,8 +111,8 @@ def _ends_with_track_ids(rows: dict[int, list[list[float]]], line: Line) -> bool
 
 
 def _rows(file: InputFile) -> list[list[float]]:
-    rows = []
-    for number, text in enumerate(file.text().splitlines(), start=1):
+    rows: list[list[float]] = []
+    for number, text in enumerate(file.text().splitlines() if file.size else (), start=1):
         cells = text.split()
         if bad := [cell for cell in cells if not is_number(cell)]:
             raise InputError("not a number", where=f"{file.path}, line {number}", got=repr(bad[0][:40]))
@@ -211,7 +216,7 @@ YOLO_TXT = Format(
     (".txt",),
     _sniff_text,
     _parse_text,
-    _sniff_text,
+    _sniff_text_frame,
 )
 YOLO_JSON = Format(
     "yolo_json",

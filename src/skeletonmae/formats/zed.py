@@ -1,8 +1,8 @@
 """Body tracking of ZED cameras as JSON, as the SDK's export sample writes it: 18, 34 or 38 joints in 3D.
 
 `{timestamp: {"body_list": [{"id", "keypoint": [[x, y, z], ...], "keypoint_confidence": [...]}], "timestamp"}}`
-(Stereolabs, "JSON export" in Python and C++), keyed by the time in milliseconds. A frame without `body_list` shows
-nobody.
+(Stereolabs, "JSON export" in Python and C++), keyed by the time in milliseconds, or a list of such frames. A frame
+without `body_list` shows nobody.
 
 The sample exports meters in the axes of OpenGL, x right, y up, z towards the viewer; they are rotated by half a
 turn about y. If the export was changed to other axes or units, use `--up` and `--unit`. A joint that is null or
@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.json_text import json_list, json_object, point_array, read_json
+from skeletonmae.formats.decoders.json_text import describe, json_list, json_object, point_array, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.person_tracking import Pose, parse_person_id, recording_from_poses
@@ -30,14 +31,16 @@ BODY_FORMATS = {18: OPENPOSE18, 34: LAYOUTS["zed34"], 38: LAYOUTS["zed38"]}
 OPENGL_TO_KINECT = np.array([-1.0, 1.0, -1.0], dtype=np.float32)
 """From x right, y up, z towards the viewer to x left, y up, z away: a rotation, so that left stays left."""
 KEYED_BY_TIME = re.compile(rb"^(?:\xef\xbb\xbf)?\s*\{\s*\"\d+\"\s*:\s*\{")
+LISTED = re.compile(rb"^(?:\xef\xbb\xbf)?\s*\[\s*\{")
 
 
 def _sniff(head: bytes) -> bool:
-    return bool(KEYED_BY_TIME.match(head)) and (b'"body_list"' in head or b'"is_tracked"' in head)
+    is_frames = KEYED_BY_TIME.match(head) or LISTED.match(head)
+    return bool(is_frames) and (b'"body_list"' in head or b'"is_tracked"' in head)
 
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
-    content = json_object(read_json(file), file.path, EXPECTED)
+    content = _keyed_by_time(file, read_json(file))
     turn = 1.0 if options.up else OPENGL_TO_KINECT
     frames: dict[int, list[Pose]] = {}
     for key, frame in content.items():
@@ -65,6 +68,22 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         unit="m",
         fps=round(1000 / step, 2) if step else None,
     )
+
+
+def _keyed_by_time(file: InputFile, content: Any) -> dict[str, Any]:
+    """Time in milliseconds -> frame; of a list of frames, by their `timestamp` in nanoseconds."""
+    if not isinstance(content, list):
+        return json_object(content, file.path, EXPECTED)
+    frames: dict[str, Any] = {}
+    for index, frame in enumerate(content):
+        where = f"{file.path}, record {index}"
+        time = json_object(frame, where, EXPECTED).get("timestamp")
+        if not isinstance(time, int):
+            raise InputError("not a time", where=where, expected="'timestamp' in nanoseconds", got=describe(time))
+        if (key := str(time // 1_000_000)) in frames:
+            raise InputError("a time is duplicated", where=where, got=time)
+        frames[key] = frame
+    return frames
 
 
 def _pose(body: object, where: str, turn: np.ndarray | float) -> Pose:
