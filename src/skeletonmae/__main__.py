@@ -1,8 +1,18 @@
-"""`python -m skeletonmae`."""
+"""The entry point: `skeletonmae`, and `python -m skeletonmae`."""
 
 import sys
 
-from skeletonmae.cli import main
+
+def run() -> int:
+    """Run the command line, and return its exit status."""
+    try:
+        from skeletonmae.cli import main
+
+        return main()
+    except KeyboardInterrupt:  # while modules were being loaded
+        sys.stderr.write("interrupted before the command started\n")
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

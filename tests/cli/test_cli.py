@@ -18,6 +18,7 @@ import yaml
 from skeletonmae import runs
 from skeletonmae.cli import COMMANDS, main
 from skeletonmae.cli.commands import _plot_confusion_matrices
+from skeletonmae.training import TrainingStopped
 
 
 @dataclass
@@ -234,9 +235,11 @@ def test_a_folder_that_may_not_be_written(cli: Any, tmp_path: Path, recipe: Path
     [
         (PermissionError(13, "Permission denied", "runs/x"), "error: [Errno 13] Permission denied: 'runs/x'\n"),
         (OSError(28, "No space left on device"), "error: [Errno 28] No space left on device\n"),
+        (KeyboardInterrupt(), "interrupted; run the same command again to resume\n"),
         (
-            KeyboardInterrupt(),
-            "interrupted; run again, `prepare`, `pretrain` and `demo` resume, other commands start over\n",
+            TrainingStopped("stopped at step 3 of 9; the state is saved in runs/x/state.pt"),
+            "interrupted: stopped at step 3 of 9; the state is saved in runs/x/state.pt; "
+            "run the same command again to resume\n",
         ),
     ],
 )
@@ -333,14 +336,18 @@ def test_evaluate_as_a_table_and_from_scratch(
     monkeypatch.chdir(tmp_path)
     said = cli("evaluate", recipe, "evaluation=[{kind: knn, k: [1]}]", "--from-scratch")
     assert said.status == 0
-    header, row = said.out.splitlines()
+    warning, _, header, row = said.out.splitlines()
+    assert warning.startswith("These accuracies prove nothing, because there are only 28 test clips")
     assert header.split()[:3] == ["protocol", "encoder", "labels"]
     assert row.startswith("knn k=1")
     assert "not pre-trained" in row
     assert "100%" in row
     written = json.loads(Path(f"runs/{tmp_path.name}-tiny-scratch/results.json").read_text())["results"][0]
     assert f"{100 * written['top1']:.1f}" in row.split()
+    low, high = (f"{100 * bound:.1f}" for bound in written["top1_interval"])
+    assert f"{low} to {high}" in row
     assert f"results written to runs/{tmp_path.name}-tiny-scratch" in said.err
+    assert "split: 28 test recordings of camera 3; 68 training recordings of camera 1, 2\n" in said.err
 
 
 def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: Path) -> None:

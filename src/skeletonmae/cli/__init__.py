@@ -20,7 +20,8 @@ from skeletonmae.errors import InputError
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognize actions with few labels.
 
 Start with `skeletonmae demo`. For your own recordings: validate, prepare, pretrain, evaluate, predict.
-Exit status: 0 success; 1 invalid input; 2 invalid command line; 3 success, but something was left out."""
+Exit status: 0 success; 1 invalid input; 2 invalid command line; 3 success, but something was left out;
+130 interrupted."""
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "demo": commands.demo,
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
 }
 TRAINING_COMMANDS = ("demo", "pretrain", "evaluate")
 USAGE_ERROR, INTERRUPTED = 2, 130
+RESUMABLE_COMMANDS = ("demo", "prepare", "pretrain", "evaluate")
 RENAMED_FLAGS = {
     "--cut": "--split-actions",
     "--no-cut": "--no-split-actions",
@@ -66,7 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, OSError) as error:
         print_status(f"error: {error}")
         return USER_ERROR
-    except KeyboardInterrupt:
-        print_status("interrupted; run again, `prepare`, `pretrain` and `demo` resume, other commands start over")
+    except KeyboardInterrupt as interrupt:
+        if os.environ.get("RANK", "0") == "0":  # one line, also with `torchrun`
+            print_status(_describe_interrupt(arguments[0], interrupt))
         return INTERRUPTED
     return status
+
+
+def _describe_interrupt(command: str, interrupt: KeyboardInterrupt) -> str:
+    """What was interrupted, in one line: where a training run stopped, and what happens to the rest."""
+    done = f"interrupted: {interrupt}" if str(interrupt) else "interrupted"
+    if command in RESUMABLE_COMMANDS:
+        return f"{done}; run the same command again to resume"
+    return f"{done}; nothing was written, and the same command starts over"
