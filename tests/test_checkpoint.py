@@ -343,6 +343,18 @@ def test_every_method_of_format_1_is_read(
         assert torch.equal(outputs(load_checkpoint(old), make_batch), expected)
 
 
+def test_a_checkpoint_that_is_older_than_bridging_bridges_nothing(tiny_run: Path, tmp_path: Path) -> None:
+    assert load_checkpoint(tiny_run).header.clips.bridge_seconds == 0.25
+
+    def forget(header: dict[str, Any], _: Any) -> None:
+        del header["clips"]["bridge_seconds"], header["recipe"]["data"]["bridge_seconds"]
+
+    older = load_checkpoint(rewritten(tiny_run / "model.safetensors", tmp_path / "older.safetensors", forget))
+    assert older.header.clips.bridge_seconds == older.header.recipe["data"]["bridge_seconds"] == 0
+    format_1 = load_checkpoint(write_format_1(tmp_path / "older.safetensors", tmp_path / "format_1.safetensors"))
+    assert format_1.header.clips.bridge_seconds == 0
+
+
 def test_a_full_disk_leaves_the_old_file(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "model.safetensors"
     made = load_checkpoint(tiny_run)
