@@ -47,10 +47,12 @@ MAX_MEMBER_BYTES = 2**32
 """Uncompressed bytes of a member of a zip archive."""
 MIN_SUSPICIOUS_BYTES, MAX_COMPRESSION_RATIO = 2**24, 100
 """A member that is larger than the first and shrinks by more than the second is refused."""
+MAX_ARRAY_AXES, MAX_ARRAY_BYTES = 32, 2**48
+"""Axes of an array, and its bytes if every axis of length 0 had length 1: numpy fails on larger ones."""
 MAX_ARRAYS = 10_000
 """Arrays of a `.npz` file."""
-MAX_LINE_BYTES = 2**24
-"""Bytes of one line of a text table."""
+MAX_LINE_BYTES = 2**20
+"""Bytes of one line of a text table; `MAX_COLUMNS` cells of 50 bytes."""
 MAX_COLUMNS = 20_000
 """Columns of a table: 1,000 joints with a few values each, for several persons."""
 MAX_LAYOUT_BYTES = 200_000
@@ -78,7 +80,7 @@ PARQUET_ROWS = Budget(1_000_000, 1)
 """Rows of a Parquet file, for each of its bytes: a run of equal rows takes almost none."""
 
 MAX_LINKED_PERSONS = 500
-"""Persons in one frame that are linked to those of other frames by position, which takes the cube of their number."""
+"""Persons in one frame that are linked to other frames by position, which takes the cube of their number."""
 LINKED_PAIRS = Budget(20_000_000, 3_000)
 """Pairs of a person and a pose that are compared to link the poses of a recording, for each pose."""
 SPLIT_NAMES = Budget(100_000, 100)

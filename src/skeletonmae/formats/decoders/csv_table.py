@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice, pairwise
 from pathlib import Path
@@ -135,14 +134,11 @@ def csv_rows(file: InputFile, delimiter: str | None = None) -> Iterator[tuple[Se
         InputError: The file is not CSV in UTF-8, or a line is too long. The lines before it are yielded first.
     """
     with file.lines() as text:
-        lines = _bounded_lines(text, file.path)
-        first = next(lines, "")
-        reader = csv.reader(
-            chain((first,), lines),
-            delimiter=delimiter or delimiter_of(first),
-            strict=True,
-            skipinitialspace=True,
-        )
+        first = text.readline(MAX_LINE_BYTES)
+        delimiter = delimiter or delimiter_of(first)
+        rest = iter(lambda: text.readline(MAX_LINE_BYTES), "")
+        lines = _bounded_lines(chain((first,) if first else (), rest), file.path, delimiter)
+        reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
         problem = None
         while problem is None:
             before, rows = reader.line_num, list[list[str]]()
@@ -164,9 +160,11 @@ def csv_rows(file: InputFile, delimiter: str | None = None) -> Iterator[tuple[Se
         raise problem
 
 
-def _bounded_lines(text: io.TextIOWrapper, where: Path) -> Iterator[str]:
-    """Lines of at most `MAX_LINE_BYTES` characters; a longer one is refused before it is in memory."""
-    for number, line in enumerate(iter(lambda: text.readline(MAX_LINE_BYTES), ""), start=1):
+def _bounded_lines(lines: Iterable[str], where: Path, delimiter: str) -> Iterator[str]:
+    """Refuse a line that is too long or has too many columns, before it is split."""
+    for number, line in enumerate(lines, start=1):
+        if line.count(delimiter) >= MAX_COLUMNS:
+            check_columns(where, line.count(delimiter) + 1)
         if len(line) == MAX_LINE_BYTES:
             expected = f"at most {MAX_LINE_BYTES} characters"
             raise InputError(
