@@ -59,7 +59,7 @@ def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]
             turn_z_up(smpl_joint_positions(pose, translation)),
             SMPL24,
             observed=np.broadcast_to(is_finite[:, None], (len(pose), SMPL24.num_joints)),
-            name=file.path.stem.removesuffix("_poses"),
+            name=file.path.stem.removesuffix("_poses").removesuffix("_stageii"),
             fps=_frame_rate(file, arrays),
             tags=tags,
         )
@@ -92,7 +92,7 @@ def _frame_rate(file: InputFile, arrays: Npz) -> float | None:
     values = arrays.array(name).reshape(-1)
     rate = float(values[0]) if len(values) == 1 and values.dtype.kind in "fiu" else 0.0
     if not 0 < rate < MAX_COORDINATE:
-        raise InputError(f"{name!r} is not a frame rate", where=file.path, got=values.tolist()[:3])
+        raise InputError(f"{name!r} is not a frame rate", where=file.path, got=str(values.tolist()[:3])[:80])
     return round(rate, 3)
 
 

@@ -24,7 +24,14 @@ from numpy.lib import format as npy_format
 from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.plain_pickle import read_pickle
 from skeletonmae.formats.files import STREAMABLE, InputFile, wrap_os_errors
-from skeletonmae.limits import MAX_ARRAYS, MAX_COMPRESSION_RATIO, MAX_READ_BYTES, MIN_SUSPICIOUS_BYTES
+from skeletonmae.limits import (
+    MAX_ARRAY_AXES,
+    MAX_ARRAY_BYTES,
+    MAX_ARRAYS,
+    MAX_COMPRESSION_RATIO,
+    MAX_READ_BYTES,
+    MIN_SUSPICIOUS_BYTES,
+)
 
 MAGIC = b"\x93NUMPY"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -83,8 +90,10 @@ def read_header(file: BinaryIO, where: str, size: int | None) -> ArrayHeader:
     except (ValueError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
         raise InputError(f"not a numpy array ({str(error)[:200]})", where=where) from error
     header = ArrayHeader(shape, dtype, fortran_order)
-    if any(count < 0 for count in shape) or (dtype.kind not in DTYPE_KINDS):
-        got = f"{dtype} {shape}"
+    num_bytes = math.prod(max(1, count) for count in (*shape, dtype.itemsize))
+    is_possible = len(shape) <= MAX_ARRAY_AXES and num_bytes <= MAX_ARRAY_BYTES
+    if any(count < 0 for count in shape) or not is_possible or dtype.kind not in DTYPE_KINDS:
+        got = f"{dtype} {shape}"[:200]
         raise InputError("not a plain array", where=where, expected="numbers, text or objects", got=got)
     if size is not None and not dtype.hasobject and header.num_bytes > size:
         expected = f"at most {size} bytes"
