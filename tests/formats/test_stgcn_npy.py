@@ -130,9 +130,10 @@ def test_wrong_labels_are_refused(tmp_path: Path, labels: Any, match: str) -> No
         read(write(tmp_path, ntu_data(), labels))
 
 
-def test_bones_and_motion_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["train_data_bone", "train_data_joint_motion", "train_motion"])
+def test_bones_and_motion_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"bones or motion.*expected train_data_joint\.npy"):
-        read(write(tmp_path, ntu_data(), name="train_data_bone"))
+        read(write(tmp_path, ntu_data(), name=name))
 
 
 def test_a_clip_whose_joints_have_no_layout_is_one_error_among_others(tmp_path: Path) -> None:
@@ -142,4 +143,6 @@ def test_a_clip_whose_joints_have_no_layout_is_one_error_among_others(tmp_path: 
 
 def test_only_the_data_has_labels() -> None:
     assert label_file_name("test_data_joint.npy") == "test_label.pkl"
+    assert label_file_name("train_position.npy") == "train_label.pkl"
+    assert label_file_name("train_label.npy") is None
     assert label_file_name("points.npy") is None

@@ -1,4 +1,4 @@
-"""ST-GCN, AGCN and MS-G3D: `train_data.npy` with `train_label.pkl` beside it.
+"""ST-GCN, AGCN, MS-G3D, CrosSCLR: `train_data.npy` or `train_position.npy` with `train_label.pkl` beside it.
 
 The array is (sample, channel, frame, joint, person), padded with zeros; the channels are x, y, z in meters (NTU
 RGB+D), or x, y, score of an image (Kinetics-skeleton). The pickle is (names, indices of classes); a recording gets
@@ -24,14 +24,15 @@ from skeletonmae.formats.padded_arrays import find_convention, padded_recording
 from skeletonmae.limits import MAX_RECORDINGS, check_shape
 from skeletonmae.sequences import SkeletonSequence
 
-DATA_NAME = re.compile(r"(?P<split>train|val|test)_data(?P<stream>(_\w+)?)\.npy")
+DATA_NAME = re.compile(r"(?P<split>train|val|test)_(?!label)(?P<stream>\w+)\.npy")
+DERIVED_STREAM = re.compile("bone|motion|velocity|acceleration")
 EXPECTED = "(sample, channel, frame, joint, person) with 2 or 3 channels"
 MAX_CLIP_PERSONS = 10
 """Persons for whom such an array has room; more mean that the last axis is another one."""
 
 
 def label_file_name(data_name: str) -> str | None:
-    """The name of the pickle of labels beside `train_data_joint.npy`; None for other names."""
+    """The name of the pickle of labels beside `train_data_joint.npy` or `train_position.npy`; None for others."""
     match = DATA_NAME.fullmatch(data_name)
     return f"{match['split']}_label.pkl" if match else None
 
@@ -52,7 +53,7 @@ def _sniff(head: bytes) -> bool:
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     match = DATA_NAME.fullmatch(file.path.name)
-    if match and match["stream"] not in ("", "_joint"):
+    if match and DERIVED_STREAM.search(match["stream"]):
         expected = f"{match['split']}_data_joint.npy"
         raise InputError("an array of bones or motion, not of positions", where=file.path, expected=expected)
     where = str(file.path)
