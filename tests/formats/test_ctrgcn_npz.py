@@ -87,6 +87,7 @@ def test_other_numbers_of_joints_need_a_layout(tmp_path: Path) -> None:
     ("changed", "match"),
     [
         ({"x_train": np.zeros((2, 150))}, "x_train: wrong shape"),
+        ({"x_train": np.zeros((10**7, 0, 150)), "y_train": None}, "x_train: wrong shape"),
         ({"x_train": np.zeros((2, 3, 150), "S1")}, "x_train: wrong shape"),
         ({"y_train": np.zeros(3)}, "y_train: wrong labels"),
         ({"y_train": np.array(["a", "b"])}, "y_train: wrong labels"),

@@ -141,6 +141,12 @@ def test_a_clip_whose_joints_have_no_layout_is_one_error_among_others(tmp_path: 
         read(write(tmp_path, ntu_data()[:, :, :, :7]))
 
 
+def test_an_array_of_empty_clips_is_no_array_of_clips(tmp_path: Path) -> None:
+    np.save(tmp_path / "train_data.npy", np.zeros((10**7, 3, 0, 25, 2), np.float32))
+    with pytest.raises(InputError, match=r"not the array of ST-GCN.*got float32 \(10000000, 3, 0, 25, 2\)"):
+        read(InputFile(tmp_path / "train_data.npy"))
+
+
 def test_only_the_data_has_labels() -> None:
     assert label_file_name("test_data_joint.npy") == "test_label.pkl"
     assert label_file_name("train_position.npy") == "train_label.pkl"

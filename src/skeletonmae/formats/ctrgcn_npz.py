@@ -66,7 +66,8 @@ def _clip_shape(file: InputFile, arrays: Npz, split: str, layout: Skeleton | Non
     """(persons, joints, channels) of the frames of one split."""
     where, header = f"{file.path}, x_{split}", arrays.header(f"x_{split}")
     shape = header.shape
-    if len(shape) != 3 or header.dtype.kind not in "fiu" or not 0 <= shape[0] <= MAX_RECORDINGS:
+    is_numbers = len(shape) == 3 and header.dtype.kind in "fiu" and header.row_bytes > 0
+    if not is_numbers or shape[0] > MAX_RECORDINGS:
         raise InputError("wrong shape", where=where, expected=EXPECTED, got=f"{header.dtype} {shape}")
     choices = [SHAPES[shape[2]]] if shape[2] in SHAPES else []
     if layout:

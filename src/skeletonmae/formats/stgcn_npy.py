@@ -43,6 +43,7 @@ def _is_clips(header: ArrayHeader | None) -> bool:
         and len(header.shape) == 5
         and header.shape[1] in (2, 3)
         and header.shape[4] <= MAX_CLIP_PERSONS
+        and header.row_bytes > 0
         and header.dtype.kind == "f"
     )
 
