@@ -35,10 +35,11 @@ def test_crops_augmentation_and_persons_may_differ(header: Header, tiny_tree: An
     check_recipe_fits_model(recipe_from(tree, ""), header)
 
 
-@pytest.mark.parametrize("key", ["frames", "sampling", "stream", "transforms"])
+@pytest.mark.parametrize("key", ["frames", "sampling", "stream", "transforms", "bridge_seconds"])
 def test_other_clips_do_not_fit(header: Header, tiny_tree: Any, key: str) -> None:
     tree = tiny_tree()
-    tree["data"] |= {key: {"frames": 12, "sampling": "segments", "stream": "bone", "transforms": []}[key]}
+    changed = {"frames": 12, "sampling": "segments", "stream": "bone", "transforms": [], "bridge_seconds": 0}
+    tree["data"] |= {key: changed[key]}
     with pytest.raises(
         InputError, match=rf"data\.{key}: the model was pre-trained with another value; expected .*got"
     ):
