@@ -84,12 +84,13 @@ def _pose(body: object, where: str, to_meters: float) -> Pose:
 def _frame_rate(frames: list[Any]) -> float | None:
     """Frames per second, from the median time between frames; to a hundredth, as cameras have it."""
     times = [frame.get("timestamp_usec") for frame in frames]
-    if len(times) < 2 or not all(isinstance(time, int | float) for time in times):
-        return None
     numbers = [frame.get("frame_id", index) for index, frame in enumerate(frames)]
-    steps = np.diff(np.array(times, dtype=np.float64)) / np.diff(np.array(numbers, dtype=np.float64))
-    step = float(np.median(steps))
-    return round(1e6 / step, 2) if np.isfinite(step) and step > 1e3 else None
+    if len(times) < 2 or not all(
+        isinstance(value, int | float) and abs(value) < 2**53 for value in times + numbers
+    ):
+        return None
+    step = float(np.median(np.diff(times) / np.diff(numbers)))
+    return round(1e6 / step, 2) if step > 1e3 else None
 
 
 AZURE_KINECT = Format(

@@ -142,8 +142,8 @@ def assign_persons(
         InputError: There are too many persons to compare.
     """
     person = np.full(len(frames), -1)
-    positions = positions.astype(np.float64)
     hidden = ~observed[..., None]
+    positions = np.where(hidden, 0, positions.astype(np.float64))
     upper = np.where(hidden, -np.inf, positions).max(1, initial=-np.inf)
     size = np.linalg.norm(upper - np.where(hidden, np.inf, positions).min(1, initial=np.inf), axis=-1)
     recent, num_persons, num_pairs = np.empty(0, dtype=np.int64), 0, 0  # last pose of each person who may return
