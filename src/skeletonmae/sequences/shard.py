@@ -156,10 +156,11 @@ class Shard:
         self._refuse("track_starts", recordings[index], is_invalid, "the frames of a track of recording {}")
         return first_track, end_track
 
-    def _refuse(self, name: str, recordings: np.ndarray, is_invalid: np.ndarray, what: str) -> None:
-        """Raise an error for the first recording that is flagged."""
+    def _refuse(self, name: str, recordings: np.ndarray | None, is_invalid: np.ndarray, what: str) -> None:
+        """Raise an error for the first of the recordings, or of all (None), that is flagged."""
         if is_invalid.any():
-            got = what.format(int(recordings[is_invalid.argmax()]))
+            first = is_invalid.argmax()
+            got = what.format(int(first if recordings is None else recordings[first]))
             raise InputError(f"the index is invalid: {got}", where=self._file(name))
 
     def tracks(self, recording: int) -> list[tuple[slice, slice]]:
@@ -226,7 +227,7 @@ class Shard:
             InputError: The index is invalid.
         """
         offsets = self.track_offsets  # the first is 0 and the last the number of tracks
-        self._refuse("recordings", np.arange(len(self)), offsets[1:] < offsets[:-1], "the tracks of recording {}")
+        self._refuse("recordings", None, offsets[1:] < offsets[:-1], "the tracks of recording {}")
         num_persons = np.empty(len(self), dtype=np.int32)
         np.subtract(offsets[1:], offsets[:-1], out=num_persons, casting="unsafe")
         return num_persons
