@@ -120,7 +120,7 @@ def test_splits(part: str, names: list[str], rule: str, test: list[str], tmp_pat
     report = prepare(DATASETS[part], tmp_path / "raw", tmp_path / "store")
     assert (report.recordings, report.skipped) == (len(names), ())
     store = SequenceStore.open(tmp_path / "store")
-    sides = DATASETS[part].splits[rule](store)
+    sides = DATASETS[part].splits[rule].sides(store)
     assert [store.name(int(i)) for i in sides.test] == sorted(f"{name}_000" for name in test)
     assert len(sides.train) + len(sides.test) == len(names)
 

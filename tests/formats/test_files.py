@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats import FORMATS, find_files
+from skeletonmae.formats import FORMATS, detect, find_files
 from skeletonmae.formats.files import InputFile, list_files
 from skeletonmae.sequences import SequenceStore
 
@@ -104,7 +104,9 @@ def test_a_zip_bomb_is_refused_in_little_memory(tmp_path: Path, lie: bool) -> No
         path.write_bytes(content)
     (file,) = list_files(path, everything)
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"bomb\.txt: (the file is too large|decompresses to more|cannot be read)"):
+    with pytest.raises(
+        InputError, match=r"bomb\.txt: (the file is too large|decompresses to more|cannot be read)"
+    ):
         file.content()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -186,7 +188,7 @@ def test_a_member_that_says_it_is_too_large_is_refused(tmp_path: Path, monkeypat
 def test_what_is_not_a_file_is_said_and_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.json")
     os.mkfifo(tmp_path / "y.zip")
-    found = list_files(tmp_path, lambda name: name.endswith(".json"))
+    found = list_files(tmp_path, everything)
     assert [file.path.name for file in found] == ["x.json", "y.zip"]
     for file in found:
         with pytest.raises(InputError, match="not a regular file"):
@@ -210,7 +212,6 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
 def test_an_archive_in_an_archive_is_not_passed_over(tmp_path: Path) -> None:
     inner = archive(tmp_path / "inner.zip", {"a.txt": b"a"}).read_bytes()
     outer = archive(tmp_path / "outer.zip", {"inner.zip": inner, "b.txt": b"b"})
-    assert [file.path.name for file in list_files(outer, lambda name: name.endswith(".txt"))] == [
-        "b.txt",
-        "inner.zip",
-    ]
+    assert [file.path.name for file in list_files(outer, everything)] == ["b.txt", "inner.zip"]
+    with pytest.raises(InputError, match=r"inner\.zip: an archive in an archive is not opened; unpack it"):
+        detect(list_files(outer, everything)[1])

@@ -18,10 +18,11 @@ from skeletonmae.cli.console import (
     print_status,
     training_progress,
 )
-from skeletonmae.cli.input_options import Up, read_options
+from skeletonmae.cli.input_options import Up, print_ignored, read_options
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
+    from skeletonmae.datasets import UnreadFile
     from skeletonmae.evaluation import Result
     from skeletonmae.inference import Prediction
 
@@ -162,7 +163,8 @@ def predict(
     model = load_checkpoint(checkpoint, choose_device(device))
     if options.layout is None:
         options = replace(options, layout=model.header.custom_layout)
-    loaded, problems = load_recordings(recordings, options)
+    ignored: list[UnreadFile] = []
+    loaded, problems = load_recordings(recordings, options, ignored.append)
     adapted = []
     for recording in loaded:
         try:
@@ -177,6 +179,7 @@ def predict(
     else:
         for prediction in predictions:
             print_output(_format_prediction(prediction))
+    print_ignored(ignored)
     for problem in problems:
         print_status(f"skipped: {problem}")
     return INCOMPLETE if problems or any(prediction.error for prediction in predictions) else OK

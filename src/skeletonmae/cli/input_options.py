@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,8 @@ from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae import datasets
+    from skeletonmae.datasets import UnreadFile
+    from skeletonmae.datasets.report import SkippedFile
     from skeletonmae.formats import ReadOptions
 
 Up = Literal["y", "z", "-y"]
@@ -76,9 +79,19 @@ def resolve_dataset(source: Path, name: str, format: str | None = None) -> datas
     return datasets.DATASETS[name]
 
 
-def summarize_ignored(reasons: list[str]) -> str:
-    """Count the files that were ignored, by reason."""
-    counts = Counter(reasons)
-    parts = [f"{count} x {reason.partition(';')[0]}" for reason, count in counts.most_common(5)]
-    more = f", and {len(counts) - 5} other reasons" if len(counts) > 5 else ""
-    return f"{len(reasons)} files or folders without recordings ({', '.join(parts)}{more})"
+def print_ignored(files: Sequence[UnreadFile | SkippedFile], report: Path | None = None) -> None:
+    """Print in one line which files were ignored because they hold no recordings.
+
+    Args:
+        files: The files.
+        report: The file that lists all of them, if there is one.
+    """
+    from skeletonmae.datasets.report import SkippedFile
+
+    if not files:
+        return
+    counts = Counter(file.reason.partition(";")[0] for file in files)
+    parts = [reason if count == 1 else f"{count} x {reason}" for reason, count in counts.most_common()]
+    names = ", ".join(str(file.file if isinstance(file, SkippedFile) else file.path) for file in files[:3])
+    where = f"; see {report}" if report else ""
+    print_status(f"ignored: {len(files)} without recordings ({', '.join(parts)}), such as {names}{where}")

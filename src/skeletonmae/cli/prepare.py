@@ -18,7 +18,7 @@ from skeletonmae.cli.console import (
     print_status,
     progress_bar,
 )
-from skeletonmae.cli.input_options import Up, read_options, resolve_dataset, summarize_ignored
+from skeletonmae.cli.input_options import Up, print_ignored, read_options, resolve_dataset
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -140,10 +140,7 @@ def prepare(
             more = f" (and {count.findings - 1} more findings)" if count.findings > 1 else ""
             message = format_finding(first[count.check, count.severity])
             print_status(f"warning: {count.check}: {' '.join(message.split())}{more}")
-    if report.ignored:
-        print_status(
-            f"ignored: {summarize_ignored([entry.reason for entry in report.ignored])}; see {out / 'report.json'}"
-        )
+    print_ignored(report.ignored, out / "report.json")
     _print_remarks("skipped", [(skipped.file, skipped.reason) for skipped in report.skipped], out / "report.json")
     if any("does not fit the store" in skipped.reason for skipped in report.skipped):
         print_status("to make recordings equal, use --convert-to LAYOUT, --axes 2 or --unit unknown")

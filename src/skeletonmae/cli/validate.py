@@ -117,7 +117,12 @@ def validate(
                 else other
             )
             result = validation.validate(
-                recordings, source_dataset.classes, split=rule, against=others, clips=clips
+                recordings,
+                source_dataset.classes,
+                split=rule,
+                against=others,
+                clips=clips,
+                unread=datasets.unread_files(source_dataset, source),
             )
         to_plot = (
             recording
@@ -138,11 +143,15 @@ def _print_result(result: validation.Validation, print_all: bool) -> None:
 
     has_split = any(row.train or row.test for row in result.classes)
     columns = ["class", "recordings", *(["train", "test"] if has_split else [])]
+    num_empty = sum(not row.recordings for row in result.classes)
     rows = [
         [row.name, *map(str, (row.recordings, row.train, row.test)[: 3 if has_split else 1])]
         for row in result.classes
+        if row.recordings
     ]
     print_output_table(columns, rows)
+    if num_empty:
+        print_output(f"{num_empty} of {len(result.classes)} classes have no recording")
     print_output(f"\n{result.recordings} recordings, {result.frames} frames, {result.unlabeled} unlabeled")
     if result.recorded_share is not None:
         print_output(
@@ -166,6 +175,8 @@ def _plot_classes(recordings: SequenceStore | Iterator[SkeletonSequence], pictur
     from skeletonmae.plotting import plot_contact_sheets, save_figure
 
     sheets = plot_contact_sheets(recordings)
+    if not sheets:
+        print_status("no picture: nothing was observed in any recording")
     for number, sheet in enumerate(sheets, start=1):
         path = picture if len(sheets) == 1 else picture.with_name(f"{picture.stem}-{number}{picture.suffix}")
         save_figure(sheet, path)

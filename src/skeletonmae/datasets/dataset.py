@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -67,8 +67,12 @@ class Dataset(ABC):
         """Return the files under `root` that hold no recordings, but labels or other facts that `read` uses."""
         return []
 
-    def missing_names(self, root: Path, names: Container[str]) -> list[str]:  # noqa: ARG002
-        """Return the recordings that a list of the dataset names, but that are not among `names`."""
+    def unmatched_labels(self, root: Path, recordings: Sequence[str]) -> list[str]:  # noqa: ARG002
+        """Return the names in a list of labels that match none of `recordings`, the names of all that were read.
+
+        Raises:
+            InputError: The list does not fit the recordings.
+        """
         return []
 
     def file_key(self, file: InputFile) -> object:

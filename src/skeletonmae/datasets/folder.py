@@ -1,23 +1,21 @@
 """Your own recordings: a folder with files of any known format, or a single file.
 
 The label of a recording is the first of these that exists: its line in `labels.csv` at the top of the folder
-(columns `recording,label`; every further column is a tag), the label in the file, the name of the sub-folder. The
-name of a recording starts with the sub-folder of its file.
+(columns `recording,label`; every further column is a tag; see `labels_file`), the label in the file, the name of
+the sub-folder. The name of a recording starts with the sub-folder of its file.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.labels_file import LabelTable, match_files, parse_labels
 from skeletonmae.datasets.splits import GivenSplit, GroupSplit, StratifiedSplit
-from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, detect, find_files
 from skeletonmae.formats.file_kinds import harmless_kind
 from skeletonmae.formats.files import list_files
@@ -45,19 +43,22 @@ class FolderDataset(Dataset):
     ) -> Iterator[SkeletonSequence]:
         """Read the recordings in `file`."""
         path = _relative_path(file, root)
-        rows = read_labels(root)
+        labels = read_labels(root)
         file_format = FORMATS[options.format] if options.format else detect(file)
         for sequence in file_format.read(file, options):
             name = (path.parent / sequence.name).as_posix()
-            row = rows.get(name) or rows.get(path.as_posix()) or {}
+            row = labels.row(name, path.as_posix())
             label = row.get("label") or sequence.label or _label_folder(path)
             tags = {tag: value for tag, value in row.items() if value and tag not in ("recording", "label")}
             yield replace(sequence, name=name, label=label, tags={**sequence.tags, **tags})
 
-    def missing_names(self, root: Path, names: Container[str]) -> list[str]:
-        """Return the lines of `labels.csv` that match neither a recording nor a file."""
-        files = {_relative_path(file, root).as_posix() for file in self.files(root)}
-        return [name for name in read_labels(root) if name not in names and name not in files]
+    def unmatched_labels(self, root: Path, recordings: Sequence[str]) -> list[str]:
+        """Return the lines of `labels.csv` that match no recording.
+
+        Raises:
+            InputError: A line matches several recordings, or few lines and few recordings match.
+        """
+        return read_labels(root).unmatched(recordings)
 
     def formats(self, root: Path, max_files: int = 1000) -> dict[str, int]:
         """Count the files of each format that occurs, among the first `max_files` files."""
@@ -67,8 +68,10 @@ class FolderDataset(Dataset):
         return dict(counts.most_common())
 
     def cache_key(self, root: Path) -> object:
-        """Return the table of labels."""
-        return read_labels(root)
+        """Return the table of labels, and the files that its lines mean."""
+        _label_table.cache_clear()
+        labels = read_labels(root)
+        return [labels.rows, labels.of_file]
 
     def matches(self, root: Path) -> bool:
         """Return whether any file has a known format."""
@@ -114,50 +117,30 @@ def _label_folder(path: Path) -> str | None:
     return folders[0] if folders else Path(parents[0]).stem if parents else None
 
 
-def read_labels(root: Path) -> dict[str, dict[str, str]]:
-    """Read `labels.csv` at the top of `root`.
+def read_labels(root: Path) -> LabelTable:
+    """Read `labels.csv` at the top of `root`, and find the files that its lines mean.
 
     Returns:
-        Name of a recording, or path of a file -> its row. Empty if there is no `labels.csv`.
+        A table without lines if there is no `labels.csv`. It is kept until `cache_key` is called or it changes.
 
     Raises:
-        InputError: It is not a valid table.
+        InputError: It is not a valid table, or a line means several files.
     """
     path = top_folder(root) / LABELS
     if not root.is_file():
         exists = path.exists() or path.is_symlink()
-        return _parse_labels(InputFile(path), path.stat().st_mtime_ns) if exists else {}
+        return _label_table(InputFile(path), root, path.stat().st_mtime_ns) if exists else LabelTable(path)
     member = InputFile(path, archive=root)
-    return _parse_labels(member, root.stat().st_mtime_ns) if member.exists else {}
+    return _label_table(member, root, root.stat().st_mtime_ns) if member.exists else LabelTable(path)
 
 
 @lru_cache(maxsize=1)
-def _parse_labels(file: InputFile, modified: int) -> dict[str, dict[str, str]]:  # noqa: ARG001
-    """Parse the table; `modified` is part of the key of the cache, so that a changed file is read again."""
-    path = file.path
-    text = file.text()
-    first_line = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first_line.count)
-    try:
-        lines = list(csv.reader(io.StringIO(text), strict=True, skipinitialspace=True, delimiter=delimiter))
-    except csv.Error as error:
-        raise InputError(f"not valid CSV ({error})", where=path) from error
-    header = [name.strip() for name in lines[0]] if lines else []
-    if not {"recording", "label"} <= set(header) or len(set(header)) < len(header) or len(lines) < 2:
-        expected = "the columns recording,label (and tags), each once, and at least one line"
-        raise InputError("not a table of labels", where=path, expected=expected, got=header)
-    rows: dict[str, dict[str, str]] = {}
-    for line_number, cells in enumerate(lines[1:], start=2):
-        if not cells:
-            continue
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        where = f"{path}, line {line_number}"
-        if len(cells) != len(header):
-            raise InputError("wrong number of columns", where=where, expected=len(header), got=len(cells))
-        if row["recording"] in rows:
-            raise InputError("the recording is listed twice", where=where, got=row["recording"])
-        rows[row["recording"]] = row
-    return rows
+def _label_table(labels: InputFile, root: Path, modified: int) -> LabelTable:  # noqa: ARG001
+    """Read the table; `modified` is part of the key of the cache, so that a changed file is read again."""
+    suffixes = tuple(suffix for file_format in FORMATS.values() for suffix in file_format.suffixes)
+    files = list_files(root, lambda name: name.lower().endswith(suffixes))
+    paths = [_relative_path(file, root).as_posix() for file in files if file.path != labels.path]
+    return match_files(labels.path, parse_labels(labels), paths)
 
 
 FOLDER = FolderDataset(

@@ -103,7 +103,7 @@ def prepare(
             merged = SequenceStore.open(folder)
             remarks += [
                 RecordingNote(recording=name, message="listed in labels.csv, but there is no such recording")
-                for name in dataset.missing_names(source, {merged.name(index) for index in range(len(merged))})
+                for name in dataset.unmatched_labels(source, [merged.name(index) for index in range(len(merged))])
             ]
             remarks += [_skipped(file, source) for file in unread if file.may_hold_recordings]
             ignored = [_skipped(file, source) for file in unread if not file.may_hold_recordings]

@@ -31,12 +31,19 @@ def read_all(
     """
     dataset.cache_key(root)
     files = dataset.files(root)
+    names: list[str] = []
     for num_done, file in enumerate(files, start=1):
         errors: list[InputError] = []
         try:
-            yield from dataset.read(file, root, replace(options, on_error=errors.append))
+            for recording in dataset.read(file, root, replace(options, on_error=errors.append)):
+                names.append(recording.name)
+                yield recording
         except InputError as error:
             errors.append(error)
         yield from errors
         if progress:
             progress(num_done, len(files))
+    try:
+        dataset.unmatched_labels(root, names)
+    except InputError as error:
+        yield error

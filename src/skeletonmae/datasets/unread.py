@@ -10,8 +10,8 @@ from skeletonmae.datasets.folder import FolderDataset
 from skeletonmae.datasets.synthetic_dataset import SyntheticDataset
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, Format, InputFile, describe_head
-from skeletonmae.formats.file_kinds import data_kind, harmless_kind
-from skeletonmae.formats.files import ExcludedPath, list_files
+from skeletonmae.formats.file_kinds import data_kind, harmless_kind, is_prose
+from skeletonmae.formats.files import ExcludedPath, archive_problem, list_files
 
 
 class UnreadFile(NamedTuple):
@@ -27,6 +27,9 @@ class UnreadFile(NamedTuple):
     path: Path
     reason: str
     may_hold_recordings: bool
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 def unread_files(dataset: Dataset, root: Path, files: list[InputFile] | None = None) -> list[UnreadFile]:
@@ -68,14 +71,14 @@ def _unread(file: InputFile, dataset: Dataset) -> UnreadFile:
     if kind := harmless_kind(file.path.name):
         return UnreadFile(file.path, kind, False)
     ending = file.path.suffix.lower()
-    if ending == ".zip" and file.archive:
-        return UnreadFile(file.path, "an archive in an archive is not opened; unpack it", True)
     try:
         head = file.head()
     except InputError as error:
         return UnreadFile(file.path, str(error).removeprefix(str(file.path)).lstrip(":, "), True)
-    if ending == ".zip":
-        return UnreadFile(file.path, "not a valid zip archive; is it complete?", True)
+    if problem := archive_problem(file):
+        return UnreadFile(file.path, problem, True)
+    if ending == ".txt" and not isinstance(dataset, FolderDataset) and is_prose(head):
+        return UnreadFile(file.path, "a document", False)
     formats = [entry for entry in FORMATS.values() if head and entry.sniff(head)]
     has_known_ending = any(entry.has_suffix(file.path.name) for entry in FORMATS.values())
     kind = data_kind(file.path.name, head)

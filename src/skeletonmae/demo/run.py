@@ -18,19 +18,21 @@ from skeletonmae import datasets, runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.demo.report import make_report
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import Result
+from skeletonmae.evaluation import Result, describe_reliability
 from skeletonmae.files import write_text
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
 from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
 from skeletonmae.training import DistributedContext
+from skeletonmae.validation import check_basics, format_finding
 
 LABEL_FRACTION = 0.05
 """Fraction of the training labels that fine-tuning uses."""
 SEEDS = (0, 1, 2)
 PRETRAINING_STEPS = 760
 NUM_SYNTHETIC = 2400
+RESULT, REPORT = "result.json", "report.html"
 
 
 def run_demo(
@@ -62,9 +64,9 @@ def run_demo(
     checkpoint = load_checkpoint(model, distributed.device)
     results = runs.evaluate(recipe, checkpoint, out / "pretrained", distributed, on_progress, on_message=on_status)
     results += runs.evaluate(recipe, None, out / "from_scratch", distributed, on_progress)
-    write_text(out / "result.json", json.dumps(_to_json(results, recipe, store), indent=1, ensure_ascii=False))
+    write_text(out / RESULT, json.dumps(_to_json(results, recipe, store), indent=1, ensure_ascii=False))
     on_status("writing the report")
-    make_report(results, recipe, store, checkpoint.method, out).write(out / "report.html")
+    make_report(results, recipe, store, checkpoint.method, out, data).write(out / REPORT)
     return results
 
 
@@ -157,18 +159,25 @@ def _open_or_prepare_store(
     if existing and state_file.read_text(encoding="utf-8") != state:
         for path in existing:
             shutil.rmtree(path)
+        for name in (RESULT, REPORT):  # of the recordings before
+            (out / name).unlink(missing_ok=True)
     write_text(state_file, state)
     if (folder / MANIFEST).exists():
         on_status("using the store of the last demo")
     else:
         on_status(f"reading {data or 'synthetic motion'} ({dataset.title})")
         report = datasets.prepare(dataset, data or Path(), folder, options=options, workers=os.cpu_count() or 1)
-        on_status(f"{report.recordings} recordings of {len(report.classes)} actions")
+        on_status(f"{report.recordings} recordings of {len(report.classes)} classes")
         for skipped in report.skipped[:5]:
             on_status(f"skipped: {skipped.file}: {skipped.reason}")
+        if report.ignored:
+            on_status(f"{len(report.ignored)} files without recordings were ignored; see {folder / 'report.json'}")
         if report.skipped:
             on_status(f"{len(report.skipped)} skipped in total; see {folder / 'report.json'}")
     store = SequenceStore.open(folder)
+    warnings = [finding for finding in check_basics(store)[1] if finding.severity != "note"]
+    for finding in warnings[:10]:
+        on_status(f"warning: {finding.check}: {format_finding(finding)}")
     if len(np.unique(store.labels[store.labels >= 0])) < 2:
         problem = "the demo needs labeled recordings of at least two actions"
         expected = "a sub-folder for each action, a labels.csv (recording,label), or a label column"
@@ -190,6 +199,8 @@ def _to_json(results: list[Result], recipe: Recipe, store: SequenceStore) -> dic
     return {
         "dataset": store.datasets[0],
         "recordings": len(store),
+        "split_description": recipe.data.evaluate.split_rule(store).describe(store),
+        "warning": describe_reliability(results),
         "accuracies": [
             {
                 "protocol": result.name,
@@ -197,6 +208,7 @@ def _to_json(results: list[Result], recipe: Recipe, store: SequenceStore) -> dic
                 "label_fraction": result.label_fraction,
                 "seed": result.seed,
                 "top1": result.top1,
+                "top1_interval": result.top1_interval,
                 "top5": result.top5,
                 "training_clips": result.num_train,
                 "test_clips": result.num_test,

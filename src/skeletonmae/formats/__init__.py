@@ -16,7 +16,7 @@ from skeletonmae.formats.coco_json import COCO_JSON
 from skeletonmae.formats.ctrgcn_npz import CTRGCN_NPZ
 from skeletonmae.formats.decoders.npy import first_member, sniff_header
 from skeletonmae.formats.deeplabcut import DEEPLABCUT
-from skeletonmae.formats.files import InputFile, as_input_file, attach_sidecars, list_files
+from skeletonmae.formats.files import InputFile, archive_problem, as_input_file, attach_sidecars, list_files
 from skeletonmae.formats.format import DEFAULT_OPTIONS, Format, ReadOptions
 from skeletonmae.formats.frame_files import group_frame_files
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
@@ -131,6 +131,8 @@ def detect(file: InputFile | Path) -> Format:
     """
     file = as_input_file(file)
     head = file.head()
+    if problem := archive_problem(file):
+        raise InputError(problem, where=file.path)
     matches = [entry for entry in FORMATS.values() if entry.sniff(head)]
     if len(matches) != 1:
         names = ", ".join(entry.name for entry in matches)

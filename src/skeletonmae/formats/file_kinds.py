@@ -52,6 +52,8 @@ MOTIONS = {
     ".amc", ".mot", ".sto", ".v3d", ".c3d", ".trc", ".bvh", ".acclaim", ".dae", ".blend", ".tak", ".bag",
     ".skel", ".abc", ".vmd",
 }  # fmt: skip
+MIN_LETTERS = 0.6
+"""Share of letters in the words of a text; numbers and JSON have fewer."""
 JSON_START = re.compile(rb"\s*[\[{]\s*[\[{\"\d\-\]}tfn]")
 
 
@@ -93,6 +95,15 @@ def data_kind(name: str, head: bytes) -> str:
     if ending in JSONS or JSON_START.match(head):
         return "JSON"
     return "table" if ending in TABLES or is_table(head) else ""
+
+
+def is_prose(head: bytes) -> bool:
+    """Whether a file begins with a text of words, in which hardly any character is a digit or a bracket."""
+    try:
+        text = "".join(head.decode("utf-8-sig", "strict").split())
+    except UnicodeDecodeError as error:
+        text = "".join(head[: error.start].decode("utf-8-sig").split()) if len(head) - error.start < 4 else ""
+    return len(text) > 0 and sum(map(str.isalpha, text)) > MIN_LETTERS * len(text)
 
 
 def is_table(head: bytes) -> bool:

@@ -173,7 +173,7 @@ def list_files(
 ) -> list[InputFile]:
     """Files under `root`, and in the zip archives there, whose names are wanted, sorted.
 
-    Folders and archives that cannot be read are among them, whatever their name.
+    Folders and archives that cannot be opened, and archives in archives, count as files: reading them raises.
 
     Args:
         root: A folder, a zip archive, or one file, which is taken whatever its name.
@@ -192,7 +192,9 @@ def list_files(
     visited = {root.resolve()}
 
     def on_walk_error(error: OSError) -> None:  # reading it reports the error
-        files.append(InputFile(Path(error.filename)))
+        path = Path(error.filename)
+        if path == root or wanted(path.name):
+            files.append(InputFile(path))
 
     for folder, inner, names in os.walk(root, onerror=on_walk_error, followlinks=True):
         visible = {name: Path(folder, name).resolve() for name in sorted(inner) if not name.startswith(".")}
@@ -214,7 +216,8 @@ def list_files(
             if name.startswith("."):
                 continue
             if name.lower().endswith(".zip"):
-                files += _members(Path(folder, name), wanted, excluded)
+                archive = Path(folder, name)
+                files += [file for file in _members(archive, wanted, excluded) if file.archive or wanted(name)]
             elif wanted(name):
                 files.append(InputFile(Path(folder, name)))
     return sorted(files)
@@ -246,6 +249,15 @@ def attach_sidecars(
     return [file for file in attached if file not in taken]
 
 
+def archive_problem(file: InputFile) -> str:
+    """Why a file is a zip archive that was not opened; empty for any other file."""
+    if not _is_zip(file.path):
+        return ""
+    if file.archive:
+        return "an archive in an archive is not opened; unpack it"
+    return "not a valid zip archive; is it complete?"
+
+
 def _is_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip"
 
@@ -262,10 +274,9 @@ def _members(archive: Path, wanted: Callable[[str], bool], excluded: list[Exclud
         name = PurePosixPath(info.filename)
         hidden_at = next((i for i, part in enumerate(name.parts) if _is_hidden(part)), None)
         folder = info.filename.endswith("/") or not name.name
-        inside = name.name.lower().endswith(".zip")  # a nested archive is not opened; reading reports it
         if hidden_at is not None:
             hidden.add(archive.joinpath(*name.parts[: hidden_at + 1]))
-        elif not folder and (inside or wanted(name.name)):
+        elif not folder and wanted(name.name):
             found.add(InputFile(archive / name.as_posix().lstrip("/"), archive))
     excluded += [ExcludedPath(path, HIDDEN) for path in sorted(hidden)]
     return sorted(found)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from skeletonmae.datasets import DATASETS, read_all
+from skeletonmae.datasets import FOLDER, UnreadFile, read_all, unread_files
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
@@ -13,16 +13,20 @@ from skeletonmae.sequences.manifest import MANIFEST
 
 
 def load_recordings(
-    paths: Iterable[Path], options: ReadOptions = DEFAULT_OPTIONS
+    paths: Iterable[Path],
+    options: ReadOptions = DEFAULT_OPTIONS,
+    on_ignored: Callable[[UnreadFile], None] | None = None,
 ) -> tuple[list[SkeletonSequence], list[str]]:
     """Load all recordings of files, folders, archives and stores.
 
     Args:
         paths: where to look for recordings.
         options: layout, unit and other facts about the files that are not stores.
+        on_ignored: called with every file that holds no recordings, such as a document or a picture.
 
     Returns:
-        The recordings, and one message per file that could not be read.
+        The recordings, and one message per file that could not be read or was not read although it could hold
+        recordings.
 
     Raises:
         InputError: no recording could be read.
@@ -36,11 +40,16 @@ def load_recordings(
                 store.verify()
                 recordings += store
                 continue
-            for recording in read_all(DATASETS["folder"], path, options):
+            for recording in read_all(FOLDER, path, options):
                 if isinstance(recording, InputError):
                     problems.append(str(recording))
                 else:
                     recordings.append(recording)
+            for file in unread_files(FOLDER, path):
+                if file.may_hold_recordings:
+                    problems.append(f"{file.path}: {file.reason}")
+                elif on_ignored:
+                    on_ignored(file)
         except InputError as error:
             problems.append(str(error))
     if not recordings:

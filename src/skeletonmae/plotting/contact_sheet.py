@@ -59,7 +59,7 @@ def plot_contact_sheets(
     Args:
         recordings: of a store, recordings evenly spaced over each class are shown; of an iterable, the first ones
             of each class. Recordings in which nothing was observed are left out.
-        classes: the first rows, in this order; further classes follow.
+        classes: the first rows, in this order; further classes follow. Classes without recordings are left out.
         recordings_per_class: number of recordings per row.
         azimuth: rotation of 3D bodies about the vertical, in degrees.
         title: title of each sheet.
@@ -74,7 +74,7 @@ def plot_contact_sheets(
         row = rows.setdefault(UNLABELED if recording.label is None else recording.label, [])
         if len(row) < recordings_per_class and recording.observed.any():
             row.append(recording)
-    names = list(rows)
+    names = [name for name, row in rows.items() if row]
     sheets = np.array_split(np.array(names, dtype=object), -(-len(names) // MAX_CLASSES)) if names else []
     figures = []
     for number, sheet in enumerate(sheets, start=1):

@@ -28,10 +28,19 @@ class Damaged(Check):
     name = "damaged"
 
 
+class Unread(Check):
+    """A file that was not read: a warning if it could hold recordings, else a note, as for documents and pictures.
+
+    Reading the recordings finds it, so the three steps do nothing.
+    """
+
+    name = "unread"
+
+
 CHECKS: dict[str, Check] = {
     check.name: check
     for check in (
-        Damaged(), Reader(), Empty(), Clips(), Short(), SingleFrames(), Long(), Zeros(), Dead(), Stuck(),
+        Damaged(), Unread(), Reader(), Empty(), Clips(), Short(), SingleFrames(), Long(), Zeros(), Dead(), Stuck(),
         Frozen(), Jumps(), Bones(), Layout(), Sides(), Mirrored(), Persons(), FrameRate(), Units(), Upright(),
         MixedRecordings(), Labels(), Classes(), Duplicates(), Names(), Leaks(),
     )

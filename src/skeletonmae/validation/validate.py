@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.datasets.splits import GroupSplit, SplitRule, TagSplit
+from skeletonmae.datasets.unread import UnreadFile
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.clip_sampling import ClipSampling
@@ -36,6 +37,7 @@ def validate(
     split: TagSplit | None = None,
     against: Iterable[SkeletonSequence | InputError] | None = None,
     clips: ClipSampling = DEFAULT_CLIPS,
+    unread: Iterable[UnreadFile] = (),
 ) -> Validation:
     """Validate a stream of recordings without keeping them.
 
@@ -46,10 +48,14 @@ def validate(
         split: a split whose two sides must share nothing.
         against: recordings with which `recordings` must share no content.
         clips: how recordings become clips, whose observed joints are measured.
+        unread: files that were met and not read, which become findings.
     """
+    counter = FindingCounter()
+    for file in unread:
+        counter.add(CHECKS["unread"].finding("warning" if file.may_hold_recordings else "note", str(file)))
     other = None if against is None else _comparison_table(against)
     table = RecordingTable(classes, group_tag=split.tag if split else None, against=other)
-    return _validate(recordings, table, FindingCounter(), _side_function(split) if split else _no_side, clips)
+    return _validate(recordings, table, counter, _side_function(split) if split else _no_side, clips)
 
 
 def validate_store(
