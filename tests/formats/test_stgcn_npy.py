@@ -10,7 +10,7 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, InputFile, detect, find_files
-from skeletonmae.formats.stgcn_npy import label_file_name
+from skeletonmae.formats.stgcn_npy import label_file_names
 
 NAMES = ["S001C001P001R001A001.skeleton", "S001C002P001R001A050.skeleton"]
 
@@ -147,8 +147,23 @@ def test_an_array_of_empty_clips_is_no_array_of_clips(tmp_path: Path) -> None:
         read(InputFile(tmp_path / "train_data.npy"))
 
 
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_labels_may_be_an_array(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "val_label.npy", np.array([3, 12]).reshape(shape))
+    first, second = read(write(tmp_path, ntu_data(), labels=None, name="val_position"))
+    assert [(r.name, r.label) for r in (first, second)] == [
+        ("val_position/000000", "3"),
+        ("val_position/000001", "12"),
+    ]
+
+
+def test_a_wrong_array_of_labels_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "val_label.npy", np.array([3, 12, 4]))
+    with pytest.raises(InputError, match=r"val_label\.npy: wrong labels; expected 2 whole numbers"):
+        read(write(tmp_path, ntu_data(), labels=None, name="val_position"))
+
+
 def test_only_the_data_has_labels() -> None:
-    assert label_file_name("test_data_joint.npy") == "test_label.pkl"
-    assert label_file_name("train_position.npy") == "train_label.pkl"
-    assert label_file_name("train_label.npy") is None
-    assert label_file_name("points.npy") is None
+    assert label_file_names("test_data_joint.npy") == ("test_label.pkl", "test_label.npy")
+    assert label_file_names("train_position.npy") == ("train_label.pkl", "train_label.npy")
+    assert label_file_names("train_label.npy") == label_file_names("points.npy") == ()

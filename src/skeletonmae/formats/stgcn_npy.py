@@ -2,7 +2,8 @@
 
 The array is (sample, channel, frame, joint, person), padded with zeros; the channels are x, y, z in meters (NTU
 RGB+D), or x, y, score of an image (Kinetics-skeleton). The pickle is (names, indices of classes); a recording gets
-its name from there, and the index as its label. Without the pickle, recordings are numbered and have no label.
+its name from there, and the index as its label. CrosSCLR has an array of labels, `train_label.npy`, and no names.
+Without names, recordings are numbered.
 The tag `split` is `train`, `val` or `test`, by the name of the file. `padded_arrays` describes padding, axes and
 what is unobserved. Arrays of bones or of motion (`train_data_bone.npy`) hold no positions and are refused.
 """
@@ -16,7 +17,7 @@ from pathlib import PurePath
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.npy import ArrayHeader, iter_rows, read_header, sniff_header
+from skeletonmae.formats.decoders.npy import ArrayHeader, iter_rows, read_array, read_header, sniff_header
 from skeletonmae.formats.decoders.plain_pickle import read_pickle
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
@@ -31,10 +32,10 @@ MAX_CLIP_PERSONS = 10
 """Persons for whom such an array has room; more mean that the last axis is another one."""
 
 
-def label_file_name(data_name: str) -> str | None:
-    """The name of the pickle of labels beside `train_data_joint.npy` or `train_position.npy`; None for others."""
+def label_file_names(data_name: str) -> tuple[str, ...]:
+    """Names of the labels beside `train_data_joint.npy` or `train_position.npy`; none for other files."""
     match = DATA_NAME.fullmatch(data_name)
-    return f"{match['split']}_label.pkl" if match else None
+    return (f"{match['split']}_label.pkl", f"{match['split']}_label.npy") if match else ()
 
 
 def _is_clips(header: ArrayHeader | None) -> bool:
@@ -94,10 +95,13 @@ def _to_clip(row: np.ndarray) -> np.ndarray:
 
 
 def _names_and_labels(file: InputFile, count: int) -> tuple[list[str], list[str | None]]:
-    """Name and label of each sample, from the pickle beside the array."""
+    """Name and label of each sample, from the pickle or the array of labels beside the array of clips."""
+    numbered = [f"{file.path.stem}/{index:06d}" for index in range(count)]
     if file.sidecar is None:
-        return [f"{file.path.stem}/{index:06d}" for index in range(count)], [None] * count
+        return numbered, [None] * count
     where = str(file.sidecar.path)
+    if file.sidecar.path.suffix == ".npy":
+        return numbered, _label_array(file.sidecar, count)
     with file.sidecar.open() as content:
         pairs = read_pickle(content, where)
     if not isinstance(pairs, tuple | list) or len(pairs) < 2:
@@ -114,11 +118,22 @@ def _names_and_labels(file: InputFile, count: int) -> tuple[list[str], list[str 
     return [PurePath(name).stem or name for name in names], [str(label) for label in labels]
 
 
+def _label_array(file: InputFile, count: int) -> list[str | None]:
+    """Labels of CrosSCLR: whole numbers `(sample,)` or `(sample, 1)`."""
+    where = str(file.path)
+    with file.open() as content:
+        values = read_array(content, read_header(content, where, file.size), where)
+    if values.shape not in ((count,), (count, 1)) or values.dtype.kind not in "iu":
+        got = f"{values.dtype} {values.shape}"
+        raise InputError("wrong labels", where=where, expected=f"{count} whole numbers", got=got)
+    return [str(label) for label in values.reshape(-1).tolist()]
+
+
 STGCN_NPY = Format(
     "stgcn_npy",
     "ST-GCN, AGCN and MS-G3D: train_data.npy with train_label.pkl beside it",
     (".npy",),
     _sniff,
     _parse,
-    sidecar_name=label_file_name,
+    sidecar_name=label_file_names,
 )
