@@ -70,7 +70,7 @@ def test_annotations_of_videos(tmp_path: Path) -> None:
         (["9.jpg", "10.jpg"], "file"),
     ],
 )
-def test_frames_are_told_by_the_names_of_images(names: list[str], recording: str, tmp_path: Path) -> None:
+def test_the_names_of_images_give_recording_and_frame(names: list[str], recording: str, tmp_path: Path) -> None:
     images = [{"id": f"i{i}", "file_name": name} for i, name in enumerate(names)]
     annotations = [{"image_id": f"i{i}", "keypoints": keypoints(BODY + i)} for i in (0, 1)]
     from_images = read(tmp_path / "file.json", {"images": images, "annotations": annotations})
@@ -146,7 +146,7 @@ def test_other_joints_need_a_layout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "problem"),
     [
         ({"images": []}, "not COCO keypoints"),
         ({"images": [], "annotations": []}, "no image"),
@@ -177,8 +177,8 @@ def test_other_joints_need_a_layout(tmp_path: Path) -> None:
         ([{"image_id": 0, "keypoints": []}, 4], "person 1: not an object"),
     ],
 )
-def test_what_is_wrong_is_said(content: object, said: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=rf"a\.json.*{said}"):
+def test_an_invalid_record_is_named(content: object, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"a\.json.*{problem}"):
         read(tmp_path / "a.json", content)
 
 

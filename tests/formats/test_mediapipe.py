@@ -43,17 +43,17 @@ WRAPPED = {
 }
 
 
-@pytest.mark.parametrize("how", WRAPPED)
-def test_the_ways_to_save_landmarks_of_the_image(how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", WRAPPED)
+def test_the_ways_to_save_landmarks_of_the_image(form: str, tmp_path: Path) -> None:
     path = tmp_path / "clip.json"
-    content = WRAPPED[how]
-    if how == "lists":  # nothing in it says what it is, so it must be named
+    content = WRAPPED[form]
+    if form == "lists":  # nothing in it says what it is, so it must be named
         path.write_text(json.dumps(content))
         (recording,) = MEDIAPIPE.read(path)
     else:
         recording = read(path, content)
     assert (recording.name, recording.unit, recording.skeleton.name) == ("clip", "image", "mediapipe33")
-    assert recording.fps == (25.0 if how == "frames" else None)
+    assert recording.fps == (25.0 if form == "frames" else None)
     assert recording.observed.all(-1).tolist() == [[True, False, True]]
     np.testing.assert_allclose(recording.positions[0, [0, 2]], [BODY[:, :2], BODY[:, :2] + 0.01], rtol=1e-6)
 
@@ -168,16 +168,16 @@ def test_what_is_hardly_visible_or_hardly_there_is_unobserved(tmp_path: Path) ->
 
 
 def test_several_persons_are_linked(tmp_path: Path) -> None:
-    here, there = BODY / 4, BODY / 4 + 0.5
+    left, right = BODY / 4, BODY / 4 + 0.5
     frames = [
-        {"pose_landmarks": [landmarks(one), landmarks(other)]} for one, other in ((here, there), (there, here))
+        {"pose_landmarks": [landmarks(one), landmarks(other)]} for one, other in ((left, right), (right, left))
     ]
     recording = read(tmp_path / "clip.json", frames)
-    np.testing.assert_allclose(recording.positions[:, 1], [here[:, :2], there[:, :2]], rtol=1e-5)
+    np.testing.assert_allclose(recording.positions[:, 1], [left[:, :2], right[:, :2]], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "problem"),
     [
         ({"landmarks": []}, "no frames"),
         ([{"frame": 0, "face_landmarks": [[1]]}], "no landmarks in its frames"),
@@ -198,6 +198,6 @@ def test_several_persons_are_linked(tmp_path: Path) -> None:
         ('{"landmarks": null}\n{"landmarks"', "cut short"),
     ],
 )
-def test_what_is_wrong_is_said(content: object, said: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=rf"clip\.json.*{said}"):
+def test_an_invalid_frame_is_named(content: object, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"clip\.json.*{problem}"):
         read(tmp_path / "clip.json", content)

@@ -53,7 +53,7 @@ def test_a_folder_of_frames_is_one_recording_in_a_zip_too(tmp_path: Path) -> Non
         np.testing.assert_allclose(recording.positions[:, 12], [BODY + 12, BODY + 488], rtol=1e-6)
 
 
-def test_recordings_are_told_apart_by_the_names_of_their_frames(tmp_path: Path) -> None:
+def test_the_names_of_frames_tell_recordings_apart(tmp_path: Path) -> None:
     for name in ("a_0", "a_1", "video2_000", "7", "8"):
         frame(tmp_path / f"{name}_keypoints.json", person())
     files = find_files(tmp_path, [OPENPOSE])
@@ -61,7 +61,7 @@ def test_recordings_are_told_apart_by_the_names_of_their_frames(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("joints", "layout"), [(18, "openpose18"), (25, "openpose25")])
-def test_the_number_of_values_says_the_layout(joints: int, layout: str, tmp_path: Path) -> None:
+def test_the_number_of_values_gives_the_layout(joints: int, layout: str, tmp_path: Path) -> None:
     recording = read(frame(tmp_path / "a_0_keypoints.json", person(BODY[:joints])))
     assert recording.skeleton.name == layout
     np.testing.assert_allclose(recording.positions[0, 0], BODY[:joints], rtol=1e-6)
@@ -155,20 +155,20 @@ def test_confidence_0_is_unobserved_and_the_lowest_above_it_is_not(tmp_path: Pat
 
 
 def test_persons_in_changing_order_and_number(tmp_path: Path) -> None:
-    here, there = BODY, BODY + 1000
-    frame(tmp_path / "a_0_keypoints.json", person(here), person(there))
-    frame(tmp_path / "a_1_keypoints.json", person(there))
+    left, right = BODY, BODY + 1000
+    frame(tmp_path / "a_0_keypoints.json", person(left), person(right))
+    frame(tmp_path / "a_1_keypoints.json", person(right))
     frame(tmp_path / "a_2_keypoints.json")
-    frame(tmp_path / "a_3_keypoints.json", person(there), person(here))
+    frame(tmp_path / "a_3_keypoints.json", person(right), person(left))
     recording = read(tmp_path)
     assert recording.observed.all(-1).tolist() == [[True, False, False, True], [True, True, False, True]]
     for number, name in enumerate(sorted(path.name for path in tmp_path.iterdir())):
-        people = [person(place, person_id=[who]) for who, place in ((4, here), (2, there)) if number != 2]
+        people = [person(xy, person_id=[who]) for who, xy in ((4, left), (2, right)) if number != 2]
         frame(tmp_path / name, *people)
-    assert read(tmp_path).positions[:, 0, 0, 0].tolist() == pytest.approx([there[0, 0], here[0, 0]])
+    assert read(tmp_path).positions[:, 0, 0, 0].tolist() == pytest.approx([right[0, 0], left[0, 0]])
 
 
-def test_3d_is_read_where_it_is_and_left_stays_left(tmp_path: Path) -> None:
+def test_3d_keypoints_are_preferred_and_left_stays_left(tmp_path: Path) -> None:
     # Somebody who faces the camera (x right, y down, z away): the left side is on the right of the image.
     body = np.zeros((25, 4))
     body[:, 3] = 0.9
@@ -209,7 +209,7 @@ def test_a_layout_may_be_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "problem"),
     [
         ('{"person": "people", "a": {"people": []}}', "no list of people; .* got an object with 2 keys"),
         ('{"people": {}}', "not a list; .* got an object with 0 keys"),
@@ -221,10 +221,10 @@ def test_a_layout_may_be_named(tmp_path: Path) -> None:
         ('{"people": [{"pose', "cut short"),
     ],
 )
-def test_what_is_wrong_is_said_of_the_frame(content: str, said: str, tmp_path: Path) -> None:
+def test_an_invalid_frame_is_named(content: str, problem: str, tmp_path: Path) -> None:
     frame(tmp_path / "a_0_keypoints.json", person())
     (tmp_path / "a_1_keypoints.json").write_text(content)
-    with pytest.raises(InputError, match=rf"a_1_keypoints\.json.*{said}"):
+    with pytest.raises(InputError, match=rf"a_1_keypoints\.json.*{problem}"):
         read(tmp_path)
 
 
@@ -246,7 +246,7 @@ def test_a_file_that_is_no_frame_is_left_for_the_report(content: str, tmp_path: 
     assert not any(entry.matches(other) for entry in FORMATS.values())
 
 
-def test_frame_numbers_are_not_believed(tmp_path: Path) -> None:
+def test_frame_numbers_far_apart_or_duplicated_are_an_error(tmp_path: Path) -> None:
     frame(tmp_path / "a_0_keypoints.json", person())
     far = frame(tmp_path / "a_999999999999_keypoints.json", person())
     with pytest.raises(InputError, match=r"not the frames of one recording.*999999999999"):

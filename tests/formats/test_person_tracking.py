@@ -151,8 +151,8 @@ def test_values_that_are_not_finite_do_not_spoil_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "number"),
+    ("value", "number"),
     [([-1], -1), ([3], 3), (4, 4), (2.0, 2), ([[5.0]], 5), (None, -1), ([], -1), ("7", -1), (float("nan"), -1)],
 )
-def test_the_ways_to_say_who_it_is(said: object, number: int) -> None:
-    assert parse_person_id(said) == number
+def test_the_forms_of_a_person_id(value: object, number: int) -> None:
+    assert parse_person_id(value) == number

@@ -153,7 +153,7 @@ def test_what_is_not_finite_is_counted_by_joint(spelled: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"0\n", b"0", b"3\r\n0\r\n0\r\n0\r\n"])
-def test_a_file_without_a_body_is_sound(content: bytes) -> None:
+def test_a_file_without_a_body_is_valid(content: bytes) -> None:
     assert parse_bodies(content, "a").bodies == ()
     assert parse_bodies(content, "a").num_frames == int(content[:1])
 
@@ -170,7 +170,7 @@ JOINT = "1 2 3 4 5 6 7 8 9 10 11 2"
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize(
-    ("line", "text", "says"),
+    ("line", "text", "message"),
     [
         (1, "3", r"line 85: cut short; expected the number of bodies in frame 2; got the end"),
         (1, "1", r"line 30: lines after the last frame"),
@@ -202,8 +202,8 @@ JOINT = "1 2 3 4 5 6 7 8 9 10 11 2"
         (84, JOINT + "\n5", r"line 85: lines after the last frame"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(line: int, text: str, says: str, newline: str) -> None:
-    with pytest.raises(InputError, match=r"^b\.skeleton, " + says):
+def test_an_error_names_its_line(line: int, text: str, message: str, newline: str) -> None:
+    with pytest.raises(InputError, match=r"^b\.skeleton, " + message):
         parse_bodies(changed(line, text.replace("\n", newline), newline), "b.skeleton")
 
 
@@ -259,7 +259,7 @@ def test_damage_is_refused_or_read_alike_in_both_ways(data: st.DataObject) -> No
 
 
 def outcome(content: bytes, quick: bool) -> Any:
-    """What is read, or what is said, with and without the quick way."""
+    """What is read, or the message of the error, with and without array operations."""
     with pytest.MonkeyPatch.context() as patch:
         if not quick:
             patch.setattr(ntu_text, "_parse_vectorized", lambda content: None)
