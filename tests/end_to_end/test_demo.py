@@ -52,15 +52,15 @@ def assert_every_accuracy_says_what_it_is(folder: Path) -> list[dict[str, Any]]:
     accuracies: list[dict[str, Any]] = written["accuracies"]
     for one in accuracies:
         assert 0 <= one["top1"] <= one["top5"] <= 1
-        encoder = "pre-trained" if one["pretrained"] else "not pre-trained"
-        told = [one["protocol"], encoder, f"{one['label_fraction']:.0%}", str(one["seed"])]
-        told += [
-            str(one["training_clips"]),
-            str(one["test_clips"]),
-            f"{100 * one['top1']:.1f}",
-            f"{100 * one['top5']:.1f}",
-        ]
-        assert told in rows
+        low, high = one["top1_interval"]
+        assert low <= one["top1"] <= high
+        numbers = [f"{100 * one['top1']:.1f}", f"{100 * low:.1f} to {100 * high:.1f}"]
+        described = [row[0] for row in rows if row[1:] == numbers]
+        encoder = "he pre-trained encoder" if one["pretrained"] else "n encoder that was not pre-trained"
+        clips = f" {one['training_clips']} labeled clips"
+        tested = f"; tested on {one['test_clips']} clips "
+        seed = f"(seed {one['seed']})" if one["protocol"] == "finetune" else ""
+        assert any(all(part in text for part in (encoder, clips, tested, seed)) for text in described), one
     kinds = {(one["protocol"], one["pretrained"], one["label_fraction"], one["seed"]) for one in accuracies}
     assert len(kinds) == len(accuracies)
     for pretrained in (True, False):
@@ -81,6 +81,10 @@ def test_on_synthetic_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert str(out / "report.html") in said
     accuracies = assert_every_accuracy_says_what_it_is(out)
     assert len([line for line in said.splitlines() if "pre-trained" in line]) == len(accuracies)
+    assert "These accuracies prove nothing" in said.splitlines()[0]
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "<h1>skeletonmae on synthetic motion</h1>" in html
+    assert "test recordings of subject" in html
     made = [(out / name).stat().st_mtime_ns for name in ("store/manifest.json", "pretrained/state.pt")]
     assert main(["demo", "--out", str(out), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)["accuracies"]
@@ -91,15 +95,34 @@ def test_on_synthetic_motion(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.usefixtures("small")
-def test_on_a_folder_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str], write_sample: Any) -> None:
+def test_on_a_folder_of_ones_own(tmp_path: Path, write_sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
     rng = np.random.default_rng(0)
     for action in ("wave", "bow"):
-        (tmp_path / "raw" / action).mkdir(parents=True)
+        (tmp_path / "my recordings" / action).mkdir(parents=True)
         for number in range(10):
-            write_sample("nw_ucla", tmp_path / "raw" / action / f"{number}.json", rng.normal(size=(8, 20, 3)))
-    assert main(["demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "raw")]) == 0
+            write_sample(
+                "nw_ucla", tmp_path / "my recordings" / action / f"{number}.json", rng.normal(size=(8, 20, 3))
+            )
+    assert main(["demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "my recordings")]) == 0
     assert_every_accuracy_says_what_it_is(tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "result.json").read_text())["recordings"] == 20
+    written = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert written["recordings"] == 20
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<h1>skeletonmae on the folder my recordings</h1>" in html
+    _, warning = re.findall(r'<p class="[a-z]+">([^<]*)</p>', html)
+    assert warning == written["warning"]
+    assert warning.startswith("These accuracies prove nothing, because there are only 4 test clips")
+    assert html.index(warning) < html.index("<dl>"), "before the first number"
+    assert "percentage points over" not in html
+    # Other recordings: nothing of the first ones stays if the second demo does not end.
+    write_sample("nw_ucla", tmp_path / "my recordings" / "bow" / "new.json", rng.normal(size=(8, 20, 3)))
+    monkeypatch.setattr(demo.runs, "pretrain", interrupt)
+    assert main(["demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "my recordings")]) == 130
+    assert not (tmp_path / "out" / "report.html").exists()
+    assert not (tmp_path / "out" / "result.json").exists()
 
 
 @pytest.mark.usefixtures("small")

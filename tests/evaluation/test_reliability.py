@@ -23,6 +23,14 @@ def test_the_interval(num_correct: int, num_clips: int, low: float, high: float)
     assert wilson_interval(num_correct, num_clips) == pytest.approx((low, high), abs=1e-6)
 
 
+@pytest.mark.parametrize("num_clips", range(1, 60))
+def test_the_interval_contains_the_accuracy(num_clips: int) -> None:
+    for num_correct in range(num_clips + 1):
+        low, high = wilson_interval(num_correct, num_clips)
+        assert 0 <= low <= num_correct / num_clips <= high <= 1
+        assert wilson_interval(num_clips - num_correct, num_clips) == pytest.approx((1 - high, 1 - low))
+
+
 def result(labels: list[int], num_correct: int, num_classes: int = 3) -> Result:
     """The first clips are classified correctly, the others as the next class."""
     predicted = [label if i < num_correct else (label + 1) % num_classes for i, label in enumerate(labels)]

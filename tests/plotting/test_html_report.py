@@ -105,3 +105,19 @@ def test_written_whole(tmp_path: Path) -> None:
     page.write(tmp_path / "new" / "report.html")
     assert (tmp_path / "new" / "report.html").read_text(encoding="utf-8") == page.html()
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["report.html"]
+
+
+def test_a_warning_stands_out() -> None:
+    page = HtmlReport("t")
+    page.add_warning(HOSTILE)
+    reader = Reader(page.html())
+    assert ("p", {"class": "warning"}) in reader.elements
+    assert ("p", HOSTILE) in reader.texts
+
+
+def test_each_cell_names_its_column_for_narrow_screens() -> None:
+    page = HtmlReport("t")
+    page.add_table(["model", "accuracy %"], [["a sentence that is longer than a line", "62.5"], ["x", "50.0"]])
+    cells = [attributes for tag, attributes in Reader(page.html()).elements if tag == "td"]
+    assert [cell["data-label"] for cell in cells] == ["model", "accuracy %"] * 2
+    assert [cell.get("class") for cell in cells] == ["text", "number", None, "number"]

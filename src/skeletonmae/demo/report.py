@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from skeletonmae.evaluation import Result
+from skeletonmae.demo.result_rows import describe_result, describe_test_side
+from skeletonmae.evaluation import Result, describe_reliability, wilson_interval
 from skeletonmae.methods import Method
 from skeletonmae.plotting import (
     HtmlReport,
@@ -18,7 +19,7 @@ from skeletonmae.plotting import (
     plot_curves,
     plot_reconstruction,
 )
-from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
+from skeletonmae.plotting.result_table import format_interval
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import read_log
@@ -26,12 +27,18 @@ from skeletonmae.training import read_log
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+ROW_COLUMNS = ("model", "accuracy %", "95 % interval")
 NUM_EXAMPLES = 2
 """Recordings whose reconstruction is shown."""
 
 
 def make_report(
-    results: list[Result], recipe: Recipe, store: SequenceStore, method: Method, out: Path
+    results: list[Result],
+    recipe: Recipe,
+    store: SequenceStore,
+    method: Method,
+    out: Path,
+    data: Path | None,
 ) -> HtmlReport:
     """Make the report of a demo.
 
@@ -41,6 +48,7 @@ def make_report(
         store: recordings of the demo.
         method: the pre-trained model.
         out: folder of the demo, which has the training log.
+        data: folder of the recordings; None for synthetic motion.
 
     Raises:
         InputError: matplotlib is not installed.
@@ -49,29 +57,47 @@ def make_report(
     scratch = [result for result in results if result.protocol == "finetune" and not result.pretrained]
     first = finetuned[0]
     accuracy = mean_accuracy(finetuned)
+    warning = describe_reliability(results)
     report = HtmlReport(
-        f"skeletonmae on {store.datasets[0]}",
+        f"skeletonmae on the folder {data.resolve().name}" if data else "skeletonmae on synthetic motion",
         "What a masked auto-encoder learned from motion without labels, and how well it recognizes actions.",
     )
-    report.add_key_figures(
-        [
-            (f"{len(store)}", "recordings"),
-            (f"{len(store.classes)}", "actions"),
-            (f"{first.num_train}", f"labeled clips ({first.label_fraction:.0%})"),
-            (f"{accuracy:.1f} %", "accuracy with pre-training"),
+    if warning:
+        report.add_warning(warning)
+    figures = [
+        (f"{len(store)}", "recordings"),
+        (f"{len(store.classes)}", "actions"),
+        (f"{first.num_train}", f"labeled {'clip' if first.num_train == 1 else 'clips'} for fine-tuning"),
+        (f"{first.num_test}", f"test {'clip' if first.num_test == 1 else 'clips'}"),
+    ]
+    if not warning:
+        interval = wilson_interval(round(accuracy / 100 * first.num_test), first.num_test)
+        figures += [
+            (f"{accuracy:.1f} %", f"accuracy with pre-training (95 % interval {format_interval(interval)})"),
             (f"{accuracy - mean_accuracy(scratch):+.1f}", "percentage points over training from scratch"),
         ]
-    )
-    report.add_heading(f"Accuracy on {first.num_test} test clips")
+    report.add_key_figures(figures)
+    report.add_heading(f"Accuracy on {figures[3][0]} {figures[3][1]}")
+    split = recipe.data.evaluate.split_rule(store).describe(store)
     report.add_paragraph(
-        f"Test set, never used for training: {_describe_test_side(recipe, store)}. "
-        "Error bars are the standard deviation over seeds."
+        f"The test clips were never used for training. The split: {split}. Fine-tuning was run with "
+        f"{len(finetuned)} seeds, which draw different labeled clips; error bars are the standard deviation over "
+        "seeds."
     )
     bars = _accuracy_bars(results)
     highlight = [name for name, _, _ in bars if "scratch" not in name]
     figure = plot_accuracies(bars, highlight=highlight, title="Top-1 accuracy")
     report.add_figure(figure, "Bar chart of top-1 accuracy, with and without pre-training")
-    report.add_table(RESULT_COLUMNS, result_rows(results))
+    report.add_paragraph(
+        "Each row is one model. Its 95 % interval is the range in which the accuracy on more clips of the same "
+        "kind would plausibly lie. Clips of one person resemble each other, which makes the true range wider."
+    )
+    test_side = describe_test_side(recipe, store)
+    rows = [
+        [describe_result(result, test_side), f"{100 * result.top1:.1f}", format_interval(result.top1_interval)]
+        for result in results
+    ]
+    report.add_table(ROW_COLUMNS, rows)
     report.add_heading("The pretext task")
     report.add_paragraph(
         "Most tokens (a few frames of one joint) are hidden. The encoder receives the visible ones, and the "
@@ -102,23 +128,16 @@ def mean_accuracy(results: list[Result]) -> float:
 
 def _accuracy_bars(results: list[Result]) -> list[tuple[str, float, float | None]]:
     """(name, mean, standard deviation over seeds) in percent of each protocol, with and without pre-training."""
-    groups: dict[tuple[str, bool, float], list[Result]] = {}
+    groups: dict[tuple[str, bool, int], list[Result]] = {}
     for result in results:
-        groups.setdefault((result.name, result.pretrained, result.label_fraction), []).append(result)
+        groups.setdefault((result.name, result.pretrained, result.num_train), []).append(result)
     bars = []
-    for (name, pretrained, fraction), group in groups.items():
-        label = f"{name}, {fraction:.0%}, {'pre-trained' if pretrained else 'scratch'}"
+    for (name, pretrained, num_train), group in groups.items():
+        clips = "1 clip" if num_train == 1 else f"{num_train} clips"
+        label = f"{name}, {clips}, {'pre-trained' if pretrained else 'scratch'}"
         deviation = statistics.stdev(100 * result.top1 for result in group) if len(group) > 1 else None
         bars.append((label, mean_accuracy(group), deviation))
     return sorted(bars, key=lambda bar: bar[0])
-
-
-def _describe_test_side(recipe: Recipe, store: SequenceStore) -> str:
-    rule = recipe.data.evaluate.split_rule(store)
-    if rule.kind == "tag":
-        return f"{rule.tag} {', '.join(rule.test)}"
-    rule = rule.resolve(store) if rule.kind == "grouped" else rule
-    return f"{rule.test_size:.0%} of the {rule.group_by if rule.kind == 'grouped' else 'recording'}s"
 
 
 def _choose_examples(store: SequenceStore, recipe: Recipe) -> list[int]:

@@ -32,7 +32,9 @@ def wilson_interval(num_correct: int, num_clips: int) -> tuple[float, float]:
     center = (share + z2 / (2 * num_clips)) / (1 + z2 / num_clips)
     variance = share * (1 - share) / num_clips + z2 / (4 * num_clips**2)
     half_width = NORMAL_QUANTILE * math.sqrt(variance) / (1 + z2 / num_clips)
-    return max(0.0, center - half_width), min(1.0, center + half_width)
+    # Without rounding, the bounds are exactly 0 and 1 here.
+    low = center - half_width if num_correct else 0.0
+    return low, center + half_width if num_correct < num_clips else 1.0
 
 
 def describe_reliability(results: Sequence[Result]) -> str:

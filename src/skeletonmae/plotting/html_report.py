@@ -40,15 +40,32 @@ th, td { padding: .45rem 1.4rem .45rem 0; border-bottom: 1px solid var(--line); 
   vertical-align: top }
 th { color: var(--soft); font-weight: 600; font-size: .85rem }
 .number { text-align: right; white-space: nowrap }
+.warning { padding: .9rem 1.1rem; border-left: .3rem solid #d55e00; border-radius: .3rem;
+  background: var(--card); font-weight: 600 }
 figure { margin: 1.4rem 0; overflow-x: auto }
 figure img { display: block; max-width: 100%; height: auto; padding: .6rem; border-radius: .6rem;
   background: #fff; border: 1px solid var(--line) }
 figure img.wide { max-width: none }
 figcaption { max-width: 46rem; margin-top: .6rem; color: var(--soft); font-size: .9rem }
+@media (max-width: 40rem) {
+  body { padding: 1.5rem 1rem 3rem }
+  h1 { font-size: 1.6rem }
+  dl { grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)) }
+  dd { font-size: 1.4rem }
+  table, tbody, tr, caption { display: block }
+  thead { display: none }
+  tr { padding: .6rem 0; border-bottom: 1px solid var(--line) }
+  td { display: flex; justify-content: space-between; gap: 1rem; padding: .1rem 0; border: 0 }
+  td::before { content: attr(data-label); flex: none; color: var(--soft) }
+  td.text { display: block }
+  td.text::before { content: none } }
 """
 
 WIDE_FIGURE = 16.0
 """Wider figures, in inches, scroll sideways instead of being scaled down, to stay readable."""
+
+LONG_CELL = 30
+"""Longer text takes the whole width of a narrow screen."""
 
 NUMERIC = re.compile(r"[-+−]?\d[\d.,  ]*(±[\d.,  ]+)?%?|[-–—]?")
 
@@ -77,6 +94,10 @@ class HtmlReport:
         """Add a paragraph of plain text."""
         self.parts.append(f"<p>{escape(text)}</p>")
 
+    def add_warning(self, text: str) -> None:
+        """Add a paragraph of plain text that stands out."""
+        self.parts.append(f'<p class="warning">{escape(text)}</p>')
+
     def add_key_figures(self, figures: Sequence[tuple[str, str]]) -> None:
         """Add a row of large numbers, given as (number, label)."""
         cards = (
@@ -88,6 +109,8 @@ class HtmlReport:
     def add_table(self, columns: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = "") -> None:
         """Add a table; columns of numbers are aligned to the right.
 
+        On a narrow screen each row is a block of its cells, with the names of their columns.
+
         Raises:
             InputError: a row does not have one cell per column.
         """
@@ -97,13 +120,19 @@ class HtmlReport:
                 raise InputError(f"row {index} of a table", expected=f"{len(columns)} cells", got=len(row))
         numeric = [all(NUMERIC.fullmatch(row[column]) for row in cells) for column in range(len(columns))]
 
-        def row_html(tag: str, texts: Sequence[str]) -> str:
-            classes = (' class="number"' if is_number else "" for is_number in numeric)
-            cells = zip(classes, texts, strict=True)
-            return "".join(f"<{tag}{css_class}>{escape(text)}</{tag}>" for css_class, text in cells)
+        def cell_html(column: str, is_number: bool, text: str) -> str:
+            kind = ' class="number"' if is_number else ' class="text"' if len(text) > LONG_CELL else ""
+            return f'<td{kind} data-label="{escape(column)}">{escape(text)}</td>'
 
-        head = f"<thead><tr>{row_html('th', columns)}</tr></thead>"
-        body = "\n".join(f"<tr>{row_html('td', row)}</tr>" for row in cells)
+        def row_html(texts: Sequence[str]) -> str:
+            return "".join(map(cell_html, columns, numeric, texts))
+
+        classes = (' class="number"' if is_number else "" for is_number in numeric)
+        head = "".join(
+            f"<th{css_class}>{escape(column)}</th>" for css_class, column in zip(classes, columns, strict=True)
+        )
+        head = f"<thead><tr>{head}</tr></thead>"
+        body = "\n".join(f"<tr>{row_html(row)}</tr>" for row in cells)
         caption_html = f"<caption>{escape(caption)}</caption>" if caption else ""
         self.parts.append(f'<div class="table"><table>{caption_html}{head}<tbody>\n{body}\n</tbody></table></div>')
 

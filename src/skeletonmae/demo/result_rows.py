@@ -1,0 +1,51 @@
+"""One sentence for each result: what was trained, on what, and tested on whom."""
+
+from __future__ import annotations
+
+from skeletonmae.datasets import GroupSplit, TagSplit
+from skeletonmae.datasets.subsets import group_codes
+from skeletonmae.evaluation import Result
+from skeletonmae.recipe import Recipe
+from skeletonmae.sequences import SequenceStore
+
+MAX_NAMES = 4
+"""More names on the test side are not repeated in every row."""
+
+
+def describe_result(result: Result, test_side: str) -> str:
+    """Describe a result in a sentence.
+
+    Args:
+        result: the result.
+        test_side: who is on the test side, as `describe_test_side` says it.
+    """
+    encoder = "the pre-trained encoder" if result.pretrained else "an encoder that was not pre-trained"
+    clips = _count(result.num_train, "labeled clip")
+    if result.protocol == "finetune":
+        what = (
+            f"{encoder[0].upper()}{encoder[1:]} and a classifier, trained together on {clips} (seed {result.seed})"
+        )
+    elif result.protocol == "knn":
+        neighbors = result.setting.split()[0].removeprefix("k=")
+        how = "the nearest" if neighbors == "1" else f"the {neighbors} nearest"
+        what = f"The class of {how} of {clips}, by features of {encoder}"
+    else:
+        features = "features of each joint" if "joints" in result.setting else "features"
+        what = f"A linear classifier, trained on {features} of {clips} from {encoder}, which is frozen"
+    return f"{what}; tested on {_count(result.num_test, 'clip')}{test_side}."
+
+
+def describe_test_side(recipe: Recipe, store: SequenceStore) -> str:
+    """Who is on the test side, to follow the number of clips: ` of subject 3, 5`, or ` drawn at random`."""
+    rule = recipe.data.evaluate.split_rule(store)
+    rule = rule.resolve(store) if isinstance(rule, GroupSplit) else rule
+    if not isinstance(rule, GroupSplit | TagSplit):
+        return " drawn at random"
+    tag = rule.group_by if isinstance(rule, GroupSplit) else rule.tag
+    codes, values = group_codes(store, tag)
+    names = [values[code] for code in sorted(set(codes[rule(store).test].tolist()))]
+    return f" of {tag} {', '.join(names)}" if len(names) <= MAX_NAMES else f" of {len(names)} values of {tag}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.evaluation import Result
+from skeletonmae.evaluation.protocol import accuracy_metrics
+from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
+
+
+@pytest.mark.parametrize(("num_classes", "top5"), [(3, "-"), (5, "-"), (6, "100.0")])
+def test_a_row(num_classes: int, top5: str) -> None:
+    scores = torch.eye(num_classes)[[0, 1, 2, 0]]
+    metrics: dict[str, Any] = accuracy_metrics(scores, torch.tensor([0, 1, 2, 1]), tuple("abcdef"[:num_classes]))
+    result = Result(
+        protocol="knn", setting="k=1", pretrained=False, label_fraction=0.5, num_train=9, seconds=0.0, **metrics
+    )
+    (row,) = result_rows([result])
+    assert dict(zip(RESULT_COLUMNS, row, strict=True)) == {
+        "protocol": "knn k=1",
+        "encoder": "not pre-trained",
+        "labels": "50%",
+        "seed": "0",
+        "training clips": "9",
+        "test clips": "4",
+        "top-1 %": "75.0",
+        "95 % interval": "30.1 to 95.4",
+        "top-5 %": top5,
+    }
