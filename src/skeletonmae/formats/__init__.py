@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from skeletonmae.errors import InputError
@@ -118,9 +119,17 @@ def find_files(root: Path, formats: Iterable[Format] = tuple(FORMATS.values())) 
     framed = [entry for entry in formats if entry.sniff_frame]
     if files == [InputFile(root)]:  # one frame, by the user's choice
         return files
-    return group_frame_files(
-        files, lambda file: next((entry.name for entry in framed if entry.holds_one_frame(file)), None)
-    )
+    return group_frame_files(files, partial(_frame_format, framed))
+
+
+def _frame_format(formats: Sequence[Format], file: InputFile) -> str | None:
+    """Name of the format of which a file is a single frame, if there is one."""
+    candidates = [entry for entry in formats if file.path.name.lower().endswith(entry.suffixes)]
+    try:
+        head = file.head() if candidates else b""
+    except InputError:  # reading the file reports the error
+        return None
+    return next((entry.name for entry in candidates if entry.sniff_frame and entry.sniff_frame(head)), None)
 
 
 def detect(file: InputFile | Path) -> Format:

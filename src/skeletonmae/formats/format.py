@@ -94,13 +94,6 @@ class Format:
         except InputError:
             return False
 
-    def holds_one_frame(self, file: InputFile) -> bool:
-        """Whether `file` can be read and its first bytes are those of a file with a single frame."""
-        try:
-            return self.sniff_frame is not None and self.sniff_frame(file.head())
-        except InputError:
-            return False
-
     def read(self, file: InputFile | Path, options: ReadOptions = DEFAULT_OPTIONS) -> Iterator[SkeletonSequence]:
         """The recordings in `file`, one at a time.
 
