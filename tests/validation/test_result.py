@@ -37,8 +37,8 @@ def test_errors_come_first() -> None:
     """And the status is the worst of them."""
     noted = replace(empty(0), notes=("2 joint positions were not finite numbers and count as not observed", "odd"))
     result = validate([noted])
-    assert [one.severity for one in result.counts] == ["error", "warning", "note", "note"]
-    assert [one.severity for one in result.findings] == ["error", "warning", "note", "note"]
+    assert [one.severity for one in result.counts] == ["error", "warning", "warning", "note", "note"]
+    assert [one.severity for one in result.findings] == ["error", "warning", "warning", "note", "note"]
     assert result.status == "errors"
 
 
@@ -53,14 +53,14 @@ def test_it_is_written_as_json() -> None:
     written = json.loads(validate([empty(0)]).model_dump_json())
     assert written["status"] == "errors"
     assert written["findings"][0] == {
-        "check": "empty", "severity": "error", "message": "nothing was observed in 2 frames", "recording": "clip 0",
+        "check": "empty", "severity": "error", "message": "nothing was observed in 2 frames; remove it", "recording": "clip 0",
         "person": None, "frames": [], "joints": [], "recordings": 1,
     }  # fmt: skip
 
 
 def test_rows_give_the_first_of_each() -> None:
     rows = validate(map(empty, range(3))).rows()
-    assert rows[0] == ("empty", "error", "3", "clip 0: nothing was observed in 2 frames")
+    assert rows[0] == ("empty", "error", "3", "clip 0: nothing was observed in 2 frames; remove it")
 
 
 def test_a_finding_in_words() -> None:

@@ -14,34 +14,48 @@ NUM_FRAMES = 16
 """Frames of a track that are measured, at equal distances."""
 MAX_CHUNK_CELLS = 2**21
 """Distances that are held in memory at once."""
-MIN_JOINTS = 6
-"""Observed joints of a track with which its order can be measured."""
+MIN_JOINTS = 5
+"""Observed joints of a side with which its order can be measured."""
 
 
 def excess_length(block: RecordingBlock) -> Float[np.ndarray, " track"]:
     """How much longer the bones are than the shortest tree that connects the same joints, as a fraction.
 
-    Joints are as far apart as on average over frames. A joint whose parent was never observed is connected to its
-    nearest observed ancestor. NaN for tracks with fewer than 6 observed joints.
+    Joints are as far apart as on average over frames. The two sides of the body are measured separately, each with
+    the joints in the middle, and averaged: seen from the side, left and right joints coincide, so that a tree of
+    both would run from one to the other. A joint whose parent was never observed is connected to its nearest
+    observed ancestor. NaN for tracks of which neither side has 5 observed joints.
     """
-    joints = _tree_joints(block.skeleton)
-    parent = _parents(block.skeleton)
+    joints, parent = _tree_joints(block.skeleton), _parents(block.skeleton)
+    names = [block.skeleton.joints[joint] for joint in joints]
     num_joints, num_tracks = len(joints), len(block.track_starts)
-    excess = np.full(num_tracks, np.nan)
+    total, count = np.zeros(num_tracks), np.zeros(num_tracks)
     per_chunk = max(1, MAX_CHUNK_CELLS // (NUM_FRAMES * num_joints**2))
     for start in range(0, num_tracks, per_chunk):
-        rows = _sampled_rows(block, slice(start, start + per_chunk))
+        chunk = slice(start, start + per_chunk)
+        rows = _sampled_rows(block, chunk)
         positions, observed = block.positions[rows][:, :, joints], block.observed[rows][:, :, joints]
         apart = _mean_distances(positions, observed)
-        is_known = observed.any(1)
-        ancestor = _observed_ancestors(parent, is_known)
-        of_bone = np.take_along_axis(apart, ancestor[..., None], axis=2)[..., 0]
-        bones = np.where(is_known & (ancestor != np.arange(num_joints)), of_bone, 0).sum(1)
-        shortest = _shortest_tree(apart, is_known)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = np.where((is_known.sum(1) >= MIN_JOINTS) & (shortest > 0), bones / shortest, np.nan)
-        excess[start : start + per_chunk] = np.where(np.isfinite(ratio), ratio - 1, np.nan)
-    return excess
+        for other_side in ("left_", "right_"):
+            is_known = observed.any(1) & np.array([not name.startswith(other_side) for name in names])
+            excess = _excess(apart, is_known, parent)
+            total[chunk] += np.nan_to_num(excess)
+            count[chunk] += np.isfinite(excess)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _excess(
+    apart: Float[np.ndarray, "track joint joint"],
+    is_known: Bool[np.ndarray, "track joint"],
+    parent: Int[np.ndarray, " joint"],
+) -> Float[np.ndarray, " track"]:
+    ancestor = _observed_ancestors(parent, is_known)
+    lengths = np.take_along_axis(apart, ancestor[..., None], axis=2)[..., 0]
+    bones = np.where(is_known & (ancestor != np.arange(len(parent))), lengths, 0).sum(1)
+    shortest = _shortest_tree(apart, is_known)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where((is_known.sum(1) >= MIN_JOINTS) & (shortest > 0), bones / shortest, np.nan)
+    return np.where(np.isfinite(ratio), ratio - 1, np.nan)
 
 
 @cache

@@ -43,13 +43,14 @@ class Bones(Check):
         exceeds = (variation > MAX_MEDIAN_VARIATION) | (relative > MAX_BONE_DEVIATION).any(1)
         for track in np.flatnonzero(exceeds).tolist():
             if variation[track] > MAX_MEDIAN_VARIATION:
-                message = f"the length of the median bone varies by {variation[track]:.0%}"
+                varies = f"varies by {variation[track]:.0%}"
+                message = f"the length of the median bone {varies}; tracking failed, or the joints are misnamed"
                 yield self.track_finding(block, track, "warning", message)
             else:
                 bone = int(np.nanargmax(relative[track]))
                 joint, parent = block.skeleton.bones[bone]
                 varies = f"varies by {deviation[track, bone]:.3g} {block.unit}"
-                message = f"the length of the bone {joint} to {parent} {varies}"
+                message = f"the length of the bone {joint} to {parent} {varies}; tracking of one end failed"
                 joints = np.array([block.skeleton.index[joint]])
                 yield self.joint_finding(block, track, "warning", message, joints)
 

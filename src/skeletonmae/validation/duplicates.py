@@ -45,9 +45,10 @@ class Duplicates(Check):
         )
         message = f"{MATCH_TEXT[match.kind]} {table.names[match.other_index]}"
         if None in (label, other_label) or label == other_label:
-            return self.finding("warning", message, name)
+            return self.finding("warning", f"{message}; remove one of the two", name)
         severity: Severity = "warning" if match.kind == "frames" else "error"
-        return self.finding(severity, f"{message}, but its label is {label} and not {other_label}", name)
+        labels = f"but its label is {label} and not {other_label}"
+        return self.finding(severity, f"{message}, {labels}; correct one label, or remove one recording", name)
 
 
 class Names(Check):
@@ -59,4 +60,6 @@ class Names(Check):
         """Yield one finding per duplicated name."""
         for name, count in Counter(table.names).items():
             if count > 1:
-                yield self.finding("warning", f"{count} recordings have this name", name, recordings=count)
+                yield self.finding(
+                    "warning", f"{count} recordings have this name; rename them", name, recordings=count
+                )

@@ -43,12 +43,12 @@ class FrameRate(Check):
         unknown = np.isnan(fps)
         if unknown.any():
             count = int(unknown.sum())
-            message = f"the frame rate of {count} of {len(fps)} recordings is unknown"
+            message = f"the frame rate of {count} of {len(fps)} recordings is unknown; state it with `--fps`"
             yield self.finding("note", message, recordings=count)
         low, high = USUAL_FPS
         for index in np.flatnonzero(~unknown & ~((fps >= low) & (fps <= high))).tolist():
             is_possible = np.isfinite(fps[index]) and fps[index] > 0
-            message = f"{fps[index]:g} frames per second; expected {low:g} to {high:g}"
+            message = f"{fps[index]:g} frames per second; expected {low:g} to {high:g}: state `--fps`"
             yield self.finding("warning" if is_possible else "error", message, table.names[index])
         speed = fps * pace
         known = np.isfinite(speed) & (speed > 0)
@@ -61,6 +61,7 @@ class FrameRate(Check):
             ratio = float(np.median(speed[same_fps]) / np.median(speed[other_fps]))
             if not 1 / MAX_SPEED_RATIO <= ratio <= MAX_SPEED_RATIO:
                 message = (
-                    f"the recordings of {value:g} frames per second move {ratio:.3g} times as fast as the others"
+                    f"the recordings of {value:g} frames per second move {ratio:.3g} times as fast as the others; "
+                    f"is this their frame rate? If not, state `--fps`"
                 )
                 yield self.finding("warning", message, recordings=int(same_fps.sum()))

@@ -18,27 +18,32 @@ from skeletonmae.validation.anatomy import (
 from skeletonmae.validation.base import Check
 from skeletonmae.validation.block import RecordingBlock, distance
 from skeletonmae.validation.bone_tree import excess_length
-from skeletonmae.validation.finding import Finding, Severity
+from skeletonmae.validation.finding import Finding
 from skeletonmae.validation.recording_table import RecordingTable
 
-LIMBS = (
-    (("shoulder",), ("elbow",)),
-    (("elbow",), ("wrist", "hand")),
-    (("hip",), ("knee",)),
-    (("knee",), ("ankle", "foot")),
+LIMBS: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
+    (("shoulder",), ("elbow",), 0.28),
+    (("elbow",), ("wrist", "hand"), 0.25),
+    (("hip",), ("knee",), 0.42),
+    (("knee",), ("ankle", "foot"), 0.41),
 )
-"""The joints at both ends of each limb; of several, the first that the layout has."""
+"""The joints at both ends of each limb, of several the first that the layout has, and its length in an adult."""
+SHOULDER_WIDTH, TRUNK_LENGTH = 0.34, 0.5
+"""The same for both shoulders, and for shoulder and hip."""
 MIN_LIMB_PAIRS = 2
 """Pairs of limbs that must be observed for their lengths to count."""
-MAX_DISORDER: dict[int, dict[Severity, float]] = {
-    3: {"warning": 0.7, "error": 0.9},
-    2: {"warning": 1.5, "error": 2.0},
-}
-"""Largest disorder of one recording, by number of axes. Projection shortens bones."""
-MIN_RECORDINGS_2D, MAX_MEDIAN_DISORDER_2D = 10, 1.0
-"""Recordings of two axes over which foreshortened bones average out, and their largest median disorder."""
+EXCESS_WEIGHT: dict[int, float] = {3: 0.5, 2: 1.0}
+"""Weight of the excess length in the disorder, by number of axes."""
+MAX_DISORDER: dict[int, float] = {3: 0.55, 2: 0.9}
+"""Largest disorder of one recording, by number of axes."""
+MAX_MEDIAN_DISORDER: dict[int, float] = {3: 0.75, 2: 0.7}
+"""Largest median over recordings, by number of axes."""
+MIN_RECORDINGS_2D, MAX_EXCESS_2D = 10, 1.3
+"""Recordings of two axes over which shortened bones average out; of fewer, only this excess length is an error."""
 MAX_SIDE_RATIO: dict[int, float] = {3: 1.05, 2: 1.15}
 """Largest ratio of the distances from shoulder to hip on one side to those across, by number of axes."""
+MIN_OBSERVED = 0.5
+"""Share of the joints that must be observed to compare a bone with the body."""
 MAX_BONE_LENGTH = 2.2
 """Largest length of a bone in one recording, in body sizes."""
 ADVICE = (
@@ -50,12 +55,16 @@ ADVICE = (
 class Layout(Check):
     """Joints in another order than that of the layout.
 
-    Two measurements depend neither on the pose nor on scale and orientation. The bones of a body, however it is
-    folded, are together at most half as long again as the shortest tree that connects the same joints. In another
-    order they cross the body and are 2 to 4 times as long. And limbs are equally long on both sides. The disorder
-    is the excess length over the shortest tree, plus the logarithm of the length ratio of left and right limbs
-    (median over upper arms, forearms, thighs and shins). In two axes, bones that point at the camera are shorter,
-    so one recording proves less than ten. `benchmarks/layout_check.py` measures it.
+    The disorder is the sum of two measurements that do not depend on scale, place and orientation. The first is
+    how much longer the bones are than the shortest tree that connects the same joints: up to 0.3 in three axes,
+    more only in a body that is curled up, and 0.4 to 2.5 in another order, where bones cross the body. It counts
+    half, so that no pose suffices. The second is how far the lengths of the limbs differ between left and right
+    and from the proportions of an adult, which no pose changes: up to 0.4, and 0.2 to 2 in another order. In 4,400
+    real recordings the disorder is at most 0.45; in other orders it is at least 0.75.
+
+    In two axes a bone that points at the camera is short. There, limbs are only compared between left and right,
+    the median over 10 recordings or more must show another order, and few recordings rarely prove it.
+    `benchmarks/layout_check.py` measures all this.
 
     Each shoulder is also closer to the hip of its own side than to the other one, which no twist of the trunk
     changes. If not, the arms or the legs have exchanged sides. If all joints have, see `mirrored`.
@@ -70,26 +79,25 @@ class Layout(Check):
         if not is_full_body(block.skeleton):
             return
         excess, difference = excess_length(block), limb_difference(block)
-        is_disordered = excess + difference > MAX_DISORDER[block.num_axes]["warning"]
+        is_disordered = EXCESS_WEIGHT[block.num_axes] * excess + difference > MAX_DISORDER[block.num_axes]
         side_ratio = same_side_ratio(block)
         relative = _relative_lengths(block)
         for track in range(len(block.track_starts)):
             if is_disordered[track]:
-                message = f"the joints are hardly in the order of {block.skeleton.name}: "
-                message += _describe(excess[track], difference[track])
+                evidence = _describe(excess[track], difference[track])
+                message = f"{evidence}; tracking failed, or its joints are not in the order of the layout"
                 yield self.track_finding(block, track, "warning", message)
             elif side_ratio[track] > MAX_SIDE_RATIO[block.num_axes]:
                 message = (
-                    "the shoulders are closer to the hips of the other side: arms or legs have exchanged sides"
+                    "the shoulders are closer to the hips of the other side: tracking failed, or arms or legs "
+                    "have exchanged sides"
                 )
                 yield self.track_finding(block, track, "warning", message)
             elif (relative[track] > MAX_BONE_LENGTH).any():
                 bone = int(np.nanargmax(relative[track]))
                 joint, parent = block.skeleton.bones[bone]
                 length = f"{relative[track, bone]:.1f} body sizes long"
-                message = (
-                    f"the bone {joint} to {parent} is {length}, more than any pose explains ({MAX_BONE_LENGTH})"
-                )
+                message = f"the bone {joint} to {parent} is {length}, more than in any pose; tracking failed"
                 joints = np.array([block.skeleton.index[joint]])
                 yield self.joint_finding(block, track, "warning", message, joints)
 
@@ -111,18 +119,16 @@ class Layout(Check):
         """Yield one error if most recordings are in another order, or have exchanged arms or legs."""
         for axes in (2, 3):
             excess, difference = table.column(f"excess length {axes}"), table.column(f"limb difference {axes}")
-            disorder = excess + difference
+            disorder = EXCESS_WEIGHT[axes] * excess + difference
             num_known = int(np.isfinite(disorder).sum())
-            many = axes == 2 and num_known >= MIN_RECORDINGS_2D
-            limit = MAX_MEDIAN_DISORDER_2D if many else MAX_DISORDER[axes]["error"]
-            if num_known and np.nanmedian(disorder) > limit:
-                evidence = _describe(float(np.nanmedian(excess)), float(np.nanmedian(difference)))
-                message = (
-                    f"the joints are not in the order of the layout: in the median of {num_known} recordings, "
-                )
-                yield self.finding(
-                    "error", f"{message}{evidence}; {ADVICE}", recordings=int((disorder > limit).sum())
-                )
+            evidence, limit = disorder, MAX_MEDIAN_DISORDER[axes]
+            count = int((disorder > min(limit, MAX_DISORDER[axes])).sum())
+            if axes == 2 and num_known < MIN_RECORDINGS_2D:
+                evidence, limit = excess, MAX_EXCESS_2D
+            if num_known and np.nanmedian(evidence) > limit:
+                medians = _describe(float(np.nanmedian(excess)), float(np.nanmedian(difference)))
+                message = f"the joints are not in the order of the layout: {medians}; {ADVICE}"
+                yield self.finding("error", message, recordings=count)
                 continue
             side_ratio = table.column(f"side ratio {axes}")
             side_ratio = side_ratio[np.isfinite(side_ratio)]
@@ -137,22 +143,42 @@ class Layout(Check):
 
 
 def limb_difference(block: RecordingBlock) -> Float[np.ndarray, " track"]:
-    """Absolute logarithm of the length ratio of left and right limbs, median over limbs; 0 where undetermined."""
-    differences = []
-    for limb in LIMBS:
-        ends = [_limb_ends(block.skeleton, side, limb) for side in ("left", "right")]
-        if None in ends:
-            continue
-        left, right = (_mean_length(block, *end) for end in ends if end is not None)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            difference = np.abs(np.log(left / right))
-        differences.append(np.where(np.isfinite(difference), difference, np.nan))
-    if len(differences) < MIN_LIMB_PAIRS:
+    """How far the lengths of the limbs are from symmetric and, in three axes, from the proportions of an adult.
+
+    The absolute logarithm of the length ratio of left and right, median over limbs, plus the mean absolute
+    logarithm of lengths over those of an adult of the same size. 0 where fewer than two pairs of limbs were
+    observed.
+    """
+    pairs = []
+    for ends, other_ends, adult in LIMBS:
+        joints = [_limb_joints(block.skeleton, side, ends, other_ends) for side in ("left", "right")]
+        if all(joints):
+            pairs.append([_mean_length(block, *pair) / adult for pair in joints if pair])
+    if len(pairs) < MIN_LIMB_PAIRS:
         return np.zeros(len(block.track_starts))
-    values = np.array(differences)
-    is_known = np.isfinite(values).sum(0) >= MIN_LIMB_PAIRS
-    median: np.ndarray = np.nanmedian(np.where(is_known, values, 0), axis=0)
-    return median
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lengths = np.log(np.array(pairs))  # (limb, side, track)
+        lengths[~np.isfinite(lengths)] = np.nan
+        is_known = np.isfinite(lengths).all(1)
+        asymmetry = np.where(is_known, np.abs(lengths[:, 0] - lengths[:, 1]), np.nan)
+        has_pairs = is_known.sum(0) >= MIN_LIMB_PAIRS
+        difference: np.ndarray = np.nanmedian(np.where(has_pairs, asymmetry, 0), axis=0)
+        if block.num_axes == 3:
+            everything = np.concatenate(
+                [lengths.reshape(2 * len(pairs), -1 if lengths.size else 0), np.log(_trunk_lengths(block))]
+            )
+            everything = np.where(np.isfinite(everything) & has_pairs, everything, np.nan)
+            everything[:, ~has_pairs] = 0
+            difference += np.nanmean(np.abs(everything - np.nanmedian(everything, axis=0)), axis=0)
+    return difference
+
+
+def _trunk_lengths(block: RecordingBlock) -> Float[np.ndarray, "length track"]:
+    """Distance of the shoulders, and of shoulder and hip on both sides, over those of an adult."""
+    index = block.skeleton.index
+    width = _mean_length(block, *(index[name] for name in SHOULDERS)) / SHOULDER_WIDTH
+    sides = [_mean_length(block, index[a], index[b]) / TRUNK_LENGTH for a, b in zip(SHOULDERS, HIPS, strict=True)]
+    return np.array([width, *sides])
 
 
 def same_side_ratio(block: RecordingBlock) -> Float[np.ndarray, " track"]:
@@ -167,25 +193,31 @@ def same_side_ratio(block: RecordingBlock) -> Float[np.ndarray, " track"]:
 
 
 def _describe(excess: float, difference: float) -> str:
-    limbs = f" and left and right limbs differ by a factor of {np.exp(difference):.1f}" if difference > 0.3 else ""
+    limbs = f", and the lengths of the limbs are off by a factor of {np.exp(difference):.1f}"
     return (
-        f"the bones are {1 + excess:.1f} times as long as the shortest tree that connects the joints "
-        f"(1.0 to 1.5 in every pose){limbs}"
+        f"the bones are {1 + excess:.1f} times as long as the shortest tree that connects the joints (at most 1.5 "
+        f"in real recordings){limbs if difference > 0.3 else ''}"
     )
 
 
 def _relative_lengths(block: RecordingBlock) -> Float[np.ndarray, "track bone"]:
-    """Mean length of each bone of the body, in body sizes; NaN where it was never observed."""
+    """Mean length of each bone of the body, in body sizes; NaN where it or most of the body was not observed."""
     with np.errstate(invalid="ignore", divide="ignore"):
         relative: np.ndarray = block.bones[0] / block.body_size[:, None]
-    return np.where(np.isfinite(relative) & body_bones(block.skeleton), relative, np.nan)
+    num_observed = block.sum_per_track(block.observed.sum(1))
+    is_whole = num_observed >= MIN_OBSERVED * block.track_lengths * block.skeleton.num_joints
+    is_known = np.isfinite(relative) & body_bones(block.skeleton) & is_whole[:, None]
+    return np.where(is_known, relative, np.nan)
 
 
-def _limb_ends(skeleton: Skeleton, side: str, limb: tuple[tuple[str, ...], ...]) -> tuple[int, int] | None:
-    ends = [
-        [skeleton.index[f"{side}_{name}"] for name in end if f"{side}_{name}" in skeleton.index] for end in limb
+def _limb_joints(
+    skeleton: Skeleton, side: str, names: tuple[str, ...], other_names: tuple[str, ...]
+) -> tuple[int, int] | None:
+    found = [
+        [skeleton.index[f"{side}_{name}"] for name in end if f"{side}_{name}" in skeleton.index]
+        for end in (names, other_names)
     ]
-    return (ends[0][0], ends[1][0]) if all(ends) else None
+    return (found[0][0], found[1][0]) if all(found) else None
 
 
 def _mean_length(block: RecordingBlock, joint: int, other: int) -> Float[np.ndarray, " track"]:

@@ -54,7 +54,7 @@ class Jumps(Check):
             names = join_names([block.skeleton.joints[index] for index in joints])
             message = (
                 f"{names} jump{'s' * (len(joints) == 1)} by up to {lengths[largest]:.3g} {block.unit} per frame "
-                f"({lengths[largest] / block.body_size[track]:.1f} body sizes){and_back}; "
-                f"{pluralize(len(frames), 'frame')}"
+                f"({lengths[largest] / block.body_size[track]:.1f} body sizes){and_back} in "
+                f"{pluralize(len(frames), 'frame')}; if tracking failed, mark them as not observed"
             )
             yield self.joint_finding(block, track, "warning", message, joints, rows=frames)

@@ -30,7 +30,8 @@ class Labels(Check):
         if classes:
             for name, label in zip(table.names, table.labels, strict=True):
                 if label is not None and label not in classes:
-                    message = f"the label {label!r} is not one of the {len(classes)} classes"
+                    problem = f"the label {label!r} is not one of the {len(classes)} classes"
+                    message = f"{problem}; correct it, or remove it to use the recording for pre-training only"
                     yield self.finding("error", message, name)
         counts = Counter(label for label in table.labels if label is not None)
         spellings: dict[str, list[str]] = {}
@@ -38,12 +39,13 @@ class Labels(Check):
             spellings.setdefault("".join(c for c in label.casefold() if c not in " -_"), []).append(label)
         for labels in spellings.values():
             if len(labels) > 1:
-                message = (
-                    f"these labels may be spellings of one class: {join_names([repr(label) for label in labels])}"
-                )
+                listed = join_names([repr(label) for label in labels])
+                message = f"these labels may be spellings of one class: {listed}; if so, use one of them"
                 yield self.finding("warning", message, recordings=min(counts[label] for label in labels))
         if num_unlabeled := len(table) - counts.total():
-            message = f"{num_unlabeled} of {len(table)} recordings have no label"
+            message = (
+                f"{num_unlabeled} of {len(table)} recordings have no label; they can be used for pre-training only"
+            )
             yield self.finding("note", message, recordings=num_unlabeled)
 
 
@@ -78,10 +80,13 @@ class Classes(Check):
         if not counts:
             return
         if missing := [name for name, (total, _, _) in counts.items() if not total]:
-            yield self.finding("warning", f"no recording of {join_names(missing)}", recordings=0)
+            message = f"no recording of {join_names(missing)}; results will not cover all classes"
+            yield self.finding("warning", message, recordings=0)
         present = {name: total for name, (total, _, _) in counts.items() if total}
         if small := [f"{name} ({total})" for name, total in present.items() if total < MIN_PER_CLASS]:
-            message = f"fewer than {MIN_PER_CLASS} recordings of {join_names(small)}"
+            message = (
+                f"fewer than {MIN_PER_CLASS} recordings of {join_names(small)}; their accuracies prove little"
+            )
             num_recordings = sum(total for total in present.values() if total < MIN_PER_CLASS)
             yield self.finding("note", message, recordings=num_recordings)
         if len(present) > 1:
@@ -89,14 +94,16 @@ class Classes(Check):
             ratio = present[largest] / present[smallest]
             if ratio >= IMBALANCED:
                 severity: Severity = "warning" if ratio >= SEVERELY_IMBALANCED else "note"
-                message = f"{present[largest]} recordings of {largest}, but {present[smallest]} of {smallest}"
+                counts_text = f"{present[largest]} recordings of {largest}, but {present[smallest]} of {smallest}"
+                message = f"{counts_text}; compare accuracies of each class"
                 yield self.finding(severity, message, recordings=present[smallest])
         if (table.split != "").any():
             test_only = [name for name, (_, train, test) in counts.items() if test and not train]
             train_only = [name for name, (_, train, test) in counts.items() if train and not test]
             if test_only:
                 num_recordings = sum(counts[name][2] for name in test_only)
-                message = f"classes on the test side only: {join_names(test_only)}"
+                listed = join_names(test_only)
+                message = f"classes on the test side only: {listed}; they cannot be learned, choose another split"
                 yield self.finding("warning", message, recordings=num_recordings)
             if train_only:
                 num_recordings = sum(counts[name][1] for name in train_only)

@@ -57,7 +57,8 @@ class Leaks(Check):
         self, table: RecordingTable, index: np.ndarray, other: RecordingTable, other_index: np.ndarray, where: str
     ) -> Iterator[Finding]:
         for match in find_copies(table.contents, index, other.contents, other_index):
-            message = f"{MATCH_TEXT[match.kind]} {other.names[match.other_index]}, which is {where}"
+            name = other.names[match.other_index]
+            message = f"{MATCH_TEXT[match.kind]} {name}, which is {where}; remove one of the two"
             yield self.finding("warning" if match.kind == "near" else "error", message, table.names[match.index])
 
     def _subjects(

@@ -49,7 +49,8 @@ class Sides(Check):
         rows = rows[exchanged < MAX_MOTION_RATIO * motion[rows]]
         for track in np.unique(block.track_index[rows]).tolist():
             frames = rows[block.track_index[rows] == track] - block.track_starts[track] + 1
-            message = f"exchanging left and right would halve the motion at {pluralize(len(frames), 'frame')}"
+            where = pluralize(len(frames), "frame")
+            message = f"exchanging left and right would halve the motion at {where}; exchange them between these"
             yield self.track_finding(block, track, "warning", message, rows=frames)
 
 
@@ -90,14 +91,17 @@ class Mirrored(Check):
         if num_undetermined := int(table.column("undetermined").sum()):
             message = (
                 "cannot check whether left and right are exchanged: the layout has neither feet nor face to show "
-                "where forward is"
+                "where forward is; compare a `--picture` with what was recorded"
             )
             yield self.finding("note", message, recordings=num_undetermined)
         handedness = table.column("handedness")
         known = np.abs(handedness[np.isfinite(handedness)])
         median = float(np.median(known)) if len(known) else 0.0
         mirrored = np.flatnonzero(handedness < -max(MIN_HANDEDNESS, MIN_RELATIVE_HANDEDNESS * median))
-        message = "the feet point backward: left and right are exchanged throughout, or an axis has the wrong sign"
+        message = (
+            "the feet point backward: left and right are exchanged throughout, or an axis has the wrong sign; "
+            "correct the names or the axis"
+        )
         if 2 * len(mirrored) > len(known):
             message = f"in {len(mirrored)} of {len(known)} recordings {message}"
             yield self.finding("warning", message, recordings=len(mirrored))

@@ -48,14 +48,19 @@ class Dead(Check):
         if not_empty:
             everywhere = set.intersection(*(set(entry[0] if entry else ()) for entry in not_empty))
         if everywhere:
-            message = f"never observed in any recording: {join_names(sorted(everywhere))}"
+            message = (
+                f"never observed in any recording: {join_names(sorted(everywhere))}; if the source lacks them, "
+                f"`--convert-to` a layout without them saves time"
+            )
             yield self.finding("note", message, recordings=len(not_empty), joints=tuple(sorted(everywhere)))
         for index in np.flatnonzero([bool(entry) for entry in dead]):
             names, num_joints = dead[index]
             only_here = [name for name in names if name not in everywhere]
             if only_here:
                 severity: Severity = "warning" if 2 * len(names) >= num_joints else "note"
-                message = f"{len(names)} of {num_joints} joints are never observed: {join_names(only_here)}"
+                advice = "; little can be learned from it" if severity == "warning" else ""
+                joints_text = f"{len(names)} of {num_joints} joints are never observed"
+                message = f"{joints_text}: {join_names(only_here)}{advice}"
                 joints = tuple(only_here[:MAX_LISTED_JOINTS])
                 yield self.finding(severity, message, table.names[index], joints=joints)
 
@@ -88,7 +93,8 @@ class Stuck(Check):
         stuck = still & (span == 0) & body_moves[:, None]
         for track in np.flatnonzero(stuck.any(1)):
             joints = np.flatnonzero(stuck[track])
-            message = f"{pluralize(len(joints), 'observed joint')} never moved while the body did"
+            count = pluralize(len(joints), "observed joint")
+            message = f"{count} never moved while the body did; if they were filled in, mark them as not observed"
             yield self.joint_finding(block, int(track), "warning", message, joints)
 
 
@@ -113,5 +119,5 @@ class Frozen(Check):
             start, stop = (edges[run] - block.track_starts[track]).tolist()
             count, num_frames = stop - start + 1, int(block.track_lengths[track])
             which = "all" if count == num_frames else "the last" if stop == num_frames - 1 else ""
-            message = f"{which} {count} of {num_frames} frames are the same".strip()
+            message = f"{which} {count} of {num_frames} frames are the same; cut off padding".strip()
             yield self.track_finding(block, track, "warning", message, rows=(start,))

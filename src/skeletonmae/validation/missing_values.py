@@ -46,7 +46,8 @@ class Empty(Check):
         for index in np.flatnonzero(~has_positions).tolist():
             num_frames = block.recordings[index].num_frames
             problem = "all positions are 0" if has_track[index] else "nothing was observed"
-            message = f"{problem} in {pluralize(num_frames, 'frame')}" if num_frames else "no frames"
+            problem = f"{problem} in {pluralize(num_frames, 'frame')}" if num_frames else "no frames"
+            message = f"{problem}; remove it"
             yield self.finding("error", message, block.recording_name(index))
 
 
@@ -76,5 +77,5 @@ class Zeros(Check):
             joints = np.flatnonzero(count[track])
             rows = np.flatnonzero(zero[block.track_rows(int(track))][:, joints].any(1))
             fraction = count[track].sum() / marked[track].sum()
-            message = f"{fraction:.1%} of the observed joints are at exactly 0; probably they were lost"
+            message = f"{fraction:.1%} of the observed joints are at exactly 0; if they were lost, write NaN"
             yield self.joint_finding(block, int(track), "warning", message, joints, rows=rows)

@@ -51,7 +51,7 @@ class Persons(Check):
         persons = f"persons {block.person_index[track]} and {block.person_index[other]}"
         name, size = block.recording_name(int(block.recording_index[track])), block.body_size[track]
         if observed.any() and distance(a, b)[observed].max() < SAME_BODY * size:
-            message = f"{persons} are the same body"
+            message = f"{persons} are the same body; remove one of them"
             yield self.finding("warning", message, name, person=int(block.person_index[other]))
             return
         observed = observed[1:] & observed[:-1]
@@ -60,6 +60,7 @@ class Persons(Check):
         moves = motion > MIN_MOTION * size * np.maximum(observed.sum(1), 1)
         frames = np.flatnonzero(moves & (exchanged < MAX_MOTION_RATIO * motion)) + begin + 1
         if len(frames):
-            message = f"exchanging {persons} would halve their motion at {pluralize(len(frames), 'frame')}"
+            where = pluralize(len(frames), "frame")
+            message = f"exchanging {persons} would halve their motion at {where}; exchange them from there on"
             examples = tuple(frames[:MAX_EXAMPLES].tolist())
             yield self.finding("warning", message, name, person=int(block.person_index[track]), frames=examples)

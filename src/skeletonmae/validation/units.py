@@ -22,6 +22,8 @@ UNITS_PER_METER = {"millimeters": 1000.0, "centimeters": 100.0, "inches": 39.4, 
 ADULT_SIZE = 0.5
 """Body size of an adult, in meters."""
 UNIT_FLAGS = {"millimeters": "mm", "centimeters": "cm", "meters": "m"}
+MIN_RECORDINGS = 5
+"""Recordings of which most must be turned to conclude that the axes are wrong and not the pose unusual."""
 UPSIDE_DOWN = -0.5
 """Mean upward component of the direction from feet to head below which a body is upside down; 1 if it stands."""
 ALONG_AXIS = 0.7
@@ -61,7 +63,7 @@ class Units(Check):
             low = np.minimum.reduceat(np.where(observed, depth, np.inf).min(1), block.track_starts)
             high = np.maximum.reduceat(np.where(observed, depth, -np.inf).max(1), block.track_starts)
             for track in np.flatnonzero((low == high) & (block.body_size > 0)).tolist():
-                message = f"the third axis is {low[track]:g} throughout; is this a 2D recording?"
+                message = f"the third axis is {low[track]:g} throughout; if this is a 2D recording, use `--axes 2`"
                 yield self.track_finding(block, track, "warning", message)
 
     def measure(self, block: RecordingBlock) -> dict[str, np.ndarray]:
@@ -82,11 +84,12 @@ class Units(Check):
 
 
 class Upright(Check):
-    """The head below the feet in most frames: a warning; in most recordings: one error.
+    """The head below the feet in most frames: a warning; in most of 5 recordings or more: one error.
 
     In three axes y points up, in two it is the image's and points down. Bodies that lie or bend do not count: the
     direction from feet to head must point down by 30 degrees or more, on average over the frames. A warning, too,
-    if the bodies of most recordings stand along another axis than y.
+    if the bodies of most recordings stand along another axis than y. Somebody may stand on the hands or lie in one
+    recording, so of fewer than 5 recordings these are a warning and a note.
     """
 
     name = "upright"
@@ -112,27 +115,38 @@ class Upright(Check):
         if 2 * len(upside_down) > num_known:
             count = f"{len(upside_down)} of {num_known} recordings"
             flag = "y" if {axes for _, axes, _ in table.kinds} == {2} else "-y"
-            message = f"the head is below the feet in {count}: y points the wrong way; `--up {flag}` turns them"
-            yield self.finding("error", message, recordings=len(upside_down))
+            if num_known >= MIN_RECORDINGS:
+                message = (
+                    f"the head is below the feet in {count}: y points the wrong way; `--up {flag}` turns them"
+                )
+                yield self.finding("error", message, recordings=len(upside_down))
+            else:
+                message = f"the head is below the feet in {count}; if nobody is upside down, use `--up {flag}`"
+                yield self.finding("warning", message, recordings=len(upside_down))
         else:
             for index in upside_down.tolist():
-                yield self.finding("warning", "the head is below the feet", table.names[index])
+                message = "the head is below the feet; unless the person is upside down, turn the recording"
+                yield self.finding("warning", message, table.names[index])
         for axis, axis_name in ((0, "x"), (2, "z")):
             num_along = int((np.abs(up[:, axis]) > ALONG_AXIS).sum())
             if 2 * num_along > num_known:
                 is_z_up = axis_name == "z" and 2 * int((up[:, axis] > ALONG_AXIS).sum()) > num_known
                 advice = "`--up z` turns them" if is_z_up else "turn them before they are read"
                 count = f"{num_along} of {num_known} recordings"
-                message = f"bodies stand along {axis_name} in {count}; y should be up: {advice}"
-                yield self.finding("warning", message, recordings=num_along)
+                if num_known >= MIN_RECORDINGS:
+                    message = f"bodies stand along {axis_name} in {count}; y should be up: {advice}"
+                    yield self.finding("warning", message, recordings=num_along)
+                else:
+                    message = f"bodies are along {axis_name} in {count}; unless they lie, {advice}"
+                    yield self.finding("note", message, recordings=num_along)
 
 
 def _likely_unit(size: float, unit: str) -> str:
     """In which unit this is the body size of an adult."""
     if unit == "px":
-        return "are these fractions of the image?"
+        return "are these fractions of the image? If so, state `--unit image`"
     if unit == "image":
-        return "are these pixels?"
+        return "are these pixels? If so, state `--unit px`"
     if USUAL_SIZE[0] <= size <= USUAL_SIZE[1]:
         return "are these meters? If so, state `--unit m`"
     ratio = {name: abs(np.log(size / factor / ADULT_SIZE)) for name, factor in UNITS_PER_METER.items() if size > 0}
