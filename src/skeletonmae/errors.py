@@ -29,3 +29,4 @@ class InputError(ValueError):
         if got is not None:
             message += f"; got {got}"
         super().__init__(message)
+        self.where = where

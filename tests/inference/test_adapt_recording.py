@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,18 @@ def test_one_that_does_not_fit_stops_none_of_the_others(
     status = main(["predict", str(tiny_run / "finetune-1-seed0.safetensors"), str(tmp_path)])
     said = capsys.readouterr()
     assert status == 3
-    assert [line.split(":")[0] for line in said.out.splitlines()] == ["a", "c"]
-    assert "recording 'b': the model was trained on 3D coordinates, but the recording has 2D" in said.err
+    lines = said.out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["a", "b", "c"]
+    assert lines[1].startswith("b: the model was trained on 3D coordinates, but the recording has 2D")
+    (tmp_path / "d.csv").write_text("frame,joint,x\n0,head,what\n")
+    status = main(["predict", str(tiny_run / "finetune-1-seed0.safetensors"), str(tmp_path), "--json"])
+    entries = json.loads(capsys.readouterr().out)
+    assert status == 3
+    assert [Path(entry["recording"]).name.partition(".")[0] for entry in entries] == ["a", "b", "c", "d"]
+    assert [bool(entry["error"]) for entry in entries] == [False, True, False, True]
+    assert [bool(entry["classes"]) for entry in entries] == [True, False, True, False]
     status = main(["predict", str(tiny_run / "finetune-1-seed0.safetensors"), str(tmp_path / "b.csv")])
     assert status == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("b: the model was trained on 3D coordinates")
+    assert said.err.splitlines()[-1] == "error: there is no recording that the model could classify"

@@ -41,7 +41,8 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(folder: Path) -> None:
     assert sorted(sequence.name for sequence in sequences) == ["sub/b c", "sub/d"]
     assert len(problems) == 3
     for name in ("a.json", "odd.json", "absent.json"):
-        assert sum(name in problem for problem in problems) == 1
+        assert sum(problem.recording.endswith(name) for problem in problems) == 1
+    assert all(problem.reason and problem.recording not in problem.reason for problem in problems)
 
 
 def test_nothing_could_be_read(tmp_path: Path) -> None:

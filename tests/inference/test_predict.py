@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from skeletonmae.checkpoint import Checkpoint, load_checkpoint
 from skeletonmae.errors import InputError
@@ -13,7 +15,7 @@ from skeletonmae.inference import Prediction, predict
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
-from skeletonmae.skeletons import KINECT20, NTU25
+from skeletonmae.skeletons import HAND21, KINECT20, NTU25
 
 
 @pytest.fixture(scope="module")
@@ -153,15 +155,56 @@ def test_layouts_may_come_mixed(classifier: Checkpoint, recordings: list[Skeleto
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "reason"),
     [
-        ({"unit": "px"}, r"recording 'clip 7'.* trained on another unit.*; expected m; got px"),
-        ({"axes": 2}, r"recording 'clip 7'.* trained on 3D coordinates.*; expected 3 axes; got 2"),
+        ({"unit": "px"}, r"the model was trained on another unit.*; expected m; got px"),
+        ({"axes": 2}, r"the model was trained on 3D coordinates.*; expected 3 axes; got 2"),
+        ({"skeleton": HAND21}, r"the model knows none of the joints"),
     ],
 )
-def test_wrong_unit_and_axes(classifier: Checkpoint, make_recording: Any, settings: Any, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        predict(classifier, [make_recording(7, lost=0.0, **settings)])
+@pytest.mark.parametrize("per_person", [False, True])
+def test_a_recording_that_does_not_fit_is_its_own_problem(
+    classifier: Checkpoint,
+    recordings: list[SkeletonSequence],
+    make_recording: Any,
+    settings: Any,
+    reason: str,
+    per_person: bool,
+) -> None:
+    odd = make_recording(7, lost=0.0, **settings)
+    first, failed, last = predict(classifier, [recordings[0], odd, recordings[0]], per_person=per_person)
+    assert (failed.recording, failed.person, failed.classes) == ("clip 7", None, ())
+    assert re.match(reason, failed.error)
+    assert_same([first, last], predict(classifier, [recordings[0]] * 2, per_person=per_person))
+    assert first.error == ""
+
+
+def test_a_recording_with_huge_values_is_its_own_problem(
+    classifier: Checkpoint, recordings: list[SkeletonSequence]
+) -> None:
+    huge = replace(recordings[1], positions=recordings[1].positions * np.float32(1e37))
+    first, failed, last = predict(classifier, [recordings[0], huge, recordings[2]])
+    assert failed.classes == ()
+    assert failed.error.startswith("the output of the model is not finite")
+    assert_same([first, last], predict(classifier, [recordings[0], recordings[2]]))
+
+
+def test_a_clip_that_spoils_its_batch_is_classified_alone(
+    classifier: Checkpoint, recordings: list[SkeletonSequence], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model whose batch is lost with one clip, as a normalization over the batch would do."""
+    forward = type(classifier.classifier).forward
+
+    def spoiled(self: Any, batch: Any) -> Any:
+        logits = forward(self, batch)
+        return logits if logits.isfinite().all() else logits * torch.nan
+
+    expected = predict(classifier, [recordings[0], recordings[2]])
+    monkeypatch.setattr(type(classifier.classifier), "forward", spoiled)
+    huge = replace(recordings[1], positions=recordings[1].positions * np.float32(1e37))
+    first, failed, last = predict(classifier, [recordings[0], huge, recordings[2]])
+    assert failed.error
+    assert_same([first, last], expected)
 
 
 def test_a_method_names_no_actions(tiny_run: Path, recordings: list[SkeletonSequence]) -> None:

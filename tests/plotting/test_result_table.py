@@ -12,7 +12,7 @@ from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
 
 @pytest.mark.parametrize(("num_classes", "top5"), [(3, "-"), (5, "-"), (6, "100.0")])
 def test_a_row(num_classes: int, top5: str) -> None:
-    scores = torch.eye(num_classes)[[0, 1, 2, 0]]
+    scores = torch.eye(num_classes)[[0, 1, 2, 0]] - 0.01 * torch.arange(num_classes)
     metrics: dict[str, Any] = accuracy_metrics(scores, torch.tensor([0, 1, 2, 1]), tuple("abcdef"[:num_classes]))
     result = Result(
         protocol="knn", setting="k=1", pretrained=False, label_fraction=0.5, num_train=9, seconds=0.0, **metrics

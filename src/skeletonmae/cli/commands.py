@@ -12,6 +12,7 @@ from tyro.conf import Positional
 from skeletonmae.cli.console import (
     INCOMPLETE,
     OK,
+    USER_ERROR,
     print_output,
     print_output_json,
     print_output_table,
@@ -132,8 +133,9 @@ def predict(
     """Predict the actions of recordings.
 
     Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read,
-    that do not fit the model, or in which no joint that the model knows was observed, are listed, and the exit
-    status is 3. 3D recordings are converted to 2D for a 2D model.
+    that do not fit the model, or in which no joint that the model knows was observed, are listed with the reason,
+    and the exit status is 3; it is 1 if no recording could be classified. 3D recordings are converted to 2D for a
+    2D model.
 
     For example::
 
@@ -154,7 +156,7 @@ def predict(
         json: Print the predictions as JSON.
     """
     from skeletonmae.checkpoint import load_checkpoint
-    from skeletonmae.inference import adapt_recording, load_recordings, predict
+    from skeletonmae.inference import Prediction, load_recordings, predict
     from skeletonmae.training import choose_device
 
     if top < 1:
@@ -165,23 +167,19 @@ def predict(
         options = replace(options, layout=model.header.custom_layout)
     ignored: list[UnreadFile] = []
     loaded, problems = load_recordings(recordings, options, ignored.append)
-    adapted = []
-    for recording in loaded:
-        try:
-            adapted.append(adapt_recording(model.header, recording))
-        except InputError as error:
-            problems.append(str(error))
-    if not adapted:
-        raise InputError("no recording fits the model", where=checkpoint, got="\n".join(problems))
-    predictions = predict(model, adapted, top=top, per_person=per_person)
+    predictions = predict(model, loaded, top=top, per_person=per_person)
     if json:
-        print_output_json(_to_json([asdict(prediction) for prediction in predictions]))
+        unread = [Prediction(problem.recording, None, (), problem.reason) for problem in problems]
+        print_output_json(_to_json([asdict(prediction) for prediction in [*predictions, *unread]]))
     else:
         for prediction in predictions:
             print_output(_format_prediction(prediction))
     print_ignored(ignored)
     for problem in problems:
         print_status(f"skipped: {problem}")
+    if all(prediction.error for prediction in predictions):
+        print_status("error: there is no recording that the model could classify")
+        return USER_ERROR
     return INCOMPLETE if problems or any(prediction.error for prediction in predictions) else OK
 
 

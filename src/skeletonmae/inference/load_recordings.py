@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from skeletonmae.datasets import FOLDER, UnreadFile, read_all, unread_files
 from skeletonmae.errors import InputError
@@ -12,11 +13,22 @@ from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import MANIFEST
 
 
+class Problem(NamedTuple):
+    """A file or recording that could not be read."""
+
+    recording: str
+    """The file, followed by the record if there is one."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.recording}: {self.reason}"
+
+
 def load_recordings(
     paths: Iterable[Path],
     options: ReadOptions = DEFAULT_OPTIONS,
     on_ignored: Callable[[UnreadFile], None] | None = None,
-) -> tuple[list[SkeletonSequence], list[str]]:
+) -> tuple[list[SkeletonSequence], list[Problem]]:
     """Load all recordings of files, folders, archives and stores.
 
     Args:
@@ -25,14 +37,14 @@ def load_recordings(
         on_ignored: called with every file that holds no recordings, such as a document or a picture.
 
     Returns:
-        The recordings, and one message per file that could not be read or was not read although it could hold
-        recordings.
+        The recordings, and one problem per file or record that could not be read, or was not read although it
+        could hold recordings.
 
     Raises:
         InputError: no recording could be read.
     """
     recordings: list[SkeletonSequence] = []
-    problems: list[str] = []
+    problems: list[Problem] = []
     for path in paths:
         try:
             if (path / MANIFEST).is_file():
@@ -42,16 +54,24 @@ def load_recordings(
                 continue
             for recording in read_all(FOLDER, path, options):
                 if isinstance(recording, InputError):
-                    problems.append(str(recording))
+                    problems.append(_problem(recording, path))
                 else:
                     recordings.append(recording)
             for file in unread_files(FOLDER, path):
                 if file.may_hold_recordings:
-                    problems.append(f"{file.path}: {file.reason}")
+                    problems.append(Problem(str(file.path), file.reason))
                 elif on_ignored:
                     on_ignored(file)
         except InputError as error:
-            problems.append(str(error))
+            problems.append(_problem(error, path))
     if not recordings:
-        raise InputError("no recording could be read", got="\n".join(problems) or "no file of a known format")
+        raise InputError(
+            "no recording could be read", got="\n".join(map(str, problems)) or "no file of a known format"
+        )
     return recordings, problems
+
+
+def _problem(error: InputError, path: Path) -> Problem:
+    """An error as a problem of the file that it names, or else of the path that was being read."""
+    where = str(error.where or path)
+    return Problem(where, str(error).removeprefix(f"{where}: "))

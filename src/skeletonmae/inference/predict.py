@@ -11,14 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
+from skeletonmae.batches import Batch
 from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.compatibility import check_recording_fits_model
 from skeletonmae.datasets import RecordingConverter
-from skeletonmae.evaluation import check_finite
+from skeletonmae.errors import InputError
+from skeletonmae.methods import Classifier
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
 
 NOTHING_OBSERVED = "no joint that the model knows was observed"
+NOT_FINITE = "the output of the model is not finite: the coordinates are too large, or its weights are damaged"
 
 
 class PersonRecording(NamedTuple):
@@ -56,25 +60,38 @@ def predict(
 ) -> list[Prediction]:
     """Predict the most probable classes of each recording.
 
-    Recordings may have any joint layout that has joints of the model; other joints are ignored. A recording in
-    whose clip none of them was observed has an error instead of classes.
+    Recordings may have any joint layout that has joints of the model; other joints are ignored, and 3D coordinates
+    are converted to 2D for a 2D model. A recording that does not fit the model, in whose clip none of its joints
+    was observed, or for which its output is not finite, has an error instead of classes.
 
     Args:
         checkpoint: a fine-tuned classifier.
-        recordings: recordings with the axes and the unit of the model, as `adapt_recording` returns them.
+        recordings: the recordings.
         top: number of classes per prediction.
         per_person: classify every person on its own, instead of the recording as a whole.
         batch_size: clips per batch.
 
+    Returns:
+        One prediction per recording, or per person of each recording, in their order.
+
     Raises:
-        InputError: a recording has other axes or another unit than the model, or none of its joints.
+        InputError: the checkpoint is not a classifier.
     """
-    inputs = [PersonRecording(None, recording) for recording in recordings]
-    if per_person:
-        inputs = [person for recording in recordings for person in _split_persons(recording)]
+    model = checkpoint.classifier
+    inputs: list[PersonRecording | Prediction] = []
+    for recording in recordings:
+        try:
+            adapted = adapt_recording(checkpoint.header, recording)
+        except InputError as error:
+            inputs.append(_failed(recording, None, error))
+        else:
+            inputs += _split_persons(adapted) if per_person else [PersonRecording(None, adapted)]
     predictions: list[Prediction] = []
     for _, group in groupby(inputs, key=_store_key):  # a store holds one layout
-        predictions += _predict(checkpoint, list(group), top, batch_size)
+        items = list(group)
+        readable = [item for item in items if isinstance(item, PersonRecording)]
+        predictions += _predict(checkpoint.header, model, readable, top, batch_size)
+        predictions += [item for item in items if isinstance(item, Prediction)]
     return predictions
 
 
@@ -91,36 +108,65 @@ def adapt_recording(header: Header, recording: SkeletonSequence) -> SkeletonSequ
 
 
 @torch.inference_mode()
-def _predict(checkpoint: Checkpoint, inputs: list[PersonRecording], top: int, batch_size: int) -> list[Prediction]:
-    header, model = checkpoint.header, checkpoint.classifier
+def _predict(
+    header: Header, model: Classifier, inputs: list[PersonRecording], top: int, batch_size: int
+) -> list[Prediction]:
+    """Predict for recordings of one layout, by way of a temporary store."""
+    if not inputs:
+        return []
     first = inputs[0].recording
-    check_recording_fits_model(first, header)
     device = next(model.parameters()).device
+    predictions: list[Prediction | None] = []  # None: yet to be computed
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store"
         with StoreWriter(path, first.skeleton, axes=header.axes, unit=first.unit) as writer:
-            for _, recording in inputs:
-                writer.add(replace(recording, label=None, tags={}))
+            for person, recording in inputs:
+                try:
+                    writer.add(replace(recording, label=None, tags={}))
+                except InputError as error:
+                    predictions.append(_failed(recording, person, error))
+                else:
+                    predictions.append(None)
         store = SequenceStore.open(path)
         loader = header.clips.loader(store, np.arange(len(store)), batch_size=batch_size, device=device)
-        outputs = [
-            (model(batch).float().cpu(), batch.has_observed(header.joints).cpu()) for batch in loader.epoch()
-        ]
+        rows = iter([row for batch in loader.epoch() for row in _classify(model, batch, header.joints)])
         del loader, store  # closes the memory-mapped files before they are deleted
-    logits, has_observed = (torch.cat(parts) for parts in zip(*outputs, strict=True))
-    probabilities = check_finite(logits).softmax(1)
     return [
-        Prediction(
-            recording.name,
-            person,
-            _top_classes(row, header.classes, top) if is_observed else (),
-            "" if is_observed else NOTHING_OBSERVED,
-        )
-        for (person, recording), row, is_observed in zip(inputs, probabilities, has_observed.tolist(), strict=True)
+        prediction or _prediction(item, *next(rows), header.classes, top)
+        for item, prediction in zip(inputs, predictions, strict=True)
     ]
 
 
-def _store_key(item: PersonRecording) -> tuple[object, ...]:
+def _classify(
+    model: Classifier, batch: Batch, joints: tuple[str, ...]
+) -> Iterator[tuple[Float[torch.Tensor, " class"], bool]]:
+    """Yield the logits of each clip, and whether any joint that the model knows was observed in it."""
+    logits = model(batch).float().cpu()
+    if len(batch) > 1 and not logits.isfinite().all():  # one clip may have spoiled the others
+        alone = torch.eye(len(batch), dtype=torch.bool, device=batch.positions.device)
+        logits = torch.cat([model(batch.select(clip)).float().cpu() for clip in alone])
+    yield from zip(logits, batch.has_observed(joints).tolist(), strict=True)
+
+
+def _prediction(
+    item: PersonRecording, logits: torch.Tensor, has_observed: bool, classes: tuple[str, ...], top: int
+) -> Prediction:
+    name = item.recording.name
+    if not has_observed:
+        return Prediction(name, item.person, (), NOTHING_OBSERVED)
+    if not logits.isfinite().all():
+        return Prediction(name, item.person, (), NOT_FINITE)
+    return Prediction(name, item.person, _top_classes(logits.softmax(0), classes, top))
+
+
+def _failed(recording: SkeletonSequence, person: int | None, error: InputError) -> Prediction:
+    reason = str(error).removeprefix(f"recording {recording.name!r}: ")
+    return Prediction(recording.name, person, (), reason)
+
+
+def _store_key(item: PersonRecording | Prediction) -> tuple[object, ...] | None:
+    if isinstance(item, Prediction):
+        return None
     recording = item.recording
     return recording.skeleton, recording.unit, recording.positions.shape[3]
 
