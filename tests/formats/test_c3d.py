@@ -54,7 +54,7 @@ def test_integers_are_scaled(tmp_path: Path) -> None:
 def test_units_that_are_not_known_are_kept_and_said(tmp_path: Path) -> None:
     recording = read(tmp_path / "a.c3d", np.ones((2, 1, 3)), ["C7"], unit=None)
     assert recording.unit == "unknown"
-    assert "the unit is not known: the file does not state one" in recording.notes
+    assert "the unit is not known: the file does not state one; use --unit m, cm or mm" in recording.notes
     recording = read(tmp_path / "b.c3d", np.full((2, 1, 3), 20.0), ["C7"], ReadOptions(unit="px"), unit="mm")
     assert (recording.unit, recording.positions[0, 0, 0].tolist()) == ("px", [-20, 20, 20])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats import FORMATS, ReadOptions
+from skeletonmae.formats import FORMATS, ReadOptions, detect
 from skeletonmae.skeletons import NTU25, Skeleton
 
 SEVEN = Skeleton("seven", tuple("abcdefg"), dict.fromkeys("bcdefg", "a"))
@@ -81,6 +81,15 @@ def test_other_numbers_of_joints_need_a_layout(tmp_path: Path) -> None:
         read(tmp_path / "a.npz", **arrays)
     (recording,) = read(tmp_path / "a.npz", layout=SEVEN, **arrays)
     assert recording.positions.shape == (2, 4, 7, 2)
+
+
+def test_files_of_other_arrays_are_described(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", boxes=np.zeros(3))
+    with pytest.raises(InputError, match="begins with the array 'boxes'"):
+        detect(tmp_path / "other.npz")
+    np.save(tmp_path / "other.npy", np.zeros((106, 17, 3), np.float32))
+    with pytest.raises(InputError, match=r"a numpy array of float32 with shape \(106, 17, 3\)"):
+        detect(tmp_path / "other.npy")
 
 
 @pytest.mark.parametrize(

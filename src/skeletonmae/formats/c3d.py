@@ -54,7 +54,8 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     turn, notes = (np.eye(3), ()) if options.up else _turn(file, points.screen_axes)
     scale, unit = METERS.get(points.unit.lower(), 1.0), "m" if points.unit.lower() in METERS else "unknown"
     if unit == "unknown":
-        notes = (*notes, f"the unit is not known: {points.unit or 'the file does not state one'}")
+        stated = f"the file states {points.unit!r}" if points.unit else "the file does not state one"
+        notes = (*notes, f"the unit is not known: {stated}; use --unit m, cm or mm")
     if options.unit:
         scale = 1.0
     if left_out := [label for label in points.labels if label in points.derived]:
