@@ -92,3 +92,8 @@ def test_two_names_of_one_joint_are_not_merged() -> None:
 def test_the_names_of_a_built_in_layout_stay_as_they_are(layout: object) -> None:
     joints = layout.joints  # type: ignore[attr-defined]
     assert canonical_joint_names(joints) == joints
+
+
+@pytest.mark.parametrize("name", ["a" * 200_000, "mixamorig:" * 20_000 + "x", "x:" * 100_000, "_" * 200_000 + "b"])
+def test_names_of_any_length_are_looked_up(name: str) -> None:
+    assert vocabulary_joints([name, "RKnee"]) == (None, "right_knee")

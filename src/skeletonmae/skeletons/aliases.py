@@ -306,7 +306,10 @@ def canonical_joint_names(names: Sequence[str]) -> tuple[str, ...]:
 
 def strip_prefix(name: str) -> str:
     """A joint's name without the namespace and the prefix of its rig (`mixamorig:`, `Bip01 `, `K4ABT_JOINT_`)."""
-    return _PREFIX.sub("", _RIG_PREFIX.sub("", name, count=1), count=1)
+    for prefix in (_RIG_PREFIX, _PREFIX):
+        if match := prefix.match(name):
+            name = name[match.end() :]
+    return name
 
 
 def _key(name: str) -> str:

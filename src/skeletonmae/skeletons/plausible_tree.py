@@ -44,6 +44,8 @@ def plausible_parents(joints: Sequence[str]) -> dict[str, str]:
     if not joints:
         return {}
     present, root = set(joints), _root(joints)
+    sides = [side_of(joint) for joint in joints]
+    words = [_first_word(joint) for joint in joints]
     parents: dict[str, str] = {}
     for place, joint in enumerate(joints):
         if joint == root:
@@ -51,7 +53,7 @@ def plausible_parents(joints: Sequence[str]) -> dict[str, str]:
         if joint in VOCABULARY:
             candidates = [other for other in _ancestors(joint) if other in present]
         else:
-            candidates = _before(joint, joints[:place])
+            candidates = [joints[other] for other in _before(place, sides, words)]
         parents[joint] = next((other for other in candidates if not _reaches(other, joint, parents)), root)
     return parents
 
@@ -93,12 +95,11 @@ def _ancestors(joint: str) -> list[str]:
     return []
 
 
-def _before(joint: str, earlier: Sequence[str]) -> list[str]:
-    """Earlier joints that a joint outside the vocabulary can hang on, nearest first."""
-    side, word = side_of(joint), _first_word(joint)
-    same_side = [other for other in reversed(earlier) if side_of(other) == side]
-    chain = [other for other in same_side if word and _first_word(other) == word]
-    middle = [other for other in reversed(earlier) if side_of(other) == "middle"]
+def _before(place: int, sides: Sequence[str], words: Sequence[str]) -> list[int]:
+    """Indices of earlier joints that a joint outside the vocabulary can be a child of, nearest first."""
+    same_side = [other for other in reversed(range(place)) if sides[other] == sides[place]]
+    chain = [other for other in same_side if words[place] and words[other] == words[place]]
+    middle = [other for other in reversed(range(place)) if sides[other] == "middle"]
     return [*chain, *(middle or same_side)]
 
 
