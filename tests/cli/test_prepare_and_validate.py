@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
-import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli_process import CliProcess, run_cli
 
 from skeletonmae.cli import main
+from skeletonmae.datasets import jobs, synthetic_dataset
 from skeletonmae.datasets.synthetic import generate
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import COCO17, NTU25
@@ -127,41 +128,134 @@ def test_one_bad_file_does_not_stop_it_unless_asked(cli: Any, raw: Path, tmp_pat
     assert not (tmp_path / "strict").exists()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_prepare_goes_on(tmp_path: Path, how: signal.Signals) -> None:
-    words = [
-        sys.executable,
-        "-m",
-        "skeletonmae",
-        "prepare",
-        "synthetic",
-        str(tmp_path / "store"),
-        "--num-recordings",
-    ]
-    words += ["3000", "--workers", "1"]
-    running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def many_jobs() -> None:
+    synthetic_dataset.RECORDINGS_PER_FILE, jobs.MIN_JOB_BYTES = 2, 8  # eight files a job
+
+
+def killed_after_two_jobs() -> None:
+    """Be killed by the signal KILLED_BY as soon as the second record of a job is complete."""
+    many_jobs()
+    write, written = jobs.write_text, []
+
+    def write_and_be_killed(path: Path, text: str) -> None:
+        write(path, text)
+        written.append(path)
+        if len(written) == 2:
+            os.kill(os.getpid(), int(os.environ["KILLED_BY"]))
+
+    jobs.write_text = write_and_be_killed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
+def test_a_killed_prepare_resumes(tmp_path: Path, how: str) -> None:
+    which = signal.Signals[how]
+    words = ("prepare", "synthetic", tmp_path / "store", "--num-recordings", 64, "--workers", 1)
+    killed = CliProcess(words, env={"KILLED_BY": str(int(which))}, setup=killed_after_two_jobs).wait()
+    assert killed.returncode == (-which if how == "SIGKILL" else 130)
+    assert "Traceback" not in killed.stderr
     parts = tmp_path / ".store.parts"
-    deadline = time.monotonic() + 120
-    while not list(parts.glob("job-*.json")):
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    running.send_signal(how)
-    running.wait(60)
-    assert running.stderr is not None
-    assert "Traceback" not in running.stderr.read()
-    running.stderr.close()
     done = {path.name for path in parts.glob("job-*.json")}
-    assert done
+    assert len(done) == 2
     assert not (tmp_path / "store").exists()
     stamps = {name: (parts / name).stat().st_mtime_ns for name in done}
     kept = tmp_path / "kept"
     shutil.copytree(parts, kept, copy_function=shutil.copy2)
-    again = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+    again = run_cli(*words, setup=many_jobs)
     assert again.returncode == 0, again.stderr
-    assert len(SequenceStore.open(tmp_path / "store")) == 3000
+    assert len(SequenceStore.open(tmp_path / "store")) == 64
     assert {name: (kept / name).stat().st_mtime_ns for name in done} == stamps
     assert not parts.exists()
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> Any:
+    """Write synthetic motion as tables, in other units or axes."""
+
+    def write(
+        folder: str, factor: float = 1.0, order: tuple[int, ...] = (0, 1, 2), signs: Any = (1, 1, 1)
+    ) -> Path:
+        for number, motion in enumerate(generate(12)):
+            lines = ["frame,joint,x,y,z"]
+            for frame in range(8):
+                for joint, place in zip(NTU25.joints, motion.positions[0, frame], strict=True):
+                    x, y, z = place[list(order)] * np.array(signs) * factor
+                    lines.append(f"{frame},{joint},{x:.6f},{y:.6f},{z:.6f}")
+            path = tmp_path / folder / f"action {number % 2}" / f"clip {number}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(lines))
+        return tmp_path / folder
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("layout", "words", "check"),
+    [
+        ({"factor": 1000}, ("--unit", "mm"), "units"),
+        ({"factor": 100}, ("--unit", "cm"), "units"),
+        ({"order": (0, 2, 1), "signs": (1, -1, 1)}, ("--up", "z"), "upright"),
+        ({"signs": (-1, -1, 1)}, ("--up", "-y"), "upright"),
+    ],
+)
+def test_units_and_axes_are_warned_of_and_converted(
+    cli: Any, body: Any, tmp_path: Path, layout: dict[str, Any], words: tuple[str, str], check: str
+) -> None:
+    source = body("Körper", **layout)
+    status, _, err = cli("prepare", source, tmp_path / "wrong")
+    assert status == 0
+    (warning,) = (line for line in err.splitlines() if line.startswith(f"warning: {check}: "))
+    assert f"`{' '.join(words)}`" in warning
+    report = json.loads((tmp_path / "wrong" / "report.json").read_text())
+    assert {finding["check"] for finding in report["findings"] if finding["severity"] != "note"} == {check}
+    status, _, err = cli("prepare", source, tmp_path / "right", *words)
+    assert (status, "warning" in err) == (0, False), err
+    right = {recording.name: recording for recording in SequenceStore.open(tmp_path / "right")}
+    for number, motion in enumerate(generate(12)):
+        recording = right[f"action {number % 2}/clip {number}"]
+        assert recording.unit == "m"
+        np.testing.assert_allclose(recording.positions[0], motion.positions[0, :8], atol=1e-5)
+    status, out, _ = cli("validate", source, *words)
+    assert (status, "units" in out, "upright" in out) == (0, False, False), out
+
+
+def test_what_is_not_read_changes_the_status_only_if_it_could_hold_recordings(
+    cli: Any, raw: Path, tmp_path: Path
+) -> None:
+    for name in ("README", ".hidden", "a.png"):
+        (raw / name).write_bytes(b"x")
+    status, _, err = cli("prepare", raw, tmp_path / "harmless")
+    assert status == 0
+    assert "ignored: 3 without recordings (hidden, a document, a picture or a video), such as " in err
+    status, out, _ = cli("validate", raw, "--all")
+    assert all(f"note: unread: {raw / name}: " in out for name in ("README", ".hidden", "a.png"))
+    (raw / "walk.fbx").write_bytes(b"x")
+    status, _, err = cli("prepare", raw, tmp_path / "lost")
+    assert status == 3
+    assert "skipped: walk.fbx: no reader for .fbx files; export them as BVH, C3D or a table" in err
+    status, out, _ = cli("validate", raw, "--all")
+    assert f"warning: unread: {raw / 'walk.fbx'}: no reader" in out
+
+
+def test_classes_without_recordings_are_one_line(cli: Any, tmp_path: Path, write_sample: Any) -> None:
+    for action in (1, 2):
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        for view in (1, 3):
+            motion = np.random.default_rng(action + view).normal(size=(9, 20, 3))
+            write_sample("nw_ucla", tmp_path / "raw" / f"a{action:02d}_s01_e00_v{view:02d}.json", motion)
+    for words in (("prepare", tmp_path / "raw", tmp_path / "store"), ("validate", tmp_path / "store")):
+        out = cli(*words)[1].splitlines()
+        assert "8 of 10 classes have no recording" in out
+        assert not any(line.startswith("drop trash") for line in out)
+
+
+def test_the_split_is_named_or_why_there_is_none(cli: Any, raw: Path, tmp_path: Path) -> None:
+    _, _, err = cli("prepare", "synthetic", tmp_path / "store", "--num-recordings", 60)
+    assert "the default split: " in err
+    assert " test recordings of subject s" in err
+    shutil.rmtree(raw / "bow")
+    _, _, err = cli("prepare", raw, tmp_path / "single")
+    assert "note: pre-training can use this store, evaluation cannot: accuracy would mean nothing: all " in err
 
 
 # validate

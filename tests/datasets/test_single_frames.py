@@ -43,5 +43,5 @@ def test_a_file_for_each_frame_is_an_error(tmp_path: Path) -> None:
 def test_a_column_that_calls_every_frame_a_recording(tmp_path: Path) -> None:
     lines = [line for number in range(5) for line in table(f"f{number}", 1).splitlines()[1:]]
     (tmp_path / "all.csv").write_text("\n".join([HEADER, *lines]))
-    with pytest.raises(InputError, match="no recording could be kept.*one of 5 recordings of a single frame"):
+    with pytest.raises(InputError, match=r"no recording could be kept.*one of 5 recordings of a single frame"):
         prepare(FOLDER, tmp_path / "all.csv", tmp_path / "out")

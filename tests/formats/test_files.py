@@ -86,6 +86,14 @@ def test_a_store_is_not_raw(tmp_path: Path, make_store: object) -> None:
     assert [file.path.name for file in list_files(tmp_path / "in", everything)] == ["a.json"]
 
 
+@pytest.mark.parametrize(("raw", "name"), [(b"b\xc3\xbc.txt", "bü.txt"), (b"b\x81_.txt", "bü_.txt")])
+def test_names_in_an_archive_that_does_not_state_their_encoding(tmp_path: Path, raw: bytes, name: str) -> None:
+    path = archive(tmp_path / "a.zip", {"b__.txt": b"inside"})
+    path.write_bytes(path.read_bytes().replace(b"b__.txt", raw))
+    (file,) = list_files(path, everything)
+    assert (file.path.name, file.content()) == (name, b"inside")
+
+
 @pytest.mark.parametrize("name", ["../outside.txt", "a/../../outside.txt", "/etc/passwd"])
 def test_a_name_that_leads_out_of_the_archive_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "outside.txt").write_text("secret")

@@ -89,7 +89,7 @@ def prepare(
     from skeletonmae.files import write_text
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.skeletons import get_layout
-    from skeletonmae.validation import check_basics, format_finding
+    from skeletonmae.validation import check_basics, describe_warnings
 
     options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
     converter = datasets.RecordingConverter(get_layout(convert_to) if convert_to else None, axes)
@@ -134,12 +134,8 @@ def prepare(
             "pass that folder as SOURCE"
         )
     _print_remarks("note", [(note.recording, note.message) for note in report.notes], out / "report.json")
-    first = {(finding.check, finding.severity): finding for finding in reversed(findings)}
-    for count in counts:
-        if count.severity != "note":
-            more = f" (and {count.findings - 1} more findings)" if count.findings > 1 else ""
-            message = format_finding(first[count.check, count.severity])
-            print_status(f"warning: {count.check}: {' '.join(message.split())}{more}")
+    for line in describe_warnings(counts, findings):
+        print_status(f"warning: {' '.join(line.split())}")
     print_ignored(report.ignored, out / "report.json")
     _print_remarks("skipped", [(skipped.file, skipped.reason) for skipped in report.skipped], out / "report.json")
     if any("does not fit the store" in skipped.reason for skipped in report.skipped):
@@ -152,7 +148,7 @@ def _print_split(rule: SplitRule, store: SequenceStore) -> None:
     try:
         rule(store)
     except InputError as error:
-        print_status(f"note: the store can be pre-trained on, but not evaluated: {error}")
+        print_status(f"note: pre-training can use this store, evaluation cannot: {error}")
     else:
         print_status(f"the default split: {rule.describe(store)}")
 

@@ -274,7 +274,7 @@ def check_classes(store: SequenceStore, split: Split) -> Split:
     classes = np.unique(store.labels[split.train])
     if len(classes) < 2:
         raise InputError(
-            f"nothing can be evaluated: all {len(split.train)} training recordings have the same class",
+            f"accuracy would mean nothing: all {len(split.train)} training recordings have the same class",
             expected="labeled recordings of at least two classes",
             got=", ".join(repr(store.classes[label]) for label in classes.tolist()),
         )

@@ -25,7 +25,7 @@ from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
 from skeletonmae.training import DistributedContext
-from skeletonmae.validation import check_basics, format_finding
+from skeletonmae.validation import check_basics, describe_warnings
 
 LABEL_FRACTION = 0.05
 """Fraction of the training labels that fine-tuning uses."""
@@ -175,9 +175,8 @@ def _open_or_prepare_store(
         if report.skipped:
             on_status(f"{len(report.skipped)} skipped in total; see {folder / 'report.json'}")
     store = SequenceStore.open(folder)
-    warnings = [finding for finding in check_basics(store)[1] if finding.severity != "note"]
-    for finding in warnings[:10]:
-        on_status(f"warning: {finding.check}: {format_finding(finding)}")
+    for line in describe_warnings(*check_basics(store)):
+        on_status(f"warning: {line}")
     if len(np.unique(store.labels[store.labels >= 0])) < 2:
         problem = "the demo needs labeled recordings of at least two actions"
         expected = "a sub-folder for each action, a labels.csv (recording,label), or a label column"

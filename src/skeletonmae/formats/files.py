@@ -294,7 +294,10 @@ def _key(archive: Path) -> tuple[Path, int]:
 @lru_cache(maxsize=8)
 def _archive(path: Path, changed: int) -> zipfile.ZipFile:  # noqa: ARG001
     """Open an archive once; `changed` is its modification time, so that a changed archive is opened again."""
-    return zipfile.ZipFile(path)
+    try:
+        return zipfile.ZipFile(path, metadata_encoding="utf-8")  # many programs write UTF-8 without saying so
+    except UnicodeDecodeError:
+        return zipfile.ZipFile(path)
 
 
 def _info(archive: Path, member: str) -> zipfile.ZipInfo:

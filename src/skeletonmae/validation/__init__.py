@@ -1,7 +1,7 @@
 """Find what is wrong with recordings before anything is trained on them."""
 
 from skeletonmae.validation.base import Check
-from skeletonmae.validation.basics import check_basics
+from skeletonmae.validation.basics import check_basics, describe_warnings
 from skeletonmae.validation.finding import Finding, Severity
 from skeletonmae.validation.registry import CHECKS
 from skeletonmae.validation.result import ClassCount, Validation, format_finding
@@ -16,6 +16,7 @@ __all__ = [
     "Severity",
     "Validation",
     "check_basics",
+    "describe_warnings",
     "format_finding",
     "validate",
     "validate_store",

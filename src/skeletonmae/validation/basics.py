@@ -15,7 +15,7 @@ from skeletonmae.validation.frame_rate import FrameRate
 from skeletonmae.validation.left_right import Mirrored
 from skeletonmae.validation.lengths import Long, Short
 from skeletonmae.validation.recording_table import RecordingTable
-from skeletonmae.validation.result import CheckCount, FindingCounter
+from skeletonmae.validation.result import CheckCount, FindingCounter, format_finding
 from skeletonmae.validation.units import Units, Upright
 
 BASIC_CHECKS: tuple[Check, ...] = (Short(), Long(), FrameRate(), Units(), Upright(), Mirrored())
@@ -49,6 +49,17 @@ def check_basics(
         for finding in check.check_all(table):
             counter.add(finding)
     return counter.sorted_results([check.name for check in BASIC_CHECKS])
+
+
+def describe_warnings(counts: tuple[CheckCount, ...], findings: tuple[Finding, ...]) -> list[str]:
+    """One line per check that found an error or a warning: the first finding, and how many more there are."""
+    first = {(finding.check, finding.severity): finding for finding in reversed(findings)}
+    lines = []
+    for count in counts:
+        if count.severity != "note":
+            more = f" (and {count.findings - 1} more findings)" if count.findings > 1 else ""
+            lines.append(f"{count.check}: {format_finding(first[count.check, count.severity])}{more}")
+    return lines
 
 
 def _choose(store: SequenceStore, max_recordings: int) -> np.ndarray:
