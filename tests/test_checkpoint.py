@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fresh_process import FreshProcess
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from samples.format_1 import write_format_1
 
+from skeletonmae.batches import Batch
 from skeletonmae.checkpoint import METADATA_KEY, Checkpoint, Header, load_checkpoint, save_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.methods import GraphMAEConfig, JointPatchClassifierConfig, STRLConfig
@@ -58,6 +58,17 @@ def test_a_model_comes_back_the_same(tiny_run: Path, tmp_path: Path, make_batch:
     assert outputs(first, make_batch).std() > 0
 
 
+def save_outputs() -> None:
+    """Write what the checkpoints in the current folder give for the batch beside them."""
+    positions, observed = (torch.from_numpy(array) for array in np.load("batch.npz").values())
+    zeros = torch.zeros(len(positions), dtype=torch.int64)
+    batch = Batch(positions, observed, zeros, zeros, NTU25)
+    with torch.no_grad():
+        embedded = load_checkpoint(Path("model.safetensors")).method.embed(batch, "joints")
+        scores = load_checkpoint(Path(CLASSIFIER)).classifier(batch)
+    np.savez("answers.npz", embedded, scores)
+
+
 def test_it_is_rebuilt_from_the_file_alone_in_a_fresh_process(
     tiny_run: Path, tmp_path: Path, make_batch: Any
 ) -> None:
@@ -65,21 +76,8 @@ def test_it_is_rebuilt_from_the_file_alone_in_a_fresh_process(
         shutil.copy(tiny_run / name, tmp_path / name)
     batch = make_batch(frames=8, skeleton=NTU25)
     np.savez(tmp_path / "batch.npz", positions=batch.positions, observed=batch.observed)
-    code = f"""
-import numpy as np, torch
-from skeletonmae.batches import Batch
-from skeletonmae.checkpoint import load_checkpoint
-from skeletonmae.skeletons import NTU25
-from pathlib import Path
-positions, observed = (torch.from_numpy(array) for array in np.load("batch.npz").values())
-zeros = torch.zeros(len(positions), dtype=torch.int64)
-batch = Batch(positions, observed, zeros, zeros, NTU25)
-with torch.no_grad():
-    embedded = load_checkpoint(Path("model.safetensors")).method.embed(batch, "joints")
-    scores = load_checkpoint(Path("{CLASSIFIER}")).classifier(batch)
-np.savez("answers.npz", embedded, scores)
-"""
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    process = FreshProcess(save_outputs, cwd=tmp_path).wait()
+    assert process.returncode == 0, process.stderr
     found = np.load(tmp_path / "answers.npz")
     for name, array in zip(("model.safetensors", CLASSIFIER), found.values(), strict=True):
         expected = outputs(load_checkpoint(tiny_run / name), make_batch)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from fresh_process import start_cli
 
 from skeletonmae import runs
 from skeletonmae.cli import COMMANDS, main
@@ -62,11 +63,6 @@ def samples_folder(tmp_path: Path, write_sample: Any) -> Path:
                 "nw_ucla", tmp_path / "raw files" / label / f"clip {number}.json", rng.normal(size=(5, 20, 3))
             )
     return tmp_path / "raw files"
-
-
-def subprocess_of(*words: object, **settings: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "skeletonmae", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **settings)
 
 
 # Help
@@ -262,14 +258,15 @@ def test_a_mistake_of_ours_is_not_hidden(recipe: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
-def test_a_full_disk_is_a_line_and_what_was_there_stays(tmp_path: Path, recipe: Path) -> None:
-    """A limit on the size of files takes the place of the end of the disk."""
+def limit_file_size() -> None:
     import resource
 
-    def small() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 
-    done = subprocess_of("pretrain", recipe, "--out", tmp_path / "run", preexec_fn=small)
+
+def test_a_full_disk_is_a_line_and_what_was_there_stays(tmp_path: Path, recipe: Path) -> None:
+    """A limit on the size of files takes the place of the end of the disk."""
+    done = start_cli("pretrain", recipe, "--out", tmp_path / "run", setup=limit_file_size).wait()
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: [Errno 27]")
     assert "Traceback" not in done.stderr
@@ -389,9 +386,11 @@ def test_no_pictures_without_matplotlib(
 
 
 def test_the_module_can_be_run(tmp_path: Path) -> None:
-    done = subprocess_of("prepare", "synthetic", tmp_path / "a store", "--num-recordings", 3, "--json")
+    command = [sys.executable, "-m", "skeletonmae", "prepare", "synthetic", str(tmp_path / "a store")]
+    words = ["--num-recordings", "3", "--json"]
+    done: Any = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["recordings"] == 3
-    done = subprocess_of("pretrain", tmp_path / "absent.yaml")
+    done = start_cli("pretrain", tmp_path / "absent.yaml").wait()
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: {tmp_path / 'absent.yaml'}: there is no such recipe\n"

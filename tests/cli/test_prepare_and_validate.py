@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_process import CliProcess, run_cli
+from fresh_process import start_cli
 
 from skeletonmae.cli import main
 from skeletonmae.datasets import jobs, synthetic_dataset
@@ -151,7 +151,7 @@ def killed_after_two_jobs() -> None:
 def test_a_killed_prepare_resumes(tmp_path: Path, how: str) -> None:
     which = signal.Signals[how]
     words = ("prepare", "synthetic", tmp_path / "store", "--num-recordings", 64, "--workers", 1)
-    killed = CliProcess(words, env={"KILLED_BY": str(int(which))}, setup=killed_after_two_jobs).wait()
+    killed = start_cli(*words, env={"KILLED_BY": str(int(which))}, setup=killed_after_two_jobs).wait()
     assert killed.returncode == (-which if how == "SIGKILL" else 130)
     assert "Traceback" not in killed.stderr
     parts = tmp_path / ".store.parts"
@@ -161,7 +161,7 @@ def test_a_killed_prepare_resumes(tmp_path: Path, how: str) -> None:
     stamps = {name: (parts / name).stat().st_mtime_ns for name in done}
     kept = tmp_path / "kept"
     shutil.copytree(parts, kept, copy_function=shutil.copy2)
-    again = run_cli(*words, setup=many_jobs)
+    again = start_cli(*words, setup=many_jobs).wait()
     assert again.returncode == 0, again.stderr
     assert len(SequenceStore.open(tmp_path / "store")) == 64
     assert {name: (kept / name).stat().st_mtime_ns for name in done} == stamps

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from fresh_process import start_cli
 
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
@@ -27,22 +25,17 @@ def free_port() -> int:
 def pretrain_with_two_processes(recipe: Path, out: Path) -> None:
     """Start the processes that `torchrun --nproc-per-node 2 -m skeletonmae pretrain` starts."""
     rendezvous = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    command = [sys.executable, "-m", "skeletonmae", "pretrain", str(recipe), "--out", str(out), "--device", "cpu"]
+    words = ("pretrain", recipe, "--out", out, "--device", "cpu")
     processes = [
-        subprocess.Popen(
-            command,
-            env=os.environ | rendezvous | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
+        start_cli(*words, env=rendezvous | {"RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(2)
     ]
     try:
-        outputs = [process.communicate(timeout=120) for process in processes]
+        for process in processes:
+            process.wait(120)
     finally:
         for process in processes:
             process.kill()
+    outputs = [(process.stdout, process.stderr) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert str(out / "model.safetensors") in outputs[0][0]
     assert outputs[1][0] == ""  # only the main process prints
