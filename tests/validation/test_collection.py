@@ -35,7 +35,7 @@ def found(result: Validation, check: str, severity: str | None = None) -> list[F
         ("layout", "error", lambda values: values[:, :, [*range(12), *range(16, 25), *range(12, 16)]]),
     ],
 )
-def test_what_is_wrong_in_all_is_told_once(
+def test_a_fault_of_most_recordings_is_one_finding(
     check: str, severity: str, fault: Callable[[np.ndarray], np.ndarray], clean: Clips, changed: Change
 ) -> None:
     wrong = []
@@ -50,9 +50,7 @@ def test_what_is_wrong_in_all_is_told_once(
 @pytest.mark.parametrize(
     ("layout", "axes", "notes"), [("h36m17", 3, [50]), ("h36m17", 2, []), ("kinect20", 3, [])]
 )
-def test_where_handedness_cannot_be_told_it_is_said_once(
-    layout: str, axes: Any, notes: list[int], clean: Clips
-) -> None:
+def test_undetermined_handedness_is_one_note(layout: str, axes: Any, notes: list[int], clean: Clips) -> None:
     """Without feet, toes or ears nothing says where forward is; in two axes nobody asks."""
     convert = RecordingConverter(LAYOUTS[layout], axes)
     assert [one.recordings for one in found(validate([convert(one) for one in clean]), "mirrored")] == notes
@@ -136,7 +134,7 @@ def test_duplicates(clean: Clips, changed: Change) -> None:
             assert finding.message.startswith(f"{how.get(name, 'nearly the same as')} {original.name}")
 
 
-def test_many_copies_are_told_one_by_one(clean: Clips) -> None:
+def test_each_copy_is_a_finding(clean: Clips) -> None:
     copies = [replace(clean[0], name=f"copy {number}") for number in range(5)]
     result = validate([*clean, *copies])
     assert [one.recording for one in found(result, "duplicates")] == [one.name for one in copies]

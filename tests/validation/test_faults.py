@@ -26,7 +26,7 @@ def found(result: Validation, check: str, recording: str | None = None) -> list[
     ]  # fmt: skip
 
 
-def everything_seen(one: SkeletonSequence) -> SkeletonSequence:
+def with_all_joints(one: SkeletonSequence) -> SkeletonSequence:
     """The same with every lost joint in the place where it would be: halfway between those around it."""
     values = np.array(one.positions)
     frame = np.arange(one.num_frames)
@@ -92,7 +92,7 @@ def dead_joint(one: SkeletonSequence, change: Change) -> SkeletonSequence:
     return change(one, values)
 
 
-def half_unseen(one: SkeletonSequence, change: Change) -> SkeletonSequence:
+def half_unobserved(one: SkeletonSequence, change: Change) -> SkeletonSequence:
     seen = np.array(one.observed)
     seen[:, :, :13] = False
     return change(one, observed=seen)
@@ -180,7 +180,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
         (freeze, "frozen", "warning"),
         (pad_with_last, "frozen", "warning"),
         (dead_joint, "stuck", "warning"),
-        (half_unseen, "dead", "warning"),
+        (half_unobserved, "dead", "warning"),
         (stretch_a_bone, "bones", "warning"),
         (shake, "bones", "warning"),
         (lose_as_zeros, "zeros", "warning"),
@@ -215,7 +215,7 @@ def test_a_fault_is_found_in_the_recordings_that_have_it_alone(
     mixed, wrong = [], set()
     for number, one in enumerate(clean):
         if number % 4 == 3 and (one.num_persons > 1 or name != "exchange_persons"):
-            mixed.append(fault(everything_seen(one), changed))
+            mixed.append(fault(with_all_joints(one), changed))
             wrong.add(one.name)
         else:
             mixed.append(one)
@@ -259,7 +259,7 @@ def test_faults_of_images(
     check: str, fault: Callable[[np.ndarray], np.ndarray], clean: list[SkeletonSequence], changed: Change
 ) -> None:
     """Of all bodies, those that the camera sees from the front."""
-    images = [everything_seen(as_image(one)) for one in clean]
+    images = [with_all_joints(as_image(one)) for one in clean]
     wrong = [changed(one, fault(one.positions)) for one in images]
     assert not found(validate(images), check)
     assert sum(one.recordings for one in found(validate(wrong), check)) >= 40
@@ -280,14 +280,14 @@ def test_a_finding_says_where(
     fault: Fault, check: str, frames: set[int], joints: set[str], clean: list[SkeletonSequence], changed: Change
 ) -> None:
     pair = next(one for one in clean if one.num_persons == 2)
-    finding = found(validate([fault(everything_seen(pair), changed)]), check)[0]
+    finding = found(validate([fault(with_all_joints(pair), changed)]), check)[0]
     assert (finding.recording, finding.person) == (pair.name, 0)
     assert (set(finding.frames), set(finding.joints)) == (frames, joints)
 
 
 def test_frames_count_from_the_start_of_the_recording(clean: list[SkeletonSequence], changed: Change) -> None:
     """Not from where the person comes in."""
-    one = everything_seen(clean[0])
+    one = with_all_joints(clean[0])
     late = np.array(one.observed)
     late[:, :7] = False
     (finding,) = found(validate([changed(jump(one, changed), observed=late)]), "jumps")
@@ -295,7 +295,7 @@ def test_frames_count_from_the_start_of_the_recording(clean: list[SkeletonSequen
 
 
 def test_a_gap_is_no_jump_and_no_freeze(clean: list[SkeletonSequence], changed: Change) -> None:
-    values, seen = np.array(everything_seen(clean[0]).positions), np.array(clean[0].observed)
+    values, seen = np.array(with_all_joints(clean[0]).positions), np.array(clean[0].observed)
     values[:, AT + 10 :] += (2, 0, 0)
     seen[:, AT : AT + 10] = False
     assert validate([changed(clean[0], values, seen)]).status == "ok"
@@ -303,7 +303,7 @@ def test_a_gap_is_no_jump_and_no_freeze(clean: list[SkeletonSequence], changed: 
 
 def test_a_jump_depends_on_the_frame_rate(clean: list[SkeletonSequence], changed: Change) -> None:
     """80 cm in a frame: 24 m/s at 30 frames a second, 8 at 10, 48 at 60."""
-    one = everything_seen(clean[0])
+    one = with_all_joints(clean[0])
     still = np.repeat(one.positions[:, :1], 20, axis=1)
     still += np.random.default_rng(0).normal(0, 0.002, still.shape)
     still[:, 10:, HAND] += (0.8, 0, 0)
