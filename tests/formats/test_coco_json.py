@@ -28,7 +28,7 @@ def keypoints(xy: np.ndarray = BODY, third: float = 2) -> list[float]:
 
 def read(path: Path, content: object, **options: Any) -> dict[str, SkeletonSequence]:
     path.write_text(json.dumps(content))
-    assert COCO.matches(path)
+    assert [name for name, entry in FORMATS.items() if entry.matches(path)] == ["coco_json"]
     return {recording.name: recording for recording in COCO.read(path, ReadOptions(**options))}
 
 

@@ -23,7 +23,7 @@ def landmarks(xyz: np.ndarray = BODY, **more: Any) -> list[dict[str, Any]]:
 
 def read(path: Path, content: object) -> SkeletonSequence:
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    assert MEDIAPIPE.matches(path)
+    assert [name for name, entry in FORMATS.items() if entry.matches(path)] == ["mediapipe"]
     (recording,) = MEDIAPIPE.read(path)
     return recording
 

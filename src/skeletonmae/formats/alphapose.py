@@ -36,8 +36,8 @@ from skeletonmae.skeletons import COCO17
 EXPECTED = "{image: [{'keypoints': [x, y, score of each joint]}]}, or the same keyed by person and frame"
 FRAME_KEYS = ("frame_idx", "frame_index", "frame_id", "frame", "image_id", "filename", "imgname")
 
-COCO_KEYS = rb"(?:images|annotations|categories|videos|info|licenses)\""
-START = rb"^(?:\xef\xbb\xbf)?\s*\{\s*\"(?!" + COCO_KEYS + rb")[^\"]*\"\s*:\s*"
+KEYS_OF_OTHERS = (b'"images"', b'"annotations"', b'"instance_info"', b'"instances"')  # COCO's and MMPose's
+START = rb"^(?:\xef\xbb\xbf)?\s*\{\s*\"[^\"]*\"\s*:\s*"
 KEYED = re.compile(START + rb"(?:\[\s*[\{\]]|\{\s*\"[^\"]*\"\s*:\s*[\[\{])")
 KEYPOINTS = re.compile(rb"\"keypoints\"\s*:\s*\[\s*(?:\[\s*)?[-\d\]]")
 IMAGE_NAME = re.compile(r"\.(?:jpe?g|png|bmp|tiff?|webp)$", re.IGNORECASE)
@@ -53,7 +53,8 @@ class Detection(NamedTuple):
 
 
 def _sniff(head: bytes) -> bool:
-    return bool(KEYED.match(head) and KEYPOINTS.search(head)) and b'"instance' not in head  # MMPose's
+    is_keyed = bool(KEYED.match(head) and KEYPOINTS.search(head))
+    return is_keyed and not any(key in head for key in KEYS_OF_OTHERS)
 
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
