@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import sys
@@ -164,3 +165,14 @@ def test_rows_are_written_to_tensorboard(tmp_path: Path) -> None:
     log.add({"step": 1, "loss": 0.5})
     log.close()
     assert any((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_full_disk_names_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log(tmp_path, 0)
+    monkeypatch.setattr(Path, "open", full_disk)
+    with pytest.raises(OSError, match=r"No space left on device: '.*log\.csv'"):
+        log.add({"step": 1.0})
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

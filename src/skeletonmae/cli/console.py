@@ -7,11 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
+
+from skeletonmae.files import name_full_disk
 
 if TYPE_CHECKING:
     from skeletonmae.training import Progress as TrainingProgress
@@ -20,6 +23,7 @@ OK, USER_ERROR, INCOMPLETE = 0, 1, 3
 """Exit statuses: success; invalid input; success, but something was left out."""
 SECONDS_BETWEEN_LINES = 15.0
 """Seconds between progress lines where there is no terminal."""
+STDOUT = Path("standard output")
 TABLE_WIDTH = 160
 """Columns of a table where there is no terminal."""
 
@@ -38,14 +42,12 @@ def print_status(text: str) -> None:
 
 def print_output(text: str) -> None:
     """Print a result to stdout."""
-    sys.stdout.write(escape_control(text) + "\n")
-    sys.stdout.flush()
+    _write(escape_control(text) + "\n")
 
 
 def print_output_json(text: str) -> None:
     """Print JSON to stdout, in ASCII."""
-    sys.stdout.write(json.dumps(json.loads(text), indent=1) + "\n")
-    sys.stdout.flush()
+    _write(json.dumps(json.loads(text), indent=1) + "\n")
 
 
 def print_output_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -55,7 +57,14 @@ def print_output_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(escape_control(cell).replace("\n", " ") for cell in row))
-    Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
+    with name_full_disk(STDOUT):
+        Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else TABLE_WIDTH).print(table)
+
+
+def _write(text: str) -> None:
+    with name_full_disk(STDOUT):
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from skeletonmae.errors import InputError
-from skeletonmae.files import atomic_file, write_text
+from skeletonmae.files import atomic_file, name_full_disk, write_text
 
 STATE = "state.pt"
 STATE_FORMAT = 2
@@ -103,7 +103,7 @@ class Log:
     def add(self, row: dict[str, float]) -> None:
         """Append one row; all rows must have the same keys."""
         self.rows.append(row)
-        with self.file.open("a", encoding="utf-8", newline="") as file:
+        with name_full_disk(self.file), self.file.open("a", encoding="utf-8", newline="") as file:
             file.write(_to_csv([row], header=len(self.rows) == 1))
         if self.writer:
             for name, value in row.items():
