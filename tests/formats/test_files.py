@@ -57,6 +57,8 @@ def test_a_folder_and_its_zip_hold_the_same_files(tmp_path: Path) -> None:
 
 def test_every_format_is_read_from_a_zip(samples: dict[str, Path], tmp_path: Path) -> None:
     members = {f"{name}/{path.name}": path.read_bytes() for name, path in samples.items()}
+    skeleton = samples["asf_amc"].with_suffix(".asf")  # lies beside the motion
+    members[f"asf_amc/{skeleton.name}"] = skeleton.read_bytes()
     root = archive(tmp_path / "all.zip", members)
     for file in find_files(root):
         name = file.path.parent.name

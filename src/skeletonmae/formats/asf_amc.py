@@ -1,7 +1,7 @@
 """ASF/AMC motion capture (CMU): motion in an AMC file, and the skeleton of its subject in an ASF file.
 
-`01_02.amc` needs the ASF file of its subject beside it: `01_02.asf`, `01.asf`, or the only ASF file there. The
-joints are the root and the ends of all bones; a joint is called after the bone that begins there, by the
+`01_02.amc` needs the ASF file of its subject beside it: `01_02.asf`, `01.asf`, or the only ASF file in its folder.
+The joints are the root and the ends of all bones; a joint is called after the bone that begins there, by the
 vocabulary's names where it has them (`skeletons.aliases`), and otherwise after the bone that ends there. CMU's
 forearm has a joint for its twist, named wrist in the file; the hand begins at the wrist of the vocabulary.
 
