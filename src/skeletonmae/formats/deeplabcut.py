@@ -2,9 +2,9 @@
 
 The header has a line each for scorer, (individuals,) bodyparts and coords, which are x, y(, z)(, likelihood). The
 first column is the frame number. A body part with a likelihood below 0.6, the default of DeepLabCut's `pcutoff`,
-is unobserved. Individuals are persons, including `single`, which has the parts that belong to no animal. The file has
-no bones: without a layout the tree is a plausible one. A file that pandas has saved again may have numbered its
-scorers (S, S.1, S.2) and put an index before them.
+is unobserved. Individuals are persons, including `single`, which has the parts that belong to no animal. The file
+has no bones: without a layout the tree is a plausible one. A file that pandas has saved again may have numbered
+its scorers (S, S.1, S.2) and put an index before them.
 """
 
 from __future__ import annotations
@@ -127,6 +127,8 @@ def _read_csv(file: InputFile) -> tuple[list[tuple[str, ...]], np.ndarray, np.nd
             if any(cells)
         ]
         blocks.append(np.array(lines).reshape(len(lines), width))
+    if not blocks:
+        raise InputError("the file is empty", where=file.path)
     values = np.concatenate(blocks)
     return list(zip(*header, strict=True))[1:], values[:, 0], values[:, 1:]
 
