@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skeletonmae.datasets import UnreadFile
 from skeletonmae.errors import InputError
 from skeletonmae.inference import load_recordings
 
@@ -60,3 +61,14 @@ def test_a_damaged_store_is_said(folder: Path, tiny_store: Path) -> None:
         load_recordings([folder])
     sequences, problems = load_recordings([folder, tiny_store])
     assert (len(sequences), len(problems)) == (96, 1)
+
+
+def test_files_that_are_not_read_are_problems_or_ignored(folder: Path) -> None:
+    (folder / "walk.fbx").write_bytes(b"x")
+    (folder / "README").write_text("hello")
+    ignored: list[UnreadFile] = []
+    _, problems = load_recordings([folder], on_ignored=ignored.append)
+    assert [
+        problem for problem in problems if str(problem).startswith(f"{folder / 'walk.fbx'}: no reader for .fbx")
+    ]
+    assert [file.path.name for file in ignored] == ["README", "notes.md"]
