@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.frame_numbers import FrameNumbering
@@ -141,6 +140,8 @@ def assign_persons(
     Raises:
         InputError: There are too many persons to compare.
     """
+    from scipy.optimize import linear_sum_assignment  # a fifth of the time that a command takes to start
+
     person = np.full(len(frames), -1)
     hidden = ~observed[..., None]
     positions = np.where(hidden, 0, positions.astype(np.float64))
