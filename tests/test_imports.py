@@ -66,3 +66,9 @@ def test_offenders_are_found() -> None:
 def test_it_does_without_torch(module: str) -> None:
     code = f"import sys, skeletonmae{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_runs_do_without_scipy() -> None:
+    """SciPy takes a fifth of the time to import `skeletonmae.runs`, and only tracking and synthetic motion use it."""
+    code = "import sys, skeletonmae.runs; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from skeletonmae.datasets.synthetic.body import Body, Pose
 
@@ -55,6 +54,8 @@ class Stage:
 
     def path(self, at: Sequence[float], values: object) -> np.ndarray:
         """Interpolate `values` at the fractions `at` of a repetition, without overshoot; `(frame, ...)`."""
+        from scipy.interpolate import PchipInterpolator  # slow to import, and only needed to generate motion
+
         interpolated: np.ndarray = PchipInterpolator(at, np.asarray(values, dtype=float))(self.stroke)
         return interpolated
 
