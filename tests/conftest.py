@@ -77,6 +77,30 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def real_set(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Any, Any]]:
+    """Name of a real set -> the report of `prepare` and the store; each set is prepared once for all tests."""
+    from filelock import FileLock
+
+    from skeletonmae.datasets import PrepareReport, detect_dataset, prepare
+    from skeletonmae.sequences import SequenceStore
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # that of all workers
+    folder = folder / "real sets"
+
+    def prepared(name: str) -> tuple[PrepareReport, SequenceStore]:
+        folder.mkdir(exist_ok=True)
+        with FileLock(folder / f"{name}.lock"):
+            if not (folder / name).exists():
+                prepare(detect_dataset(real_data / name), real_data / name, folder / name)
+        report = PrepareReport.model_validate_json((folder / name / "report.json").read_bytes())
+        return report, SequenceStore.open(folder / name)
+
+    return prepared
+
+
 # Random recordings, stores and batches. Everything follows from the seed.
 def recording(seed: int = 0, persons: int = 1, frames: int = 12, skeleton: Any = None, **settings: Any) -> Any:
     """A random recording whose persons come late, go early and lose joints; `lost` is the share of those."""

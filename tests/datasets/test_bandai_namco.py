@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonmae.datasets import DATASETS, detect_dataset, prepare
+from skeletonmae.datasets import DATASETS, PrepareReport, detect_dataset
 from skeletonmae.datasets.bandai_namco import BANDAI_NAMCO
 from skeletonmae.errors import InputError
 from skeletonmae.formats import InputFile
@@ -34,10 +34,10 @@ def test_other_names_are_refused(write_sample: Write, tmp_path: Path) -> None:
 
 
 @pytest.mark.real
-def test_real_clips(real_data: Path, tmp_path: Path) -> None:
-    report = prepare(BANDAI_NAMCO, real_data / "bandai_namco_sample", tmp_path / "out")
+def test_real_clips(real_data: Path, real_set: Callable[[str], tuple[PrepareReport, SequenceStore]]) -> None:
+    assert detect_dataset(real_data / "bandai_namco_sample") is BANDAI_NAMCO
+    report, store = real_set("bandai_namco_sample")
     assert (report.recordings, report.skipped, report.unlabeled) == (49, (), 0)
-    store = SequenceStore.open(tmp_path / "out")
     assert len({store.classes[label] for label in store.labels.tolist()}) > 20
     assert set(store.tags["dataset"]) == {"1", "2"}
     assert "normal" in store.tags["style"]

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonmae.datasets import DATASETS, detect_dataset, prepare
+from skeletonmae.datasets import DATASETS, PrepareReport, detect_dataset, prepare
 from skeletonmae.recipe import Source
 from skeletonmae.sequences import SequenceStore
 
 Write = Callable[[str, Path, np.ndarray], Path]
+RealSet = Callable[[str], tuple[PrepareReport, SequenceStore]]
 
 
 def numbers() -> np.ndarray:
@@ -72,22 +73,20 @@ def test_sbu_is_named_after_its_folders(tmp_path: Path, write_sample: Write) -> 
 
 
 @pytest.mark.real
-def test_the_real_penn_action_has_the_published_counts(real_data: Path, tmp_path: Path) -> None:
+def test_the_real_penn_action_has_the_published_counts(real_data: Path, real_set: RealSet) -> None:
     dataset = DATASETS["penn_action"]
     assert detect_dataset(real_data / "penn_action") is dataset
-    report = prepare(dataset, real_data / "penn_action", tmp_path / "out", workers=2)
-    store = SequenceStore.open(tmp_path / "out")
+    report, store = real_set("penn_action")
     assert (report.recordings, report.skipped, len(store.classes)) == (2326, (), 15)
     assert [len(side) for side in dataset.splits["given"](store)] == [1258, 1068]
     assert sorted(Counter(store.labels.tolist()).values())[0] == 82
 
 
 @pytest.mark.real
-def test_the_real_sbu_has_the_published_counts(real_data: Path, tmp_path: Path) -> None:
+def test_the_real_sbu_has_the_published_counts(real_data: Path, real_set: RealSet) -> None:
     dataset = DATASETS["sbu"]
     assert detect_dataset(real_data / "sbu") is dataset
-    report = prepare(dataset, real_data / "sbu", tmp_path / "out")
-    store = SequenceStore.open(tmp_path / "out")
+    report, store = real_set("sbu")
     assert (report.recordings, report.skipped, report.notes, len(store.classes)) == (282, (), (), 8)
     assert len(store.tags["pair"]) == 21
     assert (store.num_persons == 2).all()
@@ -99,12 +98,12 @@ def test_the_real_sbu_has_the_published_counts(real_data: Path, tmp_path: Path) 
 
 
 @pytest.mark.real
-def test_the_real_pickle_in_a_folder_of_ones_own(real_data: Path, tmp_path: Path) -> None:
-    report = prepare(DATASETS["folder"], real_data / "pyskl_sample", tmp_path / "out")
-    store = SequenceStore.open(tmp_path / "out")
+def test_the_real_pickle_in_a_folder_of_ones_own(real_data: Path, real_set: RealSet) -> None:
+    assert detect_dataset(real_data / "pyskl_sample") is DATASETS["folder"]
+    report, store = real_set("pyskl_sample")
     assert (report.recordings, report.skipped, len(store.classes)) == (486, (), 16)
     assert sorted(store.classes, key=int) == [str(number) for number in range(1, 17)]  # labels from 1
     assert Counter(store.tag("xsub").tolist()) == {"train": 388, "test": 98}
-    rule = Source(store=tmp_path / "out").split_rule(store)  # its own split, and not one drawn by chance
+    rule = Source(store=store.shards[0].path).split_rule(store)  # its own split, and not one drawn by chance
     assert [len(side) for side in rule(store)] == [388, 98]
     assert not set(rule.pretrain_index(store)) & set(np.flatnonzero(store.tag("xsub") == "test"))

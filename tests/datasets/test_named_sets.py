@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skeletonmae.datasets import DATASETS, detect_dataset, prepare
+from skeletonmae.datasets import DATASETS, PrepareReport, detect_dataset
 from skeletonmae.errors import InputError
 from skeletonmae.formats import InputFile
 from skeletonmae.sequences import SequenceStore
@@ -95,12 +95,10 @@ def test_nothing_known_in_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def stores(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, SequenceStore]:
-    out = tmp_path_factory.mktemp("stores")
-    for name in COUNTS:
-        report = prepare(DATASETS[name], real_data / name, out / name)
-        assert not report.skipped
-    return {name: SequenceStore.open(out / name) for name in COUNTS}
+def stores(real_set: Callable[[str], tuple[PrepareReport, SequenceStore]]) -> dict[str, SequenceStore]:
+    sets = {name: real_set(name) for name in COUNTS}
+    assert not [report.skipped for report, _ in sets.values() if report.skipped]
+    return {name: store for name, (_, store) in sets.items()}
 
 
 @pytest.mark.real

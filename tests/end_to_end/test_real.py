@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skeletonmae import datasets, runs
+from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.evaluation import KNN, LinearProbe
 from skeletonmae.recipe import recipe_from
-from skeletonmae.sequences import SequenceStore
 
 
 @pytest.mark.real
@@ -24,19 +23,16 @@ from skeletonmae.sequences import SequenceStore
     ],
 )
 def test_prepare_pretrain_evaluate(
-    real_data: Path, tmp_path: Path, tiny_tree: Any, alone: Any, reads: list[Any],
+    real_set: Any, tmp_path: Path, tiny_tree: Any, alone: Any, reads: list[Any],
     name: str, tag: str, test_values: set[str], num_train: int, num_test: int, chance: float,
 ) -> None:  # fmt: skip
-    dataset = datasets.detect_dataset(real_data / name)
-    assert dataset.name == name
-    report = datasets.prepare(dataset, real_data / name, tmp_path / "store")
-    assert report.skipped == ()
+    report, store = real_set(name)
+    assert (report.dataset, report.skipped) == (name, ())
     assert report.recordings == num_train + num_test
-    tree = tiny_tree(tmp_path / "store", split=None, epochs=1, batch_size=-(-num_train // 2))
+    tree = tiny_tree(store.shards[0].path, split=None, epochs=1, batch_size=-(-num_train // 2))
     recipe = recipe_from(tree, "real")
 
     runs.pretrain(recipe, tmp_path / "run", alone)
-    store = SequenceStore.open(tmp_path / "store")
     seen = np.concatenate([index for _, index in reads])
     assert len(reads) == 2
     assert len(np.unique(seen)) == len(seen) == num_train

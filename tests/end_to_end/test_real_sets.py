@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from skeletonmae.datasets import FOLDER, PrepareReport, detect_dataset, prepare
+from skeletonmae.datasets import FOLDER, PrepareReport, detect_dataset
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.validation import Validation, validate_store
 
@@ -28,14 +29,14 @@ SETS = {
 
 @pytest.fixture(scope="module", params=SETS)
 def prepared(
-    request: pytest.FixtureRequest, real_data: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    real_data: Path,
+    real_set: Callable[[str], tuple[PrepareReport, SequenceStore]],
 ) -> tuple[str, PrepareReport, SequenceStore, Validation]:
     name = str(request.param)
     dataset = detect_dataset(real_data / name)
     assert name.startswith(dataset.name) or dataset is FOLDER
-    out = tmp_path_factory.mktemp("real") / name
-    report = prepare(dataset, real_data / name, out)
-    store = SequenceStore.open(out)
+    report, store = real_set(name)
     split = None if dataset is FOLDER else dataset.splits[dataset.default_split]
     if split is not None and SETS[name][2]:
         assert [len(side) for side in split(store)] == [*SETS[name][2:]]
@@ -63,7 +64,16 @@ def test_counts_and_odd_ones(prepared: tuple[str, PrepareReport, SequenceStore, 
 
 
 def test_what_validation_finds(prepared: tuple[str, PrepareReport, SequenceStore, Validation]) -> None:
+    """Nothing is an error that is not one, and no check warns of more than one recording in ten.
+
+    In NW-UCLA's files, all 95 recordings by camera 3 of two actions are those by camera 2, under another name, and
+    11 more are pieces of others, with the same frames. An eighth of the PYSKL sample are mirror images, estimated
+    anew, of others in it.
+    """
     name, _, _, found = prepared
+    if name == "nw_ucla":
+        warnings = {count.check: count.recordings for count in found.counts if count.severity == "warning"}
+        assert warnings.items() >= {"short": 4, "duplicates": 106}.items()
     errors = Counter(one.check for one in found.findings if one.severity == "error")
     expected = {"nw_ucla": {"leaks": 95}, "msr_action3d": {"empty": 1}}
     assert errors == expected.get(name, {})
