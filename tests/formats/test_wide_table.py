@@ -355,6 +355,18 @@ def test_joints_of_one_letter_have_a_score(tmp_path: Path) -> None:
     assert recording.observed.all()
 
 
+def test_deeplabcut_without_its_scorer(tmp_path: Path) -> None:
+    recording = read(
+        tmp_path,
+        "bodyparts,nose,nose,nose,tail,tail,tail",
+        "coords,x,y,likelihood,x,y,likelihood",
+        "5,10,20,0.9,30,40,0.9",
+        "7,11,21,0.9,31,41,0.5",
+    )
+    assert recording.skeleton.joints == ("nose", "tail")
+    assert recording.observed[0].tolist() == [[True, True], [False, False], [True, False]]
+
+
 def test_small_coordinates_are_shares_of_an_image_only_for_a_body(tmp_path: Path) -> None:
     body = read(tmp_path, "nose_x,nose_y,neck_x,neck_y", "0.5,0.2,0.5,0.3")
     points = read(tmp_path, "p1_x,p1_y,p2_x,p2_y,p3_x,p3_y", "0.5,0.2,0.5,0.3,0.1,0.2")

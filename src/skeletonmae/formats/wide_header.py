@@ -216,7 +216,7 @@ def _merge(names: Sequence[str], fields: Sequence[str]) -> list[str]:
     for column, word in enumerate(words):
         name = names[column].strip() if column < len(names) else ""
         if word not in known:
-            merged.append(word or name)
+            merged.append("frame" if word == "coords" else word or name)  # DeepLabCut without its scorer
             continue
         base = re.sub(r"\.\d+$", "", name)  # pandas numbers equal names
         if name and not name.lower().startswith("unnamed") and base != joint:
