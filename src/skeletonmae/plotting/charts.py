@@ -29,7 +29,7 @@ from skeletonmae.plotting.figure import (
 LINE_COLORS = (BLUE, ORANGE, GREEN, PINK, SKY, AMBER, YELLOW)
 LINE_STYLES = ("-", "--", ":", "-.")
 Values: TypeAlias = Sequence[int] | Sequence[float] | Real[np.ndarray, " x"]
-MAX_LABEL_LENGTH = 34
+MAX_LABEL_LENGTH = 40
 
 
 def plot_confusion_matrix(

@@ -15,7 +15,7 @@ BODY_HEIGHT = 1.75
 """Inches, unless the strip would be too wide."""
 MIN_WIDTH, MAX_WIDTH = 6.0, 14.0
 """Inches of the strip without row names."""
-ROW_NAME_WIDTH = 1.15
+ROW_NAME_WIDTH = 1.35
 TITLE_HEIGHT, LEGEND_HEIGHT, ROW_GAP = 0.45, 0.68, 0.08
 """Inches above all rows, below them (times and legend), and between them."""
 

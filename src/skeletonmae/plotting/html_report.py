@@ -67,7 +67,7 @@ WIDE_FIGURE = 16.0
 LONG_CELL = 30
 """Longer text takes the whole width of a narrow screen."""
 
-NUMERIC = re.compile(r"[-+−]?\d[\d.,  ]*(±[\d.,  ]+)?%?|[-–—]?")
+NUMERIC = re.compile(r"[-+−]?\d[\d.,  ]*(±[\d.,  ]+)?%?( to [\d.]+)?|[-–—]?")
 
 Cell = str | int | float
 

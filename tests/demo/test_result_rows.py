@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.demo.result_rows import describe_result, describe_test_side
+from skeletonmae.evaluation import Result
+from skeletonmae.evaluation.protocol import accuracy_metrics
+from skeletonmae.recipe import recipe_from
+from skeletonmae.sequences import SequenceStore
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"protocol": "linear", "pretrained": True, "num_train": 9},
+            "A linear classifier, trained on features of 9 labeled clips from the pre-trained encoder, which is frozen; "
+            "tested on 3 clips of subject 7.",
+        ),
+        (
+            {"protocol": "linear", "setting": "joints", "pretrained": False, "num_train": 1},
+            "A linear classifier, trained on features of each joint of 1 labeled clip from an encoder that was not "
+            "pre-trained, which is frozen; tested on 3 clips of subject 7.",
+        ),
+        (
+            {"protocol": "knn", "setting": "k=5 joints", "pretrained": True, "num_train": 9},
+            "The class of the 5 nearest of 9 labeled clips, by features of the pre-trained encoder; "
+            "tested on 3 clips of subject 7.",
+        ),
+        (
+            {"protocol": "finetune", "seed": 2, "pretrained": False, "num_train": 4},
+            "An encoder that was not pre-trained and a classifier, trained together on 4 labeled clips (seed 2); "
+            "tested on 3 clips of subject 7.",
+        ),
+    ],
+)
+def test_a_sentence_for_each_result(settings: dict[str, Any], sentence: str) -> None:
+    metrics: dict[str, Any] = accuracy_metrics(torch.eye(3), torch.tensor([0, 1, 1]), ("a", "b", "c"))
+    assert describe_result(Result(seconds=0.0, **settings, **metrics), " of subject 7") == sentence
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("view", " of camera 3"),
+        ({"kind": "stratified"}, " drawn at random"),
+        ({"kind": "grouped", "group_by": "camera", "test_size": 0.3}, " of camera "),
+        ({"kind": "grouped", "group_by": "subject", "test_size": 0.8}, " values of subject"),
+    ],
+)
+def test_the_test_side_is_named(tiny_tree: Any, tiny_store: Path, split: Any, expected: str) -> None:
+    recipe = recipe_from(tiny_tree(split=split), "")
+    assert expected in describe_test_side(recipe, SequenceStore.open(tiny_store))
