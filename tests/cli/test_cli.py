@@ -251,6 +251,20 @@ def test_what_the_machine_refuses(
     assert said.status == (130 if isinstance(error, KeyboardInterrupt) else 1)
 
 
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_an_interrupted_command_that_keeps_nothing_starts_over(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skeletonmae.checkpoint.load_checkpoint", interrupt)
+    monkeypatch.setenv("RANK", rank)
+    said = cli("predict", "model.safetensors", tmp_path)
+    line = "interrupted; nothing was written, and the same command starts over\n"
+    assert (said.status, said.out, said.err) == (130, "", line if rank == "0" else "")
+
+
 def test_a_mistake_of_ours_is_not_hidden(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "pretrain", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
