@@ -1,46 +1,55 @@
 from __future__ import annotations
 
+import ctypes
 import platform
-import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+from fresh_process import FreshProcess
 
 from skeletonmae import cli
+from skeletonmae.cli import memory
 
-FAULTS = """
-import ctypes, resource, sys
-import torch
-from skeletonmae.cli.memory import retain_freed_memory
-
-if sys.argv[1] == "kept":
-    retain_freed_memory()
-
-def tensor():
-    torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
-
-def last_of_the_heap():
-    block = libc.malloc(64 << 20)
-    ctypes.memset(block, 1, 64 << 20)
-    libc.free(block)
-
-libc = ctypes.CDLL(None)
-libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-for use in (last_of_the_heap, tensor):  # above a tensor may lie something in use
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
-        use()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
+glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other has the switch")
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other has the switch")
+def count_faults(is_kept: bool) -> None:
+    """Print the page faults of using a block again and again: the last of the heap, and below others."""
+    import resource
+
+    import torch
+
+    if is_kept:
+        memory.retain_freed_memory()
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+
+    def tensor() -> None:
+        torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
+
+    def last_of_the_heap() -> None:
+        block = libc.malloc(64 << 20)
+        ctypes.memset(block, 1, 64 << 20)
+        libc.free(block)
+
+    for use in (last_of_the_heap, tensor):  # above a tensor may lie something in use
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(8):
+            use()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    sys.stdout.flush()
+
+
+@glibc_only
 def test_what_was_freed_is_used_again_without_page_faults() -> None:
-    def faults(word: str) -> list[int]:
-        done = subprocess.run([sys.executable, "-c", FAULTS, word], capture_output=True, text=True, check=True)
-        return [int(count) for count in done.stdout.split()]
+    def faults(is_kept: bool) -> list[int]:
+        process = FreshProcess(count_faults, is_kept).wait()
+        assert process.returncode == 0, process.stderr
+        return [int(count) for count in process.stdout.split()]
 
-    for kept, without in zip(faults("kept"), faults("not"), strict=True):
+    for kept, without in zip(faults(True), faults(False), strict=True):
         assert 4 * kept < without
 
 
@@ -58,28 +67,26 @@ def test_commands_that_train_keep_their_memory(
     assert command in capsys.readouterr().out
 
 
-HOLES = """
-import time
-from pathlib import Path
-import torch
-from skeletonmae.cli import memory
+def measure_holes() -> None:
+    """Print the megabytes that are given back while a block above them is in use."""
+    import torch
 
-def megabytes():
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+    def megabytes() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
 
-memory.TRIM_SECONDS = 0.2
-memory.retain_freed_memory()
-blocks = [torch.ones(1 << 20) for _ in range(100)]
-high, last = megabytes(), blocks[-1]
-del blocks
-until = time.monotonic() + 20
-while megabytes() > high - 300 and time.monotonic() < until:
-    time.sleep(0.05)
-print(high - megabytes())
-"""
+    memory.TRIM_SECONDS = 0.1
+    memory.retain_freed_memory()
+    blocks = [torch.ones(1 << 18) for _ in range(100)]
+    high, last = megabytes(), blocks[-1]
+    del blocks
+    until = time.monotonic() + 20
+    while megabytes() > high - 75 and time.monotonic() < until:
+        time.sleep(0.05)
+    print(high - megabytes(), len(last), flush=True)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other has the switch")
+@glibc_only
 def test_memory_that_lies_unused_below_a_used_block_is_given_back() -> None:
-    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 300
+    process = FreshProcess(measure_holes).wait()
+    assert process.returncode == 0, process.stderr
+    assert int(process.stdout.split()[0]) > 75

@@ -17,7 +17,7 @@ from skeletonmae.formats import FORMATS, InputFile, ReadOptions
 from skeletonmae.sequences import SkeletonSequence
 
 MEMORY = 64 * 2**20
-FUZZ = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 entries = pytest.mark.parametrize("name", FORMATS)
 
 
@@ -116,7 +116,7 @@ def test_damaged_files(
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("name", SLOW)
-@settings(FUZZ, max_examples=10)
+@settings(FUZZ, max_examples=6)
 @given(data=st.data())
 def test_damaged_files_that_another_process_reads(
     name: str,

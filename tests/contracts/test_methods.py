@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,6 +24,12 @@ TENSORS = ("positions", "observed", "label", "keys", "bridged")
 
 
 def build(kind: str, seed: int = 0) -> Method:
+    """A method with random weights, which follow from the seed."""
+    return copy.deepcopy(_build(kind, seed))
+
+
+@cache
+def _build(kind: str, seed: int) -> Method:
     torch.manual_seed(seed)
     made = METHODS[kind]().build(InputSpec(FRAMES, 3, JOINTS), RandomTokens(ratio=0.5))  # type: ignore[attr-defined]
     assert isinstance(made, Method)

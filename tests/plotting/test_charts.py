@@ -31,7 +31,7 @@ def test_counts_are_in_their_cells_and_shares_are_the_colour() -> None:
 
 @pytest.mark.parametrize("num", [1, 2, 10, 27, 60])
 def test_letters_fit_their_cells_and_nothing_is_cut_off(num: int) -> None:
-    confusion = np.full((num, num), 888)
+    confusion = np.diag(np.full(num, 888))
     figure = plot_confusion_matrix(confusion, [f"a long name of an action {i}" for i in range(num)], title="T")
     figure.draw_without_rendering()
     axes = figure.axes[0]
