@@ -1,4 +1,4 @@
-"""Transformer blocks on `scaled_dot_product_attention`."""
+"""Transformer blocks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-MAX_PLAIN_KEYS = 256
-"""Largest number of keys for which attention on a CPU is computed as plain matrix products."""
+from skeletonmae.models.cpu_attention import cpu_attention
 
 
 class DropPath(nn.Module):
@@ -78,18 +77,10 @@ def attend(
     value: Float[Tensor, "row head key width"],
     attn_mask: Bool[Tensor, "row 1 1 key"] | None,
 ) -> Float[Tensor, "row head query width"]:
-    """Softmax attention over the keys for which `attn_mask` is True.
-
-    For as few keys as these models have, torch's fused kernel for CPUs takes 3 to 7 times as long as plain matrix
-    products, forward and backward in bfloat16 (benchmarks/attention.py).
-    """
-    if query.device.type != "cpu" or key.shape[2] > MAX_PLAIN_KEYS:
-        return scaled_dot_product_attention(query, key, value, attn_mask)
-    logits = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
-    if attn_mask is not None:
-        logits = logits.masked_fill(~attn_mask, torch.finfo(logits.dtype).min)
-    out: Tensor = logits.float().softmax(3).to(value.dtype) @ value
-    return out
+    """Softmax attention over the keys for which `attn_mask` is True."""
+    if query.device.type == "cpu":
+        return cpu_attention(query, key, value, attn_mask)
+    return scaled_dot_product_attention(query, key, value, attn_mask)
 
 
 class Block(nn.Module):
