@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from samples.mocap import ASF
+from samples.zips import write_zip
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, ReadOptions, detect, find_files
@@ -100,19 +102,29 @@ def test_the_unit_is_a_fraction_of_an_inch(scale: str, unit: str, thigh: float, 
 
 
 def test_the_skeleton_of_a_subject_lies_beside_its_takes(tmp_path: Path) -> None:
-    assert asf_names("a_b.AMC") == ("a_b.asf", "a_b.ASF", "a.asf", "a.ASF")
+    assert asf_names("a_b.AMC") == ("a_b.asf", "a_b.ASF", "a.asf", "a.ASF", "*.asf")
     assert asf_names("a_b.bvh") == ()
     path = written(tmp_path, "1\nroot 0 0 0 0 0 0\n")
     (file,) = find_files(tmp_path)
     assert (file.path, file.sidecar and file.sidecar.path) == (path, tmp_path / "01.asf")
-    assert (
-        read(written(tmp_path, "1\nroot 0 0 0 0 0 0\n", name="other")).num_frames == 1
-    )  # the only ASF file there
+    other = written(tmp_path, "1\nroot 0 0 0 0 0 0\n", name="other")
+    assert read(other).notes[0] == "its skeleton is that of 01.asf, the only ASF file beside it"
     (tmp_path / "02.asf").write_text(ASF)
     with pytest.raises(
-        InputError, match=r"other\.amc: its skeleton is missing.*such as other\.asf; got 2 ASF files"
+        InputError, match=r"other\.amc: its skeleton is missing.*such as other\.asf; got 2 ASF files of other"
     ):
-        read(tmp_path / "other.amc")
+        read(other)
+
+
+def test_the_only_asf_file_of_a_folder_in_a_zip(tmp_path: Path) -> None:
+    path = written(tmp_path, "1\nroot 0 0 0 0 0 0\n", name="other")
+    members = {f"cmu/{part.name}": part.read_bytes() for part in (path, tmp_path / "01.asf")}
+    (file,) = find_files(write_zip(tmp_path / "all.zip", members))
+    assert file.sidecar
+    assert file.sidecar.path.name == "01.asf"
+    for source in (file, replace(file, sidecar=None)):
+        (recording,) = FORMATS["asf_amc"].read(source)
+        np.testing.assert_array_equal(recording.positions, read(path).positions)
 
 
 @pytest.mark.parametrize(

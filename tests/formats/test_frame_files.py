@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.files import InputFile, list_files
+from skeletonmae.formats.file_listing import list_files
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.frame_files import group_frame_files, number_frames, numbered_frame_files
 
 

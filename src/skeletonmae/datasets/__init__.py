@@ -36,7 +36,7 @@ from skeletonmae.datasets.utd_mhad import UTD_MHAD
 from skeletonmae.errors import InputError
 from skeletonmae.formats import describe_head
 from skeletonmae.formats.file_kinds import VIDEOS_AND_IMAGES
-from skeletonmae.formats.files import list_files
+from skeletonmae.formats.file_listing import list_files
 
 __all__ = [
     "DATASETS",

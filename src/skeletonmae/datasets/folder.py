@@ -18,7 +18,7 @@ from skeletonmae.datasets.labels_file import LabelTable, match_files, parse_labe
 from skeletonmae.datasets.splits import GivenSplit, GroupSplit, StratifiedSplit
 from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, detect, find_files
 from skeletonmae.formats.file_kinds import harmless_kind
-from skeletonmae.formats.files import list_files
+from skeletonmae.formats.file_listing import list_files
 from skeletonmae.sequences import SkeletonSequence
 
 LABELS = "labels.csv"

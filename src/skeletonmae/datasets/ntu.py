@@ -14,7 +14,7 @@ from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions, find_files
-from skeletonmae.formats.files import list_files
+from skeletonmae.formats.file_listing import list_files
 from skeletonmae.formats.ntu import NTU
 from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.sequences import SkeletonSequence

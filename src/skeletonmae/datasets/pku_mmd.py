@@ -30,7 +30,7 @@ from skeletonmae.datasets.pku_mmd_classes import (
 from skeletonmae.datasets.splits import TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions
-from skeletonmae.formats.files import list_files
+from skeletonmae.formats.file_listing import list_files
 from skeletonmae.formats.pku_mmd import PKU_MMD as FORMAT
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import NTU25

@@ -11,7 +11,7 @@ from skeletonmae.datasets.synthetic_dataset import SyntheticDataset
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, Format, InputFile, describe_head
 from skeletonmae.formats.file_kinds import data_kind, harmless_kind, is_prose
-from skeletonmae.formats.files import ExcludedPath, archive_problem, list_files
+from skeletonmae.formats.file_listing import ExcludedPath, archive_problem, list_files
 
 
 class UnreadFile(NamedTuple):

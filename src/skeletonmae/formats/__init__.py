@@ -17,7 +17,8 @@ from skeletonmae.formats.coco_json import COCO_JSON
 from skeletonmae.formats.ctrgcn_npz import CTRGCN_NPZ
 from skeletonmae.formats.decoders.npy import first_member, sniff_header
 from skeletonmae.formats.deeplabcut import DEEPLABCUT
-from skeletonmae.formats.files import InputFile, archive_problem, as_input_file, attach_sidecars, list_files
+from skeletonmae.formats.file_listing import archive_problem, list_files
+from skeletonmae.formats.files import InputFile, as_input_file
 from skeletonmae.formats.format import DEFAULT_OPTIONS, Format, ReadOptions
 from skeletonmae.formats.frame_files import group_frame_files
 from skeletonmae.formats.kinder_gator import KINDER_GATOR
@@ -34,6 +35,7 @@ from skeletonmae.formats.pku_mmd import PKU_MMD
 from skeletonmae.formats.pose_format import POSE_FORMAT
 from skeletonmae.formats.pyskl import PYSKL
 from skeletonmae.formats.sbu import SBU
+from skeletonmae.formats.sidecars import attach_sidecars
 from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE

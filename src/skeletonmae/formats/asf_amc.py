@@ -19,10 +19,11 @@ import numpy as np
 from skeletonmae.errors import InputError
 from skeletonmae.formats.bvh_skeleton import unique_names
 from skeletonmae.formats.decoders.asf_text import Asf, bone_ends, parse_amc, parse_asf
-from skeletonmae.formats.files import InputFile, as_input_file, attach_sidecars
+from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_numbers import FrameNumbering
 from skeletonmae.formats.length_units import longest_bone, meters_per_unit
+from skeletonmae.formats.sidecars import attach_sidecars, names_beside
 from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
@@ -34,13 +35,17 @@ FPS_NOTE = "AMC files do not state their frame rate; state it with --fps (CMU: m
 
 
 def asf_names(amc_name: str) -> tuple[str, ...]:
-    """Names that the ASF file of an AMC file can have: `a_b_c.asf`, `a_b.asf`, `a.asf`; empty for other files."""
+    """Names that the ASF file of an AMC file can have: `a_b_c.asf`, `a_b.asf`, `a.asf`, or the only one (`*.asf`).
+
+    Returns:
+        Names for `attach_sidecars`; empty for other files.
+    """
     stem, dot, suffix = amc_name.rpartition(".")
     if suffix.lower() != "amc":
         return ()
     words = stem.split("_")
     stems = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
-    return tuple(f"{name}{dot}{ending}" for name in stems for ending in ("asf", "ASF"))
+    return (*(f"{name}{dot}{ending}" for name in stems for ending in ("asf", "ASF")), "*.asf")
 
 
 def _sniff(head: bytes) -> bool:
@@ -60,13 +65,15 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     length = longest_bone(skeleton, positions)
     scale = METERS_PER_INCH / asf.length
     notes: tuple[str, ...] = ()
+    if not file.path.stem.startswith(skeleton_file.path.stem):
+        notes = (f"its skeleton is that of {skeleton_file.path.name}, the only ASF file beside it",)
     unit = "m"
     if options.unit:
         scale = 1.0
     elif meters_per_unit(length * scale) != 1.0:  # the unit is that of another program
         meters = meters_per_unit(length)
         scale, unit = meters or 1.0, "m" if meters else "unknown"
-        notes = () if meters else (f"the unit is not known: the longest bone is {length:.3g}",)
+        notes += () if meters else (f"the unit is not known: the longest bone is {length:.3g}",)
     numbering = FrameNumbering.of(amc.frames)
     frame = numbering.index(amc.frames)
     if len(np.unique(frame)) < len(frame):
@@ -90,12 +97,10 @@ def _skeleton_file(file: InputFile) -> InputFile:
     found = file.sidecar or attach_sidecars([file], asf_names)[0].sidecar
     if found:
         return found
-    others = sorted(file.path.parent.glob("*.[aA][sS][fF]")) if file.archive is None else []
-    if len(others) == 1:
-        return as_input_file(others[0])
-    example = next(iter(asf_names(file.path.name)[-2:]), "subject.asf")
+    others = [name for name in names_beside(file) if name.lower().endswith(".asf")]
+    example = f"{file.path.stem.split('_')[0]}.asf"
     expected = f"the ASF file of the subject beside it, such as {example}"
-    got = f"{len(others)} ASF files" if others else "none"
+    got = f"{len(others)} ASF files of other names" if others else "none"
     raise InputError("its skeleton is missing", where=file.path, expected=expected, got=got)
 
 

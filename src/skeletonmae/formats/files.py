@@ -5,23 +5,19 @@ from __future__ import annotations
 import io
 import os
 import stat
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
 
 from skeletonmae.errors import InputError
-from skeletonmae.limits import MAX_COMPRESSION_RATIO, MAX_MEMBER_BYTES, MAX_READ_BYTES, MIN_SUSPICIOUS_BYTES
+from skeletonmae.formats.archives import member_info, open_member, wrap_os_errors
+from skeletonmae.limits import MAX_READ_BYTES
 
 HEAD_BYTES = 4096
 CHUNK_BYTES = 2**20
-STREAMABLE = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
-"""Compression methods that decompress in pieces. With any other, a few bytes can become gigabytes at once."""
 
 
 @dataclass(frozen=True, order=True)
@@ -56,7 +52,7 @@ class InputFile:
         if self.frame_files:
             return sum(part.size for part in self.frame_files)
         with wrap_os_errors(self.path):
-            return _info(self.archive, self.member).file_size if self.archive else self.path.stat().st_size
+            return member_info(self.archive, self.member).file_size if self.archive else self.path.stat().st_size
 
     @property
     def exists(self) -> bool:
@@ -126,19 +122,8 @@ class InputFile:
                 with self.path.open("rb") as file:
                     yield file
         else:
-            with wrap_os_errors(self.path):
-                info = _info(self.archive, self.member)
-                if info.compress_type not in STREAMABLE:
-                    expected = "deflate, or no compression"
-                    raise InputError("unsupported compression method", where=self.path, expected=expected)
-                packed = max(info.compress_size, 1)
-                if info.file_size > MAX_MEMBER_BYTES or (
-                    info.file_size > MIN_SUSPICIOUS_BYTES and info.file_size > MAX_COMPRESSION_RATIO * packed
-                ):
-                    got = f"{info.file_size} bytes packed in {info.compress_size}"
-                    raise InputError("decompresses to more than a recording can hold", where=self.path, got=got)
-                with _archive(*_key(self.archive)).open(info) as member:
-                    yield cast(BinaryIO, member)
+            with open_member(self.archive, self.member) as file:
+                yield file
 
     @contextmanager
     def lines(self) -> Iterator[io.TextIOWrapper]:
@@ -154,172 +139,3 @@ class InputFile:
 def as_input_file(file: InputFile | Path) -> InputFile:
     """Wrap a path as an `InputFile`."""
     return file if isinstance(file, InputFile) else InputFile(file)
-
-
-@dataclass(frozen=True, order=True)
-class ExcludedPath:
-    """A file or folder that is never read, and the reason."""
-
-    path: Path
-    reason: str
-
-
-HIDDEN, STORE = "hidden", "a store, which was prepared already"
-LINKED_TWICE = "a link to a folder that is read elsewhere"
-
-
-def list_files(
-    root: Path, wanted: Callable[[str], bool], excluded: list[ExcludedPath] | None = None
-) -> list[InputFile]:
-    """Files under `root`, and in the zip archives there, whose names are wanted, sorted.
-
-    Folders and archives that cannot be opened, and archives in archives, count as files: reading them raises.
-
-    Args:
-        root: A folder, a zip archive, or one file, which is taken whatever its name.
-        wanted: Whether to keep a file, given its name.
-        excluded: Hidden files and folders, stores, and links to folders that are read elsewhere are appended.
-
-    Raises:
-        InputError: There is no such folder or file.
-    """
-    excluded = [] if excluded is None else excluded
-    if root.is_file():
-        return _members(root, wanted, excluded) if _is_zip(root) else [InputFile(root)]
-    if not root.is_dir():
-        raise InputError("there is no such folder or file", where=root)
-    files: list[InputFile] = []
-    visited = {root.resolve()}
-
-    def on_walk_error(error: OSError) -> None:  # reading it reports the error
-        path = Path(error.filename)
-        if path == root or wanted(path.name):
-            files.append(InputFile(path))
-
-    for folder, inner, names in os.walk(root, onerror=on_walk_error, followlinks=True):
-        visible = {name: Path(folder, name).resolve() for name in sorted(inner) if not name.startswith(".")}
-        if "manifest.json" in names and (
-            "positions.npy" in names or "shard-000" in inner
-        ):  # a store, not recordings
-            excluded.append(ExcludedPath(Path(folder), STORE))
-            inner.clear()
-            continue
-        excluded += [ExcludedPath(Path(folder, name), HIDDEN) for name in (*inner, *names) if name[0] == "."]
-        inner[:] = []
-        for name, target in visible.items():
-            if target in visited:  # a link may form a cycle
-                excluded.append(ExcludedPath(Path(folder, name), LINKED_TWICE))
-            else:
-                visited.add(target)
-                inner.append(name)
-        for name in names:
-            if name.startswith("."):
-                continue
-            if name.lower().endswith(".zip"):
-                archive = Path(folder, name)
-                files += [file for file in _members(archive, wanted, excluded) if file.archive or wanted(name)]
-            elif wanted(name):
-                files.append(InputFile(Path(folder, name)))
-    return sorted(files)
-
-
-def attach_sidecars(
-    files: list[InputFile], sidecar_name: Callable[[str], str | Sequence[str] | None]
-) -> list[InputFile]:
-    """Give each file its sidecar, which is then no longer a file of its own.
-
-    Args:
-        files: Sorted.
-        sidecar_name: The name of the file that belongs to a file of a given name and lies beside it, several
-            names of which the first that exists counts, or None.
-    """
-    attached: list[InputFile] = []
-    taken: set[InputFile] = set()
-    for file in files:
-        names = sidecar_name(file.path.name) or ()
-        candidates = (
-            replace(file, path=file.path.with_name(name))
-            for name in ([names] if isinstance(names, str) else names)
-        )
-        if sidecar := next((candidate for candidate in candidates if candidate.exists), None):
-            attached.append(replace(file, sidecar=sidecar))
-            taken.add(sidecar)
-        else:
-            attached.append(file)
-    return [file for file in attached if file not in taken]
-
-
-def archive_problem(file: InputFile) -> str:
-    """Why a file is a zip archive that was not opened; empty for any other file."""
-    if not _is_zip(file.path):
-        return ""
-    if file.archive:
-        return "an archive in an archive is not opened; unpack it"
-    return "not a valid zip archive; is it complete?"
-
-
-def _is_zip(path: Path) -> bool:
-    return path.suffix.lower() == ".zip"
-
-
-def _members(archive: Path, wanted: Callable[[str], bool], excluded: list[ExcludedPath]) -> list[InputFile]:
-    try:
-        if not stat.S_ISREG(archive.stat().st_mode):
-            return [InputFile(archive)]
-        infos = _archive(*_key(archive)).infolist()
-    except Exception:  # noqa: BLE001 - zipfile raises whatever a damaged archive leads it to; reading it says so
-        return [InputFile(archive)]
-    found, hidden = set(), set()
-    for info in infos:
-        name = PurePosixPath(info.filename)
-        hidden_at = next((i for i, part in enumerate(name.parts) if _is_hidden(part)), None)
-        folder = info.filename.endswith("/") or not name.name
-        if hidden_at is not None:
-            hidden.add(archive.joinpath(*name.parts[: hidden_at + 1]))
-        elif not folder and wanted(name.name):
-            found.add(InputFile(archive / name.as_posix().lstrip("/"), archive))
-    excluded += [ExcludedPath(path, HIDDEN) for path in sorted(hidden)]
-    return sorted(found)
-
-
-def _is_hidden(part: str) -> bool:
-    """Whether a part of a member's name is that of a hidden file or folder, as macOS adds them too."""
-    return (part.startswith(".") and part not in (".", "..")) or part == "__MACOSX"
-
-
-def _key(archive: Path) -> tuple[Path, int]:
-    return archive, archive.stat().st_mtime_ns
-
-
-@lru_cache(maxsize=8)
-def _archive(path: Path, changed: int) -> zipfile.ZipFile:  # noqa: ARG001
-    """Open an archive once; `changed` is its modification time, so that a changed archive is opened again."""
-    try:
-        return zipfile.ZipFile(path, metadata_encoding="utf-8")  # many programs write UTF-8 without saying so
-    except UnicodeDecodeError:
-        return zipfile.ZipFile(path)
-
-
-def _info(archive: Path, member: str) -> zipfile.ZipInfo:
-    if ".." in PurePosixPath(member).parts:
-        raise InputError("the name points outside the archive", where=archive, got=member)
-    try:
-        return _archive(*_key(archive)).getinfo(member)
-    except KeyError as error:
-        raise InputError("not in the archive, or its name is absolute", where=archive, got=member) from error
-
-
-READ_ERRORS = (OSError, EOFError, RuntimeError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error, struct.error)
-"""Exceptions that the system and zipfile raise for a file that they cannot read."""
-
-
-@contextmanager
-def wrap_os_errors(path: Path) -> Iterator[None]:
-    """Raise `InputError` in place of the errors of the system and of zipfile."""
-    try:
-        yield
-    except InputError:
-        raise
-    except READ_ERRORS as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "truncated"
-        raise InputError(f"cannot be read ({reason})", where=path) from error

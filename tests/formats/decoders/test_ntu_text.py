@@ -116,7 +116,9 @@ def test_every_number_is_exact(values: list[float], digits: int) -> None:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_file_as_the_sensor_writes_it_is_parsed_by_array_operations(newline: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_as_the_sensor_writes_it_is_parsed_by_array_operations(
+    newline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     frames = some_frames([[ID], [], [ID, ID + 1]])
     frames[0][0][1][3][:3] = ["0", "-8.5E-05", "4"]
     frames[0][0][1][4][3:5] = ["NaN", "-1.#IND"]  # values that are not needed are not parsed
@@ -197,7 +199,11 @@ JOINT = "1 2 3 4 5 6 7 8 9 10 11 2"
         (6, JOINT[:-1] + "3", r"line 6: not a tracking state; expected 0, 1 or 2; got '3'"),
         (6, JOINT[:-1] + "2.0", r"line 6: not a tracking state"),
         (7, "", r"line 29: wrong number of values; expected 12: a joint; got 1"),
-        (58, f"{ID} 0 1 1 0 0 0 0 0 2", r"line 58: a body is duplicated in frame 1; expected another id; got 7205"),
+        (
+            58,
+            f"{ID} 0 1 1 0 0 0 0 0 2",
+            r"line 58: a body is duplicated in frame 1; expected another id; got 7205",
+        ),
         (84, "", r"line 84: cut short; expected a joint; got the end of the file"),
         (84, JOINT + "\n5", r"line 85: lines after the last frame"),
     ],
@@ -308,5 +314,7 @@ def test_one_long_number_does_not_widen_every_line() -> None:
 def test_bodies_that_would_leave_an_array_of_them_empty_are_refused() -> None:
     content = written(some_frames([[ID]]))
     assert parse_bodies(b"10100\n" + content[2:] + b"0\n" * 10_099, "a").num_frames == 10_100
-    with pytest.raises(InputError, match=r"a: almost empty; expected at most 10100 bodies x frames; got 1 bodies x 10101 frames"):
+    with pytest.raises(
+        InputError, match=r"a: almost empty; expected at most 10100 bodies x frames; got 1 bodies x 10101 frames"
+    ):
         parse_bodies(b"10101\n" + content[2:] + b"0\n" * 10_100, "a")

@@ -22,8 +22,9 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.archives import STREAMABLE, wrap_os_errors
 from skeletonmae.formats.decoders.plain_pickle import read_pickle
-from skeletonmae.formats.files import STREAMABLE, InputFile, wrap_os_errors
+from skeletonmae.formats.files import InputFile
 from skeletonmae.limits import (
     MAX_ARRAY_AXES,
     MAX_ARRAY_BYTES,
