@@ -215,14 +215,14 @@ def test_a_copy_among_others_in_another_layout() -> None:
     ],
 )
 def test_real_copies(name: str, missed: dict[str, int], real_data: Path) -> None:
-    """Of sixty recordings of 20 frames or more, among up to 150 others; no other is called a copy."""
+    """Of thirty recordings of 20 frames or more, among up to 75 others; no other is called a copy."""
     dataset, root = datasets.DATASETS[name], real_data / name
     files = dataset.files(root)
     order = np.random.default_rng(0).permutation(len(files)).tolist()
     read = (one for place in order for one in dataset.read(files[place], root))
     known = ("a02", "a03") if name == "nw_ucla" else ()  # copies by themselves
     long = [one for one in read if one.num_frames >= 20 and not one.name.startswith(known or "-")]
-    here, others = long[:60], long[60:210]
+    here, others = long[:30], long[30:105]
     assert not [one for one in leaks(here, others) if one.severity != "note"]
     for what, (edit, _) in PLANTED.items():
         if what != "noise of 10 mm":
