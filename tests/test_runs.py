@@ -215,6 +215,23 @@ def test_from_scratch_is_the_network_of_the_recipe(tmp_path: Path, tiny_tree: An
     assert {path.name for path in tmp_path.iterdir() if path.name != ".lock-0"} == {"results.json"}
 
 
+def test_only_from_scratch_has_no_layer_decay(
+    tiny_tree: Any, tiny_run: Path, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A low learning rate of early layers would preserve nothing in random weights."""
+    tree, decays = tiny_tree(), []
+    tree["evaluation"] = [{"kind": "finetune", "training": {"epochs": 1, "layer_decay": 0.7}}]
+
+    def record(protocol: Finetune, task: Any) -> list[Result]:
+        decays.append(protocol.training.layer_decay)
+        return []
+
+    monkeypatch.setattr(Finetune, "run", record)
+    for checkpoint in (load_checkpoint(tiny_run), None):
+        runs.evaluate(recipe_from(tree, ""), checkpoint, None, alone)
+    assert decays == [0.7, 1.0]
+
+
 def test_the_weights_make_the_difference(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
     recipe, probe = recipe_from(tiny_tree(), ""), [LinearProbe(epochs=10, pooling="joints")]
     trained, again, fresh = (

@@ -56,6 +56,32 @@ def test_it_is_the_minimum_of_the_cross_entropy(make_task: Any) -> None:
     assert LinearProbe(epochs=50).run(task)[0].top1 == 1.0
 
 
+def test_it_is_trained_by_sgd_with_momentum_and_a_cosine(make_task: Any) -> None:
+    """The weights are those of the update written out: momentum 0.9, and a rate that falls to 0 in the last step."""
+    task = task_of(make_task)
+    probe = LinearProbe(epochs=3, lr=0.5, batch_size=80, weight_decays=(0.01,), seed=2)
+    features, labels = extract_features(task, np.arange(200), "mean")
+    linear = probe._fit(features, labels, 4, 0.01)[1]  # type: ignore[index]
+
+    generator = torch.Generator().manual_seed(2)
+    weight = torch.empty(4, features.shape[1]).normal_(std=0.01, generator=generator).requires_grad_()
+    bias = torch.zeros(4, requires_grad=True)
+    normalized = (features - features.mean(0)) / (features.var(0, correction=0) + 1e-6).sqrt()
+    velocity, step = [torch.zeros_like(weight), torch.zeros_like(bias)], 0
+    for _ in range(3):
+        for index in torch.randperm(200, generator=generator).tensor_split(3):
+            loss = torch.nn.functional.cross_entropy(normalized[index] @ weight.T + bias, labels[index])
+            rate = 0.5 * (1 + np.cos(np.pi * step / 9)) / 2
+            for place, (param, slope) in enumerate(
+                zip((weight, bias), torch.autograd.grad(loss, (weight, bias)), strict=True)
+            ):
+                velocity[place] = 0.9 * velocity[place] + slope + 0.01 * param.detach()
+                param.data -= rate * velocity[place]
+            step += 1
+    torch.testing.assert_close(linear.weight, weight.detach(), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(linear.bias, bias.detach(), rtol=1e-3, atol=1e-5)
+
+
 def test_the_same_seed_gives_the_same_answer(make_task: Any) -> None:
     task = task_of(make_task, test=TEST + RNG.normal(size=TEST.shape) * 3)
     first, again = (LinearProbe(epochs=3, seed=4).run(task)[0] for _ in range(2))

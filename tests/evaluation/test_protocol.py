@@ -15,11 +15,11 @@ CLASSES = ("a", "b", "c", "d", "e", "f", "g")
 
 
 def test_accuracies_worked_out_by_hand() -> None:
-    # Clip 0 right; 1 third best; 2 sixth best; 3 right; 4 last. Class g has no clip; b is never right.
+    # Clip 0 right; 1 fifth best; 2 sixth best; 3 right; 4 last. Class g has no clip; b is never right.
     scores = torch.tensor(
         [
             [9.0, 1, 2, 3, 4, 5, 6],
-            [5.0, 3, 4, 2, 1, 0, -1],
+            [5.0, 1, 4, 2, 3, 0, -1],
             [6.0, 5, 4, 3, 2, 1, 0],
             [0.0, 0, 0, 5, 0, 0, 1],
             [0.0, 6, 5, 4, 3, 2, 1],
