@@ -66,15 +66,72 @@ def test_heads_must_divide_the_width() -> None:
         Attention(10, 4)
 
 
-def test_drop_path_drops_entire_rows_and_keeps_the_mean() -> None:
+def test_drop_path_skips_entire_rows_and_keeps_the_mean() -> None:
     torch.manual_seed(0)
     layer, x = DropPath(0.25), torch.ones(20_000, 2, 3)
-    y = layer(x)
-    assert y.unique().tolist() == [0.0, pytest.approx(1 / 0.75)]
+    y = layer(x, lambda rows: 2 * rows)
+    assert y.unique().tolist() == [1.0, pytest.approx(1 + 2 / 0.75)]
     assert (y == y[:, :1, :1]).all()
-    assert float(y.mean()) == pytest.approx(1, abs=0.02)
-    assert torch.equal(layer.eval()(x), x)
-    assert torch.equal(DropPath(0.0)(x), x)
+    assert float(y.mean()) == pytest.approx(3, abs=0.05)
+    assert torch.equal(layer.eval()(x, lambda rows: 2 * rows), 3 * x)
+    assert torch.equal(DropPath(0.0)(x, lambda rows: 2 * rows), 3 * x)
+
+
+def test_drop_path_computes_only_the_rows_that_it_keeps() -> None:
+    torch.manual_seed(0)
+    x, mask = torch.arange(100.0)[:, None, None].expand(100, 2, 3), torch.arange(100)[:, None]
+    seen: list[torch.Tensor] = []
+
+    def branch(rows: torch.Tensor, mask: torch.Tensor, none: None) -> torch.Tensor:
+        assert torch.equal(rows[:, 0, 0], mask[:, 0].float())
+        seen.append(mask[:, 0])
+        return rows
+
+    y = DropPath(0.5)(x, branch, mask, None)
+    assert 30 < len(seen[0]) < 70
+    assert torch.equal((y[:, 0, 0] > x[:, 0, 0]).nonzero()[:, 0], seen[0][seen[0] > 0])
+
+
+@pytest.mark.parametrize("cross", [False, True], ids=["self", "cross"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def test_skipping_rows_equals_multiplying_them_by_0(cross: bool, dtype: torch.dtype) -> None:
+    """The same draw, with the branches of all rows computed and multiplied by 0 or 1 / (1 - rate)."""
+    torch.manual_seed(0)
+    block, x = Block(16, 4, cross=cross, drop_path=0.4), torch.randn(12, 5, 16)
+    context = torch.randn(12, 7, 16) if cross else None
+    attn_mask = torch.rand(12, 7 if cross else 5) < 0.7
+    weights = list(block.parameters())
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        torch.manual_seed(1)
+        skipped = block(x, context=context, attn_mask=attn_mask)
+        torch.manual_seed(1)
+        scale = [(torch.rand(12, 1, 1) >= 0.4) / 0.6 for _ in range(2)]
+        y = x + scale[0] * block._attend(x, context, attn_mask)
+        y = y + scale[1] * block._feed_forward(y)
+    assert 0 < int((scale[0] == 0).sum()) < 12
+    tolerance = {"atol": 1e-5, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 0.05, "rtol": 0.05}
+    torch.testing.assert_close(skipped, y, **tolerance)
+    gradients = [torch.autograd.grad(out.square().sum(), weights) for out in (skipped, y)]
+    for ours, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, wanted, atol=tolerance["atol"] * 100, rtol=tolerance["rtol"])
+
+
+def test_skipping_rows_equals_the_full_block_in_expectation() -> None:
+    torch.manual_seed(0)
+    block, x = Block(16, 4, drop_path=0.3), torch.randn(1, 5, 16)
+    whole = x + block._attend(x, None, None)
+    mean = block.drop_path(x.expand(20_000, 5, 16), block._attend, None, None).mean(0, keepdim=True)
+    torch.testing.assert_close(mean, whole, atol=0.02, rtol=0.02)
+    assert (whole - x).abs().max() > 0.1
+
+
+def test_all_rows_may_be_skipped() -> None:
+    """Every weight still has a gradient, as training in several processes requires."""
+    block, x = Block(16, 4, drop_path=1 - 1e-7), torch.randn(3, 5, 16)
+    y = block(x)
+    assert torch.equal(y, x)
+    y.sum().backward()
+    assert all(weight.grad is not None and not weight.grad.any() for weight in block.parameters())
 
 
 def test_a_context_belongs_to_cross_attention() -> None:

@@ -28,8 +28,8 @@ FORMS: dict[Processor | Literal["float32"], tuple[tuple[int, Form], ...]] = {
 }
 """For float32, and for bfloat16 on each processor: (number of keys, the form for fewer keys than that)."""
 MAX_SAVED_KEYS = 256
-"""Number of keys up to which `blocks` keeps the attention weights for the backward pass. Above, it recomputes them,
-so that memory grows with the number of keys and not with its square."""
+"""Number of keys up to which `blocks` keeps the attention weights for the backward pass; above, it recomputes
+them, so that memory grows with the number of keys and not with its square."""
 BLOCK_SIZE = 2**20
 """Number of attention weights that a thread computes at a time; 2 MiB in bfloat16."""
 

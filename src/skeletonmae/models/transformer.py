@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -11,22 +13,38 @@ from skeletonmae.models.cpu_attention import cpu_attention
 
 
 class DropPath(nn.Module):
-    """Drop the branch of some rows in training (Huang et al., *Stochastic Depth*, ECCV 2016).
+    """Add a branch to its input, and skip it for some rows in training.
+
+    Source: Huang et al., *Deep Networks with Stochastic Depth*, ECCV 2016. The branch of a skipped row is not
+    computed.
 
     Args:
-        rate: probability that a row is dropped.
+        rate: probability that a row is skipped.
     """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Float[Tensor, "row token width"]) -> Float[Tensor, "row token width"]:
-        """Zero entire rows and scale up the others, so that the expected value is unchanged."""
+    def forward(
+        self,
+        x: Float[Tensor, "row token width"],
+        branch: Callable[..., Float[Tensor, "kept token width"]],
+        *inputs: Tensor | None,
+    ) -> Float[Tensor, "row token width"]:
+        """Return `x` plus the branch, which is scaled up in training so that the expected value is unchanged.
+
+        Args:
+            x: the input.
+            branch: computes the branch from rows of `x` and the same rows of `inputs`.
+            inputs: further inputs of the branch, with as many rows as `x`.
+        """
         if not self.training or self.rate == 0.0:
-            return x
-        keep_mask = torch.rand(len(x), 1, 1, device=x.device, dtype=x.dtype) >= self.rate
-        return x * keep_mask / (1.0 - self.rate)
+            return x + branch(x, *inputs)
+        is_kept = torch.rand(len(x), 1, 1, device=x.device, dtype=x.dtype) >= self.rate
+        kept = is_kept.flatten().nonzero().squeeze(1)
+        out = branch(x[kept], *(None if tensor is None else tensor[kept] for tensor in inputs))
+        return x.index_add(0, kept, out.to(x.dtype) / (1.0 - self.rate))
 
 
 class Attention(nn.Module):
@@ -92,7 +110,7 @@ class Block(nn.Module):
         mlp_ratio: hidden width of the MLP divided by `width`.
         cross: cross-attention to a context instead of self-attention.
         dropout: dropout rate at the end of both branches.
-        drop_path: share of the rows whose branch is dropped in training.
+        drop_path: probability that a branch of a row is skipped in training.
     """
 
     def __init__(
@@ -136,10 +154,20 @@ class Block(nn.Module):
         """
         if (context is None) != (self.norm_context is None):
             raise ValueError("a block takes a context if and only if it was made with cross=True")
+        x = self.drop_path(x, self._attend, context, attn_mask)
+        out: Tensor = self.drop_path(x, self._feed_forward)
+        return out
+
+    def _attend(self, x: Tensor, context: Tensor | None, attn_mask: Tensor | None) -> Tensor:
+        """Return the branch of the attention."""
         queries = self.norm(x)
         keys = queries if context is None or self.norm_context is None else self.norm_context(context)
-        x = x + self.drop_path(self.dropout(self.attention(queries, keys, attn_mask=attn_mask)))
-        out: Tensor = x + self.drop_path(self.dropout(self.mlp(x)))
+        out: Tensor = self.dropout(self.attention(queries, keys, attn_mask=attn_mask))
+        return out
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        """Return the branch of the MLP."""
+        out: Tensor = self.dropout(self.mlp(x))
         return out
 
 
