@@ -202,6 +202,42 @@ def test_the_share_of_queried_tokens_is_predict_ratio(make_batch: Make, ratio: f
         assert len(tokens.unique()) == len(tokens)
 
 
+@pytest.mark.parametrize("lost", [0.0, 0.8])
+def test_unqueried_tokens_do_not_enter_a_decoder_with_self_attention(make_batch: Make, lost: float) -> None:
+    """The prediction is that of a decoder to which they are unavailable."""
+    method, batch = tiny(predict_ratio=0.25, decoder="self"), make_batch((2, 1, 1), lost=lost)
+    lengths: list[int] = []
+    hook = method.decoder.blocks[0].register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
+    prediction, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
+    hook.remove()
+    patches = make_patches(method.encoder, batch.tracks)
+    latent = method.encoder(patches, mask.visible_index)
+    for row, count in enumerate(queries.num_valid.tolist()):
+        queried = torch.zeros(1, 80, dtype=torch.bool)
+        queried[0, queries.index[row, :count]] = True
+        queried = queried.view(1, 4, 20)
+        visible = mask.available[row] & ~mask.hidden[row]
+        alone = TokenMask(queried, queried | visible)
+        expected = method.decoder(
+            latent[row : row + 1, : int(visible.sum())], alone, alone.hidden_index, batch.skeleton
+        )
+        torch.testing.assert_close(prediction[row, :count], expected[0].view(count, 4, 3), atol=1e-5, rtol=1e-4)
+    num_visible = mask.available.sum((1, 2)) - mask.hidden.sum((1, 2))
+    assert lengths == [int((num_visible + queries.num_valid).max())]
+
+
+def test_a_decoder_with_self_attention_sees_all_hidden_tokens_if_all_are_queried(make_batch: Make) -> None:
+    method, batch = tiny(predict_ratio=1.0, decoder="self"), make_batch((2, 1), lost=0.0)
+    prediction, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
+    latent = method.encoder(make_patches(method.encoder, batch.tracks), mask.visible_index)
+    x = mask.restore(method.decoder.input_proj(latent), method.decoder.mask_token)
+    x = x + method.decoder.pos_embed(batch.skeleton)
+    for block in method.decoder.blocks:
+        x = block(x)
+    expected = method.decoder.head(method.decoder.norm(queries.gather(x)))
+    assert torch.equal(prediction.flatten(2), expected)
+
+
 def test_queried_tokens_are_drawn_uniformly(make_batch: Make) -> None:
     method, batch = tiny(predict_ratio=0.25, decoder="cross"), make_batch((1,) * 400, lost=0.0)
     _, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))

@@ -147,6 +147,32 @@ def test_a_decoder_does_not_attend_to_unavailable_tokens() -> None:
     torch.testing.assert_close(one[valid], other[valid], atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("full_rows", [4, 1, 0])
+def test_a_decoder_processes_only_available_tokens(full_rows: int) -> None:
+    """It equals one that processes all tokens; bit by bit where any row has all of them."""
+    torch.manual_seed(0)
+    model = JointPatchDecoder(
+        KINECT20.joints, time_steps=3, out_features=6, encoder_width=12, depth=2, cross=False, **SMALL
+    )
+    available = torch.rand(4, 3, 20) < 0.5
+    available[:full_rows] = True
+    mask = TokenMask.from_hidden(torch.rand(4, 3, 20) < 0.6, available)
+    latent, queries = torch.randn(*mask.visible_index.index.shape, 12), mask.hidden_index
+    lengths: list[int] = []
+    hook = model.blocks[0].register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
+    prediction = model(latent, mask, queries, KINECT20)
+    hook.remove()
+    x = mask.restore(model.input_proj(latent), model.mask_token) + model.pos_embed(KINECT20)
+    for block in model.blocks:
+        x = block(x, attn_mask=None if full_rows == 4 else available.flatten(1))
+    everything = model.head(model.norm(queries.gather(x)))
+    valid = torch.arange(prediction.shape[1]) < queries.num_valid[:, None]
+    assert lengths == [int(available.flatten(1).sum(1).max())]
+    if full_rows:
+        assert torch.equal(prediction[valid], everything[valid])
+    torch.testing.assert_close(prediction[valid], everything[valid], atol=1e-6, rtol=1e-5)
+
+
 def test_means_equal_plain_loops() -> None:
     patches = patches_of(lost=0.7)
     visible = TokenMask.all_visible(patches.available).visible_index

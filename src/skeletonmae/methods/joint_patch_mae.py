@@ -59,7 +59,8 @@ class JointPatchConfig(MethodConfig):
     decoder_depth: int = Field(3, ge=1, le=256)
     """Number of decoder blocks."""
     predict_ratio: float = Field(1.0, gt=0, le=1)
-    """Share of the hidden tokens that the decoder predicts, drawn at random."""
+    """Share of the hidden tokens that the decoder predicts, drawn at random. With `decoder: self`, the others do
+    not enter the decoder; this is another method, whose accuracy has to be shown before it is recommended."""
     target: Target = "position"
     """`position`: the decoder predicts positions. `motion`: it predicts the next frame minus this one."""
     target_norm: TargetNorm = "token"
@@ -127,6 +128,8 @@ class JointPatch(Method):
     ) -> Float[Tensor, "track query frame axis"]:
         """Predict the normalized targets of the queried tokens from the visible ones."""
         latent = self.encoder(patches, mask.visible_index)
+        if self.config.decoder == "self" and self.config.predict_ratio < 1:
+            mask = _without_unqueried(mask, queries)
         prediction: Tensor = self.decoder(latent, mask, queries, patches.skeleton)
         return prediction.float().view(*prediction.shape[:2], self.config.token_frames, self.spec.axes)
 
@@ -236,6 +239,13 @@ def build_encoder(
         dropout=dropout,
         drop_path=drop_path,
     )
+
+
+def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:
+    """Return a mask in which the hidden tokens that are not queried are unavailable."""
+    hidden = mask.hidden.flatten(1)
+    queried = (hidden & torch.zeros_like(hidden).scatter(1, queries.index, True)).view_as(mask.hidden)
+    return TokenMask(queried, queried | (mask.available & ~mask.hidden))
 
 
 def make_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:

@@ -121,9 +121,9 @@ class JointPatchEncoder(nn.Module):
 class JointPatchDecoder(nn.Module):
     """Predict hidden tokens from the features of the visible ones.
 
-    Without `cross`, all tokens, with a mask token in place of the hidden ones, attend to each other (He et al.,
-    CVPR 2022). With `cross`, only the queried tokens are processed; they attend to the encoder's output and not
-    to each other (Fu et al., *Rethinking Patch Dependence for Masked Autoencoders*, 2024).
+    Without `cross`, the available tokens, with a mask token in place of the hidden ones, attend to each other
+    (He et al., CVPR 2022). With `cross`, only the queried tokens are processed; they attend to the encoder's
+    output and not to each other (Fu et al., *Rethinking Patch Dependence for Masked Autoencoders*, 2024).
 
     Args:
         joints: names of the joints that the model knows.
@@ -171,7 +171,7 @@ class JointPatchDecoder(nn.Module):
 
         Args:
             latent: the encoder's features of the visible tokens.
-            mask: of all tokens.
+            mask: of all tokens; only its available tokens are processed.
             queries: indices of the hidden tokens to predict.
             skeleton: the joint layout.
         """
@@ -186,9 +186,15 @@ class JointPatchDecoder(nn.Module):
         else:
             x = mask.restore(visible_tokens, self.mask_token) + pos_embed
             available = mask.available.flatten(1)
-            attn_mask = None if bool(available.all()) else available
+            tokens = TokenIndex.from_mask(available)
+            is_sparse = tokens.index.shape[1] < x.shape[1]
+            x = tokens.gather(x) if is_sparse else x
+            attn_mask = tokens.valid if is_sparse or tokens.valid is None else available
             for block in self.blocks:
                 x = block(x, attn_mask=attn_mask)
+            if is_sparse:  # where the queried tokens are among the available ones
+                position = (available.cumsum(1) - 1).clamp(min=0)
+                queries = TokenIndex(position.gather(1, queries.index), queries.valid)
             x = queries.gather(x)
         prediction: Tensor = self.head(self.norm(x))
         return prediction
