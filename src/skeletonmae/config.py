@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Precision = Literal["auto", "float32", "bf16"]
+"""In which a trained model computes: `bf16` computes matrix products in bfloat16; `auto` does so where the device
+has instructions for it."""
 
 
 class Config(BaseModel):

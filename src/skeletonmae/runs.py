@@ -18,7 +18,7 @@ from skeletonmae.compatibility import (
     check_store_fits_model,
     run_fingerprint,
 )
-from skeletonmae.config import Config
+from skeletonmae.config import Config, Precision
 from skeletonmae.datasets import GroupSplit, Split, StratifiedSplit, TagSplit
 from skeletonmae.evaluation import (
     EvaluationProtocol,
@@ -34,6 +34,7 @@ from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, train
+from skeletonmae.training.precision import uses_bf16
 
 ProgressCallback = Callable[[str, Progress], None]
 """Called with a description of what is being trained, and how far it is."""
@@ -109,6 +110,7 @@ def evaluate(
     on_progress: ProgressCallback | None = None,
     protocols: Sequence[EvaluationProtocol] | None = None,
     on_message: Callable[[str], None] | None = None,
+    precision: Precision = "float32",
 ) -> list[Result]:
     """Evaluate a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
 
@@ -125,6 +127,7 @@ def evaluate(
         protocols: run instead of those of the recipe.
         on_message: called with what a user should know, such as who is on the test side, and how many clips were
             left out.
+        precision: in which features and logits are computed. Fine-tuning trains in the precision of its settings.
 
     Raises:
         InputError: the store is damaged, a side of its split is empty or the training side has a single class, its
@@ -164,6 +167,7 @@ def evaluate(
         save=save if distributed.is_main else None,
         init_method=None if checkpoint else partial(_init_method, recipe, header.spec),
         joints=header.joints,
+        precision=precision,
     )
     task, empty_clips = leave_out_empty_clips(task)
     if any(empty_clips.values()) and on_message and distributed.is_main:
@@ -179,6 +183,7 @@ def evaluate(
         "groups": _groups(split_rule, store, task.split),
         "store_fingerprint": store.fingerprint,
         "device": str(distributed.device),
+        "precision": "bf16" if uses_bf16(precision, distributed.device) else "float32",
         "empty_clips": empty_clips,
         "recipe": recipe.model_dump(mode="json"),
         "pretraining_recipe": header.recipe if checkpoint else None,

@@ -47,3 +47,15 @@ def test_features_that_are_not_finite_are_refused(make_task: Any) -> None:
     append_module(task, lambda x: torch.where(x == x[3, 1], torch.nan, x))
     with pytest.raises(InputError, match=r"not finite.*got 1 of 40"):
         extract_features(task, task.split.train, "mean")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_features_are_computed_in_the_precision_of_the_task(make_task: Any, precision: Any) -> None:
+    task = make_task(TRAIN, LABELS, TEST, LABELS, classes=("a",), precision=precision)
+    seen: list[torch.dtype] = []
+    linear = nn.Linear(4, 2)
+    linear.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
+    append_module(task, linear)
+    features, _ = extract_features(task, task.split.train, "mean")
+    assert features.dtype == torch.float32
+    assert set(seen) == {torch.bfloat16 if precision == "bf16" else torch.float32}

@@ -210,3 +210,16 @@ def test_a_clip_that_spoils_its_batch_is_classified_alone(
 def test_a_method_names_no_actions(tiny_run: Path, recordings: list[SkeletonSequence]) -> None:
     with pytest.raises(InputError, match="without classes; fine-tune it first"):
         predict(load_checkpoint(tiny_run), recordings)
+
+
+def test_bf16_changes_probabilities_only_slightly(
+    classifier: Checkpoint, recordings: list[SkeletonSequence]
+) -> None:
+    exact, rounded = (
+        [dict(each.classes) for each in predict(classifier, recordings[:20], top=100, precision=precision)]
+        for precision in ("float32", "bf16")
+    )
+    assert exact == [dict(each.classes) for each in predict(classifier, recordings[:20], top=100)]
+    assert exact != rounded
+    for one, other in zip(exact, rounded, strict=True):
+        assert other == pytest.approx(one, abs=0.03)

@@ -20,6 +20,7 @@ from skeletonmae.cli.console import (
     training_progress,
 )
 from skeletonmae.cli.input_options import Up, print_ignored, read_options
+from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def evaluate(
     checkpoint: Path | None = None,
     from_scratch: bool = False,
     out: Path | None = None,
+    precision: Precision = "float32",
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -93,6 +95,8 @@ def evaluate(
         checkpoint: Folder of a run, or its model.safetensors.
         from_scratch: Evaluate the baseline: the network of the recipe with freshly initialized weights.
         out: Folder for the results. By default that of the checkpoint, or runs/<folder and name>-scratch.
+        precision: Precision of features and logits: float32, bf16, or auto, which is bf16 where the device has
+            instructions for it. Fine-tuning trains in the precision that the recipe states.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the results as JSON.
     """
@@ -108,7 +112,9 @@ def evaluate(
     folder = out or _checkpoint_folder(checkpoint) or Path("runs") / f"{_run_name(recipe)}-scratch"
     with init_distributed(device) as distributed, training_progress() as on_progress:
         model = load_checkpoint(checkpoint, distributed.device) if checkpoint else None
-        results = runs.evaluate(settings, model, folder, distributed, on_progress, on_message=print_status)
+        results = runs.evaluate(
+            settings, model, folder, distributed, on_progress, on_message=print_status, precision=precision
+        )
     if distributed.is_main:
         _plot_confusion_matrices(results, folder)
         if json:
@@ -127,6 +133,7 @@ def predict(
     layout: str | None = None,
     unit: str | None = None,
     up: Up | None = None,
+    precision: Precision = "float32",
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -152,6 +159,8 @@ def predict(
             meters), px, image (fractions of the image's size) or unknown.
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
+        precision: float32, bf16, or auto, which is bf16 where the device has instructions for it. bf16 is faster,
+            and probabilities differ slightly.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the predictions as JSON.
     """
@@ -167,7 +176,7 @@ def predict(
         options = replace(options, layout=model.header.custom_layout)
     ignored: list[UnreadFile] = []
     loaded, problems = load_recordings(recordings, options, ignored.append)
-    predictions = predict(model, loaded, top=top, per_person=per_person)
+    predictions = predict(model, loaded, top=top, per_person=per_person, precision=precision)
     if json:
         unread = [Prediction(problem.recording, None, (), problem.reason) for problem in problems]
         print_output_json(_to_json([asdict(prediction) for prediction in [*predictions, *unread]]))

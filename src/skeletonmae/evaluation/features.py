@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from skeletonmae.evaluation.protocol import EvaluationTask, check_finite
 from skeletonmae.methods import Pooling
+from skeletonmae.training import autocast
 
 
 @torch.inference_mode()
@@ -48,7 +49,9 @@ def extract_features(
     for epoch in range(max(1, views)):
         for batch in loader.epoch(epoch):
             is_kept = batch.has_observed(task.joints)
-            features.append(method.embed(batch, pooling)[is_kept].float().cpu())
+            with autocast(task.precision, task.distributed.device):
+                embedded = method.embed(batch, pooling)
+            features.append(embedded[is_kept].float().cpu())
             labels.append(batch.label[is_kept].cpu())
     extracted = check_finite(torch.cat(features)), torch.cat(labels)
     if key:

@@ -12,14 +12,14 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from skeletonmae.config import Config
+from skeletonmae.config import Config, Precision
 from skeletonmae.datasets.splits import Split
 from skeletonmae.datasets.subsets import train_val_split
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.reliability import wilson_interval
 from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.training import DistributedContext, Progress
+from skeletonmae.training import DistributedContext, Progress, autocast
 from skeletonmae.transforms import ClipConfig
 
 
@@ -75,6 +75,7 @@ class EvaluationTask:
         init_method: only from scratch: a method whose weights are initialized from a seed, so that runs with
             different seeds do not share them.
         joints: names of the joints that the model knows; None for all of the store.
+        precision: in which features and logits are computed; training has its own.
     """
 
     method: Method
@@ -89,6 +90,7 @@ class EvaluationTask:
     save: Callable[[Path, Classifier, Config | None], None] | None = None
     init_method: Callable[[int], Method] | None = None
     joints: tuple[str, ...] | None = None
+    precision: Precision = "float32"
     feature_cache: dict[object, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
     """Extracted features and labels, shared by the protocols of a task."""
 
@@ -167,7 +169,8 @@ def predict_logits(
     """
     loader = task.clips.loader(task.store, index, batch_size=batch_size, device=task.distributed.device)
     model.eval()
-    return check_finite(torch.cat([model(batch).float().cpu() for batch in loader.epoch()]))
+    with autocast(task.precision, task.distributed.device):
+        return check_finite(torch.cat([model(batch).float().cpu() for batch in loader.epoch()]))
 
 
 def check_finite(outputs: torch.Tensor) -> torch.Tensor:

@@ -16,10 +16,12 @@ from jaxtyping import Float
 from skeletonmae.batches import Batch
 from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.compatibility import check_recording_fits_model
+from skeletonmae.config import Precision
 from skeletonmae.datasets import RecordingConverter
 from skeletonmae.errors import InputError
 from skeletonmae.methods import Classifier
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+from skeletonmae.training import autocast
 
 NOTHING_OBSERVED = "no joint that the model knows was observed"
 NOT_FINITE = "the output of the model is not finite: the coordinates are too large, or its weights are damaged"
@@ -57,6 +59,7 @@ def predict(
     top: int = 3,
     per_person: bool = False,
     batch_size: int = 64,
+    precision: Precision = "float32",
 ) -> list[Prediction]:
     """Predict the most probable classes of each recording.
 
@@ -70,6 +73,8 @@ def predict(
         top: number of classes per prediction.
         per_person: classify every person on its own, instead of the recording as a whole.
         batch_size: clips per batch.
+        precision: `float32`, `bf16`, or `auto` for bf16 where the device has instructions for it. In bf16,
+            probabilities differ slightly, and so may the class of a clip between two classes.
 
     Returns:
         One prediction per recording, or per person of each recording, in their order.
@@ -90,7 +95,8 @@ def predict(
     for _, group in groupby(inputs, key=_store_key):  # a store holds one layout
         items = list(group)
         readable = [item for item in items if isinstance(item, PersonRecording)]
-        predictions += _predict(checkpoint.header, model, readable, top, batch_size)
+        with autocast(precision, next(model.parameters()).device):
+            predictions += _predict(checkpoint.header, model, readable, top, batch_size)
         predictions += [item for item in items if isinstance(item, Prediction)]
     return predictions
 

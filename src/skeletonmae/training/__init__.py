@@ -3,6 +3,7 @@
 from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext, choose_device, init_distributed
 from skeletonmae.training.loop import NotFiniteError, Progress, train
+from skeletonmae.training.precision import autocast
 from skeletonmae.training.run_folder import STATE, lock_folder, read_log
 from skeletonmae.training.stopping import TrainingStopped
 
@@ -13,6 +14,7 @@ __all__ = [
     "Progress",
     "TrainingConfig",
     "TrainingStopped",
+    "autocast",
     "choose_device",
     "init_distributed",
     "lock_folder",
