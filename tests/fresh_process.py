@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-PRELOAD = ["skeletonmae.__main__", "skeletonmae.runs", "skeletonmae.cli", "skeletonmae.inference"]
+PRELOAD = ["skeletonmae.__main__", "skeletonmae.runs", "skeletonmae.cli", "skeletonmae.inference", "torch._dynamo"]
+"""Modules that the server loads; the first step of an optimizer loads the last."""
 CONTEXT = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
 if sys.platform != "win32":
     CONTEXT.set_forkserver_preload(PRELOAD)

@@ -95,6 +95,15 @@ def test_the_header(tiny_run: Path, tiny_store: Path) -> None:
     assert classifier.store_fingerprints == method.store_fingerprints
 
 
+def test_joints_of_a_custom_layout_come_back_as_a_layout(tiny_run: Path) -> None:
+    header = load_checkpoint(tiny_run).header
+    assert header.custom_layout is None
+    for joints in (("snout",), ("snout", "hip", "tail")):
+        layout = header.model_copy(update={"joints": joints}).custom_layout
+        assert layout is not None
+        assert (layout.joints, layout.parents) == (joints, dict.fromkeys(joints[1:], "snout"))
+
+
 def test_a_folder_of_a_run_is_a_path_of_its_model(tiny_run: Path) -> None:
     assert load_checkpoint(tiny_run).header.role == "method"
 
