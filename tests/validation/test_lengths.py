@@ -93,7 +93,7 @@ def test_z_up_is_told_with_its_remedy(
     counts, findings = check_basics(SequenceStore.open(tmp_path / "store"))
     assert [count.check for count in counts if count.severity != "note"] == ["upright"]
     assert "bodies stand along z in" in findings[0].message
-    assert "`--up z` turns them" in findings[0].message
+    assert "`--up z` turns files with z up" in findings[0].message
 
 
 def test_a_large_store_is_sampled_with_its_shortest_and_longest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,9 @@ from skeletonmae.validation.block import RecordingBlock
 
 TOP = ("head", "head_top", "nose", "neck", "shoulder_center")
 BOTTOM = ("left_ankle", "right_ankle", "left_foot", "right_foot")
+TOP_MARKER = re.compile(r"[lr][fb]hd|c7|clav|t10|[lr]?sho|strn", re.IGNORECASE)
+BOTTOM_MARKER = re.compile(r"[lr](ank|toe|hee|mt[15]|tib|kne)|[lr](mma|lma)", re.IGNORECASE)
+"""Markers of full-body sets such as Plug-in Gait, for layouts without any joint of the vocabulary there."""
 SHOULDERS, HIPS = ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip")
 KNEES = ("left_knee", "right_knee")
 FORWARD = tuple(
@@ -41,10 +45,18 @@ def origin_joints(skeleton: Skeleton) -> Int[np.ndarray, " joint"]:
 
 
 def joint_mean(
-    block: RecordingBlock, names: tuple[str, ...]
+    block: RecordingBlock, names: tuple[str, ...], markers: re.Pattern[str] | None = None
 ) -> tuple[Float[np.ndarray, "row axis"], Bool[np.ndarray, " row"]]:
-    """Mean position of the observed ones of the joints `names`, and whether there are any."""
+    """Mean position of the observed ones of the joints `names`, and whether there are any.
+
+    Args:
+        block: The recordings.
+        names: Joints of the vocabulary.
+        markers: Names of markers that count in a layout without any joint of `names`.
+    """
     joints = [block.skeleton.index[name] for name in names if name in block.skeleton.index]
+    if not joints and markers:
+        joints = [index for name, index in block.skeleton.index.items() if markers.fullmatch(name)]
     count = block.observed[:, joints].sum(1)
     total = block.positions[:, joints].sum(1)  # unobserved joints are 0
     return total / np.maximum(count, 1)[:, None].astype(np.float32), count > 0

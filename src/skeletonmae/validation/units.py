@@ -6,19 +6,38 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skeletonmae.validation.anatomy import BOTTOM, TOP, is_full_body, joint_mean, mean_per_recording
+from skeletonmae.validation.anatomy import (
+    BOTTOM,
+    BOTTOM_MARKER,
+    TOP,
+    TOP_MARKER,
+    is_full_body,
+    joint_mean,
+    mean_per_recording,
+)
 from skeletonmae.validation.base import Check
 from skeletonmae.validation.block import RecordingBlock
-from skeletonmae.validation.finding import Finding
+from skeletonmae.validation.finding import Finding, Severity
 from skeletonmae.validation.recording_table import RecordingTable
 
 POSSIBLE_SIZE, USUAL_SIZE = (0.05, 5.0), (0.15, 1.2)
 """Body sizes in meters outside which the unit is wrong, and outside which it probably is."""
+ANY_SIZE = (0.002, 20.0)
+"""Sizes in meters of whatever is tracked, from a hand to a horse with its surroundings."""
 MIN_SIZE_PX, MAX_SIZE_IMAGE = 2, 10
 """Smallest body size in pixels, and largest one in fractions of the image."""
 MIN_OBSERVED = 0.5
 """Fraction of the joints that must be observed to judge a body size."""
-UNITS_PER_METER = {"millimeters": 1000.0, "centimeters": 100.0, "inches": 39.4, "decimeters": 10.0, "feet": 3.28}
+CMU_BVH_UNITS = 0.45 / 0.0254
+"""Units per meter of the BVH conversions of the CMU recordings."""
+UNITS_PER_METER = {
+    "millimeters": 1000.0,
+    "centimeters": 100.0,
+    "inches": 39.4,
+    "units of CMU's BVH files, 5.64 cm each": CMU_BVH_UNITS,
+    "decimeters": 10.0,
+    "feet": 3.28,
+}
 ADULT_SIZE = 0.5
 """Body size of an adult, in meters."""
 UNIT_FLAGS = {"millimeters": "mm", "centimeters": "cm", "meters": "m"}
@@ -34,7 +53,8 @@ class Units(Check):
     """Bodies that are too large or too small for their unit, and third axes that are constant.
 
     The body size, the root mean square distance of the joints from their center, is 0.24 to 0.75 m in real
-    recordings of children and adults. In meters, outside 0.15 to 1.2 is a warning, outside 0.05 to 5 an error. In
+    recordings of children and adults. In meters, outside 0.15 to 1.2 is a warning, outside 0.05 to 5 an error; of
+    other bodies, such as hands, animals and sets of markers, outside 0.002 to 20 is a warning. In
     pixels, below 2 is a warning, as no image shows a body on two pixels. In fractions of the image, above 10 is an
     error. For an unknown unit a note says which unit is likely.
     """
@@ -46,16 +66,17 @@ class Units(Check):
         num_observed = block.sum_per_track(block.observed.sum(1))
         is_known = num_observed >= MIN_OBSERVED * block.track_lengths * block.skeleton.num_joints
         size, unit = np.where(is_known, block.body_size, np.nan), block.unit
-        if unit == "m" and is_full_body(block.skeleton):
-            is_wrong = (size > 0) & ((size < USUAL_SIZE[0]) | (size > USUAL_SIZE[1]))
+        usual, possible = (
+            (USUAL_SIZE, POSSIBLE_SIZE) if is_full_body(block.skeleton) else (ANY_SIZE, (0.0, np.inf))
+        )
+        if unit == "m":
+            is_wrong = (size > 0) & ((size < usual[0]) | (size > usual[1]))
         elif unit == "px":
             is_wrong = (size > 0) & (size < MIN_SIZE_PX)
         else:
             is_wrong = (size > MAX_SIZE_IMAGE) if unit == "image" else np.zeros(len(size), dtype=bool)
         for track in np.flatnonzero(is_wrong).tolist():
-            is_certain = unit == "image" or (
-                unit == "m" and not POSSIBLE_SIZE[0] <= size[track] <= POSSIBLE_SIZE[1]
-            )
+            is_certain = unit == "image" or (unit == "m" and not possible[0] <= size[track] <= possible[1])
             message = f"the body size is {size[track]:.3g} {unit}; {_likely_unit(float(size[track]), unit)}"
             yield self.track_finding(block, track, "error" if is_certain else "warning", message)
         if block.num_axes == 3 and len(block.track_starts):
@@ -89,14 +110,15 @@ class Upright(Check):
     In three axes y points up, in two it is the image's and points down. Bodies that lie or bend do not count: the
     direction from feet to head must point down by 30 degrees or more, on average over the frames. A warning, too,
     if the bodies of most recordings stand along another axis than y. Somebody may stand on the hands or lie in one
-    recording, so of fewer than 5 recordings these are a warning and a note.
+    recording, so the messages about fewer than 5 recordings say so.
     """
 
     name = "upright"
 
     def measure(self, block: RecordingBlock) -> dict[str, np.ndarray]:
         """Measure the mean direction from feet to head, with y up; NaN where it is undetermined."""
-        (top, has_top), (bottom, has_bottom) = joint_mean(block, TOP), joint_mean(block, BOTTOM)
+        top, has_top = joint_mean(block, TOP, TOP_MARKER)
+        bottom, has_bottom = joint_mean(block, BOTTOM, BOTTOM_MARKER)
         body = top - bottom
         length = np.linalg.norm(body, axis=1)
         valid = has_top & has_bottom & (length > 0)
@@ -130,15 +152,15 @@ class Upright(Check):
         for axis, axis_name in ((0, "x"), (2, "z")):
             num_along = int((np.abs(up[:, axis]) > ALONG_AXIS).sum())
             if 2 * num_along > num_known:
-                is_z_up = axis_name == "z" and 2 * int((up[:, axis] > ALONG_AXIS).sum()) > num_known
-                advice = "`--up z` turns them" if is_z_up else "turn them before they are read"
+                # Readers that make a half turn about y, as that of BVH, give a file with z up heads along -z.
+                advice = "`--up z` turns files with z up" if axis_name == "z" else "turn them before they are read"
                 count = f"{num_along} of {num_known} recordings"
                 if num_known >= MIN_RECORDINGS:
                     message = f"bodies stand along {axis_name} in {count}; y should be up: {advice}"
-                    yield self.finding("warning", message, recordings=num_along)
                 else:
                     message = f"bodies are along {axis_name} in {count}; unless they lie, {advice}"
-                    yield self.finding("note", message, recordings=num_along)
+                severity: Severity = "warning" if num_known >= MIN_RECORDINGS or axis_name == "z" else "note"
+                yield self.finding(severity, message, recordings=num_along)
 
 
 def _likely_unit(size: float, unit: str) -> str:
