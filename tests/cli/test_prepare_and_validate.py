@@ -72,6 +72,18 @@ def test_a_zip_archive(cli: Any, raw: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.positions, other.positions)
 
 
+def test_shards_are_prepared_and_joined(cli: Any, raw: Path, tmp_path: Path) -> None:
+    out = tmp_path / "store"
+    for shard in ("2/2", "1/2", "2/2"):
+        status, text, _ = cli("prepare", raw, out, "--workers", 1, "--shard", shard)
+        assert status == 0
+        assert f"-> {out}/shard-0000{shard[0]}-of-00002" in text
+    status, text, _ = cli("prepare", raw, out, "--join")
+    assert (status, f"-> {out}\n" in text) == (0, True)
+    status, _, message = cli("prepare", raw, out, "--join", "--shard", "1/2")
+    assert (status, "give one of them" in message) == (1, True)
+
+
 def test_conversion_is_said_joint_by_joint(cli: Any, raw: Path, tmp_path: Path) -> None:
     status, _, err = cli(
         "prepare", raw, tmp_path / "s", "--convert-to", "coco17", "--axes", 2, "--unit", "unknown", "--fps", 12

@@ -44,6 +44,8 @@ def prepare(
     workers: int = 0,
     dtype: Literal["float32", "float16"] = "float32",
     strict: bool = False,
+    shard: str | None = None,
+    join: bool = False,
     json: bool = False,
 ) -> int:
     """Read raw recordings into a store, the folder that all other commands read.
@@ -60,6 +62,8 @@ def prepare(
         skeletonmae prepare nturgbd_skeletons.zip stores/ntu60 --dtype float16
         skeletonmae prepare ~/mice stores/mice --layout mouse.yaml --unit px --fps 30
         skeletonmae prepare synthetic stores/synthetic --num-recordings 500
+        skeletonmae prepare /data/all stores/all --shard 3/64     # any machine, any order
+        skeletonmae prepare /data/all stores/all --join           # when all 64 are complete
 
     Args:
         source: Folder, zip archive or file of recordings.
@@ -83,6 +87,8 @@ def prepare(
         workers: Number of reading processes; 0 uses all CPU cores.
         dtype: Type of the stored positions. float16 halves the size and is off by up to 1 mm at 3 m.
         strict: Stop at the first file that cannot be read.
+        shard: Prepare only a part of the files, such as 3/64, into a folder in OUT; see docs/scale.md.
+        join: Join the shards in OUT into one store, without copying them.
         json: Print the report as JSON.
     """
     from skeletonmae import datasets
@@ -96,18 +102,26 @@ def prepare(
     source_dataset = resolve_dataset(source, dataset, format)
     if isinstance(source_dataset, datasets.SyntheticDataset):
         source_dataset = replace(source_dataset, num_recordings=num_recordings, seed=seed)
-    with progress_bar("prepare") as progress:
-        report = datasets.prepare(
-            source_dataset,
-            source,
-            out,
-            options=options,
-            converter=converter,
-            workers=workers or os.cpu_count() or 1,
-            dtype=dtype,
-            strict=strict,
-            progress=progress,
-        )
+    part = datasets.ShardNumber.parse(shard) if shard else None
+    if part and join:
+        raise InputError("--shard prepares a part, and --join joins all parts; give one of them")
+    if join:
+        report = datasets.join_shards(source_dataset, source, out, strict=strict)
+    else:
+        with progress_bar("prepare") as progress:
+            report = datasets.prepare(
+                source_dataset,
+                source,
+                out,
+                options=options,
+                converter=converter,
+                workers=workers or os.cpu_count() or 1,
+                dtype=dtype,
+                strict=strict,
+                progress=progress,
+                shard=part,
+            )
+    out = part.folder(out) if part else out
     store = SequenceStore.open(out)
     counts, findings = check_basics(store)
     report = report.with_findings(findings)
@@ -126,9 +140,10 @@ def prepare(
         print_status(report.conversion)
     for tag in datasets.given_tags(tags := store.tags):
         print_status(f"the files contain a split: tag {tag!r} ({', '.join(tags[tag])})")
-    _print_split(source_dataset.splits[source_dataset.default_split], store)
+    if not part:
+        _print_split(source_dataset.splits[source_dataset.default_split], store)
     classes = [name for name, count in report.classes.items() if count]
-    if len(classes) == 1 and source_dataset.name == "folder":
+    if len(classes) == 1 and not part and source_dataset.name == "folder":
         print_status(
             f"note: all recordings have the label {classes[0]!r}; if the actions are sub-folders of that folder, "
             "pass that folder as SOURCE"

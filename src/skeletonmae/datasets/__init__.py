@@ -10,6 +10,7 @@ from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.folder import FOLDER, FolderDataset
 from skeletonmae.datasets.gym99_diving48 import DIVING48, GYM99
+from skeletonmae.datasets.join import join_shards
 from skeletonmae.datasets.kinder_gator import KINDER_GATOR
 from skeletonmae.datasets.msr_action3d import MSR_ACTION3D
 from skeletonmae.datasets.ntu import NTU60, NTU120
@@ -20,6 +21,7 @@ from skeletonmae.datasets.prepare import prepare
 from skeletonmae.datasets.read_all import read_all
 from skeletonmae.datasets.report import REPORT, PrepareReport
 from skeletonmae.datasets.sbu import SBU
+from skeletonmae.datasets.shards import ShardNumber
 from skeletonmae.datasets.splits import (
     GivenSplit,
     GroupSplit,
@@ -49,6 +51,7 @@ __all__ = [
     "GroupSplit",
     "PrepareReport",
     "RecordingConverter",
+    "ShardNumber",
     "Split",
     "SplitRule",
     "StratifiedSplit",
@@ -57,6 +60,7 @@ __all__ = [
     "UnreadFile",
     "detect_dataset",
     "given_tags",
+    "join_shards",
     "label_subset",
     "prepare",
     "read_all",

@@ -7,24 +7,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.folder import FolderDataset
 from skeletonmae.datasets.jobs import Dtype, ProgressCallback, ReadSettings, Remark, make_jobs, run_jobs
 from skeletonmae.datasets.report import (
     REPORT,
     LayoutConversion,
     PrepareReport,
-    RecordingNote,
     SkippedFile,
-    replace_surrogates,
-    report_name,
+    skipped_file,
 )
-from skeletonmae.datasets.single_frames import describe_scattered, scattered_frames
-from skeletonmae.datasets.unread import UnreadFile, unread_files
+from skeletonmae.datasets.selection import select_recordings, unmatched_label_notes
+from skeletonmae.datasets.shards import SHARD_RECORD, ShardNumber, ShardRecord, read_shard
+from skeletonmae.datasets.unread import unread_files
 from skeletonmae.datasets.workers import WorkerLostError
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_folder, write_text
@@ -47,11 +44,16 @@ def prepare(
     dtype: Dtype = "float32",
     strict: bool = False,
     progress: ProgressCallback | None = None,
+    shard: ShardNumber | None = None,
 ) -> PrepareReport:
     """Write a store with all recordings of `dataset` under `source` to the folder `out`.
 
     The store is the same, byte for byte, for any number of processes. Jobs that finished before a kill are kept in
     a hidden folder beside `out` and used by the next call. `out` itself is written atomically.
+
+    With `shard`, only the files of that shard are read, into a folder in `out`. A shard that is complete is left
+    as it is, and `join_shards` makes all of them one store. It also reports what only shows when all recordings
+    are known: files that are not read, lines of `labels.csv` without a recording, recordings cut into frames.
 
     Args:
         dataset: The dataset to read.
@@ -63,69 +65,56 @@ def prepare(
         dtype: Type of the positions in the store.
         strict: Raise the first error instead of listing it in the report.
         progress: Called with the number of files done and of all files, after each file.
+        shard: Which part of the files to read; None reads all.
 
     Raises:
         InputError: No recording can be read, `out` is not empty, another process is writing it, or a file is
             invalid and `strict` is True.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError("the output already exists; delete it or name another folder", where=out)
+    if not shard:
+        _check_is_new(out)
     dataset.cache_key(source)  # an invalid list of labels raises before any file is read
     files = dataset.files(source)
-    unread = unread_files(dataset, source, files)
+    unread = [] if shard else unread_files(dataset, source, files)
     if strict and (first := next((file for file in unread if file.may_hold_recordings), None)):
         raise InputError(f"not read: {first.reason}", where=first.path)
     settings = ReadSettings(dataset, source, options, converter or RecordingConverter(), dtype, strict)
     template = settings.first_recording(files)
+    record = None
+    if shard:
+        all_files, files = files, shard.select(files, source)
+        record, out = ShardRecord.of(settings, template, all_files, files), shard.folder(out)
+        if (complete := read_shard(out)) and complete[0] == record:
+            return complete[1]
+        _check_is_new(out)
     with _staging_folder(out) as staging:
         jobs = make_jobs(settings, template, files, staging)
         remarks = run_jobs(jobs, workers, progress or (lambda _done, _total: None))
         stores = [SequenceStore.open(job.store) for job in jobs]
         store = SequenceStore.concat([store for store in stores if len(store)] or stores[:1])
-        duplicates = _duplicate_names(store)
-        if strict and len(duplicates):
-            raise InputError("two recordings have the same name", where=source, got=store.name(int(duplicates[0])))
-        remarks += [
-            SkippedFile(file=store.name(index), reason="another recording has this name") for index in duplicates
-        ]
-        keep = np.ones(len(store), dtype=bool)
-        keep[duplicates] = False
-        if isinstance(dataset, FolderDataset):
-            for scattered in _scattered_frames(store, keep):
-                if strict:
-                    raise InputError(scattered.reason, where=source, got=scattered.file)
-                remarks.append(scattered)
-        if not keep.any():
+        keep, skipped = select_recordings(dataset, source, store, strict=strict, is_shard=shard is not None)
+        remarks += skipped
+        if not (keep.any() or shard):
             reasons = [remark.reason for remark in remarks if isinstance(remark, SkippedFile)]
             raise InputError("no recording could be kept", where=source, got=reasons[0] if reasons else "none")
         with atomic_folder(out, inside=staging) as folder:
             merge(store, folder, keep)
             merged = SequenceStore.open(folder)
-            remarks += [
-                RecordingNote(recording=name, message="listed in labels.csv, but there is no such recording")
-                for name in dataset.unmatched_labels(source, [merged.name(index) for index in range(len(merged))])
-            ]
-            remarks += [_skipped(file, source) for file in unread if file.may_hold_recordings]
-            ignored = [_skipped(file, source) for file in unread if not file.may_hold_recordings]
+            if record:
+                write_text(folder / SHARD_RECORD, record.model_dump_json())
+            else:
+                remarks += unmatched_label_notes(dataset, source, merged)
+            remarks += [skipped_file(path, reason, source) for path, reason, is_data in unread if is_data]
+            ignored = [skipped_file(path, reason, source) for path, reason, is_data in unread if not is_data]
             report = PrepareReport.from_store(merged, remarks, dataset.name, _conversions(remarks), ignored)
             write_text(folder / REPORT, report.model_dump_json(indent=1))
     return report
 
 
-def _skipped(file: UnreadFile, root: Path) -> SkippedFile:
-    """The line of the report about a file that was not read."""
-    return SkippedFile(file=report_name(file.path, root), reason=replace_surrogates(file.reason))
-
-
-def _scattered_frames(store: SequenceStore, keep: np.ndarray) -> list[SkippedFile]:
-    """Remove the recordings that are single frames of others from `keep`, and give the reason for each."""
-    names = [store.name(index) for index in range(len(store))]
-    skipped = []
-    for folder, indices in scattered_frames(names, store.num_frames.tolist()).items():
-        reason = describe_scattered(folder, len(indices))
-        skipped += [SkippedFile(file=names[index], reason=reason) for index in indices if keep[index]]
-        keep[indices] = False
-    return skipped
+def _check_is_new(out: Path) -> None:
+    """Raise an error if `out` is anything but an empty folder."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError("the output already exists; delete it or name another folder", where=out)
 
 
 @contextmanager
@@ -162,15 +151,3 @@ def _conversions(remarks: Sequence[Remark]) -> str:
     blocks = [f"{text}\n  (first in recording {name!r})" for text, name in recordings.items()]
     more = [f"(and {len(blocks) - MAX_CONVERSIONS} more layouts)"] if len(blocks) > MAX_CONVERSIONS else []
     return "\n".join([*blocks[:MAX_CONVERSIONS], *more])
-
-
-def _duplicate_names(store: SequenceStore) -> np.ndarray:
-    """Indices of the recordings whose name an earlier one has."""
-    known: set[str] = set()
-    duplicates = []
-    for index in range(len(store)):
-        name = store.name(index)
-        if name in known:
-            duplicates.append(index)
-        known.add(name)
-    return np.array(duplicates, dtype=np.int64)

@@ -97,6 +97,11 @@ class PrepareReport(Config):
         return self.model_copy(update={"findings": tuple(rows)})
 
 
+def skipped_file(path: Path, reason: str, root: Path) -> SkippedFile:
+    """The line of the report about a file that was not read."""
+    return SkippedFile(file=report_name(path, root), reason=replace_surrogates(reason))
+
+
 def report_name(path: Path, root: Path) -> str:
     """The path of a file in the report: relative to the folder or archive that was read."""
     is_inside = path != root and path.is_relative_to(root)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,11 @@ class Shard:
                 f"the index is invalid: the name of recording {recording}", where=self._file("name_ends")
             )
         return bytes(self.arrays["names"][start:end]).decode(errors="replace")
+
+    def encoded_names(self) -> Iterator[bytes]:
+        """Yield the name of each recording as UTF-8."""
+        text, offsets = self.arrays["names"].tobytes(), self.name_offsets.tolist()
+        return (text[start:end] for start, end in pairwise(offsets))
 
     def num_persons(self) -> np.ndarray:
         """Return the number of persons of each recording with at least one observed joint, `(recording,)` int32.
