@@ -6,14 +6,20 @@ import math
 from typing import Literal
 
 import torch
+from jaxtyping import Bool, Float
 from pydantic import Field
+from torch import Tensor
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 
 
 class Smooth(Config):
-    """Gaussian-weighted mean over neighboring frames. Unobserved frames have no weight and stay unobserved."""
+    """Gaussian-weighted mean over neighboring frames. Unobserved frames have no weight and stay unobserved.
+
+    Measured values are smoothed from measured neighbors only, since they can be targets and bridged values must
+    not become part of a target. Bridged values are smoothed from all observed neighbors.
+    """
 
     kind: Literal["smooth"] = "smooth"
     sigma: float = Field(1.0, gt=0)
@@ -29,6 +35,17 @@ class Smooth(Config):
         frame = torch.arange(num_frames, device=offset.device)
         distance = frame[None] - frame[:, None]
         band_matrix = weight[(distance + radius).clamp(0, 2 * radius)] * (distance.abs() <= radius)
-        weighted_sum = torch.einsum("ts,bpsja->bptja", band_matrix, batch.positions)
-        weight_sum = torch.einsum("ts,bpsj->bptj", band_matrix, batch.observed.to(band_matrix.dtype))
-        return batch.with_positions(weighted_sum / weight_sum.clamp(min=1e-6)[..., None])
+        smoothed = _weighted_mean(band_matrix, batch.positions, batch.observed & ~batch.bridged)
+        smoothed_bridged = _weighted_mean(band_matrix, batch.positions, batch.observed)
+        return batch.with_positions(torch.where(batch.bridged[..., None], smoothed_bridged, smoothed))
+
+
+def _weighted_mean(
+    band_matrix: Float[Tensor, "frame frame"],
+    positions: Float[Tensor, "batch person frame joint axis"],
+    counts: Bool[Tensor, "batch person frame joint"],
+) -> Float[Tensor, "batch person frame joint axis"]:
+    """Weighted mean over the frames that count; 0 where none does."""
+    weighted_sum = torch.einsum("ts,bpsja->bptja", band_matrix, positions.masked_fill(~counts[..., None], 0.0))
+    weight_sum = torch.einsum("ts,bpsj->bptj", band_matrix, counts.to(band_matrix.dtype))
+    return weighted_sum / weight_sum.clamp(min=1e-6)[..., None]
