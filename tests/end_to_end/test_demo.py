@@ -27,6 +27,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         tree["method"] |= {"width": 16, "depth": 1, "heads": 2, "decoder_width": 16, "decoder_depth": 1}
         tree["method"]["token_frames"], tree["data"]["frames"] = 4, 12
         tree["evaluation"][-1]["training"] |= {"epochs": 1, "min_steps": 2}
+        for protocol in tree["evaluation"]:
+            if protocol["kind"] == "linear":
+                protocol["epochs"] = 5
         return recipe_from(tree, "small")
 
     monkeypatch.setattr(demo, "demo_recipe", recipe)
