@@ -1,80 +1,114 @@
-"""Ways to compute attention on a CPU: milliseconds forward and backward, by length and precision.
+"""Time the forms of attention on a CPU, forward and backward, and write the table.
 
-    OMP_NUM_THREADS=1 python benchmarks/attention.py
+    OMP_NUM_THREADS=1 python benchmarks/attention.py --out benchmarks/attention.md
 
-`fused` is torch's kernel, `fused float32` the same kernel on inputs converted to float32, and `products` is
-softmax(q k^T) v written out. The choice of `skeletonmae.models.transformer.attend` is based on this table.
+The forms are those of `skeletonmae.models.cpu_attention`, whose table `FORMS` is based on this one. To see how a
+processor with fewer instructions would do, set `ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2`.
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import os
-import statistics
+import shlex
+import sys
 import time
-from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
 
 import torch
-from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from run import processor as processor_name
 
-REPEATS = 9
+from skeletonmae.models.cpu_attention import Form, cpu_attention
+
+REPEATS = 5
 SHAPES = (
-    (16, 4, 40, 40),
-    (16, 4, 90, 40),
-    (16, 4, 130, 130),
-    (16, 4, 200, 200),
-    (16, 4, 400, 400),
-    (4, 8, 750, 750),
+    # rows, heads, queries, keys, width of a head
+    (16, 8, 40, 40, 16),
+    (16, 8, 75, 75, 32),
+    (16, 8, 100, 100, 32),
+    (16, 8, 130, 130, 32),
+    (16, 8, 200, 200, 16),
+    (16, 8, 200, 200, 32),
+    (8, 8, 400, 160, 32),
+    (8, 8, 400, 400, 16),
+    (8, 8, 400, 400, 32),
+    (4, 8, 750, 750, 32),
 )
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
-def fused(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    return scaled_dot_product_attention(query, key, value)
-
-
-def fused_float32(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    return scaled_dot_product_attention(query.float(), key.float(), value.float()).to(value.dtype)
-
-
-def products(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    weight = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
-    output: Tensor = weight.float().softmax(3).to(value.dtype) @ value
-    return output
-
-
-FORMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "fused": fused,
-    "fused float32": fused_float32,
-    "products": products,
-}
-
-
-def seconds(rows: int, heads: int, num_queries: int, num_keys: int, dtype: torch.dtype) -> dict[str, float]:
-    """Return the median CPU seconds of each form, called in alternation."""
+def seconds(
+    shape: tuple[int, int, int, int, int], dtype: torch.dtype, masked: bool, repeats: int = REPEATS
+) -> dict[Form, float]:
+    """Return the least CPU seconds of each form, called in alternation."""
+    rows, heads, num_queries, num_keys, width = shape
     query, key, value = (
-        torch.randn(rows, length, heads, 32, dtype=dtype, requires_grad=True)
+        torch.randn(rows, length, heads, width, dtype=dtype, requires_grad=True)
         for length in (num_queries, num_keys, num_keys)
     )
-    times: dict[str, list[float]] = {name: [] for name in FORMS}
-    for _ in range(REPEATS + 1):
-        for name, form in FORMS.items():
+    attn_mask = torch.rand(rows, 1, 1, num_keys) < 0.9 if masked else None
+    gradient = torch.ones(rows, heads, num_queries, width, dtype=dtype)
+    times: dict[Form, list[float]] = {form: [] for form in FORMS}
+    for _ in range(repeats + 1):  # the first is a warm-up
+        for form in FORMS:
             started = time.process_time()
-            output = form(*(x.transpose(1, 2) for x in (query, key, value)))
-            torch.autograd.backward(output.sum())
-            times[name].append(time.process_time() - started)
-    return {name: statistics.median(spent[1:]) for name, spent in times.items()}
+            output = cpu_attention(*(x.transpose(1, 2) for x in (query, key, value)), attn_mask, form)
+            torch.autograd.backward(output, gradient)
+            times[form].append(time.process_time() - started)
+    return {form: min(spent[1:]) for form, spent in times.items()}
 
 
 def main() -> None:
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
-    print("| rows x heads, queries x keys, of width 32 | precision | " + " | ".join(FORMS) + " |")
-    print("|---|---|" + "---:|" * len(FORMS))
-    for rows, heads, num_queries, num_keys in SHAPES:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="file for the page; if not given, it is printed only")
+    arguments = parser.parse_args()
+    threads = int(os.environ.get("OMP_NUM_THREADS", 1))
+    torch.set_num_threads(threads)
+    variables = ("OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+    settings = [f"{name}={os.environ[name]}" for name in variables if name in os.environ]
+    date, load = datetime.datetime.now(datetime.UTC).date(), os.getloadavg()[0]
+    lines = [
+        "# Forms of attention on a CPU",
+        "",
+        f"CPU milliseconds, forward and backward: the least of {REPEATS}, called in alternation. The forms are",
+        "those of [`cpu_attention.py`](../src/skeletonmae/models/cpu_attention.py); the fastest is bold. Rerun to",
+        "rewrite this page:",
+        "",
+        f"    {shlex.join([*settings, 'python', 'benchmarks/attention.py', *sys.argv[1:]])}",
+        "",
+        f"{date}; {processor_name()}, {threads} thread(s), load of the machine {load:.1f}; torch"
+        f" {torch.__version__}.",
+        "",
+        "The sizes are those of pre-training (40 visible tokens) to fine-tuning on NTU-60 (750 tokens). A",
+        "processor with AMX has not been measured.",
+        "",
+        "| rows x heads, queries x keys, width | keys masked | precision | "
+        + " | ".join(f"`{form}`" for form in FORMS)
+        + " |",
+        "|---|---|---|" + "---:|" * len(FORMS),
+    ]
+    for shape in SHAPES:
+        rows, heads, num_queries, num_keys, width = shape
         for dtype in (torch.bfloat16, torch.float32):
-            medians = seconds(rows, heads, num_queries, num_keys, dtype)
-            cells = " | ".join(f"{1e3 * value:.1f}" for value in medians.values())
-            precision = str(dtype).removeprefix("torch.")
-            print(f"| {rows} x {heads}, {num_queries} x {num_keys} | {precision} | {cells} |", flush=True)
+            for masked in (False, True):
+                times = seconds(shape, dtype, masked)
+                best = min(times, key=times.__getitem__)
+                cells = [
+                    f"**{1e3 * spent:.1f}**" if form == best else f"{1e3 * spent:.1f}"
+                    for form, spent in times.items()
+                ]
+                lines.append(
+                    f"| {rows} x {heads}, {num_queries} x {num_keys}, {width} | {'10 %' if masked else ''} |"
+                    f" {str(dtype).removeprefix('torch.')} | " + " | ".join(cells) + " |"
+                )
+                print(lines[-1], flush=True)
+    page = "\n".join([*lines, ""])
+    if arguments.out:
+        arguments.out.write_text(page, encoding="utf-8")
+    else:
+        print(page)
 
 
 if __name__ == "__main__":

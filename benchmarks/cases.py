@@ -106,6 +106,7 @@ def pretraining(data: Recordings, batch_size: int, precision: str) -> Case:
     ours: dict[str, Callable[[], object]] = {}
     variants: dict[str, dict[str, Any]] = {
         "decoder self": {"decoder": "self"},
+        "decoder self, predict 0.25": {"decoder": "self", "predict_ratio": 0.25},
         "decoder cross, predict 0.25": {"decoder": "cross", "predict_ratio": 0.25},
     }
     for name, settings in variants.items():

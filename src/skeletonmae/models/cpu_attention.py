@@ -26,7 +26,8 @@ FORMS: dict[Processor | Literal["float32"], tuple[tuple[int, Form], ...]] = {
     "avx512_bf16": ((2**31, "blocks"),),
     "other": ((2**31, "fused_float32_backward"),),
 }
-"""For float32, and for bfloat16 on each processor: (number of keys, the form for fewer keys than that)."""
+"""For float32, and for bfloat16 on each processor: (number of keys, the form for fewer keys than that). The entry
+of `amx` is an estimate: the forms have not been measured side by side on such a processor."""
 MAX_SAVED_KEYS = 256
 """Number of keys up to which `blocks` keeps the attention weights for the backward pass; above, it recomputes
 them, so that memory grows with the number of keys and not with its square."""
