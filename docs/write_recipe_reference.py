@@ -6,7 +6,7 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -26,7 +26,14 @@ TYPE_NAMES = {
     Path: "path",
     type(None): "null",
 }
-LIMITS = {"gt": "above {}", "ge": "from {}", "lt": "below {}", "le": "to {}", "min_length": "at least {}"}
+LIMITS = {
+    "gt": "above {}",
+    "ge": "from {}",
+    "lt": "below {}",
+    "le": "to {}",
+    "min_length": "at least {}",
+    "max_length": "at most {}",
+}
 
 
 def models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -48,11 +55,24 @@ def link(model: type[BaseModel]) -> str:
     return f"[`{kind(model)}`](#{model.__name__.lower()})"
 
 
+def limits(metadata: list[Any]) -> list[str]:
+    """Return the limits of a number or a list in words."""
+    return [
+        text.format(getattr(limit, name))
+        for limit in metadata
+        for name, text in LIMITS.items()
+        if hasattr(limit, name)
+    ]
+
+
 def describe_type(annotation: Any) -> str:
     """Return a type in words."""
     if annotation in TYPE_NAMES:
         return TYPE_NAMES[annotation]
     arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        metadata = [limit for field in arguments[1:] for limit in field.metadata]
+        return " ".join([describe_type(arguments[0]), *limits(metadata)])
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if get_origin(annotation) is tuple:
@@ -103,13 +123,7 @@ def table(model: type[BaseModel], heading: str) -> str:
     rows = [["key", "value", "default", "meaning"], ["---"] * 4]
     for name, field in model.model_fields.items():
         if name != "kind":
-            limits = [
-                text.format(getattr(limit, name))
-                for limit in field.metadata
-                for name, text in LIMITS.items()
-                if hasattr(limit, name)
-            ]
-            value = ", ".join([describe_type(field.annotation), *limits])
+            value = ", ".join([describe_type(field.annotation), *limits(field.metadata)])
             rows.append([f"`{name}`", value, default(field), meaning(model, name, field)])
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     if len(rows) == 2:
