@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
@@ -27,15 +27,6 @@ def tick_forever(tick: Callable[[], None]) -> NoReturn:
         time.sleep(0.005)
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """A shell starts what runs in the background with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends a process there")
 def test_an_interrupt_reaches_only_the_parent_and_stops_all(capfd: pytest.CaptureFixture[str]) -> None:
     def interrupt(num_done: int) -> None:
