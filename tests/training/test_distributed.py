@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from fresh_process import start_cli
+from fresh_process import FreshProcess
+from safetensors.torch import load_file
 
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.cli import main
 from skeletonmae.errors import InputError
 from skeletonmae.recipe import recipe_from
 from skeletonmae.training import DistributedContext, choose_device, init_distributed, read_log
+from skeletonmae.training.loop import _Trainer
 
 
 def free_port() -> int:
@@ -22,12 +25,37 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def pretrain_with_two_processes(recipe: Path, out: Path) -> None:
-    """Start the processes that `torchrun --nproc-per-node 2 -m skeletonmae pretrain` starts."""
+class Killed(BaseException):
+    """Ends a run as a kill does: nothing is saved."""
+
+
+def pretrain_each_way(recipes: list[Path]) -> int:
+    """In each process: pre-train by every recipe; the last one is killed after a step, and resumed."""
+    train_step = _Trainer.train_step
+
+    def killed(trainer: _Trainer, *inputs: Any) -> Any:
+        if trainer.step == 3:
+            raise Killed
+        return train_step(trainer, *inputs)
+
+    def pretrain(recipe: Path, out: Path) -> int:
+        return main(["pretrain", str(recipe), "--out", str(out), "--device", "cpu"])
+
+    statuses = [pretrain(recipe, recipe.with_suffix("")) for recipe in recipes]
+    out = recipes[-1].with_name("killed")
+    _Trainer.train_step = killed  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        pretrain(recipes[-1], out)
+    _Trainer.train_step = train_step  # type: ignore[method-assign]
+    return max(*statuses, pretrain(recipes[-1], out))
+
+
+def run_two_processes(recipes: list[Path]) -> list[str]:
+    """Start the processes that `torchrun --nproc-per-node 2` starts, and return what they print."""
     rendezvous = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    words = ("pretrain", recipe, "--out", out, "--device", "cpu")
     processes = [
-        start_cli(*words, env=rendezvous | {"RANK": str(rank), "LOCAL_RANK": str(rank)}) for rank in range(2)
+        FreshProcess(pretrain_each_way, recipes, env=rendezvous | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(2)
     ]
     try:
         for process in processes:
@@ -37,34 +65,68 @@ def pretrain_with_two_processes(recipe: Path, out: Path) -> None:
             process.kill()
     outputs = [(process.stdout, process.stderr) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
-    assert str(out / "model.safetensors") in outputs[0][0]
-    assert outputs[1][0] == ""  # only the main process prints
+    return [stdout for stdout, _ in outputs]
 
 
 def flat(model: torch.nn.Module) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
 
 
-def test_two_processes_equal_one(tmp_path: Path, tiny_tree: Any, alone: DistributedContext) -> None:
+def recipe_tree(tiny_tree: Any, **training: Any) -> dict[str, Any]:
     # Batches are odd, so that each process gets another number of clips, and there are two micro-batches per step;
     # clips have one or two persons, so that the micro-batches differ in their number of terms.
-    tree = tiny_tree(epochs=2, batch_size=18, gradient_accumulation_steps=2, lr=1e-3, ema_decay=0.5)
+    tree: dict[str, Any] = tiny_tree(epochs=2, batch_size=18, gradient_accumulation_steps=2, lr=1e-3, **training)
     tree["data"]["augment"] = [
         {"kind": "scale"}, {"kind": "rotate", "degrees": [5, 15, 5]}, {"kind": "mirror"},
         {"kind": "drop_joints", "probability": 0.1}, {"kind": "noise"},
     ]  # fmt: skip
-    recipe = recipe_from(tree, "tiny")
-    runs.pretrain(recipe, tmp_path / "one", alone)
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree))
-    pretrain_with_two_processes(tmp_path / "recipe.yaml", tmp_path / "two")
-    one, both = (load_checkpoint(tmp_path / folder) for folder in ("one", "two"))
+    return tree
+
+
+@pytest.fixture(scope="module")
+def distributed_runs(tmp_path_factory: pytest.TempPathFactory, tiny_tree: Any) -> Path:
+    """The folder of runs of two processes: with whole weights, divided ones, and divided ones after a kill."""
+    folder = tmp_path_factory.mktemp("runs")
+    recipes = [folder / "ddp.yaml", folder / "fsdp.yaml"]
+    for recipe, training in zip(recipes, ({"ema_decay": 0.5}, {"parallel": "fsdp"}), strict=True):
+        recipe.write_text(yaml.safe_dump(recipe_tree(tiny_tree, **training)))
+    first, second = run_two_processes(recipes)
+    assert all(str(folder / run / "model.safetensors") in first for run in ("ddp", "fsdp", "killed"))
+    assert second == ""  # only the main process prints
+    return folder
+
+
+@pytest.mark.parametrize(("run", "ema_decay"), [("ddp", 0.5), ("fsdp", 0.0)])
+def test_two_processes_equal_one(
+    tmp_path: Path, tiny_tree: Any, alone: DistributedContext, distributed_runs: Path, run: str, ema_decay: float
+) -> None:
+    recipe = recipe_from(recipe_tree(tiny_tree, ema_decay=ema_decay), "tiny")
+    runs.pretrain(recipe, tmp_path, alone)
+    one, both = (load_checkpoint(folder) for folder in (tmp_path, distributed_runs / run))
     torch.manual_seed(recipe.training.seed)
     start, end, other = (flat(model) for model in (recipe.build(one.header.spec), one.method, both.method))
     # Adam makes steps of whatever is left of a gradient that is 0 but for rounding, so not weight by weight.
     assert (other - end).norm() < 2e-3 * (end - start).norm()
-    rows = [read_log(tmp_path / folder) for folder in ("one", "two")]
+    rows = [read_log(folder) for folder in (tmp_path, distributed_runs / run)]
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
     assert [row["loss"] for row in rows[1]] == pytest.approx([row["loss"] for row in rows[0]], rel=1e-5)
+
+
+def test_divided_weights_give_the_same_loss_and_one_file_that_resumes_exactly(distributed_runs: Path) -> None:
+    ddp, fsdp, killed = (distributed_runs / run for run in ("ddp", "fsdp", "killed"))
+    losses = [[row["loss"] for row in read_log(run)] for run in (ddp, fsdp, killed)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert losses[2] == losses[1]
+    weights, resumed = (load_file(run / "model.safetensors") for run in (fsdp, killed))
+    assert weights.keys() == resumed.keys() == load_file(ddp / "model.safetensors").keys()
+    assert all(torch.equal(weights[name], resumed[name]) for name in weights)
+    state = torch.load(fsdp / "state.pt", weights_only=True)
+    assert all(torch.equal(state["model"][name], weights[name]) for name in weights)
+
+
+def test_divided_weights_have_no_moving_average(tiny_tree: Any) -> None:
+    with pytest.raises(InputError, match="no moving average"):
+        recipe_from(tiny_tree(parallel="fsdp", ema_decay=0.5), "tiny")
 
 
 def test_in_a_single_process_the_sum_is_the_value(alone: DistributedContext) -> None:

@@ -39,7 +39,7 @@ def join_shards(dataset: Dataset, source: Path, out: Path, *, strict: bool = Fal
     if (out / MANIFEST).exists():
         raise InputError(f"already a store; delete {MANIFEST} there to join its shards again", where=out)
     folders = [shard.folder(out) for shard in list_shards(out)]
-    shards = [shard for folder in folders if (shard := read_shard(folder))]
+    shards = [complete for folder in folders if (complete := read_shard(folder))]
     for folder, (record, _, _) in zip(folders, shards, strict=True):
         if record.source != shards[0][0].source:
             problem = "prepared with other settings or from other files than the first shard; delete it and repeat"
@@ -65,7 +65,8 @@ def join_shards(dataset: Dataset, source: Path, out: Path, *, strict: bool = Fal
     report = PrepareReport.from_store(
         joined,
         [
-            *(remark for report in reports for remark in (*report.skipped, *report.notes)),
+            *(skip for report in reports for skip in report.skipped),
+            *(note for report in reports for note in report.notes),
             *skipped,
             *unmatched_label_notes(dataset, source, joined),
             *(skipped_file(path, reason, source) for path, reason, is_data in unread if is_data),

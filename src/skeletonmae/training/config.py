@@ -53,6 +53,9 @@ class TrainingConfig(Config):
     """Decay of the exponential moving average of the weights, which is then the result; 0 disables it."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` computes matrix products in bfloat16; weights stay in float32."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """How several processes share a model: with `ddp`, each holds all of it. `fsdp` divides weights, gradients and
+    moments of the optimizer among them, for models that do not fit (torch's FSDP2); it has no `ema_decay`."""
     seed: int = Field(0, ge=0, lt=2**63)
     """Seed of the initial weights, the order of the clips, crops, masks and augmentation."""
     checkpoint_seconds: float = Field(60.0, ge=0)
@@ -66,6 +69,12 @@ class TrainingConfig(Config):
         if any(low >= high for low, high in pairwise((0.0, *self.milestones, float(self.epochs)))):
             problem = f"milestones must increase, from above 0 to below epochs ({self.epochs})"
             raise ValueError(f"{problem}; got {self.milestones}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_parallel(self) -> Self:
+        if self.parallel == "fsdp" and self.ema_decay:
+            raise ValueError(f"parallel fsdp has no moving average; ema_decay must be 0; got {self.ema_decay}")
         return self
 
     @model_validator(mode="after")

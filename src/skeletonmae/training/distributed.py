@@ -74,6 +74,8 @@ def init_distributed(device: str = "auto") -> Iterator[DistributedContext]:
     if world_size == 1:
         yield DistributedContext(0, 1, chosen_device)
         return
+    if chosen_device.type == "cuda":
+        torch.cuda.set_device(chosen_device)  # what torch's barriers and device meshes use
     dist.init_process_group("nccl" if chosen_device.type == "cuda" else "gloo")
     try:
         yield DistributedContext(dist.get_rank(), world_size, chosen_device)

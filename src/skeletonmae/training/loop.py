@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from skeletonmae.training.optimizer import build_optimizer, learning_rate
 from skeletonmae.training.run_folder import STATE, Log, load_state, save_state
 from skeletonmae.training.state_check import check_state
 from skeletonmae.training.stopping import StopRequest, TrainingStopped, deferred_interrupts
+
+if TYPE_CHECKING:
+    from skeletonmae.training.sharding import ShardedModel
 
 
 class BatchSource(Protocol):
@@ -120,14 +123,14 @@ def train(
     epochs = max(config.epochs, math.ceil(config.min_steps / steps_per_epoch))
     total_steps = epochs * steps_per_epoch
     warmup_steps = round(config.warmup_epochs * steps_per_epoch)
-    trainer = _Trainer(model.to(distributed.device), config, distributed, layer_id)
+    trainer = _Trainer(model, config, distributed, layer_id)
     if folder and (state := load_state(folder)):
         trainer.load_state(state, fingerprint, folder, total_steps)
     log = Log(folder, trainer.step) if folder and distributed.is_main else None
     interrupts = deferred_interrupts() if folder else contextlib.nullcontext(StopRequest())
     first_step, start_time = trainer.step, time.perf_counter()
     last_save = start_time
-    model.train()
+    trainer.model.train()
     with interrupts as stop:
         while trainer.step < total_steps:
             epoch, next_step = divmod(trainer.step, steps_per_epoch)
@@ -160,8 +163,8 @@ def train(
                         row = {"step": trainer.step, "epoch": epoch + 1, "loss": mean_loss, "lr": lr}
                         log.add(row | {"batches_per_second": batches_per_second} | logs)
                 is_due = trainer.step == total_steps or now - last_save >= config.checkpoint_seconds
-                if folder and distributed.is_main and (is_due or trainer.is_stopped):
-                    save_state(folder, trainer.state(fingerprint))
+                if folder and (trainer.agree(is_due) or trainer.is_stopped):
+                    trainer.save(folder, fingerprint)
                     last_save = now
                 if folder and trainer.is_stopped:
                     done = f"stopped at step {trainer.step} of {total_steps}"
@@ -182,14 +185,21 @@ class _Trainer:
         distributed: DistributedContext,
         layer_id: Callable[[str], int] | None,
     ) -> None:
-        self.model, self.config, self.distributed = model, config, distributed
+        self.config, self.distributed = config, distributed
+        self.sharded: ShardedModel | None = None
+        if config.parallel == "fsdp" and distributed.world_size > 1:
+            from skeletonmae.training.sharding import ShardedModel  # slow, and rarely needed
+
+            self.sharded = ShardedModel(model, distributed)
+        self.model: nn.Module = self.sharded.module if self.sharded else model.to(distributed.device)
         self.step = 0
         self.is_stopped = False  # whether any process has been asked to stop
         self.loss_sum, self.num_terms = 0.0, 0.0  # of the current epoch
-        self.optimizer = build_optimizer(model, config, layer_id)
+        self.optimizer = build_optimizer(self.model, config, layer_id)
         ema_update = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
-        self.ema_model = AveragedModel(model, multi_avg_fn=ema_update) if config.ema_decay else None
-        self.ddp_model = DistributedDataParallel(model) if distributed.world_size > 1 else model
+        self.ema_model = AveragedModel(self.model, multi_avg_fn=ema_update) if config.ema_decay else None
+        use_ddp = distributed.world_size > 1 and not self.sharded
+        self.parallel_model = DistributedDataParallel(self.model) if use_ddp else self.model
 
     def train_step(self, micro_batches: list[Any], lr: float, stop: StopRequest) -> tuple[float, dict[str, float]]:
         """Do one optimizer step.
@@ -222,10 +232,10 @@ class _Trainer:
         if not math.isfinite(mean_loss):
             raise NotFiniteError(f"the loss is {mean_loss} at step {self.step + 1}; {NOT_FINITE_HINT}")
         gradients = [param.grad for param in self.model.parameters() if param.grad is not None]
-        # DDP averages gradients over processes: times world_size it is their sum, divided by all terms their mean.
+        # Gradients are averaged over processes: times world_size it is their sum, divided by all terms their mean.
         torch._foreach_mul_(gradients, self.distributed.world_size / max(num_terms, 1.0))
         max_norm = self.config.max_grad_norm or math.inf
-        grad_norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), max_norm))
+        grad_norm = float(self._whole(nn.utils.clip_grad_norm_(self.model.parameters(), max_norm)))
         if not math.isfinite(grad_norm):
             raise NotFiniteError(f"the gradient norm is {grad_norm} at step {self.step + 1}; {NOT_FINITE_HINT}")
         for group in self.optimizer.param_groups:
@@ -254,24 +264,41 @@ class _Trainer:
 
     def _gradient_sync(self, *, is_last: bool) -> contextlib.AbstractContextManager[None]:
         """Let processes exchange gradients after the last micro-batch only."""
-        if is_last or not isinstance(self.ddp_model, DistributedDataParallel):
+        if self.sharded:
+            self.sharded.module.set_requires_gradient_sync(is_last)
+        if is_last or not isinstance(self.parallel_model, DistributedDataParallel):
             return contextlib.nullcontext()
-        no_sync: contextlib.AbstractContextManager[None] = self.ddp_model.no_sync()
+        no_sync: contextlib.AbstractContextManager[None] = self.parallel_model.no_sync()
         return no_sync
 
     def _forward(self, batch: Any) -> LossOutput:
         device_type = self.distributed.device.type
         with torch.autocast(device_type, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            output: LossOutput = self.ddp_model(batch)
+            output: LossOutput = self.parallel_model(batch)
         return output
 
+    def agree(self, flag: bool) -> bool:
+        """Whether `flag` is True in any process, if all of them have to save a state together."""
+        return flag if not self.sharded else self.distributed.all_reduce_sum(torch.tensor(float(flag)))[0] > 0
+
+    def save(self, folder: Path, fingerprint: str) -> None:
+        """Write the state. All processes call this, and the main process writes."""
+        if self.distributed.is_main or self.sharded:
+            state = self.state(fingerprint)
+            if self.distributed.is_main:
+                save_state(folder, state)
+
+    def _whole(self, state: Any) -> Any:
+        """Return `state` with whole tensors, if they are divided over the processes."""
+        return self.sharded.gather(state) if self.sharded else state
+
     def state(self, fingerprint: str) -> dict[str, Any]:
-        """Return all that a run needs to resume."""
+        """Return all that a run needs to resume, with whole tensors however the run is divided."""
         return {
             "step": self.step,
             "fingerprint": fingerprint,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": self._whole(self.model.state_dict()),
+            "optimizer": self._whole(self.optimizer.state_dict()),
             "ema_model": self.ema_model.state_dict() if self.ema_model else None,
             "loss_sum": self.loss_sum,
             "num_terms": self.num_terms,
@@ -287,9 +314,15 @@ class _Trainer:
             problem = "holds a run of another recipe or of other data; choose another folder"
             raise InputError(problem, where=folder, expected=fingerprint, got=state["fingerprint"])
         check_state(state, self.state(fingerprint), self.optimizer, total_steps, folder / STATE)
-        self.model.load_state_dict(state["model"])
+        moments = state["optimizer"]["state"]
+        if self.sharded:
+            self.sharded.load(state["model"])
+            parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+            moments = self.sharded.divide_moments(moments, parameters)
+        else:
+            self.model.load_state_dict(state["model"])
         # The settings come from the recipe, also those that another version of torch did not save.
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state["optimizer"]["state"]})
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
         if self.ema_model:
             self.ema_model.load_state_dict(state["ema_model"])
         self.step = state["step"]
@@ -299,4 +332,5 @@ class _Trainer:
         """Return the model in evaluation mode, with the averaged weights if there are any."""
         if self.ema_model:
             self.model.load_state_dict(self.ema_model.module.state_dict())
-        return self.model.eval()
+        model = self.sharded.finish(self.distributed) if self.sharded else self.model
+        return model.eval()
