@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from skeletonmae.formats.wide_sets import objects_beside_a_body, one_of_each, quaternion
 from skeletonmae.skeletons.aliases import normalize_joint_name, vocabulary_joint
 
 AXES = ("x", "y", "z")
@@ -26,7 +27,7 @@ CONFIDENCE_WORDS = {
     "v": "visibility", "vis": "visibility", "visibility": "visibility", "presence": "visibility",
 }  # fmt: skip
 """Word for how sure a joint is -> kind, which decides the threshold."""
-OTHER_FIELDS = ("error", "ncams", "rot", "residual", "err")
+OTHER_FIELDS = ("error", "ncams", "rot", "residual", "err", "inferred")
 """Values of a joint that are neither coordinates nor a confidence."""
 ROLES = {
     "frame": (
@@ -67,7 +68,9 @@ MIN_PLAIN_NUMBERED = 3
 _FIELD = "|".join(sorted((*AXES, *CONFIDENCE_WORDS, *OTHER_FIELDS), key=len, reverse=True))
 _UNIT = re.compile(r"\s*[(\[]\s*(mm|cm|m|px|pixels?)\s*[)\]]\s*$", re.IGNORECASE)
 _SUFFIX = re.compile(rf"(?P<joint>.*?[^\s_.:\-/|(\[])[\s_.:\-/|(\[]+(?P<field>{_FIELD})[)\]]?", re.IGNORECASE)
-_CAMEL = re.compile(r"(?P<joint>.*[a-z0-9])(?P<field>[XYZ]|Score|Conf|Confidence|Likelihood|Visibility|State)")
+_CAMEL = re.compile(
+    r"(?P<joint>.*[a-z0-9])(?P<field>[XYZ]|Score|Conf|Confidence|Likelihood|Visibility|State|Inferred)"
+)
 _DIGIT = re.compile(r"(?P<joint>[A-Za-z_]+\d+)(?P<field>[xyz])")
 _NUMBERED = re.compile(rf"(?P<field>{_FIELD})[\s_.:\-/|(\[]*(?P<joint>\d+)[)\]]?", re.IGNORECASE)
 _PREFIX = re.compile(rf"(?P<field>{_FIELD})[\s_.:\-/|(\[]+(?P<joint>\w.*?)[)\]]?", re.IGNORECASE)
@@ -88,6 +91,7 @@ class WideHeader:
         ignored: Names of columns that hold other values of joints.
         unit: Unit that the header states; empty if it states none.
         duplicates: (joint, field) that several columns have.
+        notes: Remarks on joints that are not read.
     """
 
     num_lines: int
@@ -99,6 +103,7 @@ class WideHeader:
     ignored: list[str] = field(default_factory=list)
     unit: str = ""
     duplicates: list[tuple[str, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -164,17 +169,28 @@ def split_column(name: str) -> tuple[str, str] | None:
     return None
 
 
+def role_of(name: str) -> str | None:
+    """Which of `ROLES` a column has by its name; None if it has none."""
+    plain = _plain(_UNIT.sub("", name[:MAX_NAME_LENGTH]))
+    return next((role for role, words in ROLES.items() if plain in words), None)
+
+
 def _understand(names: Sequence[str], num_lines: int) -> WideHeader | None:
     header = WideHeader(num_lines)
+    rotations: set[str] = set()
     for column, name in enumerate(names):
         plain = _plain(_UNIT.sub("", name[:MAX_NAME_LENGTH]))
-        role = next((role for role, words in ROLES.items() if plain in words and role not in header.roles), None)
+        role = role_of(name)
+        role = None if role in header.roles else role
         split = None if role else split_column(name)
         if role:
             header.roles[role] = column
             header.time_name = plain if role == "time" else header.time_name
         elif split and split[1] in OTHER_FIELDS:
             header.ignored.append(name.strip())
+        elif not split and (rotated := quaternion(name[:MAX_NAME_LENGTH])):
+            rotations.add(rotated)
+            header.tags[name.strip()] = column
         elif split and split in header.columns:
             header.duplicates.append(split)
         elif split:
@@ -191,11 +207,28 @@ def _understand(names: Sequence[str], num_lines: int) -> WideHeader | None:
     with_depth = [joint for joint in header.joints if (joint, "z") in header.columns]
     if with_depth and 2 * len(with_depth) >= len(header.joints):  # the others are the same joints in an image
         header.joints = with_depth
+    header.joints = [joint for joint in header.joints if joint not in rotations or joint not in with_depth]
+    _select(header)
     joints = set(header.joints)
     for key in [key for key in header.columns if key[0] not in joints]:
         header.ignored.append(names[header.columns.pop(key)].strip())
     header.duplicates = [key for key in header.duplicates if key[0] in joints]
     return header if _has_poses(header) else None
+
+
+def _select(header: WideHeader) -> None:
+    """Leave out objects, and joints of which the file has a better set."""
+    if objects := objects_beside_a_body(header.joints):
+        header.joints = [joint for joint in header.joints if joint not in objects]
+        header.notes = (f"objects, which are no joints of the body, are left out: {', '.join(objects)}",)
+    if header.numbers:
+        return
+    kept, notes = one_of_each(header.joints)
+    header.joints, header.notes = list(kept.values()), (*header.notes, *notes)
+    renamed = {joint: name for joint, name in kept.items() if joint != name}
+    header.columns = {
+        (renamed.get(joint, joint), word): column for (joint, word), column in header.columns.items()
+    }
 
 
 def _has_poses(header: WideHeader) -> bool:

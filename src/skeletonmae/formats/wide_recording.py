@@ -117,7 +117,7 @@ class WideRecording:
         coordinates = interpret(placed, skeleton, raw_names, self.header.unit, options)
         tags, left_out = self._tags()
         if left_out:
-            notes = (*notes, f"columns that were left out: {', '.join(left_out[:MAX_EXAMPLES])}")
+            notes = (*notes, f"columns that were left out: {', '.join(left_out)}")
         sequence = named_recording(
             self.file,
             skeleton,
@@ -127,7 +127,7 @@ class WideRecording:
             name=self.name,
             unit=coordinates.unit,
             fps=self._fps(frame, numbering),
-            notes=(self.header.describe(), *notes, *coordinates.notes, *numbering.notes),
+            notes=(self.header.describe(), *self.header.notes, *notes, *coordinates.notes, *numbering.notes),
         )
         return replace(sequence, label=label, tags=tags)
 
