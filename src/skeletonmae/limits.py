@@ -85,8 +85,6 @@ LINKED_PAIRS = Budget(20_000_000, 3_000)
 """Pairs of a person and a pose that are compared to link the poses of a recording, for each pose."""
 SPLIT_NAMES = Budget(100_000, 100)
 """Names in all splits of a file, for each of its recordings: several splits may share one list."""
-MAX_PAIRS = 100_000_000
-"""Comparisons where every item of one list meets every item of another."""
 
 
 def check_density(where: str | Path, shape: Sequence[int], num_positions: int) -> None:
@@ -124,22 +122,4 @@ def check_shape(where: str | Path, shape: Sequence[int]) -> None:
         got = " x ".join(map(str, shape))
         raise InputError(
             "persons x frames x joints is too large", where=where, expected=f"at most {MAX_CELLS:,}", got=got
-        )
-
-
-def check_pairs(where: str | Path, name: str, *counts: int) -> None:
-    """Refuse lists whose comparison, item by item, would not end.
-
-    Args:
-        where: The file.
-        name: What the lists hold, for the message.
-        counts: Length of each list.
-
-    Raises:
-        InputError: The product of the lengths exceeds `MAX_PAIRS`.
-    """
-    if math.prod(counts) > MAX_PAIRS:
-        got = " x ".join(f"{count:,}" for count in counts)
-        raise InputError(
-            f"too many {name} to compare", where=where, expected=f"at most {MAX_PAIRS:,} pairs", got=got
         )

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from fresh_process import start_cli
 
-from skeletonmae import runs
+from skeletonmae import inference, runs
 from skeletonmae.cli import COMMANDS, main
 from skeletonmae.cli.commands import _plot_confusion_matrices
 from skeletonmae.training import TrainingStopped
@@ -384,6 +384,37 @@ def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: 
     ]
     assert "skipped: " in each.err
     assert "absent.csv" in each.err
+
+
+def test_predict_reads_files_as_prepare_did(
+    cli: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gap of 30 frames is short at 120 frames per second, and is bridged; without a rate it is not."""
+    seen: list[Any] = []
+    load = inference.load_recordings
+
+    def load_recordings(paths: Any, options: Any, *more: Any) -> Any:
+        seen.append(options)
+        return load(paths, options, *more)
+
+    monkeypatch.setattr(inference, "load_recordings", load_recordings)
+    lines = ["frame,joint,x,y,z,layout"]
+    for frame in range(100):
+        lines.append(f"{frame},head,0,1.7,{0.001 * frame},ntu25")
+        if not 30 <= frame < 60:
+            lines.append(f"{frame},left_hand,0.3,{1 + 0.01 * frame},0.2,ntu25")
+    (tmp_path / "mine.csv").write_text("\n".join(lines))
+    command = ("predict", tiny_run / "finetune-1-seed0.safetensors", tmp_path / "mine.csv", "--json")
+    unknown_rate = cli(*command)
+    options = ("--format", "table", "--fps", 120, "--ntu-cleanup", "none")
+    bridged = cli(*command, *options)
+    assert (unknown_rate.status, bridged.status) == (0, 0)
+    assert json.loads(unknown_rate.out)[0]["classes"] != json.loads(bridged.out)[0]["classes"]
+    assert (seen[0].format, seen[0].fps, seen[0].ntu_cleanup) == (None, None, "reference")
+    assert (seen[1].format, seen[1].fps, seen[1].ntu_cleanup) == ("table", 120, "none")
+    wrong = cli(*command, "--format", "tabel")
+    assert wrong.status == 1
+    assert "unknown --format" in wrong.err
 
 
 def test_no_pictures_without_matplotlib(

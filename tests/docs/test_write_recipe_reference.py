@@ -15,7 +15,8 @@ SCRIPT = Path(__file__).parents[2] / "docs" / "write_recipe_reference.py"
 @pytest.fixture
 def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("write_recipe_reference", SCRIPT)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
@@ -130,9 +130,12 @@ def predict(
     recordings: Positional[tuple[Path, ...]],
     top: int = 3,
     per_person: bool = False,
+    format: str | None = None,
     layout: str | None = None,
     unit: str | None = None,
     up: Up | None = None,
+    fps: float | None = None,
+    ntu_cleanup: Literal["reference", "none"] = "reference",
     precision: Precision = "float32",
     device: str = "auto",
     json: bool = False,
@@ -154,11 +157,15 @@ def predict(
         recordings: Files, folders or stores.
         top: Number of classes to print for each recording.
         per_person: Classify every person on its own instead of the recording as a whole.
+        format: Format of all input files. By default it is detected from their content.
         layout: Joint layout of files that name their joints, as for `prepare`. By default the joints of the model.
         unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
             meters), px, image (fractions of the image's size) or unknown.
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
+        fps: Frames per second, as given to `prepare`. Overrides the files' own.
+        ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
+            every recorded body.
         precision: float32, bf16, or auto, which is bf16 where the device has instructions for it. bf16 is faster,
             and probabilities differ slightly.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
@@ -170,7 +177,7 @@ def predict(
 
     if top < 1:
         raise InputError("--top must be at least 1", got=top)
-    options = read_options(layout, unit, up=up)
+    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
     model = load_checkpoint(checkpoint, choose_device(device))
     if options.layout is None:
         options = replace(options, layout=model.header.custom_layout)
