@@ -465,6 +465,31 @@ def test_motion_is_not_integrated_from_an_unobserved_joint(make_batch: Make) -> 
     assert np.isfinite(reconstruction.positions[~expected]).all()
 
 
+def test_motion_is_not_integrated_from_a_bridged_joint(make_batch: Make) -> None:
+    batch = make_batch((1,), lost=0.0)
+    bridged = torch.zeros_like(batch.observed)
+    bridged[:, :, 4] = True  # the first frame of the second token
+    reconstruction = tiny(target="motion").eval().reconstruct(replace(batch, bridged=bridged))
+    assert reconstruction is not None
+    is_nan = np.isnan(reconstruction.positions).any(2)
+    assert reconstruction.hidden[4:8].any()
+    np.testing.assert_array_equal(is_nan[4:8], reconstruction.hidden[4:8])
+    assert not np.delete(is_nan, range(4, 8), axis=0).any()
+
+
+def test_a_token_without_a_measured_pair_of_frames_has_no_reconstructed_motion(make_batch: Make) -> None:
+    batch = make_batch((1,), lost=0.0)
+    observed = batch.observed.clone()
+    observed[:, :, 5:9:2] = observed[:, :, 8] = False  # frames 4 and 6 of the second token are left
+    method = tiny(target="motion").eval()
+    reconstruction = method.reconstruct(batch.with_positions(batch.positions, observed))
+    assert reconstruction is not None
+    is_nan = np.isnan(reconstruction.positions).any(2)
+    assert reconstruction.hidden[4:8].any()
+    np.testing.assert_array_equal(is_nan[4:8], reconstruction.hidden[4:8])
+    assert not is_nan[:4].any()
+
+
 def test_the_first_clip_is_reconstructed_and_visible_joints_stay(make_batch: Make) -> None:
     batch = make_batch((1, 1))
     reconstruction = tiny().eval().reconstruct(batch)

@@ -145,8 +145,9 @@ class JointPatch(Method):
     def reconstruct(self, batch: Batch) -> Reconstruction | None:
         """Mask and reconstruct the first person of the first clip, with the true mean and scale of the targets.
 
-        With `target: motion`, each token continues from its true first frame, and is NaN if that was not observed.
-        Tokens that consist of bridged frames have no true scale and are NaN too.
+        With `target: motion`, each token continues from its measured first frame, and is NaN if that was not
+        measured. Tokens without a target have no true mean and scale and are NaN too: those without a measured
+        frame and, with `target: motion`, those without two measured frames in succession.
         """
         if not batch.present[:1].any():
             return None
@@ -159,9 +160,9 @@ class JointPatch(Method):
         all_tokens = torch.zeros_like(patches.values).flatten(1, 2)
         all_tokens[rows, queries.index] = prediction
         predicted = all_tokens.view_as(patches.values) * targets.std + targets.mean
-        predicted = predicted.masked_fill(~patches.measured.any(3)[..., None, None], torch.nan)
+        predicted = predicted.masked_fill(~targets.observed.any(3)[..., None, None], torch.nan)
         if self.config.target == "motion":
-            start = patches.values.masked_fill(~patches.observed[..., None], torch.nan)[:, :, :, :1]
+            start = patches.values.masked_fill(~patches.measured[..., None], torch.nan)[:, :, :, :1]
             predicted = start + (predicted.cumsum(3) - predicted)
         positions = torch.where(mask.hidden[..., None, None], predicted, patches.values)
         return Reconstruction(
