@@ -38,10 +38,9 @@ BLOCK_SIZE = 2**20
 @cache
 def processor() -> Processor:
     """Return how this CPU multiplies bfloat16 matrices."""
-    capabilities = torch.cpu.get_capabilities()
-    if capabilities.get("amx_bf16"):
+    if getattr(torch.cpu, "_is_amx_tile_supported", bool)():
         return "amx"
-    return "avx512_bf16" if capabilities.get("avx512_bf16") else "other"
+    return "avx512_bf16" if getattr(torch.cpu, "_is_avx512_bf16_supported", bool)() else "other"
 
 
 def choose_form(num_keys: int, dtype: torch.dtype) -> Form:
