@@ -17,7 +17,7 @@ from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import KNN, Finetune, LinearProbe, Result
 from skeletonmae.evaluation.finetune import FinetuneTraining
-from skeletonmae.recipe import recipe_from
+from skeletonmae.recipe import Recipe, recipe_from
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import KINECT20, NTU25
 from skeletonmae.training import lock_folder, read_log
@@ -209,8 +209,8 @@ def test_a_folder_that_another_run_has_locked(tmp_path: Path, tiny_tree: Any, al
 
 
 def test_from_scratch_is_the_network_of_the_recipe(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
-    recipe = recipe_from(tiny_tree(), "")
-    results = runs.evaluate(recipe, None, tmp_path, alone, protocols=[KNN(k=(1,)), LinearProbe(epochs=1)])
+    recipe = with_protocols(recipe_from(tiny_tree(), ""), KNN(k=(1,)), LinearProbe(epochs=1))
+    results = runs.evaluate(recipe, None, tmp_path, alone)
     assert [(result.name, result.pretrained) for result in results] == [("knn k=1", False), ("linear", False)]
     assert {path.name for path in tmp_path.iterdir() if path.name != ".lock-0"} == {"results.json"}
 
@@ -233,9 +233,9 @@ def test_only_from_scratch_has_no_layer_decay(
 
 
 def test_the_weights_make_the_difference(tiny_tree: Any, tiny_run: Path, alone: Any) -> None:
-    recipe, probe = recipe_from(tiny_tree(), ""), [LinearProbe(epochs=10, pooling="joints")]
+    recipe = with_protocols(recipe_from(tiny_tree(), ""), LinearProbe(epochs=10, pooling="joints"))
     trained, again, fresh = (
-        runs.evaluate(recipe, checkpoint, None, alone, protocols=probe)[0].confusion_matrix
+        runs.evaluate(recipe, checkpoint, None, alone)[0].confusion_matrix
         for checkpoint in (load_checkpoint(tiny_run), load_checkpoint(tiny_run), None)
     )
     assert trained == again != fresh
@@ -257,6 +257,10 @@ STOPPABLE = [
 ]
 
 
+def with_protocols(recipe: Recipe, *protocols: Any) -> Recipe:
+    return recipe.model_copy(update={"evaluation": protocols})
+
+
 def without_seconds(results: list[Result]) -> list[Result]:
     return [result.model_copy(update={"seconds": 0.0}) for result in results]
 
@@ -265,8 +269,8 @@ def test_a_stopped_evaluation_keeps_what_is_finished(
     tmp_path: Path, tiny_tree: Any, alone: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped in the second seed of fine-tuning; the numbers are those of an evaluation that was left alone."""
-    recipe = recipe_from(tiny_tree(), "")
-    expected = runs.evaluate(recipe, None, None, alone, protocols=STOPPABLE)
+    recipe = with_protocols(recipe_from(tiny_tree(), ""), *STOPPABLE)
+    expected = runs.evaluate(recipe, None, None, alone)
     run, fits = Finetune._run, []
 
     def stopped(self: Finetune, task: Any, seed: int) -> Result:
@@ -278,20 +282,20 @@ def test_a_stopped_evaluation_keeps_what_is_finished(
     monkeypatch.setattr(Finetune, "_run", stopped)
     (tmp_path / "confusion-old.png").touch()
     with pytest.raises(KeyboardInterrupt):
-        runs.evaluate(recipe, None, tmp_path, alone, protocols=STOPPABLE)
+        runs.evaluate(recipe, None, tmp_path, alone)
     written = json.loads((tmp_path / "results.json").read_text())
     assert (written["complete"], written["num_finished"], len(written["results"])) == (False, 3, 4)
     assert not (tmp_path / "confusion-old.png").exists(), "pictures of another evaluation are gone"
     (tmp_path / "confusion-new.png").touch()
     messages: list[str] = []
-    results = runs.evaluate(recipe, None, tmp_path, alone, protocols=STOPPABLE, on_message=messages.append)
+    results = runs.evaluate(recipe, None, tmp_path, alone, on_message=messages.append)
     assert fits == [0, 1, 1]
     assert "resuming: 3 of 4 runs were finished earlier" in messages
     assert without_seconds(results) == without_seconds(expected)
     written = json.loads((tmp_path / "results.json").read_text())
     assert (written["complete"], written["num_finished"], len(written["results"])) == (True, 4, 5)
     assert (tmp_path / "confusion-new.png").exists()
-    runs.evaluate(recipe, None, tmp_path, alone, protocols=STOPPABLE)  # a complete one is replaced
+    runs.evaluate(recipe, None, tmp_path, alone)  # a complete one is replaced
     assert fits == [0, 1, 1, 0, 1]
 
 
@@ -310,28 +314,28 @@ def test_results_of_another_evaluation_are_not_continued(
 
     monkeypatch.setattr(KNN, "run", stopped)
     with pytest.raises(KeyboardInterrupt):
-        runs.evaluate(recipe_from(tiny_tree(), ""), None, tmp_path, alone, protocols=protocols)
+        runs.evaluate(with_protocols(recipe_from(tiny_tree(), ""), *protocols), None, tmp_path, alone)
     tree = tiny_tree(seed=1) if change == "seed" else tiny_tree()
     if change == "protocols":
         protocols = [KNN(k=(5,)), KNN(k=(3,))]
     if change == "damaged":
         file = tmp_path / "results.json"
         file.write_text(file.read_text().replace("top1_interval", "top1_intervals"))
-    runs.evaluate(recipe_from(tree, ""), None, tmp_path, alone, protocols=protocols)
+    runs.evaluate(with_protocols(recipe_from(tree, ""), *protocols), None, tmp_path, alone)
     assert settings[2:] == [protocol.k for protocol in protocols]
 
 
 def test_two_evaluations_do_not_write_to_one_folder(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
     with lock_folder(tmp_path), pytest.raises(InputError, match="another run is writing to this folder"):
-        runs.evaluate(recipe_from(tiny_tree(), ""), None, tmp_path, alone, protocols=[KNN(k=(1,))])
+        runs.evaluate(recipe_from(tiny_tree(), ""), None, tmp_path, alone)
     assert not (tmp_path / "results.json").exists()
 
 
 def test_the_groups_on_each_side_are_named(tmp_path: Path, tiny_tree: Any, tiny_store: Path, alone: Any) -> None:
     tree, messages = tiny_tree(split="view"), list[str]()
     tree["data"]["evaluate"]["split"] = {"kind": "grouped", "group_by": "subject"}
-    recipe = recipe_from(tree, "")
-    runs.evaluate(recipe, None, tmp_path, alone, protocols=[KNN(k=(1,))], on_message=messages.append)
+    recipe = with_protocols(recipe_from(tree, ""), KNN(k=(1,)))
+    runs.evaluate(recipe, None, tmp_path, alone, on_message=messages.append)
     written = json.loads((tmp_path / "results.json").read_text())
     store = SequenceStore.open(tiny_store)
     test = recipe.data.evaluate.split_rule(store)(store).test
@@ -424,5 +428,18 @@ def test_an_encoder_evaluates_another_layout(
     clips = [make_recording(i, label="ab"[i % 2], lost=0.0) for i in range(12)]
     make_store(tmp_path / "store", clips, dataset="folder")
     tree = tiny_tree(tmp_path / "store", split="stratified")
-    results = runs.evaluate(recipe_from(tree, ""), load_checkpoint(tiny_run), None, alone, protocols=[KNN(k=(1,))])
+    recipe = with_protocols(recipe_from(tree, ""), KNN(k=(1,)))
+    results = runs.evaluate(recipe, load_checkpoint(tiny_run), None, alone)
     assert results[0].classes == ("a", "b")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_results_state_the_precision(
+    tmp_path: Path, tiny_run: Path, tiny_tree: Any, alone: Any, precision: Any
+) -> None:
+    checkpoint, recipe = load_checkpoint(tiny_run), recipe_from(tiny_tree(), "")
+    seen: list[torch.dtype] = []
+    checkpoint.method.encoder.blocks[0].mlp[1].register_forward_hook(lambda _, __, out: seen.append(out.dtype))
+    runs.evaluate(recipe, checkpoint, tmp_path, alone, protocols=[KNN(k=(1,))], precision=precision)
+    assert json.loads((tmp_path / "results.json").read_text())["precision"] == precision
+    assert set(seen) == {torch.bfloat16 if precision == "bf16" else torch.float32}
