@@ -96,7 +96,7 @@ def main() -> None:
             "",
             f"    {facts['command']}",
             "",
-            f"{facts['date']}; {facts['processor']}, {threads} thread, CPU time; Python {facts['python']}, torch"
+            f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {threads} thread, CPU time; Python {facts['python']}, torch"
             f" {facts['torch']}; medians of {arguments.repeats} repeats in alternation, quartiles in parentheses.",
             "",
             "| missing | share | without, clips/s | with, clips/s | time, ratio |",
