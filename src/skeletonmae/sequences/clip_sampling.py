@@ -35,8 +35,9 @@ class ClipSampling(Config):
     """Maximum number of persons per clip; the first ones of the recording are used."""
     bridge_seconds: float = Field(0.25, ge=0, le=10)
     """Longest gap in which a joint that was not observed is interpolated between the observed frames before and
-    after it, in seconds; 0 bridges nothing. If the frame rate is unknown, gaps of up to 8 frames are bridged.
-    The model sees bridged values, but pre-training never predicts them."""
+    after it, in seconds; 0 bridges nothing. The missing frames are counted: at 30 frames per second, 0.25 s are up
+    to 7 frames. If the frame rate is unknown, gaps of up to 8 frames are bridged. The model sees bridged values,
+    but pre-training never predicts them."""
 
     @model_validator(mode="after")
     def _check_crop(self) -> Self:
