@@ -177,6 +177,24 @@ def test_a_store_larger_than_the_memory_opens(tmp_path: Path, make_recording: Ma
         store[0]
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells how memory is mapped")
+@pytest.mark.parametrize(("memory", "is_random"), [(1.0, True), (1e12, False)])
+def test_only_of_a_store_larger_than_the_memory_nothing_is_read_ahead(
+    tmp_path: Path,
+    make_recording: Make,
+    make_store: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    memory: float,
+    is_random: bool,
+) -> None:
+    monkeypatch.setattr("skeletonmae.sequences.store.memory_bytes", lambda: memory)
+    store = make_store(tmp_path / "store", [make_recording(frames=600)])
+    store.expect_random_reads()
+    entry = Path("/proc/self/smaps").read_text().partition(str(tmp_path / "store" / "positions.npy"))[2]
+    flags = next(line for line in entry.splitlines() if line.startswith("VmFlags"))
+    assert ("rr" in flags.split()) == is_random  # rr: random reads are expected
+
+
 def test_the_index_is_not_copied(shards: list[Path]) -> None:
     store = SequenceStore.open(shards[0])
     arrays = store.shards[0].arrays

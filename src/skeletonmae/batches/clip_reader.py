@@ -87,6 +87,8 @@ class ClipReader:
         self.bridge_seconds = bridge_seconds
         self.store, self.num_frames, self.max_persons = store, num_frames, max_persons
         self.device = torch.device(device or "cpu")
+        if self.device.type == "cpu":
+            store.expect_random_reads()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the memory map is read-only, and nothing here writes to it
             self.shard_tensors = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 import warnings
 from pathlib import Path
 from tokenize import TokenError
@@ -49,6 +50,18 @@ def open_array(path: Path, record: FileRecord | None, dtype: np.dtype[Any]) -> n
     array = np.fromfile(path, dtype, offset=NPY_HEADER_BYTES).reshape(shape)
     array.flags.writeable = False
     return array
+
+
+def advise_random_reads(array: np.ndarray) -> None:
+    """Tell the system to read only the pages of a mapped array that are asked for, and none ahead of them.
+
+    Nothing happens on systems without such advice, and to arrays that are not mapped.
+    """
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
+        base.madvise(mmap.MADV_RANDOM)
 
 
 def _read_header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
+from skeletonmae.sequences.array_files import advise_random_reads
 from skeletonmae.sequences.manifest import MANIFEST, file_sha256, read_manifest
 from skeletonmae.sequences.sequence import SkeletonSequence
 from skeletonmae.sequences.shard import Shard
@@ -84,6 +86,16 @@ class SequenceStore:
     def concat(cls, stores: Sequence[SequenceStore]) -> SequenceStore:
         """Concatenate stores of the same layout, axes and unit, without copying."""
         return cls([shard for store in stores for shard in store.shards])
+
+    def expect_random_reads(self) -> None:
+        """Prepare for reads of single recordings in any order, if the store does not fit into half of the memory.
+
+        The system otherwise reads megabytes around each recording, which are dropped again before they are used.
+        """
+        arrays = [array for shard in self.shards for array in (shard.positions, shard.observed_bits)]
+        if sum(array.nbytes for array in arrays) > memory_bytes() / 2:
+            for array in arrays:
+                advise_random_reads(array)
 
     def verify(self) -> None:
         """Read every byte and compare it with the checksums.
@@ -206,6 +218,13 @@ class SequenceStore:
             for tag, values in shard.manifest.tags.items():
                 tags.setdefault(tag, {}).update(dict.fromkeys(values))
         return {tag: tuple(values) for tag, values in tags.items()}
+
+
+def memory_bytes() -> float:
+    """Physical memory of the machine; infinite where the system does not say."""
+    names = getattr(os, "sysconf_names", {})
+    known = {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= names.keys()
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if known else math.inf
 
 
 def _concat(columns: Sequence[np.ndarray]) -> np.ndarray:
