@@ -176,10 +176,28 @@ def test_of_two_recordings_of_one_name_the_first_is_kept(
     store.verify()
     assert [recording.num_frames for recording in store] == [4, 5, 6, 7, 8, 1, 9]
     np.testing.assert_allclose(store[6].positions, 3.09, rtol=1e-6)
-    message = [skipped for skipped in report.skipped if skipped.file == "a01_s01_e00_v02"]
-    assert [skipped.reason for skipped in message] == ["another recording has this name"]
+    message = [skipped for skipped in report.skipped if "same name" in skipped.reason]
+    assert [skipped.file for skipped in message] == ["again/a01_s01_e00_v02.json"]
+    assert message[0].reason.startswith(
+        "its recording 'a01_s01_e00_v02' has the same name as that of a01_s01_e00_v02.json; rename one of them"
+    )
     with pytest.raises(InputError):
         prepare(NW_UCLA, source, tmp_path / "strict", strict=True)
+
+
+def test_no_note_is_about_a_recording_that_is_not_in_the_store(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for number, step in enumerate((1, 2, 2)):  # steps of 2 give a note
+        lines = [f"good,{frame * step},head,1,1,{number}" for frame in range(4)]
+        (raw / f"{number}.csv").write_text("\n".join(["recording,frame,joint,x,y,z", *lines]))
+    report = prepare(DATASETS["folder"], raw, tmp_path / "out")
+    assert report.notes == ()
+    assert [skipped.file for skipped in report.skipped] == ["1.csv", "2.csv"]
+    assert all("'good' has the same name as that of 0.csv" in skipped.reason for skipped in report.skipped)
+    (raw / "0.csv").unlink()
+    report = prepare(DATASETS["folder"], raw, tmp_path / "second")
+    assert [note.recording for note in report.notes] == ["good"]
 
 
 def test_a_recording_of_another_layout_is_skipped_and_the_rest_of_its_file_kept(tmp_path: Path) -> None:

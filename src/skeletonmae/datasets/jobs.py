@@ -90,7 +90,29 @@ class JobRecord(Config):
     """Written when a job is complete."""
 
     key: str
-    remarks: tuple[Remark, ...]
+    remarks: tuple[tuple[int, Remark], ...]
+    """Each with the index in the job's store of the recording that it is about; -1 if it is about a file."""
+    counts: tuple[int, ...]
+    """Number of recordings of each file."""
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """What all jobs read.
+
+    Args:
+        remarks: Each with the index, among all recordings, of the one that it is about; -1 if it is about a file.
+        files: All files.
+        counts: Number of recordings of each file.
+    """
+
+    remarks: list[tuple[int, Remark]]
+    files: list[InputFile]
+    counts: list[int]
+
+    def paths(self) -> list[Path]:
+        """The file of each recording."""
+        return [file.path for file, count in zip(self.files, self.counts, strict=True) for _ in range(count)]
 
 
 @dataclass(frozen=True)
@@ -121,7 +143,7 @@ class Job:
             SequenceStore.open(self.store)
         except (OSError, ValidationError, InputError):
             return None
-        if self.settings.strict and any(isinstance(remark, SkippedFile) for remark in record.remarks):
+        if self.settings.strict and any(isinstance(remark, SkippedFile) for _, remark in record.remarks):
             return None
         return record if record.key == self.settings.cache_key(self.template, self.files) else None
 
@@ -129,11 +151,15 @@ class Job:
         """Write the store, then the record. `tick` is called after each file."""
         key = self.settings.cache_key(self.template, self.files)
         shutil.rmtree(self.store, ignore_errors=True)
-        record = JobRecord(key=key, remarks=tuple(self._write_store(tick)))
+        remarks, counts = self._write_store(tick)
+        record = JobRecord(key=key, remarks=tuple(remarks), counts=tuple(counts))
         write_text(self.record_path, record.model_dump_json())
         return record
 
-    def _write_store(self, tick: Callable[[], None]) -> Iterator[Remark]:
+    def _write_store(self, tick: Callable[[], None]) -> tuple[list[tuple[int, Remark]], list[int]]:
+        """Return the remarks and counts of the job's record."""
+        remarks: list[tuple[int, Remark]] = []
+        counts: list[int] = []
         template, settings = self.template, self.settings
         with StoreWriter(
             self.store,
@@ -146,10 +172,15 @@ class Job:
         ) as writer:
             layouts: set[Skeleton] = set()
             for file in self.files:
-                yield from self._add_file(writer, file, layouts)
+                num_before = len(writer)
+                remarks += self._add_file(writer, file, layouts)
+                counts.append(len(writer) - num_before)
                 tick()
+        return remarks, counts
 
-    def _add_file(self, writer: StoreWriter, file: InputFile, layouts: set[Skeleton]) -> Iterator[Remark]:
+    def _add_file(
+        self, writer: StoreWriter, file: InputFile, layouts: set[Skeleton]
+    ) -> Iterator[tuple[int, Remark]]:
         """Add the recordings of one file; yield notes on them, the conversions and the errors that were met.
 
         Args:
@@ -171,8 +202,8 @@ class Job:
                     if target and target != sequence.skeleton and sequence.skeleton not in layouts:
                         layouts.add(sequence.skeleton)
                         text = conversion(sequence.skeleton, target).report()
-                        yield LayoutConversion(recording=sequence.name, text=text)
-                    yield from recording_notes(sequence)
+                        yield -1, LayoutConversion(recording=sequence.name, text=text)
+                    yield from ((len(writer) - 1, note) for note in recording_notes(sequence))
         except InputError as error:
             if settings.strict:
                 raise
@@ -181,7 +212,7 @@ class Job:
                 InputError(f"{error} (after {num_kept} recordings, which were kept)") if num_kept else error
             )
         name = report_name(path, root)
-        yield from (SkippedFile(file=name, reason=_reason(error, path)) for error in errors)
+        yield from ((-1, SkippedFile(file=name, reason=_reason(error, path))) for error in errors)
 
 
 def _recording_error(error: Exception, recording: str, path: Path) -> InputError:
@@ -210,11 +241,11 @@ def make_jobs(
     return [Job(settings, template, chunk, folder / f"job-{i:03d}") for i, chunk in enumerate(chunks)]
 
 
-def run_jobs(jobs: list[Job], workers: int, progress: ProgressCallback) -> list[Remark]:
+def run_jobs(jobs: list[Job], workers: int, progress: ProgressCallback) -> ReadResult:
     """Run the jobs that are not complete yet, each in one process.
 
     Returns:
-        The remarks of all jobs, in the order of the files.
+        What all jobs read, in the order of the files.
     """
     total = sum(len(job.files) for job in jobs)
     records = {index: record for index, job in enumerate(jobs) if (record := job.load_record())}
@@ -229,7 +260,12 @@ def run_jobs(jobs: list[Job], workers: int, progress: ProgressCallback) -> list[
     else:
         calls = {index: jobs[index].run for index in remaining}
         records |= run_in_workers(calls, workers, num_before, lambda done: progress(done, total))
-    return [remark for _, record in sorted(records.items()) for remark in record.remarks]
+    result = ReadResult([], [file for job in jobs for file in job.files], [])
+    for _, record in sorted(records.items()):
+        offset = sum(result.counts)
+        result.remarks.extend((index + offset if index >= 0 else -1, remark) for index, remark in record.remarks)
+        result.counts.extend(record.counts)
+    return result
 
 
 def _num_bytes(file: InputFile) -> int:

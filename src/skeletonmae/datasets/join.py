@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.report import REPORT, PrepareReport, skipped_file
+from skeletonmae.datasets.report import REPORT, PrepareReport, RecordingNote, report_name, skipped_file
 from skeletonmae.datasets.selection import select_recordings, unmatched_label_notes
-from skeletonmae.datasets.shards import list_shards, read_shard
+from skeletonmae.datasets.shards import ShardNumber, ShardRecord, list_shards, read_shard
 from skeletonmae.datasets.unread import unread_files
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_folder, write_text
+from skeletonmae.formats import InputFile
 from skeletonmae.sequences import SequenceStore, join
 from skeletonmae.sequences.manifest import MANIFEST
 from skeletonmae.sequences.merge import merge
@@ -38,7 +39,8 @@ def join_shards(dataset: Dataset, source: Path, out: Path, *, strict: bool = Fal
     """
     if (out / MANIFEST).exists():
         raise InputError(f"already a store; delete {MANIFEST} there to join its shards again", where=out)
-    folders = [shard.folder(out) for shard in list_shards(out)]
+    numbers = list_shards(out)
+    folders = [shard.folder(out) for shard in numbers]
     shards = [complete for folder in folders if (complete := read_shard(folder))]
     for folder, (record, _, _) in zip(folders, shards, strict=True):
         if record.source != shards[0][0].source:
@@ -47,17 +49,24 @@ def join_shards(dataset: Dataset, source: Path, out: Path, *, strict: bool = Fal
     store = SequenceStore.concat([store for _, _, store in shards])
     for shard in store.shards:
         shard.check_index()
-    unread = unread_files(dataset, source)
+    files = dataset.files(source)
+    unread = unread_files(dataset, source, files)
     if strict and (first := next((file for file in unread if file.may_hold_recordings), None)):
         raise InputError(f"not read: {first.reason}", where=first.path)
-    keep, skipped = select_recordings(dataset, source, store, strict=strict)
+    paths = [
+        path
+        for number, (record, _, shard) in zip(numbers, shards, strict=True)
+        for path in _paths(number, record, files, source) or [number.folder(out)] * len(shard)
+    ]
+    keep, skipped = select_recordings(
+        dataset, source, store, lambda index: report_name(paths[index], source), strict=strict
+    )
+    kept_by_shard = np.split(keep, store.shard_ends[:-1])
     if not keep.any():
         raise InputError("no recording could be kept", where=source)
     kept_folders = [
         kept
-        for folder, (_, _, shard), keep_in_shard in zip(
-            folders, shards, np.split(keep, store.shard_ends[:-1]), strict=True
-        )
+        for folder, (_, _, shard), keep_in_shard in zip(folders, shards, kept_by_shard, strict=True)
         if (kept := _kept_folder(folder, shard, keep_in_shard))
     ]
     joined = SequenceStore.concat([SequenceStore.open(folder) for folder in kept_folders])
@@ -66,7 +75,11 @@ def join_shards(dataset: Dataset, source: Path, out: Path, *, strict: bool = Fal
         joined,
         [
             *(skip for report in reports for skip in report.skipped),
-            *(note for report in reports for note in report.notes),
+            *(
+                note
+                for (_, report, shard), keep_in_shard in zip(shards, kept_by_shard, strict=True)
+                for note in _notes_of_kept(report, shard, keep_in_shard)
+            ),
             *skipped,
             *unmatched_label_notes(dataset, source, joined),
             *(skipped_file(path, reason, source) for path, reason, is_data in unread if is_data),
@@ -78,6 +91,19 @@ def join_shards(dataset: Dataset, source: Path, out: Path, *, strict: bool = Fal
     write_text(out / REPORT, report.model_dump_json(indent=1))
     join(kept_folders, out)
     return report
+
+
+def _paths(number: ShardNumber, record: ShardRecord, files: list[InputFile], source: Path) -> list[Path]:
+    """The file of each recording of a shard; empty if there are more or fewer files now."""
+    files = number.select(files, source) if len(files) >= number.total else []
+    if len(files) != len(record.counts):
+        return []
+    return [file.path for file, count in zip(files, record.counts, strict=True) for _ in range(count)]
+
+
+def _notes_of_kept(report: PrepareReport, shard: SequenceStore, keep: np.ndarray) -> list[RecordingNote]:
+    left_out = {shard.name(index) for index in np.flatnonzero(~keep).tolist()}
+    return [note for note in report.notes if note.recording not in left_out]
 
 
 def _kept_folder(folder: Path, shard: SequenceStore, keep: np.ndarray) -> Path | None:

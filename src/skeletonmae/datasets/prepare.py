@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from skeletonmae.datasets.convert import RecordingConverter
@@ -17,6 +18,7 @@ from skeletonmae.datasets.report import (
     LayoutConversion,
     PrepareReport,
     SkippedFile,
+    report_name,
     skipped_file,
 )
 from skeletonmae.datasets.selection import select_recordings, unmatched_label_notes
@@ -84,16 +86,24 @@ def prepare(
     if shard:
         all_files, files = files, shard.select(files, source)
         record, out = ShardRecord.of(settings, template, all_files, files), shard.folder(out)
-        if (complete := read_shard(out)) and complete[0] == record:
+        if (complete := read_shard(out)) and complete[0].is_of(record):
             return complete[1]
         _check_is_new(out)
     with _staging_folder(out) as staging:
         jobs = make_jobs(settings, template, files, staging)
-        remarks = run_jobs(jobs, workers, progress or (lambda _done, _total: None))
+        result = run_jobs(jobs, workers, progress or (lambda _done, _total: None))
         stores = [SequenceStore.open(job.store) for job in jobs]
         store = SequenceStore.concat([store for store in stores if len(store)] or stores[:1])
-        keep, skipped = select_recordings(dataset, source, store, strict=strict, is_shard=shard is not None)
-        remarks += skipped
+        paths = result.paths()
+        keep, skipped = select_recordings(
+            dataset,
+            source,
+            store,
+            lambda index: report_name(paths[index], source),
+            strict=strict,
+            is_shard=shard is not None,
+        )
+        remarks = [*(remark for index, remark in result.remarks if index < 0 or keep[index]), *skipped]
         if not (keep.any() or shard):
             reasons = [remark.reason for remark in remarks if isinstance(remark, SkippedFile)]
             raise InputError("no recording could be kept", where=source, got=reasons[0] if reasons else "none")
@@ -101,6 +111,8 @@ def prepare(
             merge(store, folder, keep)
             merged = SequenceStore.open(folder)
             if record:
+                counts = [int(kept.sum()) for kept in np.split(keep, np.cumsum(result.counts)[:-1])]
+                record = record.model_copy(update={"counts": tuple(counts)})
                 write_text(folder / SHARD_RECORD, record.model_dump_json())
             else:
                 remarks += unmatched_label_notes(dataset, source, merged)

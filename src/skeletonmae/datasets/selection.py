@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,17 @@ from skeletonmae.datasets.single_frames import describe_scattered, scattered_fra
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore
 
+RENAME = "rename one of them (in a table: the column `recording`, or leave that column out)"
+
 
 def select_recordings(
-    dataset: Dataset, source: Path, store: SequenceStore, *, strict: bool, is_shard: bool = False
+    dataset: Dataset,
+    source: Path,
+    store: SequenceStore,
+    file_name: Callable[[int], str],
+    *,
+    strict: bool,
+    is_shard: bool = False,
 ) -> tuple[np.ndarray, list[SkippedFile]]:
     """Choose the recordings to keep.
 
@@ -23,6 +32,7 @@ def select_recordings(
         dataset: The dataset.
         source: Where it was read from, for messages.
         store: All recordings that were read, in the order of the files.
+        file_name: Index of a recording -> name of the file that it is from, for messages.
         strict: Whether to raise an error instead of leaving out a recording.
         is_shard: Whether these are not all recordings, so that it cannot be known what was cut into its frames.
 
@@ -33,17 +43,20 @@ def select_recordings(
         InputError: `strict` is True, and a recording would be left out.
     """
     duplicates = duplicate_names(store)
-    if strict and len(duplicates):
-        raise InputError("two recordings have the same name", where=source, got=store.name(int(duplicates[0])))
-    skipped = [
-        SkippedFile(file=store.name(index), reason="another recording has this name") for index in duplicates
-    ]
+    skipped = []
+    for index, first in duplicates.items():
+        same = file_name(index) == file_name(first)
+        other = "an earlier one of the same file" if same else f"that of {file_name(first)}"
+        reason = f"its recording {store.name(index)!r} has the same name as {other}; {RENAME}"
+        if strict:
+            raise InputError(reason, where=source if same else f"{source}, {file_name(index)}")
+        skipped.append(SkippedFile(file=file_name(index), reason=reason))
     keep = np.ones(len(store), dtype=bool)
-    keep[duplicates] = False
+    keep[list(duplicates)] = False
     if isinstance(dataset, FolderDataset) and not is_shard:
         names = [store.name(index) for index in range(len(store))]
         for folder, indices in scattered_frames(names, store.num_frames.tolist()).items():
-            reason = describe_scattered(folder, len(indices))
+            reason = describe_scattered(folder, [names[index] for index in indices])
             for index in indices:
                 if strict:
                     raise InputError(reason, where=source, got=names[index])
@@ -53,8 +66,8 @@ def select_recordings(
     return keep, skipped
 
 
-def duplicate_names(store: SequenceStore) -> np.ndarray:
-    """Return the indices of the recordings whose name an earlier one has.
+def duplicate_names(store: SequenceStore) -> dict[int, int]:
+    """Return the indices of the recordings whose name an earlier one has, and those of the first with that name.
 
     The hashes of all names are compared, so that no name stays in memory.
     """
@@ -62,14 +75,14 @@ def duplicate_names(store: SequenceStore) -> np.ndarray:
     order = np.argsort(hashes, kind="stable")
     is_equal = hashes[order[1:]] == hashes[order[:-1]]
     candidates = np.flatnonzero(np.append(is_equal, False) | np.append(False, is_equal))
-    known: set[str] = set()
-    duplicates = []
+    first: dict[str, int] = {}
+    duplicates: dict[int, int] = {}
     for index in np.sort(order[candidates]).tolist():
         name = store.name(index)
-        if name in known:
-            duplicates.append(index)
-        known.add(name)
-    return np.array(duplicates, dtype=np.int64)
+        if name in first:
+            duplicates[index] = first[name]
+        first.setdefault(name, index)
+    return duplicates
 
 
 def unmatched_label_notes(dataset: Dataset, source: Path, store: SequenceStore) -> list[RecordingNote]:

@@ -73,6 +73,8 @@ class ShardRecord(Config):
     """Digest of the settings and of the names of all files, the same for all shards of a store."""
     files: str
     """Digest of the settings and of the files of this shard, which changes when one of them is modified."""
+    counts: tuple[int, ...] = ()
+    """Number of recordings of each file in the shard; empty until they are read."""
 
     @classmethod
     def of(
@@ -86,6 +88,10 @@ class ShardRecord(Config):
         names = [report_name(file.path, settings.root) for file in all_files]
         source = hashlib.sha256(json.dumps([settings.cache_key(template, []), names]).encode()).hexdigest()
         return cls(source=source, files=settings.cache_key(template, files))
+
+    def is_of(self, other: ShardRecord) -> bool:
+        """Whether the shard was read from the same files and with the same settings as `other`."""
+        return (self.source, self.files) == (other.source, other.files)
 
 
 def read_shard(folder: Path) -> tuple[ShardRecord, PrepareReport, SequenceStore] | None:
