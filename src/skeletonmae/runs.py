@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,6 @@ def evaluate(
     folder: Path | None,
     distributed: DistributedContext,
     on_progress: ProgressCallback | None = None,
-    protocols: Sequence[EvaluationProtocol] | None = None,
     on_message: Callable[[str], None] | None = None,
     precision: Precision = "float32",
 ) -> list[Result]:
@@ -124,7 +123,6 @@ def evaluate(
         folder: receives `results.json` and the fine-tuned classifiers; None saves nothing.
         distributed: the device, and the process group in which this process computes.
         on_progress: called after every step.
-        protocols: run instead of those of the recipe.
         on_message: called with what a user should know, such as who is on the test side, and how many clips were
             left out.
         precision: in which features and logits are computed. Fine-tuning trains in the precision of its settings.
@@ -175,7 +173,7 @@ def evaluate(
             f"left out {empty_clips['train']} training and {empty_clips['test']} test clips, in which no joint"
             " that the model knows was observed"
         )
-    protocol_runs = [run for protocol in protocols or recipe.evaluation for run in _split_seeds(protocol)]
+    protocol_runs = [run for protocol in recipe.evaluation for run in _split_seeds(protocol)]
     fields = {
         "dataset": store.datasets[0],
         "split": split_rule.model_dump(mode="json"),
@@ -198,7 +196,11 @@ def evaluate(
         if not checkpoint:
             calibrate_batch_norm(task)
         for protocol in protocol_runs[results_file.num_finished :]:
-            results_file.add(protocol.run(task), write=distributed.is_main)
+            results = [
+                result.model_copy(update={"num_test_left_out": empty_clips["test"]})
+                for result in protocol.run(task)
+            ]
+            results_file.add(results, write=distributed.is_main)
     return results_file.results
 
 

@@ -36,6 +36,11 @@ from skeletonmae.sequences import SequenceStore
             "An encoder that was not pre-trained and a classifier, trained together on 4 labeled clips (seed 2); "
             "tested on 3 clips of subject 7.",
         ),
+        (
+            {"protocol": "linear", "pretrained": True, "num_train": 9, "num_test_left_out": 2},
+            "A linear classifier, trained on features of 9 labeled clips from the pre-trained encoder, which is frozen; "
+            "tested on 3 of 5 clips of subject 7.",
+        ),
     ],
 )
 def test_a_sentence_for_each_result(settings: dict[str, Any], sentence: str) -> None:

@@ -101,14 +101,9 @@ def test_results_count_them_and_a_message_says_so(
     recordings[lost] = replace(recordings[lost], positions=recordings[lost].positions * 0, observed=nothing)
     make_store(tmp_path / "store", recordings, dataset="synthetic")
     messages: list[str] = []
-    results = runs.evaluate(
-        recipe_from(tiny_tree(tmp_path / "store"), ""),
-        load_checkpoint(tiny_run),
-        tmp_path,
-        alone,
-        protocols=[KNN(k=(1,))],
-        on_message=messages.append,
-    )
+    recipe = recipe_from(tiny_tree(tmp_path / "store"), "").model_copy(update={"evaluation": (KNN(k=(1,)),)})
+    results = runs.evaluate(recipe, load_checkpoint(tiny_run), tmp_path, alone, on_message=messages.append)
     assert results[0].num_test == sum(is_test) - 1
+    assert results[0].test_clips == f"{sum(is_test) - 1} of {sum(is_test)}"
     assert json.loads((tmp_path / "results.json").read_text())["empty_clips"] == {"train": 0, "test": 1}
     assert sum("left out 0 training and 1 test clips" in message for message in messages) == 1

@@ -29,3 +29,10 @@ def test_a_row(num_classes: int, top5: str) -> None:
         "95 % interval": "30.1 to 95.4",
         "top-5 %": top5,
     }
+
+
+def test_test_clips_that_were_left_out_are_shown() -> None:
+    metrics: dict[str, Any] = accuracy_metrics(torch.eye(3), torch.tensor([0, 1, 1]), ("a", "b", "c"))
+    result = Result(protocol="linear", pretrained=True, num_train=9, num_test_left_out=2, seconds=0.0, **metrics)
+    (row,) = result_rows([result])
+    assert row[RESULT_COLUMNS.index("test clips")] == "3 of 5"

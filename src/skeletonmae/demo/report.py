@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from skeletonmae.demo.result_rows import describe_result, describe_test_side
-from skeletonmae.evaluation import Result, describe_reliability, wilson_interval
+from skeletonmae.evaluation import Result, describe_reliability
 from skeletonmae.methods import Method
 from skeletonmae.plotting import (
     HtmlReport,
@@ -68,19 +68,23 @@ def make_report(
         (f"{len(store)}", "recordings"),
         (f"{len(store.classes)}", "actions"),
         (f"{first.num_train}", f"labeled {'clip' if first.num_train == 1 else 'clips'} for fine-tuning"),
-        (f"{first.num_test}", f"test {'clip' if first.num_test == 1 else 'clips'}"),
+        (first.test_clips, f"test {'clip' if first.test_clips == '1' else 'clips'}"),
     ]
     if not warning:
-        interval = wilson_interval(round(accuracy / 100 * first.num_test), first.num_test)
         figures += [
-            (f"{accuracy:.1f} %", f"accuracy with pre-training (95 % interval {format_interval(interval)})"),
+            (f"{accuracy:.1f} %", f"accuracy with pre-training ({_describe_seeds(finetuned)})"),
             (f"{accuracy - mean_accuracy(scratch):+.1f}", "percentage points over training from scratch"),
         ]
     report.add_key_figures(figures)
     report.add_heading(f"Accuracy on {figures[3][0]} {figures[3][1]}")
     split = recipe.data.evaluate.split_rule(store).describe(store)
+    left_out = (
+        f" {first.num_test_left_out} of them are left out, because no joint was observed in them."
+        if first.num_test_left_out
+        else ""
+    )
     report.add_paragraph(
-        f"The test clips were never used for training. The split: {split}. Fine-tuning was run with "
+        f"The test clips were never used for training.{left_out} The split: {split}. Fine-tuning was run with "
         f"{len(finetuned)} seeds, which draw different labeled clips; error bars are the standard deviation over "
         "seeds."
     )
@@ -89,8 +93,9 @@ def make_report(
     figure = plot_accuracies(bars, highlight=highlight, title="Top-1 accuracy")
     report.add_figure(figure, "Bar chart of top-1 accuracy, with and without pre-training")
     report.add_paragraph(
-        "Each row is one model. Its 95 % interval is the range in which the accuracy on more clips of the same "
-        "kind would plausibly lie. Clips of one person resemble each other, which makes the true range wider."
+        "Each row is one model. Its 95 % interval is the range in which the accuracy of this model on more clips "
+        "of the same kind would plausibly lie. Clips of one person resemble each other, which makes the true "
+        "range wider. Differences between seeds are not part of it."
     )
     test_side = describe_test_side(recipe, store)
     rows = [
@@ -124,6 +129,14 @@ def make_report(
 def mean_accuracy(results: list[Result]) -> float:
     """Mean top-1 accuracy in percent."""
     return 100 * statistics.fmean(result.top1 for result in results)
+
+
+def _describe_seeds(results: list[Result]) -> str:
+    """How far the mean accuracy of several seeds can be trusted, as far as the seeds tell."""
+    accuracies = [100 * result.top1 for result in results]
+    if len(accuracies) == 1:
+        return f"one seed; 95 % interval {format_interval(results[0].top1_interval)}"
+    return f"mean of {len(accuracies)} seeds, {min(accuracies):.1f} to {max(accuracies):.1f}"
 
 
 def _accuracy_bars(results: list[Result]) -> list[tuple[str, float, float | None]]:

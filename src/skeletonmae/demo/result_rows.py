@@ -32,7 +32,7 @@ def describe_result(result: Result, test_side: str) -> str:
     else:
         features = "features of each joint" if "joints" in result.setting else "features"
         what = f"A linear classifier, trained on {features} of {clips} from {encoder}, which is frozen"
-    return f"{what}; tested on {_count(result.num_test, 'clip')}{test_side}."
+    return f"{what}; tested on {_count_test_clips(result)}{test_side}."
 
 
 def describe_test_side(recipe: Recipe, store: SequenceStore) -> str:
@@ -45,6 +45,12 @@ def describe_test_side(recipe: Recipe, store: SequenceStore) -> str:
     codes, values = group_codes(store, tag)
     names = [values[code] for code in sorted(set(codes[rule(store).test].tolist()))]
     return f" of {tag} {', '.join(names)}" if len(names) <= MAX_NAMES else f" of {len(names)} values of {tag}"
+
+
+def _count_test_clips(result: Result) -> str:
+    """The number of test clips with their noun: `430 clips`, or `428 of 430 clips` if two were left out."""
+    is_one = result.num_test + result.num_test_left_out == 1
+    return f"{result.test_clips} clip{'' if is_one else 's'}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -211,6 +211,7 @@ def _to_json(results: list[Result], recipe: Recipe, store: SequenceStore) -> dic
                 "top5": result.top5,
                 "training_clips": result.num_train,
                 "test_clips": result.num_test,
+                "test_clips_left_out": result.num_test_left_out,
                 "seconds": result.seconds,
             }
             for result in results

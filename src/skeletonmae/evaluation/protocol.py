@@ -46,6 +46,9 @@ class Result(Config):
     """Number of clips of each true class (row) predicted as each class (column)."""
     num_train: int
     num_test: int
+    """Number of test clips that were classified."""
+    num_test_left_out: int = 0
+    """Number of test clips that were not, because no joint that the model knows was observed in them."""
     best_params: dict[str, float] = Field(default_factory=dict)
     """Settings selected on the validation part of the training split."""
     seconds: float
@@ -54,6 +57,12 @@ class Result(Config):
     def name(self) -> str:
         """The protocol with its setting."""
         return f"{self.protocol} {self.setting}".strip()
+
+    @property
+    def test_clips(self) -> str:
+        """Number of test clips, such as `430`, or `428 of 430` if two were left out."""
+        left_out = self.num_test_left_out
+        return f"{self.num_test} of {self.num_test + left_out}" if left_out else str(self.num_test)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def result_rows(results: Sequence[Result]) -> list[list[str]]:
             f"{result.label_fraction:.0%}",
             str(result.seed),
             str(result.num_train),
-            str(result.num_test),
+            result.test_clips,
             f"{100 * result.top1:.1f}",
             format_interval(result.top1_interval),
             f"{100 * result.top5:.1f}" if len(result.classes) > 5 else "-",
