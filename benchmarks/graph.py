@@ -255,7 +255,7 @@ def cases(num: int) -> list[Case]:
         x = torch.randn(frames.observed.numel(), 64).to(dtype).requires_grad_()
         grad = torch.randn_like(x)
         forms: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
-            "messages": (lambda x: x + neighbors(x, edges), lambda x: graph.aggregate(x, 1.0)),
+            "messages": (lambda x: x + neighbors(x, edges), lambda x: graph.aggregate(x)),
             "PReLU": (nn.PReLU().to(dtype), FastPReLU().to(dtype)),
         }
         for name, pair in forms.items():

@@ -16,7 +16,6 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import results
 
@@ -55,7 +54,9 @@ def rows(out: Path) -> Iterator[tuple[str, str, str, Path, Recipe]]:
     for setting, changes in ROWS.items():
         for value, override in changes.items():
             name = re.sub(r"\W+", "_", f"{setting} {value}").strip("_")
-            yield setting, value, override, out / name, read_recipe(RECIPE, [*SMALL, *filter(None, [override])])
+            recipe = read_recipe(RECIPE, [*SMALL, *filter(None, [override])])
+            recipe = recipe.model_copy(update={"evaluation": recipe.evaluation[3:]})
+            yield setting, value, override, out / name, recipe
 
 
 def finished(folder: Path, value: str, recipe: Recipe) -> bool:
@@ -64,14 +65,10 @@ def finished(folder: Path, value: str, recipe: Recipe) -> bool:
     if not file.exists():
         return False
     saved = json.loads(file.read_text(encoding="utf-8"))
-    same = _relevant_settings(saved["recipe"]) == _relevant_settings(recipe.model_dump(mode="json"))
+    same = saved["recipe"] == recipe.model_dump(mode="json")
     if not same or (saved["pretraining_recipe"] is None) != (value == SCRATCH):
         raise SystemExit(f"{folder} contains a run of another recipe")
     return bool(saved.get("complete", True))  # older files were only written at the end
-
-
-def _relevant_settings(recipe: dict[str, Any]) -> dict[str, Any]:
-    return recipe | {"evaluation": recipe["evaluation"][3:]}
 
 
 def run(out: Path, part: int, parts: int) -> None:
@@ -83,7 +80,7 @@ def run(out: Path, part: int, parts: int) -> None:
             model = None
             if value != SCRATCH:
                 model = load_checkpoint(runs.pretrain(recipe, folder, distributed), distributed.device)
-            found = runs.evaluate(recipe, model, folder, distributed, protocols=recipe.evaluation[3:])
+            found = runs.evaluate(recipe, model, folder, distributed)
         print(f"{setting}: {value}:", *(f"{100 * result.top1:.1f}" for result in found), flush=True)
 
 

@@ -437,9 +437,9 @@ def test_an_encoder_evaluates_another_layout(
 def test_results_state_the_precision(
     tmp_path: Path, tiny_run: Path, tiny_tree: Any, alone: Any, precision: Any
 ) -> None:
-    checkpoint, recipe = load_checkpoint(tiny_run), recipe_from(tiny_tree(), "")
+    checkpoint, recipe = load_checkpoint(tiny_run), with_protocols(recipe_from(tiny_tree(), ""), KNN(k=(1,)))
     seen: list[torch.dtype] = []
     checkpoint.method.encoder.blocks[0].mlp[1].register_forward_hook(lambda _, __, out: seen.append(out.dtype))
-    runs.evaluate(recipe, checkpoint, tmp_path, alone, protocols=[KNN(k=(1,))], precision=precision)
+    runs.evaluate(recipe, checkpoint, tmp_path, alone, precision=precision)
     assert json.loads((tmp_path / "results.json").read_text())["precision"] == precision
     assert set(seen) == {torch.bfloat16 if precision == "bf16" else torch.float32}

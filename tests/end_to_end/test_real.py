@@ -39,8 +39,9 @@ def test_prepare_pretrain_evaluate(
     assert not set(store.tag(tag)[seen]) & test_values
 
     reads.clear()
-    protocols = [LinearProbe(epochs=30, pooling="joints"), KNN(k=(1,), pooling="joints")]
-    results = runs.evaluate(recipe, load_checkpoint(tmp_path / "run"), None, alone, protocols=protocols)
+    protocols = (LinearProbe(epochs=30, pooling="joints"), KNN(k=(1,), pooling="joints"))
+    recipe = recipe.model_copy(update={"evaluation": protocols})
+    results = runs.evaluate(recipe, load_checkpoint(tmp_path / "run"), None, alone)
     for result in results:
         assert (result.num_train, result.num_test) == (num_train, num_test)
         assert result.top1 > 3 * chance  # even an untrained encoder sees something

@@ -29,7 +29,7 @@ def some_observed(skeleton: Skeleton, num_poses: int, seed: int = 0) -> tuple[Sk
 
 def layer(kind: str, width: int = 8, seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    made: Any = {"gin": lambda: GIN(width, 0.5), "gcn": lambda: GCN(width), "gat": lambda: GAT(width, 2)}[kind]()
+    made: Any = {"gin": lambda: GIN(width), "gcn": lambda: GCN(width), "gat": lambda: GAT(width, 2)}[kind]()
     for module in made.modules():
         if isinstance(module, NodeBatchNorm):  # as if it had been trained
             nn.init.normal_(module.running_mean)
@@ -40,7 +40,7 @@ def layer(kind: str, width: int = 8, seed: int = 0) -> Any:
 
 
 def test_gin_on_a_path_of_three_joints_worked_out_by_hand() -> None:
-    gin = GIN(2, epsilon=0.5).eval()
+    gin = GIN(2).eval()
     first, norm, slope, second = gin.mlp
     with torch.no_grad():
         first.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, -1.0]]))
@@ -51,11 +51,11 @@ def test_gin_on_a_path_of_three_joints_worked_out_by_hand() -> None:
         slope.weight.fill_(0.25)
         second.weight.copy_(torch.tensor([[1.0, 1.0], [2.0, 0.0]]))
         out = gin(torch.tensor([[2.0, 1.0], [4.0, 0.0], [8.0, -2.0]]), all_observed(PATH))
-    # Sums, 1.5 of a joint itself:   a (3 + 4, 1.5 + 0)   b (6 + 2 + 8, 0 + 1 - 2)   c (12 + 4, -3 + 0)
+    # Sums with the joint itself:    a (2 + 4, 1 + 0)   b (4 + 2 + 8, 0 + 1 - 2)   c (8 + 4, -2 + 0)
     # Second channel changes sign; minus the mean, over 2, plus the bias:
-    #                                a (-1.5, 0.25)       b (3, 1.5)                 c (3, 2.5)
-    # What is below 0 counts a quarter: a (-0.375, 0.25).
-    expected = [[-0.375 + 0.25, -0.75], [4.5, 6.0], [5.5, 6.0]]
+    #                                a (-2, 0.5)        b (2, 1.5)                 c (1, 2)
+    # What is below 0 counts a quarter: a (-0.5, 0.5).
+    expected = [[0.0, -1.0], [3.5, 4.0], [3.0, 2.0]]
     assert out.tolist() == expected
 
 
@@ -96,7 +96,7 @@ def plain(
     for i in is_observed:
         if kind == "gin":
             first, norm, slope, second = module.mlp
-            h = numbers(first.weight) @ ((1 + module.epsilon) * x[i] + sum(x[j] for j in neighbors[i]))
+            h = numbers(first.weight) @ (x[i] + sum(x[j] for j in neighbors[i]))
             h = (h - numbers(norm.running_mean)) / np.sqrt(numbers(norm.running_var) + norm.eps)
             h = h * numbers(norm.weight) + numbers(norm.bias)
             out[i] = numbers(second.weight) @ np.where(h > 0, h, numbers(slope.weight) * h)

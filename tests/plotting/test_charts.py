@@ -64,7 +64,7 @@ def test_curves_are_the_given_points() -> None:
 
 
 def test_many_curves_differ_in_colour_or_style() -> None:
-    figure = plot_curves({str(i): ([0, 1], [i, i]) for i in range(20)}, log=True)
+    figure = plot_curves({str(i): ([0, 1], [i, i]) for i in range(20)})
     lines = figure.axes[0].lines
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 20
 

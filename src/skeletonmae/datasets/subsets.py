@@ -9,17 +9,18 @@ from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore
 
 Index = Int[np.ndarray, " recording"]
+VALIDATION_SIZE = 0.2
+"""Fraction of the labeled training recordings on which settings are chosen."""
 
 
 def train_val_split(
-    store: SequenceStore, train_index: Index, val_size: float = 0.2, group_by: str | None = None, seed: int = 0
+    store: SequenceStore, train_index: Index, group_by: str | None = None, seed: int = 0
 ) -> tuple[Index, Index]:
     """Split the training side into a part to fit on and a part to choose settings on.
 
     Args:
         store: The store that `train_index` refers to.
         train_index: The training side of a split.
-        val_size: Fraction of the labeled recordings that goes to the validation part.
         group_by: Tag whose values are never divided between the two parts. By default the split is stratified by
             class.
         seed: Seed of the random choice.
@@ -31,7 +32,7 @@ def train_val_split(
     Raises:
         InputError: One of the two parts would be empty.
     """
-    return split_index(store, train_index[store.labels[train_index] >= 0], val_size, group_by, seed)
+    return split_index(store, train_index[store.labels[train_index] >= 0], VALIDATION_SIZE, group_by, seed)
 
 
 def label_subset(labels: Index, index: Index, fraction: float, seed: int) -> Index:

@@ -56,10 +56,10 @@ class SkeletonGraph:
             nodes = nodes.new_zeros(joints * self.num_poses, width).index_copy(0, self.node_index, nodes)
         return nodes.view(joints, self.num_poses, width)
 
-    def aggregate(self, nodes: Float[Tensor, "node width"], self_weight: float) -> Float[Tensor, "node width"]:
-        """Sum over the neighbors of each node, plus `self_weight` times the node itself."""
+    def aggregate(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "node width"]:
+        """Sum over each node and its neighbors."""
         identity = torch.eye(len(self.adjacency), device=nodes.device)
-        matrix = (self.adjacency + self_weight * identity).to(nodes.dtype)
+        matrix = (self.adjacency + identity).to(nodes.dtype)
         dense = self.to_dense(nodes)
         return self.to_nodes((matrix @ dense.flatten(1)).view_as(dense))
 
@@ -85,12 +85,10 @@ class GIN(nn.Module):
 
     Args:
         width: of the nodes.
-        epsilon: the node itself is weighted with 1 + epsilon.
     """
 
-    def __init__(self, width: int, epsilon: float = 0.0) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.epsilon = epsilon
         # Without biases, because the batch norm that follows subtracts them. Only the decoder's last layer is not
         # followed by one; it can still predict a constant, through the shift of the norm inside.
         first, second = (nn.Linear(width, width, bias=False) for _ in range(2))
@@ -98,7 +96,7 @@ class GIN(nn.Module):
 
     def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
         """Update the nodes."""
-        out: Tensor = self.mlp(graph.aggregate(x, 1.0 + self.epsilon))
+        out: Tensor = self.mlp(graph.aggregate(x))
         return out
 
 
@@ -117,8 +115,8 @@ class GCN(nn.Module):
 
     def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
         """Update the nodes."""
-        scale = graph.aggregate(x.new_ones(len(x), 1), 1.0).rsqrt()
-        out: Tensor = self.linear(graph.aggregate(x * scale, 1.0) * scale)
+        scale = graph.aggregate(x.new_ones(len(x), 1)).rsqrt()
+        out: Tensor = self.linear(graph.aggregate(x * scale) * scale)
         return out
 
 

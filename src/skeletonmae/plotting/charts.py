@@ -93,7 +93,6 @@ def plot_curves(
     xlabel: str = "",
     ylabel: str = "",
     title: str = "",
-    log: bool = False,
 ) -> Figure:
     """Plot curves, such as the loss over epochs; values that are not finite leave a gap.
 
@@ -102,7 +101,6 @@ def plot_curves(
         xlabel: label of the x axis.
         ylabel: label of the y axis.
         title: title of the figure.
-        log: whether the y axis is logarithmic.
 
     Raises:
         InputError: an x and its y differ in length, or matplotlib is not installed.
@@ -118,8 +116,6 @@ def plot_curves(
         marker = "o" if len(x) < 2 else "None"
         color = LINE_COLORS[index % len(LINE_COLORS)]
         lines += axes.plot(x, y, color=color, linestyle=style, linewidth=1.8, marker=marker, markersize=5)
-    if log:
-        axes.set_yscale("log")
     if len(lines) > 1:
         legend = axes.legend(lines, [str(i) for i in range(len(lines))], frameon=False, fontsize=9)
         for text, name in zip(legend.get_texts(), series, strict=True):

@@ -34,7 +34,6 @@ class ClipConfig(ClipSampling):
         index: np.ndarray,
         *,
         batch_size: int,
-        labels: np.ndarray | None = None,
         training: bool = False,
         seed: int = 0,
         device: torch.device | str = "cpu",
@@ -47,7 +46,6 @@ class ClipConfig(ClipSampling):
             store: the store to read.
             index: indices of the recordings.
             batch_size: number of clips per batch, over all processes together.
-            labels: class index of every recording of the store; the store's own if not given.
             training: whether to shuffle, to crop at random and to augment.
             seed: seed of all random numbers.
             device: where the batches are needed. The arrays of the store are copied to a GPU if they take less
@@ -67,7 +65,7 @@ class ClipConfig(ClipSampling):
                 storage_device(store, torch.device(device)),
                 self.bridge_seconds,
             ),
-            labels=store.labels if labels is None else labels,
+            labels=store.labels,
             index=index,
             batch_size=batch_size,
             sampling=self.sampling,
