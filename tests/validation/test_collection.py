@@ -145,6 +145,15 @@ def test_recordings_that_show_nobody_are_no_duplicates(clean: Clips, changed: Ch
     assert not found(validate(nobody), "duplicates")
 
 
+def test_recordings_of_one_name_are_told_by_their_files(clean: Clips) -> None:
+    paths = [Path(f"{recording.name}.csv") for recording in clean] + [Path("again.csv")]
+    result = validate([*clean, clean[0]], paths=paths)
+    (name,) = found(result, "names")
+    assert name.message == f"2 recordings have this name ({clean[0].name}.csv, again.csv); rename them"
+    (copy,) = found(result, "duplicates")
+    assert copy.message.startswith(f"the same as the one in {clean[0].name}.csv (this one is in again.csv)")
+
+
 def test_names(clean: Clips) -> None:
     (finding,) = found(validate([*clean, replace(clean[1], name=clean[0].name)]), "names")
     assert (finding.recording, finding.recordings) == (clean[0].name, 2)

@@ -110,7 +110,8 @@ def validate(
         options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
         rule = _raw_split(source_dataset, split)
         with progress_bar("validate") as progress:
-            recordings = datasets.read_all(source_dataset, source, options, progress)
+            paths: list[Path] = []
+            recordings = datasets.read_all(source_dataset, source, options, progress, paths)
             others = (
                 (other[int(index)] for index in other_source.pretrain_index(other))
                 if other_source and other
@@ -123,6 +124,7 @@ def validate(
                 against=others,
                 clips=clips,
                 unread=datasets.unread_files(source_dataset, source),
+                paths=paths,
             )
         to_plot = (
             recording

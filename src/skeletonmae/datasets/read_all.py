@@ -17,6 +17,7 @@ def read_all(
     root: Path,
     options: ReadOptions = DEFAULT_OPTIONS,
     progress: Callable[[int, int], None] | None = None,
+    paths: list[Path] | None = None,
 ) -> Iterator[SkeletonSequence | InputError]:
     """Yield every recording under `root`, and an error for each that cannot be read.
 
@@ -25,6 +26,7 @@ def read_all(
         root: The folder, zip archive or file that holds it.
         options: What the files do not state, such as the frame rate.
         progress: Called with the number of files done and of all files, after each file.
+        paths: The file of each recording is appended, before the recording is yielded.
 
     Raises:
         InputError: There is no such folder, or a list of labels that belongs to the dataset is invalid.
@@ -37,6 +39,8 @@ def read_all(
         try:
             for recording in dataset.read(file, root, replace(options, on_error=errors.append)):
                 names.append(recording.name)
+                if paths is not None:
+                    paths.append(file.path)
                 yield recording
         except InputError as error:
             errors.append(error)

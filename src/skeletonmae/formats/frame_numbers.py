@@ -9,8 +9,17 @@ import numpy as np
 
 MIN_FRAMES = 3
 """A stride needs two equal steps."""
+MAX_NUMBER = 2**53
+"""Frame numbers are smaller: from here on float64 does not hold every whole number."""
 MIN_REGULAR_SHARE = 0.5
 """Share of the steps that must equal the stride; the others are multiples of it, where frames are missing."""
+
+
+def is_frame_number(numbers: np.ndarray) -> np.ndarray:
+    """Whether each of some float64 numbers is whole, and small enough to be exact."""
+    with np.errstate(invalid="ignore"):  # nan and inf, of which the remainder is nan
+        result: np.ndarray = (np.abs(numbers) < MAX_NUMBER) & (numbers % 1 == 0)
+    return result
 
 
 @dataclass(frozen=True)

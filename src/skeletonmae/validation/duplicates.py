@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from skeletonmae.validation.base import Check
-from skeletonmae.validation.finding import Finding, Severity
+from skeletonmae.validation.finding import Finding, Severity, join_names
 from skeletonmae.validation.near_duplicates import MATCH_TEXT, Match, find_copies, incomparable_layouts
 from skeletonmae.validation.recording_table import RecordingTable
 
@@ -43,9 +43,13 @@ class Duplicates(Check):
             table.labels[match.index],
             table.labels[match.other_index],
         )
-        message = f"{MATCH_TEXT[match.kind]} {table.names[match.other_index]}"
+        other = table.names[match.other_index]
+        if table.paths and other == name:
+            other = f"the one in {table.paths[match.other_index]} (this one is in {table.paths[match.index]})"
+        message = f"{MATCH_TEXT[match.kind]} {other}"
         if None in (label, other_label) or label == other_label:
-            return self.finding("warning", f"{message}; remove one of the two", name)
+            advice = "look at both" if match.kind == "near" else "remove one of the two"
+            return self.finding("warning", f"{message}; {advice}", name)
         severity: Severity = "warning" if match.kind == "frames" else "error"
         labels = f"but its label is {label} and not {other_label}"
         return self.finding(severity, f"{message}, {labels}; correct one label, or remove one recording", name)
@@ -58,8 +62,12 @@ class Names(Check):
 
     def check_all(self, table: RecordingTable) -> Iterator[Finding]:
         """Yield one finding per duplicated name."""
+        paths: dict[str, list[str]] = {name: [] for name, count in Counter(table.names).items() if count > 1}
+        for name, path in zip(table.names, table.paths, strict=False):
+            if name in paths:
+                paths[name].append(str(path))
         for name, count in Counter(table.names).items():
             if count > 1:
-                yield self.finding(
-                    "warning", f"{count} recordings have this name; rename them", name, recordings=count
-                )
+                where = f" ({join_names(list(dict.fromkeys(paths[name])))})" if paths[name] else ""
+                message = f"{count} recordings have this name{where}; rename them"
+                yield self.finding("warning", message, name, recordings=count)

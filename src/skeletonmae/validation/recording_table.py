@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class RecordingTable:
         self.classes, self.group_tag, self.against = tuple(classes), group_tag, against
         self.index_contents = index_contents
         self.names: list[str] = []
+        self.paths: Sequence[Path] = ()
+        """The file of each recording; empty if they are not known."""
         self.labels: list[str | None] = []
         self.subjects: list[str] = []
         self.sides: list[str] = []

@@ -38,6 +38,7 @@ def validate(
     against: Iterable[SkeletonSequence | InputError] | None = None,
     clips: ClipSampling = DEFAULT_CLIPS,
     unread: Iterable[UnreadFile] = (),
+    paths: Sequence[Path] = (),
 ) -> Validation:
     """Validate a stream of recordings without keeping them.
 
@@ -49,12 +50,14 @@ def validate(
         against: recordings with which `recordings` must share no content.
         clips: how recordings become clips, whose observed joints are measured.
         unread: files that were met and not read, which become findings.
+        paths: the file of each recording, if known; `read_all` can fill it while `recordings` are read.
     """
     counter = FindingCounter()
     for file in unread:
         counter.add(CHECKS["unread"].finding("warning" if file.may_hold_recordings else "note", str(file)))
     other = None if against is None else _comparison_table(against)
     table = RecordingTable(classes, group_tag=split.tag if split else None, against=other)
+    table.paths = paths
     return _validate(recordings, table, counter, _side_function(split) if split else _no_side, clips)
 
 
