@@ -96,8 +96,9 @@ def main() -> None:
             "",
             f"    {facts['command']}",
             "",
-            f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {threads} thread, CPU time; Python {facts['python']}, torch"
-            f" {facts['torch']}; medians of {arguments.repeats} repeats in alternation, quartiles in parentheses.",
+            f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {threads} thread, CPU time;"
+            f" Python {facts['python']}, torch {facts['torch']}; medians of {arguments.repeats} repeats in"
+            " alternation, quartiles in parentheses.",
             "",
             "| missing | share | without, clips/s | with, clips/s | time, ratio |",
             "|---|---:|---:|---:|---:|",

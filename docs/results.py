@@ -1,6 +1,8 @@
 """Maintain docs/results.json and write docs/results.md from it.
 
-`add` takes the results of a run into docs/results.json; `write` only writes the page:
+`add` takes the results of a run into docs/results.json; `write` only writes the page. Two keys of a row are
+written by hand: `caveat`, a sentence below the table, and `recipe_at_commit`, the path of the recipe at the commit
+of the run if it was another.
 
 python docs/results.py add runs/nw_ucla --recipe recipes/nw_ucla/mamp.yaml
 python docs/results.py write
@@ -31,7 +33,11 @@ INTRODUCTION = """\
 
 Top-1 accuracy in percent on the test side of the split, after the last epoch. `±` is the standard deviation over
 seeds: each seed has its own label subset, order of clips, crops and head, and from scratch also its own encoder;
-there is one pre-training. The deviation of a gain is over the differences of the individual seeds.
+there is one pre-training. The deviation of a gain is over the differences of the individual seeds. A gain is given
+only where both networks were tested on the same clips.
+
+Two commits or dates in a row are those of the pre-trained network and of the one from scratch. A recipe is named
+by its present path; if it had another path at the commit of the run, that path is given below the table.
 """
 
 
@@ -62,6 +68,7 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
             "spread": round(100 * statistics.stdev([r["top1"] for r in group]), 2) if len(group) > 1 else None,
             "num_train": group[0]["num_train"],
             "num_test": group[0]["num_test"],
+            "num_test_left_out": run_results.get("empty_clips", {}).get("test", 0),
             "best_params": [result["best_params"] for result in group],
             "commit": commit,
             "device": device,
@@ -78,6 +85,10 @@ def add(run: Path, recipe: str, device: str, commit: str, note: str) -> None:
     new_rows = rows_of(run, recipe, device, commit, note)
     new_keys = {tuple(row[key] for key in KEY) for row in new_rows}
     old_rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else []
+    caveats = {tuple(row[key] for key in KEY): row["caveat"] for row in old_rows if "caveat" in row}
+    for row in new_rows:  # a caveat is about the settings, and does not go away when they are run again
+        if caveat := caveats.get(tuple(row[key] for key in KEY)):
+            row["caveat"] = caveat
     rows = [row for row in old_rows if tuple(row[key] for key in KEY) not in new_keys] + new_rows
     DATA.write_text(json.dumps(sorted(rows, key=_order), indent=1) + "\n", encoding="utf-8")
 
@@ -92,21 +103,32 @@ def page(rows: list[dict[str, Any]], ablations: list[dict[str, Any]], text: str)
 
 def _set_table(rows: list[dict[str, Any]]) -> list[str]:
     first = rows[0]
-    lines = [f"## {first['set']}, {first['split']}, {first['num_test']} test clips", ""]
+    lines = [f"## {first['set']}, {first['split']}, {_num_clips(first)} test clips", ""]
     lines += ["| protocol | labels | pre-trained | same network from scratch | gain | recipe | commit | date |"]
     lines += ["|---|---|---|---|---|---|---|---|"]
     pairs: dict[tuple[Any, ...], dict[bool, dict[str, Any]]] = {}
     for row in rows:
         key = (row["recipe"], row["stream"], row["protocol"], row["setting"], row["label_fraction"])
         pairs.setdefault(key, {})[row["pretrained"]] = row
+    caveats = list(dict.fromkeys(row["caveat"] for row in rows if "caveat" in row))
     for (recipe, stream, protocol, setting, label_fraction), pair in pairs.items():
         present = [pair[pretrained] for pretrained in (True, False) if pretrained in pair]
         gain = _gain(*present) if len(present) == 2 else ""
         names = [PROTOCOLS[protocol], setting, f"({stream})" if stream != "joint" else ""]
+        own_caveats = dict.fromkeys(row["caveat"] for row in present if "caveat" in row)
+        names += [f"[{caveats.index(text) + 1}]" for text in own_caveats]
         labels = f"{label_fraction:.0%} ({present[0]['num_train']} clips)"
         cells = [" ".join(filter(None, names)), labels, _cell(pair.get(True)), _cell(pair.get(False)), gain]
-        cells += [f"`{recipe}`", present[0]["commit"], present[0]["date"]]
+        cells += [f"`{recipe}`"]
+        cells += [" / ".join(dict.fromkeys(row[key] for row in present)) for key in ("commit", "date")]
         lines += [f"| {' | '.join(cells)} |"]
+    notes = [f"[{number}] {text}" for number, text in enumerate(caveats, 1)]
+    notes += dict.fromkeys(
+        f"At {row['commit']}, `{row['recipe']}` was called `{row['recipe_at_commit']}`."
+        for row in rows
+        if "recipe_at_commit" in row
+    )
+    lines += [line for note in notes for line in ("", note)]
     return [*lines, "", f"Device: {'; '.join(dict.fromkeys(row['device'] for row in rows))}.", ""]
 
 
@@ -140,13 +162,28 @@ def _describe_split(split: dict[str, Any]) -> str:
 def _cell(row: dict[str, Any] | None) -> str:
     if row is None:
         return ""
-    if row["spread"] is None:
-        return f"{row['mean']:.1f}"
-    return f"{row['mean']:.1f} ± {row['spread']:.1f} ({len(row['seeds'])} seeds)"
+    text = f"{row['mean']:.1f}"
+    if row["spread"] is not None:
+        text += f" ± {row['spread']:.1f} ({len(row['seeds'])} seeds)"
+    if row.get("num_test_left_out", 0):
+        text += f" ({row['num_test']} of {_num_clips(row)} test clips)"
+    return text
+
+
+def _num_clips(row: dict[str, Any]) -> int:
+    """Number of clips of the test side, with those that were left out. Old rows left none out."""
+    num_test, num_left_out = row["num_test"], row.get("num_test_left_out", 0)
+    return int(num_test + num_left_out)
 
 
 def _gain(row: dict[str, Any], baseline: dict[str, Any]) -> str:
-    """Mean difference; with its deviation if both have the same seeds, and so the same label subsets."""
+    """Mean difference; with its deviation if both have the same seeds, and so the same label subsets.
+
+    Empty if the two were tested on different clips: a pre-trained model may know fewer joints than the store has,
+    so that more clips are empty for it than from scratch. The clips are the same if their number is.
+    """
+    if row["num_test"] != baseline["num_test"]:
+        return ""
     mean = f"{row['mean'] - baseline['mean']:+.1f}"
     if row["seeds"] != baseline["seeds"] or len(row["seeds"]) < 2:
         return mean

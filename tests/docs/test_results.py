@@ -1,0 +1,95 @@
+"""The page of results says what each number was measured on, and by which commit."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "docs"
+RECIPE = "recipes/own/mamp.yaml"
+
+
+@pytest.fixture
+def results(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("results")
+
+
+def row(pretrained: bool, **changes: Any) -> dict[str, Any]:
+    return {
+        "set": "own", "split": "subject 1 train, 2 test", "protocol": "linear", "setting": "", "method": "joint_patch",
+        "stream": "joint", "label_fraction": 1.0, "pretrained": pretrained, "recipe": RECIPE, "seeds": [0],
+        "top1": [50.0], "mean": 75.0 if pretrained else 50.0, "spread": None, "num_train": 30, "num_test": 40,
+        "best_params": [{}], "commit": "aaa1111", "device": "a CPU", "seconds": 1, "date": "2026-01-01", "note": "",
+    } | changes  # fmt: skip
+
+
+def cells(results: Any, *rows: dict[str, Any]) -> list[str]:
+    """The cells of the only row of the table."""
+    lines = [line for line in results.page(list(rows), [], "").splitlines() if RECIPE in line and line[0] == "|"]
+    assert len(lines) == 1
+    return [cell.strip() for cell in lines[0].strip("|").split("|")]
+
+
+def test_both_halves_of_a_row_have_their_commit_and_date(results: Any) -> None:
+    assert cells(results, row(True), row(False))[-2:] == ["aaa1111", "2026-01-01"]
+    other = row(False, commit="bbb2222", date="2026-01-02")
+    assert cells(results, row(True), other)[-2:] == ["aaa1111 / bbb2222", "2026-01-01 / 2026-01-02"]
+
+
+def test_a_recipe_that_had_another_path_is_named_below_the_table(results: Any) -> None:
+    page = results.page([row(True, recipe_at_commit="recipes/own/old.yaml"), row(False)], [], "")
+    assert page.count(f"At aaa1111, `{RECIPE}` was called `recipes/own/old.yaml`.") == 1
+
+
+def test_a_caveat_is_marked_in_the_row_and_given_below_the_table(results: Any) -> None:
+    rows = [row(True, caveat="Chosen on the test side."), row(False)]
+    assert cells(results, *rows)[0] == "linear probe [1]"
+    assert "\n[1] Chosen on the test side.\n" in results.page(rows, [], "")
+
+
+def test_there_is_a_gain_only_where_both_sides_tested_the_same_clips(results: Any) -> None:
+    assert cells(results, row(True), row(False))[4] == "+25.0"
+    assert cells(results, row(True, num_test=38, num_test_left_out=2), row(False))[4] == ""
+
+
+def test_clips_that_were_left_out_are_shown(results: Any) -> None:
+    rows = [row(True, num_test=38, num_test_left_out=2), row(False)]
+    assert cells(results, *rows)[2:4] == ["75.0 (38 of 40 test clips)", "50.0"]
+    assert "## own, subject 1 train, 2 test, 40 test clips\n" in results.page(rows, [], "")
+
+
+def test_a_run_is_added_with_its_left_out_clips_and_keeps_the_caveat(
+    results: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "DATA", tmp_path / "results.json")
+    old = row(True, caveat="Chosen on the test side.", recipe_at_commit="recipes/own/old.yaml")
+    results.DATA.write_text(json.dumps([old]), encoding="utf-8")
+    names = ("protocol", "setting", "label_fraction", "pretrained", "num_train", "seconds")
+    result = {name: old[name] for name in names} | {"seed": 0, "top1": 0.5, "num_test": 38, "best_params": {}}
+    run = {
+        "recipe": {
+            "data": {"stream": "joint", "evaluate": {"store": "stores/own"}},
+            "method": {"kind": "joint_patch"},
+        },
+        "split": {"kind": "tag", "tag": "subject", "train": ["1"], "test": ["2"]},
+        "empty_clips": {"train": 0, "test": 2},
+        "results": [result],
+    }
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "results.json").write_text(json.dumps(run), encoding="utf-8")
+    results.add(tmp_path / "run", RECIPE, "a CPU", "ccc3333", "")
+    (added,) = json.loads(results.DATA.read_text(encoding="utf-8"))
+    assert (added["num_test"], added["num_test_left_out"]) == (38, 2)
+    assert (added["commit"], added["caveat"]) == ("ccc3333", "Chosen on the test side.")
+    assert "recipe_at_commit" not in added
+
+
+def test_the_page_is_up_to_date(results: Any) -> None:
+    rows, ablations = (json.loads(path.read_text(encoding="utf-8")) for path in (results.DATA, results.ABLATIONS))
+    expected = results.page(rows, ablations, results.TEMPLATE.read_text(encoding="utf-8"))
+    assert results.PAGE.read_text(encoding="utf-8") == expected
