@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from skeletonmae.demo.result_rows import describe_result, describe_test_side
+from skeletonmae.demo.result_rows import describe_result, describe_seeds, describe_test_side
 from skeletonmae.evaluation import Result
 from skeletonmae.evaluation.protocol import accuracy_metrics
 from skeletonmae.recipe import recipe_from
@@ -60,3 +60,15 @@ def test_a_sentence_for_each_result(settings: dict[str, Any], sentence: str) -> 
 def test_the_test_side_is_named(tiny_tree: Any, tiny_store: Path, split: Any, expected: str) -> None:
     recipe = recipe_from(tiny_tree(split=split), "")
     assert expected in describe_test_side(recipe, SequenceStore.open(tiny_store))
+
+
+def test_a_mean_of_seeds_has_their_range_and_not_the_interval_of_one_run() -> None:
+    metrics: dict[str, Any] = accuracy_metrics(torch.eye(3), torch.tensor([0, 1, 1]), ("a", "b", "c"))
+    results = [
+        Result(
+            protocol="finetune", seed=seed, pretrained=True, num_train=9, seconds=0.0, **metrics | {"top1": top1}
+        )
+        for seed, top1 in enumerate((0.7, 0.5, 0.625))
+    ]
+    assert describe_seeds(results) == "mean of 3 seeds, 50.0 to 70.0"
+    assert describe_seeds(results[:1]) == "one seed; 95 % interval 20.8 to 93.9"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from skeletonmae.demo.result_rows import describe_result, describe_test_side
+from skeletonmae.demo.result_rows import describe_result, describe_seeds, describe_test_side
 from skeletonmae.evaluation import Result, describe_reliability
 from skeletonmae.methods import Method
 from skeletonmae.plotting import (
@@ -72,7 +72,7 @@ def make_report(
     ]
     if not warning:
         figures += [
-            (f"{accuracy:.1f} %", f"accuracy with pre-training ({_describe_seeds(finetuned)})"),
+            (f"{accuracy:.1f} %", f"accuracy with pre-training ({describe_seeds(finetuned)})"),
             (f"{accuracy - mean_accuracy(scratch):+.1f}", "percentage points over training from scratch"),
         ]
     report.add_key_figures(figures)
@@ -129,14 +129,6 @@ def make_report(
 def mean_accuracy(results: list[Result]) -> float:
     """Mean top-1 accuracy in percent."""
     return 100 * statistics.fmean(result.top1 for result in results)
-
-
-def _describe_seeds(results: list[Result]) -> str:
-    """How far the mean accuracy of several seeds can be trusted, as far as the seeds tell."""
-    accuracies = [100 * result.top1 for result in results]
-    if len(accuracies) == 1:
-        return f"one seed; 95 % interval {format_interval(results[0].top1_interval)}"
-    return f"mean of {len(accuracies)} seeds, {min(accuracies):.1f} to {max(accuracies):.1f}"
 
 
 def _accuracy_bars(results: list[Result]) -> list[tuple[str, float, float | None]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from skeletonmae.datasets import GroupSplit, TagSplit
 from skeletonmae.datasets.subsets import group_codes
 from skeletonmae.evaluation import Result
+from skeletonmae.plotting.result_table import format_interval
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
 
@@ -45,6 +48,20 @@ def describe_test_side(recipe: Recipe, store: SequenceStore) -> str:
     codes, values = group_codes(store, tag)
     names = [values[code] for code in sorted(set(codes[rule(store).test].tolist()))]
     return f" of {tag} {', '.join(names)}" if len(names) <= MAX_NAMES else f" of {len(names)} values of {tag}"
+
+
+def describe_seeds(results: Sequence[Result]) -> str:
+    """What the mean accuracy of some runs is a mean of: their number, and their lowest and highest accuracy.
+
+    A mean of seeds gets no confidence interval, because all seeds are tested on the same clips.
+
+    Args:
+        results: the same protocol with one or more seeds.
+    """
+    if len(results) == 1:
+        return f"one seed; 95 % interval {format_interval(results[0].top1_interval)}"
+    accuracies = [100 * result.top1 for result in results]
+    return f"mean of {len(accuracies)} seeds, {min(accuracies):.1f} to {max(accuracies):.1f}"
 
 
 def _count_test_clips(result: Result) -> str:
