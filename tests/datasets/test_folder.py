@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from skeletonmae.datasets import DATASETS, detect_dataset, prepare
+from skeletonmae.datasets.unread import unread_files
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
@@ -134,3 +135,28 @@ def test_an_archive_is_as_its_folder(
         (recording.name, recording.label, recording.tags) for recording in b
     ]
     assert "greet" in a.classes
+
+
+def test_a_recording_with_nothing_observed_is_skipped_with_its_reason(
+    labeled_folder: Path, write_sample: Write, tmp_path: Path
+) -> None:
+    (labeled_folder / "jump" / "empty.csv").write_text(
+        "scorer,S,S,S\nbodyparts,ear,ear,ear\ncoords,x,y,likelihood\n0,1,2,0.1\n"
+    )
+    report = prepare(FOLDER, labeled_folder, tmp_path / "out", workers=1, strict=False)
+    assert report.recordings == 8
+    (skipped,) = report.skipped
+    assert skipped.file == "jump/empty.csv"
+    assert skipped.reason.startswith("nothing is observed in 'empty'; 100% of the joints have a likelihood below")
+
+
+def test_body_shapes_beside_motion_are_ignored(labeled_folder: Path) -> None:
+    np.savez(labeled_folder / "jump" / "shape.npz", gender="neutral", betas=np.zeros(16))
+    np.savez(
+        labeled_folder / "jump" / "walk.npz", gender="neutral", trans=np.zeros((2, 3)), poses=np.zeros((2, 66))
+    )
+    names = [file.path.name for file in FOLDER.files(labeled_folder)]
+    assert "walk.npz" in names
+    assert "shape.npz" not in names
+    (unread,) = (file for file in unread_files(FOLDER, labeled_folder) if file.path.name == "shape.npz")
+    assert (unread.reason, unread.may_hold_recordings) == ("the shape of a body, without motion", False)

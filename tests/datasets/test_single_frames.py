@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from skeletonmae.datasets import FOLDER, prepare
-from skeletonmae.datasets.single_frames import scattered_frames
+from skeletonmae.datasets.single_frames import describe_scattered, scattered_frames
 from skeletonmae.errors import InputError
 
 HEADER = "recording,frame,joint,x,y,z"
@@ -21,6 +21,26 @@ def test_three_and_most_of_a_folder_are_frames() -> None:
     names = ["a/1", "a/2", "a/3", "a/long", "b/1", "b/2", "c/1", "c/2", "c/3", "c/4", "c/5", "c/6"]
     num_frames = [1, 1, 1, 50, 1, 1, 1, 1, 1, 9, 9, 9]
     assert scattered_frames(names, num_frames) == {"a": [0, 1, 2]}
+
+
+def test_folders_with_one_frame_each_are_one() -> None:
+    names = [
+        *(f"walk/frame_{number:03d}/pose" for number in range(4)),
+        "run/take_1/pose",
+        "run/take_2/pose",
+        "x/a",
+        "y/a",
+    ]
+    assert scattered_frames(names, [1, 1, 1, 9, 1, 1, 1, 1]) == {"walk/frame_#": [0, 1, 2]}
+
+
+def test_the_message_names_three_examples_and_what_to_do() -> None:
+    said = describe_scattered("walk/frame_#", [f"walk/frame_{number}/pose" for number in range(4)])
+    assert said.startswith(
+        "one of 4 recordings of a single frame in the folder 'walk/frame_#' ('walk/frame_0/pose', "
+        "'walk/frame_1/pose', 'walk/frame_2/pose', ...), which are probably the frames of one recording; put all"
+    )
+    assert "in one folder with the number of the frame in their names" in said
 
 
 def test_a_file_for_each_frame_is_an_error(tmp_path: Path) -> None:

@@ -184,3 +184,16 @@ def test_an_invalid_record_is_named(content: object, problem: str, tmp_path: Pat
 
 def test_json_of_others_is_not_claimed(samples: dict[str, Path]) -> None:
     assert [name for name, path in samples.items() if COCO.matches(path)] == ["coco_json"]
+
+
+def test_a_file_of_a_single_image_is_named_after_the_file(tmp_path: Path) -> None:
+    keypoints = [1.0, 2.0, 2.0] * 17
+    for number in range(3):
+        content = {
+            "images": [{"id": number, "file_name": f"walk_{number}.jpg"}],
+            "annotations": [{"image_id": number, "keypoints": keypoints}],
+        }
+        path = tmp_path / f"result_{number}.json"
+        path.write_text(json.dumps(content))
+        (recording,) = FORMATS["coco_json"].read(path)
+        assert (recording.name, recording.num_frames) == (f"result_{number}", 1)

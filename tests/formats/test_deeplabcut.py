@@ -189,3 +189,18 @@ def test_every_second_frame_is_renumbered(tmp_path: Path) -> None:
     recording = read(written(tmp_path, *HEADER, "10,1,2,1", "12,3,4,1", "14,5,6,1"))
     assert recording.positions[0, :, 0, 0].tolist() == [1, 3, 5]
     assert recording.notes[0].startswith("the frame numbers count in steps of 2")
+
+
+def test_body_parts_that_pandas_numbered_are_one(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "scorer,S,S.1,S.2,S.3",
+        "bodyparts,ear,ear.1,ear.2,tail",
+        "coords,x,y,likelihood,x",
+        "0,29,40,0.9,3",
+    )
+    recording = read(path)
+    assert recording.skeleton.joints == ("ear", "tail")
+    assert recording.positions[0, 0, 0].tolist() == [29, 40]
+    own = written(tmp_path, "scorer,S,S,S,S", "bodyparts,leg,leg,leg.1,leg.1", "coords,x,y,x,y", "0,1,2,3,4")
+    assert read(own).skeleton.num_joints == 2

@@ -256,3 +256,13 @@ def test_frame_numbers_far_apart_or_duplicated_are_an_error(tmp_path: Path) -> N
         InputError, match=r"frame 0 is duplicated; got a_00_keypoints\.json and a_0_keypoints\.json"
     ):
         read(tmp_path)
+
+
+def test_hands_and_faces_are_not_read_and_the_report_says_so(tmp_path: Path) -> None:
+    hands = {"hand_right_keypoints_2d": [1.0, 2.0, 0.5] * 21, "face_keypoints_2d": [0.0] * 210}
+    frame(tmp_path / "both" / "a_0.json", person(**hands))
+    assert read(tmp_path / "both").notes[-1:] == ("not read: hand_right_keypoints_2d",)
+    frame(tmp_path / "hands" / "a_0.json", {"pose_keypoints_2d": [], **hands})
+    recording = read(tmp_path / "hands")
+    assert not recording.observed.any()
+    assert recording.notes == ("not read: hand_right_keypoints_2d",)

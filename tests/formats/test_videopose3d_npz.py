@@ -87,3 +87,36 @@ def test_other_objects_are_refused(tmp_path: Path, content: Any) -> None:
 def test_other_arrays_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected positions_3d or positions_2d; got boxes"):
         read(tmp_path / "a.npz", boxes={})
+
+
+SIDES = {
+    "h36m17": [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]],
+    "coco17": [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]],
+}
+"""The joints on the left and on the right, as VideoPose3D's scripts write them."""
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "layout"),
+    [
+        ("data_2d_mine", {"num_joints": 17, "keypoints_symmetry": SIDES["h36m17"]}, "h36m17"),
+        ("data_2d_mine", {"num_joints": 17, "keypoints_symmetry": SIDES["coco17"]}, "coco17"),
+        ("data_2d_mine_h36m_gt", {}, "h36m17"),
+        ("data_2d_h36m_detectron_pt_coco", {}, "coco17"),
+        ("data_2d_h36m_gt", {"layout_name": "coco"}, "coco17"),
+        ("data_2d_h36m_gt", {"keypoints_symmetry": SIDES["coco17"]}, "coco17"),
+        ("data_2d_h36m_gt", {"keypoints_symmetry": [[1], None]}, "h36m17"),
+    ],
+)
+def test_layouts_of_2d_keypoints_without_a_name(
+    name: str, metadata: dict[str, Any], layout: str, tmp_path: Path
+) -> None:
+    clips = {"S1": {"Eating": [np.ones((5, 17, 2))]}}
+    (recording,) = read(tmp_path / f"{name}.npz", positions_2d=clips, metadata=metadata)
+    assert (recording.skeleton.name, recording.notes) == (layout, ())
+
+
+def test_a_layout_that_nothing_tells_is_reported(tmp_path: Path) -> None:
+    clips = {"S1": {"Eating": [np.ones((5, 17, 2))]}}
+    (recording,) = read(tmp_path / "mine.npz", positions_2d=clips)
+    assert recording.notes == ("the file does not state its layout: 17 joints were read as coco17",)

@@ -16,8 +16,9 @@ from pathlib import Path
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.labels_file import LabelTable, match_files, parse_labels
 from skeletonmae.datasets.splits import GivenSplit, GroupSplit, StratifiedSplit
+from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, detect, find_files
-from skeletonmae.formats.file_kinds import harmless_kind
+from skeletonmae.formats.file_kinds import BODY_SHAPE, harmless_kind
 from skeletonmae.formats.file_listing import list_files
 from skeletonmae.sequences import SkeletonSequence
 
@@ -46,6 +47,10 @@ class FolderDataset(Dataset):
         labels = read_labels(root)
         file_format = FORMATS[options.format] if options.format else detect(file)
         for sequence in file_format.read(file, options):
+            if not sequence.observed.any():
+                problem = "; ".join((f"nothing is observed in {sequence.name!r}", *sequence.notes))
+                options.on_error(InputError(problem, where=file.path))
+                continue
             name = (path.parent / sequence.name).as_posix()
             row = labels.row(name, path.as_posix())
             label = row.get("label") or sequence.label or _label_folder(path)
@@ -84,8 +89,8 @@ def _is_recording(file: InputFile, labels: Path) -> bool:
     """Whether a file is neither the table of labels nor a document, such as README.txt, that no reader knows."""
     if file.path == labels:
         return False
-    is_harmless = not file.frame_files and harmless_kind(file.path.name) != ""
-    return not is_harmless or any(file_format.matches(file) for file_format in FORMATS.values())
+    kind = "" if file.frame_files else harmless_kind(file.path.name)
+    return not kind or (kind != BODY_SHAPE and any(file_format.matches(file) for file_format in FORMATS.values()))
 
 
 def top_folder(root: Path) -> Path:

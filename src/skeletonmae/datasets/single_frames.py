@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 MIN_RECORDINGS = 3
 """Fewer recordings of one frame in a folder are damaged recordings rather than the frames of one."""
 MIN_SHARE = 0.5
 """Above this share of the recordings of a folder, those of one frame are the frames of recordings."""
+MAX_EXAMPLES = 3
 
 
 def scattered_frames(names: Sequence[str], num_frames: Iterable[int]) -> dict[str, list[int]]:
@@ -19,26 +22,39 @@ def scattered_frames(names: Sequence[str], num_frames: Iterable[int]) -> dict[st
 
     Returns:
         Folder -> indices of its recordings of one frame, for folders where more than half of the recordings, and
-        at least three, have one frame.
+        at least three, have one frame. Folders of one recording each whose names differ only in their digits
+        count as one, with `#` for the digits: `walk/frame_#`.
     """
-    folders: dict[str, list[int]] = {}
-    single: dict[str, list[int]] = {}
-    for index, (name, count) in enumerate(zip(names, num_frames, strict=True)):
-        folder = name.rpartition("/")[0]
-        folders.setdefault(folder, []).append(index)
-        if count == 1:
-            single.setdefault(folder, []).append(index)
-    return {
-        folder: indices
-        for folder, indices in single.items()
-        if len(indices) >= MIN_RECORDINGS and len(indices) > MIN_SHARE * len(folders[folder])
-    }
+    counts = list(num_frames)
+    folders: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(names):
+        folders[name.rpartition("/")[0]].append(index)
+    groups = {folder: indices for folder, indices in folders.items() if len(indices) > 1}
+    numbered: dict[str, list[int]] = defaultdict(list)
+    for folder, indices in folders.items():
+        if len(indices) == 1:
+            numbered[re.sub(r"\d+", "#", folder)].extend(indices)
+    scattered: dict[str, list[int]] = {}
+    for group in (groups, numbered):
+        for folder, indices in group.items():
+            single = [index for index in indices if counts[index] == 1]
+            if len(single) >= MIN_RECORDINGS and len(single) > MIN_SHARE * len(indices):
+                scattered[folder] = single
+    return scattered
 
 
-def describe_scattered(folder: str, count: int) -> str:
-    """Say what is wrong with `count` recordings of one frame in `folder`, and what to do."""
+def describe_scattered(folder: str, names: Sequence[str]) -> str:
+    """Say what is wrong with recordings of one frame, and what to do.
+
+    Args:
+        folder: Their folder, from `scattered_frames`.
+        names: Their names.
+    """
     place = f"the folder {folder!r}" if folder else "one folder"
+    examples = ", ".join(map(repr, names[:MAX_EXAMPLES])) + (", ..." if len(names) > MAX_EXAMPLES else "")
     return (
-        f"one of {count} recordings of a single frame in {place}, which are probably the frames of one recording; "
-        "put all frames of a recording in one file (in a table: the same `recording`, and a column `frame`)"
+        f"one of {len(names)} recordings of a single frame in {place} ({examples}), which are probably the frames "
+        "of one recording; put all frames of a recording in one file (in a table: one `recording`, and a column "
+        "`frame`), or, if they are files of OpenPose or MediaPipe, in one folder with the number of the frame in "
+        "their names"
     )

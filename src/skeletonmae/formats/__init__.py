@@ -15,7 +15,6 @@ from skeletonmae.formats.bvh import BVH
 from skeletonmae.formats.c3d import C3D
 from skeletonmae.formats.coco_json import COCO_JSON
 from skeletonmae.formats.ctrgcn_npz import CTRGCN_NPZ
-from skeletonmae.formats.decoders.npy import first_member, sniff_header
 from skeletonmae.formats.deeplabcut import DEEPLABCUT
 from skeletonmae.formats.file_listing import archive_problem, list_files
 from skeletonmae.formats.files import InputFile, as_input_file
@@ -40,6 +39,7 @@ from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.trc import TRC
+from skeletonmae.formats.unknown_files import advice, describe_head
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
 from skeletonmae.formats.wide_table import WIDE_TABLE
@@ -97,11 +97,6 @@ FORMATS: dict[str, Format] = {
     )
 }
 """Format name -> reader. To add one: a file of its own, and its name here."""
-TABLE_COLUMNS = (
-    "columns frame, joint, x, y with a line per joint, or nose_x, nose_y, left_wrist_x, ... with a line per frame "
-    "(docs/data.md)"
-)
-"""Columns by which a CSV file is recognized as a table of poses."""
 
 
 def find_files(root: Path, formats: Iterable[Format] = tuple(FORMATS.values())) -> list[InputFile]:
@@ -148,21 +143,6 @@ def detect(file: InputFile | Path) -> Format:
     if len(matches) != 1:
         names = ", ".join(entry.name for entry in matches)
         got = f"several: {names}" if matches else f"a file that {describe_head(head)}"
-        is_table = not matches and file.path.suffix.lower() in (".csv", ".tsv")
-        expected = TABLE_COLUMNS if is_table else f"one of {', '.join(FORMATS)}"
+        expected = "one" if matches else advice(file.path.name, head)
         raise InputError("cannot detect the format", where=file.path, expected=expected, got=got)
     return matches[0]
-
-
-def describe_head(head: bytes) -> str:
-    """How a file begins, in words."""
-    if not head.strip():
-        return "is empty"
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "is UTF-16: save it as UTF-8"
-    if array := sniff_header(head):
-        return f"is a numpy array of {array.dtype} with shape {array.shape}"
-    if name := first_member(head):
-        return f"is a .npz file that begins with the array {name!r}"
-    line = head.lstrip()[:80].decode("utf-8", "replace").splitlines()[0]
-    return f"begins with {line!r}" if "\ufffd" not in line and line.isprintable() else "does not begin with text"

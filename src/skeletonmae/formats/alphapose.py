@@ -28,7 +28,7 @@ from skeletonmae.formats.decoders.json_text import (
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import number_frames
-from skeletonmae.formats.joint_counts import joints_of_body
+from skeletonmae.formats.layout_by_shape import joints_of_body
 from skeletonmae.formats.person_tracking import PERSON_ID_KEYS, Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17

@@ -3,8 +3,9 @@
 Annotations are `{"images": [...], "annotations": [{"image_id", "keypoints": [x, y, v, ...], "track_id"?}]}`,
 results `[{"image_id", "keypoints": [x, y, score, ...], "idx"?}]` (COCO's documents "Data format" and "Results
 format"; AlphaPose's "Output format"). An image is a frame: its recording is its video, or what its file name (of
-results the `image_id`) says besides the frame number. A joint with visibility or score 0 is unobserved. Whole-body
-sets begin with the joints of the body, which are read: of 133 joints COCO's 17, of 136 Halpe's 26.
+results the `image_id`) says besides the frame number; a file of a single image is a recording of its own. A
+joint with visibility or score 0 is unobserved. Whole-body sets begin with the joints of the body, which are
+read: of 133 joints COCO's 17, of 136 Halpe's 26.
 """
 
 from __future__ import annotations
@@ -72,9 +73,8 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     if not poses:
         raise InputError("no image", where=path, expected=EXPECTED)
     for recording, in_recording in poses.items():
-        yield recording_from_poses(
-            in_recording, skeleton or COCO17, 2, where=path, name=recording or path.stem, unit="px"
-        )
+        name = recording if recording and len(frames) > 1 else path.stem  # a file for each image says nothing more
+        yield recording_from_poses(in_recording, skeleton or COCO17, 2, where=path, name=name, unit="px")
 
 
 def _image_id(record: object, where: str) -> int | str:

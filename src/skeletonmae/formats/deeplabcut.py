@@ -4,7 +4,7 @@ The header has a line each for scorer, (individuals,) bodyparts and coords, whic
 first column is the frame number. A body part with a likelihood below 0.6, the default of DeepLabCut's `pcutoff`,
 is unobserved. Individuals are persons, including `single`, which has the parts that belong to no animal. The file
 has no bones: without a layout the tree is a plausible one. A file that pandas has saved again may have numbered
-its scorers (S, S.1, S.2) and put an index before them.
+its scorers (S, S.1, S.2) and body parts (ear, ear.1, ear.2) and put an index before them.
 """
 
 from __future__ import annotations
@@ -96,14 +96,22 @@ def _columns(file: InputFile, names: Sequence[Sequence[str]]) -> list[_Column]:
         got = ", ".join(sorted(coords)[:10])
         raise InputError("unknown coords", where=file.path, expected=", ".join(COORDS), got=got)
     scorers = {column.scorer for column in columns}
-    if len({re.sub(r"\.\d+$", "", scorer) for scorer in scorers}) == 1:  # pandas numbers equal names
+    if len(set(map(_unnumbered, scorers))) == 1:
         columns = [column._replace(scorer="") for column in columns]
     elif len(scorers) > 1:
         got = ", ".join(sorted(scorers)[:5])
         raise InputError("the file has several scorers; save one of them", where=file.path, got=got)
+    if {_unnumbered(column.part) for column in columns} <= {column.part for column in columns}:
+        unnumbered = [column._replace(part=_unnumbered(column.part)) for column in columns]
+        columns = unnumbered if len(set(unnumbered)) == len(columns) else columns
     if len(set(columns)) < len(columns):
         raise InputError("a column is duplicated", where=file.path)
     return columns
+
+
+def _unnumbered(name: str) -> str:
+    """A name without the number that pandas adds to equal names."""
+    return re.sub(r"\.\d+$", "", name)
 
 
 def _read_csv(file: InputFile) -> tuple[list[tuple[str, ...]], np.ndarray, np.ndarray]:

@@ -25,6 +25,9 @@ NOTES = re.compile(
 )
 """Names of the files that come with data and tell about it."""
 NOTE_ENDINGS = {"", ".txt", ".cff", ".asc"}
+BODY_SHAPE = "the shape of a body, without motion"
+BODY_SHAPE_NAMES = re.compile(r"shape\.npz|(.*_)?stagei\.npz", re.IGNORECASE)
+"""Files of AMASS beside those of the motion."""
 ARCHIVES = {
     ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".lz4", ".7z", ".rar", ".z", ".lzma", ".tbz2",
     ".txz",
@@ -66,6 +69,8 @@ def harmless_kind(name: str) -> str:
     stem, ending = _split(name)
     if ending in VIDEOS_AND_IMAGES:
         return "a picture or a video; run a pose estimator on it first"
+    if BODY_SHAPE_NAMES.fullmatch(name):
+        return BODY_SHAPE
     if ending in SOUNDS:
         return "a sound"
     if ending in DOCUMENTS or (ending in NOTE_ENDINGS and NOTES.fullmatch(stem)):

@@ -17,6 +17,7 @@ _SEPARATORS = "-_. "
 _BEFORE_FRAME = re.compile(r"(?:^|[^A-Za-z])(?:frame|img|image)[-_. ]?$", re.IGNORECASE)
 _DATE, _TIME = r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d", r"[0-2]\d[-_.:hH]?[0-5]\d[-_.:mM]?[0-6]\d(?:[.,]\d+)?"
 _TIMESTAMP = re.compile(rf"(?<!\d){_DATE}[-_.T ]?{_TIME}(?!\d)")
+_UNIX_TIME = re.compile(r"(?<![\d.])(1\d{9})\.(\d{1,9})(?![\d.])")
 _FRACTION = re.compile(r"[-_](\d{3}|\d{6}|\d{9})(?!\d)")
 _NUMBER = re.compile(r"(?<![A-Za-z\d])\d+")
 MIN_EPOCH_TIME = 10**9
@@ -28,7 +29,8 @@ def number_frames(names: Sequence[str]) -> list[tuple[str, int]]:
 
     Names that differ only in their digits belong together, and the number that varies is the frame's: the last one
     after `frame`, `img` or `image`, or else after a separator, or else the last one. What remains of the name is
-    the recording's. Names that carry a date and a time are numbered in the order of time.
+    the recording's. Names that carry a date and a time, or seconds since 1970 with a fraction, are numbered in
+    the order of time.
 
     Args:
         names: Names of files or images, with folders (`/`) and endings or without.
@@ -116,6 +118,12 @@ def _split(name: str) -> tuple[str, str]:
 
 def _by_time(bases: list[str]) -> list[tuple[str, int]] | None:
     """(Recording, time as a number) of names that carry different dates and times; None of others."""
+    unix_times = [match for base in bases if (match := _UNIX_TIME.search(base))]
+    if len(unix_times) == len(bases):
+        return [
+            (_join(match.string[: match.start()], match.string[match.end() :]), _nanoseconds(*match.groups()))
+            for match in unix_times
+        ]
     matches = [_TIMESTAMP.search(base) for base in bases]
     found = [match for match in matches if match]
     if len(found) < len(bases):
@@ -146,6 +154,10 @@ def _time(text: str) -> int:
     if len(digits) < 14:  # the dot was between two of the fields
         digits, fraction = re.sub(r"\D", "", text), ""
     return int(digits[:14]) * 10**9 + int(fraction[:9].ljust(9, "0") or 0)
+
+
+def _nanoseconds(seconds: str, fraction: str) -> int:
+    return int(seconds) * 10**9 + int(fraction.ljust(9, "0"))
 
 
 def _frame_column(pieces: list[list[str]]) -> int | None:

@@ -24,7 +24,7 @@ from skeletonmae.formats.decoders.json_text import describe, json_list, json_obj
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import numbered_frame_files
-from skeletonmae.formats.joint_counts import layout_by_count
+from skeletonmae.formats.layout_by_shape import layout_of_poses
 from skeletonmae.formats.named_skeletons import skeleton_from_names
 from skeletonmae.formats.person_tracking import PERSON_ID_KEYS, Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
@@ -164,7 +164,7 @@ def _layout(
     names = tuple(name.lower().replace(" ", "_") for name in frames.names)
     if options.layout or not names:
         shapes = [(pose.positions, pose.observed) for pose in poses]
-        return layout_by_count(shapes, file.path, options.layout) if shapes else (options.layout or COCO17, ())
+        return layout_of_poses(shapes, file.path, options.layout) if shapes else (options.layout or COCO17, ())
     if wrong := [len(pose.observed) for pose in poses if len(pose.observed) != len(names)]:
         raise InputError("wrong number of joints", where=file.path, expected=len(names), got=wrong[0])
     if names[: COCO17.num_joints] == COCO17.joints:

@@ -6,7 +6,8 @@ AlphaPose (`--format open`, which also writes all frames into one object, keyed 
 per person gives the layout; BODY_25 and BODY_25B, both with 25 joints, are told apart by their bone lengths. A
 joint with confidence 0, or whose values are not numbers, is unobserved. If a person of the recording has
 `pose_keypoints_3d` (x, y, z, confidence), those are read instead of the image coordinates: their axes are a
-camera's, x right and y down, and are rotated by half a turn about z. Face and hands are not read.
+camera's, x right and y down, and are rotated by half a turn about z. Face and hands are not read, which the
+report says.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from skeletonmae.formats.decoders.json_text import describe, json_list, json_obj
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import number_frames, numbered_frame_files
-from skeletonmae.formats.joint_counts import joints_of_body
+from skeletonmae.formats.layout_by_shape import joints_of_body
 from skeletonmae.formats.person_tracking import Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS
@@ -31,6 +32,8 @@ EXPECTED = "{'people': [{'pose_keypoints_2d': [x, y, confidence of each joint]},
 CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
 """From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
 DEFAULT_LAYOUT = LAYOUTS["openpose25"]
+UNREAD = tuple(f"{part}_keypoints_{axes}" for part in ("face", "hand_left", "hand_right") for axes in ("2d", "3d"))
+"""Sets of keypoints that are not read."""
 
 Person = tuple[int, np.ndarray, np.ndarray]
 
@@ -46,12 +49,13 @@ def _sniff_frame(head: bytes) -> bool:
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     people: dict[int, list[Person]] = {}
+    unread: set[str] = set()
     for number, frame_file in numbered_frame_files(file).items():
         content = json_object(read_json(frame_file), frame_file.path, EXPECTED)
         if "people" in content:
-            people[number] = list(_people(content, frame_file.path))
+            people[number] = list(_people(content, frame_file.path, unread))
         else:
-            people |= _keyed_by_image(content, frame_file.path)
+            people |= _keyed_by_image(content, frame_file.path, unread)
     everyone = [person for persons in people.values() for person in persons]
     is_3d = any(len(in_3d) for _, _, in_3d in everyone)
     poses_by_frame = {
@@ -70,11 +74,11 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         where=file.path,
         name=file.path.name if file.frame_files else file.path.stem,
         unit="unknown" if is_3d else "px",
-        notes=notes,
+        notes=(*notes, *((f"not read: {', '.join(sorted(unread))}",) if unread else ())),
     )
 
 
-def _keyed_by_image(content: dict[str, Any], where: Path) -> dict[int, list[Person]]:
+def _keyed_by_image(content: dict[str, Any], where: Path, unread: set[str]) -> dict[int, list[Person]]:
     """The people of all frames of an object keyed by image."""
     frames = [value for value in content.values() if isinstance(value, dict) and "people" in value]
     if not frames or len(frames) < len(content):
@@ -83,15 +87,19 @@ def _keyed_by_image(content: dict[str, Any], where: Path) -> dict[int, list[Pers
     for (_, number), image, frame in zip(number_frames(list(content)), content, frames, strict=True):
         if number in people:
             raise InputError(f"frame {number} is duplicated", where=where, got=image)
-        people[number] = list(_people(frame, f"{where}, {image}"))
+        people[number] = list(_people(frame, f"{where}, {image}", unread))
     return people
 
 
-def _people(frame: dict[str, Any], where: Path | str) -> Iterator[Person]:
-    """(Person number, (joint, x y confidence), (joint, x y z confidence)) of each person in a frame."""
+def _people(frame: dict[str, Any], where: Path | str, unread: set[str]) -> Iterator[Person]:
+    """(Person number, (joint, x y confidence), (joint, x y z confidence)) of each person in a frame.
+
+    The names of other sets of keypoints that have values are added to `unread`.
+    """
     for index, person in enumerate(json_list(frame["people"], where, EXPECTED)):
         place = f"{where}, person {index}"
         values = json_object(person, place, EXPECTED)
+        unread.update(name for name in UNREAD if isinstance(values.get(name), list) and any(values[name]))
         in_image = values.get("pose_keypoints_2d", values.get("pose_keypoints"))
         yield (
             parse_person_id(values.get("person_id")),

@@ -19,7 +19,7 @@ import numpy as np
 
 from skeletonmae.formats.axes import turn_z_up
 from skeletonmae.formats.format import ReadOptions
-from skeletonmae.formats.layout_by_shape import SENSOR_JOINTS, layout_by_shape
+from skeletonmae.formats.layout_by_shape import SENSOR_JOINTS, layout_of_array
 from skeletonmae.sequences import SkeletonSequence
 
 MAX_SCORE = 1.1
@@ -85,7 +85,7 @@ def padded_recording(
         InputError: No layout is known for this number of joints.
     """
     clip, num_axes = _finite(clip), 2 if convention.has_scores else clip.shape[-1]
-    skeleton, notes = layout_by_shape(where, clip.shape[2], num_axes, options.layout)
+    skeleton, notes = layout_of_array(where, clip.shape[2], num_axes, options.layout)
     positions = np.array(clip[..., :num_axes])
     observed: np.ndarray
     if convention.has_scores:

@@ -18,7 +18,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.plain_pickle import read_pickle
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.layout_by_shape import layout_by_shape
+from skeletonmae.formats.layout_by_shape import layout_of_array
 from skeletonmae.limits import SPLIT_NAMES, check_shape
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
@@ -92,7 +92,7 @@ def _recording(
     if not isinstance(num_frames, int | np.integer) or not 0 <= num_frames <= keypoints.shape[1]:
         expected = f"0 to {keypoints.shape[1]}"
         raise InputError("'total_frames' is wrong", where=where, expected=expected, got=_describe(num_frames))
-    skeleton, notes = layout_by_shape(where, keypoints.shape[2], num_axes, layout)
+    skeleton, notes = layout_of_array(where, keypoints.shape[2], num_axes, layout)
     label = annotation.get("label")
     if not isinstance(label, str | int | np.integer | None):
         raise InputError("'label' is wrong", where=where, expected="a number or text", got=_describe(label))

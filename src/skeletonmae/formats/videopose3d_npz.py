@@ -2,7 +2,8 @@
 
 `data_3d_h36m.npz` holds `positions_3d`, {subject: {action: (frame, joint, 3)}}, in meters of the room with z up;
 of the 32 joints of Human3.6M those 17 are kept that VideoPose3D keeps. `data_2d_*.npz` holds `positions_2d`,
-{subject: {action: [(frame, joint, 2) of each camera]}} in pixels, and `metadata` with the name of the layout; in
+{subject: {action: [(frame, joint, 2) of each camera]}} in pixels, and `metadata` with the name of the layout, or
+at least with the joints that mirror each other, which tell it too; failing these, the name of the file does. In
 files of own videos, the subject is the video and the action is `custom`. A recording is named `subject/action`,
 with the camera's number behind it where there are several; subject and camera are tags. The label is the action
 without the number of the take. Human3.6M has 50 frames per second and HumanEva 60, which the files do not state.
@@ -23,7 +24,7 @@ from skeletonmae.formats.axes import turn_z_up
 from skeletonmae.formats.decoders.npy import first_member, open_npz
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.layout_by_shape import layout_by_shape
+from skeletonmae.formats.layout_by_shape import layout_of_array
 from skeletonmae.limits import check_shape
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, Skeleton
@@ -32,6 +33,8 @@ H36M_JOINTS = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 """Those of the 32 joints of Human3.6M that are not doubles of others or tips, in the order of `h36m17`."""
 LAYOUT_NAMES = {"h36m": "h36m17", "coco": "coco17"}
 """Name of the layout in the metadata -> ours."""
+FILE_NAME = re.compile(r"data_2d_.*(h36m|coco)")
+"""The last name of a layout in the file's: `data_2d_h36m_gt`, `data_2d_h36m_detectron_pt_coco`."""
 SUBJECTS = {r"S\d+": ("subject", 50.0), r"(Train|Validate)/S\d+( .*)?": ("subject", 60.0)}
 """Names of subjects of Human3.6M and HumanEva -> their tag and the frames per second of the set."""
 EXPECTED = "{subject: {action: array or list of arrays (frame, joint, axis)}}"
@@ -64,7 +67,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         subjects = arrays.objects(key)
         metadata = arrays.objects("metadata") if "metadata" in arrays else {}
     where = f"{file.path}, {key}"
-    layout = options.layout or _declared_layout(metadata)
+    layout = options.layout or _declared_layout(metadata, file.path.stem)
     for clip in _clips(where, subjects):
         at = f"{where}, {clip.subject}, {clip.action}"
         try:
@@ -73,9 +76,25 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
             options.on_error(error)
 
 
-def _declared_layout(metadata: object) -> Skeleton | None:
-    name = metadata.get("layout_name") if isinstance(metadata, Mapping) else None
-    return LAYOUTS[LAYOUT_NAMES[name]] if isinstance(name, str) and name in LAYOUT_NAMES else None
+def _declared_layout(metadata: object, file_name: str) -> Skeleton | None:
+    """The layout of 2D keypoints by its name, by which joints are left and right, or by the name of the file."""
+    stated = metadata if isinstance(metadata, Mapping) else {}
+    name = stated.get("layout_name")
+    if isinstance(name, str) and name in LAYOUT_NAMES:
+        return LAYOUTS[LAYOUT_NAMES[name]]
+    sides = stated.get("keypoints_symmetry")
+    if isinstance(sides, list | tuple) and len(sides) == 2:
+        for layout in map(LAYOUTS.__getitem__, LAYOUT_NAMES.values()):
+            if _has_side(layout, "left_", sides[0]) and _has_side(layout, "right_", sides[1]):
+                return layout
+    match = FILE_NAME.match(file_name)
+    return LAYOUTS[LAYOUT_NAMES[match[1]]] if match else None
+
+
+def _has_side(layout: Skeleton, side: str, indices: object) -> bool:
+    """Whether `indices` are those of all joints of a side."""
+    joints = [index for index, joint in enumerate(layout.joints) if joint.startswith(side)]
+    return isinstance(indices, list | tuple) and sorted(map(str, indices)) == sorted(map(str, joints))
 
 
 def _clips(where: str, subjects: object) -> Iterator[_Clip]:
@@ -111,7 +130,10 @@ def _recording(where: str, clip: _Clip, num_axes: int, layout: Skeleton | None) 
             positions = positions[:, H36M_JOINTS]
             layout = layout or LAYOUTS["h36m17"]
         positions = turn_z_up(positions)
-    skeleton, notes = layout_by_shape(where, positions.shape[1], num_axes, layout)
+    skeleton, notes = layout_of_array(where, positions.shape[1], num_axes, layout)
+    if num_axes == 2 and layout is None:
+        note = f"the file does not state its layout: {skeleton.num_joints} joints were read as {skeleton.name}"
+        notes = (note,)
     check_shape(where, (1, *positions.shape[:2]))
     known = next((about for pattern, about in SUBJECTS.items() if re.fullmatch(pattern, clip.subject)), None)
     is_own = clip.action == OWN_VIDEO

@@ -6,7 +6,7 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.files import InputFile
-from skeletonmae.formats.joint_counts import layout_by_count
+from skeletonmae.formats.layout_by_shape import layout_of_poses
 from skeletonmae.formats.named_skeletons import layout_from_names, skeleton_from_names
 from skeletonmae.formats.wide_header import WideHeader
 from skeletonmae.skeletons import Skeleton
@@ -53,7 +53,7 @@ def _numbered(
     try:
         if count > MAX_NUMBERED or not (has_confidence or count in CERTAIN_COUNTS):
             raise InputError("numbered points", where=file.path)
-        skeleton, notes = layout_by_count(list(zip(positions, observed, strict=True)), file.path)
+        skeleton, notes = layout_of_poses(list(zip(positions, observed, strict=True)), file.path)
     except InputError:
         names = [f"joint_{number}" for number in numbers]
         note = f"the joints are numbered, and nothing tells the layout of {count} of them; state it with --layout"

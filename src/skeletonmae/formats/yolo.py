@@ -28,7 +28,7 @@ from skeletonmae.formats.decoders.text_numbers import is_number
 from skeletonmae.formats.files import HEAD_BYTES, InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import numbered_frame_files
-from skeletonmae.formats.joint_counts import joints_of_body
+from skeletonmae.formats.layout_by_shape import joints_of_body
 from skeletonmae.formats.person_tracking import Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17

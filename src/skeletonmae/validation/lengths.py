@@ -80,5 +80,5 @@ class SingleFrames(Check):
     def check_all(self, table: RecordingTable) -> Iterator[Finding]:
         """Yield one finding per folder."""
         for folder, indices in scattered_frames(table.names, table.column("num_frames").tolist()).items():
-            message = describe_scattered(folder, len(indices))
+            message = describe_scattered(folder, [table.names[index] for index in indices])
             yield self.finding("error", message, table.names[indices[0]], recordings=len(indices))
