@@ -32,6 +32,16 @@ SPELLED = {
     "biped": ("Bip01 {}", ["L Clavicle", "L UpperArm", "L Forearm", "L Hand"], ["L Thigh", "L Calf", "L Foot", "L Toe0"]),
     "poser": ("{}", ["lCollar", "lShldr", "lForeArm", "lHand"], ["lThigh", "lShin", "lFoot", "lToe"]),
     "older": ("{}", ["LeftCollar", "LeftShoulder", "LeftElbow", "LeftWrist"], ["LeftHip", "LeftKnee", "LeftAnkle", "LeftToe"]),
+    "unreal": ("{}", ["clavicle_l", "upperarm_l", "lowerarm_l", "hand_l"], ["thigh_l", "calf_l", "foot_l", "ball_l"]),
+    "blender": ("{}", ["shoulder.L", "upper_arm.L", "forearm.L", "hand.L"], ["thigh.L", "shin.L", "foot.L", "toe.L"]),
+    "daz": ("{}", ["lCollar", "lShldrBend", "lForearmBend", "lHand"], ["lThighBend", "lShin", "lFoot", "lToe"]),
+    "makehuman": ("{}", ["Clavicle_L", "UpArm_L", "LoArm_L", "Hand_L"], ["UpLeg_L", "LoLeg_L", "Foot_L", "Toe_L"]),
+    "motive": ("Skeleton 001_{}", ["LeftShoulder", "LeftUArm", "LeftFArm", "LeftHand"],
+               ["LeftThigh", "LeftShin", "LeftFoot", "LeftToe"]),
+    "vrm": ("J_Bip_{}", ["L_Shoulder", "L_UpperArm", "L_LowerArm", "L_Hand"],
+            ["L_UpperLeg", "L_LowerLeg", "L_Foot", "L_ToeBase"]),
+    "noitom": ("Robot_{}", ["LeftShoulder", "LeftArm", "LeftForeArm", "LeftHand"],
+               ["LeftUpLeg", "LeftLeg", "LeftFoot", "LeftToeBase"]),
     "motionbuilder": ("Character1_{}", ["LeftShoulder", "LeftArm", "LeftForeArm", "LeftHand"],
                       ["LeftUpLeg", "LeftLeg", "LeftFoot", "LeftToeBase"]),
 }  # fmt: skip
@@ -41,7 +51,7 @@ SPELLED = {
 @pytest.mark.parametrize("program", SPELLED)
 def test_limbs_as_programs_call_them(program: str, side: str) -> None:
     how, arm, leg = SPELLED[program]
-    other = {"Left": "Right", "L ": "R ", "_L": "_R", "l": "r"}
+    other = {"Left": "Right", "L ": "R ", "L_": "R_", "_L": "_R", ".L": ".R", "_l": "_r", "l": "r"}
 
     def spelled(names: list[str]) -> list[str]:
         if side == "right":

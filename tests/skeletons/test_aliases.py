@@ -7,6 +7,7 @@ from skeletonmae.skeletons.aliases import (
     SCHEMES,
     canonical_joint_names,
     rig_joints,
+    strip_shared,
     vocabulary_joint,
     vocabulary_joints,
 )
@@ -80,6 +81,61 @@ def test_a_joint_of_a_rig_is_where_its_bone_begins() -> None:
     # CMU's forearm has a joint for its twist, called wrist, before the hand.
     assert rig_joints(("lradius", "lwrist", "lhand")) == ("left_elbow", None, "left_wrist")
     assert rig_joints(("LeftElbow", "LeftWrist")) == ("left_elbow", "left_wrist")
+
+
+@pytest.mark.parametrize(
+    ("names", "joints"),
+    [
+        (("body_nose", "body_left_eye", "body_tail"), ("nose", "left_eye", "tail")),
+        (("Anna:LASI", "Anna:RASI"), ("lasi", "rasi")),
+        (("JointP_SpineBase", "JointP_FootLeft"), ("pelvis", "left_foot")),
+        (("SpineBase.position", "HipLeft.position"), ("pelvis", "left_hip")),
+        (("SpineBase_Pos", "HipLeft_Pos"), ("pelvis", "left_hip")),
+        (("Model_Hips", "Model_LeftForeArm"), ("pelvis", "left_elbow")),
+        (("CC_Base_Hip", "CC_Base_L_Forearm", "CC_Base_NeckTwist01"), ("pelvis", "left_elbow", "neck")),
+        (("mPelvis", "mHipLeft", "mElbowRight"), ("pelvis", "left_hip", "right_elbow")),
+    ],
+)
+def test_what_all_names_share_is_stripped(names: tuple[str, ...], joints: tuple[str, ...]) -> None:
+    assert canonical_joint_names(names) == joints
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("left_ear", "left_eye"),
+        ("left_eye_inner", "right_eye_inner"),
+        ("left_ear_base", "right_ear_base"),
+        ("hip", "hip_left", "hip_right"),
+        ("front_left_paw", "front_right_paw"),
+        ("mouse_tail", "mouse_snout"),
+    ],
+)
+def test_words_that_tell_joints_apart_stay(names: tuple[str, ...]) -> None:
+    assert strip_shared(names) == names
+
+
+def test_segments_of_xsens_mean_joints_only_together() -> None:
+    names = (
+        "Pelvis",
+        "L5",
+        "T8",
+        "Right Shoulder",
+        "Right Upper Arm",
+        "Right Forearm",
+        "Left Upper Leg",
+        "Left Toe",
+    )
+    assert vocabulary_joints(names) == (
+        "pelvis", "spine1", "spine3", "right_collar", "right_shoulder", "right_elbow", "left_hip", "left_foot",
+    )  # fmt: skip
+    assert vocabulary_joint("LShoulder") == "left_shoulder"
+    assert vocabulary_joint("T8") is None
+
+
+def test_of_two_bones_with_one_name_the_one_without_underscores_has_it() -> None:
+    assert rig_joints(("__UpLeg_L", "UpLeg_L", "LoLeg_L")) == (None, "left_hip", "left_knee")
+    assert rig_joints(("Hips", "Hip")) == ("pelvis", None)
 
 
 def test_two_names_of_one_joint_are_not_merged() -> None:

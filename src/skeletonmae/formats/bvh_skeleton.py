@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from skeletonmae.formats.decoders.bvh_text import Bvh
 from skeletonmae.skeletons import Skeleton
-from skeletonmae.skeletons.aliases import normalize_joint_name, rig_joints, strip_prefix
+from skeletonmae.skeletons.aliases import normalize_joint_name, rig_joints, strip_prefix, strip_shared
+from skeletonmae.skeletons.naming_schemes import RIG
 
 
 def bvh_skeleton(bvh: Bvh) -> Skeleton:
@@ -18,7 +19,8 @@ def bvh_skeleton(bvh: Bvh) -> Skeleton:
     Raises:
         InputError: There are more joints than a skeleton can have.
     """
-    names = unique_names(rig_names(bvh.joints), [normalize_joint_name(strip_prefix(name)) for name in bvh.joints])
+    own = [normalize_joint_name(strip_prefix(name)) for name in strip_shared(bvh.joints, RIG)]
+    names = unique_names(rig_names(bvh.joints), own)
     return Skeleton(
         name=f"bvh{len(names)}",
         joints=names,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skeletonmae.skeletons import Skeleton
-from skeletonmae.skeletons.aliases import normalize_joint_name, vocabulary_joint, vocabulary_joints
+from skeletonmae.skeletons.aliases import normalize_joint_name, strip_shared, vocabulary_joint, vocabulary_joints
 
 __all__ = ["JointLookup", "joint_indices", "normalize_joint_name"]
 
@@ -40,9 +40,11 @@ def joint_indices(layout: Skeleton, names: Sequence[str]) -> np.ndarray:
         [place if place >= 0 else lookup[joint or ""] for place, joint in zip(exact, meanings, strict=True)],
         dtype=np.int64,
     )
+    stripped = strip_shared(names)
     taken = set(indices.tolist())
     for number in np.flatnonzero(indices < 0).tolist():
-        if (place := lookup[names[number]]) not in taken:  # its own spelling is a joint of the layout
+        place = max(lookup[names[number]], lookup[stripped[number]])
+        if place not in taken:  # its own spelling is a joint of the layout
             indices[number] = place
             taken.add(place)
     return indices

@@ -13,10 +13,14 @@ from skeletonmae.formats.format import ReadOptions
 from skeletonmae.formats.joint_names import joint_indices
 from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import LAYOUTS, Skeleton
+from skeletonmae.skeletons import LAYOUTS, VOCABULARY, Skeleton
 from skeletonmae.skeletons.aliases import canonical_joint_names
 from skeletonmae.skeletons.derived import abbreviate
 from skeletonmae.skeletons.plausible_tree import plausible_parents
+
+METRIC = ("m", "unknown")
+"""Units of recordings of people. In pixels most recordings with unknown names are of animals."""
+CONSEQUENCE = "--convert-to finds no joints, and checks that need to know head, arms or legs are not made"
 
 
 def skeleton_from_names(
@@ -133,6 +137,8 @@ def named_recording(
         positions[:, :, to[to >= 0]] = source[:, :, to >= 0]
         if unknown := [joint for joint, place in zip(raw_names, to, strict=True) if place < 0]:
             notes = (*notes, f"the layout does not have {abbreviate(unknown)}")
+    elif unit in METRIC and VOCABULARY.keys().isdisjoint(skeleton.joints):
+        notes = (f"no joint name is known ({abbreviate(skeleton.joints, 3)}): {CONSEQUENCE}", *notes)
     observed = np.isfinite(positions).all(-1)
     return SkeletonSequence.from_positions(
         positions, options.layout or skeleton, observed=observed, name=name, unit=unit, fps=fps, notes=notes
