@@ -11,7 +11,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, ReadOptions, detect
 from skeletonmae.formats.decoders.csv_table import BLOCK_LINES
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, NTU25, Skeleton
+from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, MEDIAPIPE33, NTU25, Skeleton
 
 
 def table(tmp_path: Path, *lines: str) -> Path:
@@ -171,9 +171,12 @@ def test_a_column_that_differs_from_line_to_line_is_no_tag(tmp_path: Path) -> No
         ),
         ("a,0,0,head,1,1,1", "line 3: the joint is duplicated"),
         ("a,0,0,Head,1,1,1", "line 3: the joint is duplicated.*got head"),
-        ("a,0.5,0,head,1,1,1", "line 3: a frame number is not a whole number"),
-        ("a,,0,head,1,1,1", "line 3: a frame number is not a whole number"),
+        ("a,0.5,0,head,1,1,1", "line 3: column .frame.: a frame number is not a whole number"),
+        ("a,,0,head,1,1,1", "line 3: column .frame.: a frame number is not a whole number"),
         ("a,1000000000000,0,head,1,1,1", "line 3: a frame number is far too large"),
+        ("a,9007199254740993,0,head,1,1,1", "line 3: column 'frame'.*too large.*got 9007199254740993"),
+        ("a,99999999999999999999,0,head,1,1,1", "line 3: column 'frame'.*too large.*got 99999999999999999999"),
+        ("a,-9223372036854775809,0,head,1,1,1", "line 3: column 'frame'.*too large.*got -9223372036854775809"),
         ("a,1,0,head,1,one,1", "line 3: column 'y' is not a number; got one"),
         ("a,1,0,head,1,1,inf", "line 3: column 'z' is not a finite number"),
         ("a,1,0,head,1,1,1e39", "line 3: column 'z' is not a finite number"),
@@ -216,8 +219,8 @@ def test_what_must_hold_for_a_whole_recording(tmp_path: Path) -> None:
 
 
 def test_what_must_hold_for_the_header(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="column 'joint' is missing; the header has frame, bodypart, x, y;"):
-        list(FORMATS["table"].read(table(tmp_path, "frame,bodypart,x,y", "0,nose,1,1")))
+    with pytest.raises(InputError, match="column 'joint' is missing; the header has frame, limb, x, y;"):
+        list(FORMATS["table"].read(table(tmp_path, "frame,limb,x,y", "0,nose,1,1")))
     with pytest.raises(InputError, match="column 'x' is duplicated"):
         list(FORMATS["table"].read(table(tmp_path, "frame,joint,x,y,X", "0,nose,1,1,1")))
 
@@ -360,3 +363,41 @@ def test_a_million_columns_are_refused(tmp_path: Path) -> None:
     header = "frame,joint,x,y," + ",".join(f"c{number}" for number in range(100_000))
     with pytest.raises(InputError, match="too many columns; expected at most 20000; got 100004"):
         list(FORMATS["table"].read(table(tmp_path, header, "0,nose,1,2")))
+
+
+@pytest.mark.parametrize(
+    ("header", "axes"),
+    [("frame_id,landmark,x,y,z", 3), ("frame,keypoint,x,y,score", 2), ("Frame Index,BodyPart,X,Y", 2)],
+)
+def test_other_names_of_columns(header: str, axes: int, tmp_path: Path) -> None:
+    path = table(tmp_path, header, "3,NOSE,1,2,0.5", "5,LEFT_EAR,1,2,0.5")
+    if axes == 2 and "score" not in header:
+        path = table(tmp_path, header, "3,NOSE,1,2", "5,LEFT_EAR,1,2")
+    (recording,) = read(path)
+    assert (recording.skeleton, recording.positions.shape) == (COCO17, (1, 3, 17, axes))
+    assert recording.observed.sum() == 2
+
+
+def test_times_stand_in_for_frames(tmp_path: Path) -> None:
+    times = (0, 0.04, 0.08, 0.2)
+    (recording,) = read(table(tmp_path, "time,joint,x,y", *(f"{time},nose,1,2" for time in times)))
+    assert recording.fps == 25
+    assert recording.observed[0, :, COCO17.index["nose"]].tolist() == [True, True, True, False, False, True]
+    with pytest.raises(InputError, match="line 2: column 'time' is not a time; got soon"):
+        read(table(tmp_path, "time,joint,x,y", "soon,nose,1,2"))
+
+
+def test_landmarks_of_mediapipe_are_shares_of_the_image(tmp_path: Path) -> None:
+    lines = [f"0,{joint},0.5,0.5,-0.3,{0.4 if joint == 'nose' else 0.9}" for joint in MEDIAPIPE33.joints]
+    (recording,) = read(table(tmp_path, "frame,landmark,x,y,z,visibility", *lines))
+    assert (recording.unit, recording.positions.shape[3]) == ("image", 2)
+    assert recording.observed.sum() == 32
+
+
+@pytest.mark.parametrize(
+    ("header", "missing"), [("landmark,x,y", "frame"), ("frame,name,x,y", "joint"), ("frame_id,part,x,y", "joint")]
+)
+def test_columns_to_rename_are_named(header: str, missing: str, tmp_path: Path) -> None:
+    path = table(tmp_path, header, ",".join("1" for _ in header.split(",")))
+    with pytest.raises(InputError, match=f"column '{missing}' is missing; the header has .*; rename the columns"):
+        read(path)

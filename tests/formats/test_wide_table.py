@@ -232,6 +232,55 @@ def test_the_frame_rate_follows_from_the_times(
     assert recording.fps == fps
 
 
+@pytest.mark.parametrize("template", ["body_{name}_{field}", "Anna:{name}_{field}", "{name}.position.{field}"])
+def test_what_all_names_share_is_no_part_of_them(template: str, tmp_path: Path) -> None:
+    values = np.ones((2, 25, 3)) + np.arange(2)[:, None, None]
+    values[1, 7] = 0  # lost
+    recording = read(tmp_path, *wide(KINECT_V2, values, template=template))
+    assert recording.skeleton == NTU25
+    assert np.argwhere(~recording.observed[0]).tolist() == [[1, 7]]
+
+
+def test_it_is_said_if_no_joint_name_is_known(tmp_path: Path) -> None:
+    markers = read(tmp_path, *wide(("LASI", "RASI", "LKNE"), np.ones((1, 3, 3))))
+    assert markers.notes[0].startswith("no joint name is known (lasi, rasi, lkne): --convert-to finds no joints")
+    known = read(tmp_path, *wide(("LASI", "RASI", "neck"), np.ones((1, 3, 3))))
+    assert not any("no joint name is known" in note for note in known.notes)
+
+
+def test_gaps_in_the_times_stay_gaps(tmp_path: Path) -> None:
+    times = (0.0, 0.1, 0.2, 0.3, 0.7, 0.8, 0.9)
+    recording = read(tmp_path, "time,nose_x,nose_y,neck_x,neck_y", *(f"{time},10,20,30,40" for time in times))
+    assert recording.observed[0, :, 0].tolist() == [True] * 4 + [False] * 3 + [True] * 3
+    assert recording.fps == 10
+    assert recording.notes[-1] == "the times have a gap; 3 frames are missing in all and unobserved"
+
+
+def test_dates_give_the_frame_rate(tmp_path: Path) -> None:
+    lines = (f"2020-01-02 10:00:00.{40 * frame:03d},10,20,30,40" for frame in range(5))
+    assert read(tmp_path, "timestamp,nose_x,nose_y,neck_x,neck_y", *lines).fps == pytest.approx(25)
+
+
+def test_words_of_kinect_for_how_sure_a_joint_is(tmp_path: Path) -> None:
+    recording = read(
+        tmp_path,
+        "Neck_X,Neck_Y,Neck_Z,Neck_State,Neck_inferred,Head_X,Head_Y,Head_Z,Head_State,Head_inferred",
+        "1,2,3,Tracked,FALSE,4,5,6,Inferred,TRUE",
+        "1,2,3,NotTracked,FALSE,4,5,6,Not Tracked,TRUE",
+    )
+    assert recording.observed[0].tolist() == [[True, True], [False, False]]
+    assert dict(recording.tags) == {}
+    assert "columns that were left out: Neck_inferred, Head_inferred" in recording.notes
+
+
+def test_every_column_that_is_left_out_is_named(tmp_path: Path) -> None:
+    others = [f"sensor{number}" for number in range(12)]
+    recording = read(
+        tmp_path, f"nose_x,nose_y,neck_x,neck_y,{','.join(others)}", f"1,2,3,4,{','.join(map(str, range(12)))}"
+    )
+    assert f"columns that were left out: {', '.join(others)}" in recording.notes
+
+
 def test_every_second_frame_is_renumbered(tmp_path: Path) -> None:
     lines = [f"{frame},{frame / 30},{frame},2,3,4" for frame in (252, 254, 256)]
     recording = read(tmp_path, "frame,time,nose_x,nose_y,neck_x,neck_y", *lines)

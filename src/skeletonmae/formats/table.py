@@ -4,14 +4,16 @@
 recording,frame,person,joint,x,y,z,confidence,label,subject
 clip1,0,0,left_wrist,0.31,1.02,2.4,1,wave,anna
 ```
-Only `frame`, `joint`, `x` and `y` are required. Without `recording` the file is one recording, named after the
+Only `frame`, `joint`, `x` and `y` are required; other usual names are understood (`csv_table.OTHER_NAMES`), and a
+column of times stands in for the frames. Without `recording` the file is one recording, named after the
 file; without `person` there is one person. A `z` that is empty throughout a recording counts as missing. Further
 columns (`label`; `layout`, `unit` and `fps`; any other is a tag) hold one value per recording. The delimiter is a
 comma, a semicolon or a tab; case and spaces in column names do not matter, and joint names may have any of the
 spellings in `skeletons.aliases`. A joint is unobserved where its line is missing, a coordinate is empty or `nan`,
-or the confidence is 0. The default layout is the smallest built-in one that has all joints of the file, and of
-several the first in `LAYOUTS`. The default unit is metres in 3D and pixels in 2D. The lines of a recording are
-consecutive, its frame numbers may start anywhere, and the file is read in blocks.
+the confidence is 0, the visibility below 0.5 or the likelihood below 0.6. The default layout is the smallest
+built-in one that has all joints of the file, and of several the first in `LAYOUTS`. The default unit is meters in
+3D and pixels in 2D, except for MediaPipe's landmarks with a column `visibility` (`wide_coordinates`). The lines of
+a recording are consecutive, its frame numbers may start anywhere, and the file is read in blocks.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.csv_table import ReadBlocks, TableBlock, column_indices, delimiter_of, read_csv
+from skeletonmae.formats.decoders.csv_table import ReadBlocks, TableBlock, delimiter_of, is_long_table, read_csv
 from skeletonmae.formats.decoders.parquet_table import MAGIC, read_parquet
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
@@ -53,7 +55,7 @@ def _parse(file: InputFile, options: ReadOptions, read: ReadBlocks) -> Iterator[
                 declared = layout or _declared_layout(file.path, lines)
                 if declared.name not in lookups:
                     lookups[declared.name] = _lookup(declared, list(first_lines))
-                recording = TableRecording(file.path, name, declared, lookups[declared.name])
+                recording = TableRecording(file.path, name, declared, lookups[declared.name], options)
             recording.add(lines)
     if recording is None:
         raise InputError("there is no line after the header", where=file.path)
@@ -134,10 +136,10 @@ def _parse_parquet(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSe
 def _sniff_csv(head: bytes) -> bool:
     line = head.decode("utf-8-sig", "replace").split("\n", 1)[0]
     try:
-        column_indices(Path(), next(csv.reader([line], delimiter=delimiter_of(line))))
-    except (InputError, csv.Error, StopIteration):
+        names = next(csv.reader([line], delimiter=delimiter_of(line)), [])
+    except csv.Error:
         return False
-    return True
+    return is_long_table(names)
 
 
 def _sniff_parquet(head: bytes) -> bool:

@@ -11,14 +11,19 @@ import numpy as np
 from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.csv_table import NUMERIC_COLUMNS, Column, TableBlock
 from skeletonmae.formats.decoders.text_numbers import MISSING_WORDS, is_number
-from skeletonmae.formats.frame_numbers import FrameNumbering
+from skeletonmae.formats.format import ReadOptions
+from skeletonmae.formats.frame_numbers import MAX_NUMBER, FrameNumbering, is_frame_number
+from skeletonmae.formats.frame_times import SECONDS, fps_of_times, frames_of_times, parse_times
 from skeletonmae.formats.joint_names import JointLookup
+from skeletonmae.formats.wide_coordinates import interpret
 from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons import MEDIAPIPE33, Skeleton
 from skeletonmae.skeletons.derived import abbreviate, suggest
 
 JOINT_COLUMNS = {"recording", "person", "joint", *NUMERIC_COLUMNS}
+MIN_SURE = {"visibility": 0.5, "likelihood": 0.6}
+"""Column -> value from which a joint is observed, by the defaults of MediaPipe and DeepLabCut."""
 """Columns that differ from line to line. Every other column holds one value per recording."""
 SETTINGS = ("label", "layout", "unit", "fps")
 
@@ -31,11 +36,14 @@ class TableRecording:
         name: Name of the recording.
         layout: Layout of its joints.
         lookup: Joint name in the file -> index in the layout.
+        options: With the unit that the user states, if any.
     """
 
-    def __init__(self, path: Path, name: str, layout: Skeleton, lookup: JointLookup) -> None:
-        self.path, self.name, self.layout = path, name, layout
+    def __init__(self, path: Path, name: str, layout: Skeleton, lookup: JointLookup, options: ReadOptions) -> None:
+        self.path, self.name, self.layout, self.options = path, name, layout, options
+        self._has_visibility = False
         self._lookup = lookup
+        self._has_times, self._units = False, tuple(SECONDS)
         self._persons: dict[str, int] = {}
         self._values: dict[str, set[str]] = defaultdict(set)
         self._cells: list[tuple[np.ndarray, ...]] = []
@@ -48,14 +56,18 @@ class TableRecording:
             InputError: A cell is invalid.
         """
         columns, line = block.columns, np.array(block.line_numbers)
-        for key in columns.keys() - JOINT_COLUMNS:
+        other = columns.keys() - JOINT_COLUMNS - (set() if "frame" in columns else {"time"})
+        for key in other:
             values = self._values[key] | {str(cell).strip() for cell in set(columns[key])} - {""}
             self._values[key] = set(sorted(values)[:5])  # more than one is enough to know
         numbers = {key: self._numbers(key, columns[key], line) for key in NUMERIC_COLUMNS if key in columns}
-        frame = numbers["frame"]
-        if (invalid := frame != np.floor(frame)).any():
+        frame = numbers["frame"] if "frame" in numbers else self._times(columns["time"], line)
+        if "frame" in numbers and (invalid := ~is_frame_number(frame)).any():
             got = columns["frame"][int(invalid.argmax())]
-            raise self._error("a frame number is not a whole number", line[invalid], got)
+            is_huge = np.abs(frame[invalid][0]) >= MAX_NUMBER
+            problem = "a frame number is far too large" if is_huge else "a frame number is not a whole number"
+            expected = "a whole number below 2**53" if is_huge else None
+            raise self._error(f"column 'frame': {problem}", line[invalid], got, expected)
         joint = np.fromiter(map(self._lookup.__getitem__, columns["joint"]), np.int64, len(frame))
         if (invalid := joint < 0).any():
             name = str(columns["joint"][int(invalid.argmax())]).strip()
@@ -69,6 +81,9 @@ class TableRecording:
         coordinates = np.stack([numbers[axis] for axis in "xyz" if axis in numbers], axis=-1).astype(np.float32)
         if "confidence" in numbers:
             coordinates[~(numbers["confidence"] > 0)] = np.nan
+        self._has_visibility |= "visibility" in numbers
+        for key in MIN_SURE.keys() & numbers.keys():
+            coordinates[numbers[key] < MIN_SURE[key]] = np.nan
         self._cells.append((person, frame, joint, line))
         self._coordinates.append(coordinates)
 
@@ -88,6 +103,9 @@ class TableRecording:
             coordinates = coordinates[:, :2]
         order = sorted(self._persons, key=lambda name: name.zfill(20) if name.isdigit() else name)
         rank = np.argsort([self._persons[name] for name in order])
+        times, gaps = frame, tuple[str, ...]()
+        if self._has_times:
+            frame, gaps = frames_of_times(times)
         numbering = FrameNumbering.of(frame)
         frame_index = numbering.index(frame)
         shape = (len(order), int(frame_index.max()) + 1, self.layout.num_joints)
@@ -107,18 +125,25 @@ class TableRecording:
         constant = {
             key: next(iter(values), "") for key, values in self._values.items() if self._is_one(key, values)
         }
+        unit, remarks = constant.get("unit") or ("m" if coordinates.shape[1] == 3 else "px"), tuple[str, ...]()
+        if self._has_visibility and self.layout == MEDIAPIPE33 and not constant.get("unit"):
+            found = interpret(np.where(observed[..., None], positions, np.nan), self.layout, (), "", self.options)
+            positions, unit, remarks = found.positions, found.unit, found.notes
         varying = sorted(self._values.keys() - constant.keys())
         return SkeletonSequence.from_positions(
             positions,
             self.layout,
             observed=observed,
             name=self.name,
-            unit=constant.get("unit") or ("m" if coordinates.shape[1] == 3 else "px"),
-            fps=numbering.fps(self._fps(constant.get("fps"))),
+            unit=unit,
+            fps=numbering.fps(self._fps(constant.get("fps")))
+            or (fps_of_times(times, frame_index, self._units) if self._has_times else None),
             label=constant.get("label") or None,
             tags={key: value for key, value in constant.items() if value and key not in SETTINGS},
             notes=(
                 *numbering.notes,
+                *gaps,
+                *remarks,
                 *(f"column {key!r} differs from line to line and was left out" for key in varying),
             ),
         )
@@ -137,6 +162,14 @@ class TableRecording:
             where = f"{self.path}, recording {self.name!r}"
             raise InputError("fps is not a number above 0", where=where, got=text)
         return float(text)
+
+    def _times(self, cells: Column, line: np.ndarray) -> np.ndarray:
+        """Times that stand in for frame numbers."""
+        times, is_clock = parse_times(list(map(str, cells)))
+        if (invalid := ~np.isfinite(times)).any():
+            raise self._error("column 'time' is not a time", line[invalid], cells[int(invalid.argmax())])
+        self._has_times, self._units = True, ("s",) if is_clock else tuple(SECONDS)
+        return times
 
     def _numbers(self, key: str, cells: Column, line: np.ndarray) -> np.ndarray:
         """A column as float64, NaN where it is empty."""

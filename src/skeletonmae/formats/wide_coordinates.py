@@ -10,6 +10,7 @@ import numpy as np
 from skeletonmae.formats.format import ReadOptions
 from skeletonmae.formats.length_units import longest_limb_bone, meters_per_unit
 from skeletonmae.skeletons import MEDIAPIPE33, VOCABULARY, Skeleton
+from skeletonmae.skeletons.aliases import strip_shared
 
 MIN_CONFIDENCE = {"confidence": 0.0, "visibility": 0.5, "likelihood": 0.6}
 """Kind of confidence -> threshold. Any confidence above 0 is observed, MediaPipe's visibility from 0.5 on, and
@@ -102,7 +103,7 @@ def _mediapipe(positions: np.ndarray, skeleton: Skeleton, options: ReadOptions) 
 
 def _without_kinect_zeros(positions: np.ndarray, raw_names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Kinect writes exactly (0, 0, 0), the position of the camera, for a joint that it lost."""
-    names = {name.lower().replace("_", "").replace(" ", "") for name in raw_names}
+    names = {name.lower().replace("_", "").replace(" ", "") for name in strip_shared(raw_names)}
     if not names & {"spinebase", "spineshoulder", "hipcenter", "shouldercenter", "spinenavel", "spinechest"}:
         return positions, ()
     lost = (positions == 0).all(-1)

@@ -131,7 +131,7 @@ class WideHeader:
         parts = [f"{len(self.joints)} joints ({examples}) with {', '.join((*self.axes, *words))}"]
         roles = [role for role in ("recording", "frame", "time", "person") if role in self.roles]
         parts += [f"{role} from its column" for role in roles]
-        if "frame" not in self.roles:
+        if not {"frame", "time"} & self.roles.keys():
             parts.append("every line is the next frame")
         return "read as a table with one line per frame: " + "; ".join(parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,8 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.text_numbers import MISSING_WORDS, is_number
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import ReadOptions
-from skeletonmae.formats.frame_numbers import FrameNumbering
+from skeletonmae.formats.frame_numbers import FrameNumbering, is_frame_number
+from skeletonmae.formats.frame_times import SECONDS, fps_of_times, frames_of_times, parse_times
 from skeletonmae.formats.named_skeletons import named_recording
 from skeletonmae.formats.wide_coordinates import MIN_CONFIDENCE, interpret
 from skeletonmae.formats.wide_header import WideHeader
@@ -21,13 +22,13 @@ from skeletonmae.formats.wide_layout import find_layout
 from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
 
-SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 TIME_NAMES = {"seconds": "s", "sec": "s", "timesec": "s", "timeseconds": "s", "ms": "ms", "timems": "ms",
               "timestampms": "ms", "timeus": "us", "timestampus": "us"}  # fmt: skip
 """Name of a column of times -> the unit that it states."""
-MIN_FPS, MAX_FPS = 4.0, 250.0
-"""Times whose column states no unit are in the one that gives a frame rate in this range: at most one does."""
 MAX_EXAMPLES = 5
+WORDS = {"tracked": "2", "inferred": "1", "nottracked": "0", "high": "3", "medium": "2", "low": "1", "none": "0",
+         "true": "1", "false": "0"}  # fmt: skip
+"""Words for how sure a joint is, of Kinect for Windows (TrackingState) and Azure Kinect (confidence level)."""
 DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+\s*")
 
 
@@ -53,6 +54,7 @@ class WideRecording:
         self._lines: list[np.ndarray] = []
         self._positions: list[np.ndarray] = []
         self._roles: dict[str, list[np.ndarray]] = defaultdict(list)
+        self._is_clock = False
         self._persons: list[str] = []
         self._texts: dict[str, set[str]] = defaultdict(set)
 
@@ -71,7 +73,7 @@ class WideRecording:
                 if column is not None:
                     positions[:, joint, axis] = self._numbers(columns[column], lines)
         for joint, minimum, column in self._confidences:
-            confidence = self._numbers(columns[column], lines)
+            confidence = self._numbers(columns[column], lines, WORDS)
             is_low = confidence < minimum if minimum else confidence <= 0
             positions[is_low, joint] = np.nan
         with np.errstate(over="ignore"):
@@ -81,9 +83,9 @@ class WideRecording:
             if role in self.header.roles:
                 self._roles[role].append(self._numbers(columns[self.header.roles[role]], lines))
         if "time" in self.header.roles:
-            cells = columns[self.header.roles["time"]]
-            times = [float(cell) if is_number(cell) else np.nan for cell in cells]  # dates tell no rate
-            self._roles["time"].append(np.array(times))
+            times, is_clock = parse_times(columns[self.header.roles["time"]])
+            self._is_clock |= is_clock
+            self._roles["time"].append(times)
         if "person" in self.header.roles:
             self._persons += [cell.strip() for cell in columns[self.header.roles["person"]]]
         if "label" in self.header.roles:
@@ -104,7 +106,7 @@ class WideRecording:
         label = self._label()
         lines, positions = np.concatenate(self._lines), np.concatenate(self._positions)
         person, num_persons = self._person_index()
-        numbers = self._frame_numbers(lines, num_persons)
+        numbers, gaps = self._frame_numbers(lines, num_persons)
         numbering = FrameNumbering.of(numbers)
         frame = numbering.index(numbers)
         person, num_persons = self._distinct(lines, person, num_persons, frame)
@@ -127,17 +129,28 @@ class WideRecording:
             name=self.name,
             unit=coordinates.unit,
             fps=self._fps(frame, numbering),
-            notes=(self.header.describe(), *self.header.notes, *notes, *coordinates.notes, *numbering.notes),
+            notes=(
+                self.header.describe(),
+                *self.header.notes,
+                *notes,
+                *coordinates.notes,
+                *numbering.notes,
+                *gaps,
+            ),
         )
         return replace(sequence, label=label, tags=tags)
 
-    def _numbers(self, cells: Sequence[str], lines: np.ndarray) -> np.ndarray:
-        """A column as float64, NaN where a cell is empty."""
+    def _numbers(
+        self, cells: Sequence[str], lines: np.ndarray, words: Mapping[str, str] | None = None
+    ) -> np.ndarray:
+        """A column as float64, NaN where a cell is empty; some words may stand for numbers."""
         try:
             values = np.fromiter(map(float, cells), np.float64, len(cells))
         except ValueError:
             texts = ["nan" if cell.strip().lower() in MISSING_WORDS else cell for cell in cells]
             texts = [text.replace(",", ".") if DECIMAL_COMMA.fullmatch(text) else text for text in texts]
+            if words:
+                texts = [words.get(re.sub(r"[\W_]", "", text).lower(), text) for text in texts]
             if (row := next((row for row, text in enumerate(texts) if not is_number(text)), None)) is not None:
                 where = f"{self.file.path}, line {lines[row]}"
                 raise InputError("not a number", where=where, got=texts[row]) from None
@@ -164,25 +177,25 @@ class WideRecording:
         index = {name: number for number, name in enumerate(names)}
         return np.array([index[name] for name in self._persons]), len(names)
 
-    def _frame_numbers(self, lines: np.ndarray, num_persons: int) -> np.ndarray:
-        """Frame number of each line: its column, or else the order of the lines or of the times."""
+    def _frame_numbers(self, lines: np.ndarray, num_persons: int) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Frame number of each line, and remarks: its column, or else the times or the order of the lines."""
         if "frame" in self._roles:
             numbers = np.concatenate(self._roles["frame"])
-            invalid = ~(np.abs(numbers) < 2**53) | (numbers % 1 != 0)
+            invalid = ~is_frame_number(numbers)
             if invalid.any():
                 where = f"{self.file.path}, line {lines[invalid.argmax()]}"
                 raise InputError(
                     "a frame number is not a whole number", where=where, got=numbers[invalid.argmax()]
                 )
-            return numbers.astype(np.int64)
-        if num_persons == 1:
-            return np.arange(len(lines))
+            return numbers.astype(np.int64), ()
         times = np.concatenate(self._roles["time"]) if "time" in self._roles else np.array([np.nan])
-        if not np.isfinite(times).all():
+        is_known = bool(np.isfinite(times).all())
+        if num_persons > 1 and not is_known:
             expected = "a column `frame` or `time` that tells which lines are of the same frame"
             raise InputError("several persons, but no frame numbers", where=self.file.path, expected=expected)
-        ranks: np.ndarray = np.unique(times, return_inverse=True)[1]
-        return ranks
+        if num_persons == 1 and not (is_known and (np.diff(times) > 0).all()):
+            return np.arange(len(lines)), ()
+        return frames_of_times(times)
 
     def _distinct(
         self, lines: np.ndarray, person: np.ndarray, num_persons: int, frame: np.ndarray
@@ -226,11 +239,6 @@ class WideRecording:
             return numbering.fps(float(rates[0])) if len(rates) == 1 and rates[0] > 0 else None
         if "time" not in self._roles:
             return None
-        frames, first = np.unique(frame, return_index=True)
-        steps = np.diff(np.concatenate(self._roles["time"])[first]) / np.maximum(np.diff(frames), 1)
-        steps = steps[steps > 0]
-        step = float(np.median(steps)) if len(steps) else 0.0
         units = [TIME_NAMES[self.header.time_name]] if self.header.time_name in TIME_NAMES else list(SECONDS)
-        rate_of = {unit: 1 / (step * SECONDS[unit]) for unit in units if step > 0}
-        plausible = [rate for rate in rate_of.values() if MIN_FPS <= rate <= MAX_FPS]
-        return round(plausible[0], 3) if plausible else None
+        times = np.concatenate(self._roles["time"])
+        return fps_of_times(times, frame, ["s"] if self._is_clock else units)

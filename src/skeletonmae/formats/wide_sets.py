@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from skeletonmae.skeletons.aliases import normalize_joint_name, vocabulary_joint, vocabulary_joints
-from skeletonmae.skeletons.derived import abbreviate
 
 FIRST_CHOICE = ("world", "global", "3d")
 LAST_CHOICE = ("image", "img", "pixel", "pixels", "px", "screen", "2d", "norm", "normalized", "local", "raw")
@@ -86,7 +85,7 @@ def one_of_each(joints: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]
     }
     left_out = [joint for joint in joints if joint in doubles - set(candidates[chosen].values())]
     which = f"those with {chosen!r} in their names" if chosen else "those without a further word in their names"
-    note = f"the same joints are there several times: {which} are read, and {abbreviate(left_out)} left out"
+    note = f"the same joints are there several times; {which} are read, and left out: {', '.join(left_out)}"
     return {joint: name_of.get(joint, joint) for joint in joints if joint not in set(left_out)}, (note,)
 
 

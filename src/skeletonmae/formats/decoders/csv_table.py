@@ -16,7 +16,23 @@ from skeletonmae.formats.files import InputFile
 from skeletonmae.limits import MAX_COLUMNS, MAX_LINE_BYTES
 
 REQUIRED_COLUMNS = ("frame", "joint", "x", "y")
-NUMERIC_COLUMNS = ("frame", "x", "y", "z", "confidence")
+NUMERIC_COLUMNS = ("frame", "x", "y", "z", "confidence", "visibility", "likelihood")
+OTHER_NAMES = {
+    "frame": (
+        "frame_id", "frame_index", "frame_idx", "frame_number", "frame_num", "frame_no", "frameid", "frameindex",
+        "framenumber", "fnum",
+    ),
+    "time": ("timestamp", "time_s", "timestamp_s", "seconds", "time_ms", "timestamp_ms"),
+    "joint": (
+        "landmark", "landmark_name", "keypoint", "keypoint_name", "bodypart", "body_part", "marker", "marker_name",
+        "joint_name", "jointname",
+    ),
+    "person": ("person_id", "track", "track_id", "individual"),
+    "confidence": ("score", "conf"),
+}  # fmt: skip
+"""Column -> other names of it. A name counts if the header has neither the column nor an earlier name."""
+JOINT_GUESSES = {"name", "part", "part_name", "point", "point_name", "node", "label_name"}
+"""Names of columns that may hold joints; the user is asked to rename them."""
 BLOCK_LINES = 512
 """Lines that are held as text at a time. They fit the cache of the processor: 4 times faster than 16,000."""
 
@@ -58,19 +74,41 @@ ReadBlocks = Callable[[InputFile, Collection[str]], Iterator[TableBlock]]
 def column_indices(where: Path, header: Sequence[str]) -> dict[str, int]:
     """Column name -> index. Case and spaces in names do not matter; columns without a name are left out.
 
+    Columns with one of the `OTHER_NAMES` count under the usual name. Times stand in for frames if there are none.
+
     Raises:
         InputError: A required column is missing, a column is duplicated, or there are too many.
     """
     check_columns(where, len(header))
-    names = ["_".join(name.lower().split()) for name in header]
+    names = _known_names(["_".join(name.lower().split()) for name in header])
     named = [name for name in names if name and not name.startswith("unnamed:")]  # as pandas names its index
     examples = ", ".join(names[:20])
-    if missing := [name for name in REQUIRED_COLUMNS if name not in names]:
+    required = [name for name in REQUIRED_COLUMNS if name != "frame" or "time" not in names]
+    if missing := [name for name in required if name not in names]:
         problem = f"column {missing[0]!r} is missing; the header has {examples}"
-        raise InputError(problem, where=where, expected=f"columns {', '.join(REQUIRED_COLUMNS)}")
+        expected = f"columns {', '.join(REQUIRED_COLUMNS)}; rename the columns that hold them"
+        raise InputError(problem, where=where, expected=expected)
     if duplicates := [name for name, times in Counter(named).items() if times > 1]:
         raise InputError(f"column {duplicates[0]!r} is duplicated; the header has {examples}", where=where)
     return {name: index for index, name in enumerate(names) if name in set(named)}
+
+
+def is_long_table(header: Sequence[str]) -> bool:
+    """Whether a header is that of a table with one line per joint, even if a column has another name."""
+    names = set(_known_names(["_".join(name.lower().split()) for name in header]))
+    has_joint = "joint" in names or ("frame" in names and bool(names & JOINT_GUESSES))
+    return {"x", "y"} <= names and has_joint
+
+
+def _known_names(names: list[str]) -> list[str]:
+    """Names of columns, with the usual name in place of one of the `OTHER_NAMES`."""
+    usual = {}
+    for name, others in OTHER_NAMES.items():
+        if name == "time" and "frame" in (*names, *usual.values()):
+            continue
+        if name not in names and (other := next((other for other in others if other in names), None)):
+            usual[other] = name
+    return [usual.get(name, name) for name in names]
 
 
 def check_columns(where: Path, num_columns: int) -> None:
