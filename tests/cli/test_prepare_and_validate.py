@@ -379,3 +379,31 @@ def test_a_format_that_is_named(cli: Any, tmp_path: Path) -> None:
     status, _, err = cli("validate", tmp_path / "msr_action3d", "--format", "sbu")
     assert status == 1
     assert "a store has already been prepared" in err
+
+
+def test_a_long_list_of_columns_is_short_on_the_console_and_whole_in_the_report(cli: Any, tmp_path: Path) -> None:
+    others = [f"sensor{number}" for number in range(12)]
+    path = tmp_path / "raw" / "wide.csv"
+    path.parent.mkdir()
+    path.write_text(f"nose_x,nose_y,neck_x,neck_y,{','.join(others)}\n{'1,' * 15}1\n{'2,' * 15}2\n")
+    _, _, said = cli("prepare", path.parent, tmp_path / "store", "--workers", 1)
+    assert "sensor7 and 4 more" in said
+    assert "sensor8" not in said
+    assert ", ".join(others) in (tmp_path / "store" / "report.json").read_text()
+
+
+def test_files_with_their_joints_in_another_order_are_one_store(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.csv").write_text(
+        "LASI_x,LASI_y,RASI_x,RASI_y,ball_x,ball_y\n1,2,3,4,5,6\n1,2,3,4,5,6\n"
+    )
+    (tmp_path / "raw" / "b.csv").write_text(
+        "ball_x,ball_y,RASI_x,RASI_y,LASI_x,LASI_y\n5,6,3,4,1,2\n5,6,3,4,1,2\n"
+    )
+    (tmp_path / "raw" / "c.csv").write_text("LASI_x,LASI_y,RASI_x,RASI_y\n1,2,3,4\n1,2,3,4\n")
+    status, _, said = cli("prepare", tmp_path / "raw", tmp_path / "store", "--workers", 1)
+    store = SequenceStore.open(tmp_path / "store")
+    assert (status, len(store)) == (3, 2)
+    np.testing.assert_array_equal(store[0].positions, store[1].positions)
+    assert "c.csv" in said
+    assert "without ball" in said

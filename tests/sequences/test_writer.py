@@ -13,7 +13,7 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
-from skeletonmae.skeletons import COCO17, KINECT20
+from skeletonmae.skeletons import COCO17, KINECT20, Skeleton
 
 Make = Callable[..., Any]
 
@@ -47,6 +47,27 @@ def test_only_what_was_seen_takes_room(tmp_path: Path, make_store: Make) -> None
     assert arrays["track_rows"].tolist() == [0, 3, 4]
     assert arrays["track_starts"].tolist() == [4, 0]
     np.testing.assert_array_equal(store[0].observed, observed[[0, 2]])
+
+
+def test_the_same_joints_in_another_order_are_reordered(tmp_path: Path, make_store: Make) -> None:
+    ordered = Skeleton("three", ("a", "b", "c"), {"b": "a", "c": "b"})
+    turned = Skeleton("three", ("c", "a", "b"), {"a": "c", "b": "c"})
+    positions = np.arange(9.0, dtype=np.float32).reshape(1, 1, 3, 3) + 1
+    observed = np.array([[[True, False, True]]])
+    first = SkeletonSequence.from_positions(positions, ordered)
+    second = SkeletonSequence.from_positions(positions, turned, observed=observed)
+    store = make_store(tmp_path / "s", [first, second])
+    assert store[1].skeleton == ordered
+    assert store[1].positions[0, 0, :, 0].tolist() == [0, 7, 1]
+    assert store[1].observed[0, 0].tolist() == [False, True, True]
+
+
+def test_joints_that_differ_are_named(tmp_path: Path) -> None:
+    few = Skeleton("three", ("a", "b", "d"), {"b": "a", "d": "b"})
+    layout = Skeleton("three", ("a", "b", "c"), {"b": "a", "c": "b"})
+    message = "got three, 3 axes, m, without c and with d"
+    with StoreWriter(tmp_path / "s", layout) as writer, pytest.raises(InputError, match=message):
+        writer.add(SkeletonSequence.from_positions(np.ones((1, 1, 3, 3)), few))
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,15 @@ def _print_remarks(kind: str, remarks: list[tuple[str, str]], file: Path, max_li
         names_by_message.setdefault(message.replace(f"recording {name!r}: ", ""), []).append(name)
     for message, names in list(names_by_message.items())[:max_lines]:
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        print_status(f"{kind}: {' '.join(names[0].split())}{others}: {' '.join(message.split())}")
+        print_status(f"{kind}: {' '.join(names[0].split())}{others}: {_shorten_list(' '.join(message.split()))}")
     if len(names_by_message) > max_lines or any(len(names) > 1 for names in names_by_message.values()):
         print_status(f"{kind}: {len(remarks)} in total; see {file}")
+
+
+def _shorten_list(message: str, max_items: int = 8) -> str:
+    """A message that ends with a long list of names, with the first of them; the report has them all."""
+    text, colon, names = message.rpartition(" left out: ")
+    items = names.split(", ")
+    if not colon or len(items) <= max_items:
+        return message
+    return f"{text}{colon}{', '.join(items[:max_items])} and {len(items) - max_items} more"

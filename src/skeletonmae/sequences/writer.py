@@ -8,6 +8,7 @@ import sys
 from array import array
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
@@ -28,6 +29,7 @@ from skeletonmae.sequences.manifest import (
 )
 from skeletonmae.sequences.sequence import UNITS, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons.derived import abbreviate
 
 MIN_FPS, MAX_FPS = 1e-30, 1e30
 """Rates that float32 can hold."""
@@ -93,12 +95,16 @@ class StoreWriter:
     def add(self, sequence: SkeletonSequence) -> None:
         """Append a recording, or nothing if an error is raised.
 
+        A recording with the same joints in another order, or with other bones between them, gets the layout of the
+        store.
+
         Raises:
             InputError: Its layout, axes or unit differ from those of the store, it is too large, a value does not
                 fit the dtype, its frame rate is not a positive number, or a name, label or tag is not valid text.
         """
         num_before, num_rows, num_tracks = len(self), self.positions.num_rows, len(self.columns["track_starts"])
         num_bytes = len(self.columns["names"])
+        sequence = self._in_order(sequence)
         try:
             self._append(sequence, f"recording {sequence.name!r}")
         except InputError:  # raised before anything is appended
@@ -151,6 +157,19 @@ class StoreWriter:
             value = sequence.tags.get(tag)
             column.append(-1 if value is None else code_of.setdefault(value, len(code_of)))
 
+    def _in_order(self, sequence: SkeletonSequence) -> SkeletonSequence:
+        """The recording in the layout of the store if its joints are the same."""
+        joints, skeleton = self.skeleton.joints, sequence.skeleton
+        if skeleton == self.skeleton or set(skeleton.joints) != set(joints):
+            return sequence
+        order = [skeleton.index[joint] for joint in joints]
+        return replace(
+            sequence,
+            skeleton=self.skeleton,
+            positions=sequence.positions[:, :, order],
+            observed=sequence.observed[:, :, order],
+        )
+
     def _check(self, sequence: SkeletonSequence, where: str) -> bytes:
         """Check that a recording can be stored; return its name as UTF-8."""
         try:
@@ -165,6 +184,7 @@ class StoreWriter:
         kind = (sequence.skeleton, sequence.positions.shape[3], sequence.unit)
         if kind != expected_kind:
             expected, got = (f"{s.name}, {axes} axes, {unit}" for s, axes, unit in (expected_kind, kind))
+            got += _different_joints(self.skeleton, sequence.skeleton)
             raise InputError("the recording does not fit the store", where=where, expected=expected, got=got)
         check_shape(where, sequence.observed.shape)
         if sequence.fps is not None and not MIN_FPS <= sequence.fps <= MAX_FPS:
@@ -199,6 +219,15 @@ class StoreWriter:
             files={f.name: FileRecord(bytes=f.stat().st_size, sha256=file_sha256(f)) for f in files},
         )
         write_text(self.folder / MANIFEST, manifest.model_dump_json(indent=1))
+
+
+def _different_joints(expected: Skeleton, got: Skeleton) -> str:
+    """Which joints two layouts do not share, as the end of a message."""
+    missing = [joint for joint in expected.joints if joint not in got.index]
+    more = [joint for joint in got.joints if joint not in expected.index]
+    parts = [("without", missing), ("with", more)]
+    text = " and ".join(f"{word} {abbreviate(joints, 10)}" for word, joints in parts if joints)
+    return f", {text}" if text else ""
 
 
 class _NpyAppender:
