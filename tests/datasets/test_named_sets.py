@@ -77,7 +77,7 @@ def test_nothing_known_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1,2,3\n")
     with pytest.raises(
         InputError,
-        match=r"no recording of a known format.*a table.*got 1 files: 1 \.csv; a\.csv begins with '1,2,3'",
+        match=r"no recording of a known format.*a table.*got 1 file: 1 \.csv; a\.csv begins with '1,2,3'; .*names of the columns",
     ):
         detect_dataset(tmp_path)
     with pytest.raises(InputError, match="no such folder"):

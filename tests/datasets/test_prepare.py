@@ -150,7 +150,7 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         prepare(NW_UCLA, tmp_path / "absent", tmp_path / "out")
     (tmp_path / "raw").mkdir()
-    with pytest.raises(InputError, match=r"no recording could be read.*got 0 files"):
+    with pytest.raises(InputError, match=r"no recording was found; got 0 files"):
         prepare(NW_UCLA, tmp_path / "raw", tmp_path / "out")
     (tmp_path / "raw" / "a01_s01_e00_v01.json").write_text("{")
     with pytest.raises(InputError, match=r"no recording could be read.*a01_s01_e00_v01\.json: not JSON"):

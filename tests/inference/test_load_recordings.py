@@ -72,3 +72,16 @@ def test_files_that_are_not_read_are_problems_or_ignored(folder: Path) -> None:
         problem for problem in problems if str(problem).startswith(f"{folder / 'walk.fbx'}: no reader for .fbx")
     ]
     assert [file.path.name for file in ignored] == ["README", "notes.md"]
+
+
+def test_an_empty_folder_and_a_video_are_named(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    (folder / "walk.mp4").write_bytes(b"\x00\x00\x00\x18ftyp")
+    sequences, problems = load_recordings([folder / "empty", folder / "walk.mp4", folder / "a.json"])
+    assert [sequence.name for sequence in sequences] == ["a"]
+    assert problems[0].recording == str(folder / "empty")
+    assert problems[0].reason == "no recording was found; got an empty folder"
+    assert problems[1].recording == str(folder / "walk.mp4")
+    assert "run a pose estimator on it first" in problems[1].reason
+    with pytest.raises(InputError, match="no recording could be read: .*empty: no recording was found"):
+        load_recordings([folder / "empty"])

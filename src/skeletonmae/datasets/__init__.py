@@ -39,6 +39,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats import describe_head
 from skeletonmae.formats.file_kinds import VIDEOS_AND_IMAGES
 from skeletonmae.formats.file_listing import list_files
+from skeletonmae.formats.unknown_files import advice
 
 __all__ = [
     "DATASETS",
@@ -58,6 +59,7 @@ __all__ = [
     "SyntheticDataset",
     "TagSplit",
     "UnreadFile",
+    "describe_files",
     "detect_dataset",
     "given_tags",
     "join_shards",
@@ -85,7 +87,7 @@ def detect_dataset(root: Path) -> Dataset:
         InputError: There is no such folder, it holds no file of a known format, or more than one known dataset.
     """
     if not root.exists():
-        raise InputError("there is no such folder", where=root)
+        raise InputError("there is no such folder or file", where=root)
     matches = [dataset for dataset in DATASETS.values() if dataset is not FOLDER and dataset.matches(root)]
     if len(matches) > 1:
         got = ", ".join(dataset.name for dataset in matches)
@@ -95,21 +97,22 @@ def detect_dataset(root: Path) -> Dataset:
             "no recording of a known format was found",
             where=root,
             expected="a table (frame, joint, x, y), or files of another format listed in docs/data.md",
-            got=_describe_files(root),
+            got=describe_files(root),
         )
     return matches[0] if matches else FOLDER
 
 
-def _describe_files(root: Path) -> str:
+def describe_files(root: Path) -> str:
     """Describe the files of a folder in which no dataset was recognized."""
     files = list_files(root, lambda _: True)
     if not files:
         return "an empty folder"
     suffixes = Counter(file.path.suffix.lower() or "no suffix" for file in files)
-    text = f"{len(files)} files: " + ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
+    text = f"{len(files)} file{'s' * (len(files) != 1)}: " + ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
     if all(suffix in VIDEOS_AND_IMAGES for suffix in suffixes):
         return f"{text}; run a pose estimator on videos and images first"
     example = next((file for file in FOLDER.files(root)), None)
     if example is None or not example.exists:
         return text
-    return f"{text}; {example.path.name} {describe_head(example.head())}"
+    name, head = example.path.name, example.head()
+    return f"{text}; {name} {describe_head(head)}; what would be read in its place: {advice(name, head)}"

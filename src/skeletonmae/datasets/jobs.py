@@ -64,12 +64,11 @@ class ReadSettings:
                 if self.strict:
                     raise
                 first_error = first_error or error
-        raise InputError(
-            "no recording could be read",
-            where=self.root,
-            expected=f"recordings of {self.dataset.title}",
-            got=first_error or f"{len(files)} files",
-        )
+        if first_error is None:
+            got = f"{len(files)} file{'s' * (len(files) != 1)}"
+            raise InputError(f"no recording was found; got {got} of {self.dataset.title!r}", where=self.root)
+        first = "" if len(files) == 1 else f", of {len(files)} files; the first error"
+        raise InputError(f"no recording could be read{first}: {first_error}", where=self.root)
 
     def cache_key(self, template: SkeletonSequence, files: list[InputFile]) -> str:
         """Digest of everything that the result of a job depends on."""

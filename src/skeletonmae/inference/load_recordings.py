@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from skeletonmae.datasets import FOLDER, UnreadFile, read_all, unread_files
+from skeletonmae.datasets import FOLDER, UnreadFile, describe_files, read_all, unread_files
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
+from skeletonmae.formats.file_kinds import harmless_kind
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import MANIFEST
 
@@ -52,6 +53,10 @@ def load_recordings(
                 store.verify()
                 recordings += store
                 continue
+            num_before = len(recordings) + len(problems)
+            if path.is_file() and (kind := harmless_kind(path.name)) and not FOLDER.matches(path):
+                problems.append(Problem(str(path), kind))
+                continue
             for recording in read_all(FOLDER, path, options):
                 if isinstance(recording, InputError):
                     problems.append(_problem(recording, path))
@@ -62,12 +67,13 @@ def load_recordings(
                     problems.append(Problem(str(file.path), file.reason))
                 elif on_ignored:
                     on_ignored(file)
+            if len(recordings) + len(problems) == num_before:
+                problems.append(Problem(str(path), f"no recording was found; got {describe_files(path)}"))
         except InputError as error:
             problems.append(_problem(error, path))
     if not recordings:
-        raise InputError(
-            "no recording could be read", got="\n".join(map(str, problems)) or "no file of a known format"
-        )
+        reasons = "\n".join(map(str, problems)) or "no file or folder was named"
+        raise InputError(f"no recording could be read: {reasons}")
     return recordings, problems
 
 
