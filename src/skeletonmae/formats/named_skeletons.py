@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from skeletonmae.skeletons.aliases import canonical_joint_names
 from skeletonmae.skeletons.derived import abbreviate
 from skeletonmae.skeletons.plausible_tree import plausible_parents
 
+NUMBERED = re.compile(r"joint_\d+")
 METRIC = ("m", "unknown")
 """Units of recordings of people. In pixels most recordings with unknown names are of animals."""
 CONSEQUENCE = "--convert-to finds no joints, and checks that need to know head, arms or legs are not made"
@@ -137,7 +139,7 @@ def named_recording(
         positions[:, :, to[to >= 0]] = source[:, :, to >= 0]
         if unknown := [joint for joint, place in zip(raw_names, to, strict=True) if place < 0]:
             notes = (*notes, f"the layout does not have {abbreviate(unknown)}")
-    elif unit in METRIC and VOCABULARY.keys().isdisjoint(skeleton.joints):
+    elif unit in METRIC and not any(joint in VOCABULARY or NUMBERED.fullmatch(joint) for joint in skeleton.joints):
         notes = (f"no joint name is known ({abbreviate(skeleton.joints, 3)}): {CONSEQUENCE}", *notes)
     observed = np.isfinite(positions).all(-1)
     return SkeletonSequence.from_positions(

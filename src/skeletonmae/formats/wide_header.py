@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from skeletonmae.formats.wide_sets import objects_beside_a_body, one_of_each, quaternion
+from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.skeletons.aliases import normalize_joint_name, vocabulary_joint
 
 AXES = ("x", "y", "z")
@@ -221,7 +222,7 @@ def _select(header: WideHeader) -> None:
     if objects := objects_beside_a_body(header.joints):
         header.joints = [joint for joint in header.joints if joint not in objects]
         header.notes = (f"objects, which are no joints of the body, are left out: {', '.join(objects)}",)
-    if header.numbers:
+    if header.numbers or len(header.joints) > MAX_JOINTS:
         return
     kept, notes = one_of_each(header.joints)
     header.joints, header.notes = list(kept.values()), (*header.notes, *notes)
