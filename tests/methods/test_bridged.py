@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from skeletonmae.batches import Batch
+from skeletonmae.batches import Batch, patchify
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import GraphMAEConfig, InputSpec, JointPatchConfig, STTFormerConfig
 from skeletonmae.methods.method import Method
@@ -69,8 +69,6 @@ def test_hidden_bridged_values_do_not_change_the_loss(make_batch: Make, kind: st
         hidden = method.draw_mask(batch, frames).T.reshape(2, 16, 20)  # type: ignore[operator]
         masks.append(hidden)
     else:
-        from skeletonmae.batches import patchify
-
         tracks = batch.tracks
         patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, 4, tracks.bridged)
         token_mask = method.masking(patches, batch.track_rng("mask"))  # type: ignore[operator]
@@ -90,6 +88,21 @@ def test_targets_are_those_that_were_observed_without_bridging(make_batch: Make,
     half = replace(batch, bridged=~observed)
     terms = float(method(half).num_terms)
     assert 0 < terms < float(method(batch).num_terms)
+
+
+def test_bridged_tokens_use_up_no_queries(make_batch: Make) -> None:
+    """Of each track's hidden tokens, one is measured: half of the targets, rounded up, is that token."""
+    batch = make_batch((1,) * 8, lost=0.0)
+    config, spec, masking = CONFIGS["position"], InputSpec(16, 3, KINECT20.joints), RandomTokens(ratio=0.6)
+    torch.manual_seed(0)
+    method = config.model_copy(update={"predict_ratio": 0.5}).build(spec, masking)
+    tracks = batch.tracks
+    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, 4, tracks.bridged)
+    hidden = masking(patches, batch.track_rng("mask")).hidden.flatten(1)
+    is_measured = (hidden & (hidden.cumsum(1) == 1)).view(8, 1, 4, 20).repeat_interleave(4, 2)
+    is_measured_only_there = replace(batch, bridged=batch.observed & ~is_measured)
+    all_terms = config.build(spec, masking)(is_measured_only_there).num_terms
+    assert float(method(is_measured_only_there).num_terms) == float(all_terms) > 0
 
 
 def test_tokens_of_bridged_frames_alone_are_reconstructed_as_unknown(make_batch: Make) -> None:

@@ -24,7 +24,7 @@ def test_nodes_are_the_observed_joints_in_joint_and_pose_order() -> None:
     frames = frame_graph()
     assert frames.graph.num_poses == 4
     assert frames.positions(1).flatten().tolist() == [0, 2, 4, 6, 1, 3, 7]
-    with pytest.raises(InputError, match=r"\(axes\); expected 3; got 1"):
+    with pytest.raises(InputError, match="expected 3 axes; got 1 axes"):
         frames.positions(3)
 
 

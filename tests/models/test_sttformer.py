@@ -231,9 +231,9 @@ def test_joints_that_a_layout_lacks_count_as_unobserved(make_batch: Make) -> Non
 def test_a_clip_that_does_not_fit_is_refused(make_batch: Make) -> None:
     patches = patches_of(make_batch)
     with pytest.raises(InputError, match="axes"):
-        tiny(axes=2)(patches, patches.available)
+        tiny(axes=2).known_patches(patches)
     with pytest.raises(InputError, match="kinect20"):
-        tiny(("tail", "wing"))(patches, patches.available)
+        tiny(("tail", "wing")).known_patches(patches)
 
 
 def test_sums_over_time_are_those_of_visible_tokens() -> None:

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonmae.batches import Tracks
-from skeletonmae.errors import InputError
 from skeletonmae.models.gnn import SkeletonGraph
+from skeletonmae.models.known_joints import check_clip_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,7 @@ class FrameGraph:
             InputError: the clips have another number of axes.
         """
         positions = self.tracks.positions
-        if positions.shape[3] != axes:
-            raise InputError("the clip does not fit the model (axes)", expected=axes, got=positions.shape[3])
+        check_clip_size({"axes": axes}, positions.shape[3:])
         return self.graph.to_nodes(positions.permute(2, 0, 1, 3).flatten(1, 2))
 
     def expand_over_frames(self, joints: Bool[Tensor, "track joint"]) -> Bool[Tensor, "joint pose"]:

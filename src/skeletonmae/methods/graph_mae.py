@@ -12,7 +12,6 @@ from torch.nn.functional import cosine_similarity
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config, tagged_union
-from skeletonmae.errors import InputError
 from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
 from skeletonmae.methods.frame_graph import FrameGraph
 from skeletonmae.methods.graph_losses import constant_baseline, edge_loss, nearest_position, scaled_cosine_error
@@ -28,7 +27,7 @@ from skeletonmae.methods.method import (
 )
 from skeletonmae.methods.pooling import Pooling, concat_joints
 from skeletonmae.models.gnn import GNN, GNNType, SkeletonGraph
-from skeletonmae.models.known_joints import check_any_joint_known
+from skeletonmae.models.known_joints import check_any_joint_known, check_clip_size
 from skeletonmae.models.strl import STRL
 
 AnyJointMasking: Any = tagged_union(JOINT_MASKINGS)
@@ -218,9 +217,7 @@ class STRLClassifier(Classifier):
         Raises:
             InputError: the clips have another number of frames or axes.
         """
-        num_frames = batch.positions.shape[2]
-        if num_frames != self.frames:
-            raise InputError("the clip does not fit the model (frames)", expected=self.frames, got=num_frames)
+        check_clip_size({"frames": self.frames}, batch.positions.shape[2:3])
         frames = FrameGraph(batch.tracks)
         features = self.strl(frames.positions(self.axes), frames.graph)
         logits: Tensor = self.head(frames.mean_features(features))

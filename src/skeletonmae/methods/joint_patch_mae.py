@@ -24,6 +24,7 @@ from skeletonmae.methods.method import (
     zero_loss,
 )
 from skeletonmae.methods.pooling import Pooling, concat_joints
+from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import Target, TargetNorm, make_targets, reconstruction_loss
 from skeletonmae.models.joint_patch_transformer import (
     JointPatchDecoder,
@@ -159,16 +160,11 @@ class JointPatch(Method):
         rows = torch.arange(len(prediction), device=prediction.device)[:, None].expand_as(queries.index)
         all_tokens = torch.zeros_like(patches.values).flatten(1, 2)
         all_tokens[rows, queries.index] = prediction
-        predicted = all_tokens.view_as(patches.values) * targets.std + targets.mean
-        predicted = predicted.masked_fill(~targets.observed.any(3)[..., None, None], torch.nan)
+        predicted = denormalize(all_tokens.view_as(patches.values), targets)
         if self.config.target == "motion":
             start = patches.values.masked_fill(~patches.measured[..., None], torch.nan)[:, :, :, :1]
             predicted = start + (predicted.cumsum(3) - predicted)
-        positions = torch.where(mask.hidden[..., None, None], predicted, patches.values)
-        return Reconstruction(
-            mask.hidden[0].repeat_interleave(self.config.token_frames, 0).cpu().numpy(),
-            positions[0].transpose(1, 2).flatten(0, 1).float().cpu().numpy(),
-        )
+        return first_reconstruction(predicted, patches, mask)
 
 
 class JointPatchClassifierConfig(Config):

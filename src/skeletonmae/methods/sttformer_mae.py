@@ -24,6 +24,7 @@ from skeletonmae.methods.method import (
     zero_loss,
 )
 from skeletonmae.methods.pooling import Pooling
+from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import TargetNorm, make_targets, reconstruction_loss
 from skeletonmae.models.sttformer import STTFormerDecoder, STTFormerEncoder, sum_over_time
 from skeletonmae.models.transformer import init_weights
@@ -119,13 +120,8 @@ class STTFormer(Method):
         patches = make_patches(self.encoder, batch.tracks)
         mask = self.masking(patches, batch.track_rng("mask"))
         targets = make_targets(patches, "position", self.config.target_norm)
-        predicted = self.predict(patches, mask) * targets.std + targets.mean
-        predicted = predicted.masked_fill(~patches.measured.any(3)[..., None, None], torch.nan)
-        positions = torch.where(mask.hidden[..., None, None], predicted, patches.values)
-        return Reconstruction(
-            mask.hidden[0].repeat_interleave(self.config.tuple_frames, 0).cpu().numpy(),
-            positions[0].transpose(1, 2).flatten(0, 1).float().cpu().numpy(),
-        )
+        predicted = denormalize(self.predict(patches, mask), targets)
+        return first_reconstruction(predicted, patches, mask)
 
 
 class STTFormerClassifierConfig(Config):

@@ -7,9 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from skeletonmae.batches import Patches
-from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenIndex, TokenMask
-from skeletonmae.models.known_joints import check_any_joint_known, joint_rows, known_joints
+from skeletonmae.models.known_joints import check_clip_size, joint_rows, keep_known_joints, known_joints
 from skeletonmae.models.transformer import Block, init_weights
 from skeletonmae.skeletons import Skeleton
 
@@ -93,14 +92,9 @@ class JointPatchEncoder(nn.Module):
                 none of its joints.
         """
         _, time_steps, _, frames, axes = patches.values.shape
-        expected, got = (self.time_steps, self.token_frames, self.axes), (time_steps, frames, axes)
-        if expected != got:
-            problem = "the clip does not fit the model (time steps, frames per token, axes)"
-            raise InputError(problem, expected=expected, got=got)
-        check_any_joint_known(self.pos_embed.joint_to_row, patches.skeleton)
-        known = self.pos_embed.known_joints(patches.skeleton)
-        observed, bridged = (flags & known[:, None] for flags in (patches.observed, patches.bridged))
-        return Patches(patches.values, observed, patches.skeleton, bridged)
+        expected = {"time steps": self.time_steps, "frames per token": self.token_frames, "axes": self.axes}
+        check_clip_size(expected, (time_steps, frames, axes))
+        return keep_known_joints(patches, self.pos_embed.joint_to_row)
 
     def forward(self, patches: Patches, visible: TokenIndex) -> Float[Tensor, "track visible width"]:
         """Compute features of the visible tokens.

@@ -1,13 +1,14 @@
-"""Match the joints of a layout, by name, to those that a model has weights for."""
+"""Match the joints of a clip, by name, to those that a model has weights for, and check the size of the clip."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor
 
+from skeletonmae.batches import Patches
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons import Skeleton
 
@@ -51,3 +52,37 @@ def check_any_joint_known(joints: Mapping[str, int] | tuple[str, ...], skeleton:
     if not set(joints) & set(skeleton.joints):
         expected = f"some of {', '.join(sorted(joints))}"
         raise InputError(f"the model knows no joint of layout {skeleton.name}", expected=expected)
+
+
+def keep_known_joints(patches: Patches, joint_to_row: Mapping[str, int]) -> Patches:
+    """Return patches in which the joints that the model does not know are marked as unobserved.
+
+    Args:
+        patches: all tokens.
+        joint_to_row: the model's joints, by name.
+
+    Raises:
+        InputError: the model knows none of the joints.
+    """
+    check_any_joint_known(joint_to_row, patches.skeleton)
+    known = known_joints(joint_to_row, patches.skeleton, patches.values.device)
+    observed, bridged = (flags & known[:, None] for flags in (patches.observed, patches.bridged))
+    return Patches(patches.values, observed, patches.skeleton, bridged)
+
+
+def check_clip_size(expected: Mapping[str, int], got: Sequence[int]) -> None:
+    """Check that a clip has the size of the clips that a model was built for.
+
+    Args:
+        expected: what is counted, such as "axes" -> the number that the model expects.
+        got: the numbers of the clip, in the same order.
+
+    Raises:
+        InputError: a number is different.
+    """
+    if list(expected.values()) != list(got):
+        expected_text, got_text = (
+            ", ".join(f"{number} {name}" for name, number in zip(expected, numbers, strict=True))
+            for numbers in (expected.values(), got)
+        )
+        raise InputError("the clip does not fit the model", expected=expected_text, got=got_text)

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from skeletonmae.batches import Patches
-from skeletonmae.errors import InputError
-from skeletonmae.models.known_joints import check_any_joint_known, joint_rows, known_joints
+from skeletonmae.models.known_joints import check_clip_size, joint_rows, keep_known_joints, known_joints
 from skeletonmae.models.node_layers import NodeBatchNorm
 from skeletonmae.models.packed_steps import PackedSteps
 from skeletonmae.skeletons import Skeleton
@@ -139,14 +138,8 @@ class STTFormerEncoder(nn.Module):
             InputError: the clip has another number of axes or frames per tuple, or the model knows none of its
                 joints.
         """
-        expected, got = (self.tuple_frames, self.axes), tuple(patches.values.shape[3:])
-        if expected != got:
-            problem = "the clip does not fit the model (frames per tuple, axes)"
-            raise InputError(problem, expected=expected, got=got)
-        check_any_joint_known(self.joint_to_row, patches.skeleton)
-        known = known_joints(self.joint_to_row, patches.skeleton, self.mask_token.device)
-        observed, bridged = (flags & known[:, None] for flags in (patches.observed, patches.bridged))
-        return Patches(patches.values, observed, patches.skeleton, bridged)
+        check_clip_size({"frames per tuple": self.tuple_frames, "axes": self.axes}, patches.values.shape[3:])
+        return keep_known_joints(patches, self.joint_to_row)
 
     def joint_rows(self, skeleton: Skeleton) -> Int64[Tensor, " joint"]:
         """Return the model's row of each joint of a layout; 0 for unknown joints."""
@@ -158,17 +151,12 @@ class STTFormerEncoder(nn.Module):
         """Compute features of the tuples in which anything is visible.
 
         Args:
-            patches: joints by `tuple_frames` frames.
+            patches: joints by `tuple_frames` frames, from `known_patches`.
             visible: the joints of each tuple that the encoder may see.
 
         Returns:
             The features, which of their tokens are visible, and the time steps that they belong to.
-
-        Raises:
-            InputError: the clip has another number of axes or frames per tuple, or the model knows none of its
-                joints.
         """
-        patches = self.known_patches(patches)
         tracks, time_steps, _, frames, axes = patches.values.shape
         known = known_joints(self.joint_to_row, patches.skeleton, self.mask_token.device)
         rows = self.joint_rows(patches.skeleton)[known]
