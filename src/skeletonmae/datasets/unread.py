@@ -12,6 +12,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, Format, InputFile, describe_head
 from skeletonmae.formats.file_kinds import data_kind, harmless_kind, is_prose
 from skeletonmae.formats.file_listing import ExcludedPath, archive_problem, list_files
+from skeletonmae.formats.unknown_files import advice
 
 
 class UnreadFile(NamedTuple):
@@ -100,7 +101,7 @@ def _unread(file: InputFile, dataset: Dataset) -> UnreadFile:
     elif not isinstance(dataset, FolderDataset) and has_known_ending:
         reason = f"not a file of {dataset.title}; {got}"
     elif kind:
-        reason = f"no reader recognizes this {kind}; expected a format that docs/data.md lists; {got}"
+        reason = f"no reader recognizes this {kind}; expected {advice(file.path.name, head)}; {got}"
     else:
         reason = f"no reader for a file that {describe_head(head)}"
     return UnreadFile(file.path, reason, bool(formats or kind or has_known_ending))

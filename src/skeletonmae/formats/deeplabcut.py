@@ -53,7 +53,8 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         raise InputError("it has no frame", where=file.path)
     if not np.issubdtype(frame.dtype, np.number) or not (np.abs(frame) < 2**53).all() or (frame % 1 != 0).any():
         expected = "whole frame numbers (labeled images are no recording: give the file of a tracked video)"
-        raise InputError("the first column has no frame numbers", where=file.path, expected=expected, got=frame[0])
+        got = frame[0].decode("utf-8", "replace") if isinstance(frame[0], bytes) else frame[0]
+        raise InputError("the first column has no frame numbers", where=file.path, expected=expected, got=got)
     numbering = FrameNumbering.of(frame)
     frame_index = numbering.index(frame)
     if len(np.unique(frame_index)) < len(frame_index):

@@ -20,15 +20,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.json_text import describe, frames_per_second, json_list, number_array, read_json
+from skeletonmae.formats.decoders.json_text import frames_per_second, json_list, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import numbered_frame_files
+from skeletonmae.formats.mediapipe_landmarks import (
+    COLUMNS,
+    EXPECTED,
+    HANDEDNESS_KEYS,
+    is_person,
+    person_by_landmark,
+    persons_in_frame,
+)
 from skeletonmae.formats.person_tracking import Pose, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import HAND21, MEDIAPIPE33, Skeleton
@@ -55,45 +63,17 @@ HAND_WORLD = (
 HAND_IMAGE = ("hand_landmarks", "handLandmarks", "multi_hand_landmarks", "multiHandLandmarks")
 LANDMARK_KEYS = (*POSE_WORLD, *POSE_IMAGE, *ANY_WORLD, *ANY_IMAGE, *HAND_WORLD, *HAND_IMAGE)
 """In the order in which they are read."""
-HANDEDNESS_KEYS = ("handedness", "handednesses", "multi_handedness", "multiHandedness")
 RESULT_KEYS = (*HANDEDNESS_KEYS, "gestures")
 FRAME_LIST_KEYS = ("frames", "poses", "results", "data")
 NUMBER_KEYS = ("frame", "frame_index", "frame_id", "frame_number")
 TIME_KEYS = ("timestamp_ms", "timestampMs", "timestamps_ms")
-COLUMNS = ("x", "y", "z", "visibility", "presence")
-MISSING = (np.nan, np.nan, 0.0, 1.0, 1.0)
 CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
 """From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
 LAYOUTS = {33: MEDIAPIPE33, 21: HAND21}
-EXPECTED = "frames of landmarks with x, y, z: 33 of a pose or 21 of a hand"
-
-_SIDED = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb", "hip", "knee", "ankle", "heel", "foot_index")
-NAMES = {
-    33: (
-        "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer",
-        "left_ear", "right_ear", "mouth_left", "mouth_right",
-        *(f"{side}_{joint}" for joint in _SIDED for side in ("left", "right")),
-    ),
-    21: (
-        "wrist", "thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip",
-        *(f"{finger}_{joint}" for finger in ("index_finger", "middle_finger", "ring_finger", "pinky")
-          for joint in ("mcp", "pip", "dip", "tip")),
-    ),
-}  # fmt: skip
-"""Number of landmarks -> what MediaPipe calls them (`PoseLandmark`, `HandLandmark`), in lower case."""
 
 BEGINNING = rb"^(?:\xef\xbb\xbf)?\s*\{\s*"
 ONE_PERSON = re.compile(BEGINNING + rb"\"(?:" + "|".join(LANDMARK_KEYS).encode() + rb")\"\s*:\s*\[\s*\{\s*\"x\"")
 ONE_RESULT = re.compile(BEGINNING + rb"\"(?:" + "|".join(RESULT_KEYS).encode() + rb")\"\s*:")
-
-
-class Landmarks(NamedTuple):
-    """A person or a hand in a frame."""
-
-    values: np.ndarray
-    """(landmark, x y z visibility presence)"""
-    side: int
-    """0 of a left hand, 1 of a right one, -1 if it is not stated."""
 
 
 def _sniff(head: bytes) -> bool:
@@ -131,11 +111,11 @@ def _frames(file: InputFile) -> tuple[dict[int, Any], float | None]:
         landmark_keys = [key for key in LANDMARK_KEYS if isinstance(content.get(key), list)]
         if key is None and len(landmark_keys) == 1 and not content.keys() & set(RESULT_KEYS):
             key = landmark_keys[0]
-            frames = [content] if _is_person(content[key]) else [{key: frame} for frame in content[key]]
+            frames = [content] if is_person(content[key]) else [{key: frame} for frame in content[key]]
         else:
             frames = content[key] if key else [content]
     else:
-        frames = [content] if _is_person(content) else json_list(content, file.path, EXPECTED)
+        frames = [content] if is_person(content) else json_list(content, file.path, EXPECTED)
     if not frames:
         raise InputError("no frames", where=file.path, expected=EXPECTED)
     numbered: dict[int, Any] = {}
@@ -150,11 +130,13 @@ def _frames(file: InputFile) -> tuple[dict[int, Any], float | None]:
 def _recording(
     file: InputFile, frames: dict[int, Any], fps: float | None, options: ReadOptions, name: str
 ) -> SkeletonSequence:
-    objects = [frame for frame in frames.values() if isinstance(frame, dict) and not _as_person(frame)]
+    objects = [frame for frame in frames.values() if isinstance(frame, dict) and not person_by_landmark(frame)]
     key = next((key for key in LANDMARK_KEYS for frame in objects if frame.get(key)), None)
     if key is None and any(not frame.keys() & {*LANDMARK_KEYS, "landmark"} for frame in objects):
         raise InputError("no landmarks in its frames", where=file.path, expected=", ".join(LANDMARK_KEYS))
-    found = {number: _persons(frame, key, f"{file.path}, frame {number}") for number, frame in frames.items()}
+    found = {
+        number: persons_in_frame(frame, key, f"{file.path}, frame {number}") for number, frame in frames.items()
+    }
     everyone = [landmarks.values for in_frame in found.values() for landmarks in in_frame]
     skeleton = options.layout or LAYOUTS.get(len(everyone[0]) if everyone else 33, MEDIAPIPE33)
     for number, in_frame in found.items():
@@ -208,77 +190,6 @@ def _rate_of_times(frames: list[Any]) -> float | None:
         return None
     steps = np.diff(np.array(times, dtype=np.float64))
     return float(1000 / np.median(steps)) if np.isfinite(steps).all() and (steps > 0).all() else None
-
-
-def _is_person(value: object) -> bool:
-    """Whether it is a list of landmarks."""
-    first = value[0] if isinstance(value, list) and value else None
-    if isinstance(first, list):
-        return bool(first) and isinstance(first[0], int | float)
-    return isinstance(first, dict) and "x" in first
-
-
-def _as_person(value: object) -> list[Any] | None:
-    """The landmarks of an object that is keyed by their indices or names, in MediaPipe's order."""
-    if (
-        not isinstance(value, dict)
-        or not value
-        or not all(isinstance(one, dict) and "x" in one for one in value.values())
-    ):
-        return None
-    for count, names in NAMES.items():
-        index = {name: i for i, name in enumerate(names)} | {str(i): i for i in range(count)}
-        indices = [index.get(str(key).lower()) for key in value]
-        if None not in indices and len(set(indices)) == len(indices) > count // 2:
-            by_index = dict(zip(indices, value.values(), strict=True))
-            return [by_index.get(i) for i in range(count)]
-    return None
-
-
-def _persons(frame: Any, key: str | None, where: str) -> list[Landmarks]:
-    """The persons or hands in a frame."""
-    sides: list[int] = []
-    if isinstance(frame, dict) and (person := _as_person(frame)) is None:
-        stated = next((k for k in HANDEDNESS_KEYS if isinstance(frame.get(k), list)), None)
-        sides = [_side(value) for value in frame[stated]] if stated else []
-        frame = frame.get(key, frame if "landmark" in frame else None)
-    elif isinstance(frame, dict):
-        frame = person
-    frame = _unwrapped(frame)
-    persons = [frame] if _is_person(frame) else [_unwrapped(one) for one in json_list(frame, where, EXPECTED)]
-    sides = sides if len(sides) == len(persons) else [-1] * len(persons)
-    return [Landmarks(_values(one, where), side) for one, side in zip(persons, sides, strict=True)]
-
-
-def _unwrapped(value: Any) -> Any:
-    """Landmarks without the object that a protocol message puts around them, or from one keyed by landmark."""
-    if isinstance(value, dict):
-        return value["landmark"] if "landmark" in value else _as_person(value) or value
-    return value
-
-
-def _side(value: Any) -> int:
-    """0 for `Left` and 1 for `Right`, in whatever MediaPipe wraps it."""
-    if isinstance(value, str):
-        return {"left": 0, "right": 1}.get(value.lower(), -1)
-    if isinstance(value, list):
-        return _side(value[0]) if value else -1
-    if isinstance(value, dict):
-        keys = ("categoryName", "category_name", "label", "classification")
-        return next((_side(value[key]) for key in keys if key in value), -1)
-    return -1
-
-
-def _values(person: object, where: str) -> np.ndarray:
-    """(landmark, x y z visibility presence); visibility and presence are 1, and the depth 0, unless stated."""
-    flat: list[Any] = []
-    for landmark in json_list(person, where, EXPECTED):
-        if not isinstance(landmark, dict | list | None):
-            raise InputError("not a landmark", where=where, expected=EXPECTED, got=describe(landmark))
-        stated = [landmark.get(column) for column in COLUMNS] if isinstance(landmark, dict) else landmark or []
-        padded = [*stated, *[None] * len(COLUMNS)][: len(COLUMNS)]
-        flat += [other if value is None else value for value, other in zip(padded, MISSING, strict=True)]
-    return number_array(flat, len(COLUMNS), where, EXPECTED)
 
 
 def _is_world(key: str | None, values: np.ndarray, skeleton: Skeleton) -> bool:

@@ -2,9 +2,11 @@
 
 `wide_header` describes the headers that are understood. Columns named like `frame`, `time`, `person` (or `track`),
 `recording` (or `video`), `label` and `fps` hold what they say; without a frame column every line is the next
-frame. How a file was understood is a remark in the report. Joints are matched by name (`skeletons.aliases`),
-numbered joints by their count. A joint is unobserved where a coordinate is empty or NaN, or its confidence is too
-low (`wide_coordinates`, which also finds unit and axes). The frame rate follows from the times, if there are any.
+frame. Without a person column, the same joints under `person1`, `person2`, ... are persons (`wide_persons`). How a
+file was understood is a remark in the report. Joints are matched by name (`skeletons.aliases`), numbered joints by
+their count; MediaPipe's landmarks may even have no names of columns (`flat_landmarks`). A joint is unobserved
+where a coordinate is empty or NaN, or its confidence is too low (`wide_coordinates`, which also finds unit and
+axes). The frame rate follows from the times, if there are any.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, groupby
 
 from skeletonmae.errors import InputError
-from skeletonmae.formats.decoders.csv_table import REQUIRED_COLUMNS, check_columns, csv_rows, delimiter_of
+from skeletonmae.formats.decoders.csv_table import check_columns, csv_rows, delimiter_of, is_long_table
 from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.flat_landmarks import flat_header
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.wide_header import MAX_PREFACE_LINES, WideHeader, find_header
+from skeletonmae.formats.wide_persons import person_columns
 from skeletonmae.formats.wide_recording import WideRecording
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.sequences import SkeletonSequence
@@ -31,6 +35,8 @@ Block = tuple[Sequence[int], Sequence[list[str]]]
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     header, width, blocks = _open(file)
+    persons = person_columns(header, width)
+    header = persons.header if persons else header
     column = header.roles.get("recording")
     names: set[str] = set()
     recording: WideRecording | None = None
@@ -50,7 +56,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
                     raise InputError(f"the lines of recording {name!r} are not consecutive", where=where)
                 names.add(name)
                 recording = WideRecording(file, name, header)
-            recording.add(numbers, cells)
+            recording.add(*(persons.expand(numbers, cells) if persons else (numbers, cells)))
     if recording is None:
         raise InputError("there is no line after the header", where=file.path)
     yield recording.sequence(options)
@@ -67,7 +73,7 @@ def _open(file: InputFile) -> tuple[WideHeader, int, Iterator[Block]]:
         if len(rows) > MAX_PREFACE_LINES:
             break
     check_columns(file.path, max(map(len, rows), default=0))
-    header = find_header(rows)
+    header = find_header(rows) or flat_header(rows)
     if header is None:
         expected = "columns such as nose_x, nose_y, nose_z, or x1, y1, z1, v1"
         got = abbreviate(rows[0]) if rows else "nothing"
@@ -78,7 +84,7 @@ def _open(file: InputFile) -> tuple[WideHeader, int, Iterator[Block]]:
     if len(header.joints) > MAX_JOINTS:
         expected = f"at most {MAX_JOINTS}"
         raise InputError("too many joints", where=file.path, expected=expected, got=len(header.joints))
-    width = max(map(len, rows[max(header.num_lines - 2, 0) : header.num_lines]))
+    width = max(map(len, rows[max(header.num_lines - 2, 0) : max(header.num_lines, 1)]))
     first: Block = (numbers[header.num_lines :], rows[header.num_lines :])
     return header, width, chain((first,), source)
 
@@ -112,9 +118,9 @@ def _sniff(head: bytes) -> bool:
         rows = list(csv.reader(complete.splitlines()[: MAX_PREFACE_LINES + 2], delimiter=_delimiter(head)))
     except csv.Error:
         return False
-    if rows and {"_".join(name.lower().split()) for name in rows[0]} >= set(REQUIRED_COLUMNS):
-        return False  # a line per joint
-    return find_header(rows) is not None
+    if rows and is_long_table(rows[0]):
+        return False
+    return (find_header(rows) or flat_header(rows)) is not None
 
 
 WIDE_TABLE = Format(

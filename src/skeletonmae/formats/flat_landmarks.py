@@ -1,0 +1,90 @@
+"""Tables of MediaPipe's landmarks whose columns have no names, but numbers (`0` to `131`) or no header at all.
+
+They are read only if the number of columns is that of one of MediaPipe's sets and the values are what MediaPipe
+writes; everything else could be any table of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from skeletonmae.formats.decoders.text_numbers import MISSING_WORDS, is_number
+from skeletonmae.formats.wide_header import WideHeader, role_of
+
+SHAPES = {132: (33, 4), 99: (33, 3), 84: (21, 4), 63: (21, 3)}
+"""Number of columns -> landmarks, and values of each: x, y, z and perhaps the visibility."""
+FIELDS = ("x", "y", "z", "visibility")
+MIN_SHARE, MAX_SHARE = -1.0, 2.0
+"""Where landmarks lie in shares of the image, with room beyond its edges; world landmarks are within it too."""
+MAX_DEPTH = 5.0
+MAX_ROWS = 50
+MAX_CENTER_DISTANCE = 0.05
+"""Meters from the origin within which the center of the world landmarks of a hand lies."""
+
+
+def flat_header(rows: Sequence[Sequence[str]]) -> WideHeader | None:
+    """The header of a table of landmarks without names; None of any other table.
+
+    Args:
+        rows: The first lines of the file.
+    """
+    if not rows:
+        return None
+    first = [cell.strip() for cell in rows[0]]
+    columns = [column for column, cell in enumerate(first) if is_number(cell)]
+    if len(columns) not in SHAPES:
+        return None
+    numbers = [first[column] for column in columns]
+    is_header = numbers in ([str(start + index) for index in range(len(numbers))] for start in (0, 1))
+    others = [column for column in range(len(first)) if column not in set(columns)]
+    if not is_header and (len(others) > 1 or any(column not in (0, len(first) - 1) for column in others)):
+        return None
+    num_joints, num_fields = SHAPES[len(columns)]
+    values = _values([row for row in rows[is_header:] if len(row) == len(first)][:MAX_ROWS], columns)
+    if values is None or not _are_landmarks(values.reshape(-1, num_joints, num_fields)):
+        return None
+    values = values.reshape(-1, num_joints, num_fields)
+    fields = FIELDS[:num_fields]
+    header = WideHeader(int(is_header), joints=[str(joint) for joint in range(num_joints)])
+    header.columns = {
+        (joint, field): columns[index * num_fields + place]
+        for index, joint in enumerate(header.joints)
+        for place, field in enumerate(fields)
+        if field != "z" or num_joints == 33 or _is_world(values)
+    }
+    for column in others:
+        name = first[column] if is_header else "label"
+        if (role := role_of(name)) and role not in header.roles:
+            header.roles[role] = column
+        else:
+            header.tags[name] = column
+    header.notes = (
+        f"{len(columns)} columns without names are read as {num_joints} landmarks of MediaPipe with "
+        f"{', '.join(fields)}, because the values fit",
+    )
+    return header
+
+
+def _values(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> np.ndarray | None:
+    """`(row, column)`, NaN where a cell is empty; None if a cell is not a number or there is nothing."""
+    cells = [[row[column].strip() for column in columns] for row in rows if any(row)]
+    if any(cell.lower() not in MISSING_WORDS and not is_number(cell) for row in cells for cell in row):
+        return None
+    values = np.array([[float("nan" if cell.lower() in MISSING_WORDS else cell) for cell in row] for row in cells])
+    return values if np.isfinite(values).any() else None
+
+
+def _are_landmarks(values: np.ndarray) -> bool:
+    """Whether `(row, landmark, field)` are shares of the image or meters, with visibilities from 0 to 1."""
+    with np.errstate(invalid="ignore"):
+        places, depth, visibility = values[..., :2], values[..., 2], values[..., 3:]
+        is_inside = ~((places < MIN_SHARE) | (places > MAX_SHARE)).any() & ~(np.abs(depth) > MAX_DEPTH).any()
+        is_share = ~((visibility < 0) | (visibility > 1)).any()
+    is_fraction = np.isfinite(places) & (places % 1 != 0)
+    return bool(is_inside and is_share and is_fraction.mean() > 0.5)
+
+
+def _is_world(values: np.ndarray) -> bool:
+    return bool(np.nanmedian(np.abs(np.nanmean(values[..., :2], axis=1))) < MAX_CENTER_DISTANCE)
