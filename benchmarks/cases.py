@@ -19,7 +19,7 @@ from skeletonmae.datasets.synthetic.pairs import PAIR_ACTIONS
 from skeletonmae.evaluation.finetune import ClassifierWithLoss
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
-from skeletonmae.methods.joint_patch_mae import JointPatch, JointPatchConfig
+from skeletonmae.methods.joint_patch_mae import JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import NTU25
 from skeletonmae.training import TrainingConfig
@@ -151,8 +151,8 @@ def inference(data: Recordings, batch_size: int, precision: str) -> Case:
     return Case(what, data.name, batch_size, predict(plain, clips), {"classifier": predict(model, batch)})
 
 
-def method(**settings: Any) -> JointPatch:
-    config = JointPatchConfig(**SIZES, **DECODER, **settings)
+def method(**settings: Any) -> JointPatchMAE:
+    config = JointPatchMAEConfig(**SIZES, **DECODER, **settings)
     return config.build(SPEC, RandomTokens(ratio=MASK_RATIO))
 
 

@@ -17,7 +17,7 @@ from samples.format_1 import write_format_1
 from skeletonmae.batches import Batch
 from skeletonmae.checkpoint import METADATA_KEY, Checkpoint, Header, load_checkpoint, save_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.methods import GraphMAEConfig, JointPatchClassifierConfig, STRLConfig
+from skeletonmae.methods import GraphMAEConfig, JointPatchClassifierConfig, STRLClassifierConfig
 from skeletonmae.skeletons import NTU25
 
 CLASSIFIER = "finetune-1-seed0.safetensors"
@@ -386,7 +386,7 @@ def test_a_graph_method_and_its_classifier_come_back(tiny_run: Path, tmp_path: P
     save_checkpoint(tmp_path / "m.safetensors", method, header)
     again = load_checkpoint(tmp_path / "m.safetensors")
     assert torch.equal(again.method.embed(batch), method.eval().embed(batch))
-    for config in (None, STRLConfig(depth=2, head_width=6)):
+    for config in (None, STRLClassifierConfig(depth=2, head_width=6)):
         model = method.classifier(2, config).eval()
         about = {"role": "classifier", "classes": ("a", "b"), "classifier": config}
         save_checkpoint(tmp_path / "c.safetensors", model, header.model_copy(update=about))

@@ -11,7 +11,7 @@ from skeletonmae.datasets import GroupSplit, TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import KNN, Finetune, LinearProbe
 from skeletonmae.masking import RandomTokens, SpatialTemporal
-from skeletonmae.methods import GraphMAE, InputSpec, JointPatchConfig, STRLConfig
+from skeletonmae.methods import GraphMAE, InputSpec, JointPatchMAEConfig, STRLClassifierConfig
 from skeletonmae.recipe import Recipe, Source, read_recipe, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.transforms.geometry import Center, Rotate
@@ -54,7 +54,7 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
     assert recipe.data.evaluate == Source(store=Path("stores/one"))
     assert recipe.data.augment == (Rotate(degrees=(5, 10, 5)),)
     assert recipe.masking == RandomTokens()
-    assert recipe.method == JointPatchConfig()
+    assert recipe.method == JointPatchMAEConfig()
     assert recipe.evaluation[0] == LinearProbe(epochs=50)
     assert isinstance(recipe.evaluation[1], Finetune)
     assert (recipe.evaluation[1].label_fraction, recipe.evaluation[1].training.epochs) == (0.1, 3)
@@ -80,7 +80,7 @@ def test_a_classifier_is_of_the_methods_kind() -> None:
         "evaluation": [{"kind": "finetune", "classifier": {"kind": "graph", "depth": 2}}, {"kind": "finetune"}]
     }
     recipe = recipe_from({"data": {"evaluate": {"store": "x"}}, "method": {"kind": "graph"}} | tree, "here")
-    assert [protocol.classifier for protocol in recipe.evaluation] == [STRLConfig(depth=2), None]
+    assert [protocol.classifier for protocol in recipe.evaluation] == [STRLClassifierConfig(depth=2), None]
     refused(tree, "evaluation: ", "item 0 has a classifier of kind graph, but the method is joint_patch")
 
 

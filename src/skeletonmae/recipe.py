@@ -18,7 +18,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation import PROTOCOLS, Finetune, LinearProbe
 from skeletonmae.evaluation.knn import KNN
 from skeletonmae.masking import MASKINGS, RandomTokens
-from skeletonmae.methods import METHODS, InputSpec, JointPatchConfig
+from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
 from skeletonmae.methods.method import Method
 from skeletonmae.renames import renamed_setting
 from skeletonmae.sequences import SequenceStore
@@ -99,7 +99,7 @@ class Recipe(Config):
     """Everything that determines a run."""
 
     data: DataConfig
-    method: AnyMethod = JointPatchConfig()
+    method: AnyMethod = JointPatchMAEConfig()
     masking: AnyMasking | None = Field(None, validate_default=True)
     """`{kind: random}` for a method that masks tokens; a recipe with another method must not have this section."""
     training: TrainingConfig = TrainingConfig()

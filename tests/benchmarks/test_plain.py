@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from skeletonmae.batches import Batch, Patches, SampleRng, sample_keys
 from skeletonmae.masking import TokenMask
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig
-from skeletonmae.methods.joint_patch_mae import JointPatch, JointPatchConfig
+from skeletonmae.methods.joint_patch_mae import JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.skeletons import NTU25
 from skeletonmae.transforms import ClipConfig
 
@@ -58,9 +58,9 @@ def clips(persons: int) -> Batch:
     return Batch(positions, observed, index, sample_keys(0, 0, index), NTU25)
 
 
-def method(masking: Any) -> JointPatch:
+def method(masking: Any) -> JointPatchMAE:
     torch.manual_seed(0)
-    made = JointPatchConfig(**SIZES, **DECODER).build(InputSpec(FRAMES, 3, NTU25.joints), masking)
+    made = JointPatchMAEConfig(**SIZES, **DECODER).build(InputSpec(FRAMES, 3, NTU25.joints), masking)
     with torch.no_grad():  # biases and norms that do something
         for parameter in made.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))

@@ -13,7 +13,7 @@ import torch
 
 from skeletonmae.batches import Batch
 from skeletonmae.masking import RandomTokens
-from skeletonmae.methods import CLASSIFIERS, METHODS, InputSpec, Method, STRLConfig
+from skeletonmae.methods import CLASSIFIERS, METHODS, InputSpec, Method, STRLClassifierConfig
 from skeletonmae.skeletons import COCO17, KINECT20
 
 Make = Callable[..., Any]
@@ -153,7 +153,7 @@ def test_its_classifier_starts_from_copies_of_the_current_encoder(make_batch: Ma
         tensor.add_(0.1 * torch.rand_like(tensor))
     held, after = classifier()
     assert (after - before).abs().max() > 1e-3
-    layers = STRLConfig().depth if kind == "graph" else 1
+    layers = STRLClassifierConfig().depth if kind == "graph" else 1
     for name, tensor in learned.items():
         copies = sum(torch.equal(other, tensor) for other in held.values())
         assert copies == (layers if name.startswith("encoder.") else 1), name

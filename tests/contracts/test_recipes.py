@@ -14,7 +14,7 @@ from skeletonmae.config import Config
 from skeletonmae.datasets import DATASETS, FOLDER
 from skeletonmae.evaluation import Finetune
 from skeletonmae.evaluation.finetune import ClassifierWithLoss
-from skeletonmae.methods import InputSpec, STTFormerConfig
+from skeletonmae.methods import InputSpec, STTFormerMAEConfig
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, PENN13
 from skeletonmae.training import TrainingConfig, train
@@ -136,7 +136,7 @@ def shorten(config: TrainingConfig) -> TrainingConfig:
 def make_shallow(method: Config) -> Config:
     """The method with its first and last block; those between are built alike."""
     shallow: dict[str, Any] = {"joint_patch": {"depth": 2, "decoder_depth": 1}, "graph": {"depth": 2}}
-    if isinstance(method, STTFormerConfig):
+    if isinstance(method, STTFormerMAEConfig):
         widths = (method.widths[0], method.widths[-1])
         return method.model_copy(update={"widths": widths, "decoder_widths": method.decoder_widths[-1:]})
     return method.model_copy(update=shallow[method.kind])  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import torch
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.masking import RandomTokens
-from skeletonmae.methods import InputSpec, JointPatchConfig
+from skeletonmae.methods import InputSpec, JointPatchMAEConfig
 from skeletonmae.methods.method import joint_names
 from skeletonmae.models.joint_patch_transformer import PositionEmbedding
 from skeletonmae.recipe import recipe_from
@@ -41,7 +41,7 @@ def test_every_joint_has_a_place_of_its_own(mouse: Skeleton) -> None:
 
 
 def test_every_place_learns(mouse: Skeleton, make_batch: Any) -> None:
-    config = JointPatchConfig(width=16, depth=1, heads=2, decoder_width=16, decoder_depth=1)
+    config = JointPatchMAEConfig(width=16, depth=1, heads=2, decoder_width=16, decoder_depth=1)
     torch.manual_seed(0)
     method = config.build(InputSpec(16, 3, joint_names([mouse])), RandomTokens(ratio=0.5))
     output = method(make_batch(skeleton=mouse))

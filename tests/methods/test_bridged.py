@@ -11,7 +11,7 @@ import torch
 
 from skeletonmae.batches import Batch, patchify
 from skeletonmae.masking import RandomTokens
-from skeletonmae.methods import GraphMAEConfig, InputSpec, JointPatchConfig, STTFormerConfig
+from skeletonmae.methods import GraphMAEConfig, InputSpec, JointPatchMAEConfig, STTFormerMAEConfig
 from skeletonmae.methods.method import Method
 from skeletonmae.skeletons import KINECT20
 
@@ -20,9 +20,9 @@ JOINT_PATCH = {
     "token_frames": 4, "width": 16, "depth": 1, "heads": 2, "decoder_width": 16, "decoder_depth": 1
 }  # fmt: skip
 CONFIGS: dict[str, Any] = {
-    "position": JointPatchConfig(**JOINT_PATCH, target_norm="token"),
-    "motion": JointPatchConfig(**JOINT_PATCH, target="motion", target_norm="clip", predict_ratio=0.5),
-    "sttformer": STTFormerConfig(tuple_frames=4, widths=(8, 8), decoder_widths=(8,), heads=1),
+    "position": JointPatchMAEConfig(**JOINT_PATCH, target_norm="token"),
+    "motion": JointPatchMAEConfig(**JOINT_PATCH, target="motion", target_norm="clip", predict_ratio=0.5),
+    "sttformer": STTFormerMAEConfig(tuple_frames=4, widths=(8, 8), decoder_widths=(8,), heads=1),
     "graph": GraphMAEConfig(width=8, depth=1, heads=2, edge_loss_weight=0.5),
 }
 

@@ -12,7 +12,13 @@ from torch import Tensor
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.errors import InputError
 from skeletonmae.masking import FixedParts, RandomJoints
-from skeletonmae.methods import GraphMAE, GraphMAEConfig, InputSpec, JointPatchClassifierConfig, STRLConfig
+from skeletonmae.methods import (
+    GraphMAE,
+    GraphMAEConfig,
+    InputSpec,
+    JointPatchClassifierConfig,
+    STRLClassifierConfig,
+)
 from skeletonmae.methods.graph_losses import edge_loss
 from skeletonmae.models.gnn import SkeletonGraph
 from skeletonmae.skeletons import COCO17, PENN13, Skeleton
@@ -317,14 +323,14 @@ def test_its_classifier_depends_on_the_order_of_frames_and_not_of_persons(make_b
 
 def test_its_classifier_ignores_unobserved_joints_and_absent_persons(make_batch: Make) -> None:
     torch.manual_seed(0)
-    model, batch = tiny().classifier(5, STRLConfig(depth=2)), clips(make_batch)
+    model, batch = tiny().classifier(5, STRLClassifierConfig(depth=2)), clips(make_batch)
     scores = model(batch)
     poisoned = batch.positions.masked_fill(~batch.observed[..., None], torch.nan)
     assert torch.equal(model(replace(batch, positions=poisoned)), scores)
 
 
 def test_its_classifier_trains_all_weights_and_knows_their_layer() -> None:
-    model = tiny(depth=2).classifier(5, STRLConfig(depth=2, head_width=7))
+    model = tiny(depth=2).classifier(5, STRLClassifierConfig(depth=2, head_width=7))
     assert all(parameter.requires_grad for parameter in model.parameters())
     depth = {name: model.layer_id(name) for name, _ in model.named_parameters()}
     assert depth["strl.embed.weight"] == depth["strl.time_embed"] == 0
@@ -336,13 +342,13 @@ def test_its_classifier_trains_all_weights_and_knows_their_layer() -> None:
 
 
 def test_settings_of_another_classifier_are_refused() -> None:
-    with pytest.raises(InputError, match="another method's classifier; expected STRLConfig"):
+    with pytest.raises(InputError, match="another method's classifier; expected STRLClassifierConfig"):
         tiny().classifier(5, JointPatchClassifierConfig())
 
 
 @pytest.mark.parametrize(
     ("change", "prediction"),
-    [({"axes": 3}, r"\(axes\); expected 2; got 3"), ({"frames": 7}, r"\(frames\); expected 6; got 7")],
+    [({"axes": 3}, "expected 2 axes; got 3 axes"), ({"frames": 7}, "expected 6 frames; got 7 frames")],
 )
 def test_clips_that_do_not_fit_are_refused(make_batch: Make, change: dict[str, int], prediction: str) -> None:
     method, batch = tiny(), clips(make_batch, **change)

@@ -11,7 +11,7 @@ import torch
 from skeletonmae.batches import Batch, SampleRng, Tracks, patchify
 from skeletonmae.errors import InputError
 from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenIndex, TokenMask
-from skeletonmae.methods import InputSpec, JointPatch, JointPatchClassifierConfig, JointPatchConfig
+from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_mae import make_patches
 from skeletonmae.methods.targets import make_targets
 from skeletonmae.skeletons import KINECT20, NTU25, Skeleton
@@ -32,14 +32,14 @@ switches = pytest.mark.parametrize("change", SWITCHES, ids=lambda change: "-".jo
 
 def tiny(
     joints: tuple[str, ...] = KINECT20.joints, masking: Any = None, frames: int = 16, **change: Any
-) -> JointPatch:
+) -> JointPatchMAE:
     torch.manual_seed(0)
-    config = JointPatchConfig.model_validate(TINY | change)
+    config = JointPatchMAEConfig.model_validate(TINY | change)
     return config.build(InputSpec(frames, 3, joints), masking or RandomTokens(ratio=0.7))
 
 
 def masked_prediction(
-    method: JointPatch, tracks: Tracks, rng: SampleRng
+    method: JointPatchMAE, tracks: Tracks, rng: SampleRng
 ) -> tuple[torch.Tensor, TokenIndex, TokenMask]:
     """The prediction of the queried tokens, which these are, and the mask."""
     patches, track_rng = (
@@ -63,7 +63,7 @@ def clip(batch: Batch, row: int) -> Batch:
     )
 
 
-def gradients(method: JointPatch, loss: torch.Tensor) -> dict[str, torch.Tensor]:
+def gradients(method: JointPatchMAE, loss: torch.Tensor) -> dict[str, torch.Tensor]:
     method.zero_grad()
     loss.backward()
     return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
@@ -436,7 +436,9 @@ def test_the_reconstruction_of_a_perfect_decoder_is_the_clip(
     for change in SWITCHES:
         method = tiny(**change).eval()
 
-        def know(latent: Any, mask: TokenMask, queries: Any, _: Any, method: JointPatch = method) -> torch.Tensor:
+        def know(
+            latent: Any, mask: TokenMask, queries: Any, _: Any, method: JointPatchMAE = method
+        ) -> torch.Tensor:
             config = method.config
             patches = make_patches(method.encoder, batch.tracks)
             targets = make_targets(patches, config.target, config.target_norm)

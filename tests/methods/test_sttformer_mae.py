@@ -11,7 +11,7 @@ import torch
 from skeletonmae.batches import SampleRng, Tracks
 from skeletonmae.errors import InputError
 from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenMask
-from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, STTFormer, STTFormerConfig
+from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, STTFormerMAE, STTFormerMAEConfig
 from skeletonmae.methods.sttformer_mae import make_patches
 from skeletonmae.skeletons import COCO17, KINECT20
 
@@ -27,13 +27,13 @@ MASKINGS = (
 maskings = pytest.mark.parametrize("masking", MASKINGS, ids=lambda m: str(m.model_dump(exclude_unset=True)))
 
 
-def tiny(spec: InputSpec | None = None, masking: Any = None, **change: Any) -> STTFormer:
+def tiny(spec: InputSpec | None = None, masking: Any = None, **change: Any) -> STTFormerMAE:
     torch.manual_seed(0)
-    config = STTFormerConfig.model_validate(TINY | change)
+    config = STTFormerMAEConfig.model_validate(TINY | change)
     return config.build(spec or InputSpec(16, 3, KINECT20.joints), masking or SpatialTemporal())
 
 
-def masked_prediction(method: STTFormer, tracks: Tracks, rng: SampleRng) -> tuple[torch.Tensor, TokenMask]:
+def masked_prediction(method: STTFormerMAE, tracks: Tracks, rng: SampleRng) -> tuple[torch.Tensor, TokenMask]:
     """The prediction of all tokens, and the mask."""
     patches = make_patches(method.encoder, tracks)
     mask = method.masking(patches, rng.for_tracks(tracks.clip_index, tracks.person_index))

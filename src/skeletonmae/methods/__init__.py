@@ -5,8 +5,8 @@ a new file and list it in `METHODS`; list the settings of its classifier, with t
 """
 
 from skeletonmae.config import Config
-from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig, STRLConfig
-from skeletonmae.methods.joint_patch_mae import JointPatch, JointPatchClassifierConfig, JointPatchConfig
+from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig, STRLClassifierConfig
+from skeletonmae.methods.joint_patch_mae import JointPatchClassifierConfig, JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -16,11 +16,11 @@ from skeletonmae.methods.method import (
     Reconstruction,
 )
 from skeletonmae.methods.pooling import Pooling
-from skeletonmae.methods.sttformer_mae import STTFormer, STTFormerClassifierConfig, STTFormerConfig
+from skeletonmae.methods.sttformer_mae import STTFormerClassifierConfig, STTFormerMAE, STTFormerMAEConfig
 
 METHODS: dict[str, type[MethodConfig]] = {
-    "joint_patch": JointPatchConfig,
-    "sttformer": STTFormerConfig,
+    "joint_patch": JointPatchMAEConfig,
+    "sttformer": STTFormerMAEConfig,
     "graph": GraphMAEConfig,
 }
 """Kind -> settings of the method, which build it."""
@@ -28,7 +28,7 @@ METHODS: dict[str, type[MethodConfig]] = {
 CLASSIFIERS: dict[str, type[Config]] = {
     "joint_patch": JointPatchClassifierConfig,
     "sttformer": STTFormerClassifierConfig,
-    "graph": STRLConfig,
+    "graph": STRLClassifierConfig,
 }
 """Kind of the method -> settings of its classifier."""
 
@@ -39,16 +39,16 @@ __all__ = [
     "GraphMAE",
     "GraphMAEConfig",
     "InputSpec",
-    "JointPatch",
     "JointPatchClassifierConfig",
-    "JointPatchConfig",
+    "JointPatchMAE",
+    "JointPatchMAEConfig",
     "Method",
     "MethodConfig",
     "MethodOutput",
     "Pooling",
     "Reconstruction",
-    "STRLConfig",
-    "STTFormer",
+    "STRLClassifierConfig",
     "STTFormerClassifierConfig",
-    "STTFormerConfig",
+    "STTFormerMAE",
+    "STTFormerMAEConfig",
 ]

@@ -154,7 +154,7 @@ class GraphMAE(Method):
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """Build an STRL classifier, with a copy of the encoder in every layer."""
-        return STRLClassifier(self, num_classes, resolve_config(STRLConfig, config))
+        return STRLClassifier(self, num_classes, resolve_config(STRLClassifierConfig, config))
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch) -> Reconstruction | None:
@@ -177,7 +177,7 @@ class GraphMAE(Method):
         return Reconstruction(first_hidden.cpu().numpy(), positions.cpu().numpy())
 
 
-class STRLConfig(Config):
+class STRLClassifierConfig(Config):
     """The classifier of `graph`, STRL."""
 
     kind: Literal["graph"] = "graph"
@@ -198,7 +198,7 @@ class STRLClassifier(Classifier):
         config: the settings.
     """
 
-    def __init__(self, method: GraphMAE, num_classes: int, config: STRLConfig) -> None:
+    def __init__(self, method: GraphMAE, num_classes: int, config: STRLClassifierConfig) -> None:
         super().__init__()
         width, frames = method.config.width, method.spec.frames
         self.axes, self.frames = method.spec.axes, frames

@@ -35,7 +35,7 @@ from skeletonmae.models.joint_patch_transformer import (
 from skeletonmae.models.transformer import init_weights
 
 
-class JointPatchConfig(MethodConfig):
+class JointPatchMAEConfig(MethodConfig):
     """The spatial-temporal masked autoencoder on tokens of one joint and a few frames.
 
     Source: Wu et al., *SkeletonMAE: Spatial-Temporal Masked Autoencoders*, ICME Workshops 2023, on the backbone
@@ -67,15 +67,15 @@ class JointPatchConfig(MethodConfig):
     target_norm: TargetNorm = "token"
     """Normalize targets to mean 0 and variance 1 in each token, or for each joint and axis over the clip."""
 
-    def build(self, spec: InputSpec, masking: Masking) -> JointPatch:
+    def build(self, spec: InputSpec, masking: Masking) -> JointPatchMAE:
         """Build the method for clips of `spec`."""
-        return JointPatch(self, spec, masking)
+        return JointPatchMAE(self, spec, masking)
 
 
-class JointPatch(Method):
+class JointPatchMAE(Method):
     """Mask tokens, encode the visible ones and predict the hidden ones."""
 
-    def __init__(self, config: JointPatchConfig, spec: InputSpec, masking: Masking) -> None:
+    def __init__(self, config: JointPatchMAEConfig, spec: InputSpec, masking: Masking) -> None:
         super().__init__()
         if spec.frames % config.token_frames:
             raise ValueError(f"{spec.frames} frames are not divisible into tokens of {config.token_frames}")
@@ -190,7 +190,7 @@ class JointPatchClassifier(Classifier):
         config: the settings.
     """
 
-    def __init__(self, method: JointPatch, num_classes: int, config: JointPatchClassifierConfig) -> None:
+    def __init__(self, method: JointPatchMAE, num_classes: int, config: JointPatchClassifierConfig) -> None:
         super().__init__()
         self.encoder = build_encoder(method.config, method.spec, config.encoder_dropout, config.drop_path)
         self.encoder.load_state_dict(method.encoder.state_dict())
@@ -221,7 +221,7 @@ class JointPatchClassifier(Classifier):
 
 
 def build_encoder(
-    config: JointPatchConfig, spec: InputSpec, dropout: float = 0.0, drop_path: float = 0.0
+    config: JointPatchMAEConfig, spec: InputSpec, dropout: float = 0.0, drop_path: float = 0.0
 ) -> JointPatchEncoder:
     """Build the encoder of a method, or of its classifier."""
     return JointPatchEncoder(

@@ -33,7 +33,7 @@ BlockWidth = Annotated[int, Field(ge=4, le=16_384)]
 """Number of output channels of a block."""
 
 
-class STTFormerConfig(MethodConfig):
+class STTFormerMAEConfig(MethodConfig):
     """The spatial-temporal masked autoencoder on tuples of frames, for one layout.
 
     A query of a block has a quarter of the larger of its two widths. Batch norm makes the clips of a batch
@@ -56,18 +56,18 @@ class STTFormerConfig(MethodConfig):
     target_norm: TargetNorm = "token"
     """Normalize targets to mean 0 and variance 1 for each joint of a tuple, or each joint and axis of a clip."""
 
-    def build(self, spec: InputSpec, masking: Masking) -> STTFormer:
+    def build(self, spec: InputSpec, masking: Masking) -> STTFormerMAE:
         """Build the method for clips of `spec`."""
-        return STTFormer(self, spec, masking)
+        return STTFormerMAE(self, spec, masking)
 
 
-class STTFormer(Method):
+class STTFormerMAE(Method):
     """Encode the tuples with visible joints, with a mask token at hidden ones, and predict all hidden joints.
 
     A tuple without visible joints is not encoded, whichever masking strategy hid them.
     """
 
-    def __init__(self, config: STTFormerConfig, spec: InputSpec, masking: Masking) -> None:
+    def __init__(self, config: STTFormerMAEConfig, spec: InputSpec, masking: Masking) -> None:
         super().__init__()
         if spec.frames % config.tuple_frames:
             raise ValueError(f"{spec.frames} frames are not divisible into tuples of {config.tuple_frames}")
@@ -141,7 +141,7 @@ class STTFormerClassifier(Classifier):
         config: the settings.
     """
 
-    def __init__(self, method: STTFormer, num_classes: int, config: STTFormerClassifierConfig) -> None:
+    def __init__(self, method: STTFormerMAE, num_classes: int, config: STTFormerClassifierConfig) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(method.encoder)
         self.encoder.zero_grad()
