@@ -407,3 +407,14 @@ def test_files_with_their_joints_in_another_order_are_one_store(cli: Any, tmp_pa
     np.testing.assert_array_equal(store[0].positions, store[1].positions)
     assert "c.csv" in said
     assert "without ball" in said
+
+
+def test_files_of_no_format_beside_recordings_are_warnings(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "walk.csv").write_text("frame,joint,x,y\n" + "".join(f"{n},nose,{n},2\n" for n in range(20)))
+    (tmp_path / "config.json").write_text('{"a": 1}')
+    (tmp_path / "notes.txt").write_text("a note on the day\n")
+    status, out, _ = cli("validate", tmp_path, "--all")
+    assert status == 3
+    assert "damaged" not in out
+    for name in ("config.json", "notes.txt"):
+        assert f"warning: unread: {tmp_path / name}: in no known format; it " in out

@@ -158,6 +158,26 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_many_files_of_one_frame_are_refused_before_all_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["skeletonmae.datasets.prepare"], "NUM_SAMPLE_FILES", 4)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for number in range(20):
+        (raw / f"cam_{number:02d}.csv").write_text(f"frame,joint,x,y\n0,nose,{number},2\n")
+    done: list[int] = []
+    with pytest.raises(
+        InputError, match=r"4 recordings in 4 of the 20 files has a single frame \('cam_00', 'cam_05'"
+    ):
+        prepare(DATASETS["folder"], raw, tmp_path / "out", progress=lambda count, _: done.append(count))
+    assert done == []
+    (raw / "cam_10.csv").write_text("frame,joint,x,y\n0,nose,1,2\n1,nose,1,2\n")
+    with pytest.raises(InputError, match="probably the frames"):
+        prepare(DATASETS["folder"], raw, tmp_path / "out", strict=True)
+    assert prepare(DATASETS["folder"], raw, tmp_path / "out").recordings == 1
+
+
 def test_what_is_there_already_is_not_touched(source: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("mine")

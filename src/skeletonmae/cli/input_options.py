@@ -69,9 +69,12 @@ def resolve_dataset(source: Path, name: str, format: str | None = None) -> datas
         return datasets.DATASETS["folder"]
     if name == "auto":
         dataset = datasets.detect_dataset(source)
-        formats = dataset.formats(source) if isinstance(dataset, datasets.FolderDataset) else {}
+        max_files = 1000
+        is_folder = isinstance(dataset, datasets.FolderDataset)
+        formats, num_files = dataset.formats(source, max_files) if is_folder else ({}, 0)
         counts = ", ".join(f"{format_name} ({count})" for format_name, count in formats.items())
-        suffix = f"; formats (number of files): {counts}" if counts else ""
+        of = f"of the first {max_files} of {num_files} files" if num_files > max_files else "(number of files)"
+        suffix = f"; formats {of}: {counts}" if counts else ""
         print_status(f"{source}: {dataset.title} ({dataset.name}){suffix}")
         return dataset
     if name not in datasets.DATASETS:

@@ -108,7 +108,8 @@ def describe_files(root: Path) -> str:
     if not files:
         return "an empty folder"
     suffixes = Counter(file.path.suffix.lower() or "no suffix" for file in files)
-    text = f"{len(files)} file{'s' * (len(files) != 1)}: " + ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
+    counts = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
+    text = f"{len(files)} file{'s' * (len(files) != 1)}: {counts}"
     if all(suffix in VIDEOS_AND_IMAGES for suffix in suffixes):
         return f"{text}; run a pose estimator on videos and images first"
     example = next((file for file in FOLDER.files(root)), None)

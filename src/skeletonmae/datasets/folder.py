@@ -65,12 +65,13 @@ class FolderDataset(Dataset):
         """
         return read_labels(root).unmatched(recordings)
 
-    def formats(self, root: Path, max_files: int = 1000) -> dict[str, int]:
-        """Count the files of each format that occurs, among the first `max_files` files."""
+    def formats(self, root: Path, max_files: int = 1000) -> tuple[dict[str, int], int]:
+        """Count the files of each format among the first `max_files` files, and all files of any format."""
         counts: Counter[str] = Counter()
-        for file in self.files(root)[:max_files]:
+        files = self.files(root)
+        for file in files[:max_files]:
             counts.update(name for name, file_format in FORMATS.items() if file_format.matches(file))
-        return dict(counts.most_common())
+        return dict(counts.most_common()), len(files)
 
     def cache_key(self, root: Path) -> object:
         """Return the table of labels, and the files that its lines mean."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
+from skeletonmae.datasets.folder import FolderDataset
 from skeletonmae.datasets.jobs import Dtype, ProgressCallback, ReadSettings, Remark, make_jobs, run_jobs
 from skeletonmae.datasets.report import (
     REPORT,
@@ -27,10 +29,12 @@ from skeletonmae.datasets.unread import unread_files
 from skeletonmae.datasets.workers import WorkerLostError
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_folder, write_text
-from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
+from skeletonmae.formats import DEFAULT_OPTIONS, InputFile, ReadOptions
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.merge import merge
 
+NUM_SAMPLE_FILES = 200
+"""Files that are read first, of a folder of more; if all hold a single frame, no other file is read."""
 MAX_CONVERSIONS = 20
 """Layouts whose conversion is reported joint by joint."""
 
@@ -81,6 +85,7 @@ def prepare(
     if strict and (first := next((file for file in unread if file.may_hold_recordings), None)):
         raise InputError(f"not read: {first.reason}", where=first.path)
     settings = ReadSettings(dataset, source, options, converter or RecordingConverter(), dtype, strict)
+    _refuse_single_frames(settings, files)
     template = settings.first_recording(files)
     record = None
     if shard:
@@ -121,6 +126,33 @@ def prepare(
             report = PrepareReport.from_store(merged, remarks, dataset.name, _conversions(remarks), ignored)
             write_text(folder / REPORT, report.model_dump_json(indent=1))
     return report
+
+
+def _refuse_single_frames(settings: ReadSettings, files: Sequence[InputFile]) -> None:
+    """Look at some of many files before all of them are read.
+
+    Raises:
+        InputError: Each holds a single frame.
+    """
+    if not isinstance(settings.dataset, FolderDataset) or len(files) <= NUM_SAMPLE_FILES:
+        return
+    names: list[str] = []
+    options = replace(settings.options, on_error=lambda _: None)  # reading all files reports the errors
+    for file in files[:: len(files) // NUM_SAMPLE_FILES][:NUM_SAMPLE_FILES]:
+        try:
+            for sequence in settings.dataset.read(file, settings.root, options):
+                if sequence.num_frames > 1:
+                    return
+                names.append(sequence.name)
+        except InputError:
+            continue
+    if len(names) > NUM_SAMPLE_FILES // 2:
+        raise InputError(
+            f"each of the {len(names)} recordings in {NUM_SAMPLE_FILES} of the {len(files)} files has a single "
+            f"frame ({names[0]!r}, {names[1]!r}, ...), so that they are probably the frames of recordings; put all "
+            "frames of a recording in one file (in a table: the same `recording`, and a column `frame`)",
+            where=settings.root,
+        )
 
 
 def _check_is_new(out: Path) -> None:

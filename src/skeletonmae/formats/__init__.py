@@ -39,7 +39,7 @@ from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.trc import TRC
-from skeletonmae.formats.unknown_files import advice, describe_head
+from skeletonmae.formats.unknown_files import UnknownFormatError, advice, describe_head
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
 from skeletonmae.formats.wide_table import WIDE_TABLE
@@ -52,6 +52,7 @@ __all__ = [
     "Format",
     "InputFile",
     "ReadOptions",
+    "UnknownFormatError",
     "describe_head",
     "detect",
     "find_files",
@@ -140,9 +141,11 @@ def detect(file: InputFile | Path) -> Format:
     if problem := archive_problem(file):
         raise InputError(problem, where=file.path)
     matches = [entry for entry in FORMATS.values() if entry.sniff(head)]
-    if len(matches) != 1:
-        names = ", ".join(entry.name for entry in matches)
-        got = f"several: {names}" if matches else f"a file that {describe_head(head)}"
-        expected = "one" if matches else advice(file.path.name, head)
-        raise InputError("cannot detect the format", where=file.path, expected=expected, got=got)
+    if len(matches) > 1:
+        got = f"several: {', '.join(entry.name for entry in matches)}"
+        raise InputError("cannot detect the format", where=file.path, expected="one", got=got)
+    if not matches:
+        problem, expected = f"in no known format; it {describe_head(head)}", advice(file.path.name, head)
+        error = UnknownFormatError if head.strip() else InputError
+        raise error(problem, where=file.path, expected=expected)
     return matches[0]

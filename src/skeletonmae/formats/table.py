@@ -2,7 +2,7 @@
 
 ```
 recording,frame,person,joint,x,y,z,confidence,label,subject
-clip1,0,0,left_wrist,0.31,1.02,2.4,1,wave,anna
+clip1,0,0,left_wrist,-0.31,1.02,2.4,1,wave,anna
 ```
 Only `frame`, `joint`, `x` and `y` are required; other usual names are understood (`csv_table.OTHER_NAMES`), and a
 column of times stands in for the frames. Without `recording` the file is one recording, named after the

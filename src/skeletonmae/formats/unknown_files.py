@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.npy import first_member, sniff_header
 
 COLUMNS = (
@@ -25,6 +26,10 @@ TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:]')
 NUMBERS = re.compile(rb"[\s\d.,;eE+-]*,[\s\d.,;eE+-]*\n")
 """A first line of numbers alone."""
 MEMBER = re.compile(rb"PK\x03\x04.{26}([\w .-]{1,60}?)\.npy", re.DOTALL)
+
+
+class UnknownFormatError(InputError):
+    """No reader recognizes a file that holds something: it may hold no recordings at all."""
 
 
 def describe_head(head: bytes) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from skeletonmae.datasets.splits import GroupSplit, SplitRule, TagSplit
 from skeletonmae.datasets.unread import UnreadFile
 from skeletonmae.errors import InputError
+from skeletonmae.formats import UnknownFormatError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.clip_sampling import ClipSampling
 from skeletonmae.sequences.manifest import file_sha256
@@ -171,7 +172,9 @@ def _without_errors(
 ) -> Iterator[SkeletonSequence]:
     """Yield the recordings and note their sides; errors become findings."""
     for index, recording in enumerate(recordings):
-        if isinstance(recording, InputError):
+        if isinstance(recording, UnknownFormatError):
+            counter.add(CHECKS["unread"].finding("warning", str(recording)))
+        elif isinstance(recording, InputError):
             counter.add(_damaged(str(recording)))
         else:
             table.sides.append(side(index, recording))
