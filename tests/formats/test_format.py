@@ -25,7 +25,7 @@ def test_detect_says_what_is_known(tmp_path: Path) -> None:
     path = tmp_path / "odd.bin"
     path.write_bytes(b"\x00\x01nothing of ours")
     with pytest.raises(
-        InputError, match=r"odd\.bin.*a format that docs/data.md lists; got a file that does not begin with text"
+        InputError, match=r"odd\.bin: in no known format; it does not begin with text; expected .*docs/data\.md"
     ):
         detect(path)
     with pytest.raises(InputError, match=r"absent\.json.*No such file"):

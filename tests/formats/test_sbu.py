@@ -31,6 +31,13 @@ def test_a_gap_in_the_frame_numbers_is_noted(tmp_path: Path) -> None:
         list(SBU.read(path))
 
 
+def test_a_joint_at_infinity_is_unobserved(tmp_path: Path) -> None:
+    path = tmp_path / "skeleton_pos.txt"
+    path.write_text(",".join(["1", "1e308", *["0.5"] * 89]) + "\n")
+    (one,) = SBU.read(path)
+    assert np.argwhere(~one.observed).tolist() == [[0, 0, 0]]
+
+
 @pytest.mark.real
 def test_bones_and_sides_of_the_real_set(real_data: Path) -> None:
     lengths, left = [], []

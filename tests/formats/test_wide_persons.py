@@ -87,3 +87,15 @@ def test_a_column_of_persons_comes_first(tmp_path: Path) -> None:
     header, *lines = table("p{number}_{joint}_{axis}")
     recording = read(tmp_path, f"person,{header}", *(f"a,{line}" for line in lines))
     assert (len(recording.positions), recording.skeleton.num_joints) == (1, 6)
+
+
+def test_recordings_of_several_persons(tmp_path: Path) -> None:
+    header, *lines = table("p{number}_{joint}_{axis}", frames=5)
+    path = tmp_path / "mine.csv"
+    names = ("a", "a", "b", "b", "b")
+    path.write_text(
+        "\n".join([f"video,{header}", *(f"{name},{line}" for name, line in zip(names, lines, strict=True))])
+    )
+    first, second = FORMATS["wide_table"].read(path, ReadOptions())
+    assert (first.positions.shape[:2], second.positions.shape[:2]) == ((2, 2), (2, 3))
+    assert second.positions[1, :, 0, 0].tolist() == [1020, 1030, 1040]

@@ -32,13 +32,16 @@ def _sniff(head: bytes) -> bool:
 def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     values = number_rows(file.path, file.text(), COLUMNS, delimiter=",")
     normalized = values[:, 1:].reshape(-1, 2, 15, 3).swapaxes(0, 1)
+    with np.errstate(over="ignore"):  # what is not finite is unobserved
+        positions = normalized * SCALE + OFFSET
+        is_consecutive = (np.diff(values[:, 0]) == 1).all()
     yield SkeletonSequence.from_positions(
-        normalized * SCALE + OFFSET,
+        positions,
         SBU15,
         observed=(normalized != 0).any(-1),
         name=file.path.parent.name,
         fps=FPS,
-        notes=() if (np.diff(values[:, 0]) == 1).all() else ("the frame numbers are not consecutive",),
+        notes=() if is_consecutive else ("the frame numbers are not consecutive",),
     )
 
 

@@ -102,7 +102,7 @@ def is_long_table(header: Sequence[str]) -> bool:
 
 def _known_names(names: list[str]) -> list[str]:
     """Names of columns, with the usual name in place of one of the `OTHER_NAMES`."""
-    usual = {}
+    usual: dict[str, str] = {}
     for name, others in OTHER_NAMES.items():
         if name == "time" and "frame" in (*names, *usual.values()):
             continue
