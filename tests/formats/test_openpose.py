@@ -266,3 +266,25 @@ def test_hands_and_faces_are_not_read_and_the_report_says_so(tmp_path: Path) -> 
     recording = read(tmp_path / "hands")
     assert not recording.observed.any()
     assert recording.notes == ("not read: hand_right_keypoints_2d",)
+
+
+def test_lists_of_one_frame_or_several(tmp_path: Path) -> None:
+    frames = [
+        {"people": [person(BODY + number)], "canvas_height": 512, "canvas_width": 512} for number in range(3)
+    ]
+    for number in (0, 2):
+        path = tmp_path / "each" / f"pose_{number:05d}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps([frames[number]]))
+    each = read(tmp_path / "each")
+    assert each.observed[0].all(-1).tolist() == [True, False, True]
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "pose_7.json").write_text(json.dumps(frames))
+    np.testing.assert_allclose(read(tmp_path / "all").positions[0], [BODY, BODY + 1, BODY + 2], rtol=1e-5)
+    (tmp_path / "all" / "pose_8.json").write_text(json.dumps(frames))
+    with pytest.raises(InputError, match="not a single frame; expected one in each file; got a list of 3"):
+        read(tmp_path / "all")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "pose_8.json").write_text(json.dumps([frames[0], {"version": 1}]))
+    with pytest.raises(InputError, match="no list of people"):
+        read(tmp_path / "odd")

@@ -2,12 +2,12 @@
 
 `{"people": [{"person_id": [-1], "pose_keypoints_2d": [x, y, confidence, ...], ...}]}`, as OpenPose's
 `--write_json` writes it (its document "Output format") and, under other names, rtmlib, Pose2Sim, Sports2D and
-AlphaPose (`--format open`, which also writes all frames into one object, keyed by image). The number of values
-per person gives the layout; BODY_25 and BODY_25B, both with 25 joints, are told apart by their bone lengths. A
-joint with confidence 0, or whose values are not numbers, is unobserved. If a person of the recording has
-`pose_keypoints_3d` (x, y, z, confidence), those are read instead of the image coordinates: their axes are a
-camera's, x right and y down, and are rotated by half a turn about z. Face and hands are not read, which the
-report says.
+AlphaPose (`--format open`, which also writes all frames into one object, keyed by image), and ControlNet's
+editors, which put one frame or several into a list. The number of values per person gives the layout; BODY_25
+and BODY_25B, both with 25 joints, are told apart by their bone lengths. A joint with confidence 0, or whose
+values are not numbers, is unobserved. If a person of the recording has `pose_keypoints_3d` (x, y, z,
+confidence), those are read instead of the image coordinates: their axes are a camera's, x right and y down, and
+are rotated by half a turn about z. Face and hands are not read, which the report says.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Person = tuple[int, np.ndarray, np.ndarray]
 
 
 def _sniff(head: bytes) -> bool:
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"people"' in head
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n[").startswith(b"{") and b'"people"' in head
 
 
 def _sniff_frame(head: bytes) -> bool:
@@ -51,7 +51,18 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     people: dict[int, list[Person]] = {}
     unread: set[str] = set()
     for number, frame_file in numbered_frame_files(file).items():
-        content = json_object(read_json(frame_file), frame_file.path, EXPECTED)
+        content = read_json(frame_file)
+        if isinstance(content, list):
+            if len(content) != 1 and len(file.frame_files) > 1:
+                got = f"a list of {len(content)}"
+                raise InputError("not a single frame", where=frame_file.path, expected="one in each file", got=got)
+            for index, frame in enumerate(content, start=number if len(content) == 1 else 0):
+                listed = json_object(frame, frame_file.path, EXPECTED)
+                if "people" not in listed:
+                    raise InputError("no list of people", where=frame_file.path, expected=EXPECTED)
+                people[index] = list(_people(listed, frame_file.path, unread))
+            continue
+        content = json_object(content, frame_file.path, EXPECTED)
         if "people" in content:
             people[number] = list(_people(content, frame_file.path, unread))
         else:
