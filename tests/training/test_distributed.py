@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ class Killed(BaseException):
     """Ends a run as a kill does: nothing is saved."""
 
 
-def pretrain_each_way(recipes: list[Path]) -> int:
+def pretrain_each_way(recipes: list[Path], ports: list[int]) -> int:
     """In each process: pre-train by every recipe; the last one is killed after a step, and resumed."""
     train_step = _Trainer.train_step
 
@@ -39,6 +40,7 @@ def pretrain_each_way(recipes: list[Path]) -> int:
         return train_step(trainer, *inputs)
 
     def pretrain(recipe: Path, out: Path) -> int:
+        os.environ["MASTER_PORT"] = str(ports.pop())  # that of the run before may not be closed yet
         return main(["pretrain", str(recipe), "--out", str(out), "--device", "cpu"])
 
     statuses = [pretrain(recipe, recipe.with_suffix("")) for recipe in recipes]
@@ -52,9 +54,12 @@ def pretrain_each_way(recipes: list[Path]) -> int:
 
 def run_two_processes(recipes: list[Path]) -> list[str]:
     """Start the processes that `torchrun --nproc-per-node 2` starts, and return what they print."""
-    rendezvous = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    rendezvous = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    ports = [free_port() for _ in range(len(recipes) + 2)]
     processes = [
-        FreshProcess(pretrain_each_way, recipes, env=rendezvous | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        FreshProcess(
+            pretrain_each_way, recipes, ports, env=rendezvous | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        )
         for rank in range(2)
     ]
     try:
