@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a user can correct."""
+"""The exception for mistakes that a user can correct."""
 
 from __future__ import annotations
 
@@ -30,3 +30,7 @@ class InputError(ValueError):
             message += f"; got {got}"
         super().__init__(message)
         self.where = where
+
+
+class StoreMismatchError(InputError):
+    """A recording has another layout, unit or number of axes than the store that it is added to."""

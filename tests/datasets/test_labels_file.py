@@ -47,6 +47,14 @@ def test_what_is_called_exactly_so_is_meant() -> None:
     assert table.row("bow/clip", "bow/clip.json") == {}
 
 
+def test_a_line_with_the_path_of_a_file_wins_over_one_that_also_means_it() -> None:
+    """A longer path means the file as well, and stands before the exact one or after it."""
+    for names in (("my data/wave/clip", "wave/clip"), ("wave/clip", "my data/wave/clip")):
+        table = match(*names, files=["wave/clip"])
+        assert table.of_file == {"wave/clip": "wave/clip"}
+        assert table.row("wave/clip", "wave/clip") == {"recording": "wave/clip", "label": "wave/clip"}
+
+
 def test_a_name_of_two_files_is_an_error_that_names_both() -> None:
     with pytest.raises(InputError, match=r"'clip': the name is ambiguous.*'wave/clip.json', 'bow/clip.json'"):
         match("clip", files=["wave/clip.json", "bow/clip.json"])

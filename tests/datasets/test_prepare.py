@@ -197,7 +197,9 @@ def test_of_two_recordings_of_one_name_the_first_is_kept(
     assert [recording.num_frames for recording in store] == [4, 5, 6, 7, 8, 1, 9]
     np.testing.assert_allclose(store[6].positions, 3.09, rtol=1e-6)
     message = [skipped for skipped in report.skipped if "same name" in skipped.reason]
-    assert [skipped.file for skipped in message] == ["again/a01_s01_e00_v02.json"]
+    assert [(skipped.file, skipped.kind) for skipped in message] == [
+        ("again/a01_s01_e00_v02.json", "duplicate_name")
+    ]
     assert message[0].reason.startswith(
         "its recording 'a01_s01_e00_v02' has the same name as that of a01_s01_e00_v02.json; rename one of them"
     )
@@ -228,6 +230,7 @@ def test_a_recording_of_another_layout_is_skipped_and_the_rest_of_its_file_kept(
     report = prepare(DATASETS["folder"], tmp_path / "mine.csv", tmp_path / "out")
     assert [recording.name for recording in SequenceStore.open(tmp_path / "out")] == ["a", "c"]
     assert "expected kinect20, 3 axes, m; got ntu25, 3 axes, m" in report.skipped[0].reason
+    assert report.skipped[0].kind == "mismatch"
 
 
 def test_what_came_before_a_bad_line_is_kept_and_said(tmp_path: Path) -> None:

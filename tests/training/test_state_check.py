@@ -85,6 +85,19 @@ def test_a_sound_state_is_resumed_at_every_step(
         assert all(torch.equal(resumed[name], expected[name]) for name in expected)
 
 
+def test_a_state_of_an_optimizer_without_a_later_setting_is_resumed(
+    tmp_path: Path, alone: DistributedContext, states: dict[str, dict[str, Any]]
+) -> None:
+    """A newer torch may have settings that an older one did not write."""
+    state = copy.deepcopy(states["adamw"])
+    for group in state["optimizer"]["param_groups"]:
+        del group["capturable"]
+    torch.save(state, tmp_path / "state.pt")
+    resumed = run(tmp_path, alone, optimizer="adamw").state_dict()
+    expected = run(tmp_path / "whole", alone, optimizer="adamw").state_dict()
+    assert all(torch.equal(resumed[name], expected[name]) for name in expected)
+
+
 def put(*path: Any, value: Any) -> Callable[[dict[str, Any]], None]:
     """A change of one entry of a state."""
 
@@ -123,6 +136,7 @@ CHANGES: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (put("optimizer", "state", 0, "exp_avg", value=torch.zeros(9)), "exp_avg.*expected torch.float32"),
     (put("optimizer", "state", 0, "exp_avg_sq", value=torch.full((2,), -1.0)), "exp_avg_sq.*negative"),
     (put("optimizer", "state", 0, "step", value=torch.tensor(-1.0)), "step.*expected 1 to 4; got -1"),
+    (put("optimizer", "state", 0, "step", value=torch.tensor(0.0)), "step.*expected 1 to 4; got 0"),
     (put("optimizer", "state", 0, "step", value=torch.tensor(INF)), "step.*finite"),
     (put("optimizer", "state", 0, "step", value=4), "state.0.step.*expected a tensor"),
     (drop("optimizer", "state", 0, "step"), "state.0.*expected an entry 'step'"),

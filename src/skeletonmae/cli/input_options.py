@@ -70,8 +70,7 @@ def resolve_dataset(source: Path, name: str, format: str | None = None) -> datas
     if name == "auto":
         dataset = datasets.detect_dataset(source)
         max_files = 1000
-        is_folder = isinstance(dataset, datasets.FolderDataset)
-        formats, num_files = dataset.formats(source, max_files) if is_folder else ({}, 0)
+        formats, num_files = dataset.formats(source, max_files)
         counts = ", ".join(f"{format_name} ({count})" for format_name, count in formats.items())
         of = f"of the first {max_files} of {num_files} files" if num_files > max_files else "(number of files)"
         suffix = f"; formats {of}: {counts}" if counts else ""

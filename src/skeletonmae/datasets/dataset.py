@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from skeletonmae.datasets.splits import SplitRule
 from skeletonmae.errors import InputError
@@ -30,6 +31,11 @@ class Dataset(ABC):
         splits: Name -> split rule.
         default_split: Name of the split that is usually reported.
     """
+
+    reads_any_format: ClassVar[bool] = False
+    """Whether it reads files of any known format, rather than those of one published dataset."""
+    is_on_disk: ClassVar[bool] = True
+    """Whether its files exist; False if the recordings are generated."""
 
     name: str
     title: str
@@ -66,6 +72,14 @@ class Dataset(ABC):
     def auxiliary_files(self, root: Path) -> list[InputFile]:  # noqa: ARG002
         """Return the files under `root` that hold no recordings, but labels or other facts that `read` uses."""
         return []
+
+    def formats(self, root: Path, max_files: int = 1000) -> tuple[dict[str, int], int]:  # noqa: ARG002
+        """Count the files of each format among the first `max_files` files, and all files.
+
+        Returns:
+            No counts and 0, unless the dataset reads files of any format.
+        """
+        return {}, 0
 
     def unmatched_labels(self, root: Path, recordings: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Return the names in a list of labels that match none of `recordings`, the names of all that were read.

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.labels_file import LabelTable, match_files, parse_labels
@@ -28,6 +29,8 @@ LABELS = "labels.csv"
 @dataclass(frozen=True, kw_only=True)
 class FolderDataset(Dataset):
     """Files of any known format, labeled by a table or by their sub-folders."""
+
+    reads_any_format: ClassVar[bool] = True
 
     def files(self, root: Path) -> list[InputFile]:
         """Find every file with the suffix of a known format, except `labels.csv` at the top and documents."""

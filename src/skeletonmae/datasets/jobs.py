@@ -19,13 +19,14 @@ from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.report import (
     LayoutConversion,
     RecordingNote,
+    SkipKind,
     SkippedFile,
     recording_notes,
     replace_surrogates,
     report_name,
 )
 from skeletonmae.datasets.workers import run_in_workers
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, StoreMismatchError
 from skeletonmae.files import FULL_DISK, write_text
 from skeletonmae.formats import InputFile, ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
@@ -211,7 +212,9 @@ class Job:
                 InputError(f"{error} (after {num_kept} recordings, which were kept)") if num_kept else error
             )
         name = report_name(path, root)
-        yield from ((-1, SkippedFile(file=name, reason=_reason(error, path))) for error in errors)
+        for skipped in errors:
+            kind: SkipKind = "mismatch" if isinstance(skipped, StoreMismatchError) else "unreadable"
+            yield -1, SkippedFile(file=name, reason=_reason(skipped, path), kind=kind)
 
 
 def _recording_error(error: Exception, recording: str, path: Path) -> InputError:

@@ -13,7 +13,6 @@ from filelock import FileLock, Timeout
 
 from skeletonmae.datasets.convert import RecordingConverter
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.folder import FolderDataset
 from skeletonmae.datasets.jobs import Dtype, ProgressCallback, ReadSettings, Remark, make_jobs, run_jobs
 from skeletonmae.datasets.report import (
     REPORT,
@@ -134,7 +133,7 @@ def _refuse_single_frames(settings: ReadSettings, files: Sequence[InputFile]) ->
     Raises:
         InputError: Each holds a single frame.
     """
-    if not isinstance(settings.dataset, FolderDataset) or len(files) <= NUM_SAMPLE_FILES:
+    if not settings.dataset.reads_any_format or len(files) <= NUM_SAMPLE_FILES:
         return
     names: list[str] = []
     options = replace(settings.options, on_error=lambda _: None)  # reading all files reports the errors
@@ -149,8 +148,8 @@ def _refuse_single_frames(settings: ReadSettings, files: Sequence[InputFile]) ->
     if len(names) > NUM_SAMPLE_FILES // 2:
         raise InputError(
             f"each of the {len(names)} recordings in {NUM_SAMPLE_FILES} of the {len(files)} files has a single "
-            f"frame ({names[0]!r}, {names[1]!r}, ...), so that they are probably the frames of recordings; put all "
-            "frames of a recording in one file (in a table: the same `recording`, and a column `frame`)",
+            f"frame ({names[0]!r}, {names[1]!r}, ...), so that they are probably the frames of recordings; put "
+            "all frames of a recording in one file (in a table: the same `recording`, and a column `frame`)",
             where=settings.root,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,11 +14,17 @@ from skeletonmae.sequences import SequenceStore, SkeletonSequence
 REPORT = "report.json"
 
 
+SkipKind = Literal["unread", "unreadable", "mismatch", "duplicate_name", "single_frame"]
+"""Not read by the dataset; read with an error; of another layout, unit or number of axes than the store; with the
+name of another recording; a single frame of a recording."""
+
+
 class SkippedFile(Config):
     """A file, or a recording in it, that is not in the store."""
 
     file: str
     reason: str
+    kind: SkipKind = "unreadable"
 
 
 class RecordingNote(Config):
@@ -99,7 +105,7 @@ class PrepareReport(Config):
 
 def skipped_file(path: Path, reason: str, root: Path) -> SkippedFile:
     """The line of the report about a file that was not read."""
-    return SkippedFile(file=report_name(path, root), reason=replace_surrogates(reason))
+    return SkippedFile(file=report_name(path, root), reason=replace_surrogates(reason), kind="unread")
 
 
 def report_name(path: Path, root: Path) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.folder import FolderDataset
 from skeletonmae.datasets.report import RecordingNote, SkippedFile
 from skeletonmae.datasets.single_frames import describe_scattered, scattered_frames
 from skeletonmae.errors import InputError
@@ -50,10 +49,10 @@ def select_recordings(
         reason = f"its recording {store.name(index)!r} has the same name as {other}; {RENAME}"
         if strict:
             raise InputError(reason, where=source if same else f"{source}, {file_name(index)}")
-        skipped.append(SkippedFile(file=file_name(index), reason=reason))
+        skipped.append(SkippedFile(file=file_name(index), reason=reason, kind="duplicate_name"))
     keep = np.ones(len(store), dtype=bool)
     keep[list(duplicates)] = False
-    if isinstance(dataset, FolderDataset) and not is_shard:
+    if dataset.reads_any_format and not is_shard:
         names = [store.name(index) for index in range(len(store))]
         for folder, indices in scattered_frames(names, store.num_frames.tolist()).items():
             reason = describe_scattered(folder, [names[index] for index in indices])
@@ -61,7 +60,7 @@ def select_recordings(
                 if strict:
                     raise InputError(reason, where=source, got=names[index])
                 if keep[index]:
-                    skipped.append(SkippedFile(file=names[index], reason=reason))
+                    skipped.append(SkippedFile(file=names[index], reason=reason, kind="single_frame"))
             keep[indices] = False
     return keep, skipped
 

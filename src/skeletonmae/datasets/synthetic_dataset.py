@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.splits import GroupSplit, TagSplit
@@ -19,6 +20,8 @@ RECORDINGS_PER_FILE = 50
 @dataclass(frozen=True, kw_only=True)
 class SyntheticDataset(Dataset):
     """Synthetic recordings. Use `dataclasses.replace` to change their number and the seed."""
+
+    is_on_disk: ClassVar[bool] = False
 
     num_recordings: int = 2000
     seed: int = 0

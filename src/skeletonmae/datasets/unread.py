@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skeletonmae.datasets.dataset import Dataset
-from skeletonmae.datasets.folder import FolderDataset
-from skeletonmae.datasets.synthetic_dataset import SyntheticDataset
 from skeletonmae.errors import InputError
-from skeletonmae.formats import FORMATS, Format, InputFile, describe_head
+from skeletonmae.formats import FORMATS, Format, InputFile, describe_content
 from skeletonmae.formats.file_kinds import data_kind, harmless_kind, is_prose
 from skeletonmae.formats.file_listing import ExcludedPath, archive_problem, list_files
 from skeletonmae.formats.unknown_files import advice
@@ -48,11 +46,13 @@ def unread_files(dataset: Dataset, root: Path, files: list[InputFile] | None = N
     Raises:
         InputError: There is no such folder.
     """
-    if isinstance(dataset, SyntheticDataset):
+    if not dataset.is_on_disk:
         return []
     excluded: list[ExcludedPath] = []
     known = _parts([*(dataset.files(root) if files is None else files), *dataset.auxiliary_files(root)])
-    unread = [_unread(file, dataset) for file in list_files(root, lambda _: True, excluded) if file not in known]
+    unread = [
+        _unread(file, dataset, root) for file in list_files(root, lambda _: True, excluded) if file not in known
+    ]
     unread += [UnreadFile(entry.path, entry.reason, False) for entry in excluded]
     return sorted(unread)
 
@@ -68,7 +68,7 @@ def _parts(files: list[InputFile]) -> set[InputFile]:
     return parts
 
 
-def _unread(file: InputFile, dataset: Dataset) -> UnreadFile:
+def _unread(file: InputFile, dataset: Dataset, root: Path) -> UnreadFile:
     if kind := harmless_kind(file.path.name):
         return UnreadFile(file.path, kind, False)
     ending = file.path.suffix.lower()
@@ -78,13 +78,14 @@ def _unread(file: InputFile, dataset: Dataset) -> UnreadFile:
         return UnreadFile(file.path, str(error).removeprefix(str(file.path)).lstrip(":, "), True)
     if problem := archive_problem(file):
         return UnreadFile(file.path, problem, True)
-    if ending == ".txt" and not isinstance(dataset, FolderDataset) and is_prose(head):
+    if ending == ".txt" and not dataset.reads_any_format and is_prose(head):
         return UnreadFile(file.path, "a document", False)
     formats = [entry for entry in FORMATS.values() if head and entry.sniff(head)]
     has_known_ending = any(entry.has_suffix(file.path.name) for entry in FORMATS.values())
     kind = data_kind(file.path.name, head)
-    got = f"got a file that {describe_head(head)}"
-    if formats and isinstance(dataset, FolderDataset):
+    content = describe_content(file, head, root)
+    got = f"got a file that {content}"
+    if formats and dataset.reads_any_format:
         endings = " or ".join(dict.fromkeys(suffix for entry in formats for suffix in entry.suffixes))
         reason = (
             f"its name has no known ending; if it is {_names(formats)}, rename it so that it ends in {endings}"
@@ -98,12 +99,12 @@ def _unread(file: InputFile, dataset: Dataset) -> UnreadFile:
         reason = "an archive of a kind that is not opened; unpack it, or pack it as .zip"
     elif kind == "motion":
         reason = f"no reader for {ending} files; export them as BVH, C3D or a table"
-    elif not isinstance(dataset, FolderDataset) and has_known_ending:
+    elif not dataset.reads_any_format and has_known_ending:
         reason = f"not a file of {dataset.title}; {got}"
     elif kind:
         reason = f"no reader recognizes this {kind}; expected {advice(file.path.name, head)}; {got}"
     else:
-        reason = f"no reader for a file that {describe_head(head)}"
+        reason = f"no reader for a file that {content}"
     return UnreadFile(file.path, reason, bool(formats or kind or has_known_ending))
 
 

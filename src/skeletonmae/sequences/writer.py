@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, StoreMismatchError
 from skeletonmae.files import atomic_folder, write_text
 from skeletonmae.limits import check_shape
 from skeletonmae.sequences.manifest import (
@@ -185,7 +185,9 @@ class StoreWriter:
         if kind != expected_kind:
             expected, got = (f"{s.name}, {axes} axes, {unit}" for s, axes, unit in (expected_kind, kind))
             got += _different_joints(self.skeleton, sequence.skeleton)
-            raise InputError("the recording does not fit the store", where=where, expected=expected, got=got)
+            raise StoreMismatchError(
+                "the recording does not fit the store", where=where, expected=expected, got=got
+            )
         check_shape(where, sequence.observed.shape)
         if sequence.fps is not None and not MIN_FPS <= sequence.fps <= MAX_FPS:
             raise InputError("impossible frame rate", where=where, expected="frames per second", got=sequence.fps)
