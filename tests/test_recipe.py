@@ -183,7 +183,7 @@ def test_a_split_with_a_value_on_both_sides() -> None:
         ("", "a recipe is a mapping"),
         ("- 1\n- 2\n", "a recipe is a mapping"),
         ("data: [1, 2", "not YAML"),
-        ("data: {a: 1}\n  b: : 2", "not YAML"),
+        ("data: {a: 1}\n  b: : 2", r"not YAML \(line 2, column \d+: [^\n^]*\)$"),
         ("!!python/object/apply:os.getcwd []", "not YAML"),
         ("{}", "data: is missing"),
     ],
@@ -244,7 +244,8 @@ def test_a_whole_list_or_union_member_from_the_command_line(tmp_path: Path) -> N
         ("evaluation.-1.epochs=3", "an index from 0 to 1"),
         ("training.lr.x=3", "is a value and has no settings"),
         ("training.lr=[", "not YAML"),
-        ("training.lr=quick", "training.lr"),
+        ("training.lr=quick", "training.lr: expected a number; got 'quick'"),
+        ("training.epochs=three", "training.epochs: expected a whole number; got 'three'"),
         ("training.lr=", "training.lr"),
     ],
 )

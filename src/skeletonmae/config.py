@@ -12,6 +12,14 @@ Precision = Literal["auto", "float32", "bf16"]
 has instructions for it."""
 
 
+def describe_yaml_error(error: Exception) -> str:
+    """What is wrong with a YAML text and where, in one line."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
+
+
 class Config(BaseModel):
     """A frozen group of settings; unknown names, wrong types and values out of range raise an error."""
 

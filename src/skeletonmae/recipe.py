@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
-from skeletonmae.config import Config, tagged_union
+from skeletonmae.config import Config, describe_yaml_error, tagged_union
 from skeletonmae.datasets import DATASETS, GivenSplit, GroupSplit, SplitRule, StratifiedSplit, TagSplit
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import PROTOCOLS, Finetune, LinearProbe
@@ -158,7 +158,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"not YAML ({' '.join(str(error).split())})", where=path) from error
+        raise InputError(f"not YAML ({describe_yaml_error(error)})", where=path) from error
     if not isinstance(tree, dict):
         raise InputError(
             "a recipe is a mapping", where=path, expected=list(Recipe.model_fields), got=type(tree).__name__
@@ -184,6 +184,19 @@ def recipe_from(tree: dict[str, Any], where: str) -> Recipe:
         raise InputError("\n".join(_error_messages(error)), where=where) from error
 
 
+EXPECTED = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "a text",
+}
+"""Type of an error of pydantic -> what the setting must be."""
+
+
 def _error_messages(error: ValidationError) -> Iterator[str]:
     for mistake in error.errors():
         if mistake["loc"][-1] == "str" and isinstance(mistake["input"], dict):
@@ -202,6 +215,8 @@ def _error_messages(error: ValidationError) -> Iterator[str]:
         elif mistake["type"] == "union_tag_invalid":
             known_kinds = mistake["ctx"]["expected_tags"].replace("'", "")
             yield f"{key}.kind: expected one of {known_kinds}; got {mistake['ctx']['tag']!r}"
+        elif mistake["type"] in EXPECTED:
+            yield f"{key}: expected {EXPECTED[mistake['type']]}; got {mistake['input']!r}"
         else:
             yield f"{key}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}; got {mistake['input']!r}"
 

@@ -184,3 +184,19 @@ def test_lists_that_belong_to_a_set_are_not_left_out(
 def test_nothing_is_left_out_of_a_single_file_or_of_synthetic_motion(samples: dict[str, Path]) -> None:
     assert unread_files(FOLDER, samples["bvh"]) == []
     assert unread_files(SYNTHETIC, Path("synthetic")) == []
+
+
+def test_the_text_of_a_file_elsewhere_is_not_in_the_report(tmp_path: Path, write_sample: Write) -> None:
+    (tmp_path / "secret").write_text("root:x:0:0\n")
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    write_sample("nw_ucla", folder / "a01_s01_e00_v01.json", VALUES)
+    try:
+        for name in ("passwd", "a.txt"):
+            (folder / name).symlink_to(tmp_path / "secret")
+    except OSError:
+        pytest.skip("no links here")
+    report = prepare(FOLDER, folder, tmp_path / "out")
+    text = report.model_dump_json()
+    assert "root:x" not in text
+    assert text.count("is a link to another place, to 11 bytes") == 2

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 import tyro
+from tyro.conf import DisallowNone
 
 from skeletonmae import __version__
 from skeletonmae.cli import commands
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
+from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.memory import retain_freed_memory
 from skeletonmae.cli.prepare import prepare
 from skeletonmae.cli.validate import validate
@@ -31,6 +33,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": commands.evaluate,
     "predict": commands.predict,
 }
+for _command in COMMANDS.values():
+    _command.__doc__ = unwrap_docstring(_command.__doc__ or "")
 TRAINING_COMMANDS = ("demo", "pretrain", "evaluate")
 USAGE_ERROR, INTERRUPTED = 2, 130
 RESUMABLE_COMMANDS = ("demo", "prepare", "pretrain", "evaluate")
@@ -60,19 +64,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM stops a command as Ctrl-C does
     try:
         status: int = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="skeletonmae", description=DESCRIPTION, args=list(arguments)
+            COMMANDS, prog="skeletonmae", description=DESCRIPTION, args=list(arguments), config=[DisallowNone]
         )
     except BrokenPipeError:  # the reader of stdout has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except (InputError, OSError) as error:
-        print_status(f"error: {error}")
+        print_status(f"error: {_describe_error(error)}")
         return USER_ERROR
     except KeyboardInterrupt as interrupt:
         if os.environ.get("RANK", "0") == "0":  # one line, also with `torchrun`
             print_status(_describe_interrupt(arguments[0], interrupt))
         return INTERRUPTED
     return status
+
+
+def _describe_error(error: InputError | OSError) -> str:
+    """The message of an error; of one of the operating system, without its number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _describe_interrupt(command: str, interrupt: KeyboardInterrupt) -> str:

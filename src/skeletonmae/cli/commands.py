@@ -19,6 +19,7 @@ from skeletonmae.cli.console import (
     print_status,
     training_progress,
 )
+from skeletonmae.cli.help_text import CheckpointPath, RecipePath
 from skeletonmae.cli.input_options import Up, print_ignored, read_options
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def pretrain(
-    recipe: Positional[Path],
+    recipe: RecipePath,
     overrides: Positional[tuple[str, ...]] = (),
     out: Path | None = None,
     device: str = "auto",
@@ -71,7 +72,7 @@ def pretrain(
 
 
 def evaluate(
-    recipe: Positional[Path],
+    recipe: RecipePath,
     overrides: Positional[tuple[str, ...]] = (),
     checkpoint: Path | None = None,
     from_scratch: bool = False,
@@ -126,7 +127,7 @@ def evaluate(
 
 
 def predict(
-    checkpoint: Positional[Path],
+    checkpoint: CheckpointPath,
     recordings: Positional[tuple[Path, ...]],
     top: int = 3,
     per_person: bool = False,

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tyro.conf import Positional
-
 from skeletonmae.cli.console import (
     INCOMPLETE,
     OK,
@@ -18,6 +16,7 @@ from skeletonmae.cli.console import (
     print_status,
     progress_bar,
 )
+from skeletonmae.cli.help_text import OutPath, SourcePath
 from skeletonmae.cli.input_options import Up, print_ignored, read_options, resolve_dataset
 from skeletonmae.errors import InputError
 
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    source: Positional[Path],
-    out: Positional[Path],
+    source: SourcePath,
+    out: OutPath,
     dataset: str = "auto",
     format: str | None = None,
     layout: str | None = None,
@@ -153,7 +152,7 @@ def prepare(
         print_status(f"warning: {' '.join(line.split())}")
     print_ignored(report.ignored, out / "report.json")
     _print_remarks("skipped", [(skipped.file, skipped.reason) for skipped in report.skipped], out / "report.json")
-    if any("does not fit the store" in skipped.reason for skipped in report.skipped):
+    if any(skipped.kind == "mismatch" for skipped in report.skipped):
         print_status("to make recordings equal, use --convert-to LAYOUT, --axes 2 or --unit unknown")
     return INCOMPLETE if report.skipped else OK
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tyro.conf import Positional
-
 from skeletonmae.cli.console import (
     INCOMPLETE,
     OK,
@@ -18,6 +16,7 @@ from skeletonmae.cli.console import (
     print_status,
     progress_bar,
 )
+from skeletonmae.cli.help_text import SourcePath
 from skeletonmae.cli.input_options import Up, read_options, resolve_dataset
 from skeletonmae.errors import InputError
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def validate(
-    source: Positional[Path],
+    source: SourcePath,
     dataset: str = "auto",
     split: str | None = None,
     against: Path | None = None,
@@ -208,10 +207,10 @@ def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
     """
     from skeletonmae.datasets import TagSplit
 
-    wanted = name or dataset.default_split
-    if wanted not in dataset.splits:
-        raise InputError(f"{dataset.name} has no such split", expected=", ".join(dataset.splits), got=wanted)
-    rule = dataset.splits[wanted]
+    split_name = name or dataset.default_split
+    if split_name not in dataset.splits:
+        raise InputError(f"{dataset.name} has no such split", expected=", ".join(dataset.splits), got=split_name)
+    rule = dataset.splits[split_name]
     if isinstance(rule, TagSplit):
         return rule
     problem, advice = "this split depends on all recordings at once", "prepare a store and validate it"

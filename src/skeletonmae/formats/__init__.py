@@ -39,7 +39,7 @@ from skeletonmae.formats.sleap import SLEAP
 from skeletonmae.formats.stgcn_npy import STGCN_NPY
 from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.trc import TRC
-from skeletonmae.formats.unknown_files import UnknownFormatError, advice, describe_head
+from skeletonmae.formats.unknown_files import UnknownFormatError, advice, describe_content, describe_head
 from skeletonmae.formats.utd_mhad import UTD_MHAD
 from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
 from skeletonmae.formats.wide_table import WIDE_TABLE
@@ -53,6 +53,7 @@ __all__ = [
     "InputFile",
     "ReadOptions",
     "UnknownFormatError",
+    "describe_content",
     "describe_head",
     "detect",
     "find_files",
@@ -145,7 +146,7 @@ def detect(file: InputFile | Path) -> Format:
         got = f"several: {', '.join(entry.name for entry in matches)}"
         raise InputError("cannot detect the format", where=file.path, expected="one", got=got)
     if not matches:
-        problem, expected = f"in no known format; it {describe_head(head)}", advice(file.path.name, head)
+        problem, expected = f"in no known format; it {describe_content(file, head)}", advice(file.path.name, head)
         error = UnknownFormatError if head.strip() else InputError
         raise error(problem, where=file.path, expected=expected)
     return matches[0]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.npy import first_member, sniff_header
+from skeletonmae.formats.files import InputFile
 
 COLUMNS = (
     "columns frame, joint, x, y with a line per joint, or nose_x, nose_y, left_wrist_x, ... with a line per frame "
@@ -30,6 +32,19 @@ MEMBER = re.compile(rb"PK\x03\x04.{26}([\w .-]{1,60}?)\.npy", re.DOTALL)
 
 class UnknownFormatError(InputError):
     """No reader recognizes a file that holds something: it may hold no recordings at all."""
+
+
+def describe_content(file: InputFile, head: bytes, root: Path | None = None) -> str:
+    """How a file begins, in words; of a link to another place, only the size, since reports are passed on.
+
+    Args:
+        file: The file.
+        head: Its first bytes.
+        root: The folder that is read. Without it, any link counts as one to another place.
+    """
+    path = file.archive or file.path
+    is_elsewhere = not path.resolve().is_relative_to(root.resolve()) if root else path.is_symlink()
+    return f"is a link to another place, to {file.size} bytes" if is_elsewhere else describe_head(head)
 
 
 def describe_head(head: bytes) -> str:

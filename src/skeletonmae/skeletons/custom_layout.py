@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from skeletonmae.config import Config
+from skeletonmae.config import Config, describe_yaml_error
 from skeletonmae.errors import InputError
 from skeletonmae.limits import MAX_LAYOUT_BYTES
 from skeletonmae.skeletons.derived import check_joint_names, mirror_of, parents_from_bones, suggest
@@ -141,7 +141,7 @@ def _load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"the file cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
-        raise InputError(f"not valid YAML ({error})") from error
+        raise InputError(f"not valid YAML ({describe_yaml_error(error)})") from error
     if not isinstance(tree, dict):
         expected = "joints: [...] and parents: {...}"
         raise InputError("a layout must be a mapping", expected=expected, got=type(tree).__name__)
