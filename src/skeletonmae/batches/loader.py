@@ -85,25 +85,25 @@ class Loader:
         return self.transform(batch) if self.transform else batch
 
     def _crops(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Windows:
-        """Take one part of each recording: random length and place in training, the middle part otherwise."""
+        """Take one part of each recording: random length and position in training, the middle part otherwise."""
         if self.training:
             draw = SampleRng(keys, "crop").uniform(2).numpy().astype(np.float64)
-            length_draw, place_draw = draw[:, 0], draw[:, 1]
+            length_draw, position_draw = draw[:, 0], draw[:, 1]
         else:
-            length_draw, place_draw = np.ones(len(keys)), np.full(len(keys), 0.5)
+            length_draw, position_draw = np.ones(len(keys)), np.full(len(keys), 0.5)
         min_share, max_share = self.crop
         share = min_share + (max_share - min_share) * length_draw
         num_frames = self.reader.store.num_frames[recording_index]
-        return Windows(recording_index, *crop_ends(num_frames, share, place_draw))
+        return Windows(recording_index, *crop_ends(num_frames, share, position_draw))
 
     def _segments(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> SampledFrames:
         """Take one frame of each segment of each recording: a random one in training, the middle one otherwise."""
         num_segments = self.reader.num_frames
         if self.training:
-            place_in_segment = SampleRng(keys, "segments").uniform(num_segments).numpy().astype(np.float64)
+            position_in_segment = SampleRng(keys, "segments").uniform(num_segments).numpy().astype(np.float64)
         else:
-            place_in_segment = np.full((len(keys), num_segments), 0.5)
-        times = segment_times(self.reader.store.num_frames[recording_index], place_in_segment)
+            position_in_segment = np.full((len(keys), num_segments), 0.5)
+        times = segment_times(self.reader.store.num_frames[recording_index], position_in_segment)
         return SampledFrames(recording_index, times)
 
 

@@ -38,7 +38,7 @@ class LabelTable:
     path: Path
     rows: Mapping[str, Row] = field(default_factory=dict)
     of_file: Mapping[str, str] = field(default_factory=dict)
-    taken: frozenset[str] = frozenset()
+    file_names: frozenset[str] = frozenset()
     """The names in `rows` that mean a file, so that they mean no other recording."""
 
     def row(self, recording: str, file: str) -> Row:
@@ -70,7 +70,7 @@ class LabelTable:
         for key, same in matches.items():
             if len(set(same)) > 1:
                 raise _ambiguous(self.path, key, same)
-        missing = [key for key in self.rows if key not in matches and key not in self.taken]
+        missing = [key for key in self.rows if key not in matches and key not in self.file_names]
         share_of_rows = 1 - len(missing) / len(self.rows)
         share_of_recordings = 1 - len(unlabeled) / max(1, len(recordings))
         if max(share_of_rows, share_of_recordings) < MIN_MATCHED:
@@ -88,7 +88,7 @@ class LabelTable:
         name = normalize_name(recording)
         if name in self.rows:
             return name
-        return next((end for end in _ends(name) if end in self.rows and end not in self.taken), None)
+        return next((end for end in _ends(name) if end in self.rows and end not in self.file_names), None)
 
 
 def match_files(path: Path, rows: Mapping[str, Row], files: Sequence[str]) -> LabelTable:
@@ -124,7 +124,10 @@ def match_files(path: Path, rows: Mapping[str, Row], files: Sequence[str]) -> La
 
 
 def _find(key: str, exact: Mapping[str, list[str]], by_end: Mapping[str, list[str]]) -> list[str]:
-    """The files that a line means: those whose path is its name or an end of it, or ends in its name."""
+    """Return the files that a line means: those whose path equals the name, or ends in it, or is an end of it.
+
+    For example, `clip` means `a/b/clip.csv`, and `my data/a/b/clip.csv` means it as well.
+    """
     names = [key]
     if PurePosixPath(key).suffix.lower() in VIDEOS_AND_IMAGES:
         names.append(_without_ending(key))  # the video that the recording was made from
@@ -198,7 +201,7 @@ def _ambiguous(path: Path, key: str, matches: Sequence[str]) -> InputError:
         "the name is ambiguous; write it with its folder",
         where=f"{path}, recording {key!r}",
         expected="the name of one recording or file",
-        got=f"{len(matches)} that are called so: {_examples(matches)}",
+        got=f"{len(matches)} with this name: {_examples(matches)}",
     )
 
 

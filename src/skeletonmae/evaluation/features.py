@@ -60,7 +60,7 @@ def extract_features(
 
 
 def calibrate_batch_norm(task: EvaluationTask) -> None:
-    """Set the batch norm statistics of an encoder that was not trained to those of the training split.
+    """Recompute the batch norm statistics of an untrained encoder on the training split.
 
     Fresh batch norms have mean 0 and variance 1, so they do not normalize at all. No labels are used.
     """

@@ -12,8 +12,8 @@ from skeletonmae.errors import InputError
 from skeletonmae.plotting.figure import (
     AMBER,
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     INK,
     ORANGE,
     PALE,
@@ -71,8 +71,8 @@ def plot_confusion_matrix(
         axes.text(predicted, true, count, size=count_size, color=color, ha="center", va="center")
     for true in range(num_classes):
         recall = f"{fractions[true, true]:.0%}" if totals[true] else "–"
-        axes.text(num_classes - 0.3, true, recall, size=name_size * 0.9, color=GREY, va="center")
-    axes.text(num_classes - 0.3, -0.65, "recall", size=name_size * 0.9, color=GREY, va="bottom")
+        axes.text(num_classes - 0.3, true, recall, size=name_size * 0.9, color=GRAY, va="center")
+    axes.text(num_classes - 0.3, -0.65, "recall", size=name_size * 0.9, color=GRAY, va="bottom")
     axes.set_xticks(range(num_classes), names, rotation=90, parse_math=False)
     axes.set_yticks(range(num_classes), names, parse_math=False)
     axes.tick_params(length=0, labelsize=name_size, labelcolor=INK)
@@ -81,8 +81,8 @@ def plot_confusion_matrix(
     axes.grid(which="minor", color="#e5e7eb", linewidth=0.6)
     axes.tick_params(which="minor", length=0)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("Predicted", color=GREY, size=10)
-    axes.set_ylabel("True", color=GREY, size=10)
+    axes.set_xlabel("Predicted", color=GRAY, size=10)
+    axes.set_ylabel("True", color=GRAY, size=10)
     _add_title(axes, title)
     return figure
 
@@ -120,8 +120,8 @@ def plot_curves(
         legend = axes.legend(lines, [str(i) for i in range(len(lines))], frameon=False, fontsize=9)
         for text, name in zip(legend.get_texts(), series, strict=True):
             text.set(text=shorten(name, MAX_LABEL_LENGTH), parse_math=False, color=INK)
-    axes.set_xlabel(xlabel, color=GREY, size=10, parse_math=False)
-    axes.set_ylabel(ylabel, color=GREY, size=10, parse_math=False)
+    axes.set_xlabel(xlabel, color=GRAY, size=10, parse_math=False)
+    axes.set_ylabel(ylabel, color=GRAY, size=10, parse_math=False)
     axes.grid(color="#e5e7eb", linewidth=0.7)
     _remove_frame(axes)
     axes.spines["bottom"].set(visible=True, color=PALE)
@@ -163,7 +163,7 @@ def plot_accuracies(
     axes.set_yticks(bars, [shorten(name, MAX_LABEL_LENGTH) for name in names], parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
-    axes.set_xlabel("accuracy, %", color=GREY, size=10)
+    axes.set_xlabel("accuracy, %", color=GRAY, size=10)
     axes.grid(axis="x", color="#e5e7eb", linewidth=0.7)
     _remove_frame(axes)
     axes.tick_params(axis="y", labelcolor=INK, labelsize=10)
@@ -174,7 +174,7 @@ def plot_accuracies(
 def _remove_frame(axes: Axes) -> None:
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=9, labelcolor=GREY)
+    axes.tick_params(length=0, labelsize=9, labelcolor=GRAY)
 
 
 def _add_title(axes: Axes, title: str) -> None:

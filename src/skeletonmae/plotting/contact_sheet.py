@@ -10,8 +10,8 @@ import numpy as np
 from skeletonmae.plotting.figure import (
     AMBER,
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     INK,
     ORANGE,
     PANEL,
@@ -143,7 +143,7 @@ def _plot_cell(axes: Axes, recording: SkeletonSequence, azimuth: float) -> None:
         colors = PERSON_COLORS[person % len(PERSON_COLORS)]
         plot_skeletons(axes, body, shown, recording.skeleton, colors=colors, bone_width=1.3, joint_area=2.5)
     name = shorten(recording.name, 64)
-    axes.text(0.04, ROW_HEIGHT - 0.02, name, size=5.5, color=GREY, va="top", parse_math=False)
+    axes.text(0.04, ROW_HEIGHT - 0.02, name, size=5.5, color=GRAY, va="top", parse_math=False)
 
 
 def _wrap(class_name: str) -> str:

@@ -22,7 +22,7 @@ BLUE, SKY, ORANGE, AMBER, GREEN, PINK, YELLOW = (
 )  # fmt: skip
 """Colors that colorblind readers can distinguish (Okabe and Ito, Color Universal Design, 2008). The yellow is
 darker than theirs, to be visible on white."""
-INK, GREY, PALE, PANEL = "#24292f", "#6b7280", "#c4c9d0", "#f5f6f8"
+INK, GRAY, PALE, PANEL = "#24292f", "#6b7280", "#c4c9d0", "#f5f6f8"
 FORMATS = ("png", "svg", "pdf")
 DPI = 160
 

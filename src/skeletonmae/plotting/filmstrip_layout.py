@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from skeletonmae.errors import InputError
-from skeletonmae.plotting.figure import GREY, INK, PANEL, Axes, Figure, new_figure, shorten
+from skeletonmae.plotting.figure import GRAY, INK, PANEL, Axes, Figure, new_figure, shorten
 
 BODY_HEIGHT = 1.75
 """Inches, unless the strip would be too wide."""
@@ -102,7 +102,7 @@ class Filmstrip:
             style: dict[str, Any] = {"transform": axes.transAxes, "ha": "right"}
             x = -0.1 / strip_width
             axes.text(x, 0.52, first_line, size=11, weight="bold", color=INK, va="bottom", **style)
-            axes.text(x, 0.48, second_line, size=9, color=GREY, va="top", **style)
+            axes.text(x, 0.48, second_line, size=9, color=GRAY, va="top", **style)
             rows.append(axes)
         text = shorten(title, int(width * 9))
         corner = (left / width, 1 - 0.14 / height)
@@ -113,4 +113,4 @@ class Filmstrip:
         """Write the time of each frame under its cell, or its index if `fps` is unknown."""
         labels = [f"{frame / fps:.2f} s" if fps else f"frame {frame}" for frame in self.frames]
         axes.set_xticks(np.arange(len(labels)) * self.cell_width + self.center, labels)
-        axes.tick_params(length=0, labelsize=8.5, labelcolor=GREY)
+        axes.tick_params(length=0, labelsize=8.5, labelcolor=GRAY)

@@ -149,8 +149,8 @@ def plot_reconstruction(
     figure, (top, middle, bottom) = strip.figure(row_names, title)
     plot_skeletons(top, original_points, observed_shown, skeleton)
     plot_skeletons(middle, original_points, observed_shown, skeleton, hidden=hidden_shown)
-    thin_grey: dict[str, Any] = {"colors": (PALE,) * 3, "bone_width": 1.0, "joint_area": 0.0}
-    plot_skeletons(bottom, original_points, observed_shown, skeleton, **thin_grey)
+    thin_gray: dict[str, Any] = {"colors": (PALE,) * 3, "bone_width": 1.0, "joint_area": 0.0}
+    plot_skeletons(bottom, original_points, observed_shown, skeleton, **thin_gray)
     plot_skeletons(bottom, combined_points, valid_shown, skeleton, colors=(GREEN,) * 3)
     plot_skeletons(bottom, combined_points, valid_shown & ~hidden_shown, skeleton)
     strip.label_frames(bottom, fps)

@@ -60,18 +60,18 @@ class ClipSampling(Config):
 
 
 def crop_ends(
-    num_frames: np.ndarray, share: Float64[np.ndarray, " clip"], place: Float64[np.ndarray, " clip"]
+    num_frames: np.ndarray, share: Float64[np.ndarray, " clip"], position: Float64[np.ndarray, " clip"]
 ) -> tuple[Float64[np.ndarray, " clip"], Float64[np.ndarray, " clip"]]:
     """Return the times at which a crop of each recording begins and ends, inclusive.
 
     Args:
         num_frames: number of frames of each recording.
-        share: length of each crop, as a share of the recording.
-        place: from 0 for the beginning of the recording to 1 for its end.
+        share: length of each crop, as a fraction of the recording.
+        position: from 0 for the beginning of the recording to 1 for its end.
     """
     total = num_frames.astype(np.float64)
     length = np.maximum(total * share, np.minimum(total, 1.0))
-    first = (total - length) * place
+    first = (total - length) * position
     return first, first + np.maximum(length - 1.0, 0.0)
 
 
@@ -85,17 +85,17 @@ def evenly_spaced(
 
 
 def segment_times(
-    num_frames: np.ndarray, place: Float64[np.ndarray, "clip segment"]
+    num_frames: np.ndarray, position: Float64[np.ndarray, "clip segment"]
 ) -> Float64[np.ndarray, "clip segment"]:
     """Return one recorded frame of each segment of each recording.
 
     Args:
         num_frames: number of frames of each recording.
-        place: place of the frame in each segment, from 0 to 1.
+        position: position of the frame in each segment, from 0 to 1.
     """
-    segment = np.arange(place.shape[1]) + place
+    segment = np.arange(position.shape[1]) + position
     times: Float64[np.ndarray, "clip segment"] = np.floor(
-        segment * num_frames.astype(np.float64)[:, None] / place.shape[1]
+        segment * num_frames.astype(np.float64)[:, None] / position.shape[1]
     )
     return times
 

@@ -157,11 +157,11 @@ class Shard:
         self._refuse("track_starts", recordings[index], is_invalid, "the frames of a track of recording {}")
         return first_track, end_track
 
-    def _refuse(self, name: str, recordings: np.ndarray | None, is_invalid: np.ndarray, what: str) -> None:
+    def _refuse(self, name: str, recordings: np.ndarray | None, is_invalid: np.ndarray, description: str) -> None:
         """Raise an error for the first of the recordings, or of all (None), that is flagged."""
         if is_invalid.any():
             first = is_invalid.argmax()
-            got = what.format(int(first if recordings is None else recordings[first]))
+            got = description.format(int(first if recordings is None else recordings[first]))
             raise InputError(f"the index is invalid: {got}", where=self._file(name))
 
     def tracks(self, recording: int) -> list[tuple[slice, slice]]:

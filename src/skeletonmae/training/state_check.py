@@ -42,7 +42,7 @@ def check_state(
     """
     try:
         _check_keys("the state", state, expected)
-        step = _check_number("step", state["step"], whole=True, maximum=total_steps)
+        step = _check_number("step", state["step"], integer=True, maximum=total_steps)
         num_terms = _check_number("num_terms", state["num_terms"])
         loss_sum = _check_number("loss_sum", state["loss_sum"], minimum=-math.inf)
         if not num_terms and loss_sum:
@@ -81,12 +81,12 @@ def _check_keys(name: str, found: object, expected: Mapping[Any, Any] | set[Any]
 
 
 def _check_number(
-    name: str, value: object, *, whole: bool = False, minimum: float = 0, maximum: float = math.inf
+    name: str, value: object, *, integer: bool = False, minimum: float = 0, maximum: float = math.inf
 ) -> float:
-    """Return a finite number within its range; `whole` demands an `int`."""
-    kinds: tuple[type, ...] = (int,) if whole else (int, float)
+    """Return a finite number within its range; with `integer`, an `int`."""
+    kinds: tuple[type, ...] = (int,) if integer else (int, float)
     if type(value) not in kinds or not isinstance(value, int | float):
-        raise _InvalidError(name, "a whole number" if whole else "a number", type(value).__name__)
+        raise _InvalidError(name, "a whole number" if integer else "a number", type(value).__name__)
     # Python compares whole numbers of any length with floats; `math.isfinite` would overflow.
     if value != value or not minimum <= value <= maximum or value in (math.inf, -math.inf):
         limits = f"a finite number from {minimum} to {maximum}"

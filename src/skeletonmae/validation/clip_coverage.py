@@ -86,7 +86,7 @@ def _clip_share(
         times = sampling.test_times(num_frames[chunk]) - block.start_frame[chunk, None]
         low, high, _, in_range = surrounding_frames(times, length - 1)
         before, after = previous[first_row + low], following[first_row + high]
-        is_seen = (before >= first_row[..., None]) & (after < (first_row + length)[..., None])
-        is_seen &= (after - before - 1 <= max_gap[chunk, None, None]) & in_range[..., None]
-        shares.append(is_seen.mean((1, 2)))
+        is_observed = (before >= first_row[..., None]) & (after < (first_row + length)[..., None])
+        is_observed &= (after - before - 1 <= max_gap[chunk, None, None]) & in_range[..., None]
+        shares.append(is_observed.mean((1, 2)))
     return np.concatenate(shares)

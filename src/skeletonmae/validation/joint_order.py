@@ -205,8 +205,8 @@ def _relative_lengths(block: RecordingBlock) -> Float[np.ndarray, "track bone"]:
     with np.errstate(invalid="ignore", divide="ignore"):
         relative: np.ndarray = block.bones[0] / block.body_size[:, None]
     num_observed = block.sum_per_track(block.observed.sum(1))
-    is_whole = num_observed >= MIN_OBSERVED * block.track_lengths * block.skeleton.num_joints
-    is_known = np.isfinite(relative) & body_bones(block.skeleton) & is_whole[:, None]
+    is_mostly_observed = num_observed >= MIN_OBSERVED * block.track_lengths * block.skeleton.num_joints
+    is_known = np.isfinite(relative) & body_bones(block.skeleton) & is_mostly_observed[:, None]
     return np.where(is_known, relative, np.nan)
 
 
