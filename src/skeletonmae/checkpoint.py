@@ -85,7 +85,7 @@ class Checkpoint:
         """The pre-trained method.
 
         Raises:
-            InputError: the checkpoint holds a classifier.
+            InputError: The checkpoint holds a classifier.
         """
         if not isinstance(self.model, Method):
             problem = "this is a fine-tuned classifier, but a pre-trained model is needed"
@@ -97,7 +97,7 @@ class Checkpoint:
         """The fine-tuned classifier.
 
         Raises:
-            InputError: the checkpoint holds a pre-trained method, which has no classes.
+            InputError: The checkpoint holds a pre-trained method, which has no classes.
         """
         if not isinstance(self.model, Classifier):
             problem = "this is a pre-trained model without classes; fine-tune it first"
@@ -119,7 +119,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     describes is compared with the shapes of the weights in the file before it takes any memory.
 
     Raises:
-        InputError: the file does not exist, is damaged, is not a checkpoint of this package, has a format that
+        InputError: The file does not exist, is damaged, is not a checkpoint of this package, has a format that
             this version cannot read, or holds weights that do not fit its header or cannot be weights.
     """
     path = path / "model.safetensors" if path.is_dir() else path

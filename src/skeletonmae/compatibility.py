@@ -23,7 +23,7 @@ def check_recipe_fits_model(recipe: Recipe, header: Header) -> None:
     """Check that the clips and the method of a recipe are those that a model was pre-trained with.
 
     Raises:
-        InputError: a setting is different; the message names it.
+        InputError: A setting is different; the message names it.
     """
     for key in CLIP_SETTINGS:
         expected, got = getattr(header.clips, key), getattr(recipe.data, key)
@@ -45,12 +45,12 @@ def check_store_fits_model(store: SequenceStore, header: Header, where: Path) ->
     """Check that a store has the axes and the unit that a model was trained on; its joint layout may differ.
 
     Args:
-        store: the recordings.
-        header: the header of the model.
-        where: folder of the store.
+        store: The recordings.
+        header: The header of the model.
+        where: Folder of the store.
 
     Raises:
-        InputError: axes or unit are different.
+        InputError: Axes or unit are different.
     """
     _check_axes(store.axes, header, where, "store")
     _check_unit(store.unit, header, where, f"prepare the recordings in {header.unit}, or train another model")
@@ -60,7 +60,7 @@ def check_recording_fits_model(recording: SkeletonSequence, header: Header) -> N
     """Check that a model knows joints of a recording, and that axes and unit are those it was trained on.
 
     Raises:
-        InputError: the model knows none of the joints, or axes or unit are different.
+        InputError: The model knows none of the joints, or axes or unit are different.
     """
     where = f"recording {recording.name!r}"
     joints = recording.skeleton.joints
@@ -84,12 +84,12 @@ def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -
     """Write the resolved recipe of a run, unless a run of a recipe with another result has begun in its folder.
 
     Args:
-        recipe: the recipe.
-        file: the file to write.
-        outputs: files that exist if a run has begun.
+        recipe: The recipe.
+        file: The file to write.
+        outputs: Files that exist if a run has begun.
 
     Raises:
-        InputError: the folder holds a run of another recipe; the message names settings that differ.
+        InputError: The folder holds a run of another recipe; the message names settings that differ.
     """
     if file.exists() and any(output.exists() for output in outputs):
         where, advice = file.parent, "choose another folder or delete this one"

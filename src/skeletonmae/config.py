@@ -36,7 +36,7 @@ def tagged_union(table: Mapping[str, type[Config]]) -> Any:
     """Return the type of a setting that is any entry of `table`, discriminated by its `kind`.
 
     Args:
-        table: kind -> group of settings.
+        table: Kind -> group of settings.
     """
     entries = tuple(table.values())
     return Annotated[Union[entries], Field(discriminator="kind")] if len(entries) > 1 else entries[0]  # noqa: UP007

@@ -9,10 +9,10 @@ class InputError(ValueError):
     """A file, a recording or a setting is invalid.
 
     Args:
-        problem: what is wrong, in words.
-        where: the file or setting, followed by the record, line or key if there is one.
-        expected: what would be valid.
-        got: what was found instead.
+        problem: What is wrong, in words.
+        where: The file or setting, followed by the record, line or key if there is one.
+        expected: What would be valid.
+        got: What was found instead.
     """
 
     def __init__(

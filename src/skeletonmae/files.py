@@ -19,7 +19,7 @@ def name_full_disk(path: Path) -> Iterator[None]:
     """Add the name of the file that is written to the error of a full disk, which has none.
 
     Raises:
-        OSError: the disk is full.
+        OSError: The disk is full.
     """
     try:
         yield
@@ -57,8 +57,8 @@ def atomic_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
     """Yield a temporary folder; rename it to `path` if the block succeeds, else delete it.
 
     Args:
-        path: the folder to create.
-        inside: where to create the temporary folder, on the same disk; beside `path` if not given.
+        path: The folder to create.
+        inside: Where to create the temporary folder, on the same disk; beside `path` if not given.
 
     Raises:
         FileExistsError: `path` exists and is not an empty folder.

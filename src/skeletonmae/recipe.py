@@ -50,7 +50,7 @@ class Source(Config):
         """Return the rule that divides the store.
 
         Raises:
-            InputError: the split is not one of the dataset's.
+            InputError: The split is not one of the dataset's.
         """
         split = self.split
         rule = self._named_rule(store, split) if split is None or isinstance(split, str) else split
@@ -131,7 +131,7 @@ class Recipe(Config):
         """Build the method for clips of `spec`, with fresh weights.
 
         Raises:
-            InputError: settings of the method do not fit each other or the clips.
+            InputError: Settings of the method do not fit each other or the clips.
         """
         try:
             method: Method = self.method.build(spec, self.masking)
@@ -146,11 +146,11 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Relative paths of stores are relative to the working directory.
 
     Args:
-        path: the YAML file.
-        overrides: settings such as `data.stream=bone` or `evaluation.0.epochs=50`; values are read as YAML.
+        path: The YAML file.
+        overrides: Settings such as `data.stream=bone` or `evaluation.0.epochs=50`; values are read as YAML.
 
     Raises:
-        InputError: the file does not exist or is not YAML, a setting is unknown (the message names the nearest
+        InputError: The file does not exist or is not YAML, a setting is unknown (the message names the nearest
             known one) or was renamed, or a value has the wrong type or is out of range.
     """
     if not path.is_file():
@@ -172,11 +172,11 @@ def recipe_from(tree: dict[str, Any], where: str) -> Recipe:
     """Return the recipe in a parsed YAML or JSON tree.
 
     Args:
-        tree: nested mappings and lists.
-        where: what messages name as the source of the recipe.
+        tree: Nested mappings and lists.
+        where: What messages name as the source of the recipe.
 
     Raises:
-        InputError: with the dotted key of each mistake.
+        InputError: With the dotted key of each mistake.
     """
     try:
         return Recipe.model_validate(tree)

@@ -20,10 +20,10 @@ class RenamedSetting:
     """A setting of a recipe that has a new name.
 
     Args:
-        group: dotted key of the group that the setting is in; `*` stands for any item of a list.
-        old: former name of the setting.
-        new: name of the setting today.
-        hint: what else has to change; empty if nothing.
+        group: Dotted key of the group that the setting is in; `*` stands for any item of a list.
+        old: Former name of the setting.
+        new: Name of the setting today.
+        hint: What else has to change; empty if nothing.
     """
 
     group: str
@@ -117,7 +117,7 @@ def renamed_setting(key: str) -> str | None:
     """Return a sentence that says what the setting `key` is called today, or None if it was not renamed.
 
     Args:
-        key: dotted key of a setting, such as `method.normalise` or `evaluation.0.training.ema`.
+        key: Dotted key of a setting, such as `method.normalise` or `evaluation.0.training.ema`.
     """
     group, _, name = key.rpartition(".")
     for setting in SETTINGS:

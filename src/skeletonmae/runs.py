@@ -50,13 +50,13 @@ def pretrain(
     An interrupted run resumes from its last saved state and ends with the same weights as an uninterrupted one.
 
     Args:
-        recipe: data, method and training.
-        folder: receives the checkpoint, the resolved recipe, the log and the training state.
-        distributed: the device, and the process group in which this process computes.
-        on_progress: called after every step.
+        recipe: Data, method and training.
+        folder: Receives the checkpoint, the resolved recipe, the log and the training state.
+        distributed: The device, and the process group in which this process computes.
+        on_progress: Called after every step.
 
     Raises:
-        InputError: a store is damaged, stores do not match each other, or the folder holds another run.
+        InputError: A store is damaged, stores do not match each other, or the folder holds another run.
     """
     sources = recipe.data.pretrain_sources
     stores = [source.open() for source in sources]
@@ -118,17 +118,17 @@ def evaluate(
     that was stopped resumes with the first that is missing.
 
     Args:
-        recipe: data and evaluation.
-        checkpoint: the model; None for fresh weights.
-        folder: receives `results.json` and the fine-tuned classifiers; None saves nothing.
-        distributed: the device, and the process group in which this process computes.
-        on_progress: called after every step.
-        on_message: called with what a user should know, such as who is on the test side, and how many clips were
+        recipe: Data and evaluation.
+        checkpoint: The model; None for fresh weights.
+        folder: Receives `results.json` and the fine-tuned classifiers; None saves nothing.
+        distributed: The device, and the process group in which this process computes.
+        on_progress: Called after every step.
+        on_message: Called with what a user should know, such as who is on the test side, and how many clips were
             left out.
-        precision: in which features and logits are computed. Fine-tuning trains in the precision of its settings.
+        precision: In which features and logits are computed. Fine-tuning trains in the precision of its settings.
 
     Raises:
-        InputError: the store is damaged, a side of its split is empty or the training side has a single class, its
+        InputError: The store is damaged, a side of its split is empty or the training side has a single class, its
             clips do not fit the model, nothing was observed in all clips of a side or of a class, or another
             process is writing to the folder.
     """

@@ -21,11 +21,11 @@ class Batch:
 
     Args:
         positions: float32 coordinates, in the store's unit; 0 where not observed.
-        observed: whether each joint was observed, or bridged.
-        label: class index of each clip; -1 for a clip without a label.
-        keys: key of each clip's random numbers, from `sample_keys`.
-        skeleton: the joint layout.
-        bridged: which observed joints are interpolated in a short gap, and so are no targets. By default none.
+        observed: Whether each joint was observed, or bridged.
+        label: Class index of each clip; -1 for a clip without a label.
+        keys: Key of each clip's random numbers, from `sample_keys`.
+        skeleton: The joint layout.
+        bridged: Which observed joints are interpolated in a short gap, and so are no targets. By default none.
     """
 
     positions: Float[Tensor, "batch person frame joint axis"]
@@ -66,7 +66,7 @@ class Batch:
         """Return which clips have an observed joint among `joints`; the others show a model nothing.
 
         Args:
-            joints: names of the joints that the model knows; None for all.
+            joints: Names of the joints that the model knows; None for all.
         """
         in_clip = self.observed.flatten(1, 2).any(1)
         if joints is None:
@@ -96,7 +96,7 @@ class Batch:
         Args:
             positions: `(batch, person, frame, joint, axis)`.
             observed: `(batch, person, frame, joint)`; None keeps the flags of this batch.
-            bridged: likewise; only observed joints stay bridged.
+            bridged: Likewise; only observed joints stay bridged.
         """
         bridged = self.bridged if bridged is None else bridged
         if observed is None:
@@ -120,13 +120,13 @@ class Tracks:
     """The persons of a batch who are present, concatenated.
 
     Args:
-        positions: coordinates of each person; 0 where not observed.
-        observed: whether each joint was observed, or bridged.
-        clip_index: index of the clip that each track belongs to, in ascending order.
-        person_index: index of the person in that clip.
-        num_clips: number of clips of the batch, including those without any track.
-        skeleton: the joint layout.
-        bridged: which observed joints are interpolated in a short gap. By default none.
+        positions: Coordinates of each person; 0 where not observed.
+        observed: Whether each joint was observed, or bridged.
+        clip_index: Index of the clip that each track belongs to, in ascending order.
+        person_index: Index of the person in that clip.
+        num_clips: Number of clips of the batch, including those without any track.
+        skeleton: The joint layout.
+        bridged: Which observed joints are interpolated in a short gap. By default none.
     """
 
     positions: Float[Tensor, "track frame joint axis"]

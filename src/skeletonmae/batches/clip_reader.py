@@ -25,9 +25,9 @@ class Windows:
     """The part of a recording that each clip covers. Times are in frames of the recording and may be fractional.
 
     Args:
-        recording_index: index of each recording in the store.
-        first: time at which the clip begins.
-        last: time at which the clip ends, inclusive.
+        recording_index: Index of each recording in the store.
+        first: Time at which the clip begins.
+        last: Time at which the clip ends, inclusive.
     """
 
     recording_index: Integer[np.ndarray, " clip"]
@@ -44,8 +44,8 @@ class SampledFrames:
     """Single frames of each recording, as in Temporal Segment Networks.
 
     Args:
-        recording_index: index of each recording in the store.
-        times: the frames of each clip, as many as a clip has.
+        recording_index: Index of each recording in the store.
+        times: The frames of each clip, as many as a clip has.
     """
 
     recording_index: Integer[np.ndarray, " clip"]
@@ -69,11 +69,11 @@ class ClipReader:
     """Reads clips of a store, from its memory map or from a copy in device memory.
 
     Args:
-        store: the store to read.
-        num_frames: number of frames that each clip is resampled to.
-        max_persons: maximum number of persons per clip; the first ones of the recording are read.
-        device: where clips are made; if it is a GPU, the arrays of the store are copied there once.
-        bridge_seconds: longest gap in which joints that were not observed are interpolated; 0 bridges nothing.
+        store: The store to read.
+        num_frames: Number of frames that each clip is resampled to.
+        max_persons: Maximum number of persons per clip; the first ones of the recording are read.
+        device: Where clips are made; if it is a GPU, the arrays of the store are copied there once.
+        bridge_seconds: Longest gap in which joints that were not observed are interpolated; 0 bridges nothing.
     """
 
     def __init__(

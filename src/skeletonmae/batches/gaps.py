@@ -14,11 +14,11 @@ class GapBridge:
     """Interpolates missing joints of sampled frames; the work grows with the number of missing joints alone.
 
     Args:
-        positions: the rows of a shard.
-        observed_bits: one bit per joint, little-endian, as in a shard.
-        first_row: first row of the track of each sampled frame.
-        last_row: last row of that track.
-        max_gap: largest number of missing rows that is bridged, for each sampled frame.
+        positions: The rows of a shard.
+        observed_bits: One bit per joint, little-endian, as in a shard.
+        first_row: First row of the track of each sampled frame.
+        last_row: Last row of that track.
+        max_gap: Largest number of missing rows that is bridged, for each sampled frame.
     """
 
     positions: Shaped[Tensor, "row joint axis"]
@@ -39,12 +39,12 @@ class GapBridge:
         """Fill in missing joints, in place, and return which were bridged; None if nothing was missing.
 
         Args:
-            positions: of the sampled frames.
-            observed: which of their joints are observed.
-            low: row at or before the time of each sampled frame.
-            high: row at or after it.
-            weight: of the second row.
-            in_range: whether the time lies within the track.
+            positions: Of the sampled frames.
+            observed: Which of their joints are observed.
+            low: Row at or before the time of each sampled frame.
+            high: Row at or after it.
+            weight: Of the second row.
+            in_range: Whether the time lies within the track.
         """
         num_joints = observed.shape[1]
         missing = ~observed & (in_range & (self.max_gap > 0))[:, None]

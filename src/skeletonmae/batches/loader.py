@@ -27,21 +27,21 @@ class Loader:
     nearly equal size, and every process takes its share of each.
 
     Args:
-        reader: reads the clips.
-        labels: class index of every recording of the store.
-        index: indices of the recordings to load.
-        batch_size: maximum number of clips per batch, over all processes together.
-        sampling: how the frames of a clip are chosen. In training, `crop` takes a random part and `segments` a
+        reader: Reads the clips.
+        labels: Class index of every recording of the store.
+        index: Indices of the recordings to load.
+        batch_size: Maximum number of clips per batch, over all processes together.
+        sampling: How the frames of a clip are chosen. In training, `crop` takes a random part and `segments` a
             random frame of each segment; otherwise the middle part and the middle frame (Wang et al., *Temporal
             Segment Networks*, ECCV 2016).
-        crop: minimum and maximum length of a crop, as shares of the recording. Outside training, the maximum is
+        crop: Minimum and maximum length of a crop, as shares of the recording. Outside training, the maximum is
             used.
-        training: random order and random clips.
-        seed: seed of the order, the clips, and every other random number of a clip.
-        rank: index of this process.
-        world_size: number of processes.
-        transform: applied to every batch.
-        prefetch: number of batches that a thread makes in advance; 0 for none.
+        training: Random order and random clips.
+        seed: Seed of the order, the clips, and every other random number of a clip.
+        rank: Index of this process.
+        world_size: Number of processes.
+        transform: Applied to every batch.
+        prefetch: Number of batches that a thread makes in advance; 0 for none.
     """
 
     reader: ClipReader

@@ -16,10 +16,10 @@ class Patches:
     """All tokens of all tracks.
 
     Args:
-        values: coordinates; 0 where not observed.
-        observed: whether the joint was observed, or bridged, in each frame of a token.
-        skeleton: the joint layout.
-        bridged: which observed frames are interpolated in a short gap. By default none.
+        values: Coordinates; 0 where not observed.
+        observed: Whether the joint was observed, or bridged, in each frame of a token.
+        skeleton: The joint layout.
+        bridged: Which observed frames are interpolated in a short gap. By default none.
     """
 
     values: Float[Tensor, "track time_step joint frame axis"]
@@ -64,14 +64,14 @@ def patchify(
     """Cut tracks into tokens of `token_frames` consecutive frames of one joint.
 
     Args:
-        values: coordinates; 0 where not observed.
-        observed: whether each joint was observed, or bridged.
-        skeleton: the joint layout.
-        token_frames: number of frames of a token.
-        bridged: which observed joints are bridged; None for none.
+        values: Coordinates; 0 where not observed.
+        observed: Whether each joint was observed, or bridged.
+        skeleton: The joint layout.
+        token_frames: Number of frames of a token.
+        bridged: Which observed joints are bridged; None for none.
 
     Raises:
-        ValueError: the number of frames is not a multiple of `token_frames`.
+        ValueError: The number of frames is not a multiple of `token_frames`.
     """
     num_tracks, num_frames, num_joints, num_axes = values.shape
     if num_frames % token_frames:

@@ -34,9 +34,9 @@ def sample_keys(seed: int, epoch: int, index: Int64[Tensor, " batch"]) -> Int64[
     """Return one key for each sample: a pure function of (seed, epoch, index).
 
     Args:
-        seed: seed of the run.
-        epoch: index of the epoch.
-        index: index of each recording in the store.
+        seed: Seed of the run.
+        epoch: Index of the epoch.
+        index: Index of each recording in the store.
     """
     seed_part, epoch_part = torch.tensor([seed, epoch], device=index.device) * _INCREMENT
     epoch_key = splitmix64(splitmix64(seed_part) + epoch_part)
@@ -50,8 +50,8 @@ class SampleRng:
     how a batch is split over processes, nor on the device.
 
     Args:
-        keys: key of each sample, from `sample_keys`.
-        purpose: what the numbers are for; generators of different purposes are independent.
+        keys: Key of each sample, from `sample_keys`.
+        purpose: What the numbers are for; generators of different purposes are independent.
     """
 
     def __init__(self, keys: Int64[Tensor, " batch"], purpose: str = "") -> None:

@@ -19,7 +19,7 @@ def leave_out_empty_clips(task: EvaluationTask) -> tuple[EvaluationTask, dict[st
         The task with a smaller split, and the number of recordings left out of each side, `train` and `test`.
 
     Raises:
-        InputError: a side, or a class on one side, has no other recordings.
+        InputError: A side, or a class on one side, has no other recordings.
     """
     sides = {}
     for side, index in task.split._asdict().items():
@@ -36,9 +36,9 @@ def find_empty_clips(
     """Return whether the middle part of each recording shows no joint that the model knows.
 
     Args:
-        task: the model's joints, the clips and the recordings.
-        index: indices of the recordings.
-        batch_size: clips per batch.
+        task: The model's joints, the clips and the recordings.
+        index: Indices of the recordings.
+        batch_size: Clips per batch.
     """
     loader = task.clips.loader(task.store, index, batch_size=batch_size, device=task.distributed.device)
     flags = [~batch.has_observed(task.joints).cpu().numpy() for batch in loader.epoch()]

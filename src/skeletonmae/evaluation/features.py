@@ -26,16 +26,16 @@ def extract_features(
     """Features and labels of recordings, on the CPU. Clips that show the model no joint are left out.
 
     Args:
-        task: the encoder and the recordings.
-        index: indices of the recordings.
-        pooling: how token features become clip features.
+        task: The encoder and the recordings.
+        index: Indices of the recordings.
+        pooling: How token features become clip features.
         views: 0 for the middle part of each recording, in the order of `index`; otherwise the number of random,
             augmented parts of each recording.
-        seed: seed of the random parts.
-        batch_size: clips per batch.
+        seed: Seed of the random parts.
+        batch_size: Clips per batch.
 
     Raises:
-        InputError: a feature is not finite.
+        InputError: A feature is not finite.
     """
     cacheable = pooling == "mean" and not views  # other features are large
     key = (id(task.method), index.tobytes(), task.clips) if cacheable else None

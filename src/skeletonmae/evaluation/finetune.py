@@ -137,9 +137,9 @@ class ClassifierWithLoss(nn.Module):
     """A classifier with its cross-entropy loss.
 
     Args:
-        classifier: the model to train.
-        label_smoothing: fraction of the target that is spread over all classes (Szegedy et al., CVPR 2016).
-        joints: names of the joints that the model knows; None for all of the clips.
+        classifier: The model to train.
+        label_smoothing: Fraction of the target that is spread over all classes (Szegedy et al., CVPR 2016).
+        joints: Names of the joints that the model knows; None for all of the clips.
     """
 
     def __init__(

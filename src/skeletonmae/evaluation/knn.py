@@ -57,11 +57,11 @@ def knn_scores(
     break ties between classes with equally many neighbors.
 
     Args:
-        train: features of the training clips.
-        labels: class indices of the training clips.
-        test: features of the test clips.
-        k: number of neighbors; at most the number of training clips is used.
-        num_classes: number of classes.
+        train: Features of the training clips.
+        labels: Class indices of the training clips.
+        test: Features of the test clips.
+        k: Number of neighbors; at most the number of training clips is used.
+        num_classes: Number of classes.
     """
     mean = train.mean(0)
     train = torch.nn.functional.normalize(train - mean, dim=1)

@@ -70,21 +70,21 @@ class EvaluationTask:
     """An encoder, the recordings to evaluate it on, and their split.
 
     Args:
-        method: the encoder.
-        pretrained: whether it was pre-trained; otherwise its weights are freshly initialized.
-        clips: how recordings become clips.
-        store: the recordings.
-        split: indices of the training and the test recordings.
-        validation_group: tag that defines groups (such as subjects); recordings of one group never end up on both
+        method: The encoder.
+        pretrained: Whether it was pre-trained; otherwise its weights are freshly initialized.
+        clips: How recordings become clips.
+        store: The recordings.
+        split: Indices of the training and the test recordings.
+        validation_group: Tag that defines groups (such as subjects); recordings of one group never end up on both
             sides when a validation part is split off the training split.
-        distributed: the device, and the process group in which this process computes.
-        on_progress: called with what is being trained and how far it is.
-        folder: where fine-tuned classifiers are saved; None saves nothing.
-        save: writes a classifier to a file.
-        init_method: only from scratch: a method whose weights are initialized from a seed, so that runs with
+        distributed: The device, and the process group in which this process computes.
+        on_progress: Called with what is being trained and how far it is.
+        folder: Where fine-tuned classifiers are saved; None saves nothing.
+        save: Writes a classifier to a file.
+        init_method: Only from scratch: a method whose weights are initialized from a seed, so that runs with
             different seeds do not share them.
-        joints: names of the joints that the model knows; None for all of the store.
-        precision: in which features and logits are computed; training has its own.
+        joints: Names of the joints that the model knows; None for all of the store.
+        precision: In which features and logits are computed; training has its own.
     """
 
     method: Method
@@ -117,7 +117,7 @@ class EvaluationTask:
         """Divide `index` into recordings to fit on and recordings to select settings on, `(recording,)` each.
 
         Raises:
-            InputError: the store has no tag `validation_group`, or too few recordings to divide.
+            InputError: The store has no tag `validation_group`, or too few recordings to divide.
         """
         group = self.validation_group
         if group and group not in self.store.tags:
@@ -141,9 +141,9 @@ def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[
     """Compute the accuracies, their intervals and the confusion matrix, as fields of `Result`.
 
     Args:
-        scores: class scores, `(clip, class)`; the highest is the prediction.
-        labels: true class indices, `(clip,)`.
-        classes: names of the classes.
+        scores: Class scores, `(clip, class)`; the highest is the prediction.
+        labels: True class indices, `(clip,)`.
+        classes: Names of the classes.
     """
     num_classes = len(classes)
     predicted = scores.argmax(1)
@@ -174,7 +174,7 @@ def predict_logits(
     """Logits of the middle part of each recording, `(recording, class)`, on the CPU in the order of `index`.
 
     Raises:
-        InputError: a logit is not finite.
+        InputError: A logit is not finite.
     """
     loader = task.clips.loader(task.store, index, batch_size=batch_size, device=task.distributed.device)
     model.eval()
@@ -186,7 +186,7 @@ def check_finite(outputs: torch.Tensor) -> torch.Tensor:
     """Return the outputs of a model, `(clip, value)`, unchanged if all of them are finite.
 
     Raises:
-        InputError: a value is infinite or NaN.
+        InputError: A value is infinite or NaN.
     """
     if not outputs.isfinite().all():
         got = f"{int((~outputs.isfinite()).any(1).sum())} of {len(outputs)} clips with infinite or NaN outputs"

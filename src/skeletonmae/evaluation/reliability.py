@@ -23,8 +23,8 @@ def wilson_interval(num_correct: int, num_clips: int) -> tuple[float, float]:
     Clips are taken to be independent. Those of one subject are not, so the true uncertainty is larger.
 
     Args:
-        num_correct: number of clips that were classified correctly.
-        num_clips: number of clips. Without any, nothing is known: the interval is from 0 to 1.
+        num_correct: Number of clips that were classified correctly.
+        num_clips: Number of clips. Without any, nothing is known: the interval is from 0 to 1.
     """
     if num_clips == 0:
         return 0.0, 1.0

@@ -24,10 +24,10 @@ class ResultsFile:
     """The results of one evaluation. Results that an unfinished one has left in the folder are kept.
 
     Args:
-        folder: the folder of the evaluation; None writes nothing.
-        fields: what the results depend on, written beside them.
-        num_runs: number of runs of the evaluation.
-        key: what else the results depend on, such as a digest of the weights.
+        folder: The folder of the evaluation; None writes nothing.
+        fields: What the results depend on, written beside them.
+        num_runs: Number of runs of the evaluation.
+        key: What else the results depend on, such as a digest of the weights.
     """
 
     def __init__(self, folder: Path | None, fields: Mapping[str, Any], num_runs: int, key: Sequence[str]) -> None:

@@ -33,16 +33,16 @@ def load_recordings(
     """Load all recordings of files, folders, archives and stores.
 
     Args:
-        paths: where to look for recordings.
-        options: layout, unit and other facts about the files that are not stores.
-        on_ignored: called with every file that holds no recordings, such as a document or a picture.
+        paths: Where to look for recordings.
+        options: Layout, unit and other facts about the files that are not stores.
+        on_ignored: Called with every file that holds no recordings, such as a document or a picture.
 
     Returns:
         The recordings, and one problem per file or record that could not be read, or was not read although it
         could hold recordings.
 
     Raises:
-        InputError: no recording could be read.
+        InputError: No recording could be read.
     """
     recordings: list[SkeletonSequence] = []
     problems: list[Problem] = []

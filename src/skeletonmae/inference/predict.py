@@ -40,10 +40,10 @@ class Prediction:
     """The predicted classes of a recording.
 
     Args:
-        recording: name of the recording.
-        person: index of the person; None if the whole recording was classified.
+        recording: Name of the recording.
+        person: Index of the person; None if the whole recording was classified.
         classes: (class, softmax probability), the most probable first; empty if there is an error.
-        error: why there is no prediction; empty if there is one.
+        error: Why there is no prediction; empty if there is one.
     """
 
     recording: str
@@ -68,11 +68,11 @@ def predict(
     was observed, or for which its output is not finite, has an error instead of classes.
 
     Args:
-        checkpoint: a fine-tuned classifier.
-        recordings: the recordings.
-        top: number of classes per prediction.
-        per_person: classify every person on its own, instead of the recording as a whole.
-        batch_size: clips per batch.
+        checkpoint: A fine-tuned classifier.
+        recordings: The recordings.
+        top: Number of classes per prediction.
+        per_person: Classify every person on its own, instead of the recording as a whole.
+        batch_size: Clips per batch.
         precision: `float32`, `bf16`, or `auto` for bf16 where the device has instructions for it. In bf16,
             probabilities differ slightly, and so may the class of a clip between two classes.
 
@@ -80,7 +80,7 @@ def predict(
         One prediction per recording, or per person of each recording, in their order.
 
     Raises:
-        InputError: the checkpoint is not a classifier.
+        InputError: The checkpoint is not a classifier.
     """
     model = checkpoint.classifier
     inputs: list[PersonRecording | Prediction] = []
@@ -105,7 +105,7 @@ def adapt_recording(header: Header, recording: SkeletonSequence) -> SkeletonSequ
     """Adapt a recording to a model: convert 3D coordinates to 2D for a 2D model, and check that the rest fits.
 
     Raises:
-        InputError: the recording is 2D and the model is 3D, their units differ, or they have no joints in common.
+        InputError: The recording is 2D and the model is 3D, their units differ, or they have no joints in common.
     """
     if header.axes == 2:
         recording = RecordingConverter(axes=2)(recording)

@@ -23,8 +23,8 @@ class Masking(Protocol):
         """Draw a mask for every track.
 
         Args:
-            patches: the tokens.
-            rng: one random stream per track.
+            patches: The tokens.
+            rng: One random stream per track.
         """
 
 

@@ -25,12 +25,12 @@ class JointMasking(Protocol):
         """Draw the hidden joints of every track.
 
         Args:
-            skeleton: the joint layout.
-            available: joints that were observed in at least one frame.
-            rng: one random stream per track.
+            skeleton: The joint layout.
+            available: Joints that were observed in at least one frame.
+            rng: One random stream per track.
 
         Raises:
-            InputError: the layout lacks a part that is to be hidden, or has no others.
+            InputError: The layout lacks a part that is to be hidden, or has no others.
         """
 
 

@@ -17,7 +17,7 @@ class TokenIndex:
     Rows with fewer tokens than the longest are padded with their first index; `valid` is False there.
 
     Args:
-        index: token indices in (time step, joint) order.
+        index: Token indices in (time step, joint) order.
         valid: True for tokens, False for padding; None if no row is padded.
     """
 
@@ -53,8 +53,8 @@ class TokenMask:
     """The state of every token: hidden, visible, or unavailable (never observed).
 
     Args:
-        hidden: tokens that the encoder does not see.
-        available: tokens of which at least one frame was observed.
+        hidden: Tokens that the encoder does not see.
+        available: Tokens of which at least one frame was observed.
     """
 
     hidden: Bool[Tensor, "track time_step joint"]
@@ -109,8 +109,8 @@ def lowest_k(values: Float[Tensor, "*any item"], k: Tensor | int) -> Bool[Tensor
     """Return which items are among the `k` lowest values along the last axis.
 
     Args:
-        values: to be compared.
-        k: number of items, the same for all rows or broadcast against `values`.
+        values: To be compared.
+        k: Number of items, the same for all rows or broadcast against `values`.
     """
     return values.argsort(-1).argsort(-1) < k
 
@@ -123,9 +123,9 @@ def mask_by_score(
     """Hide a share of the available tokens of each track: those with the highest scores.
 
     Args:
-        score: of each token.
-        available: tokens that can be hidden.
-        ratio: share of the available tokens, rounded to a whole number of tokens.
+        score: Of each token.
+        available: Tokens that can be hidden.
+        ratio: Share of the available tokens, rounded to a whole number of tokens.
     """
     num_hidden = (available.flatten(1).sum(1) * ratio).round()
     lowest_first = (-score).masked_fill(~available, torch.inf).flatten(1)

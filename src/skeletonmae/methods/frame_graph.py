@@ -18,7 +18,7 @@ class FrameGraph:
     """All frames of some tracks as one graph. Each frame of a track is a pose, in (track, frame) order.
 
     Args:
-        tracks: the tracks.
+        tracks: The tracks.
     """
 
     tracks: Tracks
@@ -42,10 +42,10 @@ class FrameGraph:
         """Return the coordinates of the nodes.
 
         Args:
-            axes: the number of axes that the model expects.
+            axes: The number of axes that the model expects.
 
         Raises:
-            InputError: the clips have another number of axes.
+            InputError: The clips have another number of axes.
         """
         positions = self.tracks.positions
         check_clip_size({"axes": axes}, positions.shape[3:])

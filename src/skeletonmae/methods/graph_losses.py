@@ -29,10 +29,10 @@ def constant_baseline(
     A model with a higher error has learned nothing about poses.
 
     Args:
-        target: embeddings of hidden joints.
-        joint: which joint each of them is.
-        beta: exponent of the error.
-        max_nodes: approximate number of nodes to use; the others are skipped at a regular stride.
+        target: Embeddings of hidden joints.
+        joint: Which joint each of them is.
+        beta: Exponent of the error.
+        max_nodes: Approximate number of nodes to use; the others are skipped at a regular stride.
     """
     subsample = slice(None, None, max(1, len(target) // max_nodes))
     direction, joint = normalize(target[subsample], dim=1), joint[subsample]
@@ -48,8 +48,8 @@ def nearest_position(prediction: Float[Tensor, "*any width"], embedding: nn.Line
     positive, the angle decreases without limit as the position moves away.
 
     Args:
-        prediction: predicted embeddings.
-        embedding: the linear layer with W and b.
+        prediction: Predicted embeddings.
+        embedding: The linear layer with W and b.
     """
     columns = torch.cat([embedding.weight, embedding.bias[:, None]], 1).float()
     direction, multiple = (prediction @ torch.linalg.pinv(columns).T).split([embedding.in_features, 1], -1)
@@ -67,9 +67,9 @@ def edge_loss(
     Graph Auto-Encoders*, 2016.
 
     Args:
-        prediction: output of the decoder.
-        graph: the nodes and their bones.
-        is_target: nodes that count as ends of pairs, in which bridged joints do not; None for all.
+        prediction: Output of the decoder.
+        graph: The nodes and their bones.
+        is_target: Nodes that count as ends of pairs, in which bridged joints do not; None for all.
     """
     dense = graph.to_dense(prediction).transpose(0, 1) * prediction.shape[1] ** -0.25
     product = dense @ dense.transpose(1, 2)

@@ -121,9 +121,9 @@ class GraphMAE(Method):
         """Predict the embeddings of all joints without seeing the hidden ones.
 
         Args:
-            positions: coordinates of the nodes.
-            hidden: which nodes get the mask token.
-            graph: the nodes and their bones.
+            positions: Coordinates of the nodes.
+            hidden: Which nodes get the mask token.
+            graph: The nodes and their bones.
         """
         # Embedding and mask token in one product, instead of an embedding that is then overwritten.
         inputs = torch.cat([positions, torch.ones_like(positions[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
@@ -193,9 +193,9 @@ class STRLClassifier(Classifier):
     """STRL; mean over time and joints, mean over persons; linear, ReLU, linear.
 
     Args:
-        method: the method whose encoder is copied.
-        num_classes: number of actions.
-        config: the settings.
+        method: The method whose encoder is copied.
+        num_classes: Number of actions.
+        config: The settings.
     """
 
     def __init__(self, method: GraphMAE, num_classes: int, config: STRLClassifierConfig) -> None:
@@ -215,7 +215,7 @@ class STRLClassifier(Classifier):
         """Compute the logits of each clip.
 
         Raises:
-            InputError: the clips have another number of frames or axes.
+            InputError: The clips have another number of frames or axes.
         """
         check_clip_size({"frames": self.frames}, batch.positions.shape[2:3])
         frames = FrameGraph(batch.tracks)

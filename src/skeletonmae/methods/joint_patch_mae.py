@@ -113,9 +113,9 @@ class JointPatchMAE(Method):
         """Draw the hidden tokens to predict: a random `predict_ratio` of those that are targets, rounded up.
 
         Args:
-            mask: of all tokens.
-            is_target: tokens with an observed frame that is not bridged.
-            rng: one random stream per track.
+            mask: Of all tokens.
+            is_target: Tokens with an observed frame that is not bridged.
+            rng: One random stream per track.
         """
         hidden = (mask.hidden & is_target).flatten(1)
         if self.config.predict_ratio == 1.0:
@@ -185,9 +185,9 @@ class JointPatchClassifier(Classifier):
     """Encoder; mean over time, joints concatenated, mean over persons; linear, batch norm, ReLU, linear.
 
     Args:
-        method: the method whose encoder is copied.
-        num_classes: number of actions.
-        config: the settings.
+        method: The method whose encoder is copied.
+        num_classes: Number of actions.
+        config: The settings.
     """
 
     def __init__(self, method: JointPatchMAE, num_classes: int, config: JointPatchClassifierConfig) -> None:

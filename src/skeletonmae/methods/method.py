@@ -27,9 +27,9 @@ class MethodOutput:
     """The loss of a batch.
 
     Args:
-        loss: a mean over `num_terms` terms.
-        num_terms: number of terms in the mean. It weights the micro-batches of a step, in all processes.
-        logs: values to write to the log.
+        loss: A mean over `num_terms` terms.
+        num_terms: Number of terms in the mean. It weights the micro-batches of a step, in all processes.
+        logs: Values to write to the log.
     """
 
     loss: Float[Tensor, ""]
@@ -42,9 +42,9 @@ class InputSpec:
     """The shape of the clips of a method.
 
     Args:
-        frames: number of frames of a clip.
-        axes: number of coordinates of a joint.
-        joints: names of all joints, of all layouts.
+        frames: Number of frames of a clip.
+        axes: Number of coordinates of a joint.
+        joints: Names of all joints, of all layouts.
     """
 
     frames: int
@@ -57,8 +57,8 @@ class Reconstruction:
     """A masked clip and its reconstruction, for plotting.
 
     Args:
-        hidden: which joints were hidden in which frames, `(frame, joint)`.
-        positions: the reconstructed clip, `(frame, joint, axis)`, in the unit of the batch. Joints that were not
+        hidden: Which joints were hidden in which frames, `(frame, joint)`.
+        positions: The reconstructed clip, `(frame, joint, axis)`, in the unit of the batch. Joints that were not
             hidden keep their positions; hidden joints without a predicted position are NaN.
     """
 
@@ -77,11 +77,11 @@ class MethodConfig(Config, ABC):
         """Build the method with newly initialized weights.
 
         Args:
-            spec: the shape of the clips.
-            masking: the masking strategy.
+            spec: The shape of the clips.
+            masking: The masking strategy.
 
         Raises:
-            ValueError: the settings do not fit each other or the clips.
+            ValueError: The settings do not fit each other or the clips.
         """
 
 
@@ -97,7 +97,7 @@ class Classifier(nn.Module, ABC):
         """Return the layer of a parameter, for layer decay: 0 at the input, the largest number for the head.
 
         Args:
-            parameter: its name in `named_parameters()`.
+            parameter: Its name in `named_parameters()`.
         """
 
 
@@ -117,11 +117,11 @@ class Method(nn.Module, ABC):
         """Build a classifier that starts from a copy of the current encoder.
 
         Args:
-            num_classes: number of actions.
-            config: settings from the method's entry in `CLASSIFIERS`; None for the defaults.
+            num_classes: Number of actions.
+            config: Settings from the method's entry in `CLASSIFIERS`; None for the defaults.
 
         Raises:
-            InputError: the settings are those of another method's classifier.
+            InputError: The settings are those of another method's classifier.
         """
 
     def reconstruct(self, batch: Batch) -> Reconstruction | None:  # noqa: ARG002 - not every method reconstructs
@@ -145,11 +145,11 @@ def resolve_config(config_class: type[AnyConfig], config: Config | None) -> AnyC
     """Return the settings of a classifier, or the defaults if none are given.
 
     Args:
-        config_class: the expected type.
-        config: the settings.
+        config_class: The expected type.
+        config: The settings.
 
     Raises:
-        InputError: the settings have another type.
+        InputError: The settings have another type.
     """
     resolved = config_class() if config is None else config
     if not isinstance(resolved, config_class):

@@ -22,9 +22,9 @@ def concat_joints(
     """Concatenate the features of joints in the order of `joints`, with zeros for those that the layout lacks.
 
     Args:
-        features: of the joints of the layout, in its order.
-        skeleton: the joint layout.
-        joints: names of the joints in the result.
+        features: Of the joints of the layout, in its order.
+        skeleton: The joint layout.
+        joints: Names of the joints in the result.
     """
     index = {joint: position for position, joint in enumerate(skeleton.joints)}
     source = torch.tensor([index.get(joint, len(index)) for joint in joints], device=features.device)

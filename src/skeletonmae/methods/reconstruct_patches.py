@@ -20,8 +20,8 @@ def denormalize(
     Tokens without a target have no true mean and scale, and are NaN.
 
     Args:
-        prediction: normalized targets of all tokens.
-        targets: the true targets, with their mean and scale.
+        prediction: Normalized targets of all tokens.
+        targets: The true targets, with their mean and scale.
     """
     predicted = prediction * targets.std + targets.mean
     return predicted.masked_fill(~targets.observed.any(3)[..., None, None], torch.nan)
@@ -33,9 +33,9 @@ def first_reconstruction(
     """Return the first track with predicted positions at its hidden tokens.
 
     Args:
-        predicted: predicted positions of all tokens.
-        patches: the tokens.
-        mask: of all tokens.
+        predicted: Predicted positions of all tokens.
+        patches: The tokens.
+        mask: Of all tokens.
     """
     positions = torch.where(mask.hidden[..., None, None], predicted, patches.values)
     return Reconstruction(

@@ -136,9 +136,9 @@ class STTFormerClassifier(Classifier):
     """Encoder; mean over time, joints and persons; dropout, linear.
 
     Args:
-        method: the method whose encoder is copied.
-        num_classes: number of actions.
-        config: the settings.
+        method: The method whose encoder is copied.
+        num_classes: Number of actions.
+        config: The settings.
     """
 
     def __init__(self, method: STTFormerMAE, num_classes: int, config: STTFormerClassifierConfig) -> None:

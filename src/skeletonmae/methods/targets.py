@@ -26,9 +26,9 @@ class Targets:
 
     Args:
         values: 0 where not observed.
-        observed: which frames of a token have a target: those that were observed and not bridged.
-        mean: what was subtracted; broadcasts against `values`.
-        std: standard deviation that `values` were divided by; likewise.
+        observed: Which frames of a token have a target: those that were observed and not bridged.
+        mean: What was subtracted; broadcasts against `values`.
+        std: Standard deviation that `values` were divided by; likewise.
     """
 
     values: Float[Tensor, "track time_step joint frame axis"]
@@ -41,8 +41,8 @@ def make_targets(patches: Patches, target: Target, target_norm: TargetNorm) -> T
     """Compute the normalized targets of all tokens.
 
     Args:
-        patches: the tokens.
-        target: their positions, or their motion: the next frame minus this one.
+        patches: The tokens.
+        target: Their positions, or their motion: the next frame minus this one.
         target_norm: `token` normalizes with the mean and variance of all coordinates of the token, as MAE and MAMP
             do; `clip` with those of one axis of the joint over the whole clip, so that the targets of slow and of
             fast joints keep their scale over time.
@@ -78,9 +78,9 @@ def reconstruction_loss(
     least one observed frame; the others do not count.
 
     Args:
-        prediction: of each token.
-        target: likewise.
-        observed: which frames of each token count.
+        prediction: Of each token.
+        target: Likewise.
+        observed: Which frames of each token count.
     """
     observed = observed[..., None].expand_as(prediction)
     error = (prediction - target).square().masked_fill(~observed, 0.0)

@@ -29,8 +29,8 @@ class SkeletonGraph:
 
     Args:
         adjacency: 1 for two joints that a bone connects, else 0.
-        num_poses: number of poses.
-        node_index: index of each node in (joint, pose) order; None if every joint of every pose was observed.
+        num_poses: Number of poses.
+        node_index: Index of each node in (joint, pose) order; None if every joint of every pose was observed.
     """
 
     adjacency: Float[Tensor, "joint joint"]
@@ -84,7 +84,7 @@ class GIN(nn.Module):
     """An MLP of a node plus the sum of its neighbors (Xu et al., *How Powerful are GNNs?*, ICLR 2019).
 
     Args:
-        width: of the nodes.
+        width: Of the nodes.
     """
 
     def __init__(self, width: int) -> None:
@@ -106,7 +106,7 @@ class GCN(nn.Module):
     The degree counts the observed neighbors and the node itself.
 
     Args:
-        width: of the nodes.
+        width: Of the nodes.
     """
 
     def __init__(self, width: int) -> None:
@@ -124,8 +124,8 @@ class GAT(nn.Module):
     """Attention to a node and its neighbors (Velickovic et al., *Graph Attention Networks*, ICLR 2018).
 
     Args:
-        width: of the nodes; the outputs of the heads are concatenated.
-        heads: number of heads; must divide `width`.
+        width: Of the nodes; the outputs of the heads are concatenated.
+        heads: Number of heads; must divide `width`.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -157,11 +157,11 @@ class GNN(nn.Module):
     """Graph layers, each followed by batch norm and PReLU.
 
     Args:
-        layer_type: the kind of graph layer.
-        width: of the nodes.
-        depth: number of layers.
-        heads: number of attention heads of `gat`.
-        final_norm: whether batch norm and PReLU also follow the last layer.
+        layer_type: The kind of graph layer.
+        width: Of the nodes.
+        depth: Number of layers.
+        heads: Number of attention heads of `gat`.
+        final_norm: Whether batch norm and PReLU also follow the last layer.
     """
 
     def __init__(

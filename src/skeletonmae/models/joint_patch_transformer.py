@@ -20,9 +20,9 @@ class PositionEmbedding(nn.Module):
     """Learned embeddings of time steps and joint names, which are added.
 
     Args:
-        joints: names of the joints that have an embedding. A layout may contain others.
-        time_steps: number of time steps.
-        width: of the tokens.
+        joints: Names of the joints that have an embedding. A layout may contain others.
+        time_steps: Number of time steps.
+        width: Of the tokens.
     """
 
     def __init__(self, joints: tuple[str, ...], time_steps: int, width: int) -> None:
@@ -46,16 +46,16 @@ class JointPatchEncoder(nn.Module):
     """Compute features of the visible tokens; the others are not processed.
 
     Args:
-        joints: names of the joints that the model knows.
-        time_steps: number of time steps of a clip.
-        token_frames: number of frames of a token.
-        axes: number of coordinates of a joint.
-        width: of the tokens.
-        depth: number of blocks.
-        heads: number of attention heads of a block.
-        mlp_ratio: hidden width of a block's MLP divided by `width`.
-        dropout: dropout rate of the blocks.
-        drop_path: stochastic depth rate of the last block; it grows linearly from 0 at the first.
+        joints: Names of the joints that the model knows.
+        time_steps: Number of time steps of a clip.
+        token_frames: Number of frames of a token.
+        axes: Number of coordinates of a joint.
+        width: Of the tokens.
+        depth: Number of blocks.
+        heads: Number of attention heads of a block.
+        mlp_ratio: Hidden width of a block's MLP divided by `width`.
+        dropout: Dropout rate of the blocks.
+        drop_path: Stochastic depth rate of the last block; it grows linearly from 0 at the first.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class JointPatchEncoder(nn.Module):
         """Return the patches with the joints that the model does not know marked as unobserved.
 
         Raises:
-            InputError: the clip has another number of time steps, frames per token or axes, or the model knows
+            InputError: The clip has another number of time steps, frames per token or axes, or the model knows
                 none of its joints.
         """
         _, time_steps, _, frames, axes = patches.values.shape
@@ -100,8 +100,8 @@ class JointPatchEncoder(nn.Module):
         """Compute features of the visible tokens.
 
         Args:
-            patches: all tokens.
-            visible: indices of the visible ones.
+            patches: All tokens.
+            visible: Indices of the visible ones.
         """
         inputs = torch.cat([patches.values.flatten(3), patches.observed.to(patches.values.dtype)], dim=3)
         x = self.patch_embed(visible.gather(inputs.flatten(1, 2)))
@@ -120,15 +120,15 @@ class JointPatchDecoder(nn.Module):
     output and not to each other (Fu et al., *Rethinking Patch Dependence for Masked Autoencoders*, 2024).
 
     Args:
-        joints: names of the joints that the model knows.
-        time_steps: number of time steps of a clip.
-        out_features: number of predicted values per token.
-        encoder_width: of the encoder's features.
-        width: of the decoder's tokens.
-        depth: number of blocks.
-        heads: number of attention heads of a block.
-        mlp_ratio: hidden width of a block's MLP divided by `width`.
-        cross: cross-attention to the encoder's output instead of self-attention.
+        joints: Names of the joints that the model knows.
+        time_steps: Number of time steps of a clip.
+        out_features: Number of predicted values per token.
+        encoder_width: Of the encoder's features.
+        width: Of the decoder's tokens.
+        depth: Number of blocks.
+        heads: Number of attention heads of a block.
+        mlp_ratio: Hidden width of a block's MLP divided by `width`.
+        cross: Cross-attention to the encoder's output instead of self-attention.
     """
 
     def __init__(
@@ -164,10 +164,10 @@ class JointPatchDecoder(nn.Module):
         """Predict the queried tokens.
 
         Args:
-            latent: the encoder's features of the visible tokens.
-            mask: of all tokens; only its available tokens are processed.
-            queries: indices of the hidden tokens to predict.
-            skeleton: the joint layout.
+            latent: The encoder's features of the visible tokens.
+            mask: Of all tokens; only its available tokens are processed.
+            queries: Indices of the hidden tokens to predict.
+            skeleton: The joint layout.
         """
         visible_tokens, pos_embed = self.input_proj(latent), self.pos_embed(skeleton)
         if self.cross:
@@ -210,9 +210,9 @@ def mean_over_time(
     """Mean over time of each joint of the layout; 0 for joints without visible tokens.
 
     Args:
-        features: of the visible tokens.
-        visible: their indices.
-        num_joints: number of joints of the layout.
+        features: Of the visible tokens.
+        visible: Their indices.
+        num_joints: Number of joints of the layout.
     """
     tracks, _, width = features.shape
     joint = visible.index % num_joints

@@ -19,9 +19,9 @@ def known_joints(
     """Return which joints of a layout the model knows.
 
     Args:
-        joint_to_row: the model's joints, by name.
-        skeleton: the joint layout.
-        device: of the result.
+        joint_to_row: The model's joints, by name.
+        skeleton: The joint layout.
+        device: Of the result.
     """
     return torch.tensor([joint in joint_to_row for joint in skeleton.joints], device=device)
 
@@ -32,9 +32,9 @@ def joint_rows(
     """Return the model's row of each joint of a layout; 0 for unknown joints.
 
     Args:
-        joint_to_row: the model's joints, by name.
-        skeleton: the joint layout.
-        device: of the result.
+        joint_to_row: The model's joints, by name.
+        skeleton: The joint layout.
+        device: Of the result.
     """
     return torch.tensor([joint_to_row.get(joint, 0) for joint in skeleton.joints], device=device)
 
@@ -43,11 +43,11 @@ def check_any_joint_known(joints: Mapping[str, int] | tuple[str, ...], skeleton:
     """Check that the model can use a layout at all.
 
     Args:
-        joints: names of the model's joints.
-        skeleton: the joint layout.
+        joints: Names of the model's joints.
+        skeleton: The joint layout.
 
     Raises:
-        InputError: the model knows none of its joints.
+        InputError: The model knows none of its joints.
     """
     if not set(joints) & set(skeleton.joints):
         expected = f"some of {', '.join(sorted(joints))}"
@@ -58,11 +58,11 @@ def keep_known_joints(patches: Patches, joint_to_row: Mapping[str, int]) -> Patc
     """Return patches in which the joints that the model does not know are marked as unobserved.
 
     Args:
-        patches: all tokens.
-        joint_to_row: the model's joints, by name.
+        patches: All tokens.
+        joint_to_row: The model's joints, by name.
 
     Raises:
-        InputError: the model knows none of the joints.
+        InputError: The model knows none of the joints.
     """
     check_any_joint_known(joint_to_row, patches.skeleton)
     known = known_joints(joint_to_row, patches.skeleton, patches.values.device)
@@ -74,11 +74,11 @@ def check_clip_size(expected: Mapping[str, int], got: Sequence[int]) -> None:
     """Check that a clip has the size of the clips that a model was built for.
 
     Args:
-        expected: what is counted, such as "axes" -> the number that the model expects.
-        got: the numbers of the clip, in the same order.
+        expected: What is counted, such as "axes" -> the number that the model expects.
+        got: The numbers of the clip, in the same order.
 
     Raises:
-        InputError: a number is different.
+        InputError: A number is different.
     """
     if list(expected.values()) != list(got):
         expected_text, got_text = (

@@ -15,7 +15,7 @@ class PackedSteps:
     """Pack the visible time steps of all tracks along one axis, and pad them to rows again.
 
     Args:
-        visible: which time steps of each track are packed.
+        visible: Which time steps of each track are packed.
     """
 
     visible: Bool[Tensor, "track time_step"]

@@ -25,7 +25,7 @@ class MultiScaleTemporalConv(nn.Module):
     frame itself. Unobserved joints count as 0, as do the frames before and after the clip.
 
     Args:
-        width: of the nodes; must be a multiple of 4.
+        width: Of the nodes; must be a multiple of 4.
     """
 
     def __init__(self, width: int) -> None:
@@ -60,8 +60,8 @@ class STRLLayer(nn.Module):
     convolution follows.
 
     Args:
-        encoder: of single frames.
-        width: of the nodes.
+        encoder: Of single frames.
+        width: Of the nodes.
     """
 
     def __init__(self, encoder: GNN, width: int) -> None:
@@ -88,11 +88,11 @@ class STRL(nn.Module):
     """The STRL network, from positions to features of the nodes.
 
     Args:
-        embed: the embedding of a joint; it is copied.
-        encoder: of single frames; each layer gets a copy.
-        width: of the nodes.
-        frames: number of frames of a clip.
-        depth: number of layers.
+        embed: The embedding of a joint; it is copied.
+        encoder: Of single frames; each layer gets a copy.
+        width: Of the nodes.
+        frames: Number of frames of a clip.
+        depth: Number of layers.
     """
 
     def __init__(self, embed: nn.Linear, encoder: GNN, *, width: int, frames: int, depth: int) -> None:

@@ -30,10 +30,10 @@ class TupleAttention(nn.Module):
     The map is `static_attn + alpha * tanh(m)`, where m is key times query, averaged over channels and time steps.
 
     Args:
-        channels: of the tokens.
-        tokens: number of tokens of a tuple.
-        heads: number of maps of each track.
-        query_width: channels of a query.
+        channels: Of the tokens.
+        tokens: Number of tokens of a tuple.
+        heads: Number of maps of each track.
+        query_width: Channels of a query.
     """
 
     def __init__(self, channels: int, tokens: int, heads: int, query_width: int) -> None:
@@ -74,10 +74,10 @@ class TupleBlock(nn.Module):
     The temporal convolution reads zeros for time steps that are not visible.
 
     Args:
-        in_channels: of the input.
-        out_channels: of the output. A query has a quarter of the larger of the two.
-        tokens: number of tokens of a tuple.
-        heads: of the attention.
+        in_channels: Of the input.
+        out_channels: Of the output. A query has a quarter of the larger of the two.
+        tokens: Number of tokens of a tuple.
+        heads: Of the attention.
     """
 
     def __init__(self, in_channels: int, out_channels: int, tokens: int, heads: int) -> None:
@@ -109,11 +109,11 @@ class STTFormerEncoder(nn.Module):
     attention maps fix the joints and their order: joints of other layouts are reordered by name.
 
     Args:
-        joints: names of the joints of a frame, in order.
-        tuple_frames: number of frames of a tuple.
-        axes: number of coordinates of a joint.
-        widths: output channels of each block; the first is also the width of the input embedding.
-        heads: number of attention maps of a block.
+        joints: Names of the joints of a frame, in order.
+        tuple_frames: Number of frames of a tuple.
+        axes: Number of coordinates of a joint.
+        widths: Output channels of each block; the first is also the width of the input embedding.
+        heads: Number of attention maps of a block.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class STTFormerEncoder(nn.Module):
         """Return the patches with the joints that the model does not know marked as unobserved.
 
         Raises:
-            InputError: the clip has another number of axes or frames per tuple, or the model knows none of its
+            InputError: The clip has another number of axes or frames per tuple, or the model knows none of its
                 joints.
         """
         check_clip_size({"frames per tuple": self.tuple_frames, "axes": self.axes}, patches.values.shape[3:])
@@ -151,8 +151,8 @@ class STTFormerEncoder(nn.Module):
         """Compute features of the tuples in which anything is visible.
 
         Args:
-            patches: joints by `tuple_frames` frames, from `known_patches`.
-            visible: the joints of each tuple that the encoder may see.
+            patches: Joints by `tuple_frames` frames, from `known_patches`.
+            visible: The joints of each tuple that the encoder may see.
 
         Returns:
             The features, which of their tokens are visible, and the time steps that they belong to.
@@ -181,10 +181,10 @@ class STTFormerDecoder(nn.Module):
     Tuples that the encoder left out start from a mask token.
 
     Args:
-        tokens: number of tokens of a tuple.
-        axes: number of coordinates of a token.
-        widths: channels of the encoder's output, then of each block's output.
-        heads: number of attention maps of a block.
+        tokens: Number of tokens of a tuple.
+        axes: Number of coordinates of a token.
+        widths: Channels of the encoder's output, then of each block's output.
+        heads: Number of attention maps of a block.
     """
 
     def __init__(self, tokens: int, axes: int, widths: tuple[int, ...], heads: int) -> None:
@@ -203,8 +203,8 @@ class STTFormerDecoder(nn.Module):
         """Predict every token of every time step.
 
         Args:
-            latent: the encoder's features.
-            steps: the time steps that these belong to.
+            latent: The encoder's features.
+            steps: The time steps that these belong to.
         """
         encoded = steps.visible.flatten()
         x = (self.mask_token[:, None] + self.pos_embed).to(latent.dtype).repeat(len(encoded), 1, 1)
@@ -249,10 +249,10 @@ def sum_over_time(
     """Sum the visible tokens of each joint, and count them.
 
     Args:
-        features: of the encoded tuples.
-        visible_tokens: which tokens are visible.
-        steps: the time steps that the tuples belong to.
-        num_joints: number of joints of a frame.
+        features: Of the encoded tuples.
+        visible_tokens: Which tokens are visible.
+        steps: The time steps that the tuples belong to.
+        num_joints: Number of joints of a frame.
     """
     visible = visible_tokens.view(len(visible_tokens), visible_tokens.shape[1] // num_joints, num_joints)
     by_joint = features.reshape(*features.shape[:2], *visible.shape[1:])

@@ -19,7 +19,7 @@ class DropPath(nn.Module):
     computed.
 
     Args:
-        rate: probability that a row is skipped.
+        rate: Probability that a row is skipped.
     """
 
     def __init__(self, rate: float) -> None:
@@ -35,9 +35,9 @@ class DropPath(nn.Module):
         """Return `x` plus the branch, which is scaled up in training so that the expected value is unchanged.
 
         Args:
-            x: the input.
-            branch: computes the branch from rows of `x` and the same rows of `inputs`.
-            inputs: further inputs of the branch, with as many rows as `x`.
+            x: The input.
+            branch: Computes the branch from rows of `x` and the same rows of `inputs`.
+            inputs: Further inputs of the branch, with as many rows as `x`.
         """
         if not self.training or self.rate == 0.0:
             return x + branch(x, *inputs)
@@ -51,8 +51,8 @@ class Attention(nn.Module):
     """Multi-head attention from tokens to a context.
 
     Args:
-        width: of the tokens, the context and the output.
-        heads: number of heads; must divide `width`.
+        width: Of the tokens, the context and the output.
+        heads: Number of heads; must divide `width`.
     """
 
     def __init__(self, width: int, heads: int) -> None:
@@ -74,8 +74,8 @@ class Attention(nn.Module):
         """Attend from `x` to `context`.
 
         Args:
-            x: one query per token.
-            context: one key and value per token.
+            x: One query per token.
+            context: One key and value per token.
             attn_mask: True for the keys that take part; None if all do.
         """
         rows, length, width = x.shape
@@ -105,12 +105,12 @@ class Block(nn.Module):
     """Pre-norm transformer block: attention, then an MLP of two layers, each with a residual connection.
 
     Args:
-        width: of the tokens.
-        heads: number of attention heads.
-        mlp_ratio: hidden width of the MLP divided by `width`.
-        cross: cross-attention to a context instead of self-attention.
-        dropout: dropout rate at the end of both branches.
-        drop_path: probability that a branch of a row is skipped in training.
+        width: Of the tokens.
+        heads: Number of attention heads.
+        mlp_ratio: Hidden width of the MLP divided by `width`.
+        cross: Cross-attention to a context instead of self-attention.
+        dropout: Dropout rate at the end of both branches.
+        drop_path: Probability that a branch of a row is skipped in training.
     """
 
     def __init__(
@@ -144,13 +144,13 @@ class Block(nn.Module):
         """Update the tokens.
 
         Args:
-            x: the tokens.
-            context: what a block with `cross=True` attends to; None for self-attention.
+            x: The tokens.
+            context: What a block with `cross=True` attends to; None for self-attention.
             attn_mask: True for the tokens of `context` (of `x` in self-attention) that are attended to; None for
                 all.
 
         Raises:
-            ValueError: a context is given to a block without cross-attention, or missing in one with it.
+            ValueError: A context is given to a block without cross-attention, or missing in one with it.
         """
         if (context is None) != (self.norm_context is None):
             raise ValueError("a block takes a context if and only if it was made with cross=True")

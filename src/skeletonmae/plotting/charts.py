@@ -40,12 +40,12 @@ def plot_confusion_matrix(
     Cells and font sizes shrink with the number of classes.
 
     Args:
-        confusion: number of recordings of each true class (row) that were predicted as each class (column).
-        classes: class names, in the order of rows and columns.
-        title: title of the figure.
+        confusion: Number of recordings of each true class (row) that were predicted as each class (column).
+        classes: Class names, in the order of rows and columns.
+        title: Title of the figure.
 
     Raises:
-        InputError: the matrix is not square with one row per class, or matplotlib is not installed.
+        InputError: The matrix is not square with one row per class, or matplotlib is not installed.
     """
     num_classes = len(classes)
     if confusion.shape != (num_classes, num_classes) or not num_classes:
@@ -97,13 +97,13 @@ def plot_curves(
     """Plot curves, such as the loss over epochs; values that are not finite leave a gap.
 
     Args:
-        series: name -> (x, y), of equal length.
-        xlabel: label of the x axis.
-        ylabel: label of the y axis.
-        title: title of the figure.
+        series: Name -> (x, y), of equal length.
+        xlabel: Label of the x axis.
+        ylabel: Label of the y axis.
+        title: Title of the figure.
 
     Raises:
-        InputError: an x and its y differ in length, or matplotlib is not installed.
+        InputError: An x and its y differ in length, or matplotlib is not installed.
     """
     figure = new_figure(7.0, 3.6)
     figure.set_layout_engine("constrained")
@@ -137,11 +137,11 @@ def plot_accuracies(
 
     Args:
         rows: (name, mean in percent, standard deviation in percentage points or None for a single run).
-        highlight: names of the bars to highlight; by default all.
-        title: title of the figure.
+        highlight: Names of the bars to highlight; by default all.
+        title: Title of the figure.
 
     Raises:
-        InputError: there are no rows, a mean is not in 0..100, or matplotlib is not installed.
+        InputError: There are no rows, a mean is not in 0..100, or matplotlib is not installed.
     """
     if not rows:
         raise InputError("there is no accuracy to plot")

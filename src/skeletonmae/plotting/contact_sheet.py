@@ -57,15 +57,15 @@ def plot_contact_sheets(
     centered sideways. The left of a body is dark, the right light.
 
     Args:
-        recordings: of a store, recordings evenly spaced over each class are shown; of an iterable, the first ones
+        recordings: Of a store, recordings evenly spaced over each class are shown; of an iterable, the first ones
             of each class. Recordings in which nothing was observed are left out.
-        classes: the first rows, in this order; further classes follow. Classes without recordings are left out.
-        recordings_per_class: number of recordings per row.
-        azimuth: rotation of 3D bodies about the vertical, in degrees.
-        title: title of each sheet.
+        classes: The first rows, in this order; further classes follow. Classes without recordings are left out.
+        recordings_per_class: Number of recordings per row.
+        azimuth: Rotation of 3D bodies about the vertical, in degrees.
+        title: Title of each sheet.
 
     Raises:
-        InputError: matplotlib is not installed.
+        InputError: Matplotlib is not installed.
     """
     if isinstance(recordings, SequenceStore):
         classes, recordings = classes or recordings.classes, _select(recordings, recordings_per_class)

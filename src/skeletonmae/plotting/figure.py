@@ -31,7 +31,7 @@ def new_figure(width: float, height: float) -> Figure:
     """Create an empty white figure of `width` x `height` inches that belongs to no window.
 
     Raises:
-        InputError: matplotlib is not installed.
+        InputError: Matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def save_figure(figure: Figure, path: Path | str) -> None:
     """Write a figure atomically, in the format of the suffix: png, svg or pdf.
 
     Raises:
-        InputError: the suffix is another one.
+        InputError: The suffix is another one.
     """
     path = Path(path)
     suffix = path.suffix.lower().removeprefix(".")

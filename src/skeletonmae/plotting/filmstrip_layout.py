@@ -25,13 +25,13 @@ class Filmstrip:
     """Frames next to each other in equal cells. Each cell follows the bodies sideways, but not up or down.
 
     Args:
-        frames: indices of the shown frames.
-        shift: offset in x that brings the bodies of each frame into its cell.
-        center: x of the center of the bodies in the first cell.
-        cell_width: width of a cell, in the unit of the positions.
-        bottom: y of the lower edge.
-        height: height of the strip, in the unit of the positions.
-        scale: inches per unit.
+        frames: Indices of the shown frames.
+        shift: Offset in x that brings the bodies of each frame into its cell.
+        center: X of the center of the bodies in the first cell.
+        cell_width: Width of a cell, in the unit of the positions.
+        bottom: Y of the lower edge.
+        height: Height of the strip, in the unit of the positions.
+        scale: Inches per unit.
     """
 
     frames: Int[np.ndarray, " shown"]
@@ -52,7 +52,7 @@ class Filmstrip:
         """Lay out at most `num_frames` frames, evenly spaced over those in which any joint was observed.
 
         Raises:
-            InputError: there is no such frame.
+            InputError: There is no such frame.
         """
         available = np.flatnonzero(observed.any((0, 2)))
         if not len(available) or num_frames < 1:

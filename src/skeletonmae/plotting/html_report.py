@@ -76,8 +76,8 @@ class HtmlReport:
     """An HTML page to which sections are added from top to bottom.
 
     Args:
-        title: title of the page.
-        lead: a sentence or two on what the page shows.
+        title: Title of the page.
+        lead: A sentence or two on what the page shows.
     """
 
     def __init__(self, title: str, lead: str = "") -> None:
@@ -112,7 +112,7 @@ class HtmlReport:
         On a narrow screen each row is a block of its cells, with the names of their columns.
 
         Raises:
-            InputError: a row does not have one cell per column.
+            InputError: A row does not have one cell per column.
         """
         cells = [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
         for index, row in enumerate(cells):
@@ -140,9 +140,9 @@ class HtmlReport:
         """Add a figure.
 
         Args:
-            figure: the figure.
-            alt: alternative text, which describes the figure.
-            caption: text below the figure.
+            figure: The figure.
+            alt: Alternative text, which describes the figure.
+            caption: Text below the figure.
         """
         data = base64.b64encode(figure_to_png(figure)).decode()
         inches = float(figure.get_size_inches()[0])

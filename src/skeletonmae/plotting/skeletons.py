@@ -62,14 +62,14 @@ def plot_skeletons(
     """Plot any number of skeletons at once.
 
     Args:
-        axes: axes to plot on; their limits do not change.
-        points: joints in the plane, as `project` returns them.
-        shown: which joints to plot; a bone is plotted if both its ends are.
-        skeleton: the layout.
-        hidden: joints to plot as hollow gray circles, without bones.
-        colors: colors of the left, the right and the middle of the body.
-        bone_width: width of a bone, in points.
-        joint_area: area of a joint, in square points; 0 plots none.
+        axes: Axes to plot on; their limits do not change.
+        points: Joints in the plane, as `project` returns them.
+        shown: Which joints to plot; a bone is plotted if both its ends are.
+        skeleton: The layout.
+        hidden: Joints to plot as hollow gray circles, without bones.
+        colors: Colors of the left, the right and the middle of the body.
+        bone_width: Width of a bone, in points.
+        joint_area: Area of a joint, in square points; 0 plots none.
     """
     from matplotlib.collections import LineCollection
 
@@ -111,18 +111,18 @@ def plot_reconstruction(
     hidden keep their positions; the original is drawn underneath, thin and gray.
 
     Args:
-        original: the motion.
-        observed: which joints were observed; others are not plotted in any row.
-        hidden: which joints were hidden from the model.
-        reconstructed: the reconstruction, read only where `hidden`; values that are not finite are left out.
-        skeleton: the layout.
-        num_frames: number of frames to show, evenly spaced.
-        fps: frames per second, to label the frames with their time.
-        azimuth: rotation of 3D bodies about the vertical, in degrees.
-        title: title of the figure.
+        original: The motion.
+        observed: Which joints were observed; others are not plotted in any row.
+        hidden: Which joints were hidden from the model.
+        reconstructed: The reconstruction, read only where `hidden`; values that are not finite are left out.
+        skeleton: The layout.
+        num_frames: Number of frames to show, evenly spaced.
+        fps: Frames per second, to label the frames with their time.
+        azimuth: Rotation of 3D bodies about the vertical, in degrees.
+        title: Title of the figure.
 
     Raises:
-        InputError: shapes do not agree, nothing was observed, or matplotlib is not installed.
+        InputError: Shapes do not agree, nothing was observed, or matplotlib is not installed.
     """
     shape = (len(original), skeleton.num_joints)
     for name, array, expected in (
@@ -166,13 +166,13 @@ def plot_recording(
     """Plot a filmstrip of one recording with all its persons; the second person is lighter.
 
     Args:
-        recording: the recording.
-        num_frames: number of frames to show, evenly spaced over those in which any joint was observed.
-        azimuth: rotation of 3D bodies about the vertical, in degrees.
-        title: title of the figure; by default the name and label of the recording.
+        recording: The recording.
+        num_frames: Number of frames to show, evenly spaced over those in which any joint was observed.
+        azimuth: Rotation of 3D bodies about the vertical, in degrees.
+        title: Title of the figure; by default the name and label of the recording.
 
     Raises:
-        InputError: nothing was observed, or matplotlib is not installed.
+        InputError: Nothing was observed, or matplotlib is not installed.
     """
     points = project(recording.positions, azimuth)
     strip = Filmstrip.from_points(points, recording.observed, num_frames)

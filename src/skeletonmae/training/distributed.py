@@ -18,9 +18,9 @@ class DistributedContext:
     """This process among those that train together, and the device it computes on.
 
     Args:
-        rank: index of this process.
-        world_size: number of processes.
-        device: where this process computes.
+        rank: Index of this process.
+        world_size: Number of processes.
+        device: Where this process computes.
     """
 
     rank: int
@@ -49,7 +49,7 @@ def choose_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; `auto` prefers a CUDA GPU, then an Apple GPU, then the CPU.
 
     Raises:
-        InputError: this machine has no such device.
+        InputError: This machine has no such device.
     """
     if name != "auto":
         try:
@@ -67,7 +67,7 @@ def init_distributed(device: str = "auto") -> Iterator[DistributedContext]:
     """Join the process group of `torchrun`, if there is one, and leave it at the end of the block.
 
     Raises:
-        InputError: this machine has no such device.
+        InputError: This machine has no such device.
     """
     chosen_device = choose_device(device)
     world_size = int(os.environ.get("WORLD_SIZE", 1))

@@ -58,14 +58,14 @@ class Progress:
     """How far a run has come.
 
     Args:
-        step: number of optimizer steps done.
-        total: number of optimizer steps of the run.
-        epoch: number of the current epoch, from 1.
-        epochs: number of epochs of the run.
-        loss: mean loss of the last step.
-        lr: learning rate of the last step.
-        batches_per_second: batches per second since the run started or resumed.
-        seconds_left: estimated time to the end of the run.
+        step: Number of optimizer steps done.
+        total: Number of optimizer steps of the run.
+        epoch: Number of the current epoch, from 1.
+        epochs: Number of epochs of the run.
+        loss: Mean loss of the last step.
+        lr: Learning rate of the last step.
+        batches_per_second: Batches per second since the run started or resumed.
+        seconds_left: Estimated time to the end of the run.
     """
 
     step: int
@@ -103,19 +103,19 @@ def train(
     a run which resumes from `folder` ends with the same bits as one that was never stopped.
 
     Args:
-        model: takes a batch and returns a `LossOutput`.
-        batches: the training data; `config.gradient_accumulation_steps` batches make a step.
-        config: the training settings.
-        distributed: this process among those that train together, and its device.
-        folder: where the log and the state are kept; a run found there is resumed. None writes no files.
-        layer_id: maps a parameter's name to the index of its layer, for `config.layer_decay`.
-        on_progress: called after every step, in the main process.
-        fingerprint: identifies the settings and the data; the state of another run is refused.
+        model: Takes a batch and returns a `LossOutput`.
+        batches: The training data; `config.gradient_accumulation_steps` batches make a step.
+        config: The training settings.
+        distributed: This process among those that train together, and its device.
+        folder: Where the log and the state are kept; a run found there is resumed. None writes no files.
+        layer_id: Maps a parameter's name to the index of its layer, for `config.layer_decay`.
+        on_progress: Called after every step, in the main process.
+        fingerprint: Identifies the settings and the data; the state of another run is refused.
 
     Raises:
         TrainingStopped: SIGINT or SIGTERM arrived, and `folder` is given; the state is that of the last step.
-        NotFiniteError: the loss or the gradient is infinite or NaN.
-        InputError: there are no batches, an epoch has no loss term, or the folder holds the state of another run.
+        NotFiniteError: The loss or the gradient is infinite or NaN.
+        InputError: There are no batches, an epoch has no loss term, or the folder holds the state of another run.
     """
     if len(batches) == 0:
         raise InputError("there is nothing to train on: no recording is left", expected="at least one recording")
@@ -205,15 +205,15 @@ class _Trainer:
         """Do one optimizer step.
 
         Args:
-            micro_batches: the batches of this step; gradients are accumulated over them.
-            lr: learning rate, before the scale of each parameter group.
-            stop: whether this process has been asked to stop; processes agree on it in `is_stopped`.
+            micro_batches: The batches of this step; gradients are accumulated over them.
+            lr: Learning rate, before the scale of each parameter group.
+            stop: Whether this process has been asked to stop; processes agree on it in `is_stopped`.
 
         Returns:
             The mean loss over all terms of all processes, and the logs of the last micro-batch.
 
         Raises:
-            NotFiniteError: the loss or the gradient is infinite or NaN; the weights are unchanged.
+            NotFiniteError: The loss or the gradient is infinite or NaN; the weights are unchanged.
         """
         torch.manual_seed(hash((self.config.seed, self.step, self.distributed.rank)))
         self.optimizer.zero_grad()
@@ -253,7 +253,7 @@ class _Trainer:
         """Return the mean loss of the epoch and start counting the next one.
 
         Raises:
-            InputError: the epoch had no loss term.
+            InputError: The epoch had no loss term.
         """
         if not self.num_terms:
             problem = "a whole epoch had nothing to learn from: no clip contains an observed prediction target"
@@ -308,7 +308,7 @@ class _Trainer:
         """Resume from `state`.
 
         Raises:
-            InputError: it is the state of another run, or invalid.
+            InputError: It is the state of another run, or invalid.
         """
         if state["fingerprint"] != fingerprint:
             problem = "holds a run of another recipe or of other data; choose another folder"

@@ -17,10 +17,10 @@ def learning_rate(step: int, total_steps: int, warmup_steps: int, config: Traini
     The half cosine is that of Loshchilov and Hutter, ICLR 2017.
 
     Args:
-        step: index of the step, from 0.
-        total_steps: number of steps of the run.
-        warmup_steps: number of steps of the warm-up.
-        config: the training settings.
+        step: Index of the step, from 0.
+        total_steps: Number of steps of the run.
+        warmup_steps: Number of steps of the warm-up.
+        config: The training settings.
     """
     if step < warmup_steps:
         return config.lr * (step + 1) / warmup_steps
@@ -39,9 +39,9 @@ def build_optimizer(
     Vectors have no weight decay. A group's `lr_scale` is the factor of its learning rate.
 
     Args:
-        model: the module to train.
-        config: the training settings.
-        layer_id: maps a parameter's name to the index of its layer, 0 at the input; None puts all parameters in
+        model: The module to train.
+        config: The training settings.
+        layer_id: Maps a parameter's name to the index of its layer, 0 at the input; None puts all parameters in
             one layer.
     """
     named_parameters = [(name, param) for name, param in model.named_parameters() if param.requires_grad]

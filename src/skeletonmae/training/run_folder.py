@@ -26,7 +26,7 @@ def lock_folder(folder: Path, rank: int = 0) -> Iterator[None]:
     """Hold the folder for the process `rank` of this run, and create it if it does not exist.
 
     Raises:
-        InputError: another process holds it.
+        InputError: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f".lock-{rank}", timeout=0)
@@ -52,7 +52,7 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     """Return what `save_state` wrote, or None if there is no state. No code in the file is run.
 
     Raises:
-        InputError: the file is damaged, or another version of skeletonmae wrote it.
+        InputError: The file is damaged, or another version of skeletonmae wrote it.
     """
     file = folder / STATE
     if not file.exists():
@@ -85,8 +85,8 @@ class Log:
     """Rows of numbers, written to `log.csv` and, if TensorBoard is installed, to `tensorboard/`.
 
     Args:
-        folder: the folder of the run.
-        resume_step: the step that the run resumes from; rows of later steps are removed.
+        folder: The folder of the run.
+        resume_step: The step that the run resumes from; rows of later steps are removed.
     """
 
     def __init__(self, folder: Path, resume_step: int) -> None:
@@ -119,7 +119,7 @@ def read_log(folder: Path) -> list[dict[str, float]]:
     """Read the rows of a run's log, without an incomplete last line that a killed run may have left.
 
     Raises:
-        InputError: the file is not the log of a run.
+        InputError: The file is not the log of a run.
     """
     file = folder / LOG
     if not file.exists():

@@ -21,8 +21,8 @@ class ShardedModel:
     of a transformer. Buffers are not divided. All processes must call each method.
 
     Args:
-        model: the model, which is not changed before `finish`.
-        distributed: the processes.
+        model: The model, which is not changed before `finish`.
+        distributed: The processes.
     """
 
     def __init__(self, model: nn.Module, distributed: DistributedContext) -> None:

@@ -30,14 +30,14 @@ def check_state(
     """Check that a saved state is one that the run could have written.
 
     Args:
-        state: what was loaded.
-        expected: the state of the same run before its first step.
-        optimizer: the optimizer of the run.
-        total_steps: number of steps of the run.
-        file: the file that the state came from, for messages.
+        state: What was loaded.
+        expected: The state of the same run before its first step.
+        optimizer: The optimizer of the run.
+        total_steps: Number of steps of the run.
+        file: The file that the state came from, for messages.
 
     Raises:
-        InputError: the state has missing or additional entries, numbers out of range, or tensors of another shape
+        InputError: The state has missing or additional entries, numbers out of range, or tensors of another shape
             or type or with values that are not finite. The message names the entry.
     """
     try:

@@ -43,15 +43,15 @@ class ClipConfig(ClipSampling):
         """Build a loader of the recordings `index` of `store`.
 
         Args:
-            store: the store to read.
-            index: indices of the recordings.
-            batch_size: number of clips per batch, over all processes together.
-            training: whether to shuffle, to crop at random and to augment.
-            seed: seed of all random numbers.
-            device: where the batches are needed. The arrays of the store are copied to a GPU if they take less
+            store: The store to read.
+            index: Indices of the recordings.
+            batch_size: Number of clips per batch, over all processes together.
+            training: Whether to shuffle, to crop at random and to augment.
+            seed: Seed of all random numbers.
+            device: Where the batches are needed. The arrays of the store are copied to a GPU if they take less
                 than a quarter of its memory.
-            rank: index of this process.
-            world_size: number of processes.
+            rank: Index of this process.
+            world_size: Number of processes.
         """
 
         def transform(batch: Batch) -> Batch:

@@ -17,7 +17,7 @@ def to_stream(batch: Batch, stream: Stream) -> Batch:
     """Convert joint positions to a stream. A bone or a motion is bridged if either of its two ends is.
 
     Args:
-        batch: joint positions.
+        batch: Joint positions.
         stream: `joint` returns the batch itself; `bone` is each joint minus its parent, 0 for the root, observed
             if both are; `motion` is described at `motion`.
     """
