@@ -31,8 +31,8 @@ def test_frames_are_renumbered_and_the_rate_divided() -> None:
     np.testing.assert_array_equal(numbering.index(np.array([260.0, 252.0, 258.0])), [4, 0, 3])
     assert (numbering.fps(30.0), numbering.fps(None)) == (15.0, None)
     assert numbering.notes == (
-        "the frame numbers count in steps of 2, so the frames were renumbered; "
-        "the frame rate is that of the video divided by 2",
+        "the frame numbers count in steps of 2, so the frames were renumbered, and a frame rate in the file "
+        "was divided by 2; --fps is the rate of the frames in the file",
     )
     assert FrameNumbering(5, 1).notes == ()
     assert FrameNumbering(5, 1).fps(30.0) == 30.0

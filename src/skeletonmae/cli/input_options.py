@@ -96,4 +96,5 @@ def print_ignored(files: Sequence[UnreadFile | SkippedFile], report: Path | None
     parts = [reason if count == 1 else f"{count} x {reason}" for reason, count in counts.most_common()]
     names = ", ".join(str(file.file if isinstance(file, SkippedFile) else file.path) for file in files[:3])
     where = f"; see {report}" if report else ""
-    print_status(f"ignored: {len(files)} without recordings ({', '.join(parts)}), such as {names}{where}")
+    noun = "file" if len(files) == 1 else "files"
+    print_status(f"ignored: {len(files)} {noun} without recordings ({', '.join(parts)}), such as {names}{where}")

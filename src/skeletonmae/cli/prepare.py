@@ -175,8 +175,10 @@ def _print_remarks(kind: str, remarks: list[tuple[str, str]], file: Path, max_li
     for message, names in list(names_by_message.items())[:max_lines]:
         others = f" and {len(names) - 1} more" if len(names) > 1 else ""
         print_status(f"{kind}: {' '.join(names[0].split())}{others}: {_shorten_list(' '.join(message.split()))}")
-    if len(names_by_message) > max_lines or any(len(names) > 1 for names in names_by_message.values()):
+    if len(names_by_message) > max_lines:
         print_status(f"{kind}: {len(remarks)} in total; see {file}")
+    elif any(len(names) > 1 for names in names_by_message.values()):
+        print_status(f"{kind}: {file} names all of them")
 
 
 def _shorten_list(message: str, max_items: int = 8) -> str:

@@ -216,5 +216,5 @@ def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
     problem, advice = "this split depends on all recordings at once", "prepare a store and validate it"
     if name:
         raise InputError(problem, expected=advice, got=name)
-    print_status(f"no split is checked: {problem}; {advice}")
+    print_status(f"the usual split {split_name!r} is not checked: it depends on all recordings at once; {advice}")
     return None

@@ -67,6 +67,6 @@ class FrameNumbering:
         if self.stride == 1:
             return ()
         return (
-            f"the frame numbers count in steps of {self.stride}, so the frames were renumbered; "
-            f"the frame rate is that of the video divided by {self.stride}",
+            f"the frame numbers count in steps of {self.stride}, so the frames were renumbered, and a frame rate "
+            f"in the file was divided by {self.stride}; --fps is the rate of the frames in the file",
         )
