@@ -84,7 +84,7 @@ class PerEdge(nn.Module):
         for index, gin in enumerate(layers.layers):
             assert isinstance(gin, GIN)
             linear, norm, prelu, last = gin.mlp
-            x = linear((1.0 + gin.epsilon) * x + neighbors(x, edges))
+            x = linear(x + neighbors(x, edges))
             x = last(torch.prelu(norm(x), prelu.weight))
             if index < len(layers.norms):
                 norm, prelu = layers.norms[index].children()
