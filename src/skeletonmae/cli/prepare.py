@@ -95,6 +95,7 @@ def prepare(
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.skeletons import get_layout
     from skeletonmae.validation import check_basics, describe_warnings
+    from skeletonmae.validation.finding import pluralize
 
     options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
     converter = datasets.RecordingConverter(get_layout(convert_to) if convert_to else None, axes)
@@ -133,7 +134,8 @@ def prepare(
         )
         if num_empty := sum(not count for count in report.classes.values()):
             print_output(f"{num_empty} of {len(report.classes)} classes have no recording")
-        totals = f"{report.recordings} recordings, {report.frames} frames, {report.unlabeled} unlabeled"
+        counted = f"{pluralize(report.recordings, 'recording')}, {pluralize(report.frames, 'frame')}"
+        totals = f"{counted}, {report.unlabeled} unlabeled"
         print_output(f"\n{totals} -> {out}")
     if report.conversion:
         print_status(report.conversion)

@@ -141,6 +141,7 @@ def validate(
 
 def _print_result(result: validation.Validation, print_all: bool) -> None:
     from skeletonmae.validation import format_finding
+    from skeletonmae.validation.finding import pluralize
 
     has_split = any(row.train or row.test for row in result.classes)
     columns = ["class", "recordings", *(["train", "test"] if has_split else [])]
@@ -153,7 +154,8 @@ def _print_result(result: validation.Validation, print_all: bool) -> None:
     print_output_table(columns, rows)
     if num_empty:
         print_output(f"{num_empty} of {len(result.classes)} classes have no recording")
-    print_output(f"\n{result.recordings} recordings, {result.frames} frames, {result.unlabeled} unlabeled")
+    counted = f"{pluralize(result.recordings, 'recording')}, {pluralize(result.frames, 'frame')}"
+    print_output(f"\n{counted}, {result.unlabeled} unlabeled")
     if result.recorded_share is not None:
         print_output(
             f"observed, of the joints of the best observed person: {result.recorded_share:.1%} as recorded,"
