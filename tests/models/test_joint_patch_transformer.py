@@ -97,7 +97,9 @@ def test_clips_of_another_shape_are_refused(change: dict[str, int]) -> None:
     model = JointPatchEncoder(
         KINECT20.joints, **{"time_steps": 3, "token_frames": 2, "axes": 3} | change, depth=1, **SMALL
     )
-    with pytest.raises(InputError, match=r"does not fit the model; .*got 3 time steps, 2 frames per token, 3 axes"):
+    with pytest.raises(
+        InputError, match=r"does not fit the model; .*got 3 time steps, 2 frames per token, 3 axes"
+    ):
         model.known_patches(patches_of())
 
 
