@@ -90,3 +90,22 @@ def test_memory_that_lies_unused_below_a_used_block_is_given_back() -> None:
     process = FreshProcess(measure_holes).wait()
     assert process.returncode == 0, process.stderr
     assert int(process.stdout.split()[0]) > 75
+
+
+@glibc_only
+def test_a_second_call_starts_no_second_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[None] = []
+
+    class FakeThread:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def start(self) -> None:
+            started.append(None)
+
+    memory.retain_freed_memory.cache_clear()
+    monkeypatch.setattr(memory.threading, "Thread", FakeThread)
+    memory.retain_freed_memory()
+    memory.retain_freed_memory()
+    memory.retain_freed_memory.cache_clear()  # the real thread was not started
+    assert len(started) == 1

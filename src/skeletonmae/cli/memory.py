@@ -5,17 +5,19 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from malloc.h
 TRIM_SECONDS = 15.0
 """Seconds between returns of unused memory to the system."""
 
 
+@cache
 def retain_freed_memory() -> None:
     """Keep freed memory for the next training step instead of returning it to the system page by page.
 
     Unused memory is still returned every `TRIM_SECONDS`; otherwise batches of varying sizes would leave more and
-    more of it behind. These switches exist in glibc; elsewhere this does nothing.
+    more of it behind. These switches exist in glibc; elsewhere this does nothing. Further calls do nothing either.
     """
     try:
         library = ctypes.CDLL(None)
