@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from skeletonmae.formats.decoders.text_numbers import MISSING_WORDS, is_number
+from skeletonmae.formats.image_units import MAX_NORMALIZED, is_world_landmarks
 from skeletonmae.formats.wide_header import WideHeader, role_of
+from skeletonmae.skeletons import HAND21
 
 SHAPES = {132: (33, 4), 99: (33, 3), 84: (21, 4), 63: (21, 3)}
 """Number of columns -> landmarks, and values of each: x, y, z and perhaps the visibility."""
 FIELDS = ("x", "y", "z", "visibility")
-MIN_SHARE, MAX_SHARE = -1.0, 2.0
-"""Where landmarks lie in shares of the image, with room beyond its edges; world landmarks are within it too."""
+MIN_NORMALIZED = -1.0
+"""Least normalized image coordinate of a landmark, with room beyond the edge; world landmarks lie above it too."""
 MAX_DEPTH = 5.0
 MAX_ROWS = 50
-MAX_CENTER_DISTANCE = 0.05
-"""Meters from the origin within which the center of the world landmarks of a hand lies."""
 
 
 def flat_header(rows: Sequence[Sequence[str]]) -> WideHeader | None:
@@ -49,10 +49,10 @@ def flat_header(rows: Sequence[Sequence[str]]) -> WideHeader | None:
     fields = FIELDS[:num_fields]
     header = WideHeader(int(is_header), joints=[str(joint) for joint in range(num_joints)])
     header.columns = {
-        (joint, field): columns[index * num_fields + place]
+        (joint, field): columns[index * num_fields + offset]
         for index, joint in enumerate(header.joints)
-        for place, field in enumerate(fields)
-        if field != "z" or num_joints == 33 or _is_world(values)
+        for offset, field in enumerate(fields)
+        if field != "z" or num_joints == 33 or is_world_landmarks(values[..., :2], HAND21)
     }
     for column in others:
         name = first[column] if is_header else "label"
@@ -77,14 +77,10 @@ def _values(rows: Sequence[Sequence[str]], columns: Sequence[int]) -> np.ndarray
 
 
 def _are_landmarks(values: np.ndarray) -> bool:
-    """Whether `(row, landmark, field)` are shares of the image or meters, with visibilities from 0 to 1."""
+    """Whether `(row, landmark, field)` are normalized image coordinates or meters, with visibilities in [0, 1]."""
     with np.errstate(invalid="ignore"):
-        places, depth, visibility = values[..., :2], values[..., 2], values[..., 3:]
-        is_inside = ~((places < MIN_SHARE) | (places > MAX_SHARE)).any() & ~(np.abs(depth) > MAX_DEPTH).any()
-        is_share = ~((visibility < 0) | (visibility > 1)).any()
-    is_fraction = np.isfinite(places) & (places % 1 != 0)
-    return bool(is_inside and is_share and is_fraction.mean() > 0.5)
-
-
-def _is_world(values: np.ndarray) -> bool:
-    return bool(np.nanmedian(np.abs(np.nanmean(values[..., :2], axis=1))) < MAX_CENTER_DISTANCE)
+        xy, depth, visibility = values[..., :2], values[..., 2], values[..., 3:]
+        is_inside = ~((xy < MIN_NORMALIZED) | (xy > MAX_NORMALIZED)).any() & ~(np.abs(depth) > MAX_DEPTH).any()
+        is_probability = ~((visibility < 0) | (visibility > 1)).any()
+    is_fraction = np.isfinite(xy) & (xy % 1 != 0)
+    return bool(is_inside and is_probability and is_fraction.mean() > 0.5)

@@ -1,10 +1,10 @@
 """Kinetics-skeleton JSON, as ST-GCN reads it: the frames of one video with its action.
 
 `{"data": [{"frame_index": 1, "skeleton": [{"pose": [x, y, ...], "score": [...]}]}], "label", "label_index"}`
-(Yan et al., AAAI 2018). There the pose is flat, the 18 joints are OpenPose's, x and y are shares of the image's
-width and height, and the frame rate is 30, though the file does not state it. Files of others have other joints,
-pairs (`[[x, y], ...]`) or pixels: the number of joints gives the layout, and a coordinate above `MAX_SHARE` means
-pixels. A joint with score 0 is unobserved.
+(Yan et al., AAAI 2018). There the pose is flat, the 18 joints are OpenPose's, x and y are normalized image
+coordinates, and the frame rate is 30, though the file does not state it. Files of others have other joints,
+pairs (`[[x, y], ...]`) or pixels: the number of joints gives the layout, and a coordinate above
+`image_units.MAX_NORMALIZED` means pixels. A joint with score 0 is unobserved.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ from skeletonmae.formats.decoders.json_text import (
 )
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.image_units import image_unit
 from skeletonmae.formats.layout_by_shape import joints_of_body
 from skeletonmae.formats.person_tracking import PERSON_ID_KEYS, Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import OPENPOSE18
 
 EXPECTED = "{'data': [{'frame_index', 'skeleton': [{'pose': [x, y of each joint], 'score'}]}], 'label'}"
-MAX_SHARE = 2.0
-"""Joints may lie a little outside the image; in pixels nothing lies so near to its corner."""
 START = re.compile(rb"^(?:\xef\xbb\xbf)?\s*\{")
 
 
@@ -69,7 +68,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         2,
         where=file.path,
         name=file.path.stem,
-        unit="px" if any((np.abs(xy) > MAX_SHARE).any() for xy in observed_xy) else "image",
+        unit=image_unit(np.concatenate(observed_xy)) if observed_xy else "image",
         fps=frames_per_second(content),
         label=_label(content),
         notes=notes,

@@ -10,8 +10,8 @@ MediaPipe's solutions (`pose_landmarks`, `multi_hand_landmarks`) or tasks (`pose
 landmarks whose hips, or whose hand, lie about the origin are world landmarks.
 
 World landmarks are meters from the center of the hips or of the hand, x right, y down, z away from the camera;
-they are rotated by half a turn about z. Of landmarks in the image x and y are read: shares of its width and
-height, or pixels if they are larger. A landmark is unobserved where its visibility or presence is below
+they are rotated by half a turn about z. Of landmarks in the image, x and y are read: normalized image
+coordinates, or pixels if they are larger. A landmark is unobserved where its visibility or presence is below
 `MIN_VISIBILITY`; a column that is 0 throughout, as in the results of hands, is not a measurement and does not
 count. Where a frame has two hands, `handedness` tells them apart.
 """
@@ -25,10 +25,12 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.axes import turn_y_down
 from skeletonmae.formats.decoders.json_text import frames_per_second, json_list, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import numbered_frame_files
+from skeletonmae.formats.image_units import image_unit, is_world_landmarks, world_unit
 from skeletonmae.formats.mediapipe_landmarks import (
     COLUMNS,
     EXPECTED,
@@ -43,12 +45,6 @@ from skeletonmae.skeletons import HAND21, MEDIAPIPE33, Skeleton
 
 MIN_VISIBILITY = 0.5
 """What MediaPipe's own drawing requires of visibility and presence."""
-MAX_CENTER_DISTANCE = 0.05
-"""Meters from the origin within which the center of world landmarks lies."""
-MAX_METERS = 5.0
-"""World landmarks that lie farther from their center were scaled, and their unit is not known."""
-MAX_SHARE = 2.0
-"""A larger coordinate in the image is in pixels."""
 
 POSE_WORLD = ("pose_world_landmarks", "poseWorldLandmarks")
 POSE_IMAGE = ("pose_landmarks", "poseLandmarks")
@@ -67,8 +63,6 @@ RESULT_KEYS = (*HANDEDNESS_KEYS, "gestures")
 FRAME_LIST_KEYS = ("frames", "poses", "results", "data")
 NUMBER_KEYS = ("frame", "frame_index", "frame_id", "frame_number")
 TIME_KEYS = ("timestamp_ms", "timestampMs", "timestamps_ms")
-CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
-"""From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
 LAYOUTS = {33: MEDIAPIPE33, 21: HAND21}
 
 BEGINNING = rb"^(?:\xef\xbb\xbf)?\s*\{\s*"
@@ -152,7 +146,7 @@ def _recording(
     poses = {
         number: [
             Pose(
-                one.values[:, :3] * CAMERA_TO_KINECT if is_world else one.values[:, :2],
+                turn_y_down(one.values[:, :3]) if is_world else one.values[:, :2],
                 ((one.values[:, 3:] >= MIN_VISIBILITY) | ~measured).all(1),
                 one.side if several else -1,
             )
@@ -160,16 +154,13 @@ def _recording(
         ]
         for number, in_frame in found.items()
     }
-    largest = float(np.nan_to_num(np.abs(values[..., :2])).max(initial=0))
     return recording_from_poses(
         poses,
         skeleton,
         3 if is_world else 2,
         where=file.path,
         name=name,
-        unit=("m" if largest < MAX_METERS else "unknown")
-        if is_world
-        else ("image" if largest < MAX_SHARE else "px"),
+        unit=world_unit(values[..., :2]) if is_world else image_unit(values[..., :2]),
         fps=fps,
     )
 
@@ -196,11 +187,7 @@ def _is_world(key: str | None, values: np.ndarray, skeleton: Skeleton) -> bool:
     """Whether these are world landmarks: the key says so, or says nothing and they are centered at the origin."""
     if key is not None and key not in ANY_IMAGE:
         return key in (*POSE_WORLD, *ANY_WORLD, *HAND_WORLD)
-    if not len(values):
-        return False
-    hips = [skeleton.index[joint] for joint in ("left_hip", "right_hip") if joint in skeleton.index]
-    center = values[:, hips or slice(None), :2].mean(1)
-    return bool(np.nanmedian(np.abs(center)) < MAX_CENTER_DISTANCE)
+    return is_world_landmarks(values[..., :2], skeleton)
 
 
 MEDIAPIPE = Format(

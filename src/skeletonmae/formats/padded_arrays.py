@@ -19,13 +19,12 @@ import numpy as np
 
 from skeletonmae.formats.axes import turn_z_up
 from skeletonmae.formats.format import ReadOptions
+from skeletonmae.formats.image_units import image_unit
 from skeletonmae.formats.layout_by_shape import SENSOR_JOINTS, layout_of_array
 from skeletonmae.sequences import SkeletonSequence
 
 MAX_SCORE = 1.1
 """Scores of pose estimators end at 1, a little more by rounding; meters from a camera do not."""
-MAX_IMAGE_SHARE = 2.0
-"""Coordinates up to this are shares of the image, larger ones are pixels."""
 CENTER_JOINT = "spine"
 MAX_REPEATED_FRAMES = 5_000
 """Frames of clips in which repetitions are looked for, which takes the square of their number; AGCN has 300."""
@@ -55,7 +54,7 @@ def find_convention(clips: Iterable[np.ndarray]) -> Convention:
     has_scores = first.shape[-1] == 3 and first.shape[2] not in SENSOR_JOINTS and is_score
     if first.shape[-1] == 3 and not has_scores:
         return Convention(has_scores=False, unit="m", offset=0.0)
-    if np.abs(first[..., :2]).max() > MAX_IMAGE_SHARE:
+    if image_unit(first[..., :2]) == "px":
         return Convention(has_scores, "px", 0.0)
     return Convention(has_scores, "image", 0.5 if first[..., :2].min() < 0 else 0.0)
 

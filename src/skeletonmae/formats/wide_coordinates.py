@@ -7,20 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skeletonmae.formats.axes import turn_y_down
 from skeletonmae.formats.format import ReadOptions
+from skeletonmae.formats.image_units import MAX_NORMALIZED, image_unit, is_world_landmarks, world_unit
 from skeletonmae.formats.length_units import longest_limb_bone, meters_per_unit
-from skeletonmae.skeletons import MEDIAPIPE33, VOCABULARY, Skeleton
+from skeletonmae.skeletons import HAND21, MEDIAPIPE33, VOCABULARY, Skeleton
 from skeletonmae.skeletons.aliases import strip_shared
 
 MIN_CONFIDENCE = {"confidence": 0.0, "visibility": 0.5, "likelihood": 0.6}
 """Kind of confidence -> threshold. Any confidence above 0 is observed, MediaPipe's visibility from 0.5 on, and
 DeepLabCut's likelihood from 0.6 on, by their own defaults."""
 METERS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-HALF_TURN_ABOUT_Z = np.array([-1.0, -1.0, 1.0])
-"""MediaPipe's world landmarks have x to the right and y down."""
-MAX_SHARE, MAX_ORIGIN = 1.5, 0.05
-"""Largest share of the image's size that a landmark has, and distance of the hips from the origin in meters, below
-which coordinates are shares, and world landmarks."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,9 @@ def interpret(
         options: With the unit and the axis that the user states, if any.
     """
     unit = options.unit
-    if positions.shape[-1] == 3 and _is_mediapipe(skeleton):
+    if positions.shape[-1] == 3 and (
+        _is_mediapipe(skeleton) or (not header_unit and _is_world_hand(positions, skeleton))
+    ):
         return _mediapipe(positions, skeleton, options)
     if positions.shape[-1] == 2:
         return _plane(positions, skeleton, header_unit, unit)
@@ -71,11 +70,11 @@ def _plane(positions: np.ndarray, skeleton: Skeleton, header_unit: str, unit: st
     if header_unit in METERS:
         return Coordinates(positions * METERS[header_unit], "m")
     finite = positions[np.isfinite(positions)]
-    if len(finite) and np.abs(finite).max() <= MAX_SHARE:
+    if len(finite) and image_unit(finite) == "image":
         if not set(skeleton.joints) <= VOCABULARY.keys():
-            note = "no coordinate exceeds 1.5, so these are no pixels; state the unit with --unit"
+            note = f"no coordinate exceeds {MAX_NORMALIZED:g}, so these are no pixels; state the unit with --unit"
             return Coordinates(positions, "unknown", (note,))
-        note = "no coordinate exceeds 1.5, so they count as shares of the image's width and height (unit `image`)"
+        note = f"no coordinate exceeds {MAX_NORMALIZED:g}: read as normalized image coordinates (unit `image`)"
         return Coordinates(positions, "image", (note,))
     return Coordinates(positions, "px")
 
@@ -85,17 +84,19 @@ def _is_mediapipe(skeleton: Skeleton) -> bool:
     return bool(has_own) and set(skeleton.joints) <= set(MEDIAPIPE33.joints)
 
 
+def _is_world_hand(positions: np.ndarray, skeleton: Skeleton) -> bool:
+    return set(skeleton.joints) == set(HAND21.joints) and is_world_landmarks(positions[..., :2], skeleton)
+
+
 def _mediapipe(positions: np.ndarray, skeleton: Skeleton, options: ReadOptions) -> Coordinates:
     """World landmarks in meters, or landmarks in the image, whose z is no distance in the same unit."""
-    index = skeleton.index
-    hips = [index[joint] for joint in ("left_hip", "right_hip") if joint in index]
-    if len(hips) == 2:
-        middle = positions[:, :, hips].mean(2)
-        middle = middle[np.isfinite(middle).all(-1)]
-        if len(middle) and np.median(np.abs(middle)) < MAX_ORIGIN:
-            note = "the hips are at the origin: read as MediaPipe's world landmarks, in meters"
-            turn = 1.0 if options.up else HALF_TURN_ABOUT_Z
-            return Coordinates(positions * turn, options.unit or "m", (note,))
+    if is_world_landmarks(positions[..., :2], skeleton):
+        unit = options.unit or world_unit(positions[..., :2])
+        scale = "in meters" if unit == "m" else f"in the unit {unit}"
+        if unit == "unknown":
+            scale = "but they are too large for meters; state the unit with --unit"
+        note = f"the center is at the origin: read as MediaPipe's world landmarks, {scale}"
+        return Coordinates(positions if options.up else turn_y_down(positions), unit, (note,))
     flat = _plane(positions[..., :2], skeleton, "", options.unit)
     note = "read as MediaPipe's landmarks in the image; their z is no distance in the same unit and was left out"
     return Coordinates(flat.positions, flat.unit, (note,))

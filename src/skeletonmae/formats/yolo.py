@@ -28,6 +28,7 @@ from skeletonmae.formats.decoders.text_numbers import is_number
 from skeletonmae.formats.files import HEAD_BYTES, InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_files import numbered_frame_files
+from skeletonmae.formats.image_units import image_unit
 from skeletonmae.formats.layout_by_shape import joints_of_body
 from skeletonmae.formats.person_tracking import Pose, parse_person_id, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
@@ -36,8 +37,6 @@ from skeletonmae.skeletons import COCO17
 BOX = 5
 """Values before the joints: the class and the box."""
 JOINT_COUNTS = (17, 21, 26, 33)
-MAX_SHARE = 2.0
-"""A larger coordinate is in pixels."""
 EXPECTED_LINE = "class, box, x y confidence of each joint, then a confidence and a track id or neither"
 EXPECTED_JSON = "persons with 'keypoints' as {'x': [...], 'y': [...], 'visible': [...]}"
 
@@ -168,7 +167,7 @@ def _json_recording(file: InputFile, frames: dict[int, Any], options: ReadOption
         in_frame = [_pose_of_object(person, f"{where}, person {i}") for i, person in enumerate(persons)]
         poses[number] = [pose for pose in in_frame if pose is not None]
     xy = [pose.positions[pose.observed] for in_frame in poses.values() for pose in in_frame]
-    unit = "image" if xy and all((np.abs(values) <= MAX_SHARE).all() for values in xy) else "px"
+    unit = image_unit(np.concatenate(xy)) if xy else "px"
     return _recording(file, poses, options, unit, ())
 
 
