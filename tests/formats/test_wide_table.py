@@ -150,6 +150,13 @@ def test_other_numbered_joints(tmp_path: Path) -> None:
         read(tmp_path, *wide(range(17), rng.uniform(0, 99, (2, 17, 3)), "xyc", "{field}{name}")).skeleton == COCO17
     )
     assert read(tmp_path, *wide(range(21), rng.random((2, 21, 3)))).skeleton == HAND21
+    nineteen = read(tmp_path, *wide(range(19), rng.uniform(0, 99, (2, 19, 3)), "xyc"))
+    assert nineteen.skeleton.joints[0] == "joint_0"
+    assert any(
+        note.startswith("the joints are numbered: wrong number of joints; expected one of 17, ")
+        and note.endswith("or --layout; got 19 joints")
+        for note in nineteen.notes
+    )
     three = read(tmp_path, *wide(range(1, 4), rng.random((2, 3, 3)), template="{field}{name}"))
     assert three.skeleton.joints == ("joint_1", "joint_2", "joint_3")
     assert any("state it with --layout" in note for note in three.notes)

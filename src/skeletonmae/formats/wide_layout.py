@@ -29,34 +29,37 @@ def find_layout(file: InputFile, header: WideHeader, positions: np.ndarray, layo
         layout: The user's layout, which fits numbered joints if it has as many.
 
     Returns:
-        The layout, the file's name of each of its joints, the index in it of each joint of the file, and remarks.
+        The layout, the file's name of each of its joints, the index in it of each joint of the file, and notes.
     """
     joints, numbers = header.joints, header.numbers
     if numbers and numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + len(joints))):
         has_confidence = any(any(header.confidences(joint)) for joint in joints)
         return _numbered(file, numbers, positions, layout, has_confidence)
-    skeleton, place = layout_from_names(file, f"table{len(joints)}", joints)
+    skeleton, indices = layout_from_names(file, f"table{len(joints)}", joints)
     raw_names = [""] * len(joints)
-    for name, index in zip(joints, place.tolist(), strict=True):
+    for name, index in zip(joints, indices.tolist(), strict=True):
         raw_names[index] = name
-    return skeleton, raw_names, place, ()
+    return skeleton, raw_names, indices, ()
 
 
 def _numbered(
     file: InputFile, numbers: list[int], positions: np.ndarray, layout: Skeleton | None, has_confidence: bool
 ) -> Layout:
     count = len(numbers)
-    place = np.arange(count)
+    indices = np.arange(count)
     if layout and layout.num_joints == count:
-        return layout, list(layout.joints), place, ()
-    observed = np.isfinite(positions).all(-1)
-    try:
-        if count > MAX_NUMBERED or not (has_confidence or count in CERTAIN_COUNTS):
-            raise InputError("numbered points", where=file.path)
-        skeleton, notes = layout_of_poses(list(zip(positions, observed, strict=True)), file.path)
-    except InputError:
-        names = [f"joint_{number}" for number in numbers]
-        note = f"the joints are numbered, and nothing tells the layout of {count} of them; state it with --layout"
-        return skeleton_from_names(file, f"table{count}", names), names, place, (note,)
-    note = f"the joints are numbered: {count} of them are read as {skeleton.name}"
-    return skeleton, list(skeleton.joints), place, (note, *notes)
+        return layout, list(layout.joints), indices, ()
+    note = f"the joints are numbered, and nothing tells the layout of {count} of them; state it with --layout"
+    if count <= MAX_NUMBERED and (has_confidence or count in CERTAIN_COUNTS):
+        observed = np.isfinite(positions).all(-1)
+        try:
+            skeleton, notes = layout_of_poses(
+                list(zip(positions, observed, strict=True)), "the joints are numbered"
+            )
+        except InputError as error:
+            note = str(error)
+        else:
+            note = f"the joints are numbered: {count} of them are read as {skeleton.name}"
+            return skeleton, list(skeleton.joints), indices, (note, *notes)
+    names = [f"joint_{number}" for number in numbers]
+    return skeleton_from_names(file, f"table{count}", names), names, indices, (note,)
