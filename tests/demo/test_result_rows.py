@@ -54,7 +54,7 @@ def test_a_sentence_for_each_result(settings: dict[str, Any], sentence: str) -> 
         ("view", " of camera 3"),
         ({"kind": "stratified"}, " drawn at random"),
         ({"kind": "grouped", "group_by": "camera", "test_size": 0.3}, " of camera "),
-        ({"kind": "grouped", "group_by": "subject", "test_size": 0.8}, " values of subject"),
+        ({"kind": "grouped", "group_by": "subject", "test_size": 0.8}, " subjects"),
     ],
 )
 def test_the_test_side_is_named(tiny_tree: Any, tiny_store: Path, split: Any, expected: str) -> None:

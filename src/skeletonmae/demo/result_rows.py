@@ -47,7 +47,7 @@ def describe_test_side(recipe: Recipe, store: SequenceStore) -> str:
     tag = rule.group_by if isinstance(rule, GroupSplit) else rule.tag
     codes, values = group_codes(store, tag)
     names = [values[code] for code in sorted(set(codes[rule(store).test].tolist()))]
-    return f" of {tag} {', '.join(names)}" if len(names) <= MAX_NAMES else f" of {len(names)} values of {tag}"
+    return f" of {tag} {', '.join(names)}" if len(names) <= MAX_NAMES else f" of {len(names)} {tag}s"
 
 
 def describe_seeds(results: Sequence[Result]) -> str:
