@@ -110,5 +110,7 @@ def test_what_is_wrong_names_the_record(content: object, problem: str, tmp_path:
 
 
 def test_another_layout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.json: wrong layout; expected azure32; got coco17"):
+    with pytest.raises(
+        InputError, match=r"a\.json: the layout is not that of Azure Kinect; expected azure32; got coco17"
+    ):
         read(tmp_path / "a.json", video([body(standing())]), layout=COCO17)

@@ -149,7 +149,7 @@ def test_other_joints_need_a_layout(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         ({"images": []}, "not COCO keypoints"),
-        ({"images": [], "annotations": []}, "no image"),
+        ({"images": [], "annotations": []}, "the file holds neither images nor persons"),
         ({"images": [], "annotations": [3]}, "person 0: not an object"),
         (
             {"images": [{"id": 1, "file_name": ["x"]}], "annotations": []},
@@ -166,7 +166,10 @@ def test_other_joints_need_a_layout(tmp_path: Path) -> None:
             "videos, record 0, name: .*list of 0",
         ),
         ({"images": [], "categories": [{"keypoints": 1}], "annotations": []}, "categories, record 0: not a list"),
-        ({"images": [], "annotations": [{"image_id": 4, "keypoints": []}]}, "person 0: its image is not listed"),
+        (
+            {"images": [], "annotations": [{"image_id": 4, "keypoints": []}]},
+            "person 0: the person's image is not listed",
+        ),
         (
             [{"image_id": 0, "keypoints": []}, {"image_id": None}],
             "person 1, image_id: not a number or a text; got null",

@@ -77,7 +77,9 @@ def test_scores_in_the_third_channel_are_recognized_for_pose_estimators(tmp_path
 
 def test_other_numbers_of_joints_need_a_layout(tmp_path: Path) -> None:
     arrays = {"x_train": np.ones((1, 4, 42), np.float32), "y_train": np.array([1]), "x_test": None, "y_test": None}
-    with pytest.raises(InputError, match=r"x_train: unknown numbers of a frame; expected a layout.*; got 42"):
+    with pytest.raises(
+        InputError, match=r"x_train: wrong number of values per frame; expected .*--layout; got 42"
+    ):
         read(tmp_path / "a.npz", **arrays)
     (recording,) = read(tmp_path / "a.npz", layout=SEVEN, **arrays)
     assert recording.positions.shape == (2, 4, 7, 2)
@@ -95,11 +97,11 @@ def test_files_of_other_arrays_are_described(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
-        ({"x_train": np.zeros((2, 150))}, "x_train: wrong shape"),
-        ({"x_train": np.zeros((10**7, 0, 150)), "y_train": None}, "x_train: wrong shape"),
-        ({"x_train": np.zeros((2, 3, 150), "S1")}, "x_train: wrong shape"),
-        ({"y_train": np.zeros(3)}, "y_train: wrong labels"),
-        ({"y_train": np.array(["a", "b"])}, "y_train: wrong labels"),
+        ({"x_train": np.zeros((2, 150))}, "x_train: the array has the wrong shape"),
+        ({"x_train": np.zeros((10**7, 0, 150)), "y_train": None}, "x_train: the array has the wrong shape"),
+        ({"x_train": np.zeros((2, 3, 150), "S1")}, "x_train: the array has the wrong shape"),
+        ({"y_train": np.zeros(3)}, "y_train: the labels do not match the samples"),
+        ({"y_train": np.array(["a", "b"])}, "y_train: the labels do not match the samples"),
         ({"x_train": None, "x_test": None}, "not the arrays of CTR-GCN"),
     ],
 )

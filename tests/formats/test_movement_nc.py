@@ -76,7 +76,7 @@ def test_bounding_boxes_are_refused(tmp_path: Path) -> None:
         ({"times": np.array([0, 1, 1, 2])}, "the times do not rise"),
         ({"times": np.array([0, 1, np.nan, 2])}, "the times do not rise"),
         ({"times": np.arange(4) / 60}, "closer than the frame rate"),
-        ({"times": np.arange(3) / 30}, "wrong times"),
+        ({"times": np.arange(3) / 30}, "the times do not match the frames; expected 4 numbers, one per frame"),
         ({"times": np.array([0, 1, 2, 1e8])}, "far too large"),
     ],
 )
@@ -85,7 +85,14 @@ def test_times_that_do_not_fit_are_refused(tmp_path: Path, about: Any, match: st
         read(write_netcdf(tmp_path / "a.nc", positions(), JOINTS, MICE, **about))
 
 
+def test_other_axes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the coordinate 'space' names other axes; expected x, y or x, y, z"):
+        read(write_netcdf(tmp_path / "a.nc", positions()[:, :1], JOINTS, MICE))
+
+
 def test_netcdf_3_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "a.nc").write_bytes(b"CDF\x01" + bytes(100))
-    with pytest.raises(InputError, match=r"netCDF 3; expected netCDF 4: save it with ds\.to_netcdf"):
+    with pytest.raises(
+        InputError, match=r"netCDF 3 files cannot be read; expected netCDF 4: save it with ds\.to_netcdf"
+    ):
         read(tmp_path / "a.nc")

@@ -52,7 +52,7 @@ def test_what_was_not_marked_is_unobserved(tmp_path: Path) -> None:
         ({"y": np.ones((4, 13))}, "not the labels of a video"),
         ({"visibility": None}, "a variable is missing; expected visibility"),
         ({"action": 3}, "not the labels of a video"),
-        ({"train": 0}, "'train' is wrong"),
+        ({"train": 0}, "'train' names no split; expected 1"),
         ({"train": None}, "a variable is missing; expected train"),
     ],
 )

@@ -96,8 +96,8 @@ def test_no_score_is_no_joint(tmp_path: Path) -> None:
         ({"keypoint": np.ones((4, 17, 2))}, r"annotation 1 \(bad\): 'keypoint' has the wrong shape"),
         ({"keypoint": np.full((1, 4, 17, 2), "x")}, "'keypoint' has the wrong shape"),
         ({"frame_dir": 7}, "annotation 1: the annotation has no name"),
-        ({"total_frames": 5}, "'total_frames' is wrong; expected 0 to 4; got 5"),
-        ({"total_frames": "all"}, "'total_frames' is wrong"),
+        ({"total_frames": 5}, "'total_frames' does not match 'keypoint'; expected 0 to 4; got 5"),
+        ({"total_frames": "all"}, "'total_frames' does not match 'keypoint'"),
         ({"keypoint_score": np.ones((2, 4, 16))}, "'keypoint_score' has the wrong shape"),
         ({"keypoint": np.ones((1, 4, 11, 2))}, "no layout is known for 11 joints in 2D"),
     ],
@@ -162,6 +162,14 @@ def test_shapes_that_nothing_has_are_one_error_among_others(
     assert [recording.name for recording in found] == ["a", "c"]
     with pytest.raises(InputError, match=rf"annotation 1 \(bad\): {match}"):
         raise errors[0]
+
+
+def test_an_invalid_split_is_named(tmp_path: Path) -> None:
+    content = {"split": {"xsub_train": [1, 2]}, "annotations": [annotation()]}
+    with pytest.raises(
+        InputError, match=r"'split' has an invalid entry; expected the name of a split .* got .*xsub"
+    ):
+        read(tmp_path / "x.pkl", content)
 
 
 def test_splits_that_share_one_long_list_are_refused(tmp_path: Path) -> None:

@@ -159,7 +159,9 @@ def test_labels_may_be_an_array(tmp_path: Path, shape: tuple[int, ...]) -> None:
 
 def test_a_wrong_array_of_labels_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "val_label.npy", np.array([3, 12, 4]))
-    with pytest.raises(InputError, match=r"val_label\.npy: wrong labels; expected 2 whole numbers"):
+    with pytest.raises(
+        InputError, match=r"val_label\.npy: the labels do not match the samples; expected 2 whole numbers"
+    ):
         read(write(tmp_path, ntu_data(), labels=None, name="val_position"))
 
 

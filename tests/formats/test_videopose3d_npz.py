@@ -75,7 +75,7 @@ def test_one_bad_clip_does_not_lose_the_others(tmp_path: Path) -> None:
     found = read(tmp_path / "a.npz", ReadOptions(on_error=errors.append), positions_3d=clips)
     assert [recording.name for recording in found] == ["S1/b"]
     assert "positions_3d, S1, a: no layout is known for 9 joints in 3D" in str(errors[0])
-    assert "positions_3d, S1, c: wrong shape" in str(errors[1])
+    assert "positions_3d, S1, c: the array has the wrong shape" in str(errors[1])
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"S1": 3}, {"S1": {"a": "text"}}, {1: {}}])

@@ -42,7 +42,12 @@ def _sniff(head: bytes) -> bool:
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     if options.layout and options.layout.num_joints != SKELETON.num_joints:
-        raise InputError("wrong layout", where=file.path, expected=SKELETON.name, got=options.layout.name)
+        raise InputError(
+            "the layout is not that of Azure Kinect",
+            where=file.path,
+            expected=SKELETON.name,
+            got=options.layout.name,
+        )
     content = json_object(read_json(file), file.path, EXPECTED)
     frames = json_list(content.get("frames"), f"{file.path}, frames", EXPECTED)
     if not frames:

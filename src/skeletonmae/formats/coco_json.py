@@ -57,7 +57,8 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     for index, (record, image_id) in enumerate(zip(records, image_ids, strict=True)):
         where = f"{path}, person {index}"
         if image_id not in frames:
-            raise InputError("its image is not listed", where=where, expected="an 'id' in 'images'", got=image_id)
+            expected = "the 'id' of an entry of 'images'"
+            raise InputError("the person's image is not listed", where=where, expected=expected, got=image_id)
         values = number_array(record.get("keypoints"), 3, where, "x, y, visibility of each joint")
         if not len(values):
             continue
@@ -71,7 +72,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         recording, number = frames[image_id]
         poses[recording][number].append(Pose(values[:, :2], values[:, 2] > 0, parse_person_id(person)))
     if not poses:
-        raise InputError("no image", where=path, expected=EXPECTED)
+        raise InputError("the file holds neither images nor persons", where=path, expected=EXPECTED)
     for recording, in_recording in poses.items():
         name = recording if recording and len(frames) > 1 else path.stem  # a file for each image says nothing more
         yield recording_from_poses(in_recording, skeleton or COCO17, 2, where=path, name=name, unit="px")

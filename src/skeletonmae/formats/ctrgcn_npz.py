@@ -68,15 +68,18 @@ def _clip_shape(file: InputFile, arrays: Npz, split: str, layout: Skeleton | Non
     shape = header.shape
     is_numbers = len(shape) == 3 and header.dtype.kind in "fiu" and header.row_bytes > 0
     if not is_numbers or shape[0] > MAX_RECORDINGS:
-        raise InputError("wrong shape", where=where, expected=EXPECTED, got=f"{header.dtype} {shape}")
+        raise InputError(
+            "the array has the wrong shape", where=where, expected=EXPECTED, got=f"{header.dtype} {shape}"
+        )
     choices = [SHAPES[shape[2]]] if shape[2] in SHAPES else []
     if layout:
         per_joint, rest = divmod(shape[2], layout.num_joints)
         channels = next((axes for axes in (3, 2) if per_joint and not rest and per_joint % axes == 0), 0)
         choices = [(per_joint // channels, layout.num_joints, channels)] if channels else []
     if not choices:
-        expected = "a layout with --layout, whose joints divide this number"
-        raise InputError("unknown numbers of a frame", where=where, expected=expected, got=shape[2])
+        known = " or ".join(map(str, SHAPES))
+        expected = f"{known}, or a multiple of 2 or 3 values for each joint of a layout from --layout"
+        raise InputError("wrong number of values per frame", where=where, expected=expected, got=shape[2])
     persons, joints, channels = choices[0]
     check_shape(where, (persons, shape[1], joints))
     return persons, joints, channels
@@ -95,7 +98,12 @@ def _labels(file: InputFile, arrays: Npz, split: str) -> list[str | None]:
     values = arrays.array(name)
     if values.dtype.kind not in "biuf" or values.shape[:1] != (count,) or values.ndim not in (1, 2):
         expected = f"({count},) or ({count}, classes)"
-        raise InputError("wrong labels", where=f"{file.path}, {name}", expected=expected, got=values.shape)
+        raise InputError(
+            "the labels do not match the samples",
+            where=f"{file.path}, {name}",
+            expected=expected,
+            got=values.shape,
+        )
     if values.ndim == 1:
         return [str(int(value)) if np.isfinite(value) else None for value in values.tolist()]
     hot, index = np.count_nonzero(values, axis=1) == 1, values.argmax(axis=1) if values.shape[1] else None

@@ -53,7 +53,7 @@ def is_netcdf(head: bytes) -> bool:
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     if file.head().startswith(CLASSIC):
         expected = "netCDF 4: save it with ds.to_netcdf(path, engine='netcdf4')"
-        raise InputError("netCDF 3", where=file.path, expected=expected)
+        raise InputError("netCDF 3 files cannot be read", where=file.path, expected=expected)
     content = read_hdf5(file, ARRAYS, ATTRIBUTES)
     names = {
         dimension: next((name for name in known if name in content.names), "")
@@ -64,7 +64,9 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         raise InputError("not a dataset of poses", where=file.path, expected=EXPECTED, got=got)
     space, joints, persons = (content.list(names[dimension]) for dimension in ("space", "keypoint", "individual"))
     if space not in SPACES:
-        raise InputError("wrong space", where=file.path, expected=SPACES, got=space)
+        raise InputError(
+            "the coordinate 'space' names other axes", where=file.path, expected="x, y or x, y, z", got=space
+        )
     sizes = {"space": len(space), "keypoint": len(joints), "individual": len(persons)}
     positions = _ordered(file, content, "position", names, POSITION, sizes)
     if "confidence" in content.numbers:
@@ -121,7 +123,8 @@ def _at_frames(
     """Positions with a row for each frame, because the times may leave frames out; the frame rate; and notes."""
     times, rate = content.array("time"), content.numbers.get("@fps", np.array([])).reshape(-1)
     if times.shape != positions.shape[:1] or times.dtype.kind not in "fiu":
-        raise InputError("wrong times", where=file.path, expected=f"{len(positions)} times", got=times.shape)
+        expected = f"{len(positions)} numbers, one per frame"
+        raise InputError("the times do not match the frames", where=file.path, expected=expected, got=times.shape)
     times = times.astype(np.float64)
     fps = float(rate[0]) if len(rate) == 1 and rate.dtype.kind in "fiu" and 0 < rate[0] < MAX_COORDINATE else None
     if not len(times) or not (np.abs(times) < MAX_COORDINATE).all() or not (np.diff(times) > 0).all():

@@ -38,7 +38,7 @@ def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]
         raise InputError("not the labels of a video", where=file.path, expected=EXPECTED, got=got)
     side = np.ravel(train).tolist() if isinstance(train, np.ndarray) else []
     if side not in ([1], [-1]):
-        raise InputError("'train' is wrong", where=file.path, expected="1 or -1", got=side)
+        raise InputError("'train' names no split", where=file.path, expected="1 (training) or -1 (test)", got=side)
     positions = np.stack(arrays[:2], axis=-1).astype(np.float64)
     yield SkeletonSequence.from_positions(
         positions,

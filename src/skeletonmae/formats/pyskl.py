@@ -63,8 +63,10 @@ def _tags(file: InputFile, splits: Mapping[object, object], num_annotations: int
             expected = f"at most {maximum:,} names of {num_annotations:,} recordings"
             raise InputError("its splits list too many names", where=file.path, expected=expected)
         if not isinstance(split, str) or not all(isinstance(name, str) for name in listed):
-            expected = "a name and a list of names of recordings"
-            raise InputError("not a split", where=file.path, expected=expected, got=_describe(split))
+            expected = "the name of a split with a list of names of recordings"
+            raise InputError(
+                "'split' has an invalid entry", where=file.path, expected=expected, got=_describe(split)
+            )
         match = SPLIT_NAME.fullmatch(split)
         tag = (match["before"] or "split") + match["after"] if match else split
         tag, side = re.sub(r"[^\w .-]", "_", tag), match["side"].lower() if match else "yes"
@@ -91,11 +93,15 @@ def _recording(
     num_axes, num_frames = keypoints.shape[3], annotation.get("total_frames", keypoints.shape[1])
     if not isinstance(num_frames, int | np.integer) or not 0 <= num_frames <= keypoints.shape[1]:
         expected = f"0 to {keypoints.shape[1]}"
-        raise InputError("'total_frames' is wrong", where=where, expected=expected, got=_describe(num_frames))
+        raise InputError(
+            "'total_frames' does not match 'keypoint'", where=where, expected=expected, got=_describe(num_frames)
+        )
     skeleton, notes = layout_of_array(where, keypoints.shape[2], num_axes, layout)
     label = annotation.get("label")
     if not isinstance(label, str | int | np.integer | None):
-        raise InputError("'label' is wrong", where=where, expected="a number or text", got=_describe(label))
+        raise InputError(
+            "'label' has the wrong type", where=where, expected="a number or text", got=_describe(label)
+        )
     recording_tags = tags.get(name, {})
     both = [tag for tag, side in recording_tags.items() if side == BOTH_SIDES]
     return SkeletonSequence.from_positions(

@@ -62,11 +62,11 @@ def _analysis(file: InputFile, content: Hdf5, options: ReadOptions) -> SkeletonS
     axes = tuple(json.loads(content.text("tracks@dims", json.dumps(ANALYSIS_AXES))))
     tracks = content.array("tracks")
     if sorted(axes) != sorted(ANALYSIS_AXES) or tracks.ndim != 4:
-        raise InputError("tracks has other axes", where=file.path, expected=ANALYSIS_AXES, got=axes)
+        raise InputError("'tracks' has other axes", where=file.path, expected=ANALYSIS_AXES, got=axes)
     positions = tracks.transpose([axes.index(axis) for axis in ("track", "frame", "node", "xy")])
     if positions.shape[2:] != (len(raw_names), 2):
         expected = f"{len(raw_names)} joints and 2 axes"
-        raise InputError("tracks has the wrong shape", where=file.path, expected=expected, got=tracks.shape)
+        raise InputError("'tracks' has the wrong shape", where=file.path, expected=expected, got=tracks.shape)
     skeleton = skeleton_from_names(file, "sleap", raw_names, bones, mirror)
     return named_recording(file, skeleton, raw_names, positions, options, name=file.path.stem, unit="px")
 

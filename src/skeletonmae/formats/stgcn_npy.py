@@ -125,7 +125,9 @@ def _label_array(file: InputFile, count: int) -> list[str | None]:
         values = read_array(content, read_header(content, where, file.size), where)
     if values.shape not in ((count,), (count, 1)) or values.dtype.kind not in "iu":
         got = f"{values.dtype} {values.shape}"
-        raise InputError("wrong labels", where=where, expected=f"{count} whole numbers", got=got)
+        raise InputError(
+            "the labels do not match the samples", where=where, expected=f"{count} whole numbers", got=got
+        )
     return [str(label) for label in values.reshape(-1).tolist()]
 
 

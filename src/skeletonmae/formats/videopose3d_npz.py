@@ -123,7 +123,9 @@ def _recording(where: str, clip: _Clip, num_axes: int, layout: Skeleton | None) 
     positions = clip.positions
     if positions.ndim != 3 or positions.dtype.kind not in "fiu" or positions.shape[2] < num_axes:
         got = f"{positions.dtype}{positions.shape}"
-        raise InputError("wrong shape", where=where, expected=f"numbers (frame, joint, {num_axes})", got=got)
+        raise InputError(
+            "the array has the wrong shape", where=where, expected=f"numbers (frame, joint, {num_axes})", got=got
+        )
     positions = positions[..., :num_axes]
     if num_axes == 3:
         if positions.shape[1] == 32 and (layout is None or layout.num_joints != 32):

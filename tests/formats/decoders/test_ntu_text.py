@@ -315,6 +315,7 @@ def test_bodies_that_would_leave_an_array_of_them_empty_are_refused() -> None:
     content = written(some_frames([[ID]]))
     assert parse_bodies(b"10100\n" + content[2:] + b"0\n" * 10_099, "a").num_frames == 10_100
     with pytest.raises(
-        InputError, match=r"a: almost empty; expected at most 10100 bodies x frames; got 1 bodies x 10101 frames"
+        InputError,
+        match=r"a: bodies are absent from almost all frames; expected at most 10100 bodies x frames; got 1 bodies x 10101 frames",
     ):
         parse_bodies(b"10101\n" + content[2:] + b"0\n" * 10_100, "a")

@@ -101,7 +101,12 @@ def parse_bodies(content: bytes, where: str) -> Bodies:
         rows_of_body.setdefault(body, []).append(row)
     if len(rows_of_body) * rows.num_frames > (maximum := NTU_CELLS.of(len(rows.ids))):
         got = f"{len(rows_of_body)} bodies x {rows.num_frames} frames, with {len(rows.ids)} bodies in them"
-        raise InputError("almost empty", where=where, expected=f"at most {maximum} bodies x frames", got=got)
+        raise InputError(
+            "bodies are absent from almost all frames",
+            where=where,
+            expected=f"at most {maximum} bodies x frames",
+            got=got,
+        )
     return Bodies(
         rows.num_frames,
         tuple(
