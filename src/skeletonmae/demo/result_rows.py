@@ -25,17 +25,17 @@ def describe_result(result: Result, test_side: str) -> str:
     encoder = "the pre-trained encoder" if result.pretrained else "an encoder that was not pre-trained"
     clips = _count(result.num_train, "labeled clip")
     if result.protocol == "finetune":
-        what = (
+        description = (
             f"{encoder[0].upper()}{encoder[1:]} and a classifier, trained together on {clips} (seed {result.seed})"
         )
     elif result.protocol == "knn":
         neighbors = result.setting.split()[0].removeprefix("k=")
-        how = "the nearest" if neighbors == "1" else f"the {neighbors} nearest"
-        what = f"The class of {how} of {clips}, by features of {encoder}"
+        which = "the nearest" if neighbors == "1" else f"the {neighbors} nearest"
+        description = f"The class of {which} of {clips}, by features of {encoder}"
     else:
         features = "features of each joint" if "joints" in result.setting else "features"
-        what = f"A linear classifier, trained on {features} of {clips} from {encoder}, which is frozen"
-    return f"{what}; tested on {_count_test_clips(result)}{test_side}."
+        description = f"A linear classifier, trained on {features} of {clips} from {encoder}, which is frozen"
+    return f"{description}; tested on {_count_test_clips(result)}{test_side}."
 
 
 def describe_test_side(recipe: Recipe, store: SequenceStore) -> str:

@@ -122,19 +122,19 @@ def rig_joints(names: Sequence[str]) -> tuple[str | None, ...]:
     keys = [_key(name) for name in names]
     joints = [_SPELLINGS[RIG.name].get(key) for key in keys]
     times = Counter(joints)
-    for place, (name, key, joint) in enumerate(zip(names, keys, joints, strict=True)):
+    for index, (name, key, joint) in enumerate(zip(names, keys, joints, strict=True)):
         if joint is None:
             continue
         if joint.endswith("_shoulder") and "shoulder" in key:
             collar = joint.replace("shoulder", "collar")
             if not times[collar] and (times[joint] > 1 or "mixamorig" in name.lower()):
-                joints[place] = collar
+                joints[index] = collar
         elif joint.endswith("_wrist") and "wrist" in key and times[joint] > 1:
-            joints[place] = None
+            joints[index] = None
     owners: dict[str | None, int] = {}
-    for place in sorted(range(len(names)), key=lambda place: strip_prefix(names[place]).startswith("_")):
-        owners.setdefault(joints[place], place)
-    return tuple(joint if joint and owners[joint] == place else None for place, joint in enumerate(joints))
+    for index in sorted(range(len(names)), key=lambda index: strip_prefix(names[index]).startswith("_")):
+        owners.setdefault(joints[index], index)
+    return tuple(joint if joint and owners[joint] == index else None for index, joint in enumerate(joints))
 
 
 def _without_duplicates(joints: Sequence[str | None], keys: Sequence[str]) -> tuple[str | None, ...]:

@@ -47,13 +47,13 @@ def plausible_parents(joints: Sequence[str]) -> dict[str, str]:
     sides = [side_of(joint) for joint in joints]
     words = [_first_word(joint) for joint in joints]
     parents: dict[str, str] = {}
-    for place, joint in enumerate(joints):
+    for position, joint in enumerate(joints):
         if joint == root:
             continue
         if joint in VOCABULARY:
             candidates = [other for other in _ancestors(joint) if other in present]
         else:
-            candidates = [joints[other] for other in _before(place, sides, words)]
+            candidates = [joints[other] for other in _before(position, sides, words)]
         parents[joint] = next((other for other in candidates if not _reaches(other, joint, parents)), root)
     return parents
 
@@ -73,8 +73,8 @@ def _root(joints: Sequence[str]) -> str:
 def _ancestors(joint: str) -> list[str]:
     """Joints of the vocabulary that a joint can hang on, nearest first."""
     if joint in _TRUNK:
-        place = _TRUNK.index(joint)
-        return [*reversed(_TRUNK[:place]), *_TRUNK[place + 1 :]]
+        position = _TRUNK.index(joint)
+        return [*reversed(_TRUNK[:position]), *_TRUNK[position + 1 :]]
     if joint == "head_top":
         return list(reversed(_TRUNK))
     for finger in FINGERS.values():
@@ -95,11 +95,11 @@ def _ancestors(joint: str) -> list[str]:
     return []
 
 
-def _before(place: int, sides: Sequence[str], words: Sequence[str]) -> list[int]:
+def _before(position: int, sides: Sequence[str], words: Sequence[str]) -> list[int]:
     """Indices of earlier joints that a joint outside the vocabulary can be a child of, nearest first."""
-    same_side = [other for other in reversed(range(place)) if sides[other] == sides[place]]
-    chain = [other for other in same_side if words[place] and words[other] == words[place]]
-    middle = [other for other in reversed(range(place)) if sides[other] == "middle"]
+    same_side = [other for other in reversed(range(position)) if sides[other] == sides[position]]
+    chain = [other for other in same_side if words[position] and words[other] == words[position]]
+    middle = [other for other in reversed(range(position)) if sides[other] == "middle"]
     return [*chain, *(middle or same_side)]
 
 
