@@ -69,7 +69,7 @@ def test_a_store_and_its_report(source: Path, tmp_path: Path, workers: int) -> N
         "a07_s01_e00_v01.json",
         "notes.json",
     ]
-    for skipped, message in zip(report.skipped, ("cut short", "unknown action", "aAA_sSS_eEE_vVV"), strict=True):
+    for skipped, message in zip(report.skipped, ("truncated", "unknown action", "aAA_sSS_eEE_vVV"), strict=True):
         assert message in skipped.reason
     assert [(note.recording, note.message) for note in report.notes] == [("a12_s01_e00_v02", "one frame")]
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.model_dump(mode="json")

@@ -97,7 +97,7 @@ def test_a_layout_finds_its_joints_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda content: content[:-512], "cut short"),
+        (lambda content: content[:-512], "truncated"),
         (lambda content: content[:600], r"a\.c3d"),
         (lambda content: b"\x02\x50garbage" + bytes(600), r"a\.c3d"),
         (lambda content: content.replace(b"USED\x07\x00\x02\x00\x02", b"USED\x07\x00\x02\x00\x7f"), r"a\.c3d"),

@@ -72,8 +72,8 @@ def test_empty_and_foreign_files_are_refused_by_name(name: str, content: bytes, 
         ('{"skeletons": [[[1, 2, 3]]]}', r"wrong shape.*\(1, 1, 3\)"),
         ('{"skeletons": [[[1, 2], [3]]]}', "not an array"),
         ('{"skeletons": {"a": 1}}', "not an array"),
-        ('{"skeletons": ' + "[" * 100_000, "cut short"),
-        ('{"skeletons": [[[1, 2', "cut short"),
+        ('{"skeletons": ' + "[" * 100_000, "truncated"),
+        ('{"skeletons": [[[1, 2', "truncated"),
     ],
 )
 def test_nw_ucla_says_what_is_wrong(content: str, said: str, tmp_path: Path) -> None:

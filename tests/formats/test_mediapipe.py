@@ -194,8 +194,8 @@ def test_several_persons_are_linked(tmp_path: Path) -> None:
         ([landmarks(visibility=1), landmarks(visibility="much")], "frame 1: not a list of numbers"),
         ([{"frame": 1, "landmarks": None}] * 2, "frame 1 is duplicated"),
         ([{"frame": n, "landmarks": None} for n in (0, 10**15)], "not the frames of one recording"),
-        ('[{"visibility": 1}', "cut short"),
-        ('{"landmarks": null}\n{"landmarks"', "cut short"),
+        ('[{"visibility": 1}', "truncated"),
+        ('{"landmarks": null}\n{"landmarks"', "truncated"),
     ],
 )
 def test_an_invalid_frame_is_named(content: object, problem: str, tmp_path: Path) -> None:

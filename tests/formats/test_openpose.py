@@ -218,7 +218,7 @@ def test_a_layout_may_be_named(tmp_path: Path) -> None:
         ('{"people": [{"pose_keypoints_2d": ["a", 1, 2]}]}', "not a list of numbers"),
         ('{"people": [{"pose_keypoints_2d": {"a": 1}}]}', "not a list of numbers"),
         ('{"people": [{"pose_keypoints_2d": [[1], 2, 3]}]}', "not a list of numbers"),
-        ('{"people": [{"pose', "cut short"),
+        ('{"people": [{"pose', "truncated"),
     ],
 )
 def test_an_invalid_frame_is_named(content: str, problem: str, tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_hdf5_of_something_else_and_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"other\.h5: HDF5, but not a SLEAP file.*got weights"):
         read(path)
     path.write_bytes(unpacked("project.slp", tmp_path).read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"other\.h5: cut short; expected \d+ bytes"):
+    with pytest.raises(InputError, match=r"other\.h5: the file is truncated; expected \d+ bytes"):
         read(path)
 
 

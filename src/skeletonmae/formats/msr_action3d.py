@@ -34,7 +34,7 @@ def _sniff(head: bytes) -> bool:
 def _parse(file: InputFile, _options: ReadOptions) -> Iterator[SkeletonSequence]:
     values = number_rows(file.path, file.text(), 4)
     if len(values) % 20:
-        raise InputError("cut short", where=file.path, expected=EXPECTED, got=f"{len(values)} lines")
+        raise InputError("the file is truncated", where=file.path, expected=EXPECTED, got=f"{len(values)} lines")
     yield kinect_recording(file, values.reshape(-1, 20, 4)[..., :3], JOINTS, fps=15.0)
 
 

@@ -31,7 +31,7 @@ def test_a_document_and_a_document_per_line(tmp_path: Path) -> None:
     assert read(path, '\ufeff{"a": [1, null]}') == {"a": [1, None]}
     assert read(path, '{"a": 1}\n\n{"a": 2}\n', lines=True) == [{"a": 1}, {"a": 2}]
     for text in ('{"a": 1}\n{"a": 2}\n', '{"a": 1', "[" * 100_000, "9" * 5000):
-        with pytest.raises(InputError, match=r"a\.json: not JSON, or cut short"):
+        with pytest.raises(InputError, match=r"a\.json: not JSON, or truncated"):
             read(path, text)
 
 

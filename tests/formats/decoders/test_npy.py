@@ -100,7 +100,7 @@ def test_an_object_array_with_too_few_items_is_refused(tmp_path: Path) -> None:
     ("content", "match"),
     [
         (header_bytes("(1000000000, 25, 3)"), "the array does not fit into its file"),
-        (header_bytes("(4,)") + b"12345678", "cut short"),
+        (header_bytes("(4,)") + b"12345678", "truncated"),
         (header_bytes("(-1,)") + b"1234", "not a plain array"),
         (header_bytes(f"(0, {2**62}, 2)"), "not a plain array"),
         (header_bytes(f"(0, {2**40})", "<U1000"), "not a plain array"),

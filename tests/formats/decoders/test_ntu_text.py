@@ -174,11 +174,11 @@ JOINT = "1 2 3 4 5 6 7 8 9 10 11 2"
 @pytest.mark.parametrize(
     ("line", "text", "message"),
     [
-        (1, "3", r"line 85: cut short; expected the number of bodies in frame 2; got the end"),
+        (1, "3", r"line 85: the file is truncated; expected the number of bodies in frame 2; got the end"),
         (1, "1", r"line 30: lines after the last frame"),
         (1, "-2", r"line 1: not an integer.*the number of frames; got '-2'"),
         (1, "2.0", r"line 1: not an integer"),
-        (1, "999999999", r"line 85: cut short"),
+        (1, "999999999", r"line 85: the file is truncated"),
         (1, "9" * 30, r"line 1: not an integer of 20 digits or fewer"),
         (2, "2", r"line 30: wrong number of values; expected 10: a body, its id first; got 1"),
         (2, "0", r"line 3: wrong number of values; expected 1: the number of bodies in frame 1; got 10"),
@@ -204,7 +204,7 @@ JOINT = "1 2 3 4 5 6 7 8 9 10 11 2"
             f"{ID} 0 1 1 0 0 0 0 0 2",
             r"line 58: a body is duplicated in frame 1; expected another id; got 7205",
         ),
-        (84, "", r"line 84: cut short; expected a joint; got the end of the file"),
+        (84, "", r"line 84: the file is truncated; expected a joint; got the end of the file"),
         (84, JOINT + "\n5", r"line 85: lines after the last frame"),
     ],
 )

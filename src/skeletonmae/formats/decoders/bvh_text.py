@@ -59,7 +59,7 @@ def parse_bvh(content: bytes, where: str, *, end_sites: bool = False) -> Bvh:
         end_sites: Whether the ends of the last bones are joints. Many programs write them as (0, 0, 0).
 
     Raises:
-        InputError: The content is not UTF-8 or not BVH, damaged or cut short, or it has several roots.
+        InputError: The content is not UTF-8 or not BVH, damaged or truncated, or it has several roots.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -70,13 +70,13 @@ def parse_bvh(content: bytes, where: str, *, end_sites: bool = False) -> Bvh:
     start = next((number for number, line in enumerate(lines) if line.strip().upper() == "MOTION"), None)
     if start is None or not lines[0].strip().upper().startswith("HIERARCHY"):
         expected = "a line HIERARCHY, joints, a line MOTION, and the frames"
-        raise InputError("not a BVH file, or cut short", where=where, expected=expected)
+        raise InputError("not a BVH file, or truncated", where=where, expected=expected)
     tree = _hierarchy(lines[:start], where)
     next_line, frames = _setting(lines, start + 1, "Frames:", where)
     next_line, frame_time = _setting(lines, next_line, "Frame Time:", where)
     motion = _motion(text, lines, next_line, sum(len(joint.channels or ()) for joint in tree), where)
     if len(motion) != frames:
-        raise InputError("cut short, or the wrong number of frames", where=where, expected=frames, got=len(motion))
+        raise InputError("wrong number of frames, or truncated", where=where, expected=frames, got=len(motion))
     joints = [joint for joint in tree if end_sites or not joint.is_end]
     if len(motion) * len(joints) > BVH_CELLS.of(motion.size):
         got = f"{len(joints)} joints with {motion.shape[1]} channels in {len(motion)} frames"
@@ -178,7 +178,7 @@ def _hierarchy(lines: list[str], where: str) -> list[_Joint]:
             case _:
                 raise error("this cannot be here")
     if open_joints or expects_brace or not joints:
-        raise InputError("the hierarchy is cut short", where=f"{where}, line {len(lines)}")
+        raise InputError("the hierarchy is truncated", where=f"{where}, line {len(lines)}")
     return joints
 
 
@@ -199,7 +199,10 @@ def _setting(lines: list[str], index: int, name: str, where: str) -> tuple[int, 
     if not 0 < value <= MAX_COORDINATE:
         expected = f"{name!r} and a number above 0"
         raise InputError(
-            "wrong line, or cut short", where=f"{where}, line {index + 1}", expected=expected, got=line[:50]
+            "the line is invalid or truncated",
+            where=f"{where}, line {index + 1}",
+            expected=expected,
+            got=line[:50],
         )
     return index + 1, value
 

@@ -81,7 +81,7 @@ def read_c3d(content: bytes, where: str) -> C3DPoints:
     check_shape(where, (1, num_frames, num_points))
     needed = num_frames * (num_points * 4 + analog) * word_bytes
     if needed > len(content):
-        raise InputError("cut short", where=where, expected=f"{needed} bytes", got=len(content))
+        raise InputError("the file is truncated", where=where, expected=f"{needed} bytes", got=len(content))
     positions = np.empty((num_frames, num_points, 3), np.float32)
     is_valid = np.empty((num_frames, num_points), dtype=bool)
     with _wrap_errors(where):
@@ -90,7 +90,7 @@ def read_c3d(content: bytes, where: str) -> C3DPoints:
             positions[found], is_valid[found] = points[:, :3], points[:, 3] >= 0
             found += 1
     if found != num_frames:
-        raise InputError("cut short", where=where, expected=f"{num_frames} frames", got=found)
+        raise InputError("the file is truncated", where=where, expected=f"{num_frames} frames", got=found)
     with _wrap_errors(where):
         labels = _texts(reader, "LABELS")
         rate = float(reader.point_rate)

@@ -118,7 +118,7 @@ def _check_length(file: InputFile) -> None:
     if offset := END_OF_FILE_OFFSETS.get(head[len(SIGNATURE)]):
         size = int.from_bytes(head[offset : offset + 8], "little")
         if size > file.size:
-            raise InputError("cut short", where=file.path, expected=f"{size} bytes", got=file.size)
+            raise InputError("the file is truncated", where=file.path, expected=f"{size} bytes", got=file.size)
 
 
 @contextmanager

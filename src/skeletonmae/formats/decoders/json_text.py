@@ -25,7 +25,7 @@ def read_json(file: InputFile, *, lines: bool = False) -> Any:
         lines: Whether each line may be a JSON document of its own; then the list of them is returned.
 
     Raises:
-        InputError: The file is not JSON, is cut short, or would take too much memory.
+        InputError: The file is not JSON, is truncated, or would take too much memory.
     """
     text = file.text()
     _check_memory(file, text)
@@ -37,7 +37,7 @@ def read_json(file: InputFile, *, lines: bool = False) -> Any:
                 return [json.loads(row) for row in rows]
             except (ValueError, RecursionError):
                 pass  # not one document per line either: the first error describes the file
-        raise InputError(f"not JSON, or cut short ({error})", where=file.path) from error
+        raise InputError(f"not JSON, or truncated ({error})", where=file.path) from error
 
 
 def _check_memory(file: InputFile, text: str) -> None:

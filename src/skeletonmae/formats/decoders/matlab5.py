@@ -143,7 +143,7 @@ class _Variable:
 
 
 def _variables(content: memoryview) -> Iterator[_Variable]:
-    """The variables of a file, with their values still unread; the last one may be cut short."""
+    """The variables of a file, with their values still unread; the last one may be truncated."""
     byte_order = {b"\0\1IM": "<", b"\1\0MI": ">"}.get(bytes(content[124:128]))
     if byte_order is None:
         newer = bytes(content[:10]) == b"MATLAB 7.3"
@@ -160,7 +160,7 @@ def _variables(content: memoryview) -> Iterator[_Variable]:
             start = memoryview(decompressor.decompress(start[8:], START_BYTES))
         yield _variable(start, byte_order, decompressor)
         if end > len(content):
-            raise _DamagedError("it is cut short")
+            raise _DamagedError("it is truncated")
         at = end
 
 
@@ -213,7 +213,7 @@ def _text(data: memoryview, stored_type: int, byte_order: str, shape: tuple[int,
 def _tag(content: memoryview, at: int, byte_order: str) -> tuple[int, int]:
     """Type and number of bytes of the element at `at`."""
     if at + 8 > len(content):
-        raise _DamagedError("it is cut short")
+        raise _DamagedError("it is truncated")
     kind, size = struct.unpack_from(byte_order + "II", content, at)
     return kind, size
 
@@ -227,5 +227,5 @@ def _element(content: memoryview, at: int, byte_order: str) -> tuple[int, memory
         begin, after = at + 8, at + 8 + size + -size % 8
     data = content[begin : begin + size]
     if len(data) != size or begin + size > after:
-        raise _DamagedError("it is cut short")
+        raise _DamagedError("it is truncated")
     return kind, data, after

@@ -118,7 +118,7 @@ def read_array(file: BinaryIO, header: ArrayHeader, where: str) -> np.ndarray:
     """The array behind a header, as a whole.
 
     Raises:
-        InputError: It is cut short, larger than `MAX_READ_BYTES`, or made of objects.
+        InputError: It is truncated, larger than `MAX_READ_BYTES`, or made of objects.
     """
     if header.dtype.hasobject:
         raise InputError("an array of objects", where=where, expected="numbers or text")
@@ -134,7 +134,7 @@ def iter_rows(file: BinaryIO, header: ArrayHeader, where: str) -> Iterator[np.nd
     """The items of the first axis, one at a time, so that an array may be larger than memory.
 
     Raises:
-        InputError: The array is cut short, or a single item is larger than `MAX_READ_BYTES`.
+        InputError: The array is truncated, or a single item is larger than `MAX_READ_BYTES`.
     """
     if header.fortran_order or header.dtype.hasobject or not header.shape:
         yield from read_array(file, header, where)
@@ -150,7 +150,7 @@ def iter_rows(file: BinaryIO, header: ArrayHeader, where: str) -> Iterator[np.nd
 def _read_exactly(file: BinaryIO, size: int, where: str) -> bytes:
     data = file.read(size)
     if len(data) != size:
-        raise InputError("cut short", where=where, expected=f"{size} bytes", got=len(data))
+        raise InputError("the array is truncated", where=where, expected=f"{size} bytes", got=len(data))
     return data
 
 

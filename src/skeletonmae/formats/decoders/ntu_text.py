@@ -91,7 +91,7 @@ def parse_bodies(content: bytes, where: str) -> Bodies:
         where: Name of the file, for messages.
 
     Raises:
-        InputError: The file is cut short, continues after its last frame, or has an invalid line.
+        InputError: The file is truncated, continues after its last frame, or has an invalid line.
     """
     content = content.removeprefix(b"\xef\xbb\xbf")
     rows = _parse_vectorized(content) or _parse_lines(content, where)
@@ -224,7 +224,7 @@ class _Lines:
         values = next(self.remaining, None)
         if values is None:
             self.line_number += 1
-            raise self.error("cut short", expected, "the end of the file")
+            raise self.error("the file is truncated", expected, "the end of the file")
         if len(values) != num_values:
             raise self.error("wrong number of values", f"{num_values}: {expected}", len(values))
         return values

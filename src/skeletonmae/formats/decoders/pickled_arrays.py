@@ -14,7 +14,7 @@ class RefusedError(Exception):
 
 
 def escape_value(value: object) -> str:
-    """A value for a message: text is escaped and cut short, anything else is named by its type."""
+    """A value for a message: text is escaped and shortened, anything else is named by its type."""
     return ascii(value).strip("'\"")[:100] if isinstance(value, str) else type(value).__name__
 
 

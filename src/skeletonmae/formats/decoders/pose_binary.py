@@ -88,7 +88,7 @@ class _Cursor:
     def unpack(self, layout: str) -> tuple[Any, ...]:
         size = struct.calcsize("<" + layout)
         if size > self.remaining:
-            raise DamagedPoseError("it is cut short")
+            raise DamagedPoseError("it is truncated")
         values = struct.unpack_from("<" + layout, self.content, self.at)
         self.at += size
         return values
@@ -104,7 +104,7 @@ class _Cursor:
     def floats(self, *shape: int) -> np.ndarray:
         count = int(np.prod(shape, dtype=object))
         if 4 * count > self.remaining:
-            raise DamagedPoseError(f"it is cut short: {shape} numbers do not fit into {self.remaining} bytes")
+            raise DamagedPoseError(f"it is truncated: {shape} numbers do not fit into {self.remaining} bytes")
         values = np.frombuffer(self.content, "<f4", count, self.at).reshape(shape)
         self.at += 4 * count
         return values
@@ -183,7 +183,7 @@ def _body_0_0(cursor: _Cursor, components: tuple[PoseComponent, ...]) -> tuple[f
     for _ in range(num_frames):
         (num_persons,) = cursor.unpack("H")
         if num_persons * (2 + 4 * row) > cursor.remaining:
-            raise DamagedPoseError("it is cut short")
+            raise DamagedPoseError("it is truncated")
         persons.append([])
         for _ in range(num_persons):
             cursor.unpack("h")
