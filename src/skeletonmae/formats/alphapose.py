@@ -89,8 +89,8 @@ def _detections(content: dict[str, Any], where: str) -> tuple[list[Detection], l
                 frames[frame] = None
                 detections.append(Detection(frame, person, record, f"{where}, {key}, {inner}"))
             continue
-        for place, record in enumerate(json_list(value, f"{where}, {key}", EXPECTED)):
-            at = f"{where}, {key}, record {place}"
+        for record_index, record in enumerate(json_list(value, f"{where}, {key}", EXPECTED)):
+            at = f"{where}, {key}, record {record_index}"
             stated = next((record[k] for k in FRAME_KEYS if k in json_object(record, at, EXPECTED)), None)
             if stated is None or IMAGE_NAME.search(key):
                 frame = key

@@ -109,14 +109,14 @@ def _skeleton(asf: Asf) -> Skeleton:
     bones = [bone.name for bone in asf.bones]
     begins = rig_joints(bones)
     known: list[str | None] = ["pelvis"]
-    own = ["root"]
+    fallback = ["root"]
     for index, bone in enumerate(asf.bones[1:], start=1):
         joints = [begins[child] for child, other in enumerate(asf.bones) if other.parent == index]
         ends = rig_joints([f"{bone.name}_end"])[0] if not joints else None
         middle = [joint for joint in joints if joint and not joint.startswith(("left_", "right_"))]
         known.append(next(iter([*middle, *(joint for joint in joints if joint)]), ends))
-        own.append(f"{normalize_joint_name(_sided(bone.name, bones))}_end")
-    names = unique_names(known, own)
+        fallback.append(f"{normalize_joint_name(_sided(bone.name, bones))}_end")
+    names = unique_names(known, fallback)
     parents = {names[index]: names[bone.parent] for index, bone in enumerate(asf.bones) if bone.parent >= 0}
     return Skeleton(f"asf{len(names)}", names, parents, center=("pelvis",), source="the hierarchy of an ASF file")
 

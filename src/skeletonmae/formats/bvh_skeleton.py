@@ -19,8 +19,8 @@ def bvh_skeleton(bvh: Bvh) -> Skeleton:
     Raises:
         InputError: There are more joints than a skeleton can have.
     """
-    own = [normalize_joint_name(strip_prefix(name)) for name in strip_shared(bvh.joints, RIG)]
-    names = unique_names(rig_names(bvh.joints), own)
+    fallback = [normalize_joint_name(strip_prefix(name)) for name in strip_shared(bvh.joints, RIG)]
+    names = unique_names(rig_names(bvh.joints), fallback)
     return Skeleton(
         name=f"bvh{len(names)}",
         joints=names,
@@ -39,10 +39,10 @@ def rig_names(joints: Sequence[str]) -> list[str | None]:
     return known
 
 
-def unique_names(known: Sequence[str | None], own: Sequence[str]) -> tuple[str, ...]:
+def unique_names(known: Sequence[str | None], fallback: Sequence[str]) -> tuple[str, ...]:
     """For each joint its known name if that is free, otherwise its own, with a number if that is taken too."""
     names: dict[str, None] = {}
-    for preferred, name in zip(known, own, strict=True):
-        candidates = (preferred, name, *(f"{name}_{number}" for number in range(2, len(own) + 2)))
+    for preferred, name in zip(known, fallback, strict=True):
+        candidates = (preferred, name, *(f"{name}_{number}" for number in range(2, len(fallback) + 2)))
         names[next(candidate for candidate in candidates if candidate and candidate not in names)] = None
     return tuple(names)

@@ -57,8 +57,8 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     for index, (record, image_id) in enumerate(zip(records, image_ids, strict=True)):
         where = f"{path}, person {index}"
         if image_id not in frames:
-            expected = "the 'id' of an entry of 'images'"
-            raise InputError("the person's image is not listed", where=where, expected=expected, got=image_id)
+            expected_id = "the 'id' of an entry of 'images'"
+            raise InputError("the person's image is not listed", where=where, expected=expected_id, got=image_id)
         values = number_array(record.get("keypoints"), 3, where, "x, y, visibility of each joint")
         if not len(values):
             continue

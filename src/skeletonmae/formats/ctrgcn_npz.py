@@ -109,7 +109,10 @@ def _labels(file: InputFile, arrays: Npz, split: str) -> list[str | None]:
     hot, index = np.count_nonzero(values, axis=1) == 1, values.argmax(axis=1) if values.shape[1] else None
     if index is None:
         return [None] * count
-    return [str(place) if is_hot else None for place, is_hot in zip(index.tolist(), hot.tolist(), strict=True)]
+    return [
+        str(class_index) if is_hot else None
+        for class_index, is_hot in zip(index.tolist(), hot.tolist(), strict=True)
+    ]
 
 
 CTRGCN_NPZ = Format(

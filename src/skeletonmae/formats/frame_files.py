@@ -149,8 +149,10 @@ def _by_time(bases: list[str]) -> list[tuple[str, int]] | None:
 
 def _time(text: str) -> int:
     """A number that orders dates and times, with nine digits for the fraction of the second."""
-    whole, _, fraction = text.replace(",", ".").rpartition(".") if re.search(r"[.,]\d+$", text) else (text, "", "")
-    digits = re.sub(r"\D", "", whole)
+    integer, _, fraction = (
+        text.replace(",", ".").rpartition(".") if re.search(r"[.,]\d+$", text) else (text, "", "")
+    )
+    digits = re.sub(r"\D", "", integer)
     if len(digits) < 14:  # the dot was between two of the fields
         digits, fraction = re.sub(r"\D", "", text), ""
     return int(digits[:14]) * 10**9 + int(fraction[:9].ljust(9, "0") or 0)

@@ -19,13 +19,13 @@ class JointLookup(dict[str, int]):
     """
 
     def __init__(self, layout: Skeleton) -> None:
-        aliases = {vocabulary_joint(joint) or joint: place for joint, place in layout.index.items()}
-        normalized = {normalize_joint_name(joint): place for joint, place in layout.index.items()}
+        aliases = {vocabulary_joint(joint) or joint: index for joint, index in layout.index.items()}
+        normalized = {normalize_joint_name(joint): index for joint, index in layout.index.items()}
         super().__init__(aliases | normalized | layout.index)
 
     def __missing__(self, name: str) -> int:
-        place = self.get(normalize_joint_name(name), -1)
-        return self.setdefault(name, self.get(vocabulary_joint(name) or "", -1) if place < 0 else place)
+        index = self.get(normalize_joint_name(name), -1)
+        return self.setdefault(name, self.get(vocabulary_joint(name) or "", -1) if index < 0 else index)
 
 
 def joint_indices(layout: Skeleton, names: Sequence[str]) -> np.ndarray:
@@ -37,14 +37,14 @@ def joint_indices(layout: Skeleton, names: Sequence[str]) -> np.ndarray:
     meanings = vocabulary_joints(names)
     exact = [layout.index.get(name, -1) for name in names]
     indices = np.array(
-        [place if place >= 0 else lookup[joint or ""] for place, joint in zip(exact, meanings, strict=True)],
+        [index if index >= 0 else lookup[joint or ""] for index, joint in zip(exact, meanings, strict=True)],
         dtype=np.int64,
     )
     stripped = strip_shared(names)
     taken = set(indices.tolist())
     for number in np.flatnonzero(indices < 0).tolist():
-        place = max(lookup[names[number]], lookup[stripped[number]])
-        if place not in taken:  # its own spelling is a joint of the layout
-            indices[number] = place
-            taken.add(place)
+        index = max(lookup[names[number]], lookup[stripped[number]])
+        if index not in taken:  # its own spelling is a joint of the layout
+            indices[number] = index
+            taken.add(index)
     return indices

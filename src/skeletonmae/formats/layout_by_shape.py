@@ -142,7 +142,7 @@ def _shortest_bones(
     step = max(1, len(poses) // MAX_POSES)
     positions = np.array([pose for pose, _ in poses[::step]], dtype=np.float64)
     finite = np.asarray(np.isfinite(positions).all(-1))
-    observed = np.array([seen for _, seen in poses[::step]], dtype=bool) & finite
+    observed = np.array([joints_observed for _, joints_observed in poses[::step]], dtype=bool) & finite
     lengths = [_mean_bone_length(positions, observed, skeleton) for skeleton in candidates]
     shortest = int(np.argmin(lengths))
     if np.isfinite(lengths[shortest]) and (shortest == 0 or lengths[0] >= MIN_RATIO * lengths[shortest]):

@@ -134,7 +134,9 @@ def _recording(
     everyone = [landmarks.values for in_frame in found.values() for landmarks in in_frame]
     skeleton = options.layout or LAYOUTS.get(len(everyone[0]) if everyone else 33, MEDIAPIPE33)
     for number, in_frame in found.items():
-        if wrong := [len(one.values) for one in in_frame if len(one.values) != skeleton.num_joints]:
+        if wrong := [
+            len(landmarks.values) for landmarks in in_frame if len(landmarks.values) != skeleton.num_joints
+        ]:
             expected = f"{skeleton.num_joints}, as in {'the layout' if options.layout else 'the first frame'}"
             expected = expected if len(everyone[0]) in LAYOUTS or options.layout else EXPECTED
             where = f"{file.path}, frame {number}"
@@ -146,11 +148,11 @@ def _recording(
     poses = {
         number: [
             Pose(
-                turn_y_down(one.values[:, :3]) if is_world else one.values[:, :2],
-                ((one.values[:, 3:] >= MIN_VISIBILITY) | ~measured).all(1),
-                one.side if several else -1,
+                turn_y_down(landmarks.values[:, :3]) if is_world else landmarks.values[:, :2],
+                ((landmarks.values[:, 3:] >= MIN_VISIBILITY) | ~measured).all(1),
+                landmarks.side if several else -1,
             )
-            for one in in_frame
+            for landmarks in in_frame
         ]
         for number, in_frame in found.items()
     }

@@ -52,7 +52,7 @@ def person_by_landmark(value: object) -> list[Any] | None:
     if (
         not isinstance(value, dict)
         or not value
-        or not all(isinstance(one, dict) and "x" in one for one in value.values())
+        or not all(isinstance(landmark, dict) and "x" in landmark for landmark in value.values())
     ):
         return None
     for count, names in NAMES.items():
@@ -83,9 +83,9 @@ def persons_in_frame(frame: Any, key: str | None, where: str) -> list[Landmarks]
     elif isinstance(frame, dict):
         frame = person
     frame = _unwrapped(frame)
-    persons = [frame] if is_person(frame) else [_unwrapped(one) for one in json_list(frame, where, EXPECTED)]
+    persons = [frame] if is_person(frame) else [_unwrapped(person) for person in json_list(frame, where, EXPECTED)]
     sides = sides if len(sides) == len(persons) else [-1] * len(persons)
-    return [Landmarks(_values(one, where), side) for one, side in zip(persons, sides, strict=True)]
+    return [Landmarks(_values(person, where), side) for person, side in zip(persons, sides, strict=True)]
 
 
 def _unwrapped(value: Any) -> Any:

@@ -137,7 +137,7 @@ def named_recording(
         check_density(file.path, shape[:3], source[..., 0].size)
         positions = np.full(shape, np.nan, dtype=np.float32)
         positions[:, :, to[to >= 0]] = source[:, :, to >= 0]
-        if unknown := [joint for joint, place in zip(raw_names, to, strict=True) if place < 0]:
+        if unknown := [joint for joint, index in zip(raw_names, to, strict=True) if index < 0]:
             notes = (*notes, f"the layout does not have {abbreviate(unknown)}")
     elif unit in METRIC and not any(joint in VOCABULARY or NUMBERED.fullmatch(joint) for joint in skeleton.joints):
         notes = (f"no joint name is known ({abbreviate(skeleton.joints, 3)}): {CONSEQUENCE}", *notes)

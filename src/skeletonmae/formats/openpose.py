@@ -108,14 +108,14 @@ def _people(frame: dict[str, Any], where: Path | str, unread: set[str]) -> Itera
     The names of other sets of keypoints that have values are added to `unread`.
     """
     for index, person in enumerate(json_list(frame["people"], where, EXPECTED)):
-        place = f"{where}, person {index}"
-        values = json_object(person, place, EXPECTED)
+        person_where = f"{where}, person {index}"
+        values = json_object(person, person_where, EXPECTED)
         unread.update(name for name in UNREAD if isinstance(values.get(name), list) and any(values[name]))
         in_image = values.get("pose_keypoints_2d", values.get("pose_keypoints"))
         yield (
             parse_person_id(values.get("person_id")),
-            number_array(in_image, 3, place, EXPECTED),
-            number_array(values.get("pose_keypoints_3d"), 4, place, "x, y, z, confidence of each joint"),
+            number_array(in_image, 3, person_where, EXPECTED),
+            number_array(values.get("pose_keypoints_3d"), 4, person_where, "x, y, z, confidence of each joint"),
         )
 
 

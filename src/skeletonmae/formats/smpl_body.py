@@ -38,7 +38,7 @@ OFFSETS: dict[str, tuple[float, float, float]] = (
     | {f"left_{joint}": offset for joint, (_, offset) in _SIDE.items()}
     | {f"right_{joint}": (-x, y, z) for joint, (_, (x, y, z)) in _SIDE.items()}
 )
-"""Joint -> its place in the frame of its parent in the rest pose, in meters: x to the body's left, y up, z
+"""Joint -> its position in the frame of its parent in the rest pose, in meters: x to the body's left, y up, z
 forward."""
 POSED_JOINTS = 22
 """Joints with a rotation of their own in all models of the family; the two hands follow the wrists."""

@@ -73,14 +73,14 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     positions[is_zero] = np.nan
     scale = 1.0 if options.unit else METERS.get(header.unit.lower(), 1.0)
     unit = "m" if header.unit.lower() in METERS else "unknown"
-    skeleton, place = layout_from_names(file, f"trc{len(header.markers)}", header.markers)
+    skeleton, joint_order = layout_from_names(file, f"trc{len(header.markers)}", header.markers)
     numbering = FrameNumbering.of(numbers)
     frame = numbering.index(numbers)
     shape = (1, int(frame.max()) + 1, skeleton.num_joints)
     check_density(file.path, shape, positions[..., 0].size)
     placed = np.full((*shape, 3), np.nan, dtype=np.float32)
     with np.errstate(over="ignore"):
-        placed[0, frame[:, None], place] = positions * (1.0 if options.up else HALF_TURN) * scale
+        placed[0, frame[:, None], joint_order] = positions * (1.0 if options.up else HALF_TURN) * scale
     notes = list(numbering.notes)
     if is_zero.any():
         notes.append(f"{is_zero.sum()} marker positions are exactly (0, 0, 0) and count as unobserved")
@@ -89,7 +89,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     if unit == "unknown" and not options.unit:
         notes.append(f"the unit {header.unit!r} is not known; state it with --unit")
     raw_names = [""] * len(header.markers)
-    for name, index in zip(header.markers, place.tolist(), strict=True):
+    for name, index in zip(header.markers, joint_order.tolist(), strict=True):
         raw_names[index] = name
     yield named_recording(
         file,

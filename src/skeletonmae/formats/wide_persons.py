@@ -60,8 +60,8 @@ class PersonColumns:
         for number, row in zip(line_numbers, rows, strict=True):
             for person, columns in self._columns.items():
                 numbers.append(number)
-                own = ["" if column is None else row[column] for column in columns]
-                lines.append([*row, *own, str(person), str(self._next_frame)])
+                person_cells = ["" if column is None else row[column] for column in columns]
+                lines.append([*row, *person_cells, str(person), str(self._next_frame)])
             self._next_frame += 1
         return numbers, lines
 

@@ -110,11 +110,11 @@ class WideRecording:
         numbering = FrameNumbering.of(numbers)
         frame = numbering.index(numbers)
         person, num_persons = self._distinct(lines, person, num_persons, frame)
-        skeleton, raw_names, place, notes = find_layout(self.file, self.header, positions, options.layout)
+        skeleton, raw_names, joint_order, notes = find_layout(self.file, self.header, positions, options.layout)
         shape = (num_persons, int(frame.max()) + 1, len(raw_names))
         check_density(f"{self.file.path}, line {lines[frame.argmax()]}", shape, positions[..., 0].size)
         placed = np.full((*shape, positions.shape[-1]), np.nan, dtype=np.float32)
-        placed[person[:, None], frame[:, None], place] = positions
+        placed[person[:, None], frame[:, None], joint_order] = positions
         placed[~np.isfinite(placed).all(-1)] = np.nan
         coordinates = interpret(placed, skeleton, raw_names, self.header.unit, options)
         tags, left_out = self._tags()

@@ -90,8 +90,8 @@ def one_of_each(joints: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]
 
 
 def _others(normalized: Mapping[str, str], members: Mapping[str, str]) -> dict[str, str]:
-    own = set(members.values())
-    return {name: joint for joint, name in normalized.items() if joint not in own}
+    member_joints = set(members.values())
+    return {name: joint for joint, name in normalized.items() if joint not in member_joints}
 
 
 def _are_doubled(members: Mapping[str, str], others: Mapping[str, str]) -> bool:

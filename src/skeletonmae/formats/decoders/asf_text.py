@@ -99,7 +99,7 @@ def parse_asf(text: str, where: str) -> Asf:
     if len(order) != len(bones):
         lost = next(name for name in bones if name not in order)
         raise InputError(f"bone {lost!r} is not connected to the root", where=where)
-    index = {name: place for place, name in enumerate(order)}
+    index = {name: position for position, name in enumerate(order)}
     ordered = tuple(
         Bone(
             name,

@@ -76,7 +76,7 @@ class PoseFile:
 
 
 class _Cursor:
-    """A place in the bytes, from which little-endian values are read."""
+    """A position in the bytes, from which little-endian values are read."""
 
     def __init__(self, content: bytes) -> None:
         self.content, self.at = content, 0
