@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.axes import turn_about_y
 from skeletonmae.formats.bvh_skeleton import unique_names
 from skeletonmae.formats.decoders.asf_text import Asf, bone_ends, parse_amc, parse_asf
 from skeletonmae.formats.files import InputFile
@@ -30,7 +31,6 @@ from skeletonmae.skeletons import Skeleton
 from skeletonmae.skeletons.aliases import normalize_joint_name, rig_joints
 
 METERS_PER_INCH = 0.0254
-HALF_TURN = np.array([-1.0, 1.0, -1.0])
 FPS_NOTE = "AMC files do not state their frame rate; state it with --fps (CMU: mostly 120)"
 
 
@@ -61,7 +61,8 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     asf = parse_asf(skeleton_file.text(), str(skeleton_file.path))
     amc = parse_amc(file.text(), str(file.path), asf)
     skeleton = _skeleton(asf)
-    positions = bone_ends(asf, amc) * (1.0 if options.up else HALF_TURN)
+    positions = bone_ends(asf, amc)
+    positions = positions if options.up else turn_about_y(positions)
     length = longest_bone(skeleton, positions)
     scale = METERS_PER_INCH / asf.length
     notes: tuple[str, ...] = ()

@@ -29,6 +29,12 @@ def turn_y_down(positions: np.ndarray) -> np.ndarray:
     return turned
 
 
+def turn_about_y(positions: np.ndarray) -> np.ndarray:
+    """Positions of a body that faces along z, turned to face the camera as in our axes: half a turn about y."""
+    turned: np.ndarray = positions * np.array([-1, 1, -1], dtype=positions.dtype)
+    return turned
+
+
 def convert_unit(sequence: SkeletonSequence, unit: str) -> SkeletonSequence:
     """Interpret the coordinates of a recording as being in `unit`, and convert millimeters and centimeters.
 

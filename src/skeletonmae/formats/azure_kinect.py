@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.axes import turn_y_down
 from skeletonmae.formats.decoders.json_text import describe, json_list, json_object, point_array, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
@@ -28,8 +29,6 @@ from skeletonmae.skeletons import LAYOUTS
 
 SKELETON = LAYOUTS["azure32"]
 EXPECTED = "{'frames': [{'timestamp_usec', 'bodies': [{'body_id', 'joint_positions': [32 times x, y, z]}]}]}"
-DEPTH_CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
-"""From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
 CONFIDENCE_KEYS = ("confidence_levels", "joint_confidence_levels", "joint_confidences")
 START = re.compile(rb"^(?:\xef\xbb\xbf)?\s*\{")
 
@@ -83,7 +82,7 @@ def _pose(body: object, where: str, to_meters: float) -> Pose:
     levels = next((values[key] for key in CONFIDENCE_KEYS if values.get(key) is not None), None)
     if levels is not None:
         observed &= point_array([levels], (SKELETON.num_joints,), where, "a level for each joint")[0] > 0
-    return Pose(positions * (DEPTH_CAMERA_TO_KINECT * to_meters), observed, parse_person_id(values.get("body_id")))
+    return Pose(turn_y_down(positions) * np.float32(to_meters), observed, parse_person_id(values.get("body_id")))
 
 
 def _frame_rate(frames: list[Any]) -> float | None:

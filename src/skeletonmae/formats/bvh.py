@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from skeletonmae.formats.axes import turn_about_y
 from skeletonmae.formats.bvh_skeleton import bvh_skeleton
 from skeletonmae.formats.decoders.bvh_text import forward_kinematics, parse_bvh
 from skeletonmae.formats.files import InputFile
@@ -19,9 +20,6 @@ from skeletonmae.formats.length_units import longest_bone, meters_per_unit
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 
-HALF_TURN = np.array([-1.0, 1.0, -1.0])
-"""Factors of x, y and z that turn a body by 180 degrees about y."""
-
 
 def _sniff(head: bytes) -> bool:
     return head.lstrip()[:9].upper() == b"HIERARCHY"
@@ -29,8 +27,10 @@ def _sniff(head: bytes) -> bool:
 
 def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     bvh = parse_bvh(file.content(), str(file.path))
-    turn = 1.0 if options.up else HALF_TURN
-    skeleton, positions = _without_floor_root(bvh_skeleton(bvh), forward_kinematics(bvh) * turn)
+    positions = forward_kinematics(bvh)
+    skeleton, positions = _without_floor_root(
+        bvh_skeleton(bvh), positions if options.up else turn_about_y(positions)
+    )
     length = longest_bone(skeleton, positions)
     scale = meters_per_unit(length)
     unit, notes = (

@@ -21,18 +21,12 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.c3d_points import looks_like_c3d, read_c3d
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
+from skeletonmae.formats.length_units import METERS_PER_UNIT
 from skeletonmae.formats.named_skeletons import layout_from_names, named_recording
 from skeletonmae.limits import check_shape
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons.derived import abbreviate
 
-METERS = {
-    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1.0),
-    **dict.fromkeys(("dm", "decimeters"), 0.1),
-    **dict.fromkeys(("cm", "centimeters", "centimetres"), 0.01),
-    **dict.fromkeys(("mm", "millimeters", "millimetres"), 0.001),
-}
-"""Unit of the file -> meters."""
 DEFAULT_SCREEN = ("+X", "+Z")
 UNLABELED = re.compile(r"[*uU]?\d*|unlabell?ed.*", re.IGNORECASE)
 """Names of points without a label: none at all, `*12`, `U3`."""
@@ -52,7 +46,10 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     source = np.array(kept)[columns]
     check_shape(file.path, (persons, len(points.positions), len(names)))
     turn, notes = (np.eye(3), ()) if options.up else _turn(file, points.screen_axes)
-    scale, unit = METERS.get(points.unit.lower(), 1.0), "m" if points.unit.lower() in METERS else "unknown"
+    scale, unit = (
+        METERS_PER_UNIT.get(points.unit.lower(), 1.0),
+        "m" if points.unit.lower() in METERS_PER_UNIT else "unknown",
+    )
     if unit == "unknown":
         stated = f"the file states {points.unit!r}" if points.unit else "the file does not state one"
         notes = (*notes, f"the unit is not known: {stated}; use --unit m, cm or mm")

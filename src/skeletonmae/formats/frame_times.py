@@ -16,7 +16,7 @@ MIN_FPS, MAX_FPS = 4.0, 250.0
 MIN_GAP, MIN_GAP_IF_IRREGULAR = 1.5, 5.0
 """Steps, as multiples of the usual one, from which frames are missing. Times of a webcam vary by more than one."""
 MAX_JITTER, MIN_REGULAR_SHARE = 0.3, 0.9
-"""Times are regular if this share of the steps is so close to a multiple of the usual one."""
+"""Times are regular if this fraction of the steps is so close to a multiple of the usual one."""
 MAX_GAP_SHARE = 10
 """Gaps are kept if the recording has at most so many times as many frames as it has times."""
 _CLOCK = re.compile(

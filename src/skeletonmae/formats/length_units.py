@@ -1,4 +1,4 @@
-"""The unit of length of a human body, told by its longest bone."""
+"""The unit of length of a recording, which its file states, or which the longest bone of a human body tells."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import numpy as np
 
 from skeletonmae.skeletons import Skeleton
 
+METERS_PER_UNIT = {
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), 1.0),
+    **dict.fromkeys(("dm", "decimeters"), 0.1),
+    **dict.fromkeys(("cm", "centimeters", "centimetres"), 0.01),
+    **dict.fromkeys(("mm", "millimeters", "millimetres"), 0.001),
+}
+"""Unit as a file states it, in lower case -> meters."""
 LONGEST_BONE = {1.0: (0.25, 0.65), 0.01: (25.0, 65.0), 0.001: (250.0, 650.0)}
 """Meters per unit -> range of a human thigh or shin, the longest bone of a rig, in that unit."""
 LIMB_BONES = tuple(

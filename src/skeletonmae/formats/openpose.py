@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.axes import turn_y_down
 from skeletonmae.formats.decoders.json_text import describe, json_list, json_object, number_array, read_json
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
@@ -29,8 +30,6 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS
 
 EXPECTED = "{'people': [{'pose_keypoints_2d': [x, y, confidence of each joint]}, ...]}"
-CAMERA_TO_KINECT = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
-"""From x right, y down, z away to x left, y up, z away: a rotation, so that left stays left."""
 DEFAULT_LAYOUT = LAYOUTS["openpose25"]
 UNREAD = tuple(f"{part}_keypoints_{axes}" for part in ("face", "hand_left", "hand_right") for axes in ("2d", "3d"))
 """Sets of keypoints that are not read."""
@@ -71,7 +70,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     is_3d = any(len(in_3d) for _, _, in_3d in everyone)
     poses_by_frame = {
         number: [
-            Pose(pose[:, :-1] * (CAMERA_TO_KINECT if is_3d and not options.up else 1), pose[:, -1] > 0, person)
+            Pose(turn_y_down(pose[:, :-1]) if is_3d and not options.up else pose[:, :-1], pose[:, -1] > 0, person)
             for person, *values in persons
             if len(pose := values[is_3d])
         ]

@@ -37,7 +37,7 @@ class Convention:
     Args:
         has_scores: Whether the third channel is a score, and the others are the image's axes.
         unit: Of the coordinates.
-        offset: Added to observed image coordinates; ST-GCN subtracts a half from shares of the image.
+        offset: Added to observed image coordinates; ST-GCN subtracts a half from normalized ones.
     """
 
     has_scores: bool

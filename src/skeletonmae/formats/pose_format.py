@@ -17,6 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from skeletonmae.formats.axes import turn_y_down
 from skeletonmae.formats.decoders.pose_binary import PoseComponent, PoseFile, looks_like_pose, read_pose
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
@@ -34,7 +35,6 @@ HANDS = (
 )
 MIN_VISIBILITY = 0.5
 """Threshold on the visibility of MediaPipe's landmarks of a body, as for its JSON."""
-WORLD_AXES = np.array([-1.0, -1.0, 1.0], dtype=np.float32)
 POINT_ORDERS = {33: "mediapipe33", 25: "openpose25", 18: "openpose18"}
 """Points of a body -> the layout whose joints they are, in this order."""
 
@@ -85,7 +85,7 @@ def _positions(pose: PoseFile, component: PoseComponent) -> np.ndarray:
         is_observed = (confidence >= threshold) & (confidence > 0)
         if component.name == WORLD:
             size = np.array([max(pose.width, 1), max(pose.height, 1), 1], dtype=np.float32)
-            positions = positions[..., :3] / size * WORLD_AXES
+            positions = turn_y_down(positions[..., :3] / size)
         else:
             positions = positions[..., :2]
     return np.where(is_observed[..., None], positions, np.nan)

@@ -22,26 +22,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.axes import turn_about_y
 from skeletonmae.formats.decoders.csv_table import check_columns
 from skeletonmae.formats.decoders.text_numbers import MISSING_WORDS, is_number
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.frame_numbers import FrameNumbering
+from skeletonmae.formats.length_units import METERS_PER_UNIT
 from skeletonmae.formats.named_skeletons import layout_from_names, named_recording
 from skeletonmae.limits import MAX_JOINTS, check_density
 from skeletonmae.sequences import SkeletonSequence
 
-METERS = {
-    "m": 1.0,
-    "meters": 1.0,
-    "metres": 1.0,
-    "cm": 0.01,
-    "centimeters": 0.01,
-    "mm": 0.001,
-    "millimeters": 0.001,
-}
-"""Unit in the header, in lower case -> meters."""
-HALF_TURN = np.array([-1.0, 1.0, -1.0])
 MAGIC = b"PathFileType"
 NUM_HEADER_LINES = 5
 EXPECTED = (
@@ -71,8 +62,8 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
         raise InputError("a frame is duplicated", where=file.path)
     is_zero = (positions == 0).all(-1)
     positions[is_zero] = np.nan
-    scale = 1.0 if options.unit else METERS.get(header.unit.lower(), 1.0)
-    unit = "m" if header.unit.lower() in METERS else "unknown"
+    scale = 1.0 if options.unit else METERS_PER_UNIT.get(header.unit.lower(), 1.0)
+    unit = "m" if header.unit.lower() in METERS_PER_UNIT else "unknown"
     skeleton, joint_order = layout_from_names(file, f"trc{len(header.markers)}", header.markers)
     numbering = FrameNumbering.of(numbers)
     frame = numbering.index(numbers)
@@ -80,7 +71,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     check_density(file.path, shape, positions[..., 0].size)
     placed = np.full((*shape, 3), np.nan, dtype=np.float32)
     with np.errstate(over="ignore"):
-        placed[0, frame[:, None], joint_order] = positions * (1.0 if options.up else HALF_TURN) * scale
+        placed[0, frame[:, None], joint_order] = (positions if options.up else turn_about_y(positions)) * scale
     notes = list(numbering.notes)
     if is_zero.any():
         notes.append(f"{is_zero.sum()} marker positions are exactly (0, 0, 0) and count as unobserved")

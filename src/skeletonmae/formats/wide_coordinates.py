@@ -10,14 +10,13 @@ import numpy as np
 from skeletonmae.formats.axes import turn_y_down
 from skeletonmae.formats.format import ReadOptions
 from skeletonmae.formats.image_units import MAX_NORMALIZED, image_unit, is_world_landmarks, world_unit
-from skeletonmae.formats.length_units import longest_limb_bone, meters_per_unit
+from skeletonmae.formats.length_units import METERS_PER_UNIT, longest_limb_bone, meters_per_unit
 from skeletonmae.skeletons import HAND21, MEDIAPIPE33, VOCABULARY, Skeleton
 from skeletonmae.skeletons.aliases import strip_shared
 
 MIN_CONFIDENCE = {"confidence": 0.0, "visibility": 0.5, "likelihood": 0.6}
 """Kind of confidence -> threshold. Any confidence above 0 is observed, MediaPipe's visibility from 0.5 on, and
 DeepLabCut's likelihood from 0.6 on, by their own defaults."""
-METERS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ def interpret(
     positions, notes = _without_kinect_zeros(positions, raw_names)
     if unit:
         return Coordinates(positions, unit, notes)
-    if header_unit in METERS:
-        return Coordinates(positions * METERS[header_unit], "m", notes)
+    if header_unit in METERS_PER_UNIT:
+        return Coordinates(positions * METERS_PER_UNIT[header_unit], "m", notes)
     length = longest_limb_bone(skeleton, positions.reshape(-1, *positions.shape[2:]))
     scale = meters_per_unit(length) if length else None
     if scale is None:
@@ -67,8 +66,8 @@ def interpret(
 def _plane(positions: np.ndarray, skeleton: Skeleton, header_unit: str, unit: str | None) -> Coordinates:
     if unit or header_unit in ("px", "pixel", "pixels"):
         return Coordinates(positions, unit or "px")
-    if header_unit in METERS:
-        return Coordinates(positions * METERS[header_unit], "m")
+    if header_unit in METERS_PER_UNIT:
+        return Coordinates(positions * METERS_PER_UNIT[header_unit], "m")
     finite = positions[np.isfinite(positions)]
     if len(finite) and image_unit(finite) == "image":
         if not set(skeleton.joints) <= VOCABULARY.keys():

@@ -1,13 +1,13 @@
 """Poses of Ultralytics YOLO: text with one file per frame (`save_txt`), and JSON (`Results.to_json`).
 
-A line of text is a person: class, box (x, y, width, height), x, y and confidence of each joint as shares of the
-image's width and height, then, if they were saved, the confidence of the box and the track id
+A line of text is a person: class, box (x, y, width, height), x, y and confidence of each joint in normalized image
+coordinates, then, if they were saved, the confidence of the box and the track id
 (`Results.save_txt`). A frame in which nobody was found has no file. Labels for training have the same form, with a
 visibility of 0, 1 or 2 in place of the confidence. Keypoints without a confidence are x and y alone.
 
 JSON is a list of persons, `{"class", "box", "track_id"?, "keypoints": {"x": [...], "y": [...], "visible": [...]}}`
-for each frame: one file per frame, or a list or lines of such lists. Coordinates are pixels, or shares if they
-were normalized.
+for each frame: one file per frame, or a list or lines of such lists. Coordinates are pixels, or normalized image
+coordinates.
 
 Ultralytics sets a joint with a confidence below 0.5 to (0, 0): that is unobserved, and so is a confidence of 0.
 The 17 joints are COCO's; custom models have others.
