@@ -11,7 +11,7 @@ MIN_FRAMES = 3
 """A stride needs two equal steps."""
 MAX_NUMBER = 2**53
 """Frame numbers are smaller: from here on float64 does not hold every whole number."""
-MIN_REGULAR_SHARE = 0.5
+MIN_REGULAR_FRACTION = 0.5
 """Share of the steps that must equal the stride; the others are multiples of it, where frames are missing."""
 
 
@@ -49,7 +49,7 @@ class FrameNumbering:
             return cls()
         steps = np.diff(frames.astype(np.int64))
         stride = int(np.gcd.reduce(steps)) if len(frames) >= MIN_FRAMES else 1
-        regular = stride > 1 and np.mean(steps == stride) >= MIN_REGULAR_SHARE
+        regular = stride > 1 and np.mean(steps == stride) >= MIN_REGULAR_FRACTION
         return cls(int(frames[0]), stride if regular else 1)
 
     def index(self, numbers: np.ndarray) -> np.ndarray:

@@ -15,9 +15,9 @@ MIN_FPS, MAX_FPS = 4.0, 250.0
 """Times whose column states no unit are in the one that gives a frame rate in this range: at most one does."""
 MIN_GAP, MIN_GAP_IF_IRREGULAR = 1.5, 5.0
 """Steps, as multiples of the usual one, from which frames are missing. Times of a webcam vary by more than one."""
-MAX_JITTER, MIN_REGULAR_SHARE = 0.3, 0.9
+MAX_JITTER, MIN_REGULAR_FRACTION = 0.3, 0.9
 """Times are regular if this fraction of the steps is so close to a multiple of the usual one."""
-MAX_GAP_SHARE = 10
+MAX_GAP_RATIO = 10
 """Gaps are kept if the recording has at most so many times as many frames as it has times."""
 _CLOCK = re.compile(
     r"(?:(?:(\d{4})-(\d\d)-(\d\d)|\S+)[T ]\s*)?"
@@ -62,11 +62,11 @@ def frames_of_times(times: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         return rank, ()
     steps = steps / np.median(steps)
     multiples = np.maximum(np.round(steps), 1)
-    is_regular = np.mean(np.abs(steps - multiples) < MAX_JITTER) >= MIN_REGULAR_SHARE
+    is_regular = np.mean(np.abs(steps - multiples) < MAX_JITTER) >= MIN_REGULAR_FRACTION
     multiples[steps < (MIN_GAP if is_regular else MIN_GAP_IF_IRREGULAR)] = 1
     if not (gaps := multiples > 1).any():
         return rank, ()
-    if multiples.sum() > MAX_GAP_SHARE * len(unique):
+    if multiples.sum() > MAX_GAP_RATIO * len(unique):
         longest = f"the longest is {multiples.max():.0f} frames"
         return rank, (f"the times have gaps that are far longer than the recording ({longest}); they were closed",)
     frames = np.concatenate([[0], np.cumsum(multiples)]).astype(np.int64)

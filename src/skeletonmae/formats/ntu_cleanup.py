@@ -19,7 +19,7 @@ MAX_SHORT_FRAMES = 11
 """A body in no more frames than this is not a person."""
 MAX_WIDTH = 0.8
 """Share of its height; a body that is wider may be a chair."""
-MAX_WIDE_SHARE = 0.69754
+MAX_WIDE_FRACTION = 0.69754
 """Share of a body's frames in which it may be wider than that."""
 SPINE = 1
 """Index of the middle of the spine."""
@@ -139,11 +139,13 @@ def _by_motion(bodies: Sequence[_NumberedBody], notes: list[str]) -> list[_Numbe
             break
         width, height = (np.ptp(body.body.joints[..., axis], axis=1) for axis in (0, 1))
         is_narrow = width <= MAX_WIDTH * height.astype(np.float64)
-        wide_share = np.count_nonzero(~is_narrow) / len(is_narrow)
-        if wide_share >= MAX_WIDE_SHARE:
-            notes.append(f"{body} dropped: wider than {MAX_WIDTH} of its height in {wide_share:.1%} of its frames")
+        wide_fraction = np.count_nonzero(~is_narrow) / len(is_narrow)
+        if wide_fraction >= MAX_WIDE_FRACTION:
+            notes.append(
+                f"{body} dropped: wider than {MAX_WIDTH} of its height in {wide_fraction:.1%} of its frames"
+            )
             remaining.remove(body)
-        elif wide_share:
+        elif wide_fraction:
             body.motion = min(body.motion, _motion(body.body.joints[is_narrow]))
     return sorted(remaining, key=lambda body: body.motion, reverse=True)
 
