@@ -74,6 +74,16 @@ def test_world_landmarks_are_turned_once(up: Any, turn: list[int], tmp_path: Pat
     np.testing.assert_allclose(recording.positions[0], values * turn, rtol=1e-4, atol=1e-7)
 
 
+def test_a_visibility_of_0_throughout_is_no_measurement_for_a_hand(tmp_path: Path) -> None:
+    values = landmarks(21, 4)
+    values[..., 3] = 0
+    recording = read(write(tmp_path, values, 0))
+    assert recording.observed.all()
+    assert "the visibility is 0 in all of the first lines and is left out" in recording.notes
+    values[2, 5, 3] = 0.7
+    assert np.argwhere(read(write(tmp_path, values, 0)).observed[0]).tolist() == [[2, 5]]
+
+
 def test_a_further_column_of_text(tmp_path: Path) -> None:
     values = landmarks(33, 4)
     assert read(write(tmp_path, values, 0, after="wave", name="class")).label == "wave"

@@ -46,13 +46,15 @@ def flat_header(rows: Sequence[Sequence[str]]) -> WideHeader | None:
     if values is None or not _are_landmarks(values.reshape(-1, num_joints, num_fields)):
         return None
     values = values.reshape(-1, num_joints, num_fields)
-    fields = FIELDS[:num_fields]
+    fields, is_hand = FIELDS[:num_fields], num_joints == HAND21.num_joints
+    is_measured = not is_hand or bool(np.nan_to_num(values[..., 3:]).any())
     header = WideHeader(int(is_header), joints=[str(joint) for joint in range(num_joints)])
     header.columns = {
         (joint, field): columns[index * num_fields + offset]
         for index, joint in enumerate(header.joints)
         for offset, field in enumerate(fields)
-        if field != "z" or num_joints == 33 or is_world_landmarks(values[..., :2], HAND21)
+        if (field != "z" or not is_hand or is_world_landmarks(values[..., :2], HAND21))
+        and (field != "visibility" or is_measured)
     }
     for column in others:
         name = first[column] if is_header else "label"
@@ -64,6 +66,8 @@ def flat_header(rows: Sequence[Sequence[str]]) -> WideHeader | None:
         f"{len(columns)} columns without names are read as {num_joints} landmarks of MediaPipe with "
         f"{', '.join(fields)}, because the values fit",
     )
+    if "visibility" in fields and not is_measured:  # MediaPipe does not estimate it for hands and writes 0
+        header.notes += ("the visibility is 0 in all of the first lines and is left out",)
     return header
 
 
