@@ -129,33 +129,33 @@ def test_predictions_do_not_depend_on_hidden_values(make_batch: Make, change: di
 @switches
 def test_the_loss_of_a_batch_is_that_of_its_clips(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch((2, 1, 0, 1, 2), lost=0.4)
-    whole = method(batch)
+    output = method(batch)
     parts = [method(clip(batch, row)) for row in range(5)]
-    assert float(sum(part.num_terms for part in parts)) == float(whole.num_terms)
+    assert float(sum(part.num_terms for part in parts)) == float(output.num_terms)
     total = sum(float(part.loss.detach()) * float(part.num_terms) for part in parts)
-    assert float(whole.loss.detach()) == pytest.approx(total / float(whole.num_terms), rel=1e-5)
+    assert float(output.loss.detach()) == pytest.approx(total / float(output.num_terms), rel=1e-5)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "joints"])
 def test_the_features_of_a_batch_are_those_of_its_clips(make_batch: Make, pooling: Any) -> None:
     method, batch = tiny().eval(), make_batch((2, 1, 0, 1, 2), lost=0.7)
-    whole = method.embed(batch, pooling)
-    assert whole.shape == (5, 16 if pooling == "mean" else 20 * 16)
-    assert not whole[2].any()
+    features = method.embed(batch, pooling)
+    assert features.shape == (5, 16 if pooling == "mean" else 20 * 16)
+    assert not features[2].any()
     for row in range(5):
         torch.testing.assert_close(
-            whole[row : row + 1], method.embed(clip(batch, row), pooling), atol=1e-5, rtol=1e-4
+            features[row : row + 1], method.embed(clip(batch, row), pooling), atol=1e-5, rtol=1e-4
         )
-    assert (whole[0] - whole[1]).abs().max() > 0.1
+    assert (features[0] - features[1]).abs().max() > 0.1
 
 
 def test_the_logits_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
     batch = make_batch((2, 1, 0, 1), lost=0.7)
     model = tiny().classifier(6, JointPatchClassifierConfig()).eval()
-    whole = model(batch)
-    assert whole.shape == (4, 6)
+    logits = model(batch)
+    assert logits.shape == (4, 6)
     for row in range(4):
-        torch.testing.assert_close(whole[row : row + 1], model(clip(batch, row)), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(logits[row : row + 1], model(clip(batch, row)), atol=1e-5, rtol=1e-4)
 
 
 @switches

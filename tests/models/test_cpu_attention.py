@@ -81,10 +81,10 @@ def test_blocks_and_recomputed_weights_change_nothing(
 ) -> None:
     tensors, attn_mask, gradient = inputs()
     mask = attn_mask if is_masked else None
-    whole = run(tensors, mask, gradient, torch.float32, "blocks")
+    expected = run(tensors, mask, gradient, torch.float32, "blocks")
     monkeypatch.setattr(module, "BLOCK_SIZE", block_size)
     monkeypatch.setattr(module, "MAX_SAVED_KEYS", 0)
-    for ours, wanted in zip(run(tensors, mask, gradient, torch.float32, "blocks"), whole, strict=True):
+    for ours, wanted in zip(run(tensors, mask, gradient, torch.float32, "blocks"), expected, strict=True):
         torch.testing.assert_close(ours, wanted, atol=1e-6, rtol=1e-5)
 
 

@@ -41,9 +41,9 @@ def test_queries_of_a_cross_block_are_independent() -> None:
     torch.manual_seed(0)
     block = Block(16, 4, cross=True)
     x, context = torch.randn(2, 3, 16), torch.randn(2, 5, 16)
-    whole = block(x, context=context)
-    torch.testing.assert_close(whole[:, 1:2], block(x[:, 1:2], context=context), atol=1e-6, rtol=1e-5)
-    assert not torch.allclose(whole, block(x, context=context + 1 * torch.randn(2, 5, 16)))
+    output = block(x, context=context)
+    torch.testing.assert_close(output[:, 1:2], block(x[:, 1:2], context=context), atol=1e-6, rtol=1e-5)
+    assert not torch.allclose(output, block(x, context=context + 1 * torch.randn(2, 5, 16)))
 
 
 def test_a_cross_block_normalizes_its_context() -> None:
@@ -119,10 +119,10 @@ def test_skipping_rows_equals_multiplying_them_by_0(cross: bool, dtype: torch.dt
 def test_skipping_rows_equals_the_full_block_in_expectation() -> None:
     torch.manual_seed(0)
     block, x = Block(16, 4, drop_path=0.3), torch.randn(1, 5, 16)
-    whole = x + block._attend(x, None, None)
+    expected = x + block._attend(x, None, None)
     mean = block.drop_path(x.expand(20_000, 5, 16), block._attend, None, None).mean(0, keepdim=True)
-    torch.testing.assert_close(mean, whole, atol=0.02, rtol=0.02)
-    assert (whole - x).abs().max() > 0.1
+    torch.testing.assert_close(mean, expected, atol=0.02, rtol=0.02)
+    assert (expected - x).abs().max() > 0.1
 
 
 def test_all_rows_may_be_skipped() -> None:
