@@ -59,11 +59,11 @@ def cpu_attention(
     """Softmax attention over the keys for which `attn_mask` is True; over all keys in rows without any.
 
     Args:
-        query: the queries.
-        key: the keys.
-        value: the values.
+        query: The queries.
+        key: The keys.
+        value: The values.
         attn_mask: True for the keys that take part; None if all do.
-        form: how to compute it; None for the fastest.
+        form: How to compute it; None for the fastest.
     """
     form = form or choose_form(key.shape[2], query.dtype)
     if form == "products" or not query.numel() or not key.numel():  # torch's kernel divides by the lengths
