@@ -5,6 +5,7 @@ Evaluation needs labels, so an unlabeled recording is on neither side.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -25,7 +26,24 @@ class Split(NamedTuple):
     test: Index
 
 
-class TagSplit(Config):
+class _SplitRule(Config):
+    """The base class of split rules, which define `sides`."""
+
+    @abstractmethod
+    def sides(self, store: SequenceStore) -> Split:
+        """Split `store`, whatever the number of classes on each side."""
+
+    def __call__(self, store: SequenceStore) -> Split:
+        """Split `store`.
+
+        Raises:
+            InputError: The rule does not apply to the store, a side is empty, or the training side has a single
+                class.
+        """
+        return check_classes(store, self.sides(store))
+
+
+class TagSplit(_SplitRule):
     """Split by the value of a tag. A recording with any other value is on neither side."""
 
     kind: Literal["tag"] = "tag"
@@ -43,14 +61,6 @@ class TagSplit(Config):
         if overlap := sorted(set(self.train) & set(self.test)):
             raise ValueError(f"these values are on both sides of the split: {', '.join(overlap)}")
         return self
-
-    def __call__(self, store: SequenceStore) -> Split:
-        """Split `store`.
-
-        Raises:
-            InputError: A side is empty, or the training side has a single class.
-        """
-        return check_classes(store, self.sides(store))
 
     def describe(self, store: SequenceStore) -> str:
         """Describe the two sides in a sentence, with the values of the tag."""
@@ -95,7 +105,7 @@ class TagSplit(Config):
         return selected
 
 
-class StratifiedSplit(Config):
+class StratifiedSplit(_SplitRule):
     """Split each class at random in the same proportion, as scikit-learn's `StratifiedShuffleSplit` does."""
 
     kind: Literal["stratified"] = "stratified"
@@ -103,14 +113,6 @@ class StratifiedSplit(Config):
     """Fraction of the labeled recordings on the test side."""
     seed: int = Field(default=0, ge=0)
     """Seed of the random choice."""
-
-    def __call__(self, store: SequenceStore) -> Split:
-        """Split `store`.
-
-        Raises:
-            InputError: A side is empty, or the training side has a single class.
-        """
-        return check_classes(store, self.sides(store))
 
     def pretrain_index(self, store: SequenceStore) -> Index:
         """Return every recording, labeled or not, that is not on the test side, ascending."""
@@ -133,7 +135,7 @@ class StratifiedSplit(Config):
         return Split(*split_index(store, _labeled(store), self.test_size, None, self.seed))
 
 
-class GroupSplit(Config):
+class GroupSplit(_SplitRule):
     """Split whole groups, such as subjects, at random, as scikit-learn's `GroupShuffleSplit` does.
 
     The test side takes the groups whose recordings come closest to the fraction `test_size`.
@@ -148,15 +150,6 @@ class GroupSplit(Config):
     """Seed of the random choice."""
     group_required: bool = True
     """If False, a store with fewer than two groups is split by class instead (`stratified`)."""
-
-    def __call__(self, store: SequenceStore) -> Split:
-        """Split `store`.
-
-        Raises:
-            InputError: A side is empty, the training side has a single class, or the store has fewer than two
-                groups and `group_required` is True.
-        """
-        return check_classes(store, self.sides(store))
 
     def describe(self, store: SequenceStore) -> str:
         """Describe the two sides in a sentence, with the names of the groups that were drawn."""
@@ -197,7 +190,7 @@ SIDES = ("train", "val", "test")
 """The values of a tag by which the files themselves name the side of a recording."""
 
 
-class GivenSplit(Config):
+class GivenSplit(_SplitRule):
     """The split that came with the files: a tag with the values `train` and `test` (or `val`).
 
     `val` is the test side only if there is no `test`; otherwise it is on neither side.
@@ -227,14 +220,6 @@ class GivenSplit(Config):
             )
         test = "test" if "test" in store.tags[tags[0]] else "val"
         return TagSplit(tag=tags[0], train=("train",), test=(test,))
-
-    def __call__(self, store: SequenceStore) -> Split:
-        """Split `store`.
-
-        Raises:
-            InputError: The split is ambiguous, a side is empty, or the training side has a single class.
-        """
-        return self.rule(store)(store)
 
     def sides(self, store: SequenceStore) -> Split:
         """Split `store`, whatever the number of classes on each side.
