@@ -43,9 +43,9 @@ def test_a_merged_store_holds_what_was_kept(
                 store.add(clips[-1])
     keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(clips), max_size=len(clips))), dtype=bool)
     parts = SequenceStore.concat([SequenceStore.open(folder / f"part {number}") for number in range(len(sizes))])
-    (folder / "whole").mkdir()
-    merge(parts, folder / "whole", keep)
-    merged = SequenceStore.open(folder / "whole")
+    (folder / "merged").mkdir()
+    merge(parts, folder / "merged", keep)
+    merged = SequenceStore.open(folder / "merged")
     merged.verify()
     assert len(merged.shards) == 1
     assert merged.classes == parts.classes

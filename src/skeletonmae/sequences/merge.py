@@ -30,11 +30,8 @@ def merge(store: SequenceStore, folder: Path, keep: Bool[np.ndarray, " recording
     """
     for shard in store.shards:
         shard.check_index()
-    bounds = [0, *store.shard_ends.tolist()]
-    selections = [
-        _ShardSelection(shard, keep[start:end])
-        for shard, start, end in zip(store.shards, bounds, bounds[1:], strict=False)
-    ]
+    kept_by_shard = np.split(keep, store.shard_ends[:-1])
+    selections = [_ShardSelection(*pair) for pair in zip(store.shards, kept_by_shard, strict=True)]
     first = store.shards[0]
     for name in ("positions", "observed"):
         template = first.arrays[name]
