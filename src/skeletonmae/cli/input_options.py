@@ -32,7 +32,7 @@ def read_options(
     """Make `ReadOptions` of command-line flags.
 
     Raises:
-        InputError: an unknown layout, unit or format, or a frame rate that is not positive.
+        InputError: An unknown layout, unit or format, or a frame rate that is not positive.
     """
     from skeletonmae.formats import FORMATS, ReadOptions
     from skeletonmae.formats.axes import INPUT_UNITS
@@ -59,7 +59,7 @@ def resolve_dataset(source: Path, name: str, format: str | None = None) -> datas
     """The dataset called `name`; for `auto`, detect it from the files and print it.
 
     Raises:
-        InputError: an unknown dataset, or no recording in `source`.
+        InputError: An unknown dataset, or no recording in `source`.
     """
     from skeletonmae import datasets
 

@@ -205,7 +205,7 @@ def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
     """The split rule called `name`; by default the usual one, or None if it needs a store.
 
     Raises:
-        InputError: there is no such split, or it needs a store.
+        InputError: There is no such split, or it needs a store.
     """
     from skeletonmae.datasets import TagSplit
 
