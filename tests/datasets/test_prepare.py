@@ -287,12 +287,12 @@ def test_any_error_in_storing_a_recording_is_an_error_of_its_file(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     owner, name = (RecordingConverter, "__call__") if method == "converter" else (StoreWriter, "add")
-    whole: Callable[..., Any] = getattr(owner, name)
+    original: Callable[..., Any] = getattr(owner, name)
 
     def fails(self: Any, sequence: SkeletonSequence) -> Any:
         if sequence.num_frames in (4, 6):  # the first recording, which gives the store its layout, and another
             raise OverflowError("Python int too large to convert to C int")
-        return whole(self, sequence)
+        return original(self, sequence)
 
     monkeypatch.setattr(owner, name, fails)
     report = prepare(NW_UCLA, source, tmp_path / "out")
