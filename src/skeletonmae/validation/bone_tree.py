@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -18,6 +18,7 @@ MIN_JOINTS = 5
 """Observed joints of a side with which its order can be measured."""
 
 
+@lru_cache(maxsize=1)  # the check of the layout needs it twice for each block
 def excess_length(block: RecordingBlock) -> Float[np.ndarray, " track"]:
     """How much longer the bones are than the shortest tree that connects the same joints, as a fraction.
 
