@@ -71,14 +71,13 @@ def main() -> None:
 
 def pretrained(name: str, store: SequenceStore, folder: Path) -> Checkpoint:
     """Return the model of that name, trained now or by an earlier call."""
-    tree = demo_recipe(store, folder / "store").model_dump() | {"evaluation": [{"kind": "linear"}]}
+    device = torch.device("cpu")
+    tree = demo_recipe(store, folder / "store", device).model_dump() | {"evaluation": [{"kind": "linear"}]}
     for section, settings in MODELS[name].items():
         replaces = settings is None or settings.get("kind", tree[section].get("kind")) != tree[section].get("kind")
         tree[section] = settings if replaces else tree[section] | settings
     run = folder / name
-    return load_checkpoint(
-        runs.pretrain(recipe_from(tree, name), run, DistributedContext(0, 1, torch.device("cpu")))
-    )
+    return load_checkpoint(runs.pretrain(recipe_from(tree, name), run, DistributedContext(0, 1, device)))
 
 
 def draw(name: str, model: Checkpoint, store: SequenceStore, index: int) -> None:

@@ -25,6 +25,7 @@ from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
 from skeletonmae.training import DistributedContext
+from skeletonmae.training.precision import uses_bf16
 from skeletonmae.validation import check_basics, describe_warnings
 
 LABEL_FRACTION = 0.05
@@ -59,7 +60,7 @@ def run_demo(
         InputError: no recording can be read, or there are no labels to evaluate with.
     """
     store = _open_or_prepare_store(out, data, on_status, options)
-    recipe = demo_recipe(store, out / "store")
+    recipe = demo_recipe(store, out / "store", distributed.device)
     model = runs.pretrain(recipe, out / "pretrained", distributed, on_progress)
     checkpoint = load_checkpoint(model, distributed.device)
     results = runs.evaluate(recipe, checkpoint, out / "pretrained", distributed, on_progress, on_message=on_status)
@@ -70,8 +71,14 @@ def run_demo(
     return results
 
 
-def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
-    """A recipe with a small model and a short schedule, for two CPU cores and any store."""
+def demo_recipe(store: SequenceStore, folder: Path, device: torch.device) -> Recipe:
+    """A recipe with a small model and a short schedule, for two CPU cores and any store.
+
+    Args:
+        store: The recordings.
+        folder: The folder of `store`.
+        device: The device that trains; the model computes in bf16 if the device has instructions for it.
+    """
     source = Source(store=folder)
     num_clips = len(source.pretrain_index(store))
     batch_size = min(64, max(8, num_clips // 8))
@@ -82,12 +89,7 @@ def demo_recipe(store: SequenceStore, folder: Path) -> Recipe:
         "lr": 2e-3,
         "final_lr": 0.0,
     }
-    # Without bfloat16 instructions a CPU is slower in bfloat16 than in float32.
-    precision = (
-        "bf16"
-        if torch.cuda.is_available() or getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-        else "float32"
-    )
+    precision = "bf16" if uses_bf16("auto", device) else "float32"
     finetune = {
         "epochs": 20,
         "min_steps": 150,
