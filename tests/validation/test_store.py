@@ -90,11 +90,11 @@ def test_classes_on_one_side_only(tmp_path: Path, clean: Clips, make_store: Any)
 def test_what_a_store_to_pretrain_on_shares(tmp_path: Path, clean: Clips, make_store: Any) -> None:
     """Of one dataset, names and subjects count; the training side may be there."""
     sided = with_sides(clean)
-    mine = make_store(tmp_path / "a", sided, dataset="set")
+    store = make_store(tmp_path / "a", sided, dataset="set")
     train = make_store(tmp_path / "b", [one for one in sided if one.tags["subject"] == "s01"], dataset="set")
-    assert not found(validate_store(mine, BY_SUBJECT, train), "leaks")
-    whole = make_store(tmp_path / "c", sided, dataset="set")
-    result = validate_store(mine, BY_SUBJECT, whole)
+    assert not found(validate_store(store, BY_SUBJECT, train), "leaks")
+    same = make_store(tmp_path / "c", sided, dataset="set")
+    result = validate_store(store, BY_SUBJECT, same)
     assert {one.recording for one in found(result, "leaks", "error")} == {
         one.name for one in sided if one.tags["subject"] == "s02"
     }
@@ -103,7 +103,7 @@ def test_what_a_store_to_pretrain_on_shares(tmp_path: Path, clean: Clips, make_s
     other = make_store(
         tmp_path / "d", [replace(one, positions=one.positions * 0) for one in sided], dataset="other"
     )
-    assert not found(validate_store(mine, BY_SUBJECT, other), "leaks")
+    assert not found(validate_store(store, BY_SUBJECT, other), "leaks")
 
 
 def test_copies_without_a_label_that_are_pretrained_on(tmp_path: Path, clean: Clips, make_store: Any) -> None:
@@ -138,14 +138,14 @@ def test_names_within_a_family(
 def test_only_the_training_side_of_the_other_store_counts(tmp_path: Path, clean: Clips, make_store: Any) -> None:
     """A recipe pre-trains on that alone, with or without labels; without any label on all."""
     sided = with_sides(clean)
-    mine = make_store(tmp_path / "a", sided, dataset="set")
+    store = make_store(tmp_path / "a", sided, dataset="set")
     both = make_store(tmp_path / "b", sided, dataset="other")
-    assert len(found(validate_store(mine, BY_SUBJECT, both), "leaks", "error")) == 25
-    assert not found(validate_store(mine, BY_SUBJECT, both, BY_SUBJECT), "leaks")
+    assert len(found(validate_store(store, BY_SUBJECT, both), "leaks", "error")) == 25
+    assert not found(validate_store(store, BY_SUBJECT, both, BY_SUBJECT), "leaks")
     exchanged = TagSplit(tag="subject", train=("s02",), test=("s01",))
-    assert len(found(validate_store(mine, BY_SUBJECT, both, exchanged), "leaks", "error")) == 25
+    assert len(found(validate_store(store, BY_SUBJECT, both, exchanged), "leaks", "error")) == 25
     bare = make_store(tmp_path / "c", [replace(one, label=None) for one in sided], dataset="other")
-    assert len(found(validate_store(mine, BY_SUBJECT, bare, BY_SUBJECT), "leaks", "error")) == 25
+    assert len(found(validate_store(store, BY_SUBJECT, bare, BY_SUBJECT), "leaks", "error")) == 25
 
 
 def test_the_training_side_by_its_name(
