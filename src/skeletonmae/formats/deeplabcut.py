@@ -22,7 +22,7 @@ from skeletonmae.formats.decoders.pandas_hdf5 import read_frame
 from skeletonmae.formats.decoders.text_numbers import MISSING_WORDS, is_number
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.frame_numbers import FrameNumbering
+from skeletonmae.formats.frame_numbers import FrameNumbering, is_frame_number
 from skeletonmae.formats.named_skeletons import named_recording, skeleton_from_names
 from skeletonmae.limits import check_density
 from skeletonmae.sequences import SkeletonSequence
@@ -51,7 +51,7 @@ def _parse(file: InputFile, options: ReadOptions) -> Iterator[SkeletonSequence]:
     axes = [axis for axis in COORDS[:3] if axis in coords]
     if not len(frame):
         raise InputError("it has no frame", where=file.path)
-    if not np.issubdtype(frame.dtype, np.number) or not (np.abs(frame) < 2**53).all() or (frame % 1 != 0).any():
+    if not np.issubdtype(frame.dtype, np.number) or not is_frame_number(frame).all():
         expected = "whole frame numbers (labeled images are no recording: give the file of a tracked video)"
         got = frame[0].decode("utf-8", "replace") if isinstance(frame[0], bytes) else frame[0]
         raise InputError("the first column has no frame numbers", where=file.path, expected=expected, got=got)

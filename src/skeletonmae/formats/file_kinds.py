@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from skeletonmae.formats.decoders.text_numbers import is_number
+
 VIDEOS_AND_IMAGES = {
     ".mp4", ".avi", ".mov", ".mkv", ".webm", ".wmv", ".m4v", ".mpg", ".mpeg", ".mts", ".flv", ".png", ".jpg",
     ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".svg", ".heic", ".ico", ".dng",
@@ -126,16 +128,8 @@ def is_table(head: bytes) -> bool:
     for delimiter in (",", ";", "\t", None):
         cells = [line.split(delimiter) for line in lines]
         if len(cells[-1]) > 1 and len({len(row) for row in cells}) == 1:
-            return sum(map(_is_number, cells[-1])) * 2 > len(cells[-1])
+            return sum(map(is_number, cells[-1])) * 2 > len(cells[-1])
     return False
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ MIN_REGULAR_FRACTION = 0.5
 
 
 def is_frame_number(numbers: np.ndarray) -> np.ndarray:
-    """Whether each of some float64 numbers is whole, and small enough to be exact."""
+    """Whether each of some numbers is whole, and small enough to be exact."""
     with np.errstate(invalid="ignore"):  # nan and inf, of which the remainder is nan
         result: np.ndarray = (np.abs(numbers) < MAX_NUMBER) & (numbers % 1 == 0)
     return result

@@ -27,7 +27,7 @@ from skeletonmae.formats.decoders.csv_table import check_columns
 from skeletonmae.formats.decoders.text_numbers import MISSING_WORDS, is_number
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
-from skeletonmae.formats.frame_numbers import FrameNumbering
+from skeletonmae.formats.frame_numbers import FrameNumbering, is_frame_number
 from skeletonmae.formats.length_units import METERS_PER_UNIT
 from skeletonmae.formats.named_skeletons import layout_from_names, named_recording
 from skeletonmae.limits import MAX_JOINTS, check_density
@@ -148,7 +148,7 @@ def _rows(file: InputFile, lines: Sequence[str], header: _Header) -> tuple[np.nd
         raise InputError("it has no frame", where=file.path)
     table = np.array(rows)
     frame = table[:, 0]
-    if not (np.abs(frame) < 2**53).all() or (frame % 1 != 0).any():
+    if not is_frame_number(frame).all():
         raise InputError("a frame number is not a whole number", where=file.path, expected="Frame# in column 1")
     columns = np.array(header.columns)[:, None] + np.arange(3)
     return frame.astype(np.int64), table[:, columns]
