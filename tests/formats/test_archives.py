@@ -59,20 +59,20 @@ def test_a_zip_bomb_is_refused_in_little_memory(tmp_path: Path, lie: bool) -> No
 @FUZZ
 @given(data=st.data())
 def test_a_damaged_archive_gives_files_or_a_clear_error(tmp_path: Path, data: st.DataObject) -> None:
-    whole = write_zip(tmp_path / "whole.zip", {"a.txt": b"a" * 300, "b/c.txt": bytes(range(256))}).read_bytes()
-    content = bytearray(whole[: data.draw(st.integers(1, len(whole)))])
+    archive = write_zip(tmp_path / "archive.zip", {"a.txt": b"a" * 300, "b/c.txt": bytes(range(256))}).read_bytes()
+    content = bytearray(archive[: data.draw(st.integers(1, len(archive)))])
     for _ in range(data.draw(st.integers(0, 3))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path = tmp_path / f"damaged{data.draw(st.integers(0, 10**9))}.zip"
     path.write_bytes(content)
     try:
         for file in list_files(path, everything):
-            said = str(path)
+            message = str(path)
             try:
                 assert len(file.content()) == file.size
             except InputError as error:
-                said = str(error)
-            assert str(path) in said
+                message = str(error)
+            assert str(path) in message
     finally:
         path.unlink()
 

@@ -117,7 +117,7 @@ def test_individuals_have_their_own_parts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ((*HEADER, "0,1,2,1", "1,1,two,1"), "line 5: not a number; got two"),
         ((*HEADER, "0,1,2,1", "1,1,2"), "line 5: wrong number of columns; expected 4; got 3"),
@@ -132,8 +132,8 @@ def test_individuals_have_their_own_parts(tmp_path: Path) -> None:
         ((*HEADER[:2], "coords,x,y,w", "0,1,2,1"), "unknown coords; expected x, y, z, likelihood; got w, x, y"),
     ],
 )
-def test_what_is_wrong_is_said(lines: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=rf"mouse\.csv.*{said}"):
+def test_what_is_wrong_is_said(lines: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"mouse\.csv.*{message}"):
         read(written(tmp_path, *lines))
 
 

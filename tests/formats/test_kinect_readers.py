@@ -65,7 +65,7 @@ def test_empty_and_foreign_files_are_refused_by_name(name: str, content: bytes, 
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[]", "no skeletons"),
         ('{"skeletons": []}', "wrong shape"),
@@ -76,15 +76,15 @@ def test_empty_and_foreign_files_are_refused_by_name(name: str, content: bytes, 
         ('{"skeletons": [[[1, 2', "truncated"),
     ],
 )
-def test_nw_ucla_says_what_is_wrong(content: str, said: str, tmp_path: Path) -> None:
+def test_nw_ucla_says_what_is_wrong(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(content)
-    with pytest.raises(InputError, match=rf"a\.json.*{said}"):
+    with pytest.raises(InputError, match=rf"a\.json.*{message}"):
         list(FORMATS["nw_ucla"].read(path))
 
 
 @pytest.mark.parametrize(
-    ("array", "said"),
+    ("array", "message"),
     [
         (np.ones((19, 3, 4)), "expected an array 'd_skel'.*19, 3, 4"),
         (np.ones((20, 3, 0)), "expected an array 'd_skel'.*20, 3, 0"),
@@ -94,10 +94,10 @@ def test_nw_ucla_says_what_is_wrong(content: str, said: str, tmp_path: Path) -> 
         ({"x": 1.0}, "d_skel.*a structure"),
     ],
 )
-def test_utd_mhad_admits_one_plain_array(array: object, said: str, tmp_path: Path) -> None:
+def test_utd_mhad_admits_one_plain_array(array: object, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"d_skel": array})
-    with pytest.raises(InputError, match=rf"a\.mat.*{said}"):
+    with pytest.raises(InputError, match=rf"a\.mat.*{message}"):
         list(FORMATS["utd_mhad"].read(path))
 
 
@@ -114,7 +114,7 @@ def test_utd_mhad_believes_no_claimed_size(samples: dict[str, Path], tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("1 2 3 1\n" * 19, "got 19 lines"),
         ("1 2 3\n" * 20, "line 1: wrong number of columns"),
@@ -122,10 +122,10 @@ def test_utd_mhad_believes_no_claimed_size(samples: dict[str, Path], tmp_path: P
         ("1 2 3 1\n" * 19 + "1 2", "line 20: wrong number of columns; expected 4; got 2"),
     ],
 )
-def test_msr_action3d_counts_lines_and_numbers(content: str, said: str, tmp_path: Path) -> None:
+def test_msr_action3d_counts_lines_and_numbers(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(content)
-    with pytest.raises(InputError, match=rf"a\.txt.*{said}"):
+    with pytest.raises(InputError, match=rf"a\.txt.*{message}"):
         list(FORMATS["msr_action3d"].read(path))
 
 

@@ -99,12 +99,12 @@ def test_a_lifted_pose_is_turned_so_that_left_stays_left(tmp_path: Path) -> None
 
 def test_layouts_by_the_names_of_joints(tmp_path: Path) -> None:
     halpe = (*COCO17.joints, "head", "neck", "hip", *(f"foot{i}" for i in range(6)))
-    whole = (*COCO17.joints, *(f"face-{i}" for i in range(6)))
+    body_and_face = (*COCO17.joints, *(f"face-{i}" for i in range(6)))
     hand = (
         "wrist",
         *(f"{finger}{i}" for finger in ("thumb", "forefinger", "middle", "ring", "pinky") for i in range(1, 5)),
     )
-    for names, layout in ((halpe, "halpe26"), (whole, "coco17"), (hand, "hand21")):
+    for names, layout in ((halpe, "halpe26"), (body_and_face, "coco17"), (hand, "hand21")):
         content = {"meta_info": with_names(*names), "instance_info": [instance(np.resize(BODY, (len(names), 2)))]}
         (recording,) = read(tmp_path / "a.json", content)
         assert recording.skeleton is LAYOUTS[layout]

@@ -46,7 +46,7 @@ def test_what_was_not_marked_is_unobserved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"x": np.ones((3, 12))}, "not the labels of a video"),
         ({"y": np.ones((4, 13))}, "not the labels of a video"),
@@ -56,6 +56,6 @@ def test_what_was_not_marked_is_unobserved(tmp_path: Path) -> None:
         ({"train": None}, "a variable is missing; expected train"),
     ],
 )
-def test_what_is_missing_is_said(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=rf"1\.mat: {said}"):
+def test_what_is_missing_is_said(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=rf"1\.mat: {message}"):
         read(tmp_path / "1.mat", **changed)

@@ -90,7 +90,7 @@ def test_no_score_is_no_joint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"keypoint": None}, "annotation 1: not an annotation"),
         ({"keypoint": np.ones((4, 17, 2))}, r"annotation 1 \(bad\): 'keypoint' has the wrong shape"),
@@ -103,14 +103,14 @@ def test_no_score_is_no_joint(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_annotation_is_said_and_the_others_are_read(
-    tmp_path: Path, changed: dict[str, Any], said: str
+    tmp_path: Path, changed: dict[str, Any], message: str
 ) -> None:
     held = [annotation(), annotation(**{"frame_dir": "bad"} | changed), annotation(frame_dir="c")]
     refused: list[InputError] = []
     assert [one.name for one in read(tmp_path / "x.pkl", held, on_error=refused.append)] == ["a", "c"]
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         raise refused[0]
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read(tmp_path / "x.pkl", held)
 
 

@@ -131,7 +131,7 @@ def test_bones_that_are_no_tree_are_made_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "instances", "how", "said"),
+    ("frames", "instances", "how", "message"),
     [
         ([(0, 0)], [instance(0, 0)], {"version": 3.0}, "the project is of a newer version"),
         ([(0, 0)], [instance(0, 5)], {}, "an instance belongs to no frame"),
@@ -141,8 +141,8 @@ def test_bones_that_are_no_tree_are_made_one(tmp_path: Path) -> None:
         ([(0, 0)], [], {}, "not exactly one skeleton; got 0 instances"),
     ],
 )
-def test_what_is_wrong_is_said(frames: Any, instances: Any, how: Any, said: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=rf"mice\.slp.*{said}"):
+def test_what_is_wrong_is_said(frames: Any, instances: Any, how: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"mice\.slp.*{message}"):
         read(project(tmp_path / "mice.slp", frames, instances, **how))
 
 

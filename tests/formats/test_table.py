@@ -65,8 +65,8 @@ def test_two_axes_are_pixels_unless_said(tmp_path: Path) -> None:
     (recording,) = read(table(tmp_path, *lines))
     assert (recording.skeleton, recording.unit, recording.positions.shape[3]) == (COCO17, "px", 2)
     assert recording.observed.sum() == 1  # confidence 0 is not observed
-    (said,) = read(table(tmp_path, *lines), unit="image", fps=12.5)
-    assert (said.unit, said.fps) == ("image", 12.5)
+    (recording,) = read(table(tmp_path, *lines), unit="image", fps=12.5)
+    assert (recording.unit, recording.fps) == ("image", 12.5)
 
 
 def test_a_z_that_is_empty_throughout_is_none(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_layout_by_option_or_column(tmp_path: Path) -> None:
     assert read(path, layout=NTU25)[0].skeleton == NTU25
     path = table(tmp_path, "recording,frame,person,joint,x,y,z,layout", "a,0,0,head,1,1,1,ntu25")
     assert read(path)[0].skeleton == NTU25
-    assert read(path, layout=KINECT20)[0].skeleton == KINECT20  # what is said counts before the file
+    assert read(path, layout=KINECT20)[0].skeleton == KINECT20  # the option counts before the file
     path = table(tmp_path, "frame,joint,x,y,layout", "0,head,1,1,ntu26")
     with pytest.raises(
         InputError, match=r"line 2: unknown layout, did you mean 'ntu25'.*--layout my\.yaml.*got ntu26"
@@ -160,7 +160,7 @@ def test_a_column_that_differs_from_line_to_line_is_no_tag(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("a,1,0,head,1,1", "line 3: wrong number of columns; expected 7"),
         ("a,1,0,head,1,5,2,5,1", r"line 3: wrong number of columns \(decimal commas.*expected 7"),
@@ -183,9 +183,9 @@ def test_a_column_that_differs_from_line_to_line_is_no_tag(tmp_path: Path) -> No
         ('a,1,0,"head,1,1,1', "not CSV"),
     ],
 )
-def test_a_bad_line_is_named(line: str, said: str, tmp_path: Path) -> None:
+def test_a_bad_line_is_named(line: str, message: str, tmp_path: Path) -> None:
     path = table(tmp_path, "recording,frame,person,joint,x,y,z", "a,0,0,head,1,1,1", line)
-    with pytest.raises(InputError, match=rf"mine\.csv.*{said}"):
+    with pytest.raises(InputError, match=rf"mine\.csv.*{message}"):
         read(path)
 
 
@@ -226,13 +226,13 @@ def test_what_must_hold_for_the_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("joints", "said"), [(("nose", "toe"), "'toe' is not"), (("wrist", "nose"), "no built-in")]
+    ("joints", "message"), [(("nose", "toe"), "'toe' is not"), (("wrist", "nose"), "no built-in")]
 )
-def test_joints_of_no_layout_are_answered_with_a_layout(joints: Any, said: str, tmp_path: Path) -> None:
+def test_joints_of_no_layout_are_answered_with_a_layout(joints: Any, message: str, tmp_path: Path) -> None:
     from skeletonmae.skeletons import read_layout
 
     path = table(tmp_path, "frame,joint,x,y", *(f"0,{joint},1,2" for joint in joints))
-    with pytest.raises(InputError, match=rf"{said}.*--layout my\.yaml") as caught:
+    with pytest.raises(InputError, match=rf"{message}.*--layout my\.yaml") as caught:
         read(path)
     (tmp_path / "my.yaml").write_text("\n".join(str(caught.value).splitlines()[1:4]))  # as it says
     assert read(path, layout=read_layout(tmp_path / "my.yaml"))[0].skeleton.joints == joints

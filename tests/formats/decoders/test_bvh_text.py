@@ -108,8 +108,8 @@ def random_text(rng: np.random.Generator, joints: int, frames: int) -> str:
         order.append(joint)
         offset = " ".join(map(str, np.round(rng.normal(size=3), 6)))
         inner = "\n".join(write(child) for child in range(joints) if parents[child] == joint)
-        said = f"CHANNELS {len(channels[joint])} {' '.join(channels[joint])}" if channels[joint] else ""
-        return f"{'JOINT' if joint else 'ROOT'} j{joint}\n{{\nOFFSET {offset}\n{said}\n{inner}\n}}"
+        channel_line = f"CHANNELS {len(channels[joint])} {' '.join(channels[joint])}" if channels[joint] else ""
+        return f"{'JOINT' if joint else 'ROOT'} j{joint}\n{{\nOFFSET {offset}\n{channel_line}\n{inner}\n}}"
 
     tree = write(0)
     width = sum(map(len, channels))

@@ -204,9 +204,9 @@ def test_a_flipped_bit_in_packed_numbers_is_found() -> None:
 
 def test_a_checksum_that_was_forgotten_is_no_error() -> None:
     """MATLAB ends the stream of a variable of 16384 bytes without one."""
-    whole = variable(b"x", 6, (2041, 1), element(9, np.arange(2041.0).tobytes()))
+    unpacked = variable(b"x", 6, (2041, 1), element(9, np.arange(2041.0).tobytes()))
     stream = zlib.compressobj()
-    content = stream.compress(whole) + stream.flush(zlib.Z_SYNC_FLUSH)
+    content = stream.compress(unpacked) + stream.flush(zlib.Z_SYNC_FLUSH)
     (got,) = read_matlab(file_of(struct.pack("<II", 15, len(content)) + content), "a.mat", ["x"]).values()
     assert np.array_equal(np.ravel(got), np.arange(2041.0))
 
