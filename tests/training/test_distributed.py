@@ -17,7 +17,7 @@ from skeletonmae.cli import main
 from skeletonmae.errors import InputError
 from skeletonmae.recipe import recipe_from
 from skeletonmae.training import DistributedContext, choose_device, init_distributed, read_log
-from skeletonmae.training.loop import _Trainer
+from skeletonmae.training.trainer import Trainer
 
 
 def free_port() -> int:
@@ -32,9 +32,9 @@ class Killed(BaseException):
 
 def pretrain_each_way(recipes: list[Path], ports: list[int]) -> int:
     """In each process: pre-train by every recipe; the last one is killed after a step, and resumed."""
-    train_step = _Trainer.train_step
+    train_step = Trainer.train_step
 
-    def killed(trainer: _Trainer, *inputs: Any) -> Any:
+    def killed(trainer: Trainer, *inputs: Any) -> Any:
         if trainer.step == 3:
             raise Killed
         return train_step(trainer, *inputs)
@@ -45,10 +45,10 @@ def pretrain_each_way(recipes: list[Path], ports: list[int]) -> int:
 
     statuses = [pretrain(recipe, recipe.with_suffix("")) for recipe in recipes]
     out = recipes[-1].with_name("killed")
-    _Trainer.train_step = killed  # type: ignore[method-assign]
+    Trainer.train_step = killed  # type: ignore[method-assign]
     with pytest.raises(Killed):
         pretrain(recipes[-1], out)
-    _Trainer.train_step = train_step  # type: ignore[method-assign]
+    Trainer.train_step = train_step  # type: ignore[method-assign]
     return max(*statuses, pretrain(recipes[-1], out))
 
 

@@ -2,10 +2,11 @@
 
 from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext, choose_device, init_distributed
-from skeletonmae.training.loop import NotFiniteError, Progress, train
+from skeletonmae.training.loop import Progress, train
 from skeletonmae.training.precision import autocast
 from skeletonmae.training.run_folder import STATE, lock_folder, read_log
 from skeletonmae.training.stopping import TrainingStopped
+from skeletonmae.training.trainer import NotFiniteError
 
 __all__ = [
     "STATE",

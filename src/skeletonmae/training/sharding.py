@@ -26,7 +26,7 @@ class ShardedModel:
     """
 
     def __init__(self, model: nn.Module, distributed: DistributedContext) -> None:
-        self.whole = model
+        self.unsharded = model
         self.module: Any = copy.deepcopy(model)  # which `fully_shard` gives the methods of an `FSDPModule`
         mesh = init_device_mesh(distributed.device.type, (distributed.world_size,))
         for layer in [*_layers(self.module), self.module]:
@@ -58,8 +58,8 @@ class ShardedModel:
 
     def finish(self, distributed: DistributedContext) -> nn.Module:
         """Return the whole model with the trained weights."""
-        self.whole.load_state_dict(self.gather(self.module.state_dict()))
-        return self.whole.to(distributed.device)
+        self.unsharded.load_state_dict(self.gather(self.module.state_dict()))
+        return self.unsharded.to(distributed.device)
 
 
 def _layers(module: nn.Module) -> list[nn.Module]:
