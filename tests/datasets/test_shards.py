@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,6 +157,10 @@ def test_what_cannot_be_joined_is_named(source: Path, tmp_path: Path) -> None:
     (tmp_path / "shards" / "manifest.json").unlink()
     (tmp_path / "shards" / "shard-00001-of-00002" / "shard.json").unlink()
     with pytest.raises(InputError, match="not a shard that"):
+        join_shards(NW_UCLA, source, tmp_path / "shards")
+    shutil.rmtree(tmp_path / "shards" / "shard-00001-of-00002")
+    (tmp_path / "shards" / "shard-00001-of-00002").touch()
+    with pytest.raises(InputError, match=r"shards are missing.*: 1/2"):
         join_shards(NW_UCLA, source, tmp_path / "shards")
 
 

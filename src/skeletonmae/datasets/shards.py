@@ -116,7 +116,8 @@ def list_shards(out: Path) -> list[ShardNumber]:
     Raises:
         InputError: A shard is missing, or there are shards of two different divisions.
     """
-    matches = [re.fullmatch(r"shard-(\d{5})-of-(\d{5})", path.name) for path in out.glob("shard-*-of-*")]
+    folders = [path.name for path in out.glob("shard-*-of-*") if path.is_dir()]
+    matches = [re.fullmatch(r"shard-(\d{5})-of-(\d{5})", name) for name in folders]
     found = {ShardNumber(*map(int, match.groups())) for match in matches if match}
     totals = sorted({shard.total for shard in found})
     if len(totals) != 1:
