@@ -24,7 +24,7 @@ from skeletonmae.training import TrainingStopped
 
 
 @dataclass
-class Said:
+class Output:
     status: int
     out: str
     err: str
@@ -34,14 +34,14 @@ class Said:
 def cli(capsys: pytest.CaptureFixture[str]) -> Any:
     """Run a command here; a mistake of the user's must not be an exception."""
 
-    def run(*words: object) -> Said:
+    def run(*words: object) -> Output:
         try:
             status = main([str(word) for word in words])
         except SystemExit as left:  # tyro leaves so, for help and for a wrong command
             status = int(left.code or 0)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return Said(status, said.out, said.err)
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        return Output(status, output.out, output.err)
 
     return run
 
@@ -89,11 +89,11 @@ assert not loaded, loaded
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_teaches(cli: Any, name: str) -> None:
-    said = cli(name, "--help")
-    assert said.status == 0
-    assert "--json" in said.out
-    assert "{None}" not in said.out
-    assert "For example::" not in said.out
+    output = cli(name, "--help")
+    assert output.status == 0
+    assert "--json" in output.out
+    assert "{None}" not in output.out
+    assert "For example::" not in output.out
     overview = cli("--help")
     assert name in overview.out
     assert "Exit status: 0 success" in overview.out
@@ -109,8 +109,8 @@ def test_help_names_arguments_as_its_text_does(cli: Any) -> None:
 def test_the_version(cli: Any) -> None:
     from skeletonmae import __version__
 
-    said = cli("--version")
-    assert (said.status, said.out) == (0, f"skeletonmae {__version__}\n")
+    output = cli("--version")
+    assert (output.status, output.out) == (0, f"skeletonmae {__version__}\n")
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ def test_the_version(cli: Any) -> None:
     ],
 )
 def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected: str) -> None:
-    said = cli(*words)
-    assert said.status == 2
-    assert said.out == ""
-    assert expected in said.err
+    output = cli(*words)
+    assert output.status == 2
+    assert output.out == ""
+    assert expected in output.err
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_a_wrong_command_shows_a_right_one(cli: Any, words: list[str], expected:
     ],
 )
 def test_a_renamed_flag_is_refused_with_its_new_name(cli: Any, words: str, new: str) -> None:
-    said = cli(*words.split())
-    assert (said.status, said.out) == (2, "")
-    assert said.err.rstrip().endswith(f"has been renamed to {new}")
+    output = cli(*words.split())
+    assert (output.status, output.out) == (2, "")
+    assert output.err.rstrip().endswith(f"has been renamed to {new}")
 
 
 # Mistakes
@@ -199,10 +199,10 @@ def test_a_mistake_is_a_line_and_status_1(
 ) -> None:
     (tmp_path / "empty").mkdir()
     places = {"tmp": tmp_path, "recipe": recipe, "run": tiny_run, "store": tiny_store, "empty": tmp_path / "empty"}
-    said = cli(*(word.format(**places) for word in words.split()))
-    assert said.status == 1
-    assert said.out == ""
-    last = said.err[said.err.rindex("error: ") :]
+    output = cli(*(word.format(**places) for word in words.split()))
+    assert output.status == 1
+    assert output.out == ""
+    last = output.err[output.err.rindex("error: ") :]
     assert expected in last
     assert last.count("\n") == 1
 
@@ -218,22 +218,22 @@ def test_a_damaged_store_is_found(cli: Any, tmp_path: Path, tiny_store: Path, re
     content = bytearray(file.read_bytes())
     content[-100] ^= 1
     file.write_bytes(content)
-    said = cli("pretrain", recipe, f"data.evaluate.store={tmp_path / 'store'}", "--out", tmp_path / "run")
-    assert said.status == 1
-    assert "has changed since it was written" in said.err
+    output = cli("pretrain", recipe, f"data.evaluate.store={tmp_path / 'store'}", "--out", tmp_path / "run")
+    assert output.status == 1
+    assert "has changed since it was written" in output.err
     assert not (tmp_path / "run").exists()
     file.write_bytes(content[:-50])
-    said = cli("pretrain", recipe, f"data.evaluate.store={tmp_path / 'store'}", "--out", tmp_path / "run")
-    assert said.status == 1
-    assert "truncated or changed" in said.err
+    output = cli("pretrain", recipe, f"data.evaluate.store={tmp_path / 'store'}", "--out", tmp_path / "run")
+    assert output.status == 1
+    assert "truncated or changed" in output.err
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="everything is permitted to root")
 def test_a_folder_that_may_not_be_written(cli: Any, tmp_path: Path, recipe: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
-    said = cli("pretrain", recipe, "--out", tmp_path / "closed" / "run")
-    assert said.status == 1
-    assert "Permission denied" in said.err
+    output = cli("pretrain", recipe, "--out", tmp_path / "closed" / "run")
+    assert output.status == 1
+    assert "Permission denied" in output.err
 
 
 @pytest.mark.parametrize(
@@ -257,9 +257,9 @@ def test_what_the_machine_refuses(
         raise error
 
     monkeypatch.setattr(runs, "pretrain", refused)
-    said = cli("pretrain", recipe)
-    assert said.err == expected
-    assert said.status == (130 if isinstance(error, KeyboardInterrupt) else 1)
+    output = cli("pretrain", recipe)
+    assert output.err == expected
+    assert output.status == (130 if isinstance(error, KeyboardInterrupt) else 1)
 
 
 @pytest.mark.parametrize("rank", ["0", "1"])
@@ -271,9 +271,9 @@ def test_an_interrupted_command_that_keeps_nothing_starts_over(
 
     monkeypatch.setattr("skeletonmae.checkpoint.load_checkpoint", interrupt)
     monkeypatch.setenv("RANK", rank)
-    said = cli("predict", "model.safetensors", tmp_path)
+    output = cli("predict", "model.safetensors", tmp_path)
     line = "interrupted; nothing was written, and the same command starts over\n"
-    assert (said.status, said.out, said.err) == (130, "", line if rank == "0" else "")
+    assert (output.status, output.out, output.err) == (130, "", line if rank == "0" else "")
 
 
 def test_a_mistake_of_ours_is_not_hidden(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,22 +302,22 @@ def test_a_full_disk_is_a_line_and_what_was_there_stays(tmp_path: Path, recipe: 
 
 
 def test_prepare(cli: Any, tmp_path: Path, samples_folder: Path) -> None:
-    said = cli("prepare", samples_folder, tmp_path / "store", "--workers", 1)
-    assert said.status == 0
-    assert "[bold]bow" in said.out
-    assert f"6 recordings, 30 frames, 0 unlabeled -> {tmp_path / 'store'}" in said.out
-    assert "Your own recordings" in said.err
+    output = cli("prepare", samples_folder, tmp_path / "store", "--workers", 1)
+    assert output.status == 0
+    assert "[bold]bow" in output.out
+    assert f"6 recordings, 30 frames, 0 unlabeled -> {tmp_path / 'store'}" in output.out
+    assert "Your own recordings" in output.err
 
 
 def test_prepare_says_what_was_left_out(cli: Any, tmp_path: Path, samples_folder: Path) -> None:
     (samples_folder / "wave" / "broken.json").write_text('{"skeletons": [[[')
-    said = cli("prepare", samples_folder, tmp_path / "store", "--workers", 1, "--json")
-    assert said.status == 3
-    report = json.loads(said.out)
+    output = cli("prepare", samples_folder, tmp_path / "store", "--workers", 1, "--json")
+    assert output.status == 3
+    report = json.loads(output.out)
     assert report["recordings"] == 6
     assert report["classes"] == {"[bold]bow": 3, "wave": 3}
     assert [skipped["file"] for skipped in report["skipped"]] == ["wave/broken.json"]
-    assert "broken.json" in said.err
+    assert "broken.json" in output.err
     strict = cli("prepare", samples_folder, tmp_path / "other", "--workers", 1, "--strict")
     assert strict.status == 1
     assert "broken.json" in strict.err
@@ -328,24 +328,24 @@ def test_pretrain_evaluate_predict_as_json(
     cli: Any, tmp_path: Path, recipe: Path, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = cli("pretrain", recipe, "training.epochs=1", "--json")
-    assert said.status == 0
-    assert json.loads(said.out) == {"model": str(Path(f"runs/{tmp_path.name}-tiny/model.safetensors"))}
-    assert "pretrain: 4/4" in said.err
-    assert "batches/s" in said.err
-    said = cli("evaluate", recipe, "--checkpoint", f"runs/{tmp_path.name}-tiny", "--json")
-    assert said.status == 0
-    results = json.loads(said.out)
+    output = cli("pretrain", recipe, "training.epochs=1", "--json")
+    assert output.status == 0
+    assert json.loads(output.out) == {"model": str(Path(f"runs/{tmp_path.name}-tiny/model.safetensors"))}
+    assert "pretrain: 4/4" in output.err
+    assert "batches/s" in output.err
+    output = cli("evaluate", recipe, "--checkpoint", f"runs/{tmp_path.name}-tiny", "--json")
+    assert output.status == 0
+    results = json.loads(output.out)
     assert [result["protocol"] for result in results] == ["linear", "knn", "finetune"]
     assert json.loads(Path(f"runs/{tmp_path.name}-tiny/results.json").read_text())["results"] == results
     assert {path.name for path in Path(f"runs/{tmp_path.name}-tiny").glob("*.png")} == {
         "confusion-linear-1-seed0.png", "confusion-knn-k=1-1-seed0.png", "confusion-finetune-1-seed0.png",
     }  # fmt: skip
-    said = cli(
+    output = cli(
         "predict", f"runs/{tmp_path.name}-tiny/finetune-1-seed0.safetensors", tiny_store, "--top", 2, "--json"
     )
-    assert said.status == 0
-    answers = json.loads(said.out)
+    assert output.status == 0
+    answers = json.loads(output.out)
     assert len(answers) == 96
     assert answers[0]["recording"] == "synthetic_000000"
     assert answers[0]["person"] is None
@@ -356,9 +356,9 @@ def test_evaluate_as_a_table_and_from_scratch(
     cli: Any, tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = cli("evaluate", recipe, "evaluation=[{kind: knn, k: [1]}]", "--from-scratch")
-    assert said.status == 0
-    warning, _, header, row = said.out.splitlines()
+    output = cli("evaluate", recipe, "evaluation=[{kind: knn, k: [1]}]", "--from-scratch")
+    assert output.status == 0
+    warning, _, header, row = output.out.splitlines()
     assert warning.startswith("These accuracies prove nothing, because there are only 28 test clips")
     assert header.split()[:3] == ["protocol", "encoder", "labels"]
     assert row.startswith("knn k=1")
@@ -368,8 +368,8 @@ def test_evaluate_as_a_table_and_from_scratch(
     assert f"{100 * written['top1']:.1f}" in row.split()
     low, high = (f"{100 * bound:.1f}" for bound in written["top1_interval"])
     assert f"{low} to {high}" in row
-    assert f"results written to runs/{tmp_path.name}-tiny-scratch" in said.err
-    assert "split: 28 test recordings of camera 3; 68 training recordings of camera 1, 2\n" in said.err
+    assert f"results written to runs/{tmp_path.name}-tiny-scratch" in output.err
+    assert "split: 28 test recordings of camera 3; 68 training recordings of camera 1, 2\n" in output.err
 
 
 def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: Path) -> None:
@@ -380,12 +380,12 @@ def test_predict_in_words(cli: Any, tiny_run: Path, tmp_path: Path, tiny_store: 
     lines += ["nobody,0,0,head,,,,ntu25"]
     (tmp_path / "mine.csv").write_text("\n".join(lines), encoding="utf-8")
     classifier = tiny_run / "finetune-1-seed0.safetensors"
-    said = cli("predict", classifier, tmp_path / "mine.csv")
-    assert said.status == 3
-    (line,) = said.out.splitlines()
+    output = cli("predict", classifier, tmp_path / "mine.csv")
+    assert output.status == 3
+    (line,) = output.out.splitlines()
     assert line.startswith("größer: ")
     assert line.count("%") == 3
-    assert "nothing is observed in 'nobody'" in said.err
+    assert "nothing is observed in 'nobody'" in output.err
     each = cli("predict", classifier, tmp_path / "mine.csv", tmp_path / "absent.csv", "--per-person")
     assert each.status == 3
     assert [line.split(":")[0] for line in each.out.splitlines()] == [
@@ -400,11 +400,11 @@ def test_predict_reads_files_as_prepare_did(
     cli: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gap of 30 frames is short at 120 frames per second, and is bridged; without a rate it is not."""
-    seen: list[Any] = []
+    all_options: list[Any] = []
     load = inference.load_recordings
 
     def load_recordings(paths: Any, options: Any, *more: Any) -> Any:
-        seen.append(options)
+        all_options.append(options)
         return load(paths, options, *more)
 
     monkeypatch.setattr(inference, "load_recordings", load_recordings)
@@ -420,8 +420,8 @@ def test_predict_reads_files_as_prepare_did(
     bridged = cli(*command, *options)
     assert (unknown_rate.status, bridged.status) == (0, 0)
     assert json.loads(unknown_rate.out)[0]["classes"] != json.loads(bridged.out)[0]["classes"]
-    assert (seen[0].format, seen[0].fps, seen[0].ntu_cleanup) == (None, None, "reference")
-    assert (seen[1].format, seen[1].fps, seen[1].ntu_cleanup) == ("table", 120, "none")
+    assert (all_options[0].format, all_options[0].fps, all_options[0].ntu_cleanup) == (None, None, "reference")
+    assert (all_options[1].format, all_options[1].fps, all_options[1].ntu_cleanup) == ("table", 120, "none")
     wrong = cli(*command, "--format", "tabel")
     assert wrong.status == 1
     assert "unknown --format" in wrong.err

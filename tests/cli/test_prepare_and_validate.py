@@ -25,16 +25,16 @@ from skeletonmae.skeletons import COCO17, NTU25
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run a command here; gives (exit status, what was answered, what was said)."""
+    """Run a command here; return its exit status, stdout and stderr."""
 
     def run(*words: object) -> tuple[int, str, str]:
         try:
             status = main([str(word) for word in words])
         except SystemExit as left:
             status = int(left.code or 0)
-        said = capsys.readouterr()
-        assert "Traceback" not in said.err
-        return status, said.out, said.err
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        return status, output.out, output.err
 
     return run
 
@@ -56,7 +56,7 @@ def test_formats_are_known_by_content_and_said(cli: Any, raw: Path, tmp_path: Pa
     status, out, err = cli("prepare", raw, tmp_path / "store")
     assert status == 0
     assert "formats (number of files)" in err
-    assert all(said in err for said in ("nw_ucla (2)", "utd_mhad (2)", "table (2)"))
+    assert all(text in err for text in ("nw_ucla (2)", "utd_mhad (2)", "table (2)"))
     assert "6 recordings, 54 frames, 0 unlabeled" in out
 
 
@@ -110,7 +110,7 @@ def test_a_layout_of_ones_own(cli: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "expected"),
     [
         ("--unit inch", "unknown --unit; expected m, px, image, unknown, cm, mm; got inch"),
         ("--fps 0", "--fps must be greater than 0"),
@@ -121,10 +121,10 @@ def test_a_layout_of_ones_own(cli: Any, tmp_path: Path) -> None:
         ("--convert-to hand21", "hand21"),
     ],
 )
-def test_a_wrong_setting_is_a_line(cli: Any, raw: Path, tmp_path: Path, words: str, said: str) -> None:
+def test_a_wrong_setting_is_a_line(cli: Any, raw: Path, tmp_path: Path, words: str, expected: str) -> None:
     status, out, err = cli("prepare", raw, tmp_path / "store", *words.split())
     assert (status, out) == (1, "")
-    assert said in err
+    assert expected in err
     assert not (tmp_path / "store").exists()
 
 
@@ -386,9 +386,9 @@ def test_a_long_list_of_columns_is_short_on_the_console_and_whole_in_the_report(
     path = tmp_path / "raw" / "wide.csv"
     path.parent.mkdir()
     path.write_text(f"nose_x,nose_y,neck_x,neck_y,{','.join(others)}\n{'1,' * 15}1\n{'2,' * 15}2\n")
-    _, _, said = cli("prepare", path.parent, tmp_path / "store", "--workers", 1)
-    assert "sensor7 and 4 more" in said
-    assert "sensor8" not in said
+    _, _, err = cli("prepare", path.parent, tmp_path / "store", "--workers", 1)
+    assert "sensor7 and 4 more" in err
+    assert "sensor8" not in err
     assert ", ".join(others) in (tmp_path / "store" / "report.json").read_text()
 
 
@@ -401,12 +401,12 @@ def test_files_with_their_joints_in_another_order_are_one_store(cli: Any, tmp_pa
         "ball_x,ball_y,RASI_x,RASI_y,LASI_x,LASI_y\n5,6,3,4,1,2\n5,6,3,4,1,2\n"
     )
     (tmp_path / "raw" / "c.csv").write_text("LASI_x,LASI_y,RASI_x,RASI_y\n1,2,3,4\n1,2,3,4\n")
-    status, _, said = cli("prepare", tmp_path / "raw", tmp_path / "store", "--workers", 1)
+    status, _, err = cli("prepare", tmp_path / "raw", tmp_path / "store", "--workers", 1)
     store = SequenceStore.open(tmp_path / "store")
     assert (status, len(store)) == (3, 2)
     np.testing.assert_array_equal(store[0].positions, store[1].positions)
-    assert "c.csv" in said
-    assert "without ball" in said
+    assert "c.csv" in err
+    assert "without ball" in err
 
 
 def test_files_of_no_format_beside_recordings_are_warnings(cli: Any, tmp_path: Path) -> None:

@@ -35,12 +35,12 @@ def test_folders_with_one_frame_each_are_one() -> None:
 
 
 def test_the_message_names_three_examples_and_what_to_do() -> None:
-    said = describe_scattered("walk/frame_#", [f"walk/frame_{number}/pose" for number in range(4)])
-    assert said.startswith(
+    message = describe_scattered("walk/frame_#", [f"walk/frame_{number}/pose" for number in range(4)])
+    assert message.startswith(
         "one of 4 recordings of a single frame in the folder 'walk/frame_#' ('walk/frame_0/pose', "
         "'walk/frame_1/pose', 'walk/frame_2/pose', ...), which are probably the frames of one recording; put all"
     )
-    assert "in one folder with the number of the frame in their names" in said
+    assert "in one folder with the number of the frame in their names" in message
 
 
 def test_a_file_for_each_frame_is_an_error(tmp_path: Path) -> None:
