@@ -1,4 +1,4 @@
-"""The precision in which a trained model computes."""
+"""The precision in which a model computes."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext
 from skeletonmae.training.optimizer import build_optimizer
+from skeletonmae.training.precision import autocast
 from skeletonmae.training.run_folder import STATE, save_state
 from skeletonmae.training.state_check import check_state
 from skeletonmae.training.stopping import StopRequest
@@ -145,8 +146,7 @@ class Trainer:
         return no_sync
 
     def _forward(self, batch: Any) -> LossOutput:
-        device_type = self.distributed.device.type
-        with torch.autocast(device_type, torch.bfloat16, enabled=self.config.precision == "bf16"):
+        with autocast(self.config.precision, self.distributed.device):
             output: LossOutput = self.parallel_model(batch)
         return output
 
