@@ -10,6 +10,7 @@ from skeletonmae.evaluation import Result
 from skeletonmae.plotting.result_table import format_interval
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.validation.finding import pluralize
 
 MAX_NAMES = 4
 """More names on the test side are not repeated in every row."""
@@ -23,7 +24,7 @@ def describe_result(result: Result, test_side: str) -> str:
         test_side: who is on the test side, as `describe_test_side` says it.
     """
     encoder = "the pre-trained encoder" if result.pretrained else "an encoder that was not pre-trained"
-    clips = _count(result.num_train, "labeled clip")
+    clips = pluralize(result.num_train, "labeled clip")
     if result.protocol == "finetune":
         description = (
             f"{encoder[0].upper()}{encoder[1:]} and a classifier, trained together on {clips} (seed {result.seed})"
@@ -68,7 +69,3 @@ def _count_test_clips(result: Result) -> str:
     """The number of test clips with their noun: `430 clips`, or `428 of 430 clips` if two were left out."""
     is_one = result.num_test + result.num_test_left_out == 1
     return f"{result.test_clips} clip{'' if is_one else 's'}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -45,7 +45,7 @@ def origin_joints(skeleton: Skeleton) -> Int[np.ndarray, " joint"]:
 
 
 def joint_mean(
-    block: RecordingBlock, names: tuple[str, ...], markers: re.Pattern[str] | None = None
+    block: RecordingBlock, names: tuple[str, ...], markers: re.Pattern[str]
 ) -> tuple[Float[np.ndarray, "row axis"], Bool[np.ndarray, " row"]]:
     """Mean position of the observed ones of the joints `names`, and whether there are any.
 
@@ -55,7 +55,7 @@ def joint_mean(
         markers: Names of markers that count in a layout without any joint of `names`.
     """
     joints = [block.skeleton.index[name] for name in names if name in block.skeleton.index]
-    if not joints and markers:
+    if not joints:
         joints = [index for name, index in block.skeleton.index.items() if markers.fullmatch(name)]
     count = block.observed[:, joints].sum(1)
     total = block.positions[:, joints].sum(1)  # unobserved joints are 0
