@@ -109,6 +109,12 @@ def read_manifest(path: Path) -> Manifest:
         raise InputError(f"not a valid manifest of format {FORMAT}: {key}: {first['msg']}", where=file) from error
 
 
+def record_files(folder: Path) -> dict[str, FileRecord]:
+    """Size and checksum of each array in `folder`, by file name."""
+    files = sorted(folder.glob("*.npy"))
+    return {file.name: FileRecord(bytes=file.stat().st_size, sha256=file_sha256(file)) for file in files}
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of the content of a file."""
     with path.open("rb") as file:

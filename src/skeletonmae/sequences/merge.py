@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from skeletonmae.files import write_text
-from skeletonmae.sequences.manifest import MANIFEST, FileRecord, file_sha256
+from skeletonmae.sequences.manifest import MANIFEST, record_files
 from skeletonmae.sequences.shard import Shard
 from skeletonmae.sequences.store import SequenceStore
 
@@ -44,16 +44,8 @@ def merge(store: SequenceStore, folder: Path, keep: Bool[np.ndarray, " recording
                     file.write(np.ascontiguousarray(rows).data)
     for name, array in _index_arrays(store, selections, keep).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    files = sorted(folder.glob("*.npy"))
     manifest = first.manifest.model_copy(
-        update={
-            "classes": store.classes,
-            "tags": store.tags,
-            "files": {
-                file.name: FileRecord(bytes=file.stat().st_size, sha256=file_sha256(file)) for file in files
-            },
-            "shards": {},
-        }
+        update={"classes": store.classes, "tags": store.tags, "files": record_files(folder), "shards": {}}
     )
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=1))
 

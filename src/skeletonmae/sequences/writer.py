@@ -23,9 +23,8 @@ from skeletonmae.sequences.manifest import (
     MANIFEST,
     NPY_HEADER_BYTES,
     TAG_PATTERN,
-    FileRecord,
     Manifest,
-    file_sha256,
+    record_files,
 )
 from skeletonmae.sequences.sequence import UNITS, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
@@ -209,7 +208,6 @@ class StoreWriter:
         self.observed.close()
         for name, column in (self.columns | {f"tag_{tag}": codes for tag, codes in self.codes.items()}).items():
             np.save(self.folder / f"{name}.npy", np.asarray(column), allow_pickle=False)
-        files = sorted(self.folder.glob("*.npy"))
         manifest = Manifest(
             dataset=self.dataset,
             skeleton=self.skeleton.to_dict(),
@@ -218,7 +216,7 @@ class StoreWriter:
             dtype=self.dtype,
             classes=tuple(self.classes),
             tags={tag: tuple(values) for tag, values in self.tags.items()},
-            files={f.name: FileRecord(bytes=f.stat().st_size, sha256=file_sha256(f)) for f in files},
+            files=record_files(self.folder),
         )
         write_text(self.folder / MANIFEST, manifest.model_dump_json(indent=1))
 
