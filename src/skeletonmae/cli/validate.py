@@ -98,7 +98,9 @@ def validate(
         if format or layout or unit or up or fps or not is_default:
             problem = "a store has already been prepared, so options for reading files do not apply"
             raise InputError(
-                problem, where=source, expected="--split, --against, --recipe, --picture, --all, --json"
+                problem,
+                where=source,
+                expected="--split, --against, --against-split, --recipe, --picture, --all, --json",
             )
         store = SequenceStore.open(source)
         other_rule = other_source.split_rule(other) if other_source and other else None
