@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from skeletonmae.formats import FORMATS, ReadOptions, detect
+from skeletonmae.formats.wide_header import find_header
+from skeletonmae.formats.wide_persons import person_columns
 from skeletonmae.sequences import SkeletonSequence
 
 JOINTS = ("nose", "left_wrist", "right_wrist")
@@ -99,3 +101,11 @@ def test_recordings_of_several_persons(tmp_path: Path) -> None:
     first, second = FORMATS["wide_table"].read(path, ReadOptions())
     assert (first.positions.shape[:2], second.positions.shape[:2]) == ((2, 2), (2, 3))
     assert second.positions[1, :, 0, 0].tolist() == [1020, 1030, 1040]
+
+
+def test_numbers_that_are_equal_but_for_zeros_are_no_persons() -> None:
+    names = [f"p{number}_{joint}_{axis}" for number in ("1", "01", "2") for joint in JOINTS for axis in "xy"]
+    for columns, is_read in ((names, False), ([name for name in names if "p01" not in name], True)):
+        header = find_header([columns])
+        assert header is not None
+        assert (person_columns(header, len(columns)) is not None) == is_read

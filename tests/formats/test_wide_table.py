@@ -433,3 +433,12 @@ def test_small_coordinates_are_shares_of_an_image_only_for_a_body(tmp_path: Path
 def test_numbered_points_without_a_confidence_could_be_any(tmp_path: Path) -> None:
     values = np.random.default_rng(0).uniform(0, 99, (2, 25, 2))
     assert read(tmp_path, *wide(range(25), values, "xy", "p{name}_{field}")).skeleton.joints[0] == "joint_0"
+
+
+def test_kinects_zeros_are_lost_joints_unless_the_joint_is_the_origin_throughout(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random((3, len(KINECT_V2), 3)) + 1
+    values[:, 0] = 0.0  # poses that are centered on SpineBase
+    values[1, 5] = 0.0
+    recording = read(tmp_path, *wide(KINECT_V2, values))
+    lost = np.argwhere(~recording.observed[0])
+    assert lost.tolist() == [[1, recording.skeleton.index["left_elbow"]]]

@@ -126,3 +126,9 @@ def test_a_frame_that_the_camera_dropped_leaves_a_gap(tmp_path: Path) -> None:
 def test_what_is_wrong_names_the_frame(content: object, problem: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"a\.json.*{problem}"):
         read(tmp_path / "a.json", content)
+
+
+def test_frames_closer_than_the_usual_step_are_all_kept(tmp_path: Path) -> None:
+    frame = {"is_new": True, "is_tracked": True, "body_list": [body(standing())]}
+    recording = read(tmp_path / "a.json", {str(START + time): frame for time in (0, 33, 66, 67, 132)})
+    assert recording.observed.all((0, 2)).tolist() == [True] * 5
