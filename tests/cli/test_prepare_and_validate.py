@@ -82,6 +82,9 @@ def test_shards_are_prepared_and_joined(cli: Any, raw: Path, tmp_path: Path) -> 
     assert (status, f"-> {out}\n" in text) == (0, True)
     status, _, message = cli("prepare", raw, out, "--join", "--shard", "1/2")
     assert (status, "give one of them" in message) == (1, True)
+    for option in (("--unit", "mm"), ("--axes", 2), ("--dtype", "float16")):
+        status, _, message = cli("prepare", raw, tmp_path / "other", "--join", *option)
+        assert (status, "from the shards" in message) == (1, True)
 
 
 def test_conversion_is_said_joint_by_joint(cli: Any, raw: Path, tmp_path: Path) -> None:

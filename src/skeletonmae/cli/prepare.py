@@ -92,6 +92,7 @@ def prepare(
     """
     from skeletonmae import datasets
     from skeletonmae.files import write_text
+    from skeletonmae.formats import DEFAULT_OPTIONS
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.skeletons import get_layout
     from skeletonmae.validation import check_basics, describe_warnings
@@ -105,6 +106,11 @@ def prepare(
     part = datasets.ShardNumber.parse(shard) if shard else None
     if part and join:
         raise InputError("--shard prepares a part, and --join joins all parts; give one of them")
+    is_changed = options != replace(DEFAULT_OPTIONS, format=format) or converter != datasets.RecordingConverter()
+    if join and (is_changed or dtype != "float32"):
+        raise InputError(
+            "--join takes layout, unit, axes, rate and dtype from the shards; give them to --shard"
+        )
     if join:
         report = datasets.join_shards(source_dataset, source, out, strict=strict)
     else:
