@@ -108,9 +108,7 @@ def prepare(
         raise InputError("--shard prepares a part, and --join joins all parts; give one of them")
     is_changed = options != replace(DEFAULT_OPTIONS, format=format) or converter != datasets.RecordingConverter()
     if join and (is_changed or dtype != "float32"):
-        raise InputError(
-            "--join takes layout, unit, axes, rate and dtype from the shards; give them to --shard"
-        )
+        raise InputError("--join takes layout, unit, axes, rate and dtype from the shards; give them to --shard")
     if join:
         report = datasets.join_shards(source_dataset, source, out, strict=strict)
     else:
