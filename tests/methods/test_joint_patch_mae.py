@@ -12,7 +12,7 @@ from skeletonmae.batches import Batch, SampleRng, Tracks, patchify
 from skeletonmae.errors import InputError
 from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenIndex, TokenMask
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, JointPatchMAE, JointPatchMAEConfig
-from skeletonmae.methods.joint_patch_mae import make_patches
+from skeletonmae.methods.joint_patch_features import make_patches
 from skeletonmae.methods.targets import make_targets
 from skeletonmae.skeletons import KINECT20, NTU25, Skeleton
 from skeletonmae.transforms.geometry import Center

@@ -45,6 +45,17 @@ def test_an_unknown_joint_has_the_embedding_of_time_only() -> None:
     assert torch.equal(found, pos_embed.time[:, None].expand(2, 17, 8))
 
 
+def test_block_outputs_are_those_of_each_block_before_the_final_norm() -> None:
+    model, patches = encoder(), patches_of()
+    visible = TokenMask.all_visible(patches.available).visible_index
+    outputs = model.block_outputs(patches, visible)
+    x = model.embed_tokens(patches, visible)
+    for block, output in zip(model.blocks, outputs, strict=True):
+        x = block(x, attn_mask=visible.valid)
+        assert torch.equal(output, x)
+    assert torch.equal(model.norm(outputs[-1]), model(patches, visible))
+
+
 @pytest.mark.parametrize("lost", [0.0, 0.5])
 def test_visible_tokens_do_not_depend_on_hidden_ones(lost: float) -> None:
     model, patches = encoder(), patches_of(lost=lost)

@@ -9,10 +9,11 @@ from jaxtyping import Bool, Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from skeletonmae.batches import Batch, Patches, SampleRng, Tracks, patchify
+from skeletonmae.batches import Batch, Patches, SampleRng
 from skeletonmae.config import Config
 from skeletonmae.masking import Masking, TokenIndex, TokenMask
 from skeletonmae.masking.mask import lowest_k
+from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -23,15 +24,10 @@ from skeletonmae.methods.method import (
     resolve_config,
     zero_loss,
 )
-from skeletonmae.methods.pooling import Pooling, concat_joints
+from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import Target, TargetNorm, make_targets, reconstruction_loss
-from skeletonmae.models.joint_patch_transformer import (
-    JointPatchDecoder,
-    JointPatchEncoder,
-    masked_mean,
-    mean_over_time,
-)
+from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder
 from skeletonmae.models.transformer import init_weights
 
 
@@ -243,22 +239,3 @@ def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:
     hidden = mask.hidden.flatten(1)
     queried = (hidden & torch.zeros_like(hidden).scatter(1, queries.index, True)).view_as(mask.hidden)
     return TokenMask(queried, queried | (mask.available & ~mask.hidden))
-
-
-def make_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:
-    """Cut tracks into the tokens of an encoder; joints that it does not know count as unobserved."""
-    patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.token_frames, tracks.bridged)
-    return encoder.known_patches(patches)
-
-
-def embed_tracks(encoder: JointPatchEncoder, tracks: Tracks, pooling: Pooling) -> Float[Tensor, "batch feature"]:
-    """Compute one vector per clip from the features of all available tokens."""
-    patches = make_patches(encoder, tracks)
-    visible = TokenMask.all_visible(patches.available).visible_index
-    features = encoder(patches, visible)
-    if pooling == "mean":
-        return tracks.mean_over_persons(masked_mean(features, visible))
-    by_joint = mean_over_time(features, visible, patches.skeleton.num_joints)
-    return tracks.mean_over_persons(
-        concat_joints(by_joint, patches.skeleton, tuple(encoder.pos_embed.joint_to_row))
-    )

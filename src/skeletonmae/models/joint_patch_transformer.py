@@ -103,13 +103,30 @@ class JointPatchEncoder(nn.Module):
             patches: All tokens.
             visible: Indices of the visible ones.
         """
-        inputs = torch.cat([patches.values.flatten(3), patches.observed.to(patches.values.dtype)], dim=3)
-        x = self.patch_embed(visible.gather(inputs.flatten(1, 2)))
-        x = x + self.pos_embed(patches.skeleton)[visible.index]
+        x = self.embed_tokens(patches, visible)
         for block in self.blocks:
             x = block(x, attn_mask=visible.valid)
         out: Tensor = self.norm(x)
         return out
+
+    def block_outputs(self, patches: Patches, visible: TokenIndex) -> list[Float[Tensor, "track visible width"]]:
+        """Compute the output of every block, from the first to the last, before the final norm.
+
+        Args:
+            patches: All tokens.
+            visible: Indices of the visible ones.
+        """
+        outputs = [self.embed_tokens(patches, visible)]
+        for block in self.blocks:
+            outputs.append(block(outputs[-1], attn_mask=visible.valid))
+        return outputs[1:]
+
+    def embed_tokens(self, patches: Patches, visible: TokenIndex) -> Float[Tensor, "track visible width"]:
+        """Compute the input of the first block: linear embeddings of the visible tokens, plus their positions."""
+        inputs = torch.cat([patches.values.flatten(3), patches.observed.to(patches.values.dtype)], dim=3)
+        tokens: Tensor = self.patch_embed(visible.gather(inputs.flatten(1, 2)))
+        tokens = tokens + self.pos_embed(patches.skeleton)[visible.index]
+        return tokens
 
 
 class JointPatchDecoder(nn.Module):
