@@ -1,0 +1,214 @@
+"""Run a series of pre-trainings and evaluations, several at a time on one device, and collect their results.
+
+    python benchmarks/series.py benchmarks/series/nw_ucla_switches.yaml --runs runs/switches --workers 2
+
+A series is a YAML file. Its `jobs` are run in order, as soon as a worker is free:
+
+    recipe: recipes/nw_ucla/mamp.yaml          # of all jobs, unless they name another
+    overrides: [training.epochs=100]           # of all jobs, before their own
+    evaluate:                                  # of all jobs: recipe and overrides of each evaluation
+      - {name: camera1, overrides: ["data.evaluate.split=..."]}
+    jobs:
+      - {name: mamp}
+      - {name: tube, overrides: ["masking={kind: tube}"]}
+      - {name: scratch, start: scratch}        # evaluates fresh weights
+      - {name: tuned, start: mamp, overrides: [...]}      # pre-trains further, from the model of an earlier job
+      - {name: other_sets, start: mamp, pretrain: false}  # only evaluates the model of an earlier job
+
+The folder `--runs` holds a folder per job, and `series.json`: the results of all finished jobs, and the error of
+each that failed. A series that was stopped, or that reached `--seconds`, continues when the command is run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import multiprocessing
+import os
+import subprocess
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT_FIELDS = ("protocol", "setting", "label_fraction", "seed", "top1", "num_train", "num_test", "best_params")
+
+
+def read_series(path: Path) -> list[dict[str, Any]]:
+    """Return the jobs of a series, each with its complete settings.
+
+    Raises:
+        ValueError: A name appears twice, or a job starts from one that does not come before it.
+    """
+    series = yaml.safe_load(path.read_text(encoding="utf-8"))
+    common = series.get("overrides", [])
+    jobs: list[dict[str, Any]] = []
+    for job in series["jobs"]:
+        names = [other["name"] for other in jobs]
+        start = job.get("start")
+        if job["name"] in names:
+            raise ValueError(f"{path}: two jobs are named {job['name']!r}")
+        if start not in (None, "scratch", *names):
+            raise ValueError(f"{path}: job {job['name']!r} starts from {start!r}, which is no earlier job")
+        recipe = job.get("recipe", series.get("recipe"))
+        evaluations = job.get("evaluate", series.get("evaluate", [{}]))
+        jobs.append(
+            {
+                "name": job["name"],
+                "recipe": recipe,
+                "overrides": [*common, *job.get("overrides", [])],
+                "start": start,
+                "pretrain": job.get("pretrain", start != "scratch"),
+                "evaluate": [
+                    {
+                        "name": evaluation.get("name", "evaluation"),
+                        "recipe": evaluation.get("recipe", recipe),
+                        "overrides": [
+                            *([] if "recipe" in evaluation else [*common, *job.get("overrides", [])]),
+                            *evaluation.get("overrides", []),
+                        ],
+                    }
+                    for evaluation in evaluations
+                ],
+            }
+        )
+    return jobs
+
+
+def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
+    """Pre-train and evaluate one job, in the folder `runs/<name>`; what is finished is not done again."""
+    from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.cli.memory import retain_freed_memory
+    from skeletonmae.recipe import read_recipe
+    from skeletonmae.runs import evaluate, pretrain
+    from skeletonmae.training import init_distributed
+
+    retain_freed_memory()
+    folder, row = runs / job["name"], dict(job)
+    finished = folder / "job.json"
+    if finished.is_file() and (saved := json.loads(finished.read_text()))["job"] == job:
+        return saved  # type: ignore[no-any-return]
+    start = None if job["start"] in (None, "scratch") else runs / job["start"] / "model.safetensors"
+    with init_distributed(device) as distributed:
+        if job["pretrain"]:
+            recipe = read_recipe(ROOT / job["recipe"], job["overrides"])
+            began = time.perf_counter()
+            model = pretrain(recipe, folder, distributed, **({"start": start} if start else {}))
+            row["pretrain_seconds"] = round(time.perf_counter() - began, 1)
+        else:
+            model = start
+        row["evaluations"] = {}
+        for evaluation in job["evaluate"]:
+            began = time.perf_counter()
+            recipe = read_recipe(ROOT / evaluation["recipe"], evaluation["overrides"])
+            checkpoint = load_checkpoint(model, distributed.device) if model else None
+            results = evaluate(recipe, checkpoint, folder / evaluation["name"], distributed)
+            row["evaluations"][evaluation["name"]] = {
+                "seconds": round(time.perf_counter() - began, 1),
+                "results": [_summary(result.model_dump(mode="json")) for result in results],
+            }
+    row["job"] = job
+    _write(finished, row)
+    return row
+
+
+def _summary(result: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a result that a table needs; the rest is in the folder of the job."""
+    starts = ("top1_", "macro", "mean_")
+    return {name: value for name, value in result.items() if name in RESULT_FIELDS or name.startswith(starts)}
+
+
+def run_series(
+    jobs: list[dict[str, Any]], runs: Path, device: str, workers: int, seconds: float
+) -> dict[str, dict[str, Any]]:
+    """Run the jobs, at most `workers` at a time, until all are finished or `seconds` have passed."""
+    began, rows = time.monotonic(), {}
+    runs.mkdir(parents=True, exist_ok=True)
+    pending, running = list(jobs), {}
+    context = multiprocessing.get_context("spawn")
+    pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context)
+    try:
+        while (pending or running) and time.monotonic() - began < seconds:
+            for job in list(pending):
+                start = job["start"] if job["start"] != "scratch" else None
+                if start in rows and "error" in rows[start]:
+                    rows[job["name"]] = {**job, "error": f"job {start!r}, from which this one starts, failed"}
+                    pending.remove(job)
+                elif len(running) < workers and (start is None or start in rows):
+                    running[pool.submit(run_job, job, runs, device)] = job
+                    pending.remove(job)
+            done, _ = concurrent.futures.wait(running, timeout=1, return_when="FIRST_COMPLETED")
+            for future in done:
+                job = running.pop(future)
+                error = future.exception()
+                if error:
+                    text = "".join(traceback.format_exception(error))
+                    rows[job["name"]] = {**job, "error": text}
+                else:
+                    rows[job["name"]] = future.result()
+                elapsed = time.monotonic() - began
+                print(f"{elapsed:6.0f} s  {job['name']}: {_headline(rows[job['name']])}", flush=True)
+                _write(runs / "series.json", {**facts(device), "jobs": rows})
+    finally:
+        if pending or running:  # the time is over, or somebody has pressed Ctrl-C
+            for process in multiprocessing.active_children():
+                process.kill()
+        pool.shutdown(wait=not (pending or running), cancel_futures=True)
+    left = [job["name"] for job in [*running.values(), *pending]]
+    print(f"not finished: {', '.join(left)}" if left else f"all {len(jobs)} jobs are finished", flush=True)
+    _write(runs / "series.json", {**facts(device), "jobs": rows, "not_finished": left})
+    return rows
+
+
+def _headline(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return "FAILED: " + row["error"].strip().splitlines()[-1]
+    parts = [f"pre-trained in {row['pretrain_seconds']:.0f} s"] if "pretrain_seconds" in row else []
+    for name, evaluation in row["evaluations"].items():
+        values = [f"{r['protocol']} {r['setting']} {100 * r['top1']:.1f}" for r in evaluation["results"]]
+        parts.append(f"{name} ({evaluation['seconds']:.0f} s): " + ", ".join(values))
+    return "; ".join(parts)
+
+
+def facts(device: str) -> dict[str, str]:
+    """Return when, where and with what the series was run."""
+    import torch
+
+    commit = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    is_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+    return {
+        "commit": os.environ.get("COMMIT", commit),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "device": torch.cuda.get_device_name(0) if is_gpu else "cpu",
+        "torch": torch.__version__,
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("series", type=Path, help="YAML file with the jobs")
+    parser.add_argument("--runs", type=Path, required=True, help="folder for the runs and series.json")
+    parser.add_argument("--workers", type=int, default=1, help="jobs that run at the same time")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
+    arguments = parser.parse_args()
+    rows = run_series(
+        read_series(arguments.series), arguments.runs, arguments.device, arguments.workers, arguments.seconds
+    )
+    raise SystemExit(any("error" in row for row in rows.values()))
+
+
+if __name__ == "__main__":
+    main()

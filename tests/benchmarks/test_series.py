@@ -1,0 +1,85 @@
+"""A series of runs: order, failures, and going on where it stopped."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def series(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("series")
+
+
+def write(path: Path, **content: Any) -> Path:
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_a_job_inherits_the_settings_of_the_series(series: Any, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "s.yaml",
+        recipe="r.yaml",
+        overrides=["a=1"],
+        evaluate=[{"name": "x", "overrides": ["c=3"]}, {"name": "y", "recipe": "other.yaml"}],
+        jobs=[{"name": "first", "overrides": ["b=2"]}, {"name": "second", "start": "first", "pretrain": False}],
+    )
+    first, second = series.read_series(path)
+    assert (first["recipe"], first["overrides"], first["pretrain"]) == ("r.yaml", ["a=1", "b=2"], True)
+    x, y = first["evaluate"]
+    assert (x["recipe"], x["overrides"]) == ("r.yaml", ["a=1", "b=2", "c=3"])
+    assert (y["recipe"], y["overrides"]) == ("other.yaml", [])  # the settings of a recipe are not those of another
+    assert (second["start"], second["pretrain"]) == ("first", False)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "message"),
+    [
+        ([{"name": "a"}, {"name": "a"}], "two jobs are named 'a'"),
+        ([{"name": "a", "start": "b"}, {"name": "b"}], "no earlier job"),
+    ],
+)
+def test_a_series_that_cannot_be_run_is_refused(series: Any, tmp_path: Path, jobs: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        series.read_series(write(tmp_path / "s.yaml", recipe="r.yaml", jobs=jobs))
+
+
+def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
+    series: Any, tiny_tree: Any, tmp_path: Path
+) -> None:
+    recipe = {**tiny_tree(), "evaluation": [{"kind": "knn", "k": [1]}]}
+    path = write(
+        tmp_path / "s.yaml",
+        recipe=str(write(tmp_path / "r.yaml", **recipe)),
+        jobs=[
+            {"name": "good"},
+            {"name": "bad", "overrides": ["method.width=17"]},
+            {"name": "after_bad", "start": "bad", "pretrain": False},
+            {"name": "only_evaluated", "start": "good", "pretrain": False},
+        ],
+    )
+    jobs, runs = series.read_series(path), tmp_path / "runs"
+    rows = series.run_series(jobs, runs, "cpu", workers=1, seconds=300)
+    assert "17" in rows["bad"]["error"]
+    assert "'bad'" in rows["after_bad"]["error"]
+    (result,) = rows["good"]["evaluations"]["evaluation"]["results"]
+    assert rows["only_evaluated"]["evaluations"]["evaluation"]["results"][0]["top1"] == result["top1"]
+    assert json.loads((runs / "series.json").read_text())["jobs"] == rows
+    written = (runs / "good" / "model.safetensors").stat().st_mtime_ns
+    again = series.run_series([jobs[0]], runs, "cpu", workers=1, seconds=300)
+    assert again["good"] == rows["good"]
+    assert (runs / "good" / "model.safetensors").stat().st_mtime_ns == written
+
+
+def test_a_series_stops_at_its_time(series: Any, tmp_path: Path) -> None:
+    jobs = series.read_series(write(tmp_path / "s.yaml", recipe="r.yaml", jobs=[{"name": "late"}]))
+    assert series.run_series(jobs, tmp_path / "runs", "cpu", workers=1, seconds=0) == {}
+    assert json.loads((tmp_path / "runs" / "series.json").read_text())["not_finished"] == ["late"]
