@@ -8,8 +8,15 @@ import pytest
 import torch
 
 from skeletonmae.batches import Patches, patchify
-from skeletonmae.methods.targets import EPSILON, Target, TargetNorm, make_targets, reconstruction_loss
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.methods.targets import (
+    EPSILON,
+    Target,
+    TargetNorm,
+    make_targets,
+    num_components,
+    reconstruction_loss,
+)
+from skeletonmae.skeletons import KINECT20, Skeleton
 
 ONE = Skeleton("one", ("pelvis",), {})
 
@@ -71,15 +78,84 @@ def test_unobserved_frames_do_not_enter_the_mean() -> None:
     assert moved.observed[0, :, 0].flatten().tolist() == [False, False, True, True]
 
 
+def test_acceleration_by_hand() -> None:
+    made = make_targets(patches_of(FRAMES), "acceleration", "none")
+    # Motion is 2 0, 2 2, 0 4. The last two frames have no acceleration.
+    assert made.values[0, :, 0].reshape(4, 2).tolist() == [[0, 2], [-2, 2], [0, 0], [0, 0]]
+    assert made.observed[0, :, 0].flatten().tolist() == [True, True, False, False]
+    gap = make_targets(patches_of(FRAMES, [1, 1, 0, 1]), "acceleration", "none")
+    assert not gap.observed.any()
+
+
+def test_motion_over_an_interval_crosses_tokens_and_ends_with_the_clip() -> None:
+    made = make_targets(patches_of(FRAMES), "motion", "none", (3,))
+    assert made.values[0, :, 0].reshape(4, 2).tolist() == [[4, 6], [0, 0], [0, 0], [0, 0]]
+    assert made.observed[0, :, 0].flatten().tolist() == [True, False, False, False]
+
+
+def test_motion_over_one_frame_is_0_in_the_last_frame() -> None:
+    assert make_targets(patches_of(FRAMES), "motion", "token", (1,)).observed.all()
+
+
+def components(
+    positions: np.ndarray, measured: np.ndarray, target: Target, intervals: tuple[int, ...]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Values `(frame, axis)` and flags `(frame,)` of each component for one joint, frame by frame."""
+    spans: list[tuple[int, ...]] = [(0,)] if target == "position" else []
+    spans += [(0, interval) for interval in intervals] if target.startswith("motion") else []
+    spans += [(0, 1, 2)] if target.endswith("acceleration") else []
+    factors = {1: (1,), 2: (-1, 1), 3: (1, -2, 1)}
+    found = []
+    for span in spans:
+        values, flags = np.zeros_like(positions), np.zeros(len(positions), bool)
+        for frame in range(len(positions)):
+            frames = [frame + offset for offset in span]
+            if frames[-1] < len(positions):
+                flags[frame] = measured[frames].all()
+                if flags[frame]:
+                    values[frame] = sum(
+                        factor * positions[at] for factor, at in zip(factors[len(span)], frames, strict=True)
+                    )
+            elif span == (0, 1):
+                flags[frame] = measured[frame]
+        found.append((values, flags))
+    return found
+
+
 @pytest.mark.parametrize("target", get_args(Target))
 @pytest.mark.parametrize("target_norm", get_args(TargetNorm))
-def test_mean_and_std_undo_the_normalization(target: Target, target_norm: TargetNorm) -> None:
-    made = make_targets(patches_of(FRAMES), target, target_norm)
-    raw = (made.values * made.std + made.mean)[0, :, 0].reshape(4, 2)
-    expected = np.array(FRAMES)
-    if target == "motion":
-        expected = np.vstack([np.diff(expected, axis=0), [[0, 0]]])
-    np.testing.assert_allclose(raw, expected, atol=1e-5)
+@pytest.mark.parametrize("intervals", [(1,), (5, 1, 2)])
+def test_every_component_equals_a_plain_loop(
+    target: Target, target_norm: TargetNorm, intervals: tuple[int, ...]
+) -> None:
+    dice, joints, token_frames = np.random.default_rng(0), KINECT20.num_joints, 4
+    positions = dice.normal(size=(12, joints, 3))
+    observed, bridged = dice.random((2, 12, joints)) < [[[0.8]], [[0.1]]]
+    positions = (positions * observed[..., None]).astype(np.float32)
+    tensors = [torch.as_tensor(array)[None] for array in (positions, observed, bridged & observed)]
+    patches = patchify(tensors[0], tensors[1], KINECT20, token_frames, tensors[2])
+    made = make_targets(patches, target, target_norm, intervals)
+    undone = (made.values * made.std + made.mean).masked_fill(~made.observed[..., None], 0.0)
+    for joint in range(joints):
+        expected = components(positions[:, joint], (observed & ~bridged)[:, joint], target, intervals)
+        assert len(expected) == num_components(target, intervals)
+        for number, (values, flags) in enumerate(expected):
+            frames = slice(number * token_frames, (number + 1) * token_frames)
+            np.testing.assert_array_equal(made.observed[0, :, joint, frames].flatten(), flags)
+            np.testing.assert_allclose(
+                undone[0, :, joint, frames].flatten(0, 1), values * flags[:, None], atol=1e-5
+            )
+            normalized = made.values[0, :, joint, frames]
+            for step in range(3):
+                part = slice(step * token_frames, (step + 1) * token_frames)
+                known = values[part][flags[part]] if target_norm == "token" else values[flags]
+                axis = None if target_norm == "token" else 0
+                if target_norm == "none" or not len(known):
+                    mean, std = 0.0, 1.0
+                else:
+                    mean, std = known.mean(axis), np.sqrt(known.var(axis) + EPSILON)
+                wanted = (values[part] - mean) / std * flags[part][:, None]
+                np.testing.assert_allclose(normalized[step], wanted, atol=1e-4)
 
 
 def test_a_still_joint_has_targets_of_0_and_not_noise() -> None:
@@ -96,5 +172,9 @@ def test_the_reconstruction_loss_by_hand() -> None:
     # First token: 0 and 4 over two observed coordinates. Second: 1, 1, 1 and 9 over four. The third has none.
     assert float(output.loss) == pytest.approx((4 / 2 + 12 / 4) / 2)
     assert float(output.num_terms) == 2
+    weight = torch.tensor([[0.5, 7.0], [1.0, 0.25], [1.0, 1.0]])
+    weighted = reconstruction_loss(prediction, target, observed, weight)
+    assert float(weighted.loss) == pytest.approx((4 / 2 / 2 + (2 + 10 / 4) / 4) / 2)
+    assert float(weighted.num_terms) == 2
     nothing = reconstruction_loss(prediction, target, torch.zeros_like(observed))
     assert (float(nothing.loss), float(nothing.num_terms)) == (0.0, 0.0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from skeletonmae.batches import Batch, Patches, SampleRng
@@ -24,11 +25,22 @@ from skeletonmae.methods.method import (
     resolve_config,
     zero_loss,
 )
+from skeletonmae.methods.motion_energy import motion_energy_weight
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
-from skeletonmae.methods.targets import Target, TargetNorm, make_targets, reconstruction_loss
+from skeletonmae.methods.targets import (
+    Target,
+    TargetNorm,
+    Targets,
+    make_targets,
+    num_components,
+    reconstruction_loss,
+)
 from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder
 from skeletonmae.models.transformer import init_weights
+
+Interval = Annotated[int, Field(ge=1, le=10_000)]
+"""Number of frames from one frame to the other."""
 
 
 class JointPatchMAEConfig(MethodConfig):
@@ -59,9 +71,31 @@ class JointPatchMAEConfig(MethodConfig):
     """Share of the hidden tokens that the decoder predicts, drawn at random. With `decoder: self`, the others do
     not enter the decoder; this is another method, whose accuracy has to be shown before it is recommended."""
     target: Target = "position"
-    """`position`: the decoder predicts positions. `motion`: it predicts the next frame minus this one."""
+    """`position`: the decoder predicts positions. `motion`: it predicts the next frame minus this one.
+    `acceleration`: it predicts the motion of the next frame minus that of this one. `motion_and_acceleration`: it
+    predicts both, each normalized on its own (MaskSem, IROS 2025)."""
+    intervals: tuple[Interval, ...] = Field((1,), min_length=1, max_length=16)
+    """Numbers of frames that the motion of a target spans, each normalized on its own; `[1, 5, 10]` are those of
+    Kim et al., *Global-local Motion Transformer*, ECCV 2022. Must be below the number of frames of a clip."""
     target_norm: TargetNorm = "token"
-    """Normalize targets to mean 0 and variance 1 in each token, or for each joint and axis over the clip."""
+    """Normalize targets to mean 0 and variance 1 in each token, or for each joint and axis over the clip. `none`
+    leaves them in the unit of the clip."""
+    target_steps: int = Field(1, ge=1, le=10_000)
+    """Number of successive tokens of a joint that a query predicts, with `decoder: cross` (AMR, CVPR 2026); must
+    divide the number of time steps. Visible tokens among them do not count in the loss."""
+    error_weight: Literal["uniform", "motion_energy"] = "uniform"
+    """Weight of the squared error of a joint in a frame. `motion_energy`: near 0 where the joint is still, near 1
+    where it moves (AMR, CVPR 2026)."""
+
+    @model_validator(mode="after")
+    def _check_target(self) -> Self:
+        if self.intervals != (1,) and not self.target.startswith("motion"):
+            raise ValueError(f"intervals are those of motion; got target {self.target}")
+        if len(set(self.intervals)) < len(self.intervals):
+            raise ValueError(f"intervals must differ; got {list(self.intervals)}")
+        if self.target_steps > 1 and self.decoder != "cross":
+            raise ValueError(f"target_steps needs decoder cross; got target_steps {self.target_steps}")
+        return self
 
     def build(self, spec: InputSpec, masking: Masking) -> JointPatchMAE:
         """Build the method for clips of `spec`."""
@@ -75,12 +109,19 @@ class JointPatchMAE(Method):
         super().__init__()
         if spec.frames % config.token_frames:
             raise ValueError(f"{spec.frames} frames are not divisible into tokens of {config.token_frames}")
+        time_steps = spec.frames // config.token_frames
+        if time_steps % config.target_steps:
+            raise ValueError(f"{time_steps} time steps are not divisible by target_steps {config.target_steps}")
+        if max(config.intervals) >= spec.frames and config.intervals != (1,):
+            problem = f"intervals must be below the {spec.frames} frames of a clip"
+            raise ValueError(f"{problem}; got {max(config.intervals)}")
         self.config, self.spec, self.masking = config, spec, masking
+        target_frames = config.token_frames * num_components(config.target, config.intervals)
         self.encoder = build_encoder(config, spec)
         self.decoder = JointPatchDecoder(
             spec.joints,
-            time_steps=spec.frames // config.token_frames,
-            out_features=config.token_frames * spec.axes,
+            time_steps=time_steps,
+            out_features=config.target_steps * target_frames * spec.axes,
             encoder_width=config.width,
             width=config.decoder_width,
             depth=config.decoder_depth,
@@ -97,23 +138,39 @@ class JointPatchMAE(Method):
         mask = self.masking(patches, rng)
         queries = self.draw_queries(mask, patches.measured.any(3), rng)
         prediction = self.predict(patches, mask, queries)
-        targets = make_targets(patches, self.config.target, self.config.target_norm)
-        observed = queries.gather(targets.observed.flatten(1, 2))
+        targets = self.make_targets(patches)
+        gather = lambda tokens: queries.gather(_windows(tokens, self.config.target_steps))  # noqa: E731
+        observed = gather(targets.observed & mask.hidden[..., None])
         if queries.valid is not None:
-            observed = observed & queries.valid[..., None]
-        return reconstruction_loss(prediction, queries.gather(targets.values.flatten(1, 2)), observed)
+            observed = observed & queries.valid[..., None, None]
+        weight = None if targets.weight is None else gather(targets.weight)
+        return reconstruction_loss(
+            prediction.unflatten(2, (self.config.target_steps, -1)), gather(targets.values), observed, weight
+        )
+
+    def make_targets(self, patches: Patches) -> Targets:
+        """Compute what the decoder has to predict at each token, and the weight of each error."""
+        config = self.config
+        targets = make_targets(patches, config.target, config.target_norm, config.intervals)
+        if config.error_weight == "uniform":
+            return targets
+        components = targets.values.shape[3] // patches.values.shape[3]
+        return replace(targets, weight=motion_energy_weight(patches).repeat(1, 1, 1, components))
 
     def draw_queries(
         self, mask: TokenMask, is_target: Bool[Tensor, "track time_step joint"], rng: SampleRng
     ) -> TokenIndex:
-        """Draw the hidden tokens to predict: a random `predict_ratio` of those that are targets, rounded up.
+        """Draw what to predict: a random `predict_ratio` of the hidden tokens that are targets, rounded up.
+
+        With `target_steps`, windows of so many tokens are drawn, among those with a hidden target. The index of a
+        window counts windows in (time, joint) order.
 
         Args:
             mask: Of all tokens.
             is_target: Tokens with an observed frame that is not bridged.
             rng: One random stream per track.
         """
-        hidden = (mask.hidden & is_target).flatten(1)
+        hidden = _windows(mask.hidden & is_target, self.config.target_steps).any(2)
         if self.config.predict_ratio == 1.0:
             return TokenIndex.from_mask(hidden)
         noise = (-rng.uniform(hidden.shape[1])).masked_fill(~hidden, 1.0)
@@ -123,16 +180,25 @@ class JointPatchMAE(Method):
     def predict(
         self, patches: Patches, mask: TokenMask, queries: TokenIndex
     ) -> Float[Tensor, "track query frame axis"]:
-        """Predict the normalized targets of the queried tokens from the visible ones."""
+        """Predict the normalized targets of the queried tokens from the visible ones.
+
+        With `target_steps`, a query is a window, its position embedding is that of its first token, and the
+        prediction has the frames of its tokens in succession.
+        """
         latent = self.encoder(patches, mask.visible_index)
         if self.config.decoder == "self" and self.config.predict_ratio < 1:
             mask = _without_unqueried(mask, queries)
-        prediction: Tensor = self.decoder(latent, mask, queries, patches.skeleton)
-        return prediction.float().view(*prediction.shape[:2], self.config.token_frames, self.spec.axes)
+        first_tokens = _first_tokens(queries, self.config.target_steps, patches.skeleton.num_joints)
+        prediction: Tensor = self.decoder(latent, mask, first_tokens, patches.skeleton)
+        return prediction.float().unflatten(2, (-1, self.spec.axes))
 
-    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
-        """Average the features of all available tokens over persons and time, and over joints if `mean`."""
-        return embed_tracks(self.encoder, batch.tracks, pooling)
+    def embed(
+        self, batch: Batch, pooling: Pooling = "mean", *, time_parts: int = 1, last_blocks: int = 1
+    ) -> Float[Tensor, "batch feature"]:
+        """Average the features of all available tokens; see `embed_tracks`."""
+        return embed_tracks(
+            self.encoder, batch.tracks, pooling, time_parts=time_parts, last_blocks=last_blocks
+        )
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """Build a classifier from the encoder, with joints concatenated and a head of two layers."""
@@ -145,19 +211,28 @@ class JointPatchMAE(Method):
         With `target: motion`, each token continues from its measured first frame, and is NaN if that was not
         measured. Tokens without a target have no true mean and scale and are NaN too: those without a measured
         frame and, with `target: motion`, those without two measured frames in succession.
+
+        Returns:
+            None if the first clip contains no observed person, or if neither positions nor the motion over one
+            frame are predicted.
         """
-        if not batch.present[:1].any():
+        config = self.config
+        has_motion = config.target in ("motion", "motion_and_acceleration") and 1 in config.intervals
+        if not batch.present[:1].any() or not (has_motion or config.target == "position"):
             return None
         patches = make_patches(self.encoder, batch.tracks)
         mask = self.masking(patches, batch.track_rng("mask"))
-        queries = mask.hidden_index
-        prediction = self.predict(patches, mask, queries)
-        targets = make_targets(patches, self.config.target, self.config.target_norm)
+        queries = TokenIndex.from_mask(_windows(mask.hidden, config.target_steps).any(2))
+        prediction = self.predict(patches, mask, queries).unflatten(2, (config.target_steps, -1))
+        first = config.intervals.index(1) * config.token_frames if has_motion else 0
+        prediction = prediction[..., first : first + config.token_frames, :]
+        targets = make_targets(patches, "motion" if has_motion else "position", config.target_norm)
         rows = torch.arange(len(prediction), device=prediction.device)[:, None].expand_as(queries.index)
-        all_tokens = torch.zeros_like(patches.values).flatten(1, 2)
-        all_tokens[rows, queries.index] = prediction
-        predicted = denormalize(all_tokens.view_as(patches.values), targets)
-        if self.config.target == "motion":
+        windows = torch.zeros_like(_windows(patches.values, config.target_steps))
+        windows[rows, queries.index] = prediction
+        all_tokens = windows.unflatten(1, (-1, patches.skeleton.num_joints)).transpose(2, 3).flatten(1, 2)
+        predicted = denormalize(all_tokens, targets)
+        if has_motion:
             start = patches.values.masked_fill(~patches.measured[..., None], torch.nan)[:, :, :, :1]
             predicted = start + (predicted.cumsum(3) - predicted)
         return first_reconstruction(predicted, patches, mask)
@@ -239,3 +314,15 @@ def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:
     hidden = mask.hidden.flatten(1)
     queried = (hidden & torch.zeros_like(hidden).scatter(1, queries.index, True)).view_as(mask.hidden)
     return TokenMask(queried, queried | (mask.available & ~mask.hidden))
+
+
+def _windows(tokens: Tensor, steps: int) -> Tensor:
+    """Group successive tokens of a joint: `(track, time_step, joint, ...)` -> `(track, window, steps, ...)`."""
+    return tokens.unflatten(1, (-1, steps)).transpose(2, 3).flatten(1, 2)
+
+
+def _first_tokens(windows: TokenIndex, steps: int, num_joints: int) -> TokenIndex:
+    """Return the first token of each window of `steps` tokens of a joint."""
+    if steps == 1:
+        return windows
+    return TokenIndex(windows.index + windows.index // num_joints * ((steps - 1) * num_joints), windows.valid)
