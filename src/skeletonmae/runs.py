@@ -200,7 +200,8 @@ def evaluate(
                 result.model_copy(update={"num_test_left_out": empty_clips["test"]})
                 for result in protocol.run(task)
             ]
-            results_file.add(results, write=distributed.is_main)
+            results_file.add(results, write=distributed.is_main, scores=task.clip_scores)
+            task.clip_scores.clear()
     return results_file.results
 
 

@@ -14,7 +14,7 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config, tagged_union
 from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics, predict_logits
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, predict_logits, scored_result
 from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
 from skeletonmae.methods.method import zero_loss
 from skeletonmae.training import TrainingConfig, train
@@ -77,15 +77,16 @@ class Finetune(Config):
             name = f"finetune-{self.label_fraction:g}-seed{seed}.safetensors"
             task.save(task.folder / name, model, self.classifier)
         test_labels = torch.from_numpy(task.labels[task.split.test])
-        return Result(
+        return scored_result(
+            task,
+            predict_logits(model, task, task.split.test),
+            test_labels,
             protocol="finetune",
-            pretrained=task.pretrained,
             label_fraction=self.label_fraction,
             seed=seed,
             num_train=len(train_index),
             best_params=best_params,
             seconds=time.monotonic() - started,
-            **accuracy_metrics(predict_logits(model, task, task.split.test), test_labels, task.classes),
         )
 
     def _select_lr(self, task: EvaluationTask, train_index: np.ndarray, seed: int) -> float:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skeletonmae.config import Config
 from skeletonmae.evaluation.features import extract_features
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
 from skeletonmae.methods import Pooling
 
 
@@ -31,13 +31,15 @@ class KNN(Config):
         train = extract_features(task, task.split.train, self.pooling)
         test = extract_features(task, task.split.test, self.pooling)
         return [
-            Result(
+            scored_result(
+                task,
+                knn_scores(*train, test[0], k, len(task.classes)),
+                test[1],
+                kind="votes",
                 protocol="knn",
                 setting=" ".join([f"k={k}", *([self.pooling] if self.pooling != "mean" else [])]),
-                pretrained=task.pretrained,
                 num_train=len(train[0]),
                 seconds=time.monotonic() - started,
-                **accuracy_metrics(knn_scores(*train, test[0], k, len(task.classes)), test[1], task.classes),
             )
             for k in self.k
         ]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from skeletonmae.config import Config
 from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.evaluation.features import extract_features
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
 from skeletonmae.methods import Pooling
 
 
@@ -56,16 +56,17 @@ class LinearProbe(Config):
         probe = self._fit(features, labels, num_classes, weight_decay)
         test_features, test_labels = extract_features(task, task.split.test, self.pooling)
         return [
-            Result(
+            scored_result(
+                task,
+                probe(test_features),
+                test_labels,
                 protocol="linear",
                 setting="" if self.pooling == "mean" else self.pooling,
-                pretrained=task.pretrained,
                 label_fraction=self.label_fraction,
                 seed=self.seed,
                 num_train=len(train_index),
                 best_params=best_params,
                 seconds=time.monotonic() - started,
-                **accuracy_metrics(probe(test_features), test_labels, task.classes),
             )
         ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from skeletonmae.config import Config, Precision
 from skeletonmae.datasets.splits import Split
 from skeletonmae.datasets.subsets import train_val_split
 from skeletonmae.errors import InputError
+from skeletonmae.evaluation.clip_scores import ClipScores, ScoreKind
 from skeletonmae.evaluation.reliability import wilson_interval
 from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
@@ -49,6 +50,10 @@ class Result(Config):
     """Number of test clips that were classified."""
     num_test_left_out: int = 0
     """Number of test clips that were not, because no joint that the model knows was observed in them."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Other numbers of the protocol, such as the mean average precision of `retrieval`."""
+    scores: str = ""
+    """Name of the file beside `results.json` with the class scores of every test clip."""
     best_params: dict[str, float] = Field(default_factory=dict)
     """Settings selected on the validation part of the training split."""
     seconds: float
@@ -57,6 +62,11 @@ class Result(Config):
     def name(self) -> str:
         """The protocol with its setting."""
         return f"{self.protocol} {self.setting}".strip()
+
+    @property
+    def key(self) -> tuple[str, float, int]:
+        """What distinguishes the results of an evaluation: name, fraction of the labels and seed."""
+        return self.name, self.label_fraction, self.seed
 
     @property
     def test_clips(self) -> str:
@@ -102,6 +112,8 @@ class EvaluationTask:
     precision: Precision = "float32"
     feature_cache: dict[object, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
     """Extracted features and labels, shared by the protocols of a task."""
+    clip_scores: dict[tuple[str, float, int], ClipScores] = field(default_factory=dict, repr=False)
+    """Scores of the test clips of each result, by its `key`; `scored_result` adds them."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -135,6 +147,33 @@ class EvaluationProtocol(Protocol):
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """Evaluate `task.method` and return one result per setting and seed."""
+
+
+def scored_result(
+    task: EvaluationTask,
+    scores: torch.Tensor,
+    labels: torch.Tensor,
+    *,
+    kind: ScoreKind = "logits",
+    **fields: Any,
+) -> Result:
+    """Return the result for the test side, and keep the scores of its clips in `task.clip_scores`.
+
+    They are kept only if there is one row for each recording of the test side.
+
+    Args:
+        task: The evaluation.
+        scores: Class scores of the test clips, `(clip, class)`; the highest is the prediction.
+        labels: True class indices, `(clip,)`.
+        kind: What the scores are.
+        fields: The other fields of `Result`.
+    """
+    result = Result(pretrained=task.pretrained, **fields, **accuracy_metrics(scores, labels, task.classes))
+    index = task.split.test
+    if len(index) == len(scores):
+        recordings = tuple(task.store.name(position) for position in index.tolist())
+        task.clip_scores[result.key] = ClipScores(recordings, task.classes, labels.numpy(), scores.numpy(), kind)
+    return result
 
 
 def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from skeletonmae import __version__
+from skeletonmae.evaluation.clip_scores import SCORE_FILES, ClipScores
 from skeletonmae.evaluation.protocol import Result
 from skeletonmae.files import write_text
 
@@ -50,14 +52,35 @@ class ResultsFile:
         except (OSError, ValueError, KeyError, TypeError, ValidationError):
             self.results, self.num_finished = [], 0
 
-    def add(self, results: Sequence[Result], *, write: bool) -> None:
-        """Add the results of the next run, and write the file if `write` is True."""
+    def add(
+        self,
+        results: Sequence[Result],
+        *,
+        write: bool,
+        scores: Mapping[tuple[str, float, int], ClipScores] | None = None,
+    ) -> None:
+        """Add the results of the next run, and write the file if `write` is True.
+
+        Args:
+            results: The results.
+            write: Whether this process writes.
+            scores: Scores of the test clips by `Result.key`; each result that has some gets a file of them.
+        """
+        scores = scores if self.folder and scores else {}
+        results = [
+            result.model_copy(update={"scores": scores_file(result)}) if result.key in scores else result
+            for result in results
+        ]
         self.results += results
         self.num_finished += 1
         if self.folder and write:
             if self.num_finished == 1:
-                for picture in self.folder.glob(CONFUSION_MATRICES):
-                    picture.unlink()
+                for pattern in (CONFUSION_MATRICES, SCORE_FILES):
+                    for file in self.folder.glob(pattern):
+                        file.unlink()
+            for result in results:
+                if result.scores:
+                    scores[result.key].write(self.folder / result.scores)
             write_text(self.folder / RESULTS, json.dumps(self._content(), indent=1, ensure_ascii=False))
 
     def _content(self) -> dict[str, Any]:
@@ -70,3 +93,9 @@ class ResultsFile:
             "num_finished": self.num_finished,
             "results": [result.model_dump() for result in self.results],
         }
+
+
+def scores_file(result: Result) -> str:
+    """Return the name of the file with the scores of a result's test clips."""
+    name = f"{result.name}-{result.label_fraction:g}-seed{result.seed}"
+    return f"scores-{re.sub(r'[^A-Za-z0-9_=.,+-]+', '-', name)}.npz"

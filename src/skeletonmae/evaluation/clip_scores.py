@@ -1,0 +1,150 @@
+"""The scores of every test clip, kept beside `results.json`, by which two evaluations are compared or combined."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from skeletonmae.errors import InputError
+from skeletonmae.files import atomic_file
+
+ScoreKind = Literal["logits", "votes", "similarities"]
+"""`logits`: of a linear layer, whose softmax are probabilities. `votes`: of nearest neighbors. `similarities`:
+cosine similarity of the nearest training clip of each class."""
+SCORE_FILES = "scores-*.npz"
+"""Files of scores; those of another evaluation are deleted when its results are replaced."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClipScores:
+    """Class scores of the test clips of one result.
+
+    Args:
+        recordings: Name of the recording of each clip.
+        classes: Names of the classes.
+        label: True class index of each clip.
+        scores: Class scores of each clip; the highest is the prediction.
+        kind: What the scores are.
+    """
+
+    recordings: tuple[str, ...]
+    classes: tuple[str, ...]
+    label: Int[np.ndarray, " clip"]
+    scores: Float[np.ndarray, "clip class"]
+    kind: ScoreKind = "logits"
+
+    @property
+    def is_correct(self) -> Bool[np.ndarray, " clip"]:
+        """Whether each clip is classified correctly."""
+        correct: np.ndarray = self.scores.argmax(1) == self.label
+        return correct
+
+    @property
+    def probabilities(self) -> Float[np.ndarray, "clip class"]:
+        """Softmax of the logits, in float64.
+
+        Raises:
+            InputError: The scores are not logits.
+        """
+        if self.kind != "logits":
+            raise InputError("only logits have a softmax", expected="scores of kind logits", got=self.kind)
+        exponential = np.exp(self.scores.astype(np.float64) - self.scores.max(1, keepdims=True))
+        softmax: np.ndarray = exponential / exponential.sum(1, keepdims=True)
+        return softmax
+
+    def sorted_by_recording(self) -> ClipScores:
+        """Return the clips in the order of their names; clips of the same name keep their order."""
+        order = np.argsort(np.array(self.recordings, dtype=str), kind="stable")
+        recordings = tuple(self.recordings[position] for position in order)
+        return ClipScores(recordings, self.classes, self.label[order], self.scores[order], self.kind)
+
+    def write(self, path: Path) -> None:
+        """Write the scores to an `.npz` file, atomically."""
+        with atomic_file(path) as file, file.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                recordings=np.array(self.recordings, dtype=str),
+                classes=np.array(self.classes, dtype=str),
+                label=self.label,
+                scores=self.scores.astype(np.float32),
+                kind=np.array(self.kind),
+            )
+
+    @classmethod
+    def read(cls, path: Path) -> ClipScores:
+        """Read the scores in a file that `write` wrote. Nothing in the file is executed.
+
+        Raises:
+            InputError: The file does not exist, is damaged, or has other arrays.
+        """
+        if not path.is_file():
+            raise InputError(
+                "there is no such file of scores", where=path, expected="a file that `evaluate` wrote"
+            )
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                recordings, classes, label, scores, kind = (
+                    arrays[name] for name in ("recordings", "classes", "label", "scores", "kind")
+                )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"not a file of scores, or damaged ({error})", where=path) from error
+        shape = (len(recordings), len(classes)) if recordings.ndim == classes.ndim == 1 else None
+        is_valid = (
+            scores.shape == shape
+            and recordings.dtype.kind == classes.dtype.kind == "U"
+            and scores.dtype == np.float32
+            and label.shape == recordings.shape
+            and label.dtype.kind == "i"
+            and bool(((label >= 0) & (label < len(classes))).all())
+            and str(kind) in get_args(ScoreKind)
+        )
+        if not is_valid:
+            got = f"scores {scores.dtype} {scores.shape}, label {label.dtype} {label.shape}"
+            raise InputError("the arrays do not fit each other", where=path, got=got)
+        checked_kind: ScoreKind = str(kind)  # type: ignore[assignment]  # it is one of them
+        return cls(tuple(recordings.tolist()), tuple(classes.tolist()), label, scores, checked_kind)
+
+
+def check_same_clips(scores: Sequence[ClipScores], where: Sequence[Path | str]) -> list[ClipScores]:
+    """Return the scores in the same order of clips, so that row i is the same clip in all of them.
+
+    Args:
+        scores: Scores of two or more results.
+        where: What messages name as the source of each.
+
+    Raises:
+        InputError: The test clips, their labels or the classes differ.
+    """
+    ordered = [each.sorted_by_recording() for each in scores]
+    first = ordered[0]
+    for each, source in zip(ordered[1:], where[1:], strict=True):
+        if each.classes != first.classes:
+            raise InputError(
+                f"the classes are not those of {where[0]}",
+                where=source,
+                expected=_first(first.classes),
+                got=_first(each.classes),
+            )
+        if each.recordings != first.recordings:
+            here, there = set(each.recordings), set(first.recordings)
+            got = f"{len(each.recordings)} clips, of which {len(here - there)} are not among the others"
+            if missing := sorted(there - here):
+                got += f"; missing: {_first(missing)}"
+            expected = f"the same {len(first.recordings)} recordings"
+            raise InputError(
+                f"the test clips are not those of {where[0]}", where=source, expected=expected, got=got
+            )
+        if not np.array_equal(each.label, first.label):
+            changed = first.recordings[int(np.flatnonzero(each.label != first.label)[0])]
+            raise InputError(f"the labels are not those of {where[0]}", where=source, got=f"recording {changed!r}")
+    return ordered
+
+
+def _first(names: Sequence[str], count: int = 5) -> str:
+    return ", ".join([*names[:count], *(["..."] if len(names) > count else [])])
