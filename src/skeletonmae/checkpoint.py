@@ -58,11 +58,18 @@ class Header(Config):
     """The complete recipe of the pre-training, for people to read; it is not needed to rebuild the model."""
     store_fingerprints: tuple[str, ...] = ()
     """Fingerprints of the stores that the model was pre-trained on."""
+    num_recordings: int | None = Field(None, ge=0)
+    """Number of recordings that the model was pre-trained on; None in files of earlier versions."""
+    bones: tuple[tuple[str, str], ...] = Field((), max_length=MAX_JOINTS)
+    """(joint, parent) of every bone of the layout that the model was built for; empty in files of earlier versions."""
 
     @property
     def spec(self) -> InputSpec:
         """The shape of the model's clips."""
-        return InputSpec(self.clips.frames, self.axes, self.joints)
+        clips = self.clips
+        return InputSpec(
+            clips.frames, self.axes, self.joints, self.num_recordings, clips.max_persons, self.bones
+        )
 
     @property
     def custom_layout(self) -> Skeleton | None:

@@ -68,7 +68,7 @@ def pretrain(
             for source, part, offset in zip(sources, stores, offsets, strict=True)
         ]
     )
-    header = _header(recipe, store, [part.fingerprint for part in stores])
+    header = _header(recipe, store, [part.fingerprint for part in stores], len(index))
     evaluation_store = recipe.data.evaluate.store
     if evaluation_store.exists():  # rather than after hours of pre-training
         check_store_fits_model(SequenceStore.open(evaluation_store), header, evaluation_store)
@@ -249,7 +249,9 @@ def _init_method(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
     return recipe.build(spec)
 
 
-def _header(recipe: Recipe, store: SequenceStore, fingerprints: list[str]) -> Header:
+def _header(
+    recipe: Recipe, store: SequenceStore, fingerprints: list[str], num_recordings: int | None = None
+) -> Header:
     return Header(
         role="method",
         clips=recipe.data.clips,
@@ -259,5 +261,7 @@ def _header(recipe: Recipe, store: SequenceStore, fingerprints: list[str]) -> He
         axes=2 if store.axes == 2 else 3,
         unit=store.unit,
         joints=joint_names([store.skeleton]),
+        bones=store.skeleton.bones,
         store_fingerprints=tuple(fingerprints),
+        num_recordings=num_recordings,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeVar
 
@@ -29,7 +29,7 @@ class MethodOutput:
     Args:
         loss: A mean over `num_terms` terms.
         num_terms: Number of terms in the mean. It weights the micro-batches of a step, in all processes.
-        logs: Values to write to the log.
+        logs: Values to write to the log. They stay on the device: they are read when a line is written.
     """
 
     loss: Float[Tensor, ""]
@@ -45,11 +45,18 @@ class InputSpec:
         frames: Number of frames of a clip.
         axes: Number of coordinates of a joint.
         joints: Names of all joints, of all layouts.
+        num_recordings: Number of recordings that the method is trained on, which limits the size of a queue; None
+            if it is not known.
+        persons: Maximum number of persons per clip.
+        bones: (joint, parent) of every bone, from which networks on graphs start.
     """
 
     frames: int
     axes: int
     joints: tuple[str, ...]
+    num_recordings: int | None = None
+    persons: int = 2
+    bones: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +78,8 @@ class MethodConfig(Config, ABC):
 
     masks_tokens: ClassVar[bool] = True
     """Whether the method uses the `masking` section of a recipe. If not, a recipe that has one is refused."""
+    has_pretext_task: ClassVar[bool] = True
+    """Whether the method can be pre-trained. If not, it only builds classifiers."""
 
     @abstractmethod
     def build(self, spec: InputSpec, masking: Masking) -> Method:
@@ -102,15 +111,58 @@ class Classifier(nn.Module, ABC):
 
 
 class Method(nn.Module, ABC):
-    """A pretext task with its networks."""
+    """A pretext task with its networks.
+
+    All that changes from step to step is a parameter or a buffer, so that it is in the state that a stopped run
+    resumes from: the weights of a teacher, a queue, the number of steps seen.
+    """
+
+    couples_batch: ClassVar[bool] = False
+    """Whether the loss of a clip depends on the other clips of the batch, or of earlier batches. Such a method is
+    trained on whole batches: several processes or micro-batches are refused."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> MethodOutput:
-        """Compute the loss of a batch. Random numbers come from `batch.rng` or `batch.track_rng`."""
+        """Compute the loss of a batch. Random numbers come from `batch.rng` or `batch.track_rng`.
+
+        Buffers do not change here but in `after_step`, because a step may be repeated or given up.
+        """
+
+    def after_step(self, step: int, num_steps: int) -> None:
+        """Update what is not learned by gradients, such as a teacher or a queue, after a step of the optimizer.
+
+        It is not called after a step that was given up because its loss or gradient was not finite.
+
+        Args:
+            step: Number of steps done, including this one.
+            num_steps: Number of steps of the run.
+        """
+
+    def check_logs(self, logs: Mapping[str, float]) -> None:
+        """Stop a run whose logged values show that it has failed; called when a line of the log is written.
+
+        Args:
+            logs: `MethodOutput.logs` of the last batch.
+
+        Raises:
+            InputError: The run has failed.
+        """
 
     @abstractmethod
-    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
-        """Compute one feature vector per clip with the encoder; zeros for a clip without observed persons."""
+    def embed(
+        self, batch: Batch, pooling: Pooling = "mean", *, time_parts: int = 1, last_blocks: int = 1
+    ) -> Float[Tensor, "batch feature"]:
+        """Compute one feature vector per clip with the encoder; zeros for a clip without observed persons.
+
+        Args:
+            batch: The clips.
+            pooling: Which tokens are averaged.
+            time_parts: Number of equal parts of the clip, whose means are concatenated.
+            last_blocks: Number of encoder blocks, from the last, whose features are averaged.
+
+        Raises:
+            InputError: The clip has fewer time steps, or the method returns the features of fewer blocks.
+        """
 
     @abstractmethod
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:

@@ -18,7 +18,7 @@ from skeletonmae.training.distributed import DistributedContext
 from skeletonmae.training.optimizer import learning_rate
 from skeletonmae.training.run_folder import STATE, Log, load_state
 from skeletonmae.training.stopping import StopRequest, TrainingStopped, deferred_interrupts
-from skeletonmae.training.trainer import Trainer
+from skeletonmae.training.trainer import StepHooks, Trainer
 
 
 class BatchSource(Protocol):
@@ -69,6 +69,8 @@ def train(
 ) -> nn.Module:
     """Train `model` and return it with its final weights (their moving average, if `config.ema_decay` is set).
 
+    A model may have the attributes of `StepHooks`, as a `Method` does.
+
     A step gives the same result whether it is computed at once, in micro-batches, or by several processes, because
     each loss is weighted by its number of terms. Randomness in the model is seeded by (seed, step, rank), so that
     a run which resumes from `folder` ends with the same bits as one that was never stopped.
@@ -86,7 +88,8 @@ def train(
     Raises:
         TrainingStopped: SIGINT or SIGTERM arrived, and `folder` is given; the state is that of the last step.
         NotFiniteError: The loss or the gradient is infinite or NaN.
-        InputError: There are no batches, an epoch has no loss term, or the folder holds the state of another run.
+        InputError: There are no batches, an epoch has no loss term, the folder holds the state of another run, the
+            model couples the samples of a batch but a step is divided, or its logged values show that it failed.
     """
     if len(batches) == 0:
         raise InputError("there is nothing to train on: no recording is left", expected="at least one recording")
@@ -94,7 +97,8 @@ def train(
     epochs = max(config.epochs, math.ceil(config.min_steps / steps_per_epoch))
     total_steps = epochs * steps_per_epoch
     warmup_steps = round(config.warmup_epochs * steps_per_epoch)
-    trainer = Trainer(model, config, distributed, layer_id)
+    _check_whole_batches(model, config, distributed)
+    trainer = Trainer(model, config, distributed, layer_id, total_steps)
     if folder and (state := load_state(folder)):
         trainer.load_state(state, fingerprint, folder, total_steps)
     log = Log(folder, trainer.step) if folder and distributed.is_main else None
@@ -133,6 +137,8 @@ def train(
                     if log:
                         row = {"step": trainer.step, "epoch": epoch + 1, "loss": mean_loss, "lr": lr}
                         log.add(row | {"batches_per_second": batches_per_second} | logs)
+                    if isinstance(trainer.model, StepHooks):
+                        trainer.model.check_logs(logs)
                 is_due = trainer.step == total_steps or now - last_save >= config.checkpoint_seconds
                 if folder and (trainer.agree(is_due) or trainer.is_stopped):
                     trainer.save(folder, fingerprint)
@@ -144,3 +150,16 @@ def train(
         log.close()
     distributed.barrier()
     return trainer.final_model()
+
+
+def _check_whole_batches(model: nn.Module, config: TrainingConfig, distributed: DistributedContext) -> None:
+    """Refuse to divide the steps of a model that couples the samples of a batch."""
+    if not isinstance(model, StepHooks) or not model.couples_batch:
+        return
+    for divided_over, count in (
+        ("micro-batches (training.gradient_accumulation_steps)", config.gradient_accumulation_steps),
+        ("processes", distributed.world_size),
+    ):
+        if count > 1:
+            problem = "the loss of this method compares the clips of a batch, so a step cannot be divided"
+            raise InputError(problem, expected=f"1 of {divided_over}", got=count)

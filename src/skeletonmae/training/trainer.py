@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,20 @@ class LossOutput(Protocol):
 NOT_FINITE_HINT = "lower training.lr, use precision float32, or check the store with `skeletonmae validate`"
 
 
+@runtime_checkable
+class StepHooks(Protocol):
+    """What a model may have besides `forward`."""
+
+    couples_batch: bool
+    """Whether the loss of a sample depends on other samples, so that a step cannot be divided."""
+
+    def after_step(self, step: int, num_steps: int) -> None:
+        """Update what is not learned by gradients; called after each step of the optimizer."""
+
+    def check_logs(self, logs: Mapping[str, float]) -> None:
+        """Raise an InputError if logged values show that the run has failed."""
+
+
 class NotFiniteError(InputError):
     """The loss or the gradient is infinite or NaN. The weights are those of the step before."""
 
@@ -58,8 +72,9 @@ class Trainer:
         config: TrainingConfig,
         distributed: DistributedContext,
         layer_id: Callable[[str], int] | None,
+        num_steps: int,
     ) -> None:
-        self.config, self.distributed = config, distributed
+        self.config, self.distributed, self.num_steps = config, distributed, num_steps
         self.sharded: ShardedModel | None = None
         if config.parallel == "fsdp" and distributed.world_size > 1:
             from skeletonmae.training.sharding import ShardedModel  # slow, and rarely needed
@@ -115,9 +130,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["lr_scale"]
         self.optimizer.step()
+        self.step += 1
+        if isinstance(self.model, StepHooks):
+            self.model.after_step(self.step, self.num_steps)
         if self.ema_model:
             self.ema_model.update_parameters(self.model)
-        self.step += 1
         self.loss_sum += total_loss
         self.num_terms += num_terms
         self.is_stopped = num_stopped > 0
