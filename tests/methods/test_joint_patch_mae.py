@@ -13,6 +13,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenIndex, TokenMask
 from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
+from skeletonmae.methods.motion_energy import motion_energy_weight
 from skeletonmae.methods.targets import make_targets
 from skeletonmae.skeletons import KINECT20, NTU25, Skeleton
 from skeletonmae.transforms.geometry import Center
@@ -27,7 +28,23 @@ SWITCHES = [
     {"decoder": "cross", "target": "position", "target_norm": "clip"},
     {"decoder": "self", "target": "motion", "target_norm": "token", "predict_ratio": 0.5},
 ]
-switches = pytest.mark.parametrize("change", SWITCHES, ids=lambda change: "-".join(map(str, change.values())))
+CROSS = {"decoder": "cross", "target_norm": "clip"}
+SUCCESSORS: list[dict[str, Any]] = [
+    CROSS | {"target": "motion", "intervals": (1, 5, 10), "predict_ratio": 0.5},
+    CROSS | {"target": "motion_and_acceleration", "intervals": (2,), "target_steps": 2},
+    CROSS | {"target": "motion", "error_weight": "motion_energy", "target_steps": 4, "predict_ratio": 0.3},
+    {"decoder": "self", "target": "acceleration", "target_norm": "token", "error_weight": "motion_energy"},
+    {"decoder": "self", "target": "position", "target_norm": "none"},
+]
+"""Targets, weights and decoders of later papers."""
+
+
+def name(change: dict[str, Any]) -> str:
+    return "-".join(map(str, change.values()))
+
+
+switches = pytest.mark.parametrize("change", SWITCHES, ids=name)
+all_switches = pytest.mark.parametrize("change", SWITCHES + SUCCESSORS, ids=name)
 
 
 def tiny(
@@ -69,35 +86,66 @@ def gradients(method: JointPatchMAE, loss: torch.Tensor) -> dict[str, torch.Tens
     return {name: p.grad.clone() for name, p in method.named_parameters() if p.grad is not None}
 
 
-@switches
+@all_switches
 def test_the_loss_equals_a_plain_loop(make_batch: Make, change: dict[str, Any]) -> None:
-    method, batch = tiny(**change).eval(), make_batch((2, 1, 0, 1), lost=0.5)
-    output = method(batch)
-    tracks = batch.tracks
+    method, batch = tiny(**change).eval(), make_batch((2, 1, 0, 1), lost=0.4)
+    output, tracks = method(batch), batch.tracks
     prediction, queries, mask = masked_prediction(method, tracks, batch.rng("mask"))
+    window_steps = change.get("target_steps", 1)
+    weight = torch.ones(len(tracks), 4, 20, 4)
+    if change.get("error_weight") == "motion_energy":
+        weight = motion_energy_weight(make_patches(method.encoder, tracks))
+    weights = weight.transpose(2, 3).flatten(1, 2).numpy()
     errors = []
     for track in range(len(tracks)):
         positions, is_observed = tracks.positions[track].double().numpy(), tracks.observed[track].numpy()
-        if change["target"] == "motion":
-            positions = np.concatenate([np.diff(positions, axis=0), np.zeros((1, 20, 3))])
-            is_observed = np.concatenate([is_observed[1:] & is_observed[:-1], is_observed[-1:]])
+        found = components(positions, is_observed, change)
         for position in range(int(queries.num_valid[track])):
-            step, joint = divmod(int(queries.index[track, position]), 20)
-            assert mask.hidden[track, step, joint]
-            frames = [frame for frame in range(step * 4, step * 4 + 4) if is_observed[frame, joint]]
-            if not frames:
-                continue
-            values = positions[frames, joint]
-            known = values if change["target_norm"] == "token" else positions[is_observed[:, joint], joint]
-            axis = None if change["target_norm"] == "token" else 0
-            target = (values - known.mean(axis)) / np.sqrt(known.var(axis) + 1e-6)
-            predicted = prediction[track, position, [frame - step * 4 for frame in frames]].detach().numpy()
-            errors.append(((predicted - target) ** 2).mean())
+            window, joint = divmod(int(queries.index[track, position]), 20)
+            steps = range(window * window_steps, (window + 1) * window_steps)
+            assert mask.hidden[track, steps.start : steps.stop, joint].any()
+            predicted = prediction[track, position].detach().view(window_steps, len(found), 4, 3).numpy()
+            for step in [step for step in steps if mask.hidden[track, step, joint]]:
+                squared = []
+                for number, (values, flags) in enumerate(found):
+                    frames = [frame for frame in range(step * 4, step * 4 + 4) if flags[frame, joint]]
+                    is_known = flags[:, joint] if change["target_norm"] == "clip" else np.isin(range(16), frames)
+                    mean, std = mean_and_std(values[is_known, joint], change["target_norm"])
+                    for frame in frames:
+                        target = (values[frame, joint] - mean) / std
+                        error = predicted[step - steps.start, number, frame - step * 4] - target
+                        squared += (weights[track, frame, joint] * error**2).tolist()
+                if squared:
+                    errors.append(np.mean(squared))
     assert float(output.num_terms) == len(errors) > 20
     assert float(output.loss.detach()) == pytest.approx(np.mean(errors), rel=1e-4)
 
 
-@switches
+def components(
+    positions: np.ndarray, observed: np.ndarray, change: dict[str, Any]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The values `(frame, joint, axis)` that are predicted, and where there are any, `(frame, joint)`."""
+    found = [(positions, observed)] if change["target"] == "position" else []
+    for interval in change.get("intervals", (1,)) if change["target"].startswith("motion") else ():
+        zeros = np.zeros((interval, 20))
+        motion = np.concatenate([positions[interval:] - positions[:-interval], np.zeros((interval, 20, 3))])
+        in_last_frame = observed[-1:] if interval == 1 else zeros.astype(bool)
+        found.append((motion, np.concatenate([observed[interval:] & observed[:-interval], in_last_frame])))
+    if change["target"].endswith("acceleration"):
+        acceleration = np.concatenate([np.diff(positions, n=2, axis=0), np.zeros((2, 20, 3))])
+        in_all = observed[2:] & observed[1:-1] & observed[:-2]
+        found.append((acceleration, np.concatenate([in_all, np.zeros((2, 20), bool)])))
+    return found
+
+
+def mean_and_std(values: np.ndarray, target_norm: str) -> tuple[Any, Any]:
+    if target_norm == "none" or not len(values):
+        return 0.0, 1.0
+    axis = None if target_norm == "token" else 0
+    return values.mean(axis), np.sqrt(values.var(axis) + 1e-6)
+
+
+@all_switches
 def test_unobserved_joints_do_not_affect_the_loss(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch(lost=0.5)
     expected = method(batch).loss
@@ -113,7 +161,7 @@ def test_unobserved_joints_do_not_affect_the_loss(make_batch: Make, change: dict
     assert torch.equal(method.embed(replace(batch, positions=positions)), method.embed(batch))
 
 
-@switches
+@all_switches
 def test_predictions_do_not_depend_on_hidden_values(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch(lost=0.5)
     prediction, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
@@ -126,7 +174,7 @@ def test_predictions_do_not_depend_on_hidden_values(make_batch: Make, change: di
         assert torch.equal(prediction[valid], other[valid]), poison
 
 
-@switches
+@all_switches
 def test_the_loss_of_a_batch_is_that_of_its_clips(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch((2, 1, 0, 1, 2), lost=0.4)
     output = method(batch)
@@ -158,7 +206,7 @@ def test_the_logits_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
         torch.testing.assert_close(logits[row : row + 1], model(clip(batch, row)), atol=1e-5, rtol=1e-4)
 
 
-@switches
+@all_switches
 def test_absent_persons_are_not_processed(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch((2, 1, 0, 1, 1))
     rows: list[int] = []
@@ -247,12 +295,75 @@ def test_queried_tokens_are_drawn_uniformly(make_batch: Make) -> None:
     assert torch.equal(mask.hidden.sum((1, 2)), torch.full((400,), 56))
 
 
+@pytest.mark.parametrize(("steps", "ratio"), [(2, 0.5), (4, 0.3)])
+def test_windows_of_tokens_with_a_hidden_target_are_queried(make_batch: Make, steps: int, ratio: float) -> None:
+    method, batch = tiny(target_steps=steps, predict_ratio=ratio, **CROSS), make_batch((2, 1, 1), lost=0.8)
+    _, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
+    for row, hidden in enumerate(mask.hidden):
+        has_target = hidden.view(4 // steps, steps, 20).any(1).flatten()
+        assert int(queries.num_valid[row]) == -(-int(has_target.sum()) * round(ratio * 10) // 10)
+        windows = queries.index[row, : queries.num_valid[row]]
+        assert has_target[windows].all()
+        assert len(windows.unique()) == len(windows)
+
+
+def test_a_window_is_addressed_by_its_first_token(make_batch: Make) -> None:
+    """Its prediction is that of a decoder which is asked for this token."""
+    method, batch = tiny(target_steps=2, **CROSS).eval(), make_batch((1,), lost=0.0)
+    prediction, queries, mask = masked_prediction(method, batch.tracks, batch.rng("mask"))
+    latent = method.encoder(make_patches(method.encoder, batch.tracks), mask.visible_index)
+    for position, window in enumerate(queries.index[0].tolist()):
+        first_token = window // 20 * 2 * 20 + window % 20
+        query = TokenIndex(torch.tensor([[first_token]]), None)
+        expected = method.decoder(latent, mask, query, batch.skeleton).view(2 * 4, 3)
+        torch.testing.assert_close(prediction[0, position], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_visible_tokens_of_a_window_do_not_count(make_batch: Make) -> None:
+    """A window whose first token is visible has one term, and its loss is that of the second."""
+    method, batch = tiny(target_steps=2, **CROSS).eval(), make_batch((1,), lost=0.0)
+    hidden = torch.zeros(1, 4, 20, dtype=torch.bool)
+    hidden[0, 1, 3] = True
+    mask = TokenMask(hidden, torch.ones_like(hidden))
+    method.masking = lambda patches, rng: mask
+    patches, output = make_patches(method.encoder, batch.tracks), method(batch)
+    prediction = method.predict(patches, mask, TokenIndex(torch.tensor([[3]]), None))[0, 0, 4:]
+    target = make_targets(patches, "position", "clip").values[0, 1, 3]
+    assert float(output.num_terms) == 1
+    torch.testing.assert_close(output.loss, (prediction - target).square().mean())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": "position", "intervals": (5,)}, "intervals are those of motion"),
+        ({"target": "motion", "intervals": (5, 5)}, "intervals must differ"),
+        ({"target": "motion", "intervals": (1, 16)}, "below the 16 frames of a clip"),
+        ({"decoder": "self", "target_steps": 2}, "target_steps needs decoder cross"),
+        ({"decoder": "cross", "target_steps": 3}, "4 time steps are not divisible by target_steps 3"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tiny(**change)
+
+
+def test_still_joints_hardly_count_with_motion_energy(make_batch: Make) -> None:
+    batch = make_batch((1, 1), lost=0.0)
+    still = batch.positions.clone()
+    still[..., :10, :] = still[:, :, :1, :10]
+    method = tiny(error_weight="motion_energy", **CROSS)
+    targets = method.make_targets(make_patches(method.encoder, batch.with_positions(still).tracks))
+    assert targets.weight is not None
+    assert targets.weight[:, :, :10].max() < 0.01 * targets.weight[:, :, 10:].mean()
+
+
 def test_frames_not_divisible_into_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="18 frames are not divisible into tokens of 4"):
         tiny(frames=18)
 
 
-@switches
+@all_switches
 @pytest.mark.parametrize("persons", [(0, 0), ()])
 def test_a_batch_without_observed_persons_has_a_loss_of_0_and_no_terms(
     make_batch: Make, change: dict[str, Any], persons: tuple[int, ...]
@@ -268,7 +379,7 @@ def test_a_batch_without_observed_persons_has_a_loss_of_0_and_no_terms(
     assert method.classifier(3, JointPatchClassifierConfig()).eval()(batch).isfinite().all()
 
 
-@switches
+@all_switches
 def test_a_single_token_is_not_hidden_and_gives_no_loss(make_batch: Make, change: dict[str, Any]) -> None:
     batch = make_batch((1,), lost=0.0)
     is_observed = torch.zeros_like(batch.observed)
@@ -280,7 +391,7 @@ def test_a_single_token_is_not_hidden_and_gives_no_loss(make_batch: Make, change
     assert method.embed(batch.with_positions(batch.positions, is_observed)).isfinite().all()
 
 
-@switches
+@all_switches
 def test_every_parameter_learns(make_batch: Make, change: dict[str, Any]) -> None:
     method = tiny(**change)
     found = gradients(method, method(make_batch(lost=0.2)).loss)
@@ -291,7 +402,7 @@ def test_every_parameter_learns(make_batch: Make, change: dict[str, Any]) -> Non
         assert found[name].any(), name
 
 
-@switches
+@all_switches
 def test_it_overfits_a_single_batch(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change), make_batch((2, 1), lost=0.1)
     optimizer = torch.optim.Adam(method.parameters(), lr=1e-2)
@@ -359,7 +470,7 @@ def with_tail(batch: Batch, seed: int) -> Batch:
     return replace(batch, positions=positions, observed=observed, bridged=bridged, skeleton=TAILED)
 
 
-@switches
+@all_switches
 def test_an_unknown_joint_is_ignored(make_batch: Make, change: dict[str, Any]) -> None:
     method, batch = tiny(**change).eval(), make_batch(lost=0.4)
     for pooling in ("mean", "joints"):
@@ -370,7 +481,7 @@ def test_an_unknown_joint_is_ignored(make_batch: Make, change: dict[str, Any]) -
     _, queries, mask = masked_prediction(method, with_tail(batch, 0).tracks, batch.rng("mask"))
     assert not mask.hidden[..., 7].any()
     assert not mask.available[..., 7].any()
-    assert float(one.num_terms) <= int(queries.num_valid.sum())
+    assert float(one.num_terms) <= int(queries.num_valid.sum()) * method.config.target_steps
 
 
 def test_a_person_with_only_unknown_joints_observed_counts_as_absent(make_batch: Make) -> None:
@@ -433,16 +544,16 @@ def test_the_reconstruction_of_a_perfect_decoder_is_the_clip(
     make_batch: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = make_batch((2, 1), lost=0.0)
-    for change in SWITCHES:
+    windows = CROSS | {"target": "motion_and_acceleration", "intervals": (2, 1), "target_steps": 2}
+    for change in (*SWITCHES, CROSS | {"target_steps": 4}, windows, SUCCESSORS[-1]):
         method = tiny(**change).eval()
 
         def know(
             latent: Any, mask: TokenMask, queries: Any, _: Any, method: JointPatchMAE = method
         ) -> torch.Tensor:
-            config = method.config
-            patches = make_patches(method.encoder, batch.tracks)
-            targets = make_targets(patches, config.target, config.target_norm)
-            return queries.gather(targets.values.flatten(1, 2)).flatten(2)
+            values = method.make_targets(make_patches(method.encoder, batch.tracks)).values
+            first = queries.index[:, :, None] + 20 * torch.arange(method.config.target_steps)
+            return values.flatten(1, 2)[torch.arange(len(values))[:, None, None], first].flatten(2)
 
         monkeypatch.setattr(method.decoder, "forward", know)
         reconstruction = method.reconstruct(batch)
@@ -501,6 +612,11 @@ def test_the_first_clip_is_reconstructed_and_visible_joints_stay(make_batch: Mak
     assert np.abs(reconstruction.positions - batch.positions[0, 0].numpy()).max() > 0.1
     assert tiny().reconstruct(make_batch((0, 0))) is None
     assert tiny().reconstruct(make_batch((0, 1))) is None  # the first clip has no observed person
+
+
+@pytest.mark.parametrize("change", [{"target": "acceleration"}, {"target": "motion", "intervals": (2, 5)}])
+def test_targets_without_positions_have_no_reconstruction(make_batch: Make, change: dict[str, Any]) -> None:
+    assert tiny(**change).reconstruct(make_batch((1,))) is None
 
 
 # The classifier.
