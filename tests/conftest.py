@@ -255,7 +255,7 @@ def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: 
         def forward(self, batch: Any) -> MethodOutput:
             raise AssertionError("an encoder that is judged is not trained")
 
-        def embed(self, batch: Any, pooling: Any = "mean") -> Any:
+        def embed(self, batch: Any, pooling: Any = "mean", *, time_parts: int = 1, last_blocks: int = 1) -> Any:
             return clip_features(batch)
 
         def classifier(self, num_classes: int, config: Any) -> Classifier:

@@ -22,7 +22,9 @@ class Composed(nn.Module):
         super().__init__()
         self.method, self.last = method, last
 
-    def embed(self, batch: Any, pooling: Any = "mean") -> torch.Tensor:
+    def embed(
+        self, batch: Any, pooling: Any = "mean", *, time_parts: int = 1, last_blocks: int = 1
+    ) -> torch.Tensor:
         out: torch.Tensor = self.last(self.method.embed(batch, pooling)[:, :4])
         return out
 

@@ -36,6 +36,10 @@ def test_a_flag_of_a_joint_holds_for_all_frames_of_its_track() -> None:
 def test_means_by_hand() -> None:
     frames = frame_graph()
     nodes = frames.positions(1)
-    assert frames.mean_over_time(nodes)[..., 0].tolist() == [[1, 2], [5, 7]]
+    total, count = frames.sum_over_time(nodes)
+    assert (total[..., 0] / count).tolist() == [[[1, 2]], [[5, 7]]]
+    total, count = frames.sum_over_time(nodes, time_parts=2)
+    assert total[..., 0].tolist() == [[[0, 1], [2, 3]], [[4, 0], [6, 7]]]
+    assert count.tolist() == [[[1, 1], [1, 1]], [[1, 0], [1, 1]]]
     persons = [(0 + 1 + 2 + 3) / 4, (4 + 6 + 7) / 3]
     assert frames.mean_features(nodes).item() == pytest.approx(sum(persons) / 2)

@@ -241,5 +241,8 @@ def test_sums_over_time_are_those_of_visible_tokens() -> None:
     features = torch.arange(3 * 1 * 4.0).view(3, 1, 4)  # two frames of two joints
     visible_tokens = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0], [0, 1, 0, 1]]).bool()
     total, count = sum_over_time(features, visible_tokens, steps, 2)
-    assert total[..., 0].tolist() == [[0 + 4, 1 + 3], [0, 9 + 11]]
-    assert count[..., 0].tolist() == [[2, 2], [0, 2]]
+    assert total[..., 0].tolist() == [[[0 + 4, 1 + 3]], [[0, 9 + 11]]]
+    assert count.tolist() == [[[2, 2]], [[0, 2]]]
+    total, count = sum_over_time(features, visible_tokens, steps, 2, time_parts=2)
+    assert total[..., 0].tolist() == [[[0, 1 + 3], [4, 0]], [[0, 0], [0, 9 + 11]]]
+    assert count.tolist() == [[[1, 2], [1, 0]], [[0, 0], [0, 2]]]

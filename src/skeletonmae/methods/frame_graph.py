@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonmae.batches import Tracks
+from skeletonmae.methods.pooling import sum_time_parts
 from skeletonmae.models.gnn import SkeletonGraph
 from skeletonmae.models.known_joints import check_clip_size
 
@@ -55,12 +56,14 @@ class FrameGraph:
         """Repeat a flag of each joint of a track for all frames."""
         return joints.T[:, :, None].expand(-1, -1, self.tracks.observed.shape[1]).flatten(1)
 
-    def mean_over_time(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "track joint width"]:
-        """Average each joint over the frames in which it was observed; 0 if there are none."""
+    def sum_over_time(
+        self, nodes: Float[Tensor, "node width"], time_parts: int = 1
+    ) -> tuple[Float[Tensor, "track part joint width"], Float[Tensor, "track part joint"]]:
+        """Sum each joint over the frames of each part of time in which it was observed, and count these frames."""
         observed = self.tracks.observed
         dense = self.graph.to_dense(nodes.float())
-        total = dense.view(len(dense), *observed.shape[:2], dense.shape[2]).sum(2)
-        return (total / observed.sum(1).T.clamp(min=1)[..., None]).transpose(0, 1)
+        by_frame = dense.view(len(dense), *observed.shape[:2], dense.shape[2]).permute(1, 2, 0, 3)
+        return sum_time_parts(by_frame, time_parts), sum_time_parts(observed.float(), time_parts)
 
     def mean_features(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "batch width"]:
         """Average over the observed joints and frames of each person, then over the persons of each clip."""

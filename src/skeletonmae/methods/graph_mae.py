@@ -25,7 +25,7 @@ from skeletonmae.methods.method import (
     resolve_config,
     zero_loss,
 )
-from skeletonmae.methods.pooling import Pooling, concat_joints
+from skeletonmae.methods.pooling import Pooling, check_last_blocks, pool_sums
 from skeletonmae.models.gnn import GNN, GNNType, SkeletonGraph
 from skeletonmae.models.known_joints import check_any_joint_known, check_clip_size
 from skeletonmae.models.strl import STRL
@@ -142,15 +142,21 @@ class GraphMAE(Method):
         weight = self.embedding.weight.float()
         return ((weight @ covariance) * weight).sum(1).mean()
 
-    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
-        """Average the features of all observed joints over persons and time, and over joints if `mean`."""
+    def embed(
+        self, batch: Batch, pooling: Pooling = "mean", *, time_parts: int = 1, last_blocks: int = 1
+    ) -> Float[Tensor, "batch feature"]:
+        """Average the features of all observed joints; only the last layer has features."""
+        check_last_blocks(last_blocks, 1)
         frames = FrameGraph(batch.tracks)
         features = self.encoder(self.embedding(frames.positions(self.spec.axes)), frames.graph)
-        if pooling == "mean":
+        if pooling == "mean" and time_parts == 1:
             return frames.mean_features(features)
-        check_any_joint_known(self.spec.joints, batch.skeleton)
-        by_joint = frames.mean_over_time(features)
-        return batch.tracks.mean_over_persons(concat_joints(by_joint, batch.skeleton, self.spec.joints))
+        joints, known_joints = batch.skeleton.joints, self.spec.joints
+        check_any_joint_known(known_joints, batch.skeleton)
+        total, count = frames.sum_over_time(features, time_parts)
+        return batch.tracks.mean_over_persons(
+            pool_sums(total, count, joints, batch.skeleton, pooling, known_joints)
+        )
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """Build an STRL classifier, with a copy of the encoder in every layer."""

@@ -70,10 +70,13 @@ class JointPatchMAEConfig(MethodConfig):
     predict_ratio: float = Field(1.0, gt=0, le=1)
     """Share of the hidden tokens that the decoder predicts, drawn at random. With `decoder: self`, the others do
     not enter the decoder; this is another method, whose accuracy has to be shown before it is recommended."""
-    target: Target = "position"
+    target: Target | Literal["teacher"] = "position"
     """`position`: the decoder predicts positions. `motion`: it predicts the next frame minus this one.
     `acceleration`: it predicts the motion of the next frame minus that of this one. `motion_and_acceleration`: it
-    predicts both, each normalized on its own (MaskSem, IROS 2025)."""
+    predicts both, each normalized on its own (MaskSem, IROS 2025). `teacher`: it predicts the features that a
+    moving average of the encoder computes from the whole clip (Skeleton2vec, S-JEPA)."""
+    teacher: TeacherConfig = TeacherConfig()
+    """The teacher of `target: teacher`; other targets have none."""
     intervals: tuple[Interval, ...] = Field((1,), min_length=1, max_length=16)
     """Numbers of frames that the motion of a target spans, each normalized on its own; `[1, 5, 10]` are those of
     Kim et al., *Global-local Motion Transformer*, ECCV 2022. Must be below the number of frames of a clip."""
@@ -93,9 +96,17 @@ class JointPatchMAEConfig(MethodConfig):
             raise ValueError(f"intervals are those of motion; got target {self.target}")
         if len(set(self.intervals)) < len(self.intervals):
             raise ValueError(f"intervals must differ; got {list(self.intervals)}")
+        if self.target == "teacher" and (self.target_steps > 1 or self.error_weight != "uniform"):
+            problem = "target teacher has target_steps 1 and error_weight uniform"
+            raise ValueError(f"{problem}; got {self.target_steps} and {self.error_weight}")
         if self.target_steps > 1 and self.decoder != "cross":
             raise ValueError(f"target_steps needs decoder cross; got target_steps {self.target_steps}")
         return self
+
+    @property
+    def num_feature_blocks(self) -> int:
+        """Number of encoder blocks, from the last, whose features `JointPatchMAE.embed` can average."""
+        return self.depth
 
     def build(self, spec: InputSpec, masking: Masking) -> JointPatchMAE:
         """Build the method for clips of `spec`."""
@@ -116,12 +127,17 @@ class JointPatchMAE(Method):
             problem = f"intervals must be below the {spec.frames} frames of a clip"
             raise ValueError(f"{problem}; got {max(config.intervals)}")
         self.config, self.spec, self.masking = config, spec, masking
-        target_frames = config.token_frames * num_components(config.target, config.intervals)
+        if config.target == "teacher":
+            out_features = config.width
+        else:
+            target_frames = config.token_frames * num_components(config.target, config.intervals)
+            out_features = config.target_steps * target_frames * spec.axes
         self.encoder = build_encoder(config, spec)
+        self.teacher = Teacher(self.encoder, config.teacher) if config.target == "teacher" else None
         self.decoder = JointPatchDecoder(
             spec.joints,
             time_steps=time_steps,
-            out_features=config.target_steps * target_frames * spec.axes,
+            out_features=out_features,
             encoder_width=config.width,
             width=config.decoder_width,
             depth=config.decoder_depth,
@@ -133,10 +149,13 @@ class JointPatchMAE(Method):
     def forward(self, batch: Batch) -> MethodOutput:
         """Mean squared error of the queried tokens; see `reconstruction_loss`."""
         if len(batch.tracks) == 0:
-            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()))
+            logs = no_variances(batch.positions) if self.teacher else {}
+            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), logs)
         patches, rng = make_patches(self.encoder, batch.tracks), batch.track_rng("mask")
         mask = self.masking(patches, rng)
         queries = self.draw_queries(mask, patches.measured.any(3), rng)
+        if self.teacher:
+            return self.teacher.loss(self.decode(patches, mask, queries), patches, queries)
         prediction = self.predict(patches, mask, queries)
         targets = self.make_targets(patches)
         gather = lambda tokens: queries.gather(_windows(tokens, self.config.target_steps))  # noqa: E731
@@ -151,6 +170,7 @@ class JointPatchMAE(Method):
     def make_targets(self, patches: Patches) -> Targets:
         """Compute what the decoder has to predict at each token, and the weight of each error."""
         config = self.config
+        assert config.target != "teacher"
         targets = make_targets(patches, config.target, config.target_norm, config.intervals)
         if config.error_weight == "uniform":
             return targets
@@ -185,19 +205,42 @@ class JointPatchMAE(Method):
         With `target_steps`, a query is a window, its position embedding is that of its first token, and the
         prediction has the frames of its tokens in succession.
         """
+        return self.decode(patches, mask, queries).unflatten(2, (-1, self.spec.axes))
+
+    def decode(
+        self, patches: Patches, mask: TokenMask, queries: TokenIndex
+    ) -> Float[Tensor, "track query out_feature"]:
+        """Compute the output of the decoder for the queried tokens from the visible ones."""
         latent = self.encoder(patches, mask.visible_index)
         if self.config.decoder == "self" and self.config.predict_ratio < 1:
             mask = _without_unqueried(mask, queries)
         first_tokens = _first_tokens(queries, self.config.target_steps, patches.skeleton.num_joints)
         prediction: Tensor = self.decoder(latent, mask, first_tokens, patches.skeleton)
-        return prediction.float().unflatten(2, (-1, self.spec.axes))
+        return prediction.float()
+
+    @property
+    def evaluated_encoder(self) -> JointPatchEncoder:
+        """The encoder whose features are used: with a teacher, that of `config.teacher.evaluate`."""
+        if self.teacher and self.config.teacher.evaluate == "teacher":
+            return self.teacher.encoder
+        return self.encoder
+
+    def after_step(self, step: int, num_steps: int) -> None:
+        """Let the teacher follow the encoder."""
+        if self.teacher:
+            self.teacher.update(self.encoder, step, num_steps)
+
+    def check_logs(self, logs: Mapping[str, float]) -> None:
+        """Stop a run whose teacher has collapsed."""
+        if self.teacher:
+            self.teacher.check_logs(logs)
 
     def embed(
         self, batch: Batch, pooling: Pooling = "mean", *, time_parts: int = 1, last_blocks: int = 1
     ) -> Float[Tensor, "batch feature"]:
         """Average the features of all available tokens; see `embed_tracks`."""
         return embed_tracks(
-            self.encoder, batch.tracks, pooling, time_parts=time_parts, last_blocks=last_blocks
+            self.evaluated_encoder, batch.tracks, pooling, time_parts=time_parts, last_blocks=last_blocks
         )
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
@@ -264,7 +307,7 @@ class JointPatchClassifier(Classifier):
     def __init__(self, method: JointPatchMAE, num_classes: int, config: JointPatchClassifierConfig) -> None:
         super().__init__()
         self.encoder = build_encoder(method.config, method.spec, config.encoder_dropout, config.drop_path)
-        self.encoder.load_state_dict(method.encoder.state_dict())
+        self.encoder.load_state_dict(method.evaluated_encoder.state_dict())
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(len(method.spec.joints) * method.config.width, config.head_width),

@@ -81,6 +81,11 @@ class MethodConfig(Config, ABC):
     has_pretext_task: ClassVar[bool] = True
     """Whether the method can be pre-trained. If not, it only builds classifiers."""
 
+    @property
+    def num_feature_blocks(self) -> int:
+        """Number of encoder blocks, from the last, whose features `Method.embed` can average."""
+        return 1
+
     @abstractmethod
     def build(self, spec: InputSpec, masking: Masking) -> Method:
         """Build the method with newly initialized weights.

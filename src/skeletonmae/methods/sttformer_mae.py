@@ -23,7 +23,7 @@ from skeletonmae.methods.method import (
     resolve_config,
     zero_loss,
 )
-from skeletonmae.methods.pooling import Pooling
+from skeletonmae.methods.pooling import Pooling, check_last_blocks, check_time_parts, num_pooled, pool_sums
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import TargetNorm, make_targets, reconstruction_loss
 from skeletonmae.models.sttformer import STTFormerDecoder, STTFormerEncoder, sum_over_time
@@ -101,9 +101,12 @@ class STTFormerMAE(Method):
         prediction = prediction.view(*prediction.shape[:2], self.config.tuple_frames, -1, self.spec.axes)
         return prediction[:, :, :, self.encoder.joint_rows(patches.skeleton)].transpose(2, 3)
 
-    def embed(self, batch: Batch, pooling: Pooling = "mean") -> Float[Tensor, "batch feature"]:
-        """Average the features of all observed joints over persons and time, and over joints if `mean`."""
-        return embed_tracks(self.encoder, batch.tracks, pooling)
+    def embed(
+        self, batch: Batch, pooling: Pooling = "mean", *, time_parts: int = 1, last_blocks: int = 1
+    ) -> Float[Tensor, "batch feature"]:
+        """Average the features of all observed joints; blocks differ in width, so only the last counts."""
+        check_last_blocks(last_blocks, 1)
+        return embed_tracks(self.encoder, batch.tracks, pooling, time_parts)
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """Build a classifier from the encoder and one linear layer."""
@@ -168,16 +171,15 @@ def make_patches(encoder: STTFormerEncoder, tracks: Tracks) -> Patches:
 
 
 def embed_tracks(
-    encoder: STTFormerEncoder, tracks: Tracks, pooling: Pooling = "mean"
+    encoder: STTFormerEncoder, tracks: Tracks, pooling: Pooling = "mean", time_parts: int = 1
 ) -> Float[Tensor, "batch feature"]:
     """Compute one vector per clip from the features of all observed joints."""
-    num_joints = len(encoder.joint_to_row)
+    joints, skeleton = tuple(encoder.joint_to_row), tracks.skeleton
     if len(tracks) == 0:
-        width = encoder.width * (num_joints if pooling == "joints" else 1)
+        width = time_parts * num_pooled(pooling, skeleton, joints) * encoder.width
         return tracks.positions.new_zeros(tracks.num_clips, width) + zero_loss(encoder)
     patches = make_patches(encoder, tracks)
+    check_time_parts(time_parts, patches.available.shape[1])
     features, visible_tokens, steps = encoder(patches, patches.available)
-    total, count = sum_over_time(features.float(), visible_tokens, steps, num_joints)
-    if pooling == "mean":
-        total, count = total.sum(1, keepdim=True), count.sum(1, keepdim=True)
-    return tracks.mean_over_persons((total / count.clamp(min=1)).flatten(1))
+    total, count = sum_over_time(features.float(), visible_tokens, steps, len(joints), time_parts)
+    return tracks.mean_over_persons(pool_sums(total, count, joints, skeleton, pooling, joints))

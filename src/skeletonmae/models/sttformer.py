@@ -245,21 +245,24 @@ def sum_over_time(
     visible_tokens: Bool[Tensor, "packed_step token"],
     steps: PackedSteps,
     num_joints: int,
-) -> tuple[Float[Tensor, "track joint channel"], Float[Tensor, "track joint 1"]]:
-    """Sum the visible tokens of each joint, and count them.
+    time_parts: int = 1,
+) -> tuple[Float[Tensor, "track part joint channel"], Float[Tensor, "track part joint"]]:
+    """Sum the visible tokens of each joint within each of several equal parts of the clip, and count them.
 
     Args:
         features: Of the encoded tuples.
         visible_tokens: Which tokens are visible.
         steps: The time steps that the tuples belong to.
         num_joints: Number of joints of a frame.
+        time_parts: Number of parts; time step t of T is in part floor(t * time_parts / T).
     """
     visible = visible_tokens.view(len(visible_tokens), visible_tokens.shape[1] // num_joints, num_joints)
     by_joint = features.reshape(*features.shape[:2], *visible.shape[1:])
     sum_per_step = by_joint.masked_fill(~visible[:, None], 0.0).sum(2).transpose(1, 2)
     count_per_step = visible.sum(1).to(features.dtype)
-    track = steps.visible.nonzero()[:, 0]
-    num_tracks = len(steps.visible)
-    total = features.new_zeros(num_tracks, *sum_per_step.shape[1:]).index_add(0, track, sum_per_step)
-    count = features.new_zeros(num_tracks, num_joints).index_add(0, track, count_per_step)
-    return total, count[..., None]
+    num_tracks, num_steps = steps.visible.shape
+    track, step = steps.visible.nonzero(as_tuple=True)
+    row = track * time_parts + step * time_parts // num_steps
+    total = features.new_zeros(num_tracks * time_parts, *sum_per_step.shape[1:]).index_add(0, row, sum_per_step)
+    count = features.new_zeros(num_tracks * time_parts, num_joints).index_add(0, row, count_per_step)
+    return total.view(num_tracks, time_parts, *total.shape[1:]), count.view(num_tracks, time_parts, num_joints)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from skeletonmae.batches import Batch, Tracks
+from skeletonmae.errors import InputError
+from skeletonmae.masking import TokenMask
+from skeletonmae.methods.joint_patch_features import embed_tracks, encode_tokens, make_patches
+from skeletonmae.methods.pooling import BODY_PARTS
+from skeletonmae.models import JointPatchEncoder
+from skeletonmae.skeletons import COCO17, KINECT20
+
+Make = Callable[..., Any]
+
+
+def encoder(joints: tuple[str, ...] = KINECT20.joints) -> JointPatchEncoder:
+    torch.manual_seed(0)
+    return JointPatchEncoder(
+        joints, time_steps=4, token_frames=3, axes=3, width=8, depth=3, heads=2, mlp_ratio=2.0
+    ).eval()
+
+
+def batch_of(make_batch: Make, **settings: Any) -> Batch:
+    batch: Batch = make_batch((2, 1, 0, 1), frames=12, **settings)
+    return batch
+
+
+def with_lost_joints(batch: Batch) -> Batch:
+    """Some tokens are lost, so that tracks differ in their number of tokens; and the head of the second clip."""
+    observed = batch.observed.clone()
+    observed[0, 0, :6, :9] = False
+    observed[1, :, :, [batch.skeleton.index[joint] for joint in batch.skeleton.parts["head"]]] = False
+    return batch.with_positions(batch.positions, observed)
+
+
+def by_loops(
+    model: JointPatchEncoder, tracks: Tracks, groups: list[list[int]], time_parts: int, last_blocks: int
+) -> torch.Tensor:
+    """One track at a time, from the outputs of the blocks written out."""
+    rows = []
+    for track in range(len(tracks)):
+        patches = make_patches(model, tracks)
+        visible = TokenMask.all_visible(patches.available).visible_index
+        outputs = model.block_outputs(patches, visible)[-last_blocks:]
+        features = torch.stack([model.norm(output[track]) for output in outputs]).mean(0)
+        row = []
+        for time_part in range(time_parts):
+            for group in groups:
+                chosen = [
+                    feature
+                    for place, feature in enumerate(features[: int(visible.num_valid[track])])
+                    if int(visible.index[track, place]) // 20 * time_parts // 4 == time_part
+                    and int(visible.index[track, place]) % 20 in group
+                ]
+                row.append(torch.stack(chosen).mean(0) if chosen else torch.zeros(8))
+        rows.append(torch.cat(row))
+    return tracks.mean_over_persons(torch.stack(rows))
+
+
+@pytest.mark.parametrize("last_blocks", [1, 2])
+@pytest.mark.parametrize("time_parts", [1, 3])
+@pytest.mark.parametrize("pooling", ["mean", "joints", "parts"])
+def test_features_equal_a_plain_loop(make_batch: Make, pooling: Any, time_parts: int, last_blocks: int) -> None:
+    model, batch = encoder(), with_lost_joints(batch_of(make_batch))
+    groups = {
+        "mean": [list(range(20))],
+        "joints": [[joint] for joint in range(20)],
+        "parts": [[KINECT20.index[joint] for joint in KINECT20.parts[part]] for part in BODY_PARTS],
+    }[pooling]
+    with torch.no_grad():
+        found = embed_tracks(model, batch.tracks, pooling, time_parts=time_parts, last_blocks=last_blocks)
+        expected = by_loops(model, batch.tracks, groups, time_parts, last_blocks)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert found[0].any()
+    if pooling == "parts":
+        assert not found.view(4, time_parts, 6, 8)[1, :, 0].any()
+
+
+def test_all_blocks_at_most(make_batch: Make) -> None:
+    model, batch = encoder(), batch_of(make_batch)
+    patches = make_patches(model, batch.tracks)
+    visible = TokenMask.all_visible(patches.available).visible_index
+    first, *others = model.block_outputs(patches, visible)
+    expected = (model.norm(first) + model.norm(others[0]) + model.norm(others[1])) / 3
+    torch.testing.assert_close(encode_tokens(model, patches, visible, 3), expected)
+    with pytest.raises(InputError, match=r"expected at most 3, .*got 4"):
+        embed_tracks(model, batch.tracks, "mean", last_blocks=4)
+
+
+def test_parts_have_the_same_width_in_other_layouts(make_batch: Make) -> None:
+    joints = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
+    for skeleton in (KINECT20, COCO17):
+        batch = batch_of(make_batch, skeleton=skeleton)
+        assert embed_tracks(encoder(joints), batch.tracks, "parts", time_parts=2).shape == (4, 2 * 6 * 8)
