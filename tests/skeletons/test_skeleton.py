@@ -40,6 +40,7 @@ def test_what_is_derived_by_hand() -> None:
     assert small.part_index.tolist() == [1, 0, 2, 1]
     assert small.adjacency.astype(int).tolist() == [[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]]
     assert small.left_right == ()
+    assert small.hop_distance.tolist() == [[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 3], [1, 2, 3, 0]]
 
 
 def test_bone_lengths_by_hand() -> None:

@@ -12,8 +12,10 @@ from skeletonmae.config import Config
 from skeletonmae.masking.joints import JOINT_MASKINGS, FixedParts, JointMasking, RandomJoints, RandomParts
 from skeletonmae.masking.mask import TokenIndex, TokenMask
 from skeletonmae.masking.motion_aware import MotionAware
+from skeletonmae.masking.part_tube import PartTubes
 from skeletonmae.masking.random_tokens import RandomTokens
 from skeletonmae.masking.spatial_temporal import SpatialTemporal
+from skeletonmae.masking.tube import Tubes
 
 
 class Masking(Protocol):
@@ -32,6 +34,8 @@ MASKINGS: dict[str, type[Config]] = {
     "random": RandomTokens,
     "spatial_temporal": SpatialTemporal,
     "motion_aware": MotionAware,
+    "tube": Tubes,
+    "part_tube": PartTubes,
 }
 """Kind -> masking strategy for tokens."""
 
@@ -42,10 +46,12 @@ __all__ = [
     "JointMasking",
     "Masking",
     "MotionAware",
+    "PartTubes",
     "RandomJoints",
     "RandomParts",
     "RandomTokens",
     "SpatialTemporal",
     "TokenIndex",
     "TokenMask",
+    "Tubes",
 ]

@@ -54,8 +54,9 @@ def window_energy(
     """
     num_frames = positions.shape[1]
     num_missing = -num_frames % length
-    positions = torch.nn.functional.pad(positions, (0, 0, 0, 0, 0, num_missing)).unflatten(1, (-1, length))
-    measured = torch.nn.functional.pad(measured, (0, 0, 0, num_missing)).unflatten(1, (-1, length))
+    positions = torch.nn.functional.pad(positions, (0, 0, 0, 0, 0, num_missing))
+    positions = torch.unflatten(positions, 1, (-1, length))
+    measured = torch.unflatten(torch.nn.functional.pad(measured, (0, 0, 0, num_missing)), 1, (-1, length))
     count = measured.sum(2, keepdim=True).clamp(min=1)
     positions = positions.masked_fill(~measured[..., None], 0.0)
     mean = positions.sum(2, keepdim=True) / count[..., None]

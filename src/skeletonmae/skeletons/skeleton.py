@@ -152,6 +152,19 @@ class Skeleton:
         return matrix
 
     @cached_property
+    def hop_distance(self) -> Int[np.ndarray, "joint joint"]:
+        """Number of bones between two joints."""
+        distance = np.zeros((self.num_joints, self.num_joints), dtype=np.int64)
+        reached: list[int] = []
+        for joint in breadth_first(self.root, self.parents):
+            index = self.index[joint]
+            if reached:
+                to_parent = distance[self.parent_index[index], reached]
+                distance[index, reached] = distance[reached, index] = to_parent + 1
+            reached.append(index)
+        return distance
+
+    @cached_property
     def left_right(self) -> tuple[tuple[int, int], ...]:
         """(left, right) indices of shoulders and hips, which give the facing direction; may be empty."""
         pairs = (("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"))
