@@ -1,0 +1,112 @@
+"""The benchmark of a GPU runs on a CPU, writes its page and counts operations correctly."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from skeletonmae.batches import Batch, sample_keys
+from skeletonmae.masking import RandomTokens
+from skeletonmae.methods import GraphMAEConfig, InputSpec, JointPatchMAEConfig, Method
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.skeletons import NTU25
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SPEC = InputSpec(16, 3, NTU25.joints)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("gpu")
+
+
+def clips(num: int) -> Batch:
+    positions = torch.randn(num, 1, SPEC.frames, 25, 3, generator=torch.Generator().manual_seed(0))
+    index = torch.arange(num)
+    observed = torch.ones(positions.shape[:4], dtype=torch.bool)
+    return Batch(positions, observed, index, sample_keys(0, 0, index), NTU25)
+
+
+def counted_flops(method: Method, batch: Batch) -> int:
+    with FlopCounterMode(display=False) as counter:
+        torch.autograd.backward(method(batch).loss)
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("decoder", ["self", "cross"])
+@pytest.mark.parametrize("predict_ratio", [1.0, 0.25])
+def test_flops_of_joint_patch(gpu: Any, decoder: str, predict_ratio: float) -> None:
+    config = JointPatchMAEConfig(
+        width=32, depth=2, heads=2, decoder=decoder, decoder_width=16, decoder_depth=2, predict_ratio=predict_ratio
+    )
+    # With 50 tokens, attention on a CPU is written out in products, which the counter of torch sees.
+    spec = InputSpec(8, 3, NTU25.joints)
+    batch = clips(3)
+    batch = batch.with_positions(
+        batch.positions[:, :, :8].contiguous(), batch.observed[:, :, :8], batch.bridged[:, :, :8]
+    )
+    counted = counted_flops(config.build(spec, RandomTokens(ratio=0.8)), batch)
+    assert gpu.joint_patch_flops(config, spec, 0.8, 3) == counted
+
+
+def test_flops_of_graph(gpu: Any) -> None:
+    config = GraphMAEConfig(depth=2)
+    counted = counted_flops(config.build(SPEC), clips(3))
+    assert gpu.graph_flops(config, SPEC, 3) == pytest.approx(counted, rel=0.01)
+
+
+def test_the_generated_store_is_valid(gpu: Any, tmp_path: Path) -> None:
+    gpu.write_generated_store(tmp_path / "store", 60, torch.device("cpu"))
+    store = SequenceStore.open(tmp_path / "store")
+    store.verify()
+    assert (store.num_persons == 2).sum() == 11
+    recording = store[3]
+    assert recording.observed.all()
+    assert 0.01 < recording.positions.std(1).mean() < 0.1  # it moves
+
+
+def test_it_runs_every_case_and_writes_its_page(gpu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--quick", "--device", "cpu", "--out", str(tmp_path)])
+    gpu.main()
+    facts = json.loads((tmp_path / "gpu.json").read_text())
+    assert [case for case in facts["cases"] if {"error", "skipped", "out_of_memory"} & case.keys()] == []
+    sections = {case["section"] for case in facts["cases"]}
+    assert sections == {"ceilings", "store", "step", "epoch", "profile", "inference", "attention"}
+    steps = {case["name"] for case in facts["cases"] if case["section"] == "step"}
+    assert steps == set(gpu.MODELS)
+    page = (tmp_path / "gpu.md").read_text()
+    assert "It has not been run on a GPU" in page
+    assert "| A1, self | 4 | no |" in page
+
+
+def test_a_case_that_fails_leaves_its_traceback(gpu: Any, tmp_path: Path) -> None:
+    session = gpu.Session(torch.device("cpu"), gpu.QUICK, tmp_path, 1e12, {"budget_seconds": 1.0, "cases": []})
+    session.facts |= gpu.environment(torch.device("cpu"), [])
+    session.run("step", "broken", lambda: {"x": 1 / 0}, needs=0.0)
+    session.run("step", "large", lambda: {}, needs=1e13)
+    broken, large = json.loads((tmp_path / "gpu.json").read_text())["cases"]
+    assert "ZeroDivisionError" in broken["error"]
+    assert "skipped" in large
+    assert "- step, broken: failed with `ZeroDivisionError" in (tmp_path / "gpu.md").read_text()
+
+
+def test_the_page_says_that_nothing_was_measured(
+    gpu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--page", "--out", str(tmp_path)])
+    gpu.main()
+    assert "It has not been run on a GPU" in (tmp_path / "gpu.md").read_text()
+
+
+def test_the_committed_page_is_that_of_the_measurements(gpu: Any) -> None:
+    file = FOLDER / "gpu.json"
+    facts = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    assert (FOLDER / "gpu.md").read_text(encoding="utf-8") == gpu.page(facts)
