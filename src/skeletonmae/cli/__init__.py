@@ -12,6 +12,7 @@ from tyro.conf import DisallowNone
 
 from skeletonmae import __version__
 from skeletonmae.cli import commands
+from skeletonmae.cli.compare import compare, ensemble
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
 from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.memory import retain_freed_memory
@@ -31,6 +32,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "prepare": prepare,
     "pretrain": commands.pretrain,
     "evaluate": commands.evaluate,
+    "compare": compare,
+    "ensemble": ensemble,
     "predict": commands.predict,
 }
 for _command in COMMANDS.values():

@@ -121,7 +121,7 @@ def evaluate(
         if json:
             print_output_json(_to_json([result.model_dump() for result in results]))
         else:
-            _print_results(results)
+            print_results(results)
             print_status(f"results written to {folder}")
     return OK
 
@@ -236,12 +236,13 @@ def demo(
     if json:
         print_output_json((out / "result.json").read_text(encoding="utf-8"))
     else:
-        _print_results(results)
+        print_results(results)
         print_output(f"\nreport: {out / 'report.html'}\nnumbers: {out / 'result.json'}")
     return OK
 
 
-def _print_results(results: list[Result]) -> None:
+def print_results(results: list[Result]) -> None:
+    """Print a table of results, and before it why they mean little, if they do."""
     from skeletonmae.evaluation import describe_reliability
     from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
 

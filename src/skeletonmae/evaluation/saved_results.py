@@ -1,0 +1,91 @@
+"""Finished evaluations, read back from their folders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation.clip_scores import ClipScores
+from skeletonmae.evaluation.protocol import Result
+from skeletonmae.evaluation.results_file import RESULTS
+
+ResultName = tuple[str, float]
+"""Protocol with its setting, and fraction of the labels: what results of several seeds have in common."""
+
+
+@dataclass(frozen=True, eq=False)
+class SavedResults:
+    """The results of one finished evaluation.
+
+    Args:
+        folder: The folder of the evaluation.
+        fields: All that `results.json` contains.
+        results: The results.
+    """
+
+    folder: Path
+    fields: dict[str, Any]
+    results: tuple[Result, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> SavedResults:
+        """Read a `results.json`, or that in a folder.
+
+        Raises:
+            InputError: There is none, it is not what `evaluate` writes, or the evaluation was stopped.
+        """
+        file = path / RESULTS if path.is_dir() else path
+        if not file.is_file():
+            raise InputError("there are no results", where=file, expected="a folder that `evaluate` wrote to")
+        try:
+            fields = json.loads(file.read_text(encoding="utf-8"))
+            results = tuple(Result.model_validate(result) for result in fields["results"])
+            is_complete = fields["complete"]
+        except (ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            problem = f"not the results of an evaluation by this version ({reason}); evaluate again"
+            raise InputError(problem, where=file) from error
+        if not is_complete:
+            raise InputError("the evaluation was stopped; run it again to finish it", where=file)
+        return cls(file.parent, fields, results)
+
+    def by_name(self) -> dict[ResultName, list[Result]]:
+        """Return the results of each name, one for each seed."""
+        groups: dict[ResultName, list[Result]] = {}
+        for result in self.results:
+            groups.setdefault((result.name, result.label_fraction), []).append(result)
+        return groups
+
+    def select(self, prefix: str) -> SavedResults:
+        """Return the results whose name begins with `prefix`.
+
+        Raises:
+            InputError: There are none.
+        """
+        results = tuple(result for result in self.results if result.name.startswith(prefix))
+        if not results:
+            expected = ", ".join(dict.fromkeys(result.name for result in self.results))
+            raise InputError("there is no such result", where=self.folder, expected=expected, got=prefix)
+        return SavedResults(self.folder, self.fields, results)
+
+    def scores(self, result: Result) -> ClipScores:
+        """Read the class scores of a result's test clips.
+
+        Raises:
+            InputError: The evaluation kept none, or the file is damaged.
+        """
+        if not result.scores or Path(result.scores).name != result.scores:
+            problem = f"{result.name} has no scores of clips; evaluate again to get them"
+            raise InputError(problem, where=self.folder / RESULTS)
+        return ClipScores.read(self.folder / result.scores)
+
+
+def describe_names(names: Sequence[ResultName]) -> str:
+    """Return names in a line, such as `linear, finetune (10 %)`."""
+    return ", ".join(name if fraction == 1 else f"{name} ({100 * fraction:g} %)" for name, fraction in names)
