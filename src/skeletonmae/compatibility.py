@@ -30,8 +30,8 @@ def check_recipe_fits_model(recipe: Recipe, header: Header) -> None:
         if expected != got:
             problem = "the model was pre-trained with another value"
             raise InputError(problem, where=f"data.{key}", expected=expected, got=got)
-    if recipe.method != header.method:
-        expected, got = (settings.model_dump(mode="json") for settings in (header.method, recipe.method))
+    if recipe.method != (method := header.method.for_evaluation(recipe.method)):
+        expected, got = (settings.model_dump(mode="json") for settings in (method, recipe.method))
         changed = [key for key in expected | got if expected.get(key) != got.get(key)]
         raise InputError(
             "the model was pre-trained with another method",

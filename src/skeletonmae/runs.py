@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
@@ -20,6 +19,7 @@ from skeletonmae.compatibility import (
 )
 from skeletonmae.config import Config, Precision
 from skeletonmae.datasets import GroupSplit, Split, StratifiedSplit, TagSplit
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation import (
     EvaluationProtocol,
     EvaluationTask,
@@ -29,6 +29,7 @@ from skeletonmae.evaluation import (
     calibrate_batch_norm,
     leave_out_empty_clips,
 )
+from skeletonmae.evaluation.fit_state import weights_digest
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe
@@ -56,8 +57,13 @@ def pretrain(
         on_progress: Called after every step.
 
     Raises:
-        InputError: A store is damaged, stores do not match each other, or the folder holds another run.
+        InputError: A store is damaged, stores do not match each other, the folder holds another run, or the method
+            has no pretext task.
     """
+    if not recipe.method.has_pretext_task:
+        problem = f"method {recipe.method.kind} learns from labels alone and cannot be pre-trained"
+        expected = "`skeletonmae evaluate RECIPE --from-scratch`, which trains and evaluates it"
+        raise InputError(problem, where="recipe: method", expected=expected)
     sources = recipe.data.pretrain_sources
     stores = [source.open() for source in sources]
     store = SequenceStore.concat(stores)
@@ -139,6 +145,7 @@ def evaluate(
         check_recipe_fits_model(recipe, header)
         check_store_fits_model(store, header, source.store)
         method = checkpoint.method
+        method.use_settings(header.method.for_evaluation(recipe.method))
     else:
         header = _header(recipe, store, [])
         recipe = _without_layer_decay(recipe)
@@ -187,7 +194,7 @@ def evaluate(
         "pretraining_recipe": header.recipe if checkpoint else None,
         "pretraining_store_fingerprints": list(header.store_fingerprints),
     }
-    key = [repr(protocol_runs), _weights_digest(method)]
+    key = [repr(protocol_runs), weights_digest(method)]
     with lock_folder(folder, distributed.rank) if folder else nullcontext():
         results_file = ResultsFile(folder, fields, len(protocol_runs), key)
         distributed.barrier()  # every process has read the file before one of them writes it
@@ -223,14 +230,6 @@ def _groups(
         tag: {side: sorted(set(store.tag(tag)[index].tolist())) for side, index in split._asdict().items()}
         for tag in tags
     }
-
-
-def _weights_digest(method: Method) -> str:
-    digest = hashlib.sha256()
-    for name, weight in sorted(method.state_dict().items()):
-        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-        digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _without_layer_decay(recipe: Recipe) -> Recipe:

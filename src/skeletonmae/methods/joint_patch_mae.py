@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
@@ -36,6 +37,7 @@ from skeletonmae.methods.targets import (
     num_components,
     reconstruction_loss,
 )
+from skeletonmae.methods.teacher import Teacher, TeacherConfig, no_variances
 from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder
 from skeletonmae.models.transformer import init_weights
 
@@ -108,6 +110,13 @@ class JointPatchMAEConfig(MethodConfig):
         """Number of encoder blocks, from the last, whose features `JointPatchMAE.embed` can average."""
         return self.depth
 
+    def for_evaluation(self, recipe: MethodConfig) -> JointPatchMAEConfig:
+        """Return these settings, with the encoder to evaluate, `teacher.evaluate`, from those of a recipe."""
+        if not isinstance(recipe, JointPatchMAEConfig):
+            return self
+        teacher = self.teacher.model_copy(update={"evaluate": recipe.teacher.evaluate})
+        return self.model_copy(update={"teacher": teacher})
+
     def build(self, spec: InputSpec, masking: Masking) -> JointPatchMAE:
         """Build the method for clips of `spec`."""
         return JointPatchMAE(self, spec, masking)
@@ -158,14 +167,16 @@ class JointPatchMAE(Method):
             return self.teacher.loss(self.decode(patches, mask, queries), patches, queries)
         prediction = self.predict(patches, mask, queries)
         targets = self.make_targets(patches)
-        gather = lambda tokens: queries.gather(_windows(tokens, self.config.target_steps))  # noqa: E731
+
+        def gather(tokens: Tensor) -> Tensor:
+            return queries.gather(_windows(tokens, self.config.target_steps))
+
         observed = gather(targets.observed & mask.hidden[..., None])
         if queries.valid is not None:
             observed = observed & queries.valid[..., None, None]
         weight = None if targets.weight is None else gather(targets.weight)
-        return reconstruction_loss(
-            prediction.unflatten(2, (self.config.target_steps, -1)), gather(targets.values), observed, weight
-        )
+        by_token = torch.unflatten(prediction, 2, (self.config.target_steps, -1))
+        return reconstruction_loss(by_token, gather(targets.values), observed, weight)
 
     def make_targets(self, patches: Patches) -> Targets:
         """Compute what the decoder has to predict at each token, and the weight of each error."""
@@ -205,7 +216,8 @@ class JointPatchMAE(Method):
         With `target_steps`, a query is a window, its position embedding is that of its first token, and the
         prediction has the frames of its tokens in succession.
         """
-        return self.decode(patches, mask, queries).unflatten(2, (-1, self.spec.axes))
+        prediction, axes = self.decode(patches, mask, queries), self.spec.axes
+        return prediction.view(*prediction.shape[:2], prediction.shape[2] // axes, axes)
 
     def decode(
         self, patches: Patches, mask: TokenMask, queries: TokenIndex
@@ -224,6 +236,11 @@ class JointPatchMAE(Method):
         if self.teacher and self.config.teacher.evaluate == "teacher":
             return self.teacher.encoder
         return self.encoder
+
+    def use_settings(self, config: MethodConfig) -> None:
+        """Evaluate the encoder that other settings name."""
+        assert isinstance(config, JointPatchMAEConfig)
+        self.config = config
 
     def after_step(self, step: int, num_steps: int) -> None:
         """Let the teacher follow the encoder."""
@@ -266,14 +283,15 @@ class JointPatchMAE(Method):
         patches = make_patches(self.encoder, batch.tracks)
         mask = self.masking(patches, batch.track_rng("mask"))
         queries = TokenIndex.from_mask(_windows(mask.hidden, config.target_steps).any(2))
-        prediction = self.predict(patches, mask, queries).unflatten(2, (config.target_steps, -1))
+        prediction = torch.unflatten(self.predict(patches, mask, queries), 2, (config.target_steps, -1))
         first = config.intervals.index(1) * config.token_frames if has_motion else 0
         prediction = prediction[..., first : first + config.token_frames, :]
         targets = make_targets(patches, "motion" if has_motion else "position", config.target_norm)
         rows = torch.arange(len(prediction), device=prediction.device)[:, None].expand_as(queries.index)
         windows = torch.zeros_like(_windows(patches.values, config.target_steps))
         windows[rows, queries.index] = prediction
-        all_tokens = windows.unflatten(1, (-1, patches.skeleton.num_joints)).transpose(2, 3).flatten(1, 2)
+        by_joint = torch.unflatten(windows, 1, (-1, patches.skeleton.num_joints))
+        all_tokens = by_joint.transpose(2, 3).flatten(1, 2)
         predicted = denormalize(all_tokens, targets)
         if has_motion:
             start = patches.values.masked_fill(~patches.measured[..., None], torch.nan)[:, :, :, :1]
@@ -361,7 +379,7 @@ def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:
 
 def _windows(tokens: Tensor, steps: int) -> Tensor:
     """Group successive tokens of a joint: `(track, time_step, joint, ...)` -> `(track, window, steps, ...)`."""
-    return tokens.unflatten(1, (-1, steps)).transpose(2, 3).flatten(1, 2)
+    return torch.unflatten(tokens, 1, (-1, steps)).transpose(2, 3).flatten(1, 2)
 
 
 def _first_tokens(windows: TokenIndex, steps: int, num_joints: int) -> TokenIndex:

@@ -99,6 +99,15 @@ class MethodConfig(Config, ABC):
         """
 
 
+    def for_evaluation(self, recipe: MethodConfig) -> MethodConfig:  # noqa: ARG002 - few methods have such settings
+        """Return these settings, those of a checkpoint, with the ones that affect evaluation alone from a recipe.
+
+        Args:
+            recipe: The settings of the recipe, which may be those of another method.
+        """
+        return self
+
+
 class Classifier(nn.Module, ABC):
     """An action classifier; made by `Method.classifier`."""
 
@@ -141,6 +150,13 @@ class Method(nn.Module, ABC):
         Args:
             step: Number of steps done, including this one.
             num_steps: Number of steps of the run.
+        """
+
+    def use_settings(self, config: MethodConfig) -> None:
+        """Use other settings, which differ from the present ones in those that affect evaluation alone.
+
+        Args:
+            config: What `MethodConfig.for_evaluation` returned.
         """
 
     def check_logs(self, logs: Mapping[str, float]) -> None:

@@ -1,0 +1,222 @@
+"""A teacher: a moving average of the encoder, whose features of the whole clip are the targets."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from pydantic import Field
+from torch import Tensor, nn
+
+from skeletonmae.batches import Patches
+from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+from skeletonmae.masking import TokenIndex, TokenMask
+from skeletonmae.methods.method import MethodOutput
+from skeletonmae.methods.targets import reconstruction_loss
+from skeletonmae.models.joint_patch_transformer import JointPatchEncoder
+
+EPSILON = 1e-5
+"""Added to the variance of a layer's features."""
+OVER_TOKENS, OVER_CLIPS = "target_variance_over_tokens", "target_variance_over_clips"
+
+
+class MovingAverageConfig(Config):
+    """How a moving average of weights follows them.
+
+    The decay grows from a value that averages the last `span` of the run's steps to `end`, where it stops moving.
+    """
+
+    span: float = Field(0.05, gt=0, le=1)
+    """Share of the run's steps that the average covers at the start: the first decay is 1 - 1 / (span * steps)."""
+    floor: float = Field(0.99, ge=0, le=1)
+    """Minimum of the first decay, for short runs."""
+    end: float = Field(1.0, ge=0, le=1)
+    """Decay at the end of the run."""
+    shape: Literal["linear", "cosine"] = "linear"
+    """How the decay grows: along a line, or along half a cosine."""
+
+    def decay(self, step: int, num_steps: int) -> float:
+        """Return the decay of a step.
+
+        Args:
+            step: Number of steps done, including this one.
+            num_steps: Number of steps of the run.
+        """
+        start = min(max(self.floor, 1.0 - 1.0 / (self.span * num_steps)), self.end)
+        progress = step / num_steps
+        if self.shape == "cosine":
+            progress = 0.5 * (1.0 - math.cos(math.pi * progress))
+        return start + (self.end - start) * progress
+
+
+class TeacherConfig(MovingAverageConfig):
+    """The teacher of `target: teacher`.
+
+    Source: Xu et al., *Skeleton2vec*, 2024 (arXiv 2401.00921), and its public code. The target of `layers: 1` is
+    the squared-error form of Abdelfattah and Alahi, *S-JEPA*, ECCV 2024.
+    """
+
+    layers: Literal["all"] | int = "all"
+    """Number of blocks, from the last, whose normalized outputs are averaged."""
+    min_variance: float = Field(1e-3, ge=0)
+    """A run is stopped when the variance of the targets over tokens, or over clips, is below this: the features
+    have collapsed. 0 never stops it."""
+    evaluate: Literal["teacher", "student"] = "teacher"
+    """Which encoder is evaluated and fine-tuned. It can be changed for an evaluation."""
+
+
+class MovingAverage(nn.Module):
+    """A copy of a module that follows its weights, without gradients and in evaluation mode.
+
+    Args:
+        module: The module to follow.
+        config: How.
+    """
+
+    def __init__(self, module: nn.Module, config: MovingAverageConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.module = copy.deepcopy(module).requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> MovingAverage:  # noqa: ARG002 - always in evaluation mode
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int, num_steps: int) -> None:
+        """Move the weights to decay * weights + (1 - decay) * those of `module`.
+
+        Args:
+            module: The module that is followed.
+            step: Number of steps done, including this one.
+            num_steps: Number of steps of the run.
+        """
+        decay = self.config.decay(step, num_steps)
+        own: list[Tensor] = list(self.module.parameters())
+        followed: list[Tensor] = list(module.parameters())
+        torch._foreach_mul_(own, decay)
+        torch._foreach_add_(own, followed, alpha=1.0 - decay)
+
+
+class Teacher(MovingAverage):
+    """A moving average of an encoder, which sees the whole clip, and the loss against its features.
+
+    Args:
+        encoder: The encoder to follow.
+        config: The settings.
+
+    Raises:
+        ValueError: `config.layers` is not a number of blocks of the encoder.
+    """
+
+    module: JointPatchEncoder
+    config: TeacherConfig
+
+    def __init__(self, encoder: JointPatchEncoder, config: TeacherConfig) -> None:
+        super().__init__(encoder, config)
+        depth = len(encoder.blocks)
+        self.num_layers = depth if config.layers == "all" else config.layers
+        if not 1 <= self.num_layers <= depth:
+            raise ValueError(f"teacher.layers must be all or from 1 to depth ({depth}); got {config.layers}")
+
+    @property
+    def encoder(self) -> JointPatchEncoder:
+        """The averaged encoder."""
+        return self.module
+
+    def loss(
+        self, prediction: Float[Tensor, "track query width"], patches: Patches, queries: TokenIndex
+    ) -> MethodOutput:
+        """Mean squared error of predicted features.
+
+        Args:
+            prediction: Of the queried tokens.
+            patches: All tokens.
+            queries: Indices of the queried ones.
+        """
+        features = self.layer_mean(patches)
+        target = queries.gather(nn.functional.layer_norm(features, features.shape[-1:]))
+        observed = torch.ones_like(queries.index, dtype=torch.bool) if queries.valid is None else queries.valid
+        output = reconstruction_loss(prediction[:, :, None], target[:, :, None], observed[..., None])
+        return MethodOutput(output.loss, output.num_terms, variances(features, patches.available.flatten(1)))
+
+    @torch.no_grad()
+    def layer_mean(self, patches: Patches) -> Float[Tensor, "track token width"]:
+        """Compute the mean over layers of their outputs, normalized over the tokens of a track; 0 if unavailable.
+
+        Args:
+            patches: All tokens; the teacher sees all that are available.
+        """
+        visible = TokenMask.all_visible(patches.available).visible_index
+        outputs = self.encoder.block_outputs(patches, visible)[-self.num_layers :]
+        total = torch.stack([instance_norm(output.float(), visible.valid) for output in outputs]).mean(0)
+        num_tokens = patches.available[0].numel()
+        features = total.new_zeros(len(total), num_tokens, total.shape[2])
+        return features.scatter_add_(1, visible.index[..., None].expand_as(total), total)
+
+    def check_logs(self, logs: Mapping[str, float]) -> None:
+        """Stop a run whose teacher gives all tokens, or all clips, the same features.
+
+        Raises:
+            InputError: A variance is below `config.min_variance`.
+        """
+        for name, meaning in ((OVER_TOKENS, "all tokens of a clip"), (OVER_CLIPS, "a token in all clips")):
+            if logs[name] < self.config.min_variance:
+                raise InputError(
+                    f"the teacher has collapsed: it gives {meaning} the same features, so there is nothing left to"
+                    " learn; a lower learning rate, a longer warm-up or a shorter method.teacher.span helps",
+                    expected=f"{name} of at least {self.config.min_variance:g}",
+                    got=f"{logs[name]:.2g}",
+                )
+
+
+def instance_norm(
+    x: Float[Tensor, "track token width"], valid: Bool[Tensor, "track token"] | None
+) -> Float[Tensor, "track token width"]:
+    """Normalize each channel of a track to mean 0 and variance 1 over its tokens.
+
+    Args:
+        x: The features.
+        valid: Tokens that count; the others become 0. None if all do.
+    """
+    is_token = x.new_ones(x.shape[:2]) if valid is None else valid.to(x.dtype)
+    weight = (is_token / is_token.sum(1, keepdim=True).clamp(min=1))[..., None]
+    centered = x - (x * weight).sum(1, keepdim=True)
+    variance = (centered.square() * weight).sum(1, keepdim=True)
+    return centered * torch.rsqrt(variance + EPSILON) * is_token[..., None]
+
+
+@torch.no_grad()
+def variances(
+    features: Float[Tensor, "track token width"], available: Bool[Tensor, "track token"]
+) -> dict[str, Tensor]:
+    """Return how much features vary over the tokens of a track, and over tracks at the same token.
+
+    Both are means over channels; NaN where no track has two tokens, or no token two tracks.
+
+    Args:
+        features: Of all tokens.
+        available: Tokens that count.
+    """
+    is_token = available.to(features.dtype)[..., None]
+    return {name: _mean_variance(features, is_token, dim) for name, dim in ((OVER_TOKENS, 1), (OVER_CLIPS, 0))}
+
+
+def _mean_variance(features: Tensor, is_token: Tensor, dim: int) -> Tensor:
+    """Mean of the variances along one dimension, where it has at least two entries."""
+    count = is_token.sum(dim, keepdim=True)
+    centered = (features - (features * is_token).sum(dim, keepdim=True) / count.clamp(min=1)) * is_token
+    variance = (centered.square().sum(dim, keepdim=True) / count.clamp(min=1)).mean(-1, keepdim=True)
+    has_two = (count > 1).to(features.dtype)
+    return (variance * has_two).sum() / has_two.sum()  # 0 / 0 is NaN
+
+
+def no_variances(like: Tensor) -> dict[str, Tensor]:
+    """Return the logs of a batch without observed persons."""
+    nan = like.new_full((), torch.nan)
+    return {OVER_TOKENS: nan, OVER_CLIPS: nan}
