@@ -358,3 +358,53 @@ evaluation:
     (tmp_path / "shared.yaml").write_text(text)
     recipe = read_recipe(tmp_path / "shared.yaml", ["evaluation.1.classifier.depth=2"])
     assert [entry.classifier.depth for entry in recipe.evaluation] == [3, 2]
+
+
+BASE = """
+data: {evaluate: {store: stores/a}, frames: 32}
+masking: {kind: random, ratio: 0.5}
+method: {kind: joint_patch, width: 32, depth: 2}
+training: {epochs: 7}
+evaluation: [{kind: knn}, {kind: linear}]
+"""
+
+
+def derived_recipe(folder: Path, text: str, **files: str) -> Path:
+    for name, content in {"base": BASE, "derived": text, **files}.items():
+        (folder / f"{name}.yaml").write_text(content)
+    return folder / "derived.yaml"
+
+
+def test_a_recipe_has_the_settings_of_its_base_and_its_own(tmp_path: Path) -> None:
+    text = "base: base.yaml\nmethod: {depth: 3}\nmasking: {kind: motion_aware}\nevaluation: [{kind: knn}]"
+    recipe = read_recipe(derived_recipe(tmp_path, text), ["training.epochs=9"])
+    tree = yaml.safe_load(BASE)
+    tree["method"]["depth"], tree["training"]["epochs"] = 3, 9
+    tree["masking"], tree["evaluation"] = {"kind": "motion_aware"}, [{"kind": "knn"}]
+    assert recipe == Recipe.model_validate(tree)
+
+
+def test_a_base_can_have_a_base_in_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    path = derived_recipe(tmp_path, "base: inner/middle.yaml")
+    (tmp_path / "inner" / "middle.yaml").write_text("base: ../base.yaml\ndata: {frames: 64}")
+    assert read_recipe(path).data.frames == 64
+    assert read_recipe(path).training.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base: missing.yaml", "there is no such recipe"),
+        ("base: [base.yaml]", "the base of a recipe is the path of another"),
+        ("base: derived.yaml", "a recipe cannot be its own base"),
+        ("base: loop.yaml", "a recipe cannot be its own base"),
+        ("base: broken.yaml", "broken.yaml: not YAML"),
+        ("base: base.yaml\nmethod: {kind: joint_patch, dept: 3}", "method.dept: there is no such setting"),
+        ("base: base.yaml\nmethod: 3", "method"),
+    ],
+)
+def test_a_base_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    path = derived_recipe(tmp_path, text, loop="base: derived.yaml", broken="a: [")
+    with pytest.raises(InputError, match=message):
+        read_recipe(path)

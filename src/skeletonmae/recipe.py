@@ -39,6 +39,8 @@ class Source(Config):
     """The name of one of the dataset's splits, or a custom rule; by default the dataset's default split."""
     use: Literal["train", "all"] = "train"
     """Recordings to pre-train on: the training side of the split (labels are not needed), or all."""
+    exclude_classes: tuple[str, ...] = ()
+    """Classes that pre-training leaves out, such as those of `few_shot`. Recordings without a label stay."""
 
     def open(self) -> SequenceStore:
         """Open the store and verify its checksums."""
@@ -68,10 +70,18 @@ class Source(Config):
         return dataset.splits[name]
 
     def pretrain_index(self, store: SequenceStore) -> np.ndarray:
-        """Return the indices of the recordings to pre-train on, `(recording,)`; empty recordings are left out."""
+        """Return the indices of the recordings to pre-train on, `(recording,)`; empty recordings are left out.
+
+        Raises:
+            InputError: The store has no class of `exclude_classes`, or the split does not apply to it.
+        """
         use_all = self.use == "all" or not (store.labels >= 0).any()  # without labels there is no test side
         index = np.arange(len(store)) if use_all else self.split_rule(store).pretrain_index(store)
-        return index[store.num_persons[index] > 0]
+        if unknown := [name for name in self.exclude_classes if name not in store.classes]:
+            where, expected = f"{self.store}: exclude_classes", ", ".join(store.classes)
+            raise InputError("the store has no such class", where=where, expected=expected, got=", ".join(unknown))
+        excluded = [store.classes.index(name) for name in self.exclude_classes]
+        return index[(store.num_persons[index] > 0) & ~np.isin(store.labels[index], excluded)]
 
 
 class DataConfig(ClipConfig):
@@ -143,6 +153,7 @@ class Recipe(Config):
 def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe from a YAML file, and override some of its settings.
 
+    A recipe may name another one, `base: mamp.yaml`, relative to its own folder, and state only what differs.
     Relative paths of stores are relative to the working directory.
 
     Args:
@@ -152,6 +163,19 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: The file does not exist or is not YAML, a setting is unknown (the message names the nearest
             known one) or was renamed, or a value has the wrong type or is out of range.
+    """
+    tree = _read_tree(path)
+    for override in overrides:
+        _override(tree, override)
+    return recipe_from(tree, " ".join([str(path), *(["with", *overrides] if overrides else [])]))
+
+
+def _read_tree(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return the content of a recipe, with the settings of its base where it has none.
+
+    Args:
+        path: The YAML file.
+        derived: The recipes whose base it is.
     """
     if not path.is_file():
         raise InputError("there is no such recipe", where=path)
@@ -163,9 +187,31 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise InputError(
             "a recipe is a mapping", where=path, expected=list(Recipe.model_fields), got=type(tree).__name__
         )
-    for override in overrides:
-        _override(tree, override)
-    return recipe_from(tree, " ".join([str(path), *(["with", *overrides] if overrides else [])]))
+    if "base" not in tree:
+        return tree
+    base = tree.pop("base")
+    if not isinstance(base, str):
+        raise InputError("the base of a recipe is the path of another", where=path, got=base)
+    base_path = path.parent / base
+    derived = (*derived, path)
+    if any(base_path.resolve() == other.resolve() for other in derived):
+        raise InputError("a recipe cannot be its own base", where=path, got=base)
+    return _merged(_read_tree(base_path, derived), tree)
+
+
+def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of `tree`, and those of `base` that it does not have.
+
+    A group of another kind replaces that of the base entirely, and so does a list.
+    """
+    merged = dict(base)
+    for name, value in tree.items():
+        known = base.get(name)
+        if isinstance(known, dict) and isinstance(value, dict):
+            is_same_kind = value.get("kind", known.get("kind")) == known.get("kind")
+            value = _merged(known, value) if is_same_kind else value
+        merged[name] = value
+    return merged
 
 
 def recipe_from(tree: dict[str, Any], where: str) -> Recipe:

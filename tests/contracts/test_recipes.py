@@ -28,7 +28,17 @@ METHODS = {
     "sttformer": ("sttformer", None),
     "graph": ("graph", None),
 }
-"""Name of a recipe -> kind and target of its method."""
+"""Name of a recipe of every set -> kind and target of its method."""
+PRESETS = {
+    "amr": ("joint_patch", "motion", {"method.target_steps", "method.error_weight"}),
+    "motion_energy": ("joint_patch", "motion", {"method.error_weight"}),
+    "target_steps": ("joint_patch", "motion", {"method.target_steps"}),
+    "intervals": ("joint_patch", "motion", {"method.intervals"}),
+    "acceleration": ("joint_patch", "motion_and_acceleration", {"method.target"}),
+    "tube": ("joint_patch", "motion", {"masking"}),
+    "part_tube": ("joint_patch", "motion", {"masking"}),
+}
+"""Name of a recipe in nw_ucla -> kind and target of its method, and in what it differs from mamp.yaml."""
 LAYOUTS = {
     "ntu60": NTU25, "ntu120": NTU25, "ntu60_hrnet": COCO17, "ntu120_hrnet": COCO17, "gym99": COCO17,
     "diving48": COCO17, "penn_action": PENN13, "nw_ucla": KINECT20, "utd_mhad": KINECT20, "pyskl_sample": COCO17,
@@ -64,7 +74,8 @@ def test_every_set_has_every_method() -> None:
 @recipes
 def test_its_file_name_is_its_method_and_its_folder_its_store(name: str) -> None:
     recipe, path = read_recipe(ROOT / name), Path(name)
-    assert (recipe.method.kind, getattr(recipe.method, "target", None)) == METHODS[path.stem]
+    expected = METHODS[path.stem] if path.stem in METHODS else PRESETS[path.stem][:2]
+    assert (recipe.method.kind, getattr(recipe.method, "target", None)) == expected
     if path.parts[0] != "own":
         assert recipe.data.evaluate.store.name.removesuffix("_hrnet") == path.parts[0]
 
@@ -92,6 +103,17 @@ def test_its_settings_are_those_its_comment_names(name: str, other: str, differe
     values, other_values = settings(name), settings(other)
     changed = {key for key in values.keys() | other_values.keys() if values.get(key) != other_values.get(key)}
     assert changed == differences
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_mamp_but_for_what_it_is_named_after(name: str) -> None:
+    recipe, mamp = (read_recipe(ROOT / "nw_ucla" / f"{stem}.yaml") for stem in (name, "mamp"))
+    values, other_values = recipe.model_dump(), mamp.model_dump()
+    changed = {
+        f"method.{key}" for key in values["method"] if values["method"][key] != other_values["method"].get(key)
+    }
+    changed |= {key for key in values if key != "method" and values[key] != other_values[key]}
+    assert changed == PRESETS[name][2]
 
 
 @pytest.mark.parametrize("name", METHODS)
