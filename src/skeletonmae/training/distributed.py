@@ -37,7 +37,8 @@ class DistributedContext:
         sums = torch.stack([value.detach().to(self.device, torch.float64) for value in values])
         if self.world_size > 1:
             dist.all_reduce(sums)
-        return [float(value) for value in sums]
+        result: list[float] = sums.tolist()  # one wait for the device, where float() of each would be several
+        return result
 
     def barrier(self) -> None:
         """Wait until all processes have reached this call."""

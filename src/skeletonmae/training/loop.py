@@ -134,11 +134,12 @@ def train(
                     )
                 if step_in_epoch == steps_per_epoch - 1:
                     mean_loss = trainer.finish_epoch()
+                    log_values = {name: float(value) for name, value in logs.items()}
                     if log:
                         row = {"step": trainer.step, "epoch": epoch + 1, "loss": mean_loss, "lr": lr}
-                        log.add(row | {"batches_per_second": batches_per_second} | logs)
+                        log.add(row | {"batches_per_second": batches_per_second} | log_values)
                     if isinstance(trainer.model, StepHooks):
-                        trainer.model.check_logs(logs)
+                        trainer.model.check_logs(log_values)
                 is_due = trainer.step == total_steps or now - last_save >= config.checkpoint_seconds
                 if folder and (trainer.agree(is_due) or trainer.is_stopped):
                     trainer.save(folder, fingerprint)

@@ -90,7 +90,7 @@ class Trainer:
         use_ddp = distributed.world_size > 1 and not self.sharded
         self.parallel_model = DistributedDataParallel(self.model) if use_ddp else self.model
 
-    def train_step(self, micro_batches: list[Any], lr: float, stop: StopRequest) -> tuple[float, dict[str, float]]:
+    def train_step(self, micro_batches: list[Any], lr: float, stop: StopRequest) -> tuple[float, dict[str, Tensor]]:
         """Do one optimizer step.
 
         Args:
@@ -114,8 +114,9 @@ class Trainer:
                 torch.autograd.backward(loss_sum)
             loss_sums.append(loss_sum.detach())
             term_counts.append(output.num_terms)
+        total = torch.stack(loss_sums).sum()
         num_terms, total_loss, num_stopped = self.distributed.all_reduce_sum(
-            torch.stack(term_counts).sum(), torch.stack(loss_sums).sum(), torch.tensor(float(stop.is_set))
+            torch.stack(term_counts).sum(), total, total.new_full((), float(stop.is_set))
         )
         mean_loss = total_loss / max(num_terms, 1.0)
         if not math.isfinite(mean_loss):
@@ -138,7 +139,7 @@ class Trainer:
         self.loss_sum += total_loss
         self.num_terms += num_terms
         self.is_stopped = num_stopped > 0
-        return mean_loss, {name: float(value) for name, value in output.logs.items()}
+        return mean_loss, {name: value.detach() for name, value in output.logs.items()}
 
     def finish_epoch(self) -> float:
         """Return the mean loss of the epoch and start counting the next one.
