@@ -260,3 +260,33 @@ def test_prefetch_makes_only_as_many_batches_as_requested() -> None:
     assert not gate.wait(0.05)
     assert len(produced) == 4
     assert list(batches) == list(range(1, 20))
+
+
+def test_a_second_view_has_the_same_recordings_in_the_same_order_and_other_draws(store: SequenceStore) -> None:
+    def noise(batch: Batch) -> Batch:
+        return batch.with_positions(batch.positions + batch.rng("noise").uniform(1)[..., None, None, None])
+
+    settings = {"batch_size": 4, "crop": (0.2, 0.9), "training": True, "seed": 3, "transform": noise}
+    plain, views = loader(store, **settings), loader(store, **settings, num_views=2)
+    for step in range(len(plain)):
+        first = views.batch(1, step)
+        assert torch.equal(first.positions, plain.batch(1, step).positions)
+        second = first.second_view
+        assert second is not None
+        assert second.second_view is None
+        assert torch.equal(second.recording, first.recording)
+        assert torch.equal(second.label, first.label)
+        assert (second.keys != first.keys).all()
+        assert not torch.equal(second.positions, first.positions)
+        assert torch.equal(second.positions, views.batch(1, step).second_view.positions)  # type: ignore[union-attr]
+        rows = torch.tensor([True, *[False] * (len(first) - 1)])
+        assert torch.equal(first.select(rows).second_view.positions, second.positions[:1])  # type: ignore[union-attr]
+
+
+def test_clips_carry_the_number_of_their_recording(store: SequenceStore) -> None:
+    index = np.arange(len(store))[::-1].copy()
+    batch = loader(store, index=index, batch_size=len(store), training=False).batch(0, 0)
+    assert batch.recording.tolist() == index.tolist()
+    numbers = np.arange(len(store)) // 2
+    batch = loader(store, index=index, batch_size=len(store), training=False, recording=numbers).batch(0, 0)
+    assert batch.recording.tolist() == numbers[index].tolist()

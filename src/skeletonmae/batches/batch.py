@@ -14,6 +14,9 @@ from torch import Tensor
 from skeletonmae.batches.random import SampleRng
 from skeletonmae.skeletons import Skeleton
 
+TENSORS = ("positions", "observed", "label", "keys", "bridged", "recording")
+"""Fields of a batch with one entry per clip."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -26,6 +29,10 @@ class Batch:
         keys: Key of each clip's random numbers, from `sample_keys`.
         skeleton: The joint layout.
         bridged: Which observed joints are interpolated in a short gap, and so are no targets. By default none.
+        recording: Number of the recording of each clip, the same for exact copies; -1 where it is not known, which
+            is the default.
+        second_view: The same recordings, cropped and augmented by other random numbers, for methods that compare
+            views; None if there is no second view.
     """
 
     positions: Float[Tensor, "batch person frame joint axis"]
@@ -34,10 +41,14 @@ class Batch:
     keys: Int64[Tensor, " batch"]
     skeleton: Skeleton
     bridged: Bool[Tensor, "batch person frame joint"] = None  # type: ignore[assignment]  # set in __post_init__
+    recording: Int64[Tensor, " batch"] = None  # type: ignore[assignment]  # set in __post_init__
+    second_view: Batch | None = None
 
     def __post_init__(self) -> None:
         if self.bridged is None:
             object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
+        if self.recording is None:
+            object.__setattr__(self, "recording", torch.full_like(self.label, -1))
 
     def __len__(self) -> int:
         return len(self.label)
@@ -76,9 +87,9 @@ class Batch:
 
     def select(self, clips: Bool[Tensor, " batch"] | Int64[Tensor, " clip"]) -> Batch:
         """Return the batch of some of the clips."""
-        names = ("positions", "observed", "label", "keys", "bridged")
-        tensors: dict[str, Any] = {name: getattr(self, name)[clips] for name in names}
-        return replace(self, **tensors)
+        tensors: dict[str, Any] = {name: getattr(self, name)[clips] for name in TENSORS}
+        second_view = self.second_view and self.second_view.select(clips)
+        return replace(self, **tensors, second_view=second_view)
 
     def rng(self, purpose: str) -> SampleRng:
         """Return a random number generator for each clip. The same purpose gives the same numbers again."""
@@ -108,11 +119,9 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """Return a copy on another device."""
-        tensors: dict[str, Any] = {
-            name: getattr(self, name).to(device, non_blocking=True)
-            for name in ("positions", "observed", "label", "keys", "bridged")
-        }
-        return replace(self, **tensors)
+        tensors: dict[str, Any] = {name: getattr(self, name).to(device, non_blocking=True) for name in TENSORS}
+        second_view = self.second_view and self.second_view.to(device)
+        return replace(self, **tensors, second_view=second_view)
 
 
 @dataclass(frozen=True, eq=False)

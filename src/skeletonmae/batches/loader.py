@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,8 +15,14 @@ from jaxtyping import Int32, Integer
 
 from skeletonmae.batches.batch import Batch
 from skeletonmae.batches.clip_reader import ClipReader, SampledFrames, Windows
-from skeletonmae.batches.random import SampleRng, sample_keys
-from skeletonmae.sequences.clip_sampling import Sampling, crop_ends, segment_times
+from skeletonmae.batches.random import SampleRng, sample_keys, second_view_keys
+from skeletonmae.sequences.clip_sampling import (
+    Sampling,
+    crop_ends,
+    drawn_frame_times,
+    evenly_spaced_frames,
+    segment_times,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +40,8 @@ class Loader:
         batch_size: Maximum number of clips per batch, over all processes together.
         sampling: How the frames of a clip are chosen. In training, `crop` takes a random part and `segments` a
             random frame of each segment; otherwise the middle part and the middle frame (Wang et al., *Temporal
-            Segment Networks*, ECCV 2016).
+            Segment Networks*, ECCV 2016). `random_frames` takes random frames in training, otherwise evenly spaced
+            ones.
         crop: Minimum and maximum length of a crop, as shares of the recording. Outside training, the maximum is
             used.
         training: Random order and random clips.
@@ -42,6 +50,8 @@ class Loader:
         world_size: Number of processes.
         transform: Applied to every batch.
         prefetch: Number of batches that a thread makes in advance; 0 for none.
+        num_views: With 2, each batch has a `second_view`, cropped and transformed by other random numbers.
+        recording: Number of each recording of the store, the same for copies; by default its index.
     """
 
     reader: ClipReader
@@ -56,6 +66,8 @@ class Loader:
     world_size: int = 1
     transform: Callable[[Batch], Batch] | None = None
     prefetch: int = 2
+    num_views: Literal[1, 2] = 1
+    recording: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -76,12 +88,25 @@ class Loader:
             order = np.arange(begin, end)
         recording_index = self.index[order[self.rank :: self.world_size]]
         keys = sample_keys(self.seed, epoch, torch.from_numpy(recording_index))
-        sample = self._crops if self.sampling == "crop" else self._segments
+        batch = self._view(recording_index, keys)
+        if self.num_views == 1:
+            return batch
+        return replace(batch, second_view=self._view(recording_index, second_view_keys(keys)))
+
+    def _view(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Batch:
+        """Read and transform a clip of each recording; all that is drawn follows from its key."""
+        sample: Callable[[np.ndarray, torch.Tensor], Windows | SampledFrames] = {
+            "crop": self._crops,
+            "segments": self._segments,
+            "random_frames": self._random_frames,
+        }[self.sampling]
         clips = self.reader(sample(recording_index, keys))
         device = self.reader.device
         label = torch.from_numpy(self.labels[recording_index].astype(np.int64)).to(device)
         skeleton = self.reader.store.skeleton
-        batch = Batch(clips.positions, clips.observed, label, keys.to(device), skeleton, clips.bridged)
+        number = recording_index if self.recording is None else self.recording[recording_index]
+        recording = torch.from_numpy(number.astype(np.int64)).to(device)
+        batch = Batch(clips.positions, clips.observed, label, keys.to(device), skeleton, clips.bridged, recording)
         return self.transform(batch) if self.transform else batch
 
     def _crops(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Windows:
@@ -105,6 +130,14 @@ class Loader:
             position_in_segment = np.full((len(keys), num_segments), 0.5)
         times = segment_times(self.reader.store.num_frames[recording_index], position_in_segment)
         return SampledFrames(recording_index, times)
+
+    def _random_frames(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> SampledFrames:
+        """Take random frames of each recording in training, evenly spaced ones otherwise."""
+        num_frames = self.reader.store.num_frames[recording_index]
+        if not self.training:
+            return SampledFrames(recording_index, evenly_spaced_frames(num_frames, self.reader.num_frames))
+        position = SampleRng(keys, "frames").uniform(self.reader.num_frames).numpy().astype(np.float64)
+        return SampledFrames(recording_index, drawn_frame_times(num_frames, position))
 
 
 @lru_cache(maxsize=1)

@@ -43,6 +43,11 @@ def sample_keys(seed: int, epoch: int, index: Int64[Tensor, " batch"]) -> Int64[
     return splitmix64(epoch_key + (index + 1) * _INCREMENT)
 
 
+def second_view_keys(keys: Int64[Tensor, " batch"]) -> Int64[Tensor, " batch"]:
+    """Return the keys of the second view of each sample: whatever is drawn from them differs from the first."""
+    return SampleRng(keys, "second view").keys
+
+
 class SampleRng:
     """A counter-based random number generator for each sample of a batch.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ class ClipConfig(ClipSampling):
     """Transforms of every clip, in this order."""
     augment: tuple[AnyTransform, ...] = ()
     """Transforms that follow those in training only."""
+    final_transforms: tuple[AnyTransform, ...] = ()
+    """Transforms of every clip that follow the augmentation."""
 
     def loader(
         self,
@@ -39,6 +41,8 @@ class ClipConfig(ClipSampling):
         device: torch.device | str = "cpu",
         rank: int = 0,
         world_size: int = 1,
+        num_views: Literal[1, 2] = 1,
+        recording: np.ndarray | None = None,
     ) -> Loader:
         """Build a loader of the recordings `index` of `store`.
 
@@ -52,6 +56,8 @@ class ClipConfig(ClipSampling):
                 than a quarter of its memory.
             rank: Index of this process.
             world_size: Number of processes.
+            num_views: With 2, each batch has a `second_view`, cropped and augmented by other random numbers.
+            recording: Number of each recording of the store, the same for copies; by default its index.
         """
 
         def transform(batch: Batch) -> Batch:
@@ -75,12 +81,14 @@ class ClipConfig(ClipSampling):
             rank=rank,
             world_size=world_size,
             transform=transform,
+            num_views=num_views,
+            recording=recording,
         )
 
     def apply_transforms(self, batch: Batch, *, training: bool = False) -> Batch:
-        """Apply the transforms, the augmentation (in training only) and the stream to a batch."""
-        transforms: tuple[Transform, ...] = self.transforms + (self.augment if training else ())
-        for transform in transforms:
+        """Apply the transforms, the augmentation (in training only), the final ones and the stream to a batch."""
+        augment: tuple[Transform, ...] = self.augment if training else ()
+        for transform in (*self.transforms, *augment, *self.final_transforms):
             batch = transform(batch)
         return to_stream(batch, self.stream)
 
