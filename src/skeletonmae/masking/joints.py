@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from skeletonmae.batches import SampleRng
+from skeletonmae.batches.constants import constant
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.masking.mask import lowest_k
@@ -57,7 +58,7 @@ class FixedParts(Config):
             raise InputError(problem, where="method.joint_masking.parts", expected=expected)
         joints = {joint for part in self.parts for joint in skeleton.parts[part]}
         _check_some_stay_visible(skeleton, len(joints), skeleton.num_joints, "joints")
-        hidden = torch.tensor([joint in joints for joint in skeleton.joints], device=available.device)
+        hidden = constant(tuple(joint in joints for joint in skeleton.joints), torch.bool, available.device)
         return hidden & available
 
 
@@ -73,10 +74,9 @@ class RandomParts(Config):
     ) -> Bool[Tensor, "track joint"]:
         """Draw the parts of every track."""
         _check_some_stay_visible(skeleton, self.num_parts, len(skeleton.parts), "parts")
-        part_index = torch.as_tensor(skeleton.part_index, device=available.device)
-        available_parts = torch.stack(
-            [available[:, part_index == part].any(1) for part in range(len(skeleton.parts))], 1
-        )
+        part_index = constant(tuple(skeleton.part_index.tolist()), torch.int64, available.device)
+        is_in_part = part_index == torch.arange(len(skeleton.parts), device=part_index.device)[:, None]
+        available_parts = (available[:, None] & is_in_part).any(2)
         num_hidden = torch.full_like(part_index[:1], self.num_parts)
         hidden_parts = _lowest_available(rng.uniform(len(skeleton.parts)), available_parts, num_hidden)
         return hidden_parts[:, part_index] & available

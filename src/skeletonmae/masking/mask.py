@@ -28,8 +28,11 @@ class TokenIndex:
     def from_mask(cls, selected: Bool[Tensor, "track token"]) -> TokenIndex:
         """Return the indices where `selected` is True, in ascending order."""
         num_valid = selected.sum(1)
-        longest, shortest = (int(num_valid.max()), int(num_valid.min())) if len(num_valid) else (0, 0)
-        index = selected.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :longest]
+        # Both numbers in one read, because each read from a GPU waits for it.
+        shortest, longest = torch.stack(num_valid.aminmax()).tolist() if len(num_valid) else (0, 0)
+        column = torch.where(selected, selected.cumsum(1) - 1, longest)  # one more column, for the others
+        token = torch.arange(selected.shape[1], device=selected.device).expand_as(column)
+        index = token.new_zeros(len(selected), longest + 1).scatter_(1, column, token)[:, :longest]
         if longest == shortest:
             return cls(index, None)
         valid = torch.arange(longest, device=selected.device) < num_valid[:, None]
@@ -112,7 +115,9 @@ def lowest_k(values: Float[Tensor, "*any item"], k: Tensor | int) -> Bool[Tensor
         values: To be compared.
         k: Number of items, the same for all rows or broadcast against `values`.
     """
-    return values.argsort(-1).argsort(-1) < k
+    order = values.argsort(-1)
+    is_lowest = torch.arange(values.shape[-1], device=values.device) < k
+    return torch.empty_like(order, dtype=torch.bool).scatter_(-1, order, is_lowest.expand_as(order))
 
 
 def mask_by_score(

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int64
 from torch import Tensor
 
 from skeletonmae.batches import Patches
+from skeletonmae.batches.constants import constant
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons import Skeleton
 
@@ -23,7 +24,7 @@ def known_joints(
         skeleton: The joint layout.
         device: Of the result.
     """
-    return torch.tensor([joint in joint_to_row for joint in skeleton.joints], device=device)
+    return constant(tuple(joint in joint_to_row for joint in skeleton.joints), torch.bool, device)
 
 
 def joint_rows(
@@ -36,7 +37,7 @@ def joint_rows(
         skeleton: The joint layout.
         device: Of the result.
     """
-    return torch.tensor([joint_to_row.get(joint, 0) for joint in skeleton.joints], device=device)
+    return constant(tuple(joint_to_row.get(joint, 0) for joint in skeleton.joints), torch.int64, device)
 
 
 def check_any_joint_known(joints: Mapping[str, int] | tuple[str, ...], skeleton: Skeleton) -> None:
