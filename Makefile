@@ -4,13 +4,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test check clean
+.PHONY: demo test bench check clean
 
 demo: $(READY)  ## pre-train, fine-tune, evaluate and report; DATA=<folder> for your own recordings
 	$(BIN)/skeletonmae demo --out runs/demo $(if $(DATA),--data "$(DATA)")
 
 test: $(READY)  ## the fast test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: $(READY)  ## speed beside a plain reference, into benchmarks/results.md; QUICK=1 ends in ten minutes
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff check .

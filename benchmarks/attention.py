@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from run import processor as processor_name
+from measuring import processor as processor_name
 
 from skeletonmae.models.cpu_attention import Form, cpu_attention
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from run import environment
+from measuring import environment
 from store import BATCH, CROP, FRAMES, iterate, lengths, write_store
 
 from skeletonmae.batches import ClipReader, Loader
@@ -74,7 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     threads = int(os.environ.get("OMP_NUM_THREADS", 1))
     torch.set_num_threads(threads)
-    facts = environment(threads, arguments)
+    facts = environment(threads, arguments.repeats)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for kind in ("joints", "frames", "same joints"):

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cases import SPEC, Case, Step
+from cases import SPEC
 from cases import method as joint_patch
-from run import PRECISIONS, environment, measure
+from measuring import DTYPES, PRECISIONS, Case, Step, environment, measure
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -31,7 +31,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from skeletonmae.batches import Batch, sample_keys
-from skeletonmae.cli.memory import retain_freed_memory
+from skeletonmae.memory import retain_freed_memory
 from skeletonmae.methods import InputSpec
 from skeletonmae.methods.frame_graph import FrameGraph
 from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig
@@ -39,14 +39,13 @@ from skeletonmae.models.gnn import GIN, GNN
 from skeletonmae.models.node_layers import FastPReLU
 from skeletonmae.skeletons import COCO17, NTU25, Skeleton
 
-DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
 MEMORY = {"default": {}, "huge pages": {"THP_MEM_ALLOC_ENABLE": "1"}, "retained": {}}
 A1_CLIPS = 64
 
 
-def clips(num: int, skeleton: Skeleton = COCO17, axes: int = 2) -> Batch:
+def clips(num: int, skeleton: Skeleton = COCO17, axes: int = 2, frames: int = 64) -> Batch:
     generator = torch.Generator().manual_seed(0)
-    positions = torch.randn(num, 1, 64, skeleton.num_joints, axes, generator=generator)
+    positions = torch.randn(num, 1, frames, skeleton.num_joints, axes, generator=generator)
     index = torch.arange(num)
     observed = torch.ones(positions.shape[:4], dtype=torch.bool)
     return Batch(positions, observed, index, sample_keys(0, 0, index), skeleton)
@@ -192,7 +191,7 @@ def measure_step(network: str, num: int, precision: str, memory: str, repeats: i
     """Measure time, memory and operations of a step, in this process."""
     if memory == "retained":
         retain_freed_memory()
-    batch = clips(num) if network == "B" else clips(num, NTU25, SPEC.axes)
+    batch = clips(num) if network == "B" else clips(num, NTU25, SPEC.axes, SPEC.frames)
     model = method() if network == "B" else joint_patch(decoder="cross", predict_ratio=0.25)
     step = Step(model, lambda model: model(batch).loss, precision)
     before, seconds = peak_memory(), []
@@ -380,7 +379,7 @@ def main() -> None:
     retain_freed_memory()
     num_clips, repeats = max(arguments.clips // 4, 1), arguments.repeats
     rows, side = (4096, 128) if arguments.quick else (2**19, 2048)
-    facts = environment(threads, arguments) | {"rows": rows, "ratio_clips": num_clips}
+    facts = environment(threads, arguments.repeats) | {"rows": rows, "ratio_clips": num_clips}
     loads = [os.getloadavg()[0]]
     facts["ceilings"] = {precision: ceilings(precision, rows, side) for precision in PRECISIONS}
     run = measure_step if arguments.quick else measure_step_in_new_process

@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from run import environment
+from measuring import environment
 
 from skeletonmae.formats.decoders.ntu_text import parse_bodies
 from skeletonmae.formats.ntu_cleanup import Persons, reference
@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200, help="repeats of each")
     parser.add_argument("--out", type=Path, help="folder for ntu_text.md; if not given, the page is printed")
     arguments = parser.parse_args()
-    facts, loads = environment(1, arguments), [os.getloadavg()[0]]
+    facts, loads = environment(1, arguments.repeats), [os.getloadavg()[0]]
     lines = ["| file | reader | ms per file | files/s | ratio |", "|---|---|---:|---:|---:|"]
     for persons in (1, 2):
         content = make_file(persons)

@@ -22,9 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from cases import Case
+from measuring import Case, environment, measure
 from plain import PlainDataset
-from run import environment, measure
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -274,7 +273,7 @@ def main() -> None:
         return print(json.dumps(opening(arguments.open)))
     threads = int(os.environ.get("OMP_NUM_THREADS", 1))
     torch.set_num_threads(threads)
-    facts, rows, loads = environment(threads, arguments), [], []
+    facts, rows, loads = environment(threads, arguments.repeats), [], []
     with tempfile.TemporaryDirectory() as folder:
         facts["bytes"] = sizes(Path(folder), 8 * arguments.recordings)
         for case in cases(Path(folder), arguments.recordings):

@@ -13,7 +13,7 @@ import skeletonmae
 
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
-    "errors", "config", "renames", "files", "limits", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
+    "errors", "config", "renames", "files", "limits", "memory", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
     "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "compatibility", "runs", "inference",
     "plotting", "demo", "cli", "__main__",
 )  # fmt: skip

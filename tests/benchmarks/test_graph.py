@@ -54,6 +54,9 @@ def test_flops_of_a_step(graph: Any) -> None:
 
 def test_it_runs_and_writes_its_page(graph: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph, "retain_freed_memory", lambda: None)  # not in the process that runs the tests
+    cases = importlib.import_module("cases")
+    monkeypatch.setattr(cases, "SIZES", {"token_frames": 4, "width": 16, "depth": 1, "heads": 2})
+    monkeypatch.setattr(cases, "DECODER", {"decoder_width": 16, "decoder_depth": 1})
     monkeypatch.setattr(sys, "argv", ["graph.py", "--quick", "--out", str(tmp_path)])
     graph.main()
     facts = json.loads((tmp_path / "graph.json").read_text())

@@ -15,10 +15,10 @@ from skeletonmae.cli import commands
 from skeletonmae.cli.compare import compare, ensemble
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
 from skeletonmae.cli.help_text import unwrap_docstring
-from skeletonmae.cli.memory import retain_freed_memory
 from skeletonmae.cli.prepare import prepare
 from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
+from skeletonmae.memory import retain_freed_memory
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognize actions with few labels.
 

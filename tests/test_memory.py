@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from fresh_process import FreshProcess
 
-from skeletonmae import cli
-from skeletonmae.cli import memory
+from skeletonmae import cli, memory
 
 glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other has the switch")
 

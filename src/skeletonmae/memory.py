@@ -1,4 +1,4 @@
-"""Memory allocation of a process that trains."""
+"""What a process that trains does with freed memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ TRIM_SECONDS = 15.0
 @cache
 def retain_freed_memory() -> None:
     """Keep freed memory for the next training step instead of returning it to the system page by page.
+
+    Call it once, before training, in a program that trains on a CPU; `pretrain`, `evaluate` and `demo` do. It
+    changes the allocator of the whole process and saves most of the page faults of a step;
+    `docs/performance.md` says what that changes.
 
     Unused memory is still returned every `TRIM_SECONDS`; otherwise batches of varying sizes would leave more and
     more of it behind. These switches exist in glibc; elsewhere this does nothing. Further calls do nothing either.
