@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,13 +12,15 @@ from pydantic import Field
 from torch import nn
 
 from skeletonmae.batches import Batch
+from skeletonmae.batches.loader import epoch_order
 from skeletonmae.config import Config, tagged_union
 from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, predict_logits, scored_result
+from skeletonmae.evaluation.fit_state import delete_fit_state, fit_fingerprint, open_fit_folder
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, check_finite, predict_logits, scored_result
 from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
 from skeletonmae.methods.method import zero_loss
-from skeletonmae.training import TrainingConfig, train
+from skeletonmae.training import TrainingConfig, autocast, train
 
 AnyClassifier: Any = tagged_union(CLASSIFIERS)
 
@@ -44,7 +47,8 @@ class FinetuneTraining(TrainingConfig):
 class Finetune(Config):
     """Fine-tune encoder and head together; the model after the last epoch is evaluated.
 
-    The same protocol with an encoder that was not pre-trained is the baseline "from scratch".
+    The same protocol with an encoder that was not pre-trained is the baseline "from scratch". A run that was
+    stopped resumes from its last state; only the selection among `lrs` is repeated.
     """
 
     kind: Literal["finetune"] = "finetune"
@@ -60,6 +64,9 @@ class Finetune(Config):
     """The downstream model, of the same kind as the method; null for the defaults of that method."""
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     """Fraction of the target distribution that is spread evenly over all classes."""
+    test_views: int = Field(0, ge=0)
+    """Number of randomly sampled clips, without augmentation, whose logits are averaged for each test recording; 0
+    for the one clip that is not random."""
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each seed."""
@@ -72,16 +79,20 @@ class Finetune(Config):
         if self.lrs:
             lr = self._select_lr(task, train_index, seed)
             best_params = {"lr": lr}
-        model = self._fit(task, train_index, seed, lr)
-        if task.folder and task.save:
-            name = f"finetune-{self.label_fraction:g}-seed{seed}.safetensors"
-            task.save(task.folder / name, model, self.classifier)
+        fit_folder = task.folder and task.folder / f"finetune-{self.label_fraction:g}-seed{seed}"
+        model = self._fit(task, train_index, seed, lr, fit_folder)
+        if fit_folder and task.save:
+            task.save(fit_folder.with_name(f"{fit_folder.name}.safetensors"), model, self.classifier)
         test_labels = torch.from_numpy(task.labels[task.split.test])
+        logits = predict_views(model, task, task.split.test, self.test_views, seed)
+        if fit_folder:
+            delete_fit_state(fit_folder, task.distributed)
         return scored_result(
             task,
-            predict_logits(model, task, task.split.test),
+            logits,
             test_labels,
             protocol="finetune",
+            setting=f"views={self.test_views}" if self.test_views else "",
             label_fraction=self.label_fraction,
             seed=seed,
             num_train=len(train_index),
@@ -99,7 +110,10 @@ class Finetune(Config):
             accuracy[lr] = float((predicted == val_labels).float().mean())
         return max(accuracy, key=lambda lr: accuracy[lr])
 
-    def _fit(self, task: EvaluationTask, index: np.ndarray, seed: int, lr: float) -> Classifier:
+    def _fit(
+        self, task: EvaluationTask, index: np.ndarray, seed: int, lr: float, folder: Path | None = None
+    ) -> Classifier:
+        """Train a classifier. A run that was stopped resumes from its state in `folder`, if that is given."""
         config = self.training.model_copy(update={"seed": seed, "lr": lr})
         distributed = task.distributed
         torch.manual_seed(seed)
@@ -123,15 +137,54 @@ class Finetune(Config):
             raise InputError(problem, where="finetune", expected=expected)
         description = f"finetune on {len(index)} clips" + ("" if task.pretrained else " from scratch")
         on_progress = task.on_progress
+        fingerprint = ""
+        if folder:
+            training = config.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel"})
+            about = [training, self.label_smoothing, task.clips.model_dump(mode="json"), task.store.fingerprint]
+            fingerprint = fit_fingerprint(model, index, about)
+            folder = open_fit_folder(folder, fingerprint, distributed)
         train(
             ClassifierWithLoss(model, self.label_smoothing, task.joints),
             loader,
             config,
             distributed,
+            folder=folder,
+            fingerprint=fingerprint,
             layer_id=lambda name: model.layer_id(name.removeprefix("classifier.")),
             on_progress=(lambda progress: on_progress(description, progress)) if on_progress else None,
         )
         return model.eval()
+
+
+def predict_views(
+    model: Classifier, task: EvaluationTask, index: np.ndarray, views: int, seed: int
+) -> torch.Tensor:
+    """Mean logits of clips sampled as in training but not augmented, `(recording, class)`, in order of `index`.
+
+    Args:
+        model: The classifier.
+        task: The evaluation.
+        index: Indices of the recordings.
+        views: Number of clips of each recording; 0 for the one that is not random.
+        seed: Seed of the clips.
+
+    Raises:
+        InputError: A logit is not finite.
+    """
+    if not views:
+        return predict_logits(model, task, index)
+    clips = task.clips.model_copy(update={"augment": ()})
+    loader = clips.loader(
+        task.store, index, batch_size=256, training=True, seed=seed, device=task.distributed.device
+    )
+    model.eval()
+    total = torch.zeros(len(index), len(task.classes))
+    with torch.inference_mode(), autocast(task.precision, task.distributed.device):
+        for view in range(views):
+            logits = torch.cat([model(batch).float() for batch in loader.epoch(view)]).cpu()
+            order = torch.from_numpy(epoch_order(seed, view, len(index)).astype(np.int64))
+            total[order] += logits
+    return check_finite(total / views)
 
 
 class ClassifierWithLoss(nn.Module):

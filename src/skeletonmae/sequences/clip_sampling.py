@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 
 from skeletonmae.config import Config
 
-Sampling = Literal["crop", "segments"]
+Sampling = Literal["crop", "segments", "random_frames"]
 """`crop`: a clip is a part of the recording, resampled by linear interpolation in time. `segments`: the whole
-recording is divided into as many equal segments as a clip has frames, and one recorded frame of each is taken."""
+recording is divided into as many equal segments as a clip has frames, and one recorded frame of each is taken.
+`random_frames`: recorded frames drawn from the whole recording, in their order."""
 
 UNKNOWN_RATE_GAP = 8
 """Longest gap, in frames, that is bridged in a recording of unknown frame rate: about 0.25 s at 30 per second."""
@@ -26,7 +27,8 @@ class ClipSampling(Config):
     sampling: Sampling = "crop"
     """`crop`: a part of the recording, resampled by linear interpolation in time. `segments`: the whole recording,
     divided into `frames` equal segments, with one recorded frame of each: a random one in training, otherwise the
-    middle one."""
+    middle one. `random_frames`: in training, recorded frames drawn at random from the whole recording, with
+    repetition, in order of time; otherwise evenly spaced ones from the first to the last."""
     crop: tuple[float, float] = (0.5, 1.0)
     """Minimum and maximum length of the random crop in training, as shares of the recording (`crop` only)."""
     test_crop: float = Field(0.95, gt=0, le=1)
@@ -55,6 +57,8 @@ class ClipSampling(Config):
         """
         if self.sampling == "segments":
             return segment_times(num_frames, np.full((len(num_frames), self.frames), 0.5))
+        if self.sampling == "random_frames":
+            return evenly_spaced_frames(num_frames, self.frames)
         half = np.full(len(num_frames), 0.5)
         return evenly_spaced(*crop_ends(num_frames, np.full(len(num_frames), self.test_crop), half), self.frames)
 
@@ -96,6 +100,35 @@ def segment_times(
     segment = np.arange(position.shape[1]) + position
     times: Float64[np.ndarray, "clip segment"] = np.floor(
         segment * num_frames.astype(np.float64)[:, None] / position.shape[1]
+    )
+    return times
+
+
+def drawn_frame_times(
+    num_frames: np.ndarray, position: Float64[np.ndarray, "clip frame"]
+) -> Float64[np.ndarray, "clip frame"]:
+    """Return recorded frames of each recording, in order of time.
+
+    Args:
+        num_frames: number of frames of each recording.
+        position: position of each frame in the recording, from 0 to below 1, in any order.
+    """
+    times: Float64[np.ndarray, "clip frame"] = np.floor(
+        np.sort(position, axis=1) * num_frames.astype(np.float64)[:, None]
+    )
+    return times
+
+
+def evenly_spaced_frames(num_frames: np.ndarray, num_drawn: int) -> Float64[np.ndarray, "clip frame"]:
+    """Return `num_drawn` recorded frames of each recording, from the first to the last, rounded down.
+
+    Args:
+        num_frames: number of frames of each recording.
+        num_drawn: number of frames of a clip.
+    """
+    last = np.maximum(num_frames.astype(np.float64) - 1.0, 0.0)
+    times: Float64[np.ndarray, "clip frame"] = np.floor(
+        evenly_spaced(np.zeros(len(last)), last, num_drawn).round(6)
     )
     return times
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
+from skeletonmae.transforms.axis_range import AxisRange
 from skeletonmae.transforms.corruption import DropJoints, Noise
 from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale
 from skeletonmae.transforms.smoothing import Smooth
@@ -28,6 +29,7 @@ TRANSFORMS: dict[str, type[Config]] = {
     "center": Center,
     "face_forward": FaceForward,
     "body_size": BodySize,
+    "axis_range": AxisRange,
     "smooth": Smooth,
     "rotate": Rotate,
     "scale": Scale,
