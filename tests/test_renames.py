@@ -125,6 +125,13 @@ def test_checkpoints_without_bridging_bridged_nothing() -> None:
     filled = renames.add_missing_settings(header)
     assert filled["clips"] == filled["recipe"]["data"] == {"frames": 8, "bridge_seconds": 0.0}
     assert "bridge_seconds" not in header["clips"]  # type: ignore[operator]
-    newer = {"clips": {"bridge_seconds": 0.5}}
+    newer = {"clips": {"bridge_seconds": 0.5}, "weights": "model"}
     assert renames.add_missing_settings(newer) == newer
-    assert renames.add_missing_settings({"clips": None}) == {"clips": None}
+    assert renames.add_missing_settings({"clips": None}) == {"clips": None, "weights": "model"}
+
+
+@pytest.mark.parametrize(("ema_decay", "weights"), [(0.0, "model"), (0.9, "ema"), (None, "model")])
+def test_checkpoints_of_a_run_with_a_moving_average_contained_it(ema_decay: float | None, weights: str) -> None:
+    training = {} if ema_decay is None else {"ema_decay": ema_decay}
+    assert renames.add_missing_settings({"recipe": {"training": training}})["weights"] == weights
+    assert renames.add_missing_settings({"recipe": {"training": training}, "weights": "x"})["weights"] == "x"

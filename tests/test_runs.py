@@ -443,3 +443,23 @@ def test_results_state_the_precision(
     runs.evaluate(recipe, checkpoint, tmp_path, alone, precision=precision)
     assert json.loads((tmp_path / "results.json").read_text())["precision"] == precision
     assert set(seen) == {torch.bfloat16 if precision == "bf16" else torch.float32}
+
+
+def test_with_a_moving_average_both_weights_can_be_evaluated(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
+    recipe = with_protocols(recipe_from(tiny_tree(ema_decay=0.8), ""), KNN(k=(1,)))
+    averaged = load_checkpoint(runs.pretrain(recipe, tmp_path, alone))
+    last = load_checkpoint(tmp_path / "model-last.safetensors")
+    assert (averaged.header.weights, last.header.weights) == ("ema", "model")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    for name, weight in last.method.state_dict().items():
+        assert torch.equal(weight, state["model"][name])
+        assert torch.equal(averaged.method.state_dict()[name], state["ema_model"][f"module.{name}"])
+    for checkpoint, folder in ((averaged, tmp_path), (last, tmp_path / "last")):
+        runs.evaluate(recipe, checkpoint, folder, alone)
+        assert json.loads((folder / "results.json").read_text())["weights"] == checkpoint.header.weights
+
+
+def test_without_a_moving_average_there_is_one_checkpoint(tiny_run: Path) -> None:
+    assert not (tiny_run / "model-last.safetensors").exists()
+    assert load_checkpoint(tiny_run).header.weights == "model"
+    assert json.loads((tiny_run / "results.json").read_text())["weights"] == "model"

@@ -58,6 +58,8 @@ class Header(Config):
     """The complete recipe of the pre-training, for people to read; it is not needed to rebuild the model."""
     store_fingerprints: tuple[str, ...] = ()
     """Fingerprints of the stores that the model was pre-trained on."""
+    weights: Literal["model", "ema"] = "model"
+    """Whether the pre-trained weights are those of the last step, or their moving average."""
     num_recordings: int | None = Field(None, ge=0)
     """Number of recordings that the model was pre-trained on; None in files of earlier versions."""
     bones: tuple[tuple[str, str], ...] = Field((), max_length=MAX_JOINTS)

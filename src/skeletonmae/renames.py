@@ -149,8 +149,13 @@ def migrate_header(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def add_missing_settings(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a checkpoint's header with the settings of clips that did not exist when it was written."""
+    """Return a copy of a checkpoint's header with the settings that did not exist when it was written.
+
+    These are settings of clips, and whether the weights are a moving average.
+    """
     filled = copy.deepcopy(dict(header))
+    training = next(_find_groups(filled, ["recipe", "training"]), {})
+    filled.setdefault("weights", "ema" if training.get("ema_decay") else "model")
     for group in (*_find_groups(filled, ["clips"]), *_find_groups(filled, ["recipe", "data"])):
         for name, value in ADDED_CLIP_SETTINGS.items():
             group.setdefault(name, value)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
 from skeletonmae.compatibility import (
@@ -40,6 +41,8 @@ from skeletonmae.training.precision import uses_bf16
 ProgressCallback = Callable[[str, Progress], None]
 """Called with a description of what is being trained, and how far it is."""
 MODEL = "model.safetensors"
+LAST_MODEL = "model-last.safetensors"
+"""The weights of the last step, where `model.safetensors` has their moving average."""
 RECIPE = "recipe.yaml"
 
 
@@ -47,6 +50,9 @@ def pretrain(
     recipe: Recipe, folder: Path, distributed: DistributedContext, on_progress: ProgressCallback | None = None
 ) -> Path:
     """Pre-train by `recipe` and return the path of the checkpoint, `folder/model.safetensors`.
+
+    If there is a moving average of the weights, the checkpoint contains it, and `model-last.safetensors` contains
+    the weights of the last step.
 
     An interrupted run resumes from its last saved state and ends with the same weights as an uninterrupted one.
 
@@ -90,6 +96,12 @@ def pretrain(
         world_size=distributed.world_size,
     )
     method = _init_method(recipe, header.spec, recipe.training.seed)
+
+    def save_last(model: nn.Module) -> None:
+        assert isinstance(model, Method)
+        if distributed.is_main:
+            save_checkpoint(folder / LAST_MODEL, model, header)
+
     with lock_folder(folder, distributed.rank):
         if distributed.is_main:
             check_or_write_recipe(recipe, folder / RECIPE, [folder / STATE, folder / MODEL])
@@ -101,9 +113,11 @@ def pretrain(
             folder=folder,
             fingerprint=run_fingerprint(recipe, header),
             on_progress=(lambda progress: on_progress("pretrain", progress)) if on_progress else None,
+            on_last_weights=save_last,
         )
         if distributed.is_main:
-            save_checkpoint(folder / MODEL, method, header)
+            weights = "ema" if recipe.training.ema_decay else "model"
+            save_checkpoint(folder / MODEL, method, header.model_copy(update={"weights": weights}))
         distributed.barrier()
     return folder / MODEL
 
@@ -191,6 +205,7 @@ def evaluate(
         "precision": "bf16" if uses_bf16(precision, distributed.device) else "float32",
         "empty_clips": empty_clips,
         "recipe": recipe.model_dump(mode="json"),
+        "weights": header.weights,
         "pretraining_recipe": header.recipe if checkpoint else None,
         "pretraining_store_fingerprints": list(header.store_fingerprints),
     }

@@ -66,6 +66,7 @@ def train(
     layer_id: Callable[[str], int] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     fingerprint: str = "",
+    on_last_weights: Callable[[nn.Module], None] | None = None,
 ) -> nn.Module:
     """Train `model` and return it with its final weights (their moving average, if `config.ema_decay` is set).
 
@@ -84,6 +85,8 @@ def train(
         layer_id: Maps a parameter's name to the index of its layer, for `config.layer_decay`.
         on_progress: Called after every step, in the main process.
         fingerprint: Identifies the settings and the data; the state of another run is refused.
+        on_last_weights: If there is a moving average of the weights, called at the end with the model, before it
+            replaces its weights.
 
     Raises:
         TrainingStopped: SIGINT or SIGTERM arrived, and `folder` is given; the state is that of the last step.
@@ -150,6 +153,8 @@ def train(
     if log:
         log.close()
     distributed.barrier()
+    if on_last_weights and trainer.ema_model:
+        on_last_weights(trainer.model)
     return trainer.final_model()
 
 
