@@ -7,15 +7,17 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import yaml
+from pydantic import ValidationError
 
 from skeletonmae.checkpoint import Header
 from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
-from skeletonmae.recipe import Recipe, read_recipe
+from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
-CLIP_SETTINGS = ("frames", "sampling", "stream", "transforms", "bridge_seconds")
+CLIP_SETTINGS = ("frames", "sampling", "stream", "transforms", "final_transforms", "bridge_seconds")
 """Settings of clips that must be those of the pre-training; others, such as the augmentation, may differ."""
 
 
@@ -25,11 +27,7 @@ def check_recipe_fits_model(recipe: Recipe, header: Header) -> None:
     Raises:
         InputError: A setting is different; the message names it.
     """
-    for key in CLIP_SETTINGS:
-        expected, got = getattr(header.clips, key), getattr(recipe.data, key)
-        if expected != got:
-            problem = "the model was pre-trained with another value"
-            raise InputError(problem, where=f"data.{key}", expected=expected, got=got)
+    check_clips_fit_model(recipe, header)
     if recipe.method != (method := header.method.for_evaluation(recipe.method)):
         expected, got = (settings.model_dump(mode="json") for settings in (method, recipe.method))
         changed = [key for key in expected | got if expected.get(key) != got.get(key)]
@@ -39,6 +37,19 @@ def check_recipe_fits_model(recipe: Recipe, header: Header) -> None:
             expected={key: expected.get(key) for key in changed},
             got={key: got.get(key) for key in changed},
         )
+
+
+def check_clips_fit_model(recipe: Recipe, header: Header) -> None:
+    """Check that the clips of a recipe are those that a model was pre-trained with.
+
+    Raises:
+        InputError: A setting is different; the message names it.
+    """
+    for key in CLIP_SETTINGS:
+        expected, got = getattr(header.clips, key), getattr(recipe.data, key)
+        if expected != got:
+            problem = "the model was pre-trained with another value"
+            raise InputError(problem, where=f"data.{key}", expected=expected, got=got)
 
 
 def check_store_fits_model(store: SequenceStore, header: Header, where: Path) -> None:
@@ -74,9 +85,16 @@ def check_recording_fits_model(recording: SkeletonSequence, header: Header) -> N
     )
 
 
-def run_fingerprint(recipe: Recipe, header: Header) -> str:
-    """Return a digest of the settings and the data that determine the result of pre-training."""
+def run_fingerprint(recipe: Recipe, header: Header, initial_weights: str = "") -> str:
+    """Return a digest of the settings and the data that determine the result of pre-training.
+
+    Args:
+        recipe: The recipe.
+        header: The header of the model.
+        initial_weights: Digest of the weights that the run starts from; empty if they are random.
+    """
     settings = [_pretraining_settings(recipe), header.store_fingerprints]
+    settings += [initial_weights] if initial_weights else []
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
@@ -109,15 +127,43 @@ def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -
     write_text(file, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
 
+def find_pretrained(store: SequenceStore, header: Header) -> np.ndarray | None:
+    """Return the indices of a store's recordings that a model was pre-trained on, `(recording,)`, ascending.
+
+    They follow from the recipe in the header of the model, if its fingerprints name the store.
+
+    Returns:
+        None if that is not known: the model was pre-trained on other stores, or the header has no recipe.
+    """
+    try:
+        sources = Recipe.model_validate(header.recipe).data.pretrain_sources
+    except ValidationError:  # that of another version
+        return None
+    if len(sources) != len(header.store_fingerprints) or store.fingerprint not in header.store_fingerprints:
+        return None
+    used = [
+        source.pretrain_index(store)
+        for source, fingerprint in zip(sources, header.store_fingerprints, strict=True)
+        if fingerprint == store.fingerprint
+    ]
+    return np.unique(np.concatenate(used))
+
+
 def _pretraining_settings(recipe: Recipe) -> dict[str, object]:
     """The settings that determine the result of pre-training, without paths of stores and the evaluation."""
     return {
         "data": recipe.data.clips.model_dump(mode="json"),
-        "sources": [source.model_dump(mode="json", exclude={"store"}) for source in recipe.data.pretrain_sources],
+        "sources": [_source_settings(source) for source in recipe.data.pretrain_sources],
         "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
         "method": recipe.method.model_dump(mode="json"),
         "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel"}),
     }
+
+
+def _source_settings(source: Source) -> dict[str, object]:
+    """The settings of a store; one that older runs did not have only counts where it is used."""
+    exclude = {"store", *(() if source.exclude_classes else ("exclude_classes",))}
+    return source.model_dump(mode="json", exclude=exclude)
 
 
 def _flatten(tree: object, prefix: str = "") -> dict[str, object]:

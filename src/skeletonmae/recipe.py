@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 
 from skeletonmae.config import Config, describe_yaml_error, tagged_union
 from skeletonmae.datasets import DATASETS, GivenSplit, GroupSplit, SplitRule, StratifiedSplit, TagSplit
+from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import PROTOCOLS, Finetune, LinearProbe
 from skeletonmae.evaluation.knn import KNN
@@ -91,8 +92,9 @@ class DataConfig(ClipConfig):
     """Stores to pre-train on, with the same layout, axes and unit; by default the store under `evaluate`."""
     evaluate: Source
     """The store to evaluate on."""
-    validation_group: str | None = None
-    """Tag, such as `subject`, whose groups stay together when the training split is divided for validation."""
+    validation_group: str | ValidationGroup | None = None
+    """Tag, such as `subject`, whose groups stay together when the training split is divided for validation; or a
+    tag and the values of the groups to validate on, such as `{tag: camera, values: ['1']}`."""
 
     @property
     def pretrain_sources(self) -> tuple[Source, ...]:
@@ -113,6 +115,10 @@ class Recipe(Config):
     masking: AnyMasking | None = Field(None, validate_default=True)
     """`{kind: random}` for a method that masks tokens; a recipe with another method must not have this section."""
     training: TrainingConfig = TrainingConfig()
+    init_from: Path | None = None
+    """Checkpoint, or folder of a run, whose weights pre-training starts from; by default they are random. The
+    clips must be those of the checkpoint. `joint_patch` takes the encoder, and the decoder too if the settings of
+    the method are equal; `neighbor_tuning` needs a checkpoint."""
     evaluation: tuple[AnyProtocol, ...] = (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1))
 
     @field_validator("masking")
@@ -127,13 +133,22 @@ class Recipe(Config):
 
     @field_validator("evaluation")
     @classmethod
-    def _check_classifiers(cls, evaluation: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
-        kind = getattr(info.data.get("method"), "kind", None)
+    def _check_protocols(cls, evaluation: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        method = info.data.get("method")
+        if method is None:
+            return evaluation
+        kind = method.classifier_kind or method.kind
         for index, protocol in enumerate(evaluation):
             classifier = protocol.classifier if isinstance(protocol, Finetune) else None
-            if kind and classifier and classifier.kind != kind:
+            if classifier and classifier.kind != kind:
                 raise ValueError(
-                    f"item {index} has a classifier of kind {classifier.kind}, but the method is {kind}"
+                    f"item {index} has a classifier of kind {classifier.kind}, but the method is {method.kind}"
+                )
+            last_blocks = getattr(protocol, "last_blocks", 1)
+            if method and last_blocks > method.num_feature_blocks:
+                raise ValueError(
+                    f"item {index} averages the features of {last_blocks} blocks, but the method {method.kind}"
+                    f" returns those of {method.num_feature_blocks}"
                 )
         return evaluation
 

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
+from skeletonmae.checkpoint import Checkpoint, Header, load_checkpoint, save_checkpoint
 from skeletonmae.compatibility import (
+    check_clips_fit_model,
     check_or_write_recipe,
     check_recipe_fits_model,
     check_store_fits_model,
+    find_pretrained,
     run_fingerprint,
 )
 from skeletonmae.config import Config, Precision
@@ -35,6 +37,7 @@ from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences.copies import number_recordings
 from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, train
 from skeletonmae.training.precision import uses_bf16
 
@@ -54,6 +57,8 @@ def pretrain(
     If there is a moving average of the weights, the checkpoint contains it, and `model-last.safetensors` contains
     the weights of the last step.
 
+    With `recipe.init_from`, it starts from the weights of that checkpoint.
+
     An interrupted run resumes from its last saved state and ends with the same weights as an uninterrupted one.
 
     Args:
@@ -70,6 +75,10 @@ def pretrain(
         problem = f"method {recipe.method.kind} learns from labels alone and cannot be pre-trained"
         expected = "`skeletonmae evaluate RECIPE --from-scratch`, which trains and evaluates it"
         raise InputError(problem, where="recipe: method", expected=expected)
+    start = load_checkpoint(recipe.init_from) if recipe.init_from else None
+    if start:
+        check_clips_fit_model(recipe, start.header)
+        recipe = recipe.model_copy(update={"method": recipe.method.starting_from(start.header.method)})
     sources = recipe.data.pretrain_sources
     stores = [source.open() for source in sources]
     store = SequenceStore.concat(stores)
@@ -81,6 +90,9 @@ def pretrain(
         ]
     )
     header = _header(recipe, store, [part.fingerprint for part in stores], len(index))
+    if start:
+        check_store_fits_model(store, start.header, sources[0].store)
+        header = header.model_copy(update={"joints": start.header.joints})
     evaluation_store = recipe.data.evaluate.store
     if evaluation_store.exists():  # rather than after hours of pre-training
         check_store_fits_model(SequenceStore.open(evaluation_store), header, evaluation_store)
@@ -94,8 +106,12 @@ def pretrain(
         device=distributed.device,
         rank=distributed.rank,
         world_size=distributed.world_size,
+        num_views=recipe.method.num_views,
+        recording=number_recordings(store) if recipe.method.compares_recordings else None,
     )
     method = _init_method(recipe, header.spec, recipe.training.seed)
+    if start:
+        method.start_from(start.method)
 
     def save_last(model: nn.Module) -> None:
         assert isinstance(model, Method)
@@ -111,7 +127,8 @@ def pretrain(
             recipe.training,
             distributed,
             folder=folder,
-            fingerprint=run_fingerprint(recipe, header),
+            layer_id=method.layer_id,
+            fingerprint=run_fingerprint(recipe, header, weights_digest(start.method) if start else ""),
             on_progress=(lambda progress: on_progress("pretrain", progress)) if on_progress else None,
             on_last_weights=save_last,
         )
@@ -187,6 +204,7 @@ def evaluate(
         init_method=None if checkpoint else partial(_init_method, recipe, header.spec),
         joints=header.joints,
         precision=precision,
+        pretrain_index=find_pretrained(store, header) if checkpoint else np.zeros(0, dtype=np.int64),
     )
     task, empty_clips = leave_out_empty_clips(task)
     if any(empty_clips.values()) and on_message and distributed.is_main:

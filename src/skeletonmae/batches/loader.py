@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,6 +13,7 @@ from jaxtyping import Int32, Integer
 
 from skeletonmae.batches.batch import Batch
 from skeletonmae.batches.clip_reader import ClipReader, SampledFrames, Windows
+from skeletonmae.batches.prefetch import prefetch_batches
 from skeletonmae.batches.random import SampleRng, sample_keys, second_view_keys
 from skeletonmae.sequences.clip_sampling import (
     Sampling,
@@ -52,6 +51,7 @@ class Loader:
         prefetch: Number of batches that a thread makes in advance; 0 for none.
         num_views: With 2, each batch has a `second_view`, cropped and transformed by other random numbers.
         recording: Number of each recording of the store, the same for copies; by default its index.
+        device: Where `transform` moves the batches; by default they stay on the device of the reader.
     """
 
     reader: ClipReader
@@ -68,6 +68,7 @@ class Loader:
     prefetch: int = 2
     num_views: Literal[1, 2] = 1
     recording: np.ndarray | None = None
+    device: torch.device | None = None
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -76,7 +77,9 @@ class Loader:
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of an epoch, from index `start` on."""
         batches = (self.batch(epoch, step) for step in range(start, len(self)))
-        return prefetch_batches(batches, self.prefetch) if self.prefetch else batches
+        if not self.prefetch:
+            return batches
+        return prefetch_batches(batches, self.prefetch, self.device or self.reader.device)
 
     def batch(self, epoch: int, step: int) -> Batch:
         """Return batch number `step` of an epoch."""
@@ -95,12 +98,12 @@ class Loader:
 
     def _view(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Batch:
         """Read and transform a clip of each recording; all that is drawn follows from its key."""
-        sample: Callable[[np.ndarray, torch.Tensor], Windows | SampledFrames] = {
+        samplers: dict[Sampling, Callable[[np.ndarray, torch.Tensor], Windows | SampledFrames]] = {
             "crop": self._crops,
             "segments": self._segments,
             "random_frames": self._random_frames,
-        }[self.sampling]
-        clips = self.reader(sample(recording_index, keys))
+        }
+        clips = self.reader(samplers[self.sampling](recording_index, keys))
         device = self.reader.device
         label = torch.from_numpy(self.labels[recording_index].astype(np.int64)).to(device)
         skeleton = self.reader.store.skeleton
@@ -147,37 +150,3 @@ def epoch_order(seed: int, epoch: int, num_recordings: int) -> Int32[np.ndarray,
     np.random.default_rng([seed, epoch]).shuffle(order)
     order.flags.writeable = False
     return order
-
-
-def prefetch_batches(batches: Iterator[Batch], num_ahead: int) -> Iterator[Batch]:
-    """Yield the same batches, while a thread makes up to `num_ahead` of them in advance."""
-    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(num_ahead)
-    stopped = threading.Event()
-
-    def put(item: Batch | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def fill() -> None:
-        try:
-            for batch in batches:
-                put(batch)
-                if stopped.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that takes the batches
-            put(error)
-
-    thread = threading.Thread(target=fill, daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

@@ -15,13 +15,17 @@ from skeletonmae.methods.method import (
     MethodOutput,
     Reconstruction,
 )
+from skeletonmae.methods.neighbor_tuning import NeighborTuning, NeighborTuningConfig
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.sttformer_mae import STTFormerClassifierConfig, STTFormerMAE, STTFormerMAEConfig
+from skeletonmae.methods.supervised import Supervised, SupervisedClassifierConfig, SupervisedConfig
 
 METHODS: dict[str, type[MethodConfig]] = {
     "joint_patch": JointPatchMAEConfig,
     "sttformer": STTFormerMAEConfig,
     "graph": GraphMAEConfig,
+    "supervised": SupervisedConfig,
+    "neighbor_tuning": NeighborTuningConfig,
 }
 """Kind -> settings of the method, which build it."""
 
@@ -29,8 +33,9 @@ CLASSIFIERS: dict[str, type[Config]] = {
     "joint_patch": JointPatchClassifierConfig,
     "sttformer": STTFormerClassifierConfig,
     "graph": STRLClassifierConfig,
+    "supervised": SupervisedClassifierConfig,
 }
-"""Kind of the method -> settings of its classifier."""
+"""Kind -> settings of a classifier. A method has that of its own kind, or of its `classifier_kind`."""
 
 __all__ = [
     "CLASSIFIERS",
@@ -45,10 +50,15 @@ __all__ = [
     "Method",
     "MethodConfig",
     "MethodOutput",
+    "NeighborTuning",
+    "NeighborTuningConfig",
     "Pooling",
     "Reconstruction",
     "STRLClassifierConfig",
     "STTFormerClassifierConfig",
     "STTFormerMAE",
     "STTFormerMAEConfig",
+    "Supervised",
+    "SupervisedClassifierConfig",
+    "SupervisedConfig",
 ]

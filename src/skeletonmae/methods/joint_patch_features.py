@@ -45,7 +45,7 @@ def embed_tracks(
     num_tokens = patches.available.flatten(1).shape[1]
     tokens = features.new_zeros(len(features), num_tokens, features.shape[2])
     tokens.scatter_add_(1, visible.index[..., None].expand_as(features), features)
-    total = sum_time_parts(tokens.view(*patches.available.shape, -1), time_parts)
+    total = sum_time_parts(tokens.view(*patches.available.shape, features.shape[2]), time_parts)
     count = sum_time_parts(patches.available.float(), time_parts)
     skeleton = patches.skeleton
     return tracks.mean_over_persons(pool_sums(total, count, skeleton.joints, skeleton, pooling, known))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from skeletonmae.batches import Batch, Patches, SampleRng
 from skeletonmae.config import Config
+from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking, TokenIndex, TokenMask
 from skeletonmae.masking.mask import lowest_k
 from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches
@@ -23,6 +24,7 @@ from skeletonmae.methods.method import (
     MethodConfig,
     MethodOutput,
     Reconstruction,
+    load_weights,
     resolve_config,
     zero_loss,
 )
@@ -237,6 +239,14 @@ class JointPatchMAE(Method):
             return self.teacher.encoder
         return self.encoder
 
+    def start_from(self, pretrained: Method) -> None:
+        """Take over the encoder of a checkpoint, and the decoder too if the method has the same settings."""
+        load_weights(self.encoder, encoder_of(pretrained))
+        if isinstance(pretrained, JointPatchMAE) and pretrained.config == self.config:
+            load_weights(self.decoder, pretrained.decoder)
+        if self.teacher:
+            load_weights(self.teacher.encoder, self.encoder)
+
     def use_settings(self, config: MethodConfig) -> None:
         """Evaluate the encoder that other settings name."""
         assert isinstance(config, JointPatchMAEConfig)
@@ -262,7 +272,8 @@ class JointPatchMAE(Method):
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """Build a classifier from the encoder, with joints concatenated and a head of two layers."""
-        return JointPatchClassifier(self, num_classes, resolve_config(JointPatchClassifierConfig, config))
+        settings = resolve_config(JointPatchClassifierConfig, config)
+        return JointPatchClassifier(self.config, self.spec, self.evaluated_encoder, num_classes, settings)
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch) -> Reconstruction | None:
@@ -317,18 +328,27 @@ class JointPatchClassifier(Classifier):
     """Encoder; mean over time, joints concatenated, mean over persons; linear, batch norm, ReLU, linear.
 
     Args:
-        method: The method whose encoder is copied.
+        encoder_config: The settings of the encoder.
+        spec: The shape of the clips.
+        encoder: The encoder that is copied.
         num_classes: Number of actions.
-        config: The settings.
+        config: The settings of the head.
     """
 
-    def __init__(self, method: JointPatchMAE, num_classes: int, config: JointPatchClassifierConfig) -> None:
+    def __init__(
+        self,
+        encoder_config: JointPatchMAEConfig,
+        spec: InputSpec,
+        encoder: JointPatchEncoder,
+        num_classes: int,
+        config: JointPatchClassifierConfig,
+    ) -> None:
         super().__init__()
-        self.encoder = build_encoder(method.config, method.spec, config.encoder_dropout, config.drop_path)
-        self.encoder.load_state_dict(method.evaluated_encoder.state_dict())
+        self.encoder = build_encoder(encoder_config, spec, config.encoder_dropout, config.drop_path)
+        self.encoder.load_state_dict(encoder.state_dict())
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
-            nn.Linear(len(method.spec.joints) * method.config.width, config.head_width),
+            nn.Linear(len(spec.joints) * encoder_config.width, config.head_width),
             nn.BatchNorm1d(config.head_width),
             nn.ReLU(),
             nn.Dropout(config.dropout),
@@ -368,6 +388,19 @@ def build_encoder(
         dropout=dropout,
         drop_path=drop_path,
     )
+
+
+def encoder_of(method: Method) -> JointPatchEncoder:
+    """Return the encoder that evaluation uses.
+
+    Raises:
+        InputError: The method has another kind of encoder.
+    """
+    encoder = getattr(method, "evaluated_encoder", None) or getattr(method, "encoder", None)
+    if not isinstance(encoder, JointPatchEncoder):
+        problem = "the checkpoint has another kind of encoder"
+        raise InputError(problem, where="init_from", expected="that of joint_patch", got=type(method).__name__)
+    return encoder
 
 
 def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:

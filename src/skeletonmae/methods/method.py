@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -78,6 +78,10 @@ class MethodConfig(Config, ABC):
 
     masks_tokens: ClassVar[bool] = True
     """Whether the method uses the `masking` section of a recipe. If not, a recipe that has one is refused."""
+    compares_recordings: ClassVar[bool] = False
+    """Whether the method tells the clips of one recording, and of its exact copies, from those of others."""
+    classifier_kind: ClassVar[str | None] = None
+    """Kind of the settings of its classifier in `CLASSIFIERS`; None for that of the method."""
     has_pretext_task: ClassVar[bool] = True
     """Whether the method can be pre-trained. If not, it only builds classifiers."""
 
@@ -98,6 +102,24 @@ class MethodConfig(Config, ABC):
             ValueError: The settings do not fit each other or the clips.
         """
 
+    kind: str
+    """Name of the method in `METHODS`."""
+
+    @property
+    def num_views(self) -> Literal[1, 2]:
+        """Number of views of each clip that a batch must have; with 2, it has a `second_view`."""
+        return 1
+
+    def starting_from(self, pretrained: MethodConfig) -> MethodConfig:  # noqa: ARG002 - few leave anything open
+        """Return the settings of a run that starts from a checkpoint, which may leave some to it.
+
+        Args:
+            pretrained: The settings of the checkpoint's method.
+
+        Raises:
+            InputError: They do not fit.
+        """
+        return self
 
     def for_evaluation(self, recipe: MethodConfig) -> MethodConfig:  # noqa: ARG002 - few methods have such settings
         """Return these settings, those of a checkpoint, with the ones that affect evaluation alone from a recipe.
@@ -152,6 +174,28 @@ class Method(nn.Module, ABC):
             num_steps: Number of steps of the run.
         """
 
+    def start_from(self, pretrained: Method) -> None:
+        """Take over the weights of a checkpoint; called before the first step of a run with `init_from`.
+
+        Args:
+            pretrained: The method of the checkpoint.
+
+        Raises:
+            InputError: It has no weights that fit.
+        """
+        if type(pretrained) is not type(self):
+            expected, got = type(self).__name__, type(pretrained).__name__
+            raise InputError("the checkpoint is of another method", where="init_from", expected=expected, got=got)
+        load_weights(self, pretrained)
+
+    def layer_id(self, parameter: str) -> int:  # noqa: ARG002 - one layer, unless a method counts its blocks
+        """Return the layer of a parameter, for `training.layer_decay` in pre-training; the last has the full rate.
+
+        Args:
+            parameter: Its name in `named_parameters()`.
+        """
+        return 0
+
     def use_settings(self, config: MethodConfig) -> None:
         """Use other settings, which differ from the present ones in those that affect evaluation alone.
 
@@ -204,6 +248,20 @@ class Method(nn.Module, ABC):
             None if the method does not predict positions, or if the first clip contains no observed person.
         """
         return None
+
+
+def load_weights(module: nn.Module, pretrained: nn.Module) -> None:
+    """Copy the weights of a module of the same shape.
+
+    Raises:
+        InputError: Names or shapes are different.
+    """
+    try:
+        module.load_state_dict(pretrained.state_dict())
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        problem = f"the weights of the checkpoint do not fit the recipe ({reason})"
+        raise InputError(problem, where="init_from") from error
 
 
 def zero_loss(module: nn.Module) -> Float[Tensor, ""]:
