@@ -117,6 +117,16 @@ class Batch:
         positions = positions.masked_fill(~observed[..., None], 0.0)
         return replace(self, positions=positions, observed=observed, bridged=bridged)
 
+    def record_stream(self, stream: torch.cuda.Stream) -> None:
+        """Keep the memory of all tensors until a CUDA stream has used them; see `torch.Tensor.record_stream`."""
+        owners: list[Batch | Tracks] = [self, self.tracks]
+        for owner in owners:
+            for value in vars(owner).values():
+                if isinstance(value, Tensor):
+                    value.record_stream(stream)
+        if self.second_view:
+            self.second_view.record_stream(stream)
+
     def to(self, device: torch.device | str) -> Batch:
         """Return a copy on another device."""
         tensors: dict[str, Any] = {name: getattr(self, name).to(device, non_blocking=True) for name in TENSORS}

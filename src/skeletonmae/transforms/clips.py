@@ -83,6 +83,7 @@ class ClipConfig(ClipSampling):
             transform=transform,
             num_views=num_views,
             recording=recording,
+            device=torch.device(device),
         )
 
     def apply_transforms(self, batch: Batch, *, training: bool = False) -> Batch:
