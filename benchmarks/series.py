@@ -82,7 +82,7 @@ def read_series(path: Path) -> list[dict[str, Any]]:
 def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
     """Pre-train and evaluate one job, in the folder `runs/<name>`; what is finished is not done again."""
     from skeletonmae.checkpoint import load_checkpoint
-    from skeletonmae.cli.memory import retain_freed_memory
+    from skeletonmae.memory import retain_freed_memory
     from skeletonmae.recipe import read_recipe
     from skeletonmae.runs import evaluate, pretrain
     from skeletonmae.training import init_distributed
@@ -95,9 +95,10 @@ def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
     start = None if job["start"] in (None, "scratch") else runs / job["start"] / "model.safetensors"
     with init_distributed(device) as distributed:
         if job["pretrain"]:
-            recipe = read_recipe(ROOT / job["recipe"], job["overrides"])
+            init_from = [f"init_from={start}"] if start else []
+            recipe = read_recipe(ROOT / job["recipe"], [*job["overrides"], *init_from])
             began = time.perf_counter()
-            model = pretrain(recipe, folder, distributed, **({"start": start} if start else {}))
+            model = pretrain(recipe, folder, distributed)
             row["pretrain_seconds"] = round(time.perf_counter() - began, 1)
         else:
             model = start

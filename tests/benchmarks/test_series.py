@@ -64,6 +64,7 @@ def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
             {"name": "bad", "overrides": ["method.width=17"]},
             {"name": "after_bad", "start": "bad", "pretrain": False},
             {"name": "only_evaluated", "start": "good", "pretrain": False},
+            {"name": "further", "start": "good", "overrides": ["training.epochs=1"]},
         ],
     )
     jobs, runs = series.read_series(path), tmp_path / "runs"
@@ -72,6 +73,8 @@ def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
     assert "'bad'" in rows["after_bad"]["error"]
     (result,) = rows["good"]["evaluations"]["evaluation"]["results"]
     assert rows["only_evaluated"]["evaluations"]["evaluation"]["results"][0]["top1"] == result["top1"]
+    started = yaml.safe_load((runs / "further" / "recipe.yaml").read_text())["init_from"]
+    assert started == str(runs / "good" / "model.safetensors")
     assert json.loads((runs / "series.json").read_text())["jobs"] == rows
     written = (runs / "good" / "model.safetensors").stat().st_mtime_ns
     again = series.run_series([jobs[0]], runs, "cpu", workers=1, seconds=300)

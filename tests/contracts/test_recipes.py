@@ -14,7 +14,7 @@ from skeletonmae.config import Config
 from skeletonmae.datasets import DATASETS, FOLDER
 from skeletonmae.evaluation import Finetune
 from skeletonmae.evaluation.finetune import ClassifierWithLoss
-from skeletonmae.methods import InputSpec, STTFormerMAEConfig
+from skeletonmae.methods import InputSpec, JointPatchMAEConfig, NeighborTuningConfig, STTFormerMAEConfig, SupervisedConfig
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, PENN13
 from skeletonmae.training import TrainingConfig, train
@@ -37,8 +37,14 @@ PRESETS = {
     "acceleration": ("joint_patch", "motion_and_acceleration", {"method.target"}),
     "tube": ("joint_patch", "motion", {"masking"}),
     "part_tube": ("joint_patch", "motion", {"masking"}),
+    "skeleton2vec": ("joint_patch", "teacher", {"masking", "method.target"}),
+    "s_jepa": ("joint_patch", "teacher", {"method.target", "method.teacher"}),
 }
 """Name of a recipe in nw_ucla -> kind and target of its method, and in what it differs from mamp.yaml."""
+SECOND_STAGES = {"neighbor_tuning": ("neighbor_tuning", None)}
+"""Name of a recipe in nw_ucla that starts from a checkpoint of mamp.yaml -> kind and target of its method."""
+BASELINES = {name: ("supervised", None) for name in ("sgn", "ctr_gcn", "stgcn_plus")}
+"""Name of a recipe in nw_ucla, which is that of its network -> kind and target of its method."""
 LAYOUTS = {
     "ntu60": NTU25, "ntu120": NTU25, "ntu60_hrnet": COCO17, "ntu120_hrnet": COCO17, "gym99": COCO17,
     "diving48": COCO17, "penn_action": PENN13, "nw_ucla": KINECT20, "utd_mhad": KINECT20, "pyskl_sample": COCO17,
@@ -74,7 +80,7 @@ def test_every_set_has_every_method() -> None:
 @recipes
 def test_its_file_name_is_its_method_and_its_folder_its_store(name: str) -> None:
     recipe, path = read_recipe(ROOT / name), Path(name)
-    expected = METHODS[path.stem] if path.stem in METHODS else PRESETS[path.stem][:2]
+    expected = METHODS[path.stem] if path.stem in METHODS else (PRESETS | SECOND_STAGES | BASELINES)[path.stem][:2]
     assert (recipe.method.kind, getattr(recipe.method, "target", None)) == expected
     if path.parts[0] != "own":
         assert recipe.data.evaluate.store.name.removesuffix("_hrnet") == path.parts[0]
@@ -135,6 +141,13 @@ def test_it_can_be_read(name: str) -> None:
     read_recipe(ROOT / name)
 
 
+def test_the_baselines_share_their_views() -> None:
+    sgn, ctr_gcn, stgcn_plus = (read_recipe(ROOT / "nw_ucla" / f"{name}.yaml") for name in BASELINES)
+    assert [recipe.method.network.kind for recipe in (sgn, ctr_gcn, stgcn_plus)] == list(BASELINES)
+    assert stgcn_plus.data == ctr_gcn.data
+    assert sgn.data == ctr_gcn.data.model_copy(update={"frames": 20, "sampling": "segments"})
+
+
 class RepeatedBatch:
     """The same batch in every epoch."""
 
@@ -157,10 +170,14 @@ def shorten(config: TrainingConfig) -> TrainingConfig:
 
 def make_shallow(method: Config) -> Config:
     """The method with its first and last block; those between are built alike."""
-    shallow: dict[str, Any] = {"joint_patch": {"depth": 2, "decoder_depth": 1}, "graph": {"depth": 2}}
+    shallow: dict[str, Any] = {"joint_patch": {"depth": 2, "decoder_depth": 1}, "graph": {"depth": 2}, "supervised": {}}
     if isinstance(method, STTFormerMAEConfig):
         widths = (method.widths[0], method.widths[-1])
         return method.model_copy(update={"widths": widths, "decoder_widths": method.decoder_widths[-1:]})
+    if isinstance(method, NeighborTuningConfig):
+        return method.starting_from(JointPatchMAEConfig(token_frames=8, width=16, depth=2, heads=2))
+    if isinstance(method, SupervisedConfig):
+        return method.model_copy(update={"network": method.network.model_copy(update={"width": 8})})
     return method.model_copy(update=shallow[method.kind])  # type: ignore[attr-defined]
 
 
@@ -193,8 +210,9 @@ def test_it_takes_a_step_and_fine_tunes_one(name: str, make_batch: Any, alone: A
     batch = recipe.data.clips.apply_transforms(batch, training=True)
     method = recipe.build(InputSpec(recipe.data.frames, axes, skeleton.joints))
     before = {name: value.clone() for name, value in method.state_dict().items()}
-    train(method, RepeatedBatch(batch), shorten(recipe.training), alone)
-    assert any(not torch.equal(value, before[name]) for name, value in method.state_dict().items())
+    if recipe.method.has_pretext_task:
+        train(method, RepeatedBatch(batch), shorten(recipe.training), alone)
+        assert any(not torch.equal(value, before[name]) for name, value in method.state_dict().items())
     finetunes = [protocol for protocol in recipe.evaluation if isinstance(protocol, Finetune)]
     models = [method.classifier(5, finetune.classifier) for finetune in finetunes]
     finetune, model = finetunes[0], models[0]
