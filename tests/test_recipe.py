@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from skeletonmae.datasets import GroupSplit, TagSplit
+from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import KNN, Finetune, LinearProbe
 from skeletonmae.masking import RandomTokens, SpatialTemporal
@@ -224,6 +225,38 @@ def test_settings_from_the_command_line(tmp_path: Path) -> None:
     assert recipe.evaluation[0] == LinearProbe(epochs=9)
     assert recipe.evaluation[1].training.lr == 0.5
     assert isinstance(recipe.masking, SpatialTemporal)
+
+
+def test_a_validation_group_is_a_tag_or_values_of_one(tmp_path: Path) -> None:
+    for text, expected in [
+        ("subject", "subject"),
+        ("{tag: camera, values: ['1', 2]}", ValidationGroup(tag="camera", values=("1", "2"))),
+        ("null", None),
+    ]:
+        recipe = read_recipe(written(tmp_path), [f"data.validation_group={text}"])
+        assert recipe.data.validation_group == expected
+        assert recipe_from(recipe.model_dump(mode="json"), "resolved") == recipe
+    for text, message in [
+        (
+            "{tag: camera, value: ['1']}",
+            "data.validation_group.value: there is no such setting; did you mean values?",
+        ),
+        ("{tag: camera}", "data.validation_group.values: is missing"),
+    ]:
+        with pytest.raises(InputError, match=message.replace("?", r"\?")):
+            read_recipe(written(tmp_path), [f"data.validation_group={text}"])
+
+
+def test_a_method_must_return_the_blocks_that_a_protocol_averages(tmp_path: Path) -> None:
+    changed = ["method={kind: joint_patch, depth: 2}", "evaluation=[{kind: knn}, {kind: linear, last_blocks: 3}]"]
+    with pytest.raises(
+        InputError, match=r"item 1 averages the features of 3 blocks, but the method joint_patch .* 2"
+    ):
+        read_recipe(written(tmp_path), changed)
+    with pytest.raises(InputError, match="features of 2 blocks, but the method graph returns those of 1"):
+        read_recipe(written(tmp_path), ["method.kind=graph", "evaluation=[{kind: knn, last_blocks: 2}]"])
+    recipe = read_recipe(written(tmp_path), [changed[0], "evaluation=[{kind: knn, last_blocks: 2}]"])
+    assert recipe.evaluation == (KNN(last_blocks=2),)
 
 
 def test_a_whole_list_or_union_member_from_the_command_line(tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from skeletonmae.batches import Batch
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import calibrate_batch_norm
 from skeletonmae.evaluation.features import extract_features
+from skeletonmae.transforms import ClipConfig
+from skeletonmae.transforms.geometry import Scale
 
 DICE = np.random.default_rng(0)
 TRAIN, TEST, LABELS = DICE.normal(5, 3, (40, 4)), DICE.normal(50, 3, (40, 4)), np.zeros(40, int)
@@ -61,3 +64,74 @@ def test_features_are_computed_in_the_precision_of_the_task(make_task: Any, prec
     features, _ = extract_features(task, task.split.train, "mean")
     assert features.dtype == torch.float32
     assert set(seen) == {torch.bfloat16 if precision == "bf16" else torch.float32}
+
+
+def test_views_come_one_after_the_other_in_the_order_of_the_index(make_task: Any) -> None:
+    """The middle parts first, and then random ones, which an augmentation makes three times as large."""
+    clips = ClipConfig(
+        frames=1, transforms=(), augment=(Scale(low=3.0, high=3.0),), crop=(1.0, 1.0), test_crop=1.0
+    )
+    labels = np.arange(40) % 3
+    task = make_task(TRAIN, labels, TEST, labels, classes=("0", "1", "2"), clips=clips)
+    index = np.array([7, 3, 39, 0, 20])
+    for views in (0, 2):
+        features, found = extract_features(task, index, "mean", views=views, batch_size=2)
+        expected = np.concatenate([TRAIN[index], *([3 * TRAIN[index]] * views)])
+        np.testing.assert_allclose(features[:, :4], expected, rtol=1e-5)
+        assert found.tolist() == labels[index].tolist() * (1 + views)
+    features, found = extract_features(task, index, "mean", views=2, average_views=True, batch_size=2)
+    np.testing.assert_allclose(features[:, :4], TRAIN[index] * 7 / 3, rtol=1e-5)
+    assert found.tolist() == labels[index].tolist()
+
+
+def test_views_differ_and_are_those_of_the_seed(make_task: Any) -> None:
+    clips = ClipConfig(frames=1, transforms=(), augment=(Scale(low=0.5, high=2.0),), crop=(1.0, 1.0))
+    task = make_task(TRAIN, LABELS, TEST, LABELS, classes=("a",), clips=clips)
+
+    def scales(seed: int, index: np.ndarray) -> np.ndarray:
+        task.feature_cache.__init__()  # type: ignore[misc]
+        features, _ = extract_features(task, index, "mean", views=2, seed=seed)
+        scale: np.ndarray = features[:, 0].numpy().reshape(3, -1) / TRAIN[index, 0]
+        return scale
+
+    index = np.arange(40)
+    middle, first, second = scales(0, index)
+    np.testing.assert_allclose(middle, 1.0, rtol=1e-5)
+    assert len(np.unique(np.concatenate([first, second]).round(5))) > 70
+    assert np.abs(scales(1, index)[1] - first).max() > 0.1
+    np.testing.assert_allclose(scales(0, index[10:20])[1], first[10:20], rtol=1e-5)  # whoever else is there
+
+
+def test_the_cache_tells_apart_what_features_depend_on(make_task: Any, reads: list[Any]) -> None:
+    task = make_task(TRAIN, LABELS, TEST, LABELS, classes=("a",))
+    settings: list[dict[str, Any]] = [
+        {}, {"pooling": "parts"}, {"time_parts": 2}, {"last_blocks": 2}, {"index": task.split.test},
+        {"index": task.split.train[::-1].copy()}, {"batch_size": 40},
+    ]  # fmt: skip
+    for changed in settings:
+        reads.clear()
+        for _ in range(2):
+            extract_features(task, **{"index": task.split.train, "pooling": "mean"} | changed)
+        assert len(reads) == 1, changed
+
+
+def test_a_view_that_shows_no_joint_is_left_out(make_task: Any) -> None:
+    """In every random part the second clip is lost: of its views, only the middle part counts."""
+    task = make_task(
+        TRAIN, LABELS, TEST, LABELS, classes=("a",), clips=Losing(frames=1, transforms=(), test_crop=1)
+    )
+    index = np.array([0, 1, 2])
+    features, labels = extract_features(task, index, "mean", views=2)
+    np.testing.assert_allclose(features[:, 0], TRAIN[[0, 1, 2, 0, 2, 0, 2], 0], rtol=1e-5)
+    assert len(labels) == 7
+    features, _ = extract_features(task, index, "mean", views=2, average_views=True)
+    np.testing.assert_allclose(features[:, 0], TRAIN[:3, 0], rtol=1e-5)
+
+
+class Losing(ClipConfig):
+    """Clips of which one is lost in training."""
+
+    def apply_transforms(self, batch: Batch, *, training: bool = False) -> Batch:
+        lost = torch.isclose(batch.positions[:, 0, 0, 0, 0], torch.tensor(TRAIN[1, 0], dtype=torch.float32))
+        observed = batch.observed & ~(lost & training)[:, None, None, None]
+        return batch.with_positions(batch.positions, observed)

@@ -5,9 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
-from skeletonmae.evaluation import EvaluationTask, LinearProbe
-from skeletonmae.evaluation.features import extract_features
+from skeletonmae.evaluation import KNN, EvaluationTask, LinearProbe
+from skeletonmae.transforms import ClipConfig
+from skeletonmae.transforms.geometry import Scale
 
 RNG = np.random.default_rng(0)
 CLASSES = ("0", "1", "2", "3")
@@ -16,8 +18,9 @@ TRAIN, TEST = (np.eye(4)[labels] * 4 + RNG.normal(size=(len(labels), 4)) * 0.4 f
 
 
 def task_of(make_task: Any, **changed: Any) -> Any:
-    given = {"train": TRAIN, "labels": LABELS, "test": TEST, "test_labels": TEST_LABELS} | changed
-    return make_task(*given.values(), classes=CLASSES)
+    given = {"train": TRAIN, "labels": LABELS, "test": TEST, "test_labels": TEST_LABELS}
+    given |= {name: changed.pop(name) for name in list(changed) if name in given}
+    return make_task(*given.values(), classes=CLASSES, **changed)
 
 
 def test_separable_classes_are_separated(make_task: Any) -> None:
@@ -56,32 +59,6 @@ def test_it_is_the_minimum_of_the_cross_entropy(make_task: Any) -> None:
     assert LinearProbe(epochs=50).run(task)[0].top1 == 1.0
 
 
-def test_it_is_trained_by_sgd_with_momentum_and_a_cosine(make_task: Any) -> None:
-    """The weights are those of the update written out: momentum 0.9, and a rate that falls to 0 in the last step."""
-    task = task_of(make_task)
-    probe = LinearProbe(epochs=3, lr=0.5, batch_size=80, weight_decays=(0.01,), seed=2)
-    features, labels = extract_features(task, np.arange(200), "mean")
-    linear = probe._fit(features, labels, 4, 0.01)[1]  # type: ignore[index]
-
-    generator = torch.Generator().manual_seed(2)
-    weight = torch.empty(4, features.shape[1]).normal_(std=0.01, generator=generator).requires_grad_()
-    bias = torch.zeros(4, requires_grad=True)
-    normalized = (features - features.mean(0)) / (features.var(0, correction=0) + 1e-6).sqrt()
-    velocity, step = [torch.zeros_like(weight), torch.zeros_like(bias)], 0
-    for _ in range(3):
-        for index in torch.randperm(200, generator=generator).tensor_split(3):
-            loss = torch.nn.functional.cross_entropy(normalized[index] @ weight.T + bias, labels[index])
-            rate = 0.5 * (1 + np.cos(np.pi * step / 9)) / 2
-            for place, (param, slope) in enumerate(
-                zip((weight, bias), torch.autograd.grad(loss, (weight, bias)), strict=True)
-            ):
-                velocity[place] = 0.9 * velocity[place] + slope + 0.01 * param.detach()
-                param.data -= rate * velocity[place]
-            step += 1
-    torch.testing.assert_close(linear.weight, weight.detach(), rtol=1e-3, atol=1e-5)
-    torch.testing.assert_close(linear.bias, bias.detach(), rtol=1e-3, atol=1e-5)
-
-
 def test_the_same_seed_gives_the_same_answer(make_task: Any) -> None:
     task = task_of(make_task, test=TEST + RNG.normal(size=TEST.shape) * 3)
     first, again = (LinearProbe(epochs=3, seed=4).run(task)[0] for _ in range(2))
@@ -110,10 +87,80 @@ def test_the_validation_labels_decide(make_task: Any, monkeypatch: pytest.Monkey
     assert LinearProbe(epochs=10, weight_decays=(0.0, 100.0)).run(task)[0].best_params == {"weight_decay": 100.0}
 
 
-def test_views_are_passes_over_the_training_clips(make_task: Any, reads: list[Any]) -> None:
-    assert LinearProbe(epochs=1, views=3).run(task_of(make_task))[0].num_train == 200
+def test_views_are_random_parts_beside_the_middle_part(make_task: Any, reads: list[Any]) -> None:
+    assert LinearProbe(epochs=1, views=3, test_views=2).run(task_of(make_task))[0].num_train == 200
     often = np.bincount(np.concatenate([index for _, index in reads]))
-    assert often.tolist() == [3] * 200 + [1] * 120
+    assert often.tolist() == [1 + 3] * 200 + [1 + 2] * 120
+
+
+def test_probes_with_the_same_views_share_them(make_task: Any, reads: list[Any]) -> None:
+    task = task_of(make_task)
+    LinearProbe(epochs=1, views=3, test_views=2).run(task)
+    num = len(reads)
+    LinearProbe(epochs=1, views=2, test_views=1, lr=0.3).run(task)
+    KNN(k=(1,)).run(task)
+    assert len(reads) == num
+    LinearProbe(epochs=1, views=3, seed=1).run(task)  # another seed draws other parts
+    assert len(reads) > num
+
+
+def test_logits_are_averaged_over_test_views(make_task: Any) -> None:
+    """The augmentation makes every random part three times as large."""
+    clips = ClipConfig(
+        frames=1, transforms=(), augment=(Scale(low=3.0, high=3.0),), crop=(1.0, 1.0), test_crop=1.0
+    )
+    task = task_of(make_task, clips=clips)
+    probe = LinearProbe(test_views=2, epochs=2)
+    classifier, _ = probe.fit(task, task.split.train)
+    logits, labels = probe.predict(task, classifier, task.split.test)
+    middle, scaled = (classifier(torch.from_numpy(TEST).float() @ torch.eye(4, 60) * by) for by in (1, 3))
+    torch.testing.assert_close(logits, (middle + 2 * scaled) / 3, rtol=1e-4, atol=1e-4)
+    assert labels.tolist() == TEST_LABELS.tolist()
+
+
+def test_lbfgs_selects_among_its_own_weight_decays_by_default(make_task: Any) -> None:
+    result = LinearProbe(solver="lbfgs").run(task_of(make_task))[0]
+    assert result.top1 == 1.0
+    assert result.best_params["weight_decay"] == 1.0  # all are right; ties go to the first
+    assert result.name == "linear lbfgs"
+    fixed = LinearProbe(solver="lbfgs", weight_decays=(0.01,)).run(task_of(make_task))[0]
+    assert fixed.best_params == {}
+    assert fixed.details["weight_decay"] == 0.01
+    assert fixed.details["selection"] == "none"
+
+
+def test_a_result_says_how_it_was_obtained(make_task: Any) -> None:
+    probe = LinearProbe(
+        pooling="parts", time_parts=2, last_blocks=3, views=8, test_views=4, solver="lbfgs", weight_decays=(0.1, 1)
+    )
+    result = probe.run(task_of(make_task))[0]
+    assert result.setting == "parts time_parts=2 last_blocks=3 views=8 test_views=4 lbfgs"
+    assert result.details == {
+        "pooling": "parts",
+        "time_parts": 2,
+        "last_blocks": 3,
+        "normalization": "batch norm",
+        "solver": "lbfgs",
+        "weight_decay": result.best_params["weight_decay"],
+        "views_train": 9,
+        "views_test": 5,
+        "selection": "20 % of each class of the training side",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": 0.5}, "solver lbfgs has no lr"),
+        ({"epochs": 20, "batch_size": 8}, "solver lbfgs has no epochs, batch_size"),
+        ({"weight_decays": (0.1, 0.0)}, "needs weight_decays above 0"),
+        ({"weight_decays": (-0.1,)}, "greater than or equal to 0"),
+    ],
+)
+def test_settings_that_a_solver_would_ignore_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        LinearProbe(solver="lbfgs", **settings)
+    assert LinearProbe.model_validate(LinearProbe(solver="lbfgs").model_dump()) == LinearProbe(solver="lbfgs")
 
 
 def test_few_labels(make_task: Any) -> None:
@@ -138,40 +185,9 @@ def test_a_class_without_test_clips_has_no_accuracy(make_task: Any) -> None:
     assert result.top1 == 1.0
 
 
-def test_features_are_in_order_and_views_repeat_them(make_task: Any) -> None:
-    task = task_of(make_task)
-    index = np.array([7, 3, 199, 0, 50])
-    features, labels = extract_features(task, index, "mean", batch_size=2)
-    np.testing.assert_allclose(features[:, :4], TRAIN[index], rtol=1e-6)
-    assert labels.tolist() == LABELS[index].tolist()
-    views, their_labels = extract_features(task, index, "mean", views=3, batch_size=2)
-    assert len(views) == 15
-    for part in range(3):
-        rows = slice(5 * part, 5 * part + 5)
-        assert sorted(views[rows, 0].tolist()) == pytest.approx(sorted(TRAIN[index, 0]), rel=1e-6)
-        found = {
-            round(f, 4): label
-            for f, label in zip(views[rows, 0].tolist(), their_labels[rows].tolist(), strict=True)
-        }
-        assert found == {round(float(np.float32(TRAIN[i, 0])), 4): LABELS[i] for i in index}
-
-
 def test_the_encoder_is_frozen(make_task: Any) -> None:
     task = task_of(make_task)
     task.method.register_buffer("marker", torch.zeros(()))
     task.method.train()
     LinearProbe(epochs=1).run(task)
     assert not task.method.training
-
-
-def test_only_mean_features_are_cached(make_task: Any, reads: list[Any]) -> None:
-    task = task_of(make_task)
-    first = extract_features(task, task.split.train, "mean")
-    num = len(reads)
-    again = extract_features(task, task.split.train, "mean")
-    assert num == len(reads) > 0
-    torch.testing.assert_close(first[0], again[0])
-    extract_features(task, task.split.test, "mean")
-    extract_features(task, task.split.train, "mean", views=1)
-    extract_features(task, task.split.train, "joints")
-    assert len(reads) == 4 * num

@@ -5,58 +5,151 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
+from pydantic import Field
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from skeletonmae.batches import Loader
+from skeletonmae.batches.loader import epoch_order
+from skeletonmae.config import Config
+from skeletonmae.evaluation.feature_cache import ViewFeatures
 from skeletonmae.evaluation.protocol import EvaluationTask, check_finite
 from skeletonmae.methods import Pooling
 from skeletonmae.training import autocast
 
+Features = tuple[Float[Tensor, "clip feature"], Int64[Tensor, " clip"]]
+"""Features and labels of clips."""
 
-@torch.inference_mode()
+
+class FeatureConfig(Config):
+    """Which features of a frozen encoder a protocol uses."""
+
+    pooling: Pooling = "mean"
+    """`mean` averages over persons, time and joints, as published. `joints` concatenates the means of the joints,
+    `parts` those of the six parts of a body: head, torso, arms and legs."""
+    time_parts: int = Field(1, ge=1, le=1000)
+    """Number of equal parts of a clip whose means are concatenated."""
+    last_blocks: int = Field(1, ge=1, le=256)
+    """Number of encoder blocks, from the last, whose features are averaged, each after the encoder's final norm.
+    More than one is for `joint_patch`."""
+
+    def extract(
+        self,
+        task: EvaluationTask,
+        index: np.ndarray,
+        *,
+        views: int = 0,
+        average_views: bool = False,
+        seed: int = 0,
+    ) -> Features:
+        """Return the features and labels of recordings; see `extract_features`."""
+        return extract_features(
+            task,
+            index,
+            self.pooling,
+            time_parts=self.time_parts,
+            last_blocks=self.last_blocks,
+            views=views,
+            average_views=average_views,
+            seed=seed,
+        )
+
+    @property
+    def feature_setting(self) -> str:
+        """What distinguishes these features from the default ones, such as `parts last_blocks=3`."""
+        pooling = [self.pooling] if self.pooling != "mean" else []
+        numbers = {"time_parts": self.time_parts, "last_blocks": self.last_blocks}
+        return " ".join([*pooling, *(f"{name}={number}" for name, number in numbers.items() if number > 1)])
+
+    @property
+    def feature_details(self) -> dict[str, str | int]:
+        """What a result says about these features."""
+        return {"pooling": self.pooling, "time_parts": self.time_parts, "last_blocks": self.last_blocks}
+
+
 def extract_features(
     task: EvaluationTask,
     index: np.ndarray,
     pooling: Pooling,
     *,
+    time_parts: int = 1,
+    last_blocks: int = 1,
     views: int = 0,
+    average_views: bool = False,
+    keep_empty: bool = False,
     seed: int = 0,
     batch_size: int = 256,
-) -> tuple[Float[Tensor, "clip feature"], Int64[Tensor, " clip"]]:
+) -> Features:
     """Features and labels of recordings, on the CPU. Clips that show the model no joint are left out.
+
+    The features of each view are kept in `task.feature_cache`.
 
     Args:
         task: The encoder and the recordings.
-        index: Indices of the recordings.
+        index: Indices of the recordings, each once.
         pooling: How token features become clip features.
-        views: 0 for the middle part of each recording, in the order of `index`; otherwise the number of random,
-            augmented parts of each recording.
+        time_parts: Number of equal parts of a clip whose means are concatenated.
+        last_blocks: Number of encoder blocks, from the last, whose features are averaged.
+        views: Number of random, augmented parts of each recording, in addition to the middle part.
+        average_views: Average the views of each recording; the result has one row per recording, in the order of
+            `index`. If False, all middle parts come first, then all first random parts, and so on.
+        keep_empty: With `average_views`, give clips that show the model no joint a row of zeros.
         seed: Seed of the random parts.
         batch_size: Clips per batch.
 
     Raises:
-        InputError: A feature is not finite.
+        InputError: A feature is not finite, a clip has fewer time steps than `time_parts`, or the method returns
+            the features of fewer than `last_blocks` blocks.
     """
-    cacheable = pooling == "mean" and not views  # other features are large
-    key = (id(task.method), index.tobytes(), task.clips) if cacheable else None
-    if key in task.feature_cache:
-        return task.feature_cache[key]
-    method = task.method.to(task.distributed.device).eval()
-    loader = task.clips.loader(
-        task.store, index, batch_size=batch_size, training=views > 0, seed=seed, device=task.distributed.device
-    )
-    features, labels = [], []
-    for epoch in range(max(1, views)):
-        for batch in loader.epoch(epoch):
-            is_kept = batch.has_observed(task.joints)
-            with autocast(task.precision, task.distributed.device):
-                embedded = method.embed(batch, pooling)
-            features.append(embedded[is_kept].float().cpu())
-            labels.append(batch.label[is_kept].cpu())
-    extracted = check_finite(torch.cat(features)), torch.cat(labels)
-    if key:
-        task.feature_cache[key] = extracted
-    return extracted
+    device = task.distributed.device
+    loaders: dict[bool, Loader] = {}  # one for all random parts: on a GPU, it copies the store there
+
+    def view_features(view: int) -> ViewFeatures:
+        is_random = view > 0
+
+        def compute() -> ViewFeatures:
+            if is_random not in loaders:
+                loaders[is_random] = task.clips.loader(
+                    task.store, index, batch_size=batch_size, training=is_random, seed=seed, device=device
+                )
+            return _compute_view(task, loaders[is_random], max(0, view - 1), pooling, time_parts, last_blocks)
+
+        settings = (pooling, time_parts, last_blocks, batch_size, view, seed if is_random else 0)
+        # The objects themselves are in the key: an id could be used again.
+        encoder = (task.method, task.store, task.clips, task.joints, task.precision, device)
+        return task.feature_cache.get((*encoder, *settings, index.tobytes()), compute)
+
+    labels = torch.from_numpy(task.labels[index].astype(np.int64))
+    found = [view_features(view) for view in range(views + 1)]
+    is_kept = torch.stack([view.is_kept for view in found])
+    if average_views:
+        total = torch.stack([view.features * view.is_kept[:, None] for view in found]).sum(0)
+        num_kept = is_kept.sum(0)
+        is_row = (num_kept > 0) | keep_empty
+        return (total / num_kept.clamp(min=1)[:, None])[is_row], labels[is_row]
+    features = torch.cat([view.features[view.is_kept] for view in found])
+    return features, torch.cat([labels[kept] for kept in is_kept])
+
+
+@torch.inference_mode()
+def _compute_view(
+    task: EvaluationTask, loader: Loader, epoch: int, pooling: Pooling, time_parts: int, last_blocks: int
+) -> ViewFeatures:
+    """Features of one part of each recording of a loader, in the order of its index."""
+    device = task.distributed.device
+    method = task.method.to(device).eval()
+    features, is_kept = [], []
+    for batch in loader.epoch(epoch):
+        with autocast(task.precision, device):
+            embedded = method.embed(batch, pooling, time_parts=time_parts, last_blocks=last_blocks)
+        features.append(embedded.float().cpu())
+        is_kept.append(batch.has_observed(task.joints).cpu())
+    view = ViewFeatures(torch.cat(features), torch.cat(is_kept))
+    check_finite(view.features[view.is_kept])
+    if not loader.training:
+        return view
+    order = torch.from_numpy(np.argsort(epoch_order(loader.seed, epoch, len(loader.index))))
+    return ViewFeatures(view.features[order], view.is_kept[order])
 
 
 def calibrate_batch_norm(task: EvaluationTask) -> None:

@@ -10,35 +10,34 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from skeletonmae.config import Config
-from skeletonmae.evaluation.features import extract_features
+from skeletonmae.evaluation.features import FeatureConfig
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
-from skeletonmae.methods import Pooling
 
 
-class KNN(Config):
+class KNN(FeatureConfig):
     """The majority class of the nearest training clips, by cosine similarity of features."""
 
     kind: Literal["knn"] = "knn"
     k: tuple[int, ...] = Field((1, 5, 20), min_length=1)
     """Numbers of neighbors; one result for each."""
-    pooling: Pooling = "mean"
-    """As in `linear`."""
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each k."""
         started = time.monotonic()
-        train = extract_features(task, task.split.train, self.pooling)
-        test = extract_features(task, task.split.test, self.pooling)
+        device = task.distributed.device
+        train, train_labels = (each.to(device) for each in self.extract(task, task.split.train))
+        test, test_labels = self.extract(task, task.split.test)
+        test = test.to(device)
         return [
             scored_result(
                 task,
-                knn_scores(*train, test[0], k, len(task.classes)),
-                test[1],
+                knn_scores(train, train_labels, test, k, len(task.classes)).cpu(),
+                test_labels,
                 kind="votes",
                 protocol="knn",
-                setting=" ".join([f"k={k}", *([self.pooling] if self.pooling != "mean" else [])]),
-                num_train=len(train[0]),
+                setting=f"k={k} {self.feature_setting}".strip(),
+                num_train=len(train),
+                details={**self.feature_details, "normalization": "centered, l2", "k": k, "distance": "cosine"},
                 seconds=time.monotonic() - started,
             )
             for k in self.k
@@ -71,4 +70,4 @@ def knn_scores(
     k = min(k, len(train))
     similarity, nearest = (test @ train.T).topk(k, dim=1)
     votes = 1.0 + (1.0 + similarity) / (4.0 * k)
-    return torch.zeros(len(test), num_classes).scatter_add_(1, labels[nearest], votes)
+    return test.new_zeros(len(test), num_classes).scatter_add_(1, labels[nearest], votes)

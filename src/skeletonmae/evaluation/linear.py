@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import time
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int64
-from pydantic import Field
-from torch import Tensor, nn
+from pydantic import Field, model_validator
+from torch import Tensor
 
-from skeletonmae.config import Config
 from skeletonmae.datasets.subsets import label_subset
-from skeletonmae.evaluation.features import extract_features
+from skeletonmae.evaluation.features import FeatureConfig, Features
+from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_lbfgs, fit_sgd
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
-from skeletonmae.methods import Pooling
+
+Solver = Literal["sgd", "lbfgs"]
+"""How a linear layer is fitted."""
+SOLVER_WEIGHT_DECAYS: dict[Solver, tuple[float, ...]] = {
+    "sgd": (0.0,),
+    "lbfgs": (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001),
+}
+"""Candidate weight decays by default."""
+SGD_SETTINGS = ("epochs", "batch_size", "lr")
+"""Settings of the solver `sgd` alone."""
 
 
-class LinearProbe(Config):
+class LinearProbe(FeatureConfig):
     """Features of the frozen encoder, batch norm without affine parameters, one linear layer.
 
     Source: the linear probe of MAE (He et al., CVPR 2022) and MAMP (Mao et al., ICCV 2023): SGD with momentum 0.9,
@@ -26,85 +34,136 @@ class LinearProbe(Config):
     """
 
     kind: Literal["linear"] = "linear"
-    pooling: Pooling = "mean"
-    """`mean` averages over persons, time and joints, as published; `joints` concatenates the joint means."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Fraction of the labels of each class that is used; at least one clip per class."""
-    views: int = Field(0, ge=0)
-    """Number of random, augmented parts of each training clip; 0 uses the middle part once."""
+    views: int = Field(0, ge=0, le=10_000)
+    """Number of random, augmented parts of each training recording to train on, besides its middle part."""
+    test_views: int = Field(0, ge=0, le=10_000)
+    """Number of random, augmented parts of each test recording whose logits are averaged with those of its middle
+    part."""
+    solver: Solver = "sgd"
+    """`sgd`: stochastic gradient descent, as published. `lbfgs`: the minimum of the same loss, by L-BFGS."""
     epochs: int = Field(100, ge=1)
-    """Number of epochs of the linear layer."""
+    """Number of epochs of the linear layer (`sgd` only)."""
     batch_size: int = Field(256, ge=2)
-    """Number of clips per step of the linear layer."""
+    """Number of clips per step of the linear layer (`sgd` only)."""
     lr: float = Field(0.1, gt=0)
-    """Peak learning rate; a half cosine decays it to 0."""
-    weight_decays: tuple[float, ...] = Field((0.0,), min_length=1)
-    """Candidate weight decays; of several, the best on the validation part of the training split is used."""
+    """Peak learning rate; a half cosine decays it to 0 (`sgd` only)."""
+    weight_decays: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    """Candidate strengths of the L2 penalty; of several, the best on the validation part of the training split is
+    used. By default 0 for `sgd`, and seven from 1 to 0.001 for `lbfgs`."""
     seed: int = 0
-    """Seed of the label subset, the initial weights and the order of clips."""
+    """Seed of the label subset, the validation part, the views, the initial weights and the order of clips."""
+
+    @model_validator(mode="after")
+    def _check_solver(self) -> Self:
+        if self.solver == "lbfgs":
+            fields = type(self).model_fields
+            if changed := [name for name in SGD_SETTINGS if getattr(self, name) != fields[name].default]:
+                raise ValueError(f"solver lbfgs has no {', '.join(changed)}; delete it, or use solver sgd")
+            if 0.0 in self.candidates:
+                raise ValueError("solver lbfgs needs weight_decays above 0, without which there is no minimum")
+        return self
+
+    @property
+    def candidates(self) -> tuple[float, ...]:
+        """Candidate weight decays."""
+        return self.weight_decays or SOLVER_WEIGHT_DECAYS[self.solver]
+
+    @property
+    def setting(self) -> str:
+        """What distinguishes the results from those of the default settings."""
+        views = {"views": self.views, "test_views": self.test_views}
+        solver = [self.solver] if self.solver != "sgd" else []
+        parts = [self.feature_setting, *(f"{name}={number}" for name, number in views.items() if number), *solver]
+        return " ".join(part for part in parts if part)
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result."""
         started = time.monotonic()
-        num_classes = len(task.classes)
         train_index = label_subset(task.labels, task.split.train, self.label_fraction, self.seed)
-        weight_decay, best_params = self.weight_decays[0], {}
-        if len(self.weight_decays) > 1:
-            weight_decay = self._select_weight_decay(task, train_index)
-            best_params = {"weight_decay": weight_decay}
-        features, labels = extract_features(task, train_index, self.pooling, views=self.views, seed=self.seed)
-        probe = self._fit(features, labels, num_classes, weight_decay)
-        test_features, test_labels = extract_features(task, task.split.test, self.pooling)
+        classifier, weight_decay = self.fit(task, train_index)
+        logits, test_labels = self.predict(task, classifier, task.split.test)
+        is_selected = len(self.candidates) > 1
         return [
             scored_result(
                 task,
-                probe(test_features),
+                logits,
                 test_labels,
                 protocol="linear",
-                setting="" if self.pooling == "mean" else self.pooling,
+                setting=self.setting,
                 label_fraction=self.label_fraction,
                 seed=self.seed,
                 num_train=len(train_index),
-                best_params=best_params,
+                best_params={"weight_decay": weight_decay} if is_selected else {},
+                details={
+                    **self.feature_details,
+                    "normalization": "batch norm",
+                    "solver": self.solver,
+                    "weight_decay": weight_decay,
+                    "views_train": 1 + self.views,
+                    "views_test": 1 + self.test_views,
+                    "selection": task.describe_validation() if is_selected else "none",
+                },
                 seconds=time.monotonic() - started,
             )
         ]
 
-    def _select_weight_decay(self, task: EvaluationTask, train_index: np.ndarray) -> float:
-        fit_index, val_index = task.train_val_split(train_index, self.seed)
-        fit = extract_features(task, fit_index, self.pooling, views=self.views, seed=self.seed)
-        val_features, val_labels = extract_features(task, val_index, self.pooling)
-        accuracy = {}
-        for weight_decay in self.weight_decays:
-            probe = self._fit(*fit, len(task.classes), weight_decay)
-            accuracy[weight_decay] = float((probe(val_features).argmax(1) == val_labels).float().mean())
-        return max(accuracy, key=lambda weight_decay: accuracy[weight_decay])
+    def fit(self, task: EvaluationTask, train_index: np.ndarray) -> tuple[LinearClassifier, float]:
+        """Fit the linear layer with the best weight decay, and return both.
+
+        Args:
+            task: The encoder and the recordings.
+            train_index: Indices of the recordings to fit on. Of several weight decays, the best on a validation
+                part of them is used for all of them.
+        """
+        weight_decay = self.candidates[0]
+        if len(self.candidates) > 1:
+            fit_index, val_index = task.train_val_split(train_index, self.seed)
+            classifiers = self._fit(task, self._train_features(task, fit_index), self.candidates)
+            features, labels = self._test_features(task, val_index)
+            accuracy = {
+                candidate: float((_logits(classifier, features).argmax(1) == labels).float().mean())
+                for candidate, classifier in zip(self.candidates, classifiers, strict=True)
+            }
+            weight_decay = max(accuracy, key=lambda candidate: accuracy[candidate])
+        return self._fit(task, self._train_features(task, train_index), (weight_decay,))[0], weight_decay
+
+    def predict(
+        self, task: EvaluationTask, classifier: LinearClassifier, index: np.ndarray
+    ) -> tuple[Float[Tensor, "clip class"], Int64[Tensor, " clip"]]:
+        """Return the logits and the labels of recordings, on the CPU; logits are averaged over the test views."""
+        features, labels = self._test_features(task, index)
+        return _logits(classifier, features), labels
+
+    def _train_features(self, task: EvaluationTask, index: np.ndarray) -> Features:
+        return self.extract(task, index, views=self.views, seed=self.seed)
+
+    def _test_features(self, task: EvaluationTask, index: np.ndarray) -> Features:
+        # The mean of logits is the logits of the mean feature.
+        return self.extract(task, index, views=self.test_views, average_views=True, seed=self.seed)
 
     def _fit(
-        self,
-        features: Float[Tensor, "clip feature"],
-        labels: Int64[Tensor, " clip"],
-        num_classes: int,
-        weight_decay: float,
-    ) -> nn.Module:
-        generator = torch.Generator().manual_seed(self.seed)
-        linear = nn.Linear(features.shape[1], num_classes)
-        nn.init.normal_(linear.weight, std=0.01, generator=generator)
-        nn.init.zeros_(linear.bias)
-        norm = nn.BatchNorm1d(features.shape[1], affine=False, eps=1e-6)
-        norm.running_mean, norm.running_var = features.mean(0), features.var(0, correction=0)
-        probe = nn.Sequential(norm, linear).eval()
-        optimizer = torch.optim.SGD(linear.parameters(), lr=self.lr, momentum=0.9, weight_decay=weight_decay)
-        steps = -(-len(features) // self.batch_size)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.epochs * steps)
-        with torch.no_grad():
-            normalized = norm(features)
-        for _ in range(self.epochs):
-            order = torch.randperm(len(features), generator=generator)
-            for batch_index in order.tensor_split(steps):
-                optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(linear(normalized[batch_index]), labels[batch_index])
-                torch.autograd.backward(loss)
-                optimizer.step()
-                schedule.step()
-        return probe.requires_grad_(False)
+        self, task: EvaluationTask, clips: Features, weight_decays: tuple[float, ...]
+    ) -> list[LinearClassifier]:
+        features, labels = (each.to(task.distributed.device) for each in clips)
+        if self.solver == "lbfgs":
+            return fit_lbfgs(features, labels, len(task.classes), weight_decays)
+        return [
+            fit_sgd(
+                features,
+                labels,
+                len(task.classes),
+                weight_decay=weight_decay,
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                lr=self.lr,
+                seed=self.seed,
+            )
+            for weight_decay in weight_decays
+        ]
+
+
+def _logits(classifier: LinearClassifier, features: Float[Tensor, "clip feature"]) -> Float[Tensor, "clip class"]:
+    logits: Tensor = classifier(features.to(classifier.linear.weight.device)).cpu()
+    return logits

@@ -14,9 +14,10 @@ from torch import nn
 
 from skeletonmae.config import Config, Precision
 from skeletonmae.datasets.splits import Split
-from skeletonmae.datasets.subsets import train_val_split
+from skeletonmae.datasets.validation_group import ValidationGroup, describe_validation, split_by_group
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores, ScoreKind
+from skeletonmae.evaluation.feature_cache import FeatureCache
 from skeletonmae.evaluation.reliability import wilson_interval
 from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
@@ -50,6 +51,8 @@ class Result(Config):
     """Number of test clips that were classified."""
     num_test_left_out: int = 0
     """Number of test clips that were not, because no joint that the model knows was observed in them."""
+    details: dict[str, str | int | float] = Field(default_factory=dict)
+    """How the number was obtained: pooling, solver, views and what else the protocol states."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """Other numbers of the protocol, such as the mean average precision of `retrieval`."""
     scores: str = ""
@@ -86,7 +89,8 @@ class EvaluationTask:
         store: The recordings.
         split: Indices of the training and the test recordings.
         validation_group: Tag that defines groups (such as subjects); recordings of one group never end up on both
-            sides when a validation part is split off the training split.
+            sides when a validation part is split off the training split. Or the groups of which the validation
+            part consists.
         distributed: The device, and the process group in which this process computes.
         on_progress: Called with what is being trained and how far it is.
         folder: Where fine-tuned classifiers are saved; None saves nothing.
@@ -95,6 +99,7 @@ class EvaluationTask:
             different seeds do not share them.
         joints: Names of the joints that the model knows; None for all of the store.
         precision: In which features and logits are computed; training has its own.
+        pretrain_index: Indices of the recordings that the encoder was pre-trained on; None if that is unknown.
     """
 
     method: Method
@@ -102,7 +107,7 @@ class EvaluationTask:
     clips: ClipConfig
     store: SequenceStore
     split: Split
-    validation_group: str | None
+    validation_group: str | ValidationGroup | None
     distributed: DistributedContext
     on_progress: Callable[[str, Progress], None] | None = None
     folder: Path | None = None
@@ -110,8 +115,9 @@ class EvaluationTask:
     init_method: Callable[[int], Method] | None = None
     joints: tuple[str, ...] | None = None
     precision: Precision = "float32"
-    feature_cache: dict[object, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict, repr=False)
-    """Extracted features and labels, shared by the protocols of a task."""
+    pretrain_index: np.ndarray | None = None
+    feature_cache: FeatureCache = field(default_factory=FeatureCache, repr=False)
+    """Extracted features, shared by the protocols of a task."""
     clip_scores: dict[tuple[str, float, int], ClipScores] = field(default_factory=dict, repr=False)
     """Scores of the test clips of each result, by its `key`; `scored_result` adds them."""
 
@@ -129,17 +135,13 @@ class EvaluationTask:
         """Divide `index` into recordings to fit on and recordings to select settings on, `(recording,)` each.
 
         Raises:
-            InputError: The store has no tag `validation_group`, or too few recordings to divide.
+            InputError: The store has no such tag or value, or too few recordings to divide.
         """
-        group = self.validation_group
-        if group and group not in self.store.tags:
-            expected = f"a tag of the store: {', '.join(self.store.tags) or 'it has none'}"
-            raise InputError(
-                "the store has no such tag", where="data.validation_group", expected=expected, got=group
-            )
-        if group and len(set(self.store.tag(group)[index])) < 2:
-            group = None
-        return train_val_split(self.store, index, group_by=group, seed=seed)
+        return split_by_group(self.store, index, self.validation_group, seed)
+
+    def describe_validation(self) -> str:
+        """Describe the recordings that settings are selected on."""
+        return describe_validation(self.validation_group)
 
 
 class EvaluationProtocol(Protocol):
