@@ -5,16 +5,28 @@ and list it in `PROTOCOLS`.
 """
 
 from skeletonmae.config import Config
+from skeletonmae.evaluation.early import Early
 from skeletonmae.evaluation.empty_clips import leave_out_empty_clips
 from skeletonmae.evaluation.features import calibrate_batch_norm, extract_features
+from skeletonmae.evaluation.few_shot import FewShot
 from skeletonmae.evaluation.finetune import Finetune
 from skeletonmae.evaluation.knn import KNN
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.protocol import EvaluationProtocol, EvaluationTask, Result, check_finite
 from skeletonmae.evaluation.reliability import describe_reliability, wilson_interval
 from skeletonmae.evaluation.results_file import RESULTS, ResultsFile
+from skeletonmae.evaluation.retrieval import Retrieval
+from skeletonmae.evaluation.robustness import Robustness
 
-PROTOCOLS: dict[str, type[Config]] = {"linear": LinearProbe, "knn": KNN, "finetune": Finetune}
+PROTOCOLS: dict[str, type[Config]] = {
+    "linear": LinearProbe,
+    "knn": KNN,
+    "finetune": Finetune,
+    "retrieval": Retrieval,
+    "few_shot": FewShot,
+    "robustness": Robustness,
+    "early": Early,
+}
 """Kind -> protocol."""
 
 __all__ = [

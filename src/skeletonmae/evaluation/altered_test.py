@@ -1,0 +1,96 @@
+"""A linear probe that is fitted once on clips as they are, and tested on altered ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from skeletonmae.datasets.subsets import label_subset
+from skeletonmae.evaluation.altered_clips import Alteration, AlteredClips
+from skeletonmae.evaluation.features import extract_features
+from skeletonmae.evaluation.linear import LinearProbe
+from skeletonmae.evaluation.linear_solvers import LinearClassifier
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
+
+
+def evaluate_altered(
+    task: EvaluationTask, probe: LinearProbe, alterations: Mapping[str, Alteration], protocol: str
+) -> list[Result]:
+    """Return the result of one probe for each alteration of the test clips.
+
+    Args:
+        task: The evaluation.
+        probe: Settings of the probe, which is fitted on the training clips as they are.
+        alterations: Setting of the result -> what is changed.
+        protocol: Name of the protocol.
+    """
+    started = time.monotonic()
+    train_index = label_subset(task.labels, task.split.train, probe.label_fraction, probe.seed)
+    classifier, weight_decay = probe.fit(task, train_index)
+    prior = np.bincount(task.labels[train_index], minlength=len(task.classes)) / len(train_index)
+    labels = torch.from_numpy(task.labels[task.split.test].astype(np.int64))
+    details = {
+        **probe.feature_details,
+        "normalization": "batch norm",
+        "solver": probe.solver,
+        "weight_decay": weight_decay,
+        "views_train": 1 + probe.views,
+        "views_test": 1 + probe.test_views,
+        "selection": task.describe_validation() if len(probe.candidates) > 1 else "none",
+    }
+    return [
+        scored_result(
+            task,
+            altered_logits(task, probe, classifier, torch.from_numpy(prior), alteration),
+            labels,
+            protocol=protocol,
+            setting=f"{setting} {probe.setting}".strip(),
+            label_fraction=probe.label_fraction,
+            seed=probe.seed,
+            num_train=len(train_index),
+            best_params={"weight_decay": weight_decay} if len(probe.candidates) > 1 else {},
+            details=details,
+            seconds=time.monotonic() - started,
+        )
+        for setting, alteration in alterations.items()
+    ]
+
+
+def altered_logits(
+    task: EvaluationTask,
+    probe: LinearProbe,
+    classifier: LinearClassifier,
+    prior: Float[Tensor, " class"],
+    alteration: Alteration,
+) -> Float[Tensor, "clip class"]:
+    """Return the logits of the altered test clips, on the CPU.
+
+    A clip that no longer shows the model a joint gets the logarithm of the prior: its class can only be guessed.
+
+    Args:
+        task: The evaluation.
+        probe: Settings of the probe.
+        classifier: The fitted probe.
+        prior: Share of each class among the training clips.
+        alteration: What is changed.
+    """
+    features, _ = extract_features(
+        replace(task, clips=AlteredClips.of(task.clips, alteration)),
+        task.split.test,
+        probe.pooling,
+        time_parts=probe.time_parts,
+        last_blocks=probe.last_blocks,
+        views=probe.test_views,
+        average_views=True,
+        keep_empty=True,
+        seed=probe.seed,
+    )
+    logits: Tensor = classifier(features.to(task.distributed.device)).cpu()
+    is_empty = ~features.any(1)
+    return torch.where(is_empty[:, None], prior.clamp(min=1e-12).log().float(), logits)

@@ -1,0 +1,41 @@
+"""Frozen encoder, recognition before the action has ended."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from skeletonmae.config import Config
+from skeletonmae.evaluation.altered_clips import FirstPart
+from skeletonmae.evaluation.altered_test import evaluate_altered
+from skeletonmae.evaluation.linear import LinearProbe
+from skeletonmae.evaluation.protocol import EvaluationTask, Result
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Early(Config):
+    """A linear probe of full clips, tested on the first part of each test clip."""
+
+    kind: Literal["early"] = "early"
+    shares: tuple[Share, ...] = Field((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), min_length=1)
+    """Shares of the duration of a test clip, from its beginning; one result for each."""
+    stretch: bool = True
+    """Resample the part to all frames of a clip, as `predict` does with a recording that ends early. If false, the
+    part keeps its speed, and nothing is observed in the frames that follow it."""
+    probe: LinearProbe = LinearProbe()
+    """The linear probe, with the settings of `linear`."""
+
+    def run(self, task: EvaluationTask) -> list[Result]:
+        """One result for each share; the mean over all of them is among the metrics of the last."""
+        parts = {self._setting(share): FirstPart(share=share, stretch=self.stretch) for share in self.shares}
+        results = evaluate_altered(task, self.probe, parts, "early")
+        mean = sum(result.top1 for result in results) / len(results)
+        return [
+            *results[:-1],
+            results[-1].model_copy(update={"metrics": {**results[-1].metrics, "mean_top1": mean}}),
+        ]
+
+    def _setting(self, share: float) -> str:
+        return f"first={share:g}" + ("" if self.stretch else " unstretched")

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skeletonmae.evaluation.altered_clips import (
+    Alteration,
+    AlteredClips,
+    FirstPart,
+    LostFrames,
+    LostJoints,
+    LostPerson,
+    LowFrameRate,
+    Noise,
+    TiltedCamera,
+    TurnedCamera,
+    body_size,
+)
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.transforms import ClipConfig
+
+PLAIN = ClipConfig(frames=8, transforms=(), test_crop=1.0, bridge_seconds=0)
+HARMLESS = (
+    Alteration(), Noise(level=0), LostJoints(share=0), LostFrames(share=0), TurnedCamera(degrees=0),
+    TiltedCamera(degrees=0), LowFrameRate(step=1), FirstPart(share=1), FirstPart(share=1, stretch=False),
+)  # fmt: skip
+
+
+@pytest.fixture
+def line(tmp_path: Path, make_store: Any) -> SequenceStore:
+    """Two recordings of 29 frames in which every coordinate is the number of the frame."""
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import KINECT20
+
+    values = np.broadcast_to(np.arange(29.0)[None, :, None, None], (1, 29, 20, 3))
+    recordings = [SkeletonSequence.from_positions(values, KINECT20, name=name, label=name) for name in "ab"]
+    return make_store(tmp_path / "line", recordings)
+
+
+def read(store: SequenceStore, clips: ClipConfig) -> Any:
+    return clips.loader(store, np.arange(len(store)), batch_size=99).batch(0, 0)
+
+
+def frames_of(store: SequenceStore, alteration: Alteration, **clips: Any) -> list[float]:
+    config = PLAIN.model_copy(update={"frames": 15} | clips)
+    batch = read(store, AlteredClips.of(config, alteration))
+    return batch.positions[0, 0, :, 0, 0].masked_fill(~batch.observed[0, 0, :, 0], -1).tolist()
+
+
+@pytest.mark.parametrize("alteration", HARMLESS, ids=repr)
+def test_nothing_is_changed_at_strength_0(tiny_store: Path, alteration: Alteration) -> None:
+    store = SequenceStore.open(tiny_store)
+    before, after = read(store, PLAIN), read(store, AlteredClips.of(PLAIN, alteration))
+    assert torch.equal(before.observed, after.observed)
+    torch.testing.assert_close(before.positions, after.positions)
+
+
+def test_alterations_come_before_the_transforms_and_are_part_of_the_settings(tiny_store: Path) -> None:
+    clips = PLAIN.model_copy(update={"transforms": ClipConfig().transforms, "stream": "bone"})
+    turned = AlteredClips.of(clips, TurnedCamera(degrees=77))
+    store = SequenceStore.open(tiny_store)
+    torch.testing.assert_close(read(store, turned).positions, read(store, clips).positions, atol=1e-4, rtol=1e-4)
+    assert turned != AlteredClips.of(clips, TurnedCamera(degrees=78))
+    assert hash(turned) == hash(AlteredClips.of(clips, TurnedCamera(degrees=77)))
+
+
+def test_noise_is_a_share_of_the_size(make_batch: Any) -> None:
+    batch = make_batch((1, 2, 0), frames=200)
+    noise = Noise(level=0.1)(batch).positions - batch.positions
+    for clip, person in ((0, 0), (1, 0), (1, 1)):
+        seen = batch.observed[clip, person]
+        low = torch.stack(
+            [
+                frame[mask].amin(0)
+                for frame, mask in zip(batch.positions[clip, person], seen, strict=True)
+                if mask.any()
+            ]
+        )
+        high = torch.stack(
+            [
+                frame[mask].amax(0)
+                for frame, mask in zip(batch.positions[clip, person], seen, strict=True)
+                if mask.any()
+            ]
+        )
+        size = (high - low).norm(dim=1).mean()
+        assert body_size(batch)[clip, person] == pytest.approx(float(size), rel=1e-5)
+        assert noise[clip, person][seen].std() == pytest.approx(0.1 * float(size), rel=0.03)
+    assert (noise[~batch.observed] == 0).all()
+    assert body_size(batch)[2].tolist() == [0, 0]
+
+
+def test_lost_joints_are_lost_in_the_whole_clip(make_batch: Any) -> None:
+    batch = make_batch((2, 1), lost=0.0)
+    lost = batch.observed & ~LostJoints(share=0.25)(batch).observed
+    assert (lost.any(2) == lost.all(2)).all()
+    assert lost.any(2).sum(2).tolist() == [[5, 5], [5, 0]]
+    assert not torch.equal(lost[0, 0], lost[0, 1])
+    more = batch.observed & ~LostJoints(share=0.5)(batch).observed
+    assert (more | ~lost).all()  # a curve loses more and more of the same
+
+
+def test_lost_frames_are_lost_for_all_persons(make_batch: Any) -> None:
+    batch = make_batch((2, 2), frames=16, lost=0.0)
+    lost = ~LostFrames(share=0.25)(batch).observed
+    assert (lost.any(3) == lost.all(3)).all()
+    assert torch.equal(lost[:, 0], lost[:, 1])
+    assert lost[:, 0, :, 0].sum(1).tolist() == [4, 4]
+    assert not torch.equal(lost[0], lost[1])
+
+
+def test_one_of_several_persons_is_lost(make_batch: Any) -> None:
+    batch = make_batch((2,) * 40 + (1, 0, 3), lost=0.1)
+    present = LostPerson()(batch).present
+    assert present.sum(1).tolist() == [1] * 41 + [0, 2]
+    assert 8 < present[:40, 0].sum() < 32  # either of them
+    assert (batch.present | ~present).all()
+
+
+@pytest.mark.parametrize(
+    ("alteration", "fixed", "plane"),
+    [(TurnedCamera(degrees=30), 1, (2, 0)), (TiltedCamera(degrees=30), 0, (1, 2))],
+)
+def test_a_turned_camera_sees_the_same_body(
+    make_batch: Any, alteration: Alteration, fixed: int, plane: tuple[int, int]
+) -> None:
+    batch = make_batch((2,) * 40, frames=4)
+    turned = alteration(batch)
+    assert torch.equal(turned.observed, batch.observed)
+    torch.testing.assert_close(turned.positions[..., fixed], batch.positions[..., fixed])
+    center = [each.positions.sum((1, 2, 3)) / each.observed.sum((1, 2, 3))[:, None] for each in (batch, turned)]
+    torch.testing.assert_close(*center)
+    sides = set()
+    for clip in range(40):
+        seen = batch.observed[clip]
+        before, after = (
+            torch.complex(*(each.positions[clip] - middle[clip])[seen][:, list(plane)].T)
+            for each, middle in zip((batch, turned), center, strict=True)
+        )
+        angle = torch.rad2deg((after / before).angle())
+        torch.testing.assert_close(angle, angle[:1].expand_as(angle), atol=0.05, rtol=0)
+        sides.add(round(float(angle[0])))
+    assert sides == {-30, 30}
+
+
+def test_in_2d_the_image_is_turned(make_batch: Any) -> None:
+    batch = make_batch((1,) * 20, axes=2, lost=0.0)
+    middle = batch.positions.mean((1, 2, 3), keepdim=True)
+    before = torch.complex(*(batch.positions - middle).unbind(-1))
+    after = torch.complex(*(TurnedCamera(degrees=90)(batch).positions - middle).unbind(-1))
+    ratio = (after / before).flatten(1)
+    torch.testing.assert_close(ratio.real, torch.zeros_like(ratio.real), atol=1e-3, rtol=0)
+    assert set(ratio.imag.round().flatten().tolist()) == {-1.0, 1.0}
+
+
+def test_what_is_random_depends_on_the_seed_and_the_clip(make_batch: Any) -> None:
+    batch = make_batch((2, 1, 2))
+    for kind, settings in ((Noise, {"level": 0.1}), (LostJoints, {"share": 0.4}), (LostFrames, {"share": 0.4})):
+        first, again, other = (kind(**settings, seed=seed)(batch) for seed in (0, 0, 1))
+        assert torch.equal(first.positions, again.positions)
+        assert not torch.equal(first.positions, other.positions)
+        alone = kind(**settings)(batch.select(torch.tensor([2])))
+        assert torch.equal(alone.positions[0], first.positions[2])
+
+
+def test_a_low_frame_rate_interpolates_between_the_frames_that_are_kept(line: SequenceStore) -> None:
+    # A straight line is interpolated exactly, up to the last frame that is kept; then the clip stands still.
+    assert frames_of(line, LowFrameRate(step=4)) == [2.0 * frame for frame in range(15)]
+    assert frames_of(line, LowFrameRate(step=8)) == [*(2.0 * frame for frame in range(13)), 24, 24]
+    assert frames_of(line, LowFrameRate(step=100)) == [0.0] * 15
+
+
+def test_a_low_frame_rate_forgets_what_is_between(tmp_path: Path, make_store: Any, make_recording: Any) -> None:
+    recording = make_recording(3, frames=17, lost=0.0)
+    store = make_store(tmp_path / "store", [recording])
+    clips = PLAIN.model_copy(update={"frames": 17})
+    made = read(store, AlteredClips.of(clips, LowFrameRate(step=4)))
+    plain = read(store, clips)
+    kept = plain.positions[0, 0, ::4]
+    expected = torch.cat(
+        [kept[:-1, None].lerp(kept[1:, None], torch.arange(4)[:, None, None] / 4).flatten(0, 1), kept[-1:]]
+    )
+    seen = plain.observed[0, 0, ::4]
+    both = torch.cat([(seen[:-1] & seen[1:]).repeat_interleave(4, 0), seen[-1:]])
+    both[::4] = seen
+    assert torch.equal(made.observed[0, 0], both)
+    torch.testing.assert_close(made.positions[0, 0], expected.masked_fill(~both[..., None], 0))
+
+
+def test_the_first_part_of_a_clip(line: SequenceStore) -> None:
+    assert frames_of(line, FirstPart(share=0.5)) == [float(frame) for frame in range(15)]
+    assert frames_of(line, FirstPart(share=0.25)) == [frame / 2 for frame in range(15)]
+    rest = frames_of(line, FirstPart(share=0.2, stretch=False))
+    assert rest == [0.0, 2.0, 4.0] + [-1.0] * 12
+    assert frames_of(line, FirstPart(share=0.001, stretch=False)) == [0.0] + [-1.0] * 14
+    # The middle half of a recording is frames 7 to 21; its first half ends at 14.
+    half = frames_of(line, FirstPart(share=0.5), test_crop=15 / 29, frames=8)
+    assert half == [float(frame) for frame in range(7, 15)]
+    segments = frames_of(line, FirstPart(share=0.5), sampling="segments", frames=4)
+    assert segments == [3.0, 6.0, 10.0, 14.0]
