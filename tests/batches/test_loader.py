@@ -15,6 +15,7 @@ from torch import Tensor
 from skeletonmae.batches import Batch, ClipReader, Loader, Windows, sample_keys
 from skeletonmae.batches.loader import epoch_order, prefetch_batches
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences.clip_sampling import evenly_spaced_frames
 
 Make = Callable[..., Any]
 
@@ -193,6 +194,26 @@ def test_a_test_clip_is_the_middle_of_the_recording(store: SequenceStore) -> Non
     is_several = frames > 1
     np.testing.assert_allclose((first + last)[is_several], (frames - 1)[is_several])
     np.testing.assert_allclose((last - first + 1)[is_several], 0.9 * frames[is_several])
+
+
+def test_random_frames_are_drawn_in_training_and_evenly_spaced_otherwise(store: SequenceStore) -> None:
+    reader = RecordingReader(store, 8)
+    batches = replace(loader(store, batch_size=23, sampling="random_frames"), reader=reader)
+    drawn = []
+    for epoch in range(200):
+        batches.batch(epoch, 0)
+        order = reader.windows.recording_index.argsort()
+        drawn.append(reader.windows.times[order])
+    times, frames = np.stack(drawn), store.num_frames
+    assert (np.diff(times, axis=2) >= 0).all()
+    assert (times == times.round()).all()
+    assert (times <= (frames - 1)[:, None]).all()
+    longest = int(frames.argmax())
+    counts = np.bincount(times[:, longest].astype(int).ravel(), minlength=frames[longest])
+    assert counts.min() > 0.4 * counts.mean()
+    replace(batches, training=False).batch(0, 0)
+    expected = evenly_spaced_frames(frames, 8)
+    assert np.array_equal(reader.windows.times, expected)
 
 
 def test_the_transform_is_applied_to_every_batch(store: SequenceStore) -> None:
