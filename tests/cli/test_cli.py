@@ -449,3 +449,16 @@ def test_the_module_can_be_run(tmp_path: Path) -> None:
     done = start_cli("pretrain", tmp_path / "absent.yaml").wait()
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: {tmp_path / 'absent.yaml'}: there is no such recipe\n"
+
+
+def test_metrics_follow_the_table_and_curves_have_no_plots(
+    cli: Any, tmp_path: Path, tiny_tree: Any, tiny_run: Path
+) -> None:
+    protocols = [{"kind": "retrieval"}, {"kind": "early", "shares": [0.5], "probe": {"epochs": 1}}]
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(tiny_tree() | {"evaluation": protocols}))
+    output = cli("evaluate", path, "--checkpoint", tiny_run, "--out", tmp_path / "out")
+    assert output.status == 0, output.err
+    assert re.search(r"^retrieval: map 0\.\d+, map_chance 0\.\d+", output.out, re.MULTILINE)
+    assert [file.name for file in (tmp_path / "out").glob("*.png")] == ["confusion-retrieval-1-seed0.png"]
+    assert len(list((tmp_path / "out").glob("scores-*.npz"))) == 2

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from skeletonmae.inference import Prediction
 
 
+CURVES = ("robustness", "early")
+"""Protocols with many results, for altered test clips, whose confusion matrices are not plotted."""
+
+
 def pretrain(
     recipe: RecipePath,
     overrides: Positional[tuple[str, ...]] = (),
@@ -249,6 +253,10 @@ def print_results(results: list[Result]) -> None:
     if warning := describe_reliability(results):
         print_output(f"{warning}\n")
     print_output_table(RESULT_COLUMNS, result_rows(results))
+    for result in results:
+        if result.metrics:
+            numbers = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
+            print_output(f"{result.name}: {numbers}")
 
 
 def _format_prediction(prediction: Prediction) -> str:
@@ -266,6 +274,8 @@ def _plot_confusion_matrices(results: list[Result], folder: Path) -> None:
         from skeletonmae.plotting import plot_confusion_matrix, save_figure
 
         for result in results:
+            if result.protocol in CURVES:
+                continue
             name = f"confusion-{result.name}-{result.label_fraction:g}-seed{result.seed}".replace(" ", "-")
             figure = plot_confusion_matrix(np.array(result.confusion_matrix), result.classes, title=result.name)
             save_figure(figure, folder / f"{name}.png")
