@@ -37,6 +37,7 @@ PRESETS = {
     "acceleration": ("joint_patch", "motion_and_acceleration", {"method.target"}),
     "tube": ("joint_patch", "motion", {"masking"}),
     "part_tube": ("joint_patch", "motion", {"masking"}),
+    "gfp": ("joint_patch", "pooled", {"method.target", "method.decoder", "method.predict_ratio"}),
     "skeleton2vec": ("joint_patch", "teacher", {"masking", "method.target"}),
     "s_jepa": ("joint_patch", "teacher", {"method.target", "method.teacher"}),
 }

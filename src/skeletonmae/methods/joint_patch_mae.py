@@ -29,6 +29,7 @@ from skeletonmae.methods.method import (
     zero_loss,
 )
 from skeletonmae.methods.motion_energy import motion_energy_weight
+from skeletonmae.methods.pooled_targets import TARGET_STD, PooledConfig, PooledTargets
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import (
@@ -74,13 +75,16 @@ class JointPatchMAEConfig(MethodConfig):
     predict_ratio: float = Field(1.0, gt=0, le=1)
     """Share of the hidden tokens that the decoder predicts, drawn at random. With `decoder: self`, the others do
     not enter the decoder; this is another method, whose accuracy has to be shown before it is recommended."""
-    target: Target | Literal["teacher"] = "position"
+    target: Target | Literal["teacher", "pooled"] = "position"
     """`position`: the decoder predicts positions. `motion`: it predicts the next frame minus this one.
     `acceleration`: it predicts the motion of the next frame minus that of this one. `motion_and_acceleration`: it
     predicts both, each normalized on its own (MaskSem, IROS 2025). `teacher`: it predicts the features that a
-    moving average of the encoder computes from the whole clip (Skeleton2vec, S-JEPA)."""
+    moving average of the encoder computes from the whole clip (Skeleton2vec, S-JEPA). `pooled`: its output,
+    averaged over windows of several lengths, predicts features of the motion in each (GFP)."""
     teacher: TeacherConfig = TeacherConfig()
     """The teacher of `target: teacher`; other targets have none."""
+    pooled: PooledConfig = PooledConfig()
+    """The windows and features of `target: pooled`; other targets have none."""
     intervals: tuple[Interval, ...] = Field((1,), min_length=1, max_length=16)
     """Numbers of frames that the motion of a target spans, each normalized on its own; `[1, 5, 10]` are those of
     Kim et al., *Global-local Motion Transformer*, ECCV 2022. Must be below the number of frames of a clip."""
@@ -100,9 +104,11 @@ class JointPatchMAEConfig(MethodConfig):
             raise ValueError(f"intervals are those of motion; got target {self.target}")
         if len(set(self.intervals)) < len(self.intervals):
             raise ValueError(f"intervals must differ; got {list(self.intervals)}")
-        if self.target == "teacher" and (self.target_steps > 1 or self.error_weight != "uniform"):
-            problem = "target teacher has target_steps 1 and error_weight uniform"
+        if self.target in ("teacher", "pooled") and (self.target_steps > 1 or self.error_weight != "uniform"):
+            problem = f"target {self.target} has target_steps 1 and error_weight uniform"
             raise ValueError(f"{problem}; got {self.target_steps} and {self.error_weight}")
+        if self.target == "pooled" and self.predict_ratio < 1:
+            raise ValueError(f"target pooled needs all tokens: predict_ratio must be 1; got {self.predict_ratio}")
         if self.target_steps > 1 and self.decoder != "cross":
             raise ValueError(f"target_steps needs decoder cross; got target_steps {self.target_steps}")
         return self
@@ -121,7 +127,8 @@ class JointPatchMAEConfig(MethodConfig):
 
     def build(self, spec: InputSpec, masking: Masking) -> JointPatchMAE:
         """Build the method for clips of `spec`."""
-        return JointPatchMAE(self, spec, masking)
+        method_class = PooledJointPatchMAE if self.target == "pooled" else JointPatchMAE
+        return method_class(self, spec, masking)
 
 
 class JointPatchMAE(Method):
@@ -140,6 +147,8 @@ class JointPatchMAE(Method):
         self.config, self.spec, self.masking = config, spec, masking
         if config.target == "teacher":
             out_features = config.width
+        elif config.target == "pooled":
+            out_features = config.pooled.width
         else:
             target_frames = config.token_frames * num_components(config.target, config.intervals)
             out_features = config.target_steps * target_frames * spec.axes
@@ -184,6 +193,7 @@ class JointPatchMAE(Method):
         """Compute what the decoder has to predict at each token, and the weight of each error."""
         config = self.config
         assert config.target != "teacher"
+        assert config.target != "pooled"
         targets = make_targets(patches, config.target, config.target_norm, config.intervals)
         if config.error_weight == "uniform":
             return targets
@@ -308,6 +318,39 @@ class JointPatchMAE(Method):
             start = patches.values.masked_fill(~patches.measured[..., None], torch.nan)[:, :, :, :1]
             predicted = start + (predicted.cumsum(3) - predicted)
         return first_reconstruction(predicted, patches, mask)
+
+
+class PooledJointPatchMAE(JointPatchMAE):
+    """Mask tokens, encode the visible ones and predict features of windows of several lengths.
+
+    Source: GFP, ICCV 2025, arXiv 2509.03609. The features of the targets must vary over the batch, so the loss of
+    a clip depends on the others.
+    """
+
+    couples_batch = True
+
+    def __init__(self, config: JointPatchMAEConfig, spec: InputSpec, masking: Masking) -> None:
+        super().__init__(config, spec, masking)
+        rows = self.encoder.pos_embed.joint_to_row
+        steps = spec.frames // config.token_frames
+        self.pooled = PooledTargets(config.pooled, rows, steps, config.token_frames, spec.axes)
+
+    def forward(self, batch: Batch) -> MethodOutput:
+        """Compute the loss of the windows; see `PooledTargets`."""
+        if len(batch.tracks) == 0:
+            nan = batch.positions.new_full((), torch.nan)
+            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), {TARGET_STD: nan})
+        patches = make_patches(self.encoder, batch.tracks)
+        mask = self.masking(patches, batch.track_rng("mask"))
+        tokens = TokenIndex.from_mask(mask.available.flatten(1))
+        decoded = self.decode(patches, mask, tokens)
+        if tokens.valid is not None:
+            decoded = decoded * tokens.valid[..., None]
+        index = tokens.index[..., None].expand_as(decoded)
+        by_token = decoded.new_zeros(len(decoded), mask.available[0].numel(), decoded.shape[2])
+        by_token = by_token.scatter_add(1, index, decoded).view(*mask.available.shape, -1)
+        output: MethodOutput = self.pooled(by_token, mask.hidden, patches, self.config.target_norm)
+        return output
 
 
 class JointPatchClassifierConfig(Config):
