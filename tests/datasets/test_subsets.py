@@ -69,3 +69,21 @@ def test_the_size_of_a_label_subset_is_rounded(class_size: int, fraction: float,
 def test_a_fraction_out_of_range_is_an_error(fraction: float) -> None:
     with pytest.raises(InputError, match="fraction"):
         label_subset(np.zeros(4, dtype=int), np.arange(4), fraction, 0)
+
+
+def test_a_plain_draw_takes_a_share_of_all_recordings() -> None:
+    seed = 3
+    labels = np.array([0] * 150 + [1] * 50 + [2, -1])
+    index = np.arange(202)
+    drawn = label_subset(labels, index, 0.1, seed, "plain")
+    assert len(drawn) == 20  # the share of 201 labeled recordings, rounded down
+    assert drawn.tolist() == sorted(set(drawn.tolist()))
+    assert not (drawn == 201).any()
+    assert set(label_subset(labels, index, 0.05, seed, "plain")) < set(drawn)
+    assert drawn.tolist() != label_subset(labels, index, 0.1, seed + 1, "plain").tolist()
+    num_of_class_0 = [int((labels[label_subset(labels, index, 0.1, s, "plain")] == 0).sum()) for s in range(200)]
+    assert min(num_of_class_0) < 15 < max(num_of_class_0)
+    assert np.mean(num_of_class_0) == pytest.approx(20 * 150 / 201, abs=0.4)
+    assert len(label_subset(labels, index, 0.001, seed, "plain")) == 1
+    assert len(label_subset(np.zeros(100, dtype=int), np.arange(100), 0.29, seed, "plain")) == 29
+    assert label_subset(labels, index, 1.0, seed, "plain").tolist() == list(range(201))

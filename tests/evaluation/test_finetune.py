@@ -12,7 +12,10 @@ from torch import nn
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Finetune
-from skeletonmae.evaluation.finetune import ClassifierWithLoss
+from skeletonmae.evaluation.finetune import ClassifierWithLoss, predict_views
+from skeletonmae.evaluation.protocol import predict_logits
+from skeletonmae.transforms import ClipConfig
+from skeletonmae.transforms.geometry import Scale
 
 RNG = np.random.default_rng(0)
 CLASSES = ("0", "1", "2")
@@ -47,6 +50,22 @@ def test_a_share_of_the_labels_and_at_least_one_of_each_class(
     fitted = np.concatenate([index for _, index in reads])
     fitted = fitted[fitted < 90]
     assert np.bincount(LABELS[fitted]).tolist() == [expected / 3] * 3
+
+
+def test_a_plain_draw_is_named_in_the_result_and_in_the_file(make_task: Any, tmp_path: Path) -> None:
+    saved: list[Path] = []
+    task = task_of(make_task, folder=tmp_path, save=lambda path, *_: saved.append(path))
+    by_class, plain = (
+        protocol(epochs=1, label_fraction=0.3, draw=draw, seeds=(5,)).run(task)[0]
+        for draw in ("per_class", "plain")
+    )
+    assert (by_class.name, plain.name) == ("finetune", "finetune plain draw")
+    assert (by_class.details["draw"], plain.details["draw"]) == ("per_class", "plain")
+    assert by_class.num_train == plain.num_train == 27
+    assert [path.name for path in saved] == [
+        "finetune-0.3-seed5.safetensors",
+        "finetune-0.3-plain-seed5.safetensors",
+    ]
 
 
 def test_each_seed_is_a_separate_run(make_task: Any, reads: list[Any]) -> None:
@@ -131,3 +150,37 @@ def test_progress_describes_the_training(make_task: Any) -> None:
     calls: list[str] = []
     protocol(epochs=1).run(task_of(make_task, pretrained=False, on_progress=lambda what, _: calls.append(what)))
     assert set(calls) == {"finetune on 90 clips from scratch"}
+
+
+class FirstCoordinates(nn.Module):
+    """The first three coordinates of a clip as logits."""
+
+    def forward(self, batch: Any) -> torch.Tensor:
+        return batch.positions[:, 0, :, 0].mean(1)
+
+
+def test_test_views_are_averaged_in_the_order_of_the_recordings(make_task: Any) -> None:
+    task, index = task_of(make_task), np.arange(119, 89, -1)
+    clips = task.clips.model_copy(update={"augment": (Scale(low=2.0, high=3.0),)})  # not for the test side
+    model: Any = FirstCoordinates()
+    expected = predict_logits(model, task, index)
+    for views in (0, 1, 3):  # the recordings have one frame: all clips of one are the same
+        torch.testing.assert_close(
+            predict_views(model, replace(task, clips=clips), index, views, seed=4), expected
+        )
+
+
+def test_each_test_view_draws_its_own_frames(
+    make_task: Any, make_store: Any, make_recording: Any, tmp_path: Path
+) -> None:
+    recordings = [make_recording(seed, frames=40, label=str(seed % 3), lost=0.0) for seed in range(6)]
+    store = make_store(tmp_path / "store", recordings, classes=CLASSES)
+    clips = ClipConfig(frames=4, sampling="random_frames", transforms=())
+    task, index = replace(task_of(make_task), store=store, clips=clips), np.arange(6)
+    model: Any = FirstCoordinates()
+    one, two, again = (predict_views(model, task, index, views, seed=0) for views in (1, 2, 2))
+    assert torch.equal(two, again)
+    assert (one - two).abs().max() > 1e-3
+    assert not torch.equal(two, predict_views(model, task, index, 2, seed=1))
+    result = protocol(epochs=1, test_views=2).run(task_of(make_task))[0]
+    assert result.name == "finetune views=2"

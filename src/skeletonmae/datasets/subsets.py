@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Int
 
@@ -9,6 +11,9 @@ from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore
 
 Index = Int[np.ndarray, " recording"]
+Draw = Literal["per_class", "plain"]
+"""How a fraction of the labels is drawn. `per_class`: the same fraction of each class, and at least one recording
+of each. `plain`: of all recordings, so that a class may have none (Mao et al., ICCV 2023)."""
 VALIDATION_SIZE = 0.2
 """Fraction of the labeled training recordings on which settings are chosen."""
 
@@ -35,16 +40,17 @@ def train_val_split(
     return split_index(store, train_index[store.labels[train_index] >= 0], VALIDATION_SIZE, group_by, seed)
 
 
-def label_subset(labels: Index, index: Index, fraction: float, seed: int) -> Index:
-    """Choose the same fraction of each class, and at least one recording of each.
+def label_subset(labels: Index, index: Index, fraction: float, seed: int, draw: Draw = "per_class") -> Index:
+    """Choose a fraction of the recordings, by default the same of each class, and at least one recording of each.
 
     With the same seed, a smaller fraction is a subset of a larger one. Fraction 1 is every labeled recording.
 
     Args:
         labels: Label of every recording of the store; negative for an unlabeled one.
         index: The recordings to choose from.
-        fraction: Fraction of each class, above 0 and at most 1.
+        fraction: Fraction of each class, or of all recordings, above 0 and at most 1.
         seed: Seed of the random choice.
+        draw: How they are drawn.
 
     Returns:
         The chosen indices, ascending.
@@ -57,6 +63,9 @@ def label_subset(labels: Index, index: Index, fraction: float, seed: int) -> Ind
             "the fraction of labels is out of range", expected="a number above 0, at most 1", got=fraction
         )
     index = np.sort(index[labels[index] >= 0])
+    if draw == "plain":
+        num_drawn = max(1, int(fraction * len(index) + 1e-9))  # 0.07 * 100 is a little more than 7
+        return np.sort(np.random.default_rng(seed).permutation(index)[:num_drawn])
     rank, class_size = _rank_in_class(labels[index], seed)
     return index[rank < np.maximum(1, np.rint(fraction * class_size))]
 

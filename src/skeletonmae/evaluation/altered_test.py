@@ -31,7 +31,7 @@ def evaluate_altered(
         protocol: Name of the protocol.
     """
     started = time.monotonic()
-    train_index = label_subset(task.labels, task.split.train, probe.label_fraction, probe.seed)
+    train_index = label_subset(task.labels, task.split.train, probe.label_fraction, probe.seed, probe.draw)
     classifier, weight_decay = probe.fit(task, train_index)
     prior = np.bincount(task.labels[train_index], minlength=len(task.classes)) / len(train_index)
     labels = torch.from_numpy(task.labels[task.split.test].astype(np.int64))

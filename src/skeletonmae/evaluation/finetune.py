@@ -14,7 +14,7 @@ from torch import nn
 from skeletonmae.batches import Batch
 from skeletonmae.batches.loader import epoch_order
 from skeletonmae.config import Config, tagged_union
-from skeletonmae.datasets.subsets import label_subset
+from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.fit_state import delete_fit_state, fit_fingerprint, open_fit_folder
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, check_finite, predict_logits, scored_result
@@ -53,7 +53,10 @@ class Finetune(Config):
 
     kind: Literal["finetune"] = "finetune"
     label_fraction: float = Field(1.0, gt=0, le=1)
-    """Fraction of the labels of each class that is used; at least one clip per class."""
+    """Fraction of the labels that is used."""
+    draw: Draw = "per_class"
+    """`per_class`: the fraction of each class, and at least one clip. `plain`: the fraction of all clips, rounded
+    down, so that a class may have none. Papers differ, and with few labels the two are not comparable."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Seeds; one run for each, with its own label subset, order of clips and crops."""
     training: FinetuneTraining = FinetuneTraining()
@@ -68,18 +71,25 @@ class Finetune(Config):
     """Number of randomly sampled clips, without augmentation, whose logits are averaged for each test recording; 0
     for the one clip that is not random."""
 
+    @property
+    def setting(self) -> str:
+        """What distinguishes the results from those of the default settings."""
+        views = [f"views={self.test_views}"] if self.test_views else []
+        return " ".join([*views, *(["plain draw"] if self.draw == "plain" else [])])
+
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each seed."""
         return [self._run(task, seed) for seed in self.seeds]
 
     def _run(self, task: EvaluationTask, seed: int) -> Result:
         started = time.monotonic()
-        train_index = label_subset(task.labels, task.split.train, self.label_fraction, seed)
+        train_index = label_subset(task.labels, task.split.train, self.label_fraction, seed, self.draw)
         lr, best_params = self.training.lr, {}
         if self.lrs:
             lr = self._select_lr(task, train_index, seed)
             best_params = {"lr": lr}
-        fit_folder = task.folder and task.folder / f"finetune-{self.label_fraction:g}-seed{seed}"
+        draw = "" if self.draw == "per_class" else f"-{self.draw}"
+        fit_folder = task.folder and task.folder / f"finetune-{self.label_fraction:g}{draw}-seed{seed}"
         model = self._fit(task, train_index, seed, lr, fit_folder)
         if fit_folder and task.save:
             task.save(fit_folder.with_name(f"{fit_folder.name}.safetensors"), model, self.classifier)
@@ -92,11 +102,12 @@ class Finetune(Config):
             logits,
             test_labels,
             protocol="finetune",
-            setting=f"views={self.test_views}" if self.test_views else "",
+            setting=self.setting,
             label_fraction=self.label_fraction,
             seed=seed,
             num_train=len(train_index),
             best_params=best_params,
+            details={"draw": self.draw} if self.label_fraction < 1 else {},
             seconds=time.monotonic() - started,
         )
 
@@ -157,7 +168,7 @@ class Finetune(Config):
 
 
 def predict_views(
-    model: Classifier, task: EvaluationTask, index: np.ndarray, views: int, seed: int
+    model: nn.Module, task: EvaluationTask, index: np.ndarray, views: int, seed: int
 ) -> torch.Tensor:
     """Mean logits of clips sampled as in training but not augmented, `(recording, class)`, in order of `index`.
 

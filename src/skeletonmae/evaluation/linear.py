@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from skeletonmae.datasets.subsets import label_subset
+from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.evaluation.features import FeatureConfig, Features
 from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_lbfgs, fit_sgd
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
@@ -35,7 +35,9 @@ class LinearProbe(FeatureConfig):
 
     kind: Literal["linear"] = "linear"
     label_fraction: float = Field(1.0, gt=0, le=1)
-    """Fraction of the labels of each class that is used; at least one clip per class."""
+    """Fraction of the labels that is used."""
+    draw: Draw = "per_class"
+    """As in `finetune`."""
     views: int = Field(0, ge=0, le=10_000)
     """Number of random, augmented parts of each training recording to train on, besides its middle part."""
     test_views: int = Field(0, ge=0, le=10_000)
@@ -75,13 +77,15 @@ class LinearProbe(FeatureConfig):
         """What distinguishes the results from those of the default settings."""
         views = {"views": self.views, "test_views": self.test_views}
         solver = [self.solver] if self.solver != "sgd" else []
-        parts = [self.feature_setting, *(f"{name}={number}" for name, number in views.items() if number), *solver]
+        draw = ["plain draw"] if self.draw == "plain" else []
+        numbers = [f"{name}={number}" for name, number in views.items() if number]
+        parts = [self.feature_setting, *numbers, *solver, *draw]
         return " ".join(part for part in parts if part)
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result."""
         started = time.monotonic()
-        train_index = label_subset(task.labels, task.split.train, self.label_fraction, self.seed)
+        train_index = label_subset(task.labels, task.split.train, self.label_fraction, self.seed, self.draw)
         classifier, weight_decay = self.fit(task, train_index)
         logits, test_labels = self.predict(task, classifier, task.split.test)
         is_selected = len(self.candidates) > 1
@@ -101,6 +105,7 @@ class LinearProbe(FeatureConfig):
                     "normalization": "batch norm",
                     "solver": self.solver,
                     "weight_decay": weight_decay,
+                    **({"draw": self.draw} if self.label_fraction < 1 else {}),
                     "views_train": 1 + self.views,
                     "views_test": 1 + self.test_views,
                     "selection": task.describe_validation() if is_selected else "none",
