@@ -17,6 +17,7 @@ from skeletonmae.datasets import DATASETS, GivenSplit, GroupSplit, SplitRule, St
 from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import PROTOCOLS, Finetune, LinearProbe
+from skeletonmae.evaluation.copies import TestCopies
 from skeletonmae.evaluation.knn import KNN
 from skeletonmae.masking import MASKINGS, RandomTokens
 from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
@@ -95,6 +96,9 @@ class DataConfig(ClipConfig):
     validation_group: str | ValidationGroup | None = None
     """Tag, such as `subject`, whose groups stay together when the training split is divided for validation; or a
     tag and the values of the groups to validate on, such as `{tag: camera, values: ['1']}`."""
+    test_copies: TestCopies = "keep"
+    """Test recordings that are exact copies of training recordings: `keep` them, and also state the accuracy
+    without them; or `remove` them from the test side."""
 
     @property
     def pretrain_sources(self) -> tuple[Source, ...]:

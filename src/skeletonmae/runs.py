@@ -32,6 +32,7 @@ from skeletonmae.evaluation import (
     calibrate_batch_norm,
     leave_out_empty_clips,
 )
+from skeletonmae.evaluation.copies import handle_copies
 from skeletonmae.evaluation.fit_state import weights_digest
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
@@ -212,6 +213,12 @@ def evaluate(
             f"left out {empty_clips['train']} training and {empty_clips['test']} test clips, in which no joint"
             " that the model knows was observed"
         )
+    task, copies = handle_copies(task, recipe.data.test_copies)
+    if len(copies) and on_message and distributed.is_main:
+        outcome = (
+            "left out" if recipe.data.test_copies == "remove" else "results also say the accuracy without them"
+        )
+        on_message(f"{len(copies)} test clips are exact copies of training clips; {outcome}")
     protocol_runs = [run for protocol in recipe.evaluation for run in _split_seeds(protocol)]
     fields = {
         "dataset": store.datasets[0],
@@ -222,6 +229,7 @@ def evaluate(
         "device": str(distributed.device),
         "precision": "bf16" if uses_bf16(precision, distributed.device) else "float32",
         "empty_clips": empty_clips,
+        "test_copies": [store.name(index) for index in copies.tolist()],
         "recipe": recipe.model_dump(mode="json"),
         "weights": header.weights,
         "pretraining_recipe": header.recipe if checkpoint else None,

@@ -34,6 +34,9 @@ def test_accuracies_worked_out_by_hand() -> None:
     for true, predicted in ((0, 0), (1, 0), (5, 0), (3, 3), (0, 1)):
         confusion[true, predicted] += 1
     assert result["confusion_matrix"] == tuple(map(tuple, confusion.tolist()))
+    assert result["mean_class_accuracy"] == pytest.approx((0.5 + 0 + 1 + 0) / 4)
+    # Of a: 1 of 2 found, 1 of 3 assigned is right. b is assigned to one clip of another class.
+    assert result["macro_f1"] == pytest.approx((2 / 5 + 0 + 1 + 0) / 4)
     assert result["num_test"] == 5
     assert result["classes"] == CLASSES
 

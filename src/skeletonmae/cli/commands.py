@@ -64,7 +64,7 @@ def pretrain(
     from skeletonmae.training import init_distributed
 
     settings = read_recipe(recipe, overrides)
-    folder = out or Path("runs") / _run_name(recipe)
+    folder = out or Path("runs") / run_name(recipe)
     with init_distributed(device) as distributed, training_progress() as on_progress:
         model = runs.pretrain(settings, folder, distributed, on_progress)
         if distributed.is_main:
@@ -114,7 +114,7 @@ def evaluate(
         problem = "choose what to evaluate"
         raise InputError(problem, expected="either --checkpoint <run> or --from-scratch")
     settings = read_recipe(recipe, overrides)
-    folder = out or _checkpoint_folder(checkpoint) or Path("runs") / f"{_run_name(recipe)}-scratch"
+    folder = out or _checkpoint_folder(checkpoint) or Path("runs") / f"{run_name(recipe)}-scratch"
     with init_distributed(device) as distributed, training_progress() as on_progress:
         model = load_checkpoint(checkpoint, distributed.device) if checkpoint else None
         results = runs.evaluate(
@@ -248,12 +248,16 @@ def demo(
 def print_results(results: list[Result]) -> None:
     """Print a table of results, and before it why they mean little, if they do."""
     from skeletonmae.evaluation import describe_reliability
-    from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
+    from skeletonmae.plotting.result_table import RESULT_COLUMNS, format_interval, result_rows
 
     if warning := describe_reliability(results):
         print_output(f"{warning}\n")
     print_output_table(RESULT_COLUMNS, result_rows(results))
     for result in results:
+        if result.top1_without_copies is not None:
+            interval = format_interval(result.top1_without_copies_interval or (0.0, 1.0))
+            copies = "test clips that are copies of training clips"
+            print_output(f"{result.name}: without {copies} {100 * result.top1_without_copies:.1f} ({interval})")
         if result.metrics:
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
             print_output(f"{result.name}: {numbers}")
@@ -287,7 +291,8 @@ def _checkpoint_folder(checkpoint: Path | None) -> Path | None:
     return checkpoint if checkpoint is None or checkpoint.is_dir() else checkpoint.parent
 
 
-def _run_name(recipe: Path) -> str:
+def run_name(recipe: Path) -> str:
+    """Return the folder and the name of a recipe, the name of its run."""
     return "-".join(filter(None, [recipe.parent.name, recipe.stem]))
 
 

@@ -41,6 +41,14 @@ class Result(Config):
     """With five classes or fewer it is always 1 and means nothing."""
     top5_interval: tuple[float, float]
     """95 % confidence interval of `top5`."""
+    top1_without_copies: float | None = None
+    """`top1` on the test clips that are no copies of training clips; None if there are no copies."""
+    top1_without_copies_interval: tuple[float, float] | None = None
+    """95 % confidence interval of `top1_without_copies`."""
+    mean_class_accuracy: float | None = None
+    """Mean of `per_class_accuracy`; None in files of earlier versions."""
+    macro_f1: float | None = None
+    """Mean F1 score of the classes that test clips have or were assigned; None in files of earlier versions."""
     classes: tuple[str, ...]
     per_class_accuracy: tuple[float | None, ...]
     """Recall of each class; None for a class without test clips."""
@@ -100,6 +108,7 @@ class EvaluationTask:
         joints: Names of the joints that the model knows; None for all of the store.
         precision: In which features and logits are computed; training has its own.
         pretrain_index: Indices of the recordings that the encoder was pre-trained on; None if that is unknown.
+        copies: Indices of the test recordings that are exact copies of training recordings.
     """
 
     method: Method
@@ -116,6 +125,7 @@ class EvaluationTask:
     joints: tuple[str, ...] | None = None
     precision: Precision = "float32"
     pretrain_index: np.ndarray | None = None
+    copies: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     feature_cache: FeatureCache = field(default_factory=FeatureCache, repr=False)
     """Extracted features, shared by the protocols of a task."""
     clip_scores: dict[tuple[str, float, int], ClipScores] = field(default_factory=dict, repr=False)
@@ -170,12 +180,29 @@ def scored_result(
         kind: What the scores are.
         fields: The other fields of `Result`.
     """
-    result = Result(pretrained=task.pretrained, **fields, **accuracy_metrics(scores, labels, task.classes))
+    result = Result(
+        pretrained=task.pretrained,
+        **fields,
+        **accuracy_metrics(scores, labels, task.classes),
+        **_without_copies(task, scores, labels),
+    )
     index = task.split.test
     if len(index) == len(scores):
         recordings = tuple(task.store.name(position) for position in index.tolist())
         task.clip_scores[result.key] = ClipScores(recordings, task.classes, labels.numpy(), scores.numpy(), kind)
     return result
+
+
+def _without_copies(task: EvaluationTask, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, object]:
+    """Accuracy on the test clips that are no copies, as fields of `Result`; empty if all or none are."""
+    is_copy = torch.from_numpy(np.isin(task.split.test, task.copies))
+    if len(is_copy) != len(scores) or not is_copy.any() or is_copy.all():
+        return {}
+    is_correct = (scores.argmax(1) == labels)[~is_copy]
+    return {
+        "top1_without_copies": float(is_correct.double().mean()),
+        "top1_without_copies_interval": wilson_interval(int(is_correct.sum()), len(is_correct)),
+    }
 
 
 def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[str, ...]) -> dict[str, object]:
@@ -191,7 +218,10 @@ def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[
     matrix = torch.bincount(labels * num_classes + predicted, minlength=num_classes**2).view(
         num_classes, num_classes
     )
-    support = matrix.sum(1)
+    support, num_predicted, num_right = matrix.sum(1), matrix.sum(0), matrix.diagonal()
+    occurs = support + num_predicted > 0
+    f1 = 2 * num_right[occurs].double() / (support + num_predicted)[occurs]
+    recall = num_right[support > 0].double() / support[support > 0]
     top_five = scores.topk(min(5, num_classes), dim=1).indices
     is_top1, is_top5 = predicted == labels, (top_five == labels[:, None]).any(1)
     return {
@@ -199,6 +229,8 @@ def accuracy_metrics(scores: torch.Tensor, labels: torch.Tensor, classes: tuple[
         "top1_interval": wilson_interval(int(is_top1.sum()), len(labels)),
         "top5": float(is_top5.double().mean()),
         "top5_interval": wilson_interval(int(is_top5.sum()), len(labels)),
+        "mean_class_accuracy": float(recall.mean()),
+        "macro_f1": float(f1.mean()),
         "classes": classes,
         "per_class_accuracy": tuple(
             float(matrix[c, c] / support[c]) if support[c] else None for c in range(num_classes)
