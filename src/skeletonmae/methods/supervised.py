@@ -41,7 +41,8 @@ class CTRGCNConfig(Config):
 
     kind: Literal["ctr_gcn"] = "ctr_gcn"
     width: int = Field(64, ge=8, le=4096, multiple_of=8)
-    """Channels of the first four blocks; the next three have twice, the last three four times as many."""
+    """Channels of the first four blocks, a multiple of 8; the next three have twice, the last three four times as
+    many."""
 
     def build(self, spec: InputSpec) -> CTRGCN:
         """Build the network for clips of `spec`."""
