@@ -8,6 +8,7 @@ A series is a YAML file. Its `jobs` are run in order, as soon as a worker is fre
     overrides: [training.epochs=100]           # of all jobs, before their own
     evaluate:                                  # of all jobs: recipe and overrides of each evaluation
       - {name: camera1, overrides: ["data.evaluate.split=..."]}
+      - {name: last, checkpoint: model-last.safetensors}  # another file beside the model; see training.ema_decay
     jobs:
       - {name: mamp}
       - {name: tube, overrides: ["masking={kind: tube}"]}
@@ -67,6 +68,7 @@ def read_series(path: Path) -> list[dict[str, Any]]:
                     {
                         "name": evaluation.get("name", "evaluation"),
                         "recipe": evaluation.get("recipe", recipe),
+                        "checkpoint": evaluation.get("checkpoint", "model.safetensors"),
                         "overrides": [
                             *([] if "recipe" in evaluation else [*common, *job.get("overrides", [])]),
                             *evaluation.get("overrides", []),
@@ -106,7 +108,8 @@ def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
         for evaluation in job["evaluate"]:
             began = time.perf_counter()
             recipe = read_recipe(ROOT / evaluation["recipe"], evaluation["overrides"])
-            checkpoint = load_checkpoint(model, distributed.device) if model else None
+            file = model.with_name(evaluation["checkpoint"]) if model else None
+            checkpoint = load_checkpoint(file, distributed.device) if file else None
             results = evaluate(recipe, checkpoint, folder / evaluation["name"], distributed)
             row["evaluations"][evaluation["name"]] = {
                 "seconds": round(time.perf_counter() - began, 1),

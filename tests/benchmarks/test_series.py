@@ -40,6 +40,19 @@ def test_a_job_inherits_the_settings_of_the_series(series: Any, tmp_path: Path) 
     assert (second["start"], second["pretrain"]) == ("first", False)
 
 
+def test_another_file_beside_the_model_can_be_evaluated(series: Any, tiny_tree: Any, tmp_path: Path) -> None:
+    recipe = {**tiny_tree(ema_decay=0.8), "evaluation": [{"kind": "knn", "k": [1]}]}
+    path = write(
+        tmp_path / "s.yaml",
+        recipe=str(write(tmp_path / "r.yaml", **recipe)),
+        evaluate=[{"name": "ema"}, {"name": "last", "checkpoint": "model-last.safetensors"}],
+        jobs=[{"name": "a"}],
+    )
+    series.run_job(series.read_series(path)[0], tmp_path, "cpu")
+    for name, weights in (("ema", "ema"), ("last", "model")):
+        assert json.loads((tmp_path / "a" / name / "results.json").read_text())["weights"] == weights
+
+
 @pytest.mark.parametrize(
     ("jobs", "message"),
     [

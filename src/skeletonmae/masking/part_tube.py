@@ -70,6 +70,7 @@ def _part_tensors(
     skeleton: Skeleton, device: torch.device
 ) -> tuple[Bool[Tensor, "part joint"], Float[Tensor, "joint joint"]]:
     """Return which joints each part has, and the number of bones between two joints."""
-    part_index = torch.as_tensor(skeleton.part_index, device=device)
-    membership = part_index == torch.arange(len(skeleton.parts), device=device)[:, None]
-    return membership, torch.as_tensor(skeleton.hop_distance, device=device).float()
+    with torch.inference_mode(False):  # the next call may be in training
+        part_index = torch.as_tensor(skeleton.part_index, device=device)
+        membership = part_index == torch.arange(len(skeleton.parts), device=device)[:, None]
+        return membership, torch.as_tensor(skeleton.hop_distance, device=device).float()
