@@ -21,7 +21,7 @@ every_kind = pytest.mark.parametrize("kind", METHODS)
 entries = pytest.mark.parametrize("kind", [kind for kind, config in METHODS.items() if config.has_pretext_task])
 JOINTS = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
 FRAMES = 12  # what a token of 4 frames and a tuple of 6 divide
-VIEWS_ALONE = ("neighbor_tuning",)
+VIEWS_ALONE = ("neighbor_tuning", "contrastive")
 """Methods in which nothing is drawn: their views come from the loader."""
 BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
 

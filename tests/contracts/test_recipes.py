@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from skeletonmae.config import Config
 from skeletonmae.datasets import DATASETS, FOLDER
 from skeletonmae.evaluation import Finetune
 from skeletonmae.evaluation.finetune import ClassifierWithLoss
-from skeletonmae.methods import InputSpec, JointPatchMAEConfig, NeighborTuningConfig, STTFormerMAEConfig, SupervisedConfig
+from skeletonmae.methods import (
+    InputSpec,
+    JointPatchMAEConfig,
+    NeighborTuningConfig,
+    STTFormerMAEConfig,
+    SupervisedConfig,
+)
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, PENN13
 from skeletonmae.training import TrainingConfig, train
@@ -40,6 +47,7 @@ PRESETS = {
     "gfp": ("joint_patch", "pooled", {"method.target", "method.decoder", "method.predict_ratio"}),
     "skeleton2vec": ("joint_patch", "teacher", {"masking", "method.target"}),
     "s_jepa": ("joint_patch", "teacher", {"method.target", "method.teacher"}),
+    "contrastive": ("contrastive", "motion", {"method.kind"}),
 }
 """Name of a recipe in nw_ucla -> kind and target of its method, and in what it differs from mamp.yaml."""
 SECOND_STAGES = {"neighbor_tuning": ("neighbor_tuning", None)}
@@ -116,9 +124,7 @@ def test_its_settings_are_those_its_comment_names(name: str, other: str, differe
 def test_a_preset_is_mamp_but_for_what_it_is_named_after(name: str) -> None:
     recipe, mamp = (read_recipe(ROOT / "nw_ucla" / f"{stem}.yaml") for stem in (name, "mamp"))
     values, other_values = recipe.model_dump(), mamp.model_dump()
-    changed = {
-        f"method.{key}" for key in values["method"] if values["method"][key] != other_values["method"].get(key)
-    }
+    changed = {f"method.{key}" for key, value in other_values["method"].items() if values["method"][key] != value}
     changed |= {key for key in values if key != "method" and values[key] != other_values[key]}
     assert changed == PRESETS[name][2]
 
@@ -171,7 +177,8 @@ def shorten(config: TrainingConfig) -> TrainingConfig:
 
 def make_shallow(method: Config) -> Config:
     """The method with its first and last block; those between are built alike."""
-    shallow: dict[str, Any] = {"joint_patch": {"depth": 2, "decoder_depth": 1}, "graph": {"depth": 2}, "supervised": {}}
+    shallow: dict[str, Any] = {"joint_patch": {"depth": 2, "decoder_depth": 1}, "graph": {"depth": 2}}
+    shallow["contrastive"] = shallow["joint_patch"]
     if isinstance(method, STTFormerMAEConfig):
         widths = (method.widths[0], method.widths[-1])
         return method.model_copy(update={"widths": widths, "decoder_widths": method.decoder_widths[-1:]})
@@ -209,6 +216,7 @@ def test_it_takes_a_step_and_fine_tunes_one(name: str, make_batch: Any, alone: A
     persons = (min(2, recipe.data.max_persons), 1)
     batch = make_batch(persons, frames=recipe.data.frames, skeleton=skeleton, axes=axes)
     batch = recipe.data.clips.apply_transforms(batch, training=True)
+    batch = replace(batch, second_view=batch)
     method = recipe.build(InputSpec(recipe.data.frames, axes, skeleton.joints))
     before = {name: value.clone() for name, value in method.state_dict().items()}
     if recipe.method.has_pretext_task:

@@ -5,6 +5,7 @@ a new file and list it in `METHODS`; list the settings of its classifier, with t
 """
 
 from skeletonmae.config import Config
+from skeletonmae.methods.contrastive import Contrastive, ContrastiveConfig
 from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig, STRLClassifierConfig
 from skeletonmae.methods.joint_patch_mae import JointPatchClassifierConfig, JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.method import (
@@ -26,6 +27,7 @@ METHODS: dict[str, type[MethodConfig]] = {
     "graph": GraphMAEConfig,
     "supervised": SupervisedConfig,
     "neighbor_tuning": NeighborTuningConfig,
+    "contrastive": ContrastiveConfig,
 }
 """Kind -> settings of the method, which build it."""
 
@@ -41,6 +43,8 @@ __all__ = [
     "CLASSIFIERS",
     "METHODS",
     "Classifier",
+    "Contrastive",
+    "ContrastiveConfig",
     "GraphMAE",
     "GraphMAEConfig",
     "InputSpec",
