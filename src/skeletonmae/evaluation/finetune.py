@@ -150,7 +150,7 @@ class Finetune(Config):
         on_progress = task.on_progress
         fingerprint = ""
         if folder:
-            training = config.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel"})
+            training = config.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel", "compile"})
             about = [training, self.label_smoothing, task.clips.model_dump(mode="json"), task.store.fingerprint]
             fingerprint = fit_fingerprint(model, index, about)
             folder = open_fit_folder(folder, fingerprint, distributed)

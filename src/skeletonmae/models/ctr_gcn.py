@@ -109,7 +109,7 @@ class CTRGCN(nn.Module):
         self.norm = JointBatchNorm(graphs.shape[1], axes, persons)
         first, *others = block_shapes(width)
         blocks = [CTRGCNBlock(axes, first[1], 1, graphs, residual=False)]
-        self.blocks = nn.Sequential(*blocks, *(CTRGCNBlock(*shape, graphs) for shape in others))
+        self.blocks = nn.ModuleList([*blocks, *(CTRGCNBlock(*shape, graphs) for shape in others)])
         self.width = 4 * width
         init_convolutions(self)
 
@@ -127,5 +127,7 @@ class CTRGCN(nn.Module):
             person_index: The person of each track in its clip.
         """
         x = self.norm(positions, observed, person_index).permute(0, 3, 1, 2).contiguous()
-        features: Tensor = self.blocks(x).float().mean((2, 3))
+        for block in self.blocks:
+            x = block(x)
+        features: Tensor = x.float().mean((2, 3))
         return features

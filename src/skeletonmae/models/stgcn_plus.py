@@ -99,7 +99,7 @@ class STGCNPlus(nn.Module):
         self.norm = JointBatchNorm(graphs.shape[1], axes)
         first, *others = block_shapes(width)
         blocks = [STGCNPlusBlock(axes, first[1], 1, graphs, residual=False)]
-        self.blocks = nn.Sequential(*blocks, *(STGCNPlusBlock(*shape, graphs) for shape in others))
+        self.blocks = nn.ModuleList([*blocks, *(STGCNPlusBlock(*shape, graphs) for shape in others)])
         self.width = 4 * width
         init_convolutions(self)
 
@@ -117,5 +117,7 @@ class STGCNPlus(nn.Module):
             person_index: The person of each track; not used, since persons share all weights.
         """
         x = self.norm(positions, observed, torch.zeros_like(person_index)).permute(0, 3, 1, 2).contiguous()
-        features: Tensor = self.blocks(x).float().mean((2, 3))
+        for block in self.blocks:
+            x = block(x)
+        features: Tensor = x.float().mean((2, 3))
         return features
