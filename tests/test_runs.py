@@ -19,7 +19,7 @@ from skeletonmae.evaluation import KNN, Finetune, LinearProbe, Result
 from skeletonmae.evaluation.finetune import FinetuneTraining
 from skeletonmae.recipe import Recipe, recipe_from
 from skeletonmae.sequences import SequenceStore, StoreWriter
-from skeletonmae.skeletons import KINECT20, NTU25
+from skeletonmae.skeletons import COCO17, KINECT20, NTU25
 from skeletonmae.training import lock_folder, read_log
 
 
@@ -431,6 +431,29 @@ def test_an_encoder_evaluates_another_layout(
     recipe = with_protocols(recipe_from(tree, ""), KNN(k=(1,)))
     results = runs.evaluate(recipe, load_checkpoint(tiny_run), None, alone)
     assert results[0].classes == ("a", "b")
+
+
+def test_transfer_to_a_layout_with_unknown_joints(
+    tiny_tree: Any, tmp_path: Path, make_store: Any, make_recording: Any, alone: Any
+) -> None:
+    """Pre-train on one store, evaluate on another one: joints are matched by name, and unknown ones are named."""
+    tree, messages = tiny_tree(tmp_path / "other", split="stratified", epochs=1), list[str]()
+    tree["data"]["pretrain"] = [{"store": tiny_tree()["data"]["evaluate"]["store"], "use": "all"}]
+    clips = [make_recording(i, label="ab"[i % 2], skeleton=COCO17, lost=0.0) for i in range(12)]
+    make_store(tmp_path / "other", clips, dataset="folder")
+    recipe = with_protocols(recipe_from(tree, ""), KNN(k=(1,)))
+    checkpoint = load_checkpoint(runs.pretrain(recipe, tmp_path, alone))
+    runs.evaluate(recipe, checkpoint, tmp_path, alone, on_message=messages.append)
+    written = json.loads((tmp_path / "results.json").read_text())
+    unknown = [joint for joint in COCO17.joints if joint not in NTU25.joints]
+    assert 0 < len(unknown) < 17
+    assert (written["layout"], written["unknown_joints"]) == ("coco17", unknown)
+    assert written["pretraining_store_fingerprints"] != [written["store_fingerprint"]]
+    expected = f"the model knows {17 - len(unknown)} of the 17 joints of coco17; it was not trained on {unknown[0]}"
+    assert any(message.startswith(expected) for message in messages)
+    messages.clear()
+    runs.evaluate(recipe, None, None, alone, on_message=messages.append)
+    assert not any("joints of coco17" in message for message in messages)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

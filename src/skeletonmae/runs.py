@@ -207,6 +207,13 @@ def evaluate(
         precision=precision,
         pretrain_index=find_pretrained(store, header) if checkpoint else np.zeros(0, dtype=np.int64),
     )
+    unknown_joints = [joint for joint in store.skeleton.joints if joint not in header.joints]
+    if unknown_joints and on_message and distributed.is_main:
+        num_joints = store.skeleton.num_joints
+        on_message(
+            f"the model knows {num_joints - len(unknown_joints)} of the {num_joints} joints of"
+            f" {store.skeleton.name}; it was not trained on {', '.join(unknown_joints)}"
+        )
     task, empty_clips = leave_out_empty_clips(task)
     if any(empty_clips.values()) and on_message and distributed.is_main:
         on_message(
@@ -228,6 +235,8 @@ def evaluate(
         "store_fingerprint": store.fingerprint,
         "device": str(distributed.device),
         "precision": "bf16" if uses_bf16(precision, distributed.device) else "float32",
+        "layout": store.skeleton.name,
+        "unknown_joints": unknown_joints,
         "empty_clips": empty_clips,
         "test_copies": [store.name(index) for index in copies.tolist()],
         "recipe": recipe.model_dump(mode="json"),

@@ -16,6 +16,7 @@ from skeletonmae.cli.compare import compare, ensemble
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
 from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.prepare import prepare
+from skeletonmae.cli.streams import streams
 from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
 from skeletonmae.memory import retain_freed_memory
@@ -34,13 +35,14 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "evaluate": commands.evaluate,
     "compare": compare,
     "ensemble": ensemble,
+    "streams": streams,
     "predict": commands.predict,
 }
 for _command in COMMANDS.values():
     _command.__doc__ = unwrap_docstring(_command.__doc__ or "")
-TRAINING_COMMANDS = ("demo", "pretrain", "evaluate")
+TRAINING_COMMANDS = ("demo", "pretrain", "evaluate", "streams")
 USAGE_ERROR, INTERRUPTED = 2, 130
-RESUMABLE_COMMANDS = ("demo", "prepare", "pretrain", "evaluate")
+RESUMABLE_COMMANDS = ("demo", "prepare", "pretrain", "evaluate", "streams")
 RENAMED_FLAGS = {
     "--cut": "--split-actions",
     "--no-cut": "--no-split-actions",
