@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from skeletonmae.batches import Patches, SampleRng
+from skeletonmae.batches.constants import constant
 from skeletonmae.config import Config
 from skeletonmae.masking.mask import TokenMask, lowest_k
 
@@ -45,7 +46,7 @@ class SpatialTemporal(Config):
         if self.granularity == "joint":
             hidden_joints = _lowest_share(rng.uniform(num_draws, joints), self.joint_ratio)
         else:
-            part_index = torch.as_tensor(patches.skeleton.part_index, device=available.device)
+            part_index = constant(tuple(patches.skeleton.part_index.tolist()), torch.int64, available.device)
             noise = rng.uniform(num_draws, len(patches.skeleton.parts))
             hidden_joints = _lowest_share(noise, self.joint_ratio)[..., part_index]
         hidden = (hidden_steps[:, :, None] | hidden_joints).expand_as(available)

@@ -7,7 +7,8 @@ a new file and list it in `METHODS`; list the settings of its classifier, with t
 from skeletonmae.config import Config
 from skeletonmae.methods.contrastive import Contrastive, ContrastiveConfig
 from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig, STRLClassifierConfig
-from skeletonmae.methods.joint_patch_mae import JointPatchClassifierConfig, JointPatchMAE, JointPatchMAEConfig
+from skeletonmae.methods.joint_patch_classifier import JointPatchClassifierConfig
+from skeletonmae.methods.joint_patch_mae import JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,

@@ -9,13 +9,18 @@ from typing import Annotated, Literal, Self
 import torch
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
 from skeletonmae.batches import Batch, Patches, SampleRng
 from skeletonmae.config import Config
-from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking, TokenIndex, TokenMask
 from skeletonmae.masking.mask import lowest_k
+from skeletonmae.methods.joint_patch_classifier import (
+    JointPatchClassifier,
+    JointPatchClassifierConfig,
+    build_encoder,
+    encoder_of,
+)
 from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches
 from skeletonmae.methods.method import (
     Classifier,
@@ -42,7 +47,6 @@ from skeletonmae.methods.targets import (
 )
 from skeletonmae.methods.teacher import Teacher, TeacherConfig, no_variances
 from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder
-from skeletonmae.models.transformer import init_weights
 
 Interval = Annotated[int, Field(ge=1, le=10_000)]
 """Number of frames from one frame to the other."""
@@ -351,99 +355,6 @@ class PooledJointPatchMAE(JointPatchMAE):
         by_token = by_token.scatter_add(1, index, decoded).view(*mask.available.shape, -1)
         output: MethodOutput = self.pooled(by_token, mask.hidden, patches, self.config.target_norm)
         return output
-
-
-class JointPatchClassifierConfig(Config):
-    """The regularization and the head of the classifier of `joint_patch`."""
-
-    kind: Literal["joint_patch"] = "joint_patch"
-    dropout: float = Field(0.3, ge=0, lt=1)
-    """Dropout rate of the head."""
-    head_width: int = Field(2048, ge=1, le=65_536)
-    """Hidden width of the head."""
-    encoder_dropout: float = Field(0.0, ge=0, lt=1)
-    """Dropout rate of the encoder's blocks."""
-    drop_path: float = Field(0.3, ge=0, lt=1)
-    """Stochastic depth rate of the last block; it grows linearly from 0 at the first."""
-
-
-class JointPatchClassifier(Classifier):
-    """Encoder; mean over time, joints concatenated, mean over persons; linear, batch norm, ReLU, linear.
-
-    Args:
-        encoder_config: The settings of the encoder.
-        spec: The shape of the clips.
-        encoder: The encoder that is copied.
-        num_classes: Number of actions.
-        config: The settings of the head.
-    """
-
-    def __init__(
-        self,
-        encoder_config: JointPatchMAEConfig,
-        spec: InputSpec,
-        encoder: JointPatchEncoder,
-        num_classes: int,
-        config: JointPatchClassifierConfig,
-    ) -> None:
-        super().__init__()
-        self.encoder = build_encoder(encoder_config, spec, config.encoder_dropout, config.drop_path)
-        self.encoder.load_state_dict(encoder.state_dict())
-        self.head = nn.Sequential(
-            nn.Dropout(config.dropout),
-            nn.Linear(len(spec.joints) * encoder_config.width, config.head_width),
-            nn.BatchNorm1d(config.head_width),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.head_width, num_classes),
-        )
-        self.head.apply(init_weights)
-
-    def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
-        """Compute the logits of each clip."""
-        logits: Tensor = self.head(embed_tracks(self.encoder, batch.tracks, "joints"))
-        return logits
-
-    def layer_id(self, parameter: str) -> int:
-        """Return 0 for patch and position embeddings, 1, 2, ... for the blocks, the last number for the head."""
-        num_blocks = len(self.encoder.blocks)
-        module, _, name = parameter.partition(".")
-        if module == "head":
-            return num_blocks + 1
-        if name.startswith("blocks."):
-            return int(name.split(".")[1]) + 1
-        return num_blocks if name.startswith("norm") else 0
-
-
-def build_encoder(
-    config: JointPatchMAEConfig, spec: InputSpec, dropout: float = 0.0, drop_path: float = 0.0
-) -> JointPatchEncoder:
-    """Build the encoder of a method, or of its classifier."""
-    return JointPatchEncoder(
-        spec.joints,
-        time_steps=spec.frames // config.token_frames,
-        token_frames=config.token_frames,
-        axes=spec.axes,
-        width=config.width,
-        depth=config.depth,
-        heads=config.heads,
-        mlp_ratio=config.mlp_ratio,
-        dropout=dropout,
-        drop_path=drop_path,
-    )
-
-
-def encoder_of(method: Method) -> JointPatchEncoder:
-    """Return the encoder that evaluation uses.
-
-    Raises:
-        InputError: The method has another kind of encoder.
-    """
-    encoder = getattr(method, "evaluated_encoder", None) or getattr(method, "encoder", None)
-    if not isinstance(encoder, JointPatchEncoder):
-        problem = "the checkpoint has another kind of encoder"
-        raise InputError(problem, where="init_from", expected="that of joint_patch", got=type(method).__name__)
-    return encoder
 
 
 def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:

@@ -14,14 +14,14 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking
-from skeletonmae.methods.joint_patch_features import embed_tracks
-from skeletonmae.methods.joint_patch_mae import (
+from skeletonmae.methods.joint_patch_classifier import (
     JointPatchClassifier,
     JointPatchClassifierConfig,
-    JointPatchMAEConfig,
     build_encoder,
     encoder_of,
 )
+from skeletonmae.methods.joint_patch_features import embed_tracks
+from skeletonmae.methods.joint_patch_mae import JointPatchMAEConfig
 from skeletonmae.methods.memory_queue import UNKNOWN, MemoryQueue, queue_size
 from skeletonmae.methods.method import (
     Classifier,
