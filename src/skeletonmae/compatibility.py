@@ -156,7 +156,7 @@ def _pretraining_settings(recipe: Recipe) -> dict[str, object]:
         "sources": [_source_settings(source) for source in recipe.data.pretrain_sources],
         "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
         "method": recipe.method.model_dump(mode="json"),
-        "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel"}),
+        "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel", "compile"}),
     }
 
 

@@ -132,6 +132,8 @@ def test_divided_weights_give_the_same_loss_and_one_file_that_resumes_exactly(di
 def test_divided_weights_have_no_moving_average(tiny_tree: Any) -> None:
     with pytest.raises(InputError, match="no moving average"):
         recipe_from(tiny_tree(parallel="fsdp", ema_decay=0.5), "tiny")
+    with pytest.raises(InputError, match="does not compile"):
+        recipe_from(tiny_tree(parallel="fsdp", compile=True), "tiny")
 
 
 def test_in_a_single_process_the_sum_is_the_value(alone: DistributedContext) -> None:

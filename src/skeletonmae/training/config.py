@@ -53,6 +53,9 @@ class TrainingConfig(Config):
     """Decay of the exponential moving average of the weights, which is then the result; 0 disables it."""
     precision: Literal["float32", "bf16"] = "float32"
     """`bf16` computes matrix products in bfloat16; weights stay in float32."""
+    compile: bool = False
+    """Whether torch compiles the blocks of the model when training starts (`torch.compile`). The result is the
+    same up to rounding. `docs/performance.md` says what it costs and where it pays."""
     parallel: Literal["ddp", "fsdp"] = "ddp"
     """How several processes share a model: with `ddp`, each holds all of it. `fsdp` divides weights, gradients and
     moments of the optimizer among them, for models that do not fit (torch's FSDP2); it has no `ema_decay`."""
@@ -75,6 +78,8 @@ class TrainingConfig(Config):
     def _check_parallel(self) -> Self:
         if self.parallel == "fsdp" and self.ema_decay:
             raise ValueError(f"parallel fsdp has no moving average; ema_decay must be 0; got {self.ema_decay}")
+        if self.parallel == "fsdp" and self.compile:
+            raise ValueError("parallel fsdp does not compile; compile must be false; got true")
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from skeletonmae.errors import InputError
+from skeletonmae.training.compilation import compile_blocks
 from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext
 from skeletonmae.training.optimizer import build_optimizer
@@ -87,6 +88,8 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, config, layer_id)
         ema_update = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
         self.ema_model = AveragedModel(self.model, multi_avg_fn=ema_update) if config.ema_decay else None
+        if config.compile:
+            compile_blocks(self.model)
         use_ddp = distributed.world_size > 1 and not self.sharded
         self.parallel_model = DistributedDataParallel(self.model) if use_ddp else self.model
 
