@@ -16,7 +16,7 @@ from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
 from skeletonmae.methods.teacher import MovingAverageConfig, Teacher, instance_norm, variances
-from skeletonmae.skeletons import KINECT20
+from skeletonmae.skeletons import COCO17, KINECT20
 from skeletonmae.training import TrainingConfig, train
 
 SMALL = {"width": 16, "depth": 3, "heads": 2, "decoder_width": 24, "decoder_depth": 1, "token_frames": 4}
@@ -150,6 +150,49 @@ def test_the_teacher_sees_hidden_joints_and_the_student_does_not(make_batch: Any
     )
     teacher = teacher_of(method)
     assert (teacher.layer_mean(patches) - teacher.layer_mean(other_patches)).abs().max() > 0.01
+
+
+def test_centered_targets_are_without_the_mean_over_clips_of_earlier_batches(make_batch: Any) -> None:
+    method, plain = build(center=True), build()
+    teacher = teacher_of(method)
+    assert method.couples_batch
+    assert not plain.couples_batch
+    assert teacher.mean is not None
+    expected = torch.zeros(4, 20, 16)
+    first, second = make_batch((1, 2), lost=0.6, seed=1), make_batch((2, 1), lost=0.6, seed=2)
+    assert torch.equal(method(first).loss, plain(first).loss)  # the mean is still 0
+    for batch in (first, second):
+        patches = make_patches(method.encoder, batch.tracks)
+        features, available = teacher.layer_mean(patches), patches.available.flatten(1)
+        method(batch)
+        method.after_step(20, 20)  # with a decay of 1, the weights of the teacher stay
+        for token in range(80):
+            if available[:, token].any():
+                mean = features[available[:, token], token].mean(0)
+                row = expected[token // 20, token % 20]
+                row.copy_(0.9 * row + 0.1 * mean)
+    torch.testing.assert_close(teacher.mean, expected, rtol=1e-4, atol=1e-6)
+    patches = make_patches(method.encoder, second.tracks)
+    centered = teacher.centered(teacher.layer_mean(patches), patches)
+    available = patches.available.flatten(1)
+    left = (teacher.layer_mean(patches) - expected.flatten(0, 1))[available]
+    torch.testing.assert_close(centered[available], left)
+    assert not centered[~available].any()
+    restored = build(center=True)
+    restored.load_state_dict(method.state_dict())
+    assert torch.equal(restored(second).loss, method(second).loss)
+
+
+def test_the_mean_is_kept_by_the_names_of_joints(make_batch: Any) -> None:
+    """A layout with other joints, some of them unknown, changes the means of its own joints alone."""
+    method = build(center=True)
+    teacher = teacher_of(method)
+    method(make_batch((1, 1), skeleton=COCO17))
+    method.after_step(1, 2)
+    known = [joint in COCO17.joints for joint in KINECT20.joints]
+    assert teacher.mean is not None
+    assert 0 < sum(known) < 20
+    assert teacher.mean.abs().amax((0, 2)).bool().tolist() == known
 
 
 def test_instance_norm_ignores_padding() -> None:

@@ -81,11 +81,11 @@ class ContrastiveConfig(JointPatchMAEConfig):
 class Contrastive(JointPatchMAE):
     """Compare two views of each clip; predict hidden tokens too if `reconstruct` is above 0."""
 
-    couples_batch = True
     config: ContrastiveConfig
 
     def __init__(self, config: ContrastiveConfig, spec: InputSpec, masking: Masking) -> None:
         super().__init__(config, spec, masking)
+        self.couples_batch = True
         self.head = nn.Sequential(
             nn.Linear(config.width, config.head_width),
             nn.ReLU(),

@@ -153,7 +153,7 @@ class Method(nn.Module, ABC):
     resumes from: the weights of a teacher, a queue, the number of steps seen.
     """
 
-    couples_batch: ClassVar[bool] = False
+    couples_batch: bool = False
     """Whether the loss of a clip depends on the other clips of the batch, or of earlier batches. Such a method is
     trained on whole batches: several processes or micro-batches are refused."""
 

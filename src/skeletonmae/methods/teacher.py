@@ -19,9 +19,12 @@ from skeletonmae.masking import TokenIndex, TokenMask
 from skeletonmae.methods.method import MethodOutput
 from skeletonmae.methods.targets import reconstruction_loss
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder
+from skeletonmae.models.known_joints import joint_rows
 
 EPSILON = 1e-5
 """Added to the variance of a layer's features."""
+CENTER_MOMENTUM = 0.9
+"""Of the moving average of `center` (Caron et al., *DINO*, ICCV 2021)."""
 OVER_TOKENS, OVER_CLIPS = "target_variance_over_tokens", "target_variance_over_clips"
 
 
@@ -63,6 +66,9 @@ class TeacherConfig(MovingAverageConfig):
 
     layers: Literal["all"] | int = "all"
     """Number of blocks, from the last, whose normalized outputs are averaged."""
+    center: bool = False
+    """Subtract from the features of each token their mean over clips, a moving average over batches. What all
+    clips share at a time step and joint, such as its position embedding, is then no part of the target."""
     min_variance: float = Field(1e-3, ge=0)
     """A run is stopped when the variance of the targets over tokens, or over clips, is below this: the features
     have collapsed. 0 never stops it."""
@@ -116,10 +122,13 @@ class Teacher(MovingAverage):
 
     module: JointPatchEncoder
     config: TeacherConfig
+    mean: Tensor | None
 
     def __init__(self, encoder: JointPatchEncoder, config: TeacherConfig) -> None:
         super().__init__(encoder, config)
         depth = len(encoder.blocks)
+        self.register_buffer("mean", torch.zeros(*_embedding_shape(encoder)) if config.center else None)
+        self.pending: tuple[Tensor, Tensor] | None = None  # joints, and what is added to their means
         self.num_layers = depth if config.layers == "all" else config.layers
         if not 1 <= self.num_layers <= depth:
             raise ValueError(f"teacher.layers must be all or from 1 to depth ({depth}); got {config.layers}")
@@ -140,6 +149,8 @@ class Teacher(MovingAverage):
             queries: Indices of the queried ones.
         """
         features = self.layer_mean(patches)
+        if self.mean is not None:
+            features = self.centered(features, patches)
         target = queries.gather(nn.functional.layer_norm(features, features.shape[-1:]))
         observed = torch.ones_like(queries.index, dtype=torch.bool) if queries.valid is None else queries.valid
         output = reconstruction_loss(prediction[:, :, None], target[:, :, None], observed[..., None])
@@ -159,6 +170,35 @@ class Teacher(MovingAverage):
         features = total.new_zeros(len(total), num_tokens, total.shape[2])
         return features.scatter_add_(1, visible.index[..., None].expand_as(total), total)
 
+    @torch.no_grad()
+    def centered(
+        self, features: Float[Tensor, "track token width"], patches: Patches
+    ) -> Float[Tensor, "track token width"]:
+        """Subtract the mean over clips, and keep what `update` has to add to it.
+
+        Args:
+            features: Of all tokens.
+            patches: The tokens.
+        """
+        assert self.mean is not None
+        rows = joint_rows(self.encoder.pos_embed.joint_to_row, patches.skeleton, features.device)
+        mean = self.mean.index_select(1, rows).flatten(0, 1)
+        is_token = patches.available.flatten(1)[..., None].to(features.dtype)
+        out = (features - mean) * is_token
+        # The mean of what is left; 0 where no track has the token.
+        shift = out.sum(0) / is_token.sum(0).clamp(min=1)
+        self.pending = rows, shift.view(self.mean.shape[0], len(rows), -1)
+        return out
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int, num_steps: int) -> None:
+        """Move the weights, and the mean over clips if there is one; see `MovingAverage.update`."""
+        super().update(module, step, num_steps)
+        if self.mean is not None and self.pending is not None:
+            rows, shift = self.pending
+            self.mean.index_add_(1, rows, shift, alpha=1.0 - CENTER_MOMENTUM)
+        self.pending = None
+
     def check_logs(self, logs: Mapping[str, float]) -> None:
         """Stop a run whose teacher gives all tokens, or all clips, the same features.
 
@@ -173,6 +213,11 @@ class Teacher(MovingAverage):
                     expected=f"{name} of at least {self.config.min_variance:g}",
                     got=f"{logs[name]:.2g}",
                 )
+
+
+def _embedding_shape(encoder: JointPatchEncoder) -> tuple[int, int, int]:
+    """Numbers of time steps and of known joints, and the width."""
+    return len(encoder.pos_embed.time), len(encoder.pos_embed.joint), encoder.width
 
 
 def instance_norm(
