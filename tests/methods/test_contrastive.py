@@ -163,6 +163,11 @@ def test_alignment_and_uniformity_are_logged(make_batch: Any) -> None:
     assert float(logs["uniformity"]) == pytest.approx(float((-2 * distances).exp().mean().log()), rel=1e-4)
 
 
+def test_it_has_no_pooled_targets() -> None:
+    with pytest.raises(ValueError, match="target pooled"):
+        build(target="pooled")
+
+
 def test_a_batch_without_second_views_is_refused(make_batch: Any) -> None:
     with pytest.raises(InputError, match="two views"):
         build()(make_batch((1, 1)))

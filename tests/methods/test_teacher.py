@@ -274,3 +274,13 @@ def test_other_targets_have_no_teacher_and_the_same_weights() -> None:
     assert not any("teacher" in name for name in plain.state_dict())
     encoder = build().encoder.state_dict()
     assert all(torch.equal(value, encoder[name]) for name, value in plain.encoder.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"target": "teacher"}, {"target": "pooled"}, {"target": "teacher", "teacher": {"center": True}}],
+)
+def test_which_targets_couple_the_batch(settings: dict[str, Any]) -> None:
+    config = JointPatchMAEConfig.model_validate(SMALL | settings)
+    method = config.build(InputSpec(16, 3, KINECT20.joints), RandomTokens())
+    assert method.couples_batch == (settings.get("target") == "pooled" or "teacher" in settings)

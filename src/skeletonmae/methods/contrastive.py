@@ -74,7 +74,13 @@ class ContrastiveConfig(JointPatchMAEConfig):
         return 2
 
     def build(self, spec: InputSpec, masking: Masking) -> Contrastive:
-        """Build the method for clips of `spec`."""
+        """Build the method for clips of `spec`.
+
+        Raises:
+            ValueError: The masked loss has a target that `contrastive` does not know.
+        """
+        if self.target == "pooled":
+            raise ValueError("target pooled is one of joint_patch alone; contrastive has the other targets")
         return Contrastive(self, spec, masking)
 
 

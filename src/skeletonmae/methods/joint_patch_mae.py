@@ -158,7 +158,8 @@ class JointPatchMAE(Method):
             out_features = config.target_steps * target_frames * spec.axes
         self.encoder = build_encoder(config, spec)
         self.teacher = Teacher(self.encoder, config.teacher) if config.target == "teacher" else None
-        self.couples_batch = self.teacher is not None and config.teacher.center
+        if self.teacher and config.teacher.center:
+            self.couples_batch = True
         self.decoder = JointPatchDecoder(
             spec.joints,
             time_steps=time_steps,
