@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-MAX_BYTES = 4 * 2**30
+MAX_BYTES = 2 * 2**30
 """Most bytes of features that are kept; those that were used least recently are dropped."""
 
 

@@ -88,7 +88,7 @@ def fit_lbfgs(
     weight_decays: Sequence[float],
     *,
     max_iterations: int = 500,
-    tolerance: float = 1e-7,
+    tolerance: float = 1e-6,
 ) -> list[LinearClassifier]:
     """Fit multinomial logistic regression: the minimum of the mean cross-entropy plus an L2 penalty.
 
