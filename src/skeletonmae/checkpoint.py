@@ -63,15 +63,13 @@ class Header(Config):
     num_recordings: int | None = Field(None, ge=0)
     """Number of recordings that the model was pre-trained on; None in files of earlier versions."""
     bones: tuple[tuple[str, str], ...] = Field((), max_length=MAX_JOINTS)
-    """(joint, parent) of every bone of the layout that the model was built for; empty in files of earlier versions."""
+    """(joint, parent) of every bone of the model's layout; empty in files of earlier versions."""
 
     @property
     def spec(self) -> InputSpec:
         """The shape of the model's clips."""
         clips = self.clips
-        return InputSpec(
-            clips.frames, self.axes, self.joints, self.num_recordings, clips.max_persons, self.bones
-        )
+        return InputSpec(clips.frames, self.axes, self.joints, self.num_recordings, clips.max_persons, self.bones)
 
     @property
     def custom_layout(self) -> Skeleton | None:
@@ -88,6 +86,8 @@ class Checkpoint:
 
     header: Header
     model: Method | Classifier
+    path: Path | None = None
+    """The file."""
 
     @property
     def method(self) -> Method:
@@ -152,7 +152,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         raise InputError(f"damaged, or not safetensors ({error})", where=path) from error
     _check_weights(tensors, model.state_dict(), path)
     model.load_state_dict(tensors)
-    return Checkpoint(header, model.to(device).eval())
+    return Checkpoint(header, model.to(device).eval(), path)
 
 
 def _read_header(text: str, path: Path) -> tuple[Header, bool]:

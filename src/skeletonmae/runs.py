@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -33,13 +33,14 @@ from skeletonmae.evaluation import (
     leave_out_empty_clips,
 )
 from skeletonmae.evaluation.copies import handle_copies
+from skeletonmae.evaluation.cost import Cost, logged_seconds, measure_cost
 from skeletonmae.evaluation.fit_state import weights_digest
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.copies import number_recordings
-from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, train
+from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, read_log, train
 from skeletonmae.training.precision import uses_bf16
 
 ProgressCallback = Callable[[str, Progress], None]
@@ -252,6 +253,8 @@ def evaluate(
             on_message(f"resuming: {results_file.num_finished} of {len(protocol_runs)} runs were finished earlier")
         if not checkpoint:
             calibrate_batch_norm(task)
+        if distributed.is_main and results_file.num_finished < len(protocol_runs):
+            results_file.cost = _measure_cost(task, recipe, checkpoint)
         for protocol in protocol_runs[results_file.num_finished :]:
             results = [
                 result.model_copy(update={"num_test_left_out": empty_clips["test"]})
@@ -260,6 +263,21 @@ def evaluate(
             results_file.add(results, write=distributed.is_main, scores=task.clip_scores)
             task.clip_scores.clear()
     return results_file.results
+
+
+def _measure_cost(task: EvaluationTask, recipe: Recipe, checkpoint: Checkpoint | None) -> Cost:
+    """The cost of the encoder, or of the network of a supervised method; with the duration of the pre-training."""
+    seconds = None
+    if checkpoint and checkpoint.path:
+        training = checkpoint.header.recipe.get("training", {})
+        accumulation_steps = int(training.get("gradient_accumulation_steps", 1))
+        with suppress(InputError):  # a log.csv of something else
+            seconds = logged_seconds(read_log(checkpoint.path.parent), accumulation_steps)
+    network = None
+    if not recipe.method.has_pretext_task:
+        with torch.random.fork_rng(devices=[]):
+            network = task.method.classifier(len(task.classes)).to(task.distributed.device).eval()
+    return measure_cost(task, network, pretraining_seconds=seconds)
 
 
 def _split_seeds(protocol: EvaluationProtocol) -> list[EvaluationProtocol]:

@@ -459,6 +459,7 @@ def test_metrics_follow_the_table_and_curves_have_no_plots(
     path.write_text(yaml.safe_dump(tiny_tree() | {"evaluation": protocols}))
     output = cli("evaluate", path, "--checkpoint", tiny_run, "--out", tmp_path / "out")
     assert output.status == 0, output.err
+    assert re.search(r"^encoder: 0\.\d+ M parameters, 0\.\d+ GFLOP per clip, .* clips/s", output.err, re.MULTILINE)
     assert re.search(r"^retrieval: map 0\.\d+, map_chance 0\.\d+", output.out, re.MULTILINE)
     assert [file.name for file in (tmp_path / "out").glob("*.png")] == ["confusion-retrieval-1-seed0.png"]
     assert len(list((tmp_path / "out").glob("scores-*.npz"))) == 2

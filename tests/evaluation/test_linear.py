@@ -195,7 +195,9 @@ def test_the_encoder_is_frozen(make_task: Any) -> None:
 
 def test_a_plain_draw_may_miss_a_class(make_task: Any) -> None:
     settings = {"label_fraction": 0.05, "epochs": 1, "draw": "plain"}
-    results = [LinearProbe.model_validate(settings | {"seed": seed}).run(task_of(make_task))[0] for seed in range(5)]
+    results = [
+        LinearProbe.model_validate(settings | {"seed": seed}).run(task_of(make_task))[0] for seed in range(5)
+    ]
     assert {result.name for result in results} == {"linear plain draw"}
     assert {result.details["draw"] for result in results} == {"plain"}
     assert {result.num_train for result in results} == {int(0.05 * len(LABELS))}

@@ -126,6 +126,7 @@ def evaluate(
             print_output_json(_to_json([result.model_dump() for result in results]))
         else:
             print_results(results)
+            _print_cost(folder)
             print_status(f"results written to {folder}")
     return OK
 
@@ -261,6 +262,22 @@ def print_results(results: list[Result]) -> None:
         if result.metrics:
             numbers = ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
             print_output(f"{result.name}: {numbers}")
+
+
+def _print_cost(folder: Path) -> None:
+    from skeletonmae.evaluation.saved_results import SavedResults
+
+    cost = SavedResults.read(folder).fields.get("cost") or {}
+    if not cost:
+        return
+    numbers = [
+        f"{cost['parameters'] / 1e6:.3g} M parameters",
+        f"{cost['flops_per_clip'] / 1e9:.3g} GFLOP per clip",
+    ]
+    numbers += [f"{cost['clips_per_second']:.3g} clips/s"]
+    if cost["pretraining_seconds"] is not None:
+        numbers += [f"pre-trained in {cost['pretraining_seconds'] / 60:.1f} minutes"]
+    print_status(f"encoder: {', '.join(numbers)}")
 
 
 def _format_prediction(prediction: Prediction) -> str:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from skeletonmae import __version__
 from skeletonmae.evaluation.clip_scores import SCORE_FILES, ClipScores
+from skeletonmae.evaluation.cost import Cost
 from skeletonmae.evaluation.protocol import Result
 from skeletonmae.files import write_text
 
@@ -38,6 +39,8 @@ class ResultsFile:
         self.fingerprint = hashlib.sha256(content.encode()).hexdigest()
         self.results: list[Result] = []
         self.num_finished = 0
+        self.cost: Cost | None = None
+        """What the encoder costs; a measurement, so the results do not depend on it."""
         if folder:
             self._load(folder / RESULTS)
 
@@ -91,6 +94,7 @@ class ResultsFile:
             "evaluation_fingerprint": self.fingerprint,
             "complete": self.num_finished == self.num_runs,
             "num_finished": self.num_finished,
+            "cost": self.cost and self.cost.model_dump(),
             "results": [result.model_dump() for result in self.results],
         }
 
