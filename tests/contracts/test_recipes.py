@@ -52,7 +52,7 @@ PRESETS = {
 """Name of a recipe in nw_ucla -> kind and target of its method, and in what it differs from mamp.yaml."""
 SECOND_STAGES = {"neighbor_tuning": ("neighbor_tuning", None)}
 """Name of a recipe in nw_ucla that starts from a checkpoint of mamp.yaml -> kind and target of its method."""
-BASELINES = {name: ("supervised", None) for name in ("sgn", "ctr_gcn", "stgcn_plus")}
+BASELINES = dict.fromkeys(("sgn", "ctr_gcn", "stgcn_plus"), ("supervised", None))
 """Name of a recipe in nw_ucla, which is that of its network -> kind and target of its method."""
 LAYOUTS = {
     "ntu60": NTU25, "ntu120": NTU25, "ntu60_hrnet": COCO17, "ntu120_hrnet": COCO17, "gym99": COCO17,
