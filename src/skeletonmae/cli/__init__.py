@@ -16,6 +16,7 @@ from skeletonmae.cli.compare import compare, ensemble
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
 from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.prepare import prepare
+from skeletonmae.cli.repro import repro
 from skeletonmae.cli.streams import streams
 from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
@@ -25,7 +26,7 @@ DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, rec
 
 Start with `skeletonmae demo`. For your own recordings: validate, prepare, pretrain, evaluate, predict.
 Exit status: 0 success; 1 invalid input; 2 invalid command line; 3 success, but something was left out;
-130 interrupted."""
+4 a result was not reproduced; 130 interrupted."""
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "demo": commands.demo,
@@ -36,13 +37,14 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "compare": compare,
     "ensemble": ensemble,
     "streams": streams,
+    "repro": repro,
     "predict": commands.predict,
 }
 for _command in COMMANDS.values():
     _command.__doc__ = unwrap_docstring(_command.__doc__ or "")
-TRAINING_COMMANDS = ("demo", "pretrain", "evaluate", "streams")
+TRAINING_COMMANDS = ("demo", "pretrain", "evaluate", "streams", "repro")
 USAGE_ERROR, INTERRUPTED = 2, 130
-RESUMABLE_COMMANDS = ("demo", "prepare", "pretrain", "evaluate", "streams")
+RESUMABLE_COMMANDS = ("demo", "prepare", "pretrain", "evaluate", "streams", "repro")
 RENAMED_FLAGS = {
     "--cut": "--split-actions",
     "--no-cut": "--no-split-actions",

@@ -1,0 +1,170 @@
+"""Whether a result that was run again agrees with the one that was published."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation.finetune import Finetune
+from skeletonmae.evaluation.protocol import Result
+from skeletonmae.evaluation.reliability import wilson_interval
+
+KEYS = ("recipe", "protocol", "setting", "label_fraction", "pretrained", "seeds", "mean", "spread", "num_test")
+"""What a row of published results must have."""
+MAX_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A row of published results and the same results run again; accuracies in percent.
+
+    Args:
+        published: Mean accuracy of the row.
+        again: Mean accuracy now.
+        tolerance: Largest difference that counts as agreement.
+        rule: Where the tolerance comes from, in words.
+    """
+
+    published: float
+    again: float
+    tolerance: float
+    rule: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return abs(self.again - self.published) <= self.tolerance + 1e-9
+
+    @property
+    def sentence(self) -> str:
+        """The two numbers and the verdict."""
+        verdict = "agrees with" if self.agrees else "differs from"
+        difference = self.again - self.published
+        return (
+            f"{self.again:.2f} {verdict} the published {self.published:.2f}: a difference of {difference:+.2f}, "
+            f"where {self.tolerance:.2f} is allowed, {self.rule}"
+        )
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read the rows of published results.
+
+    Raises:
+        InputError: The file does not exist or is not a list of results.
+    """
+    if not path.is_file():
+        raise InputError(
+            "there are no published results", where=path, expected="docs/results.json of the repository"
+        )
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"not JSON ({error})", where=path) from error
+    is_valid = isinstance(rows, list) and all(isinstance(row, dict) and set(KEYS) <= row.keys() for row in rows)
+    if not is_valid:
+        raise InputError("not a list of results", where=path, expected=f"rows with {', '.join(KEYS)}")
+    return list(rows)
+
+
+def describe_row(row: Mapping[str, Any]) -> str:
+    """Return the recipe and the protocol of a row, such as `nw_ucla/mamp linear joints 100% pre-trained`."""
+    recipe, *overrides = row["recipe"].split()
+    name = "/".join(Path(recipe).with_suffix("").parts[-2:])
+    encoder = "pre-trained" if row["pretrained"] else "from-scratch"
+    setting = row["setting"].split()
+    return " ".join([name, *overrides, row["protocol"], *setting, f"{100 * row['label_fraction']:g}%", encoder])
+
+
+def find_row(rows: Sequence[dict[str, Any]], text: str) -> dict[str, Any]:
+    """Return the row of a number from 1, or the only one whose description has all words of a text.
+
+    Where several have them, the one whose description is the text is taken.
+
+    Raises:
+        InputError: No row or several have these words; the message lists them.
+    """
+    if text.isdigit():
+        if not 1 <= int(text) <= len(rows):
+            raise InputError("there is no such row", expected=f"1 to {len(rows)}", got=text)
+        return rows[int(text) - 1]
+    words = text.split()
+    found = [row for row in rows if set(words) <= set(describe_row(row).split())]
+    exact = [row for row in found if describe_row(row) == text]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    listed = [describe_row(row) for row in found or rows]
+    more = f"; and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
+    problem = "several rows have these words" if found else "no row has these words"
+    raise InputError(problem, expected="; ".join(listed[:MAX_LISTED]) + more, got=text)
+
+
+def matching_protocols(evaluation: Sequence[Config], row: Mapping[str, Any]) -> tuple[Config, ...]:
+    """Return the protocols of a recipe that give the results of a row, with its seeds.
+
+    Raises:
+        InputError: There are none.
+    """
+    matching = []
+    for protocol in evaluation:
+        fields = {name: getattr(protocol, name, None) for name in ("kind", "label_fraction", "setting")}
+        is_fraction = fields["label_fraction"] in (None, row["label_fraction"])
+        is_setting = fields["setting"] in (None, row["setting"])
+        if fields["kind"] == row["protocol"] and is_fraction and is_setting:
+            is_finetune = isinstance(protocol, Finetune)
+            matching.append(
+                protocol.model_copy(update={"seeds": tuple(row["seeds"])}) if is_finetune else protocol
+            )
+    if not matching:
+        kinds = ", ".join(dict.fromkeys(str(getattr(protocol, "kind", "")) for protocol in evaluation))
+        raise InputError("the recipe no longer has the protocol of the row", expected=describe_row(row), got=kinds)
+    return tuple(matching)
+
+
+def check_agreement(row: Mapping[str, Any], results: Sequence[Result]) -> Agreement:
+    """Compare the results of a row that were run again with the row.
+
+    With several seeds, two standard errors of the difference of the means are allowed, by the spread of the row
+    over its seeds. With one seed, the new accuracy must be in the 95 % score interval of the row. One test clip
+    more or less is always allowed.
+
+    Args:
+        row: A row of published results.
+        results: All results of the evaluation; those of the row are selected.
+
+    Raises:
+        InputError: The evaluation has no result of the row, or other numbers of seeds or test clips.
+    """
+    name = (row["protocol"], row["setting"], row["label_fraction"])
+    again = [each for each in results if (each.protocol, each.setting, each.label_fraction) == name]
+    seeds = [each.seed for each in again]
+    if sorted(seeds) != sorted(row["seeds"]):
+        expected = f"{describe_row(row)} with seeds {row['seeds']}"
+        raise InputError("the evaluation gave other results", expected=expected, got=f"seeds {seeds}")
+    if any(each.num_test != row["num_test"] for each in again):
+        got = ", ".join(str(each.num_test) for each in again)
+        raise InputError("other test clips than those of the row", expected=row["num_test"], got=got)
+    top1, published, one_clip = (
+        (100 * statistics.fmean(each.top1 for each in again)),
+        row["mean"],
+        100 / row["num_test"],
+    )
+    if row["spread"] is not None:
+        tolerance = 2 * row["spread"] * math.sqrt(2 / len(seeds))
+        seeds_and_spread = f"{len(seeds)} seeds with a spread of {row['spread']}"
+        rule = f"two standard errors of a difference of means over {seeds_and_spread}"
+    else:
+        low, high = wilson_interval(round(published / 100 * row["num_test"]), row["num_test"])
+        tolerance = 100 * high - published if top1 > published else published - 100 * low
+        rule = (
+            f"the 95 % interval of the published accuracy on {row['num_test']} test clips, since there is one seed"
+        )
+    if tolerance < one_clip:
+        tolerance, rule = one_clip, "one test clip"
+    return Agreement(published, top1, tolerance, rule)
