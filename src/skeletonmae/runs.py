@@ -32,7 +32,7 @@ from skeletonmae.evaluation import (
     calibrate_batch_norm,
     leave_out_empty_clips,
 )
-from skeletonmae.evaluation.copies import handle_copies
+from skeletonmae.evaluation.copies import describe_copies, handle_copies
 from skeletonmae.evaluation.cost import Cost, logged_seconds, measure_cost
 from skeletonmae.evaluation.fit_state import weights_digest
 from skeletonmae.methods import Classifier, InputSpec, Method
@@ -257,7 +257,12 @@ def evaluate(
             results_file.cost = _measure_cost(task, recipe, checkpoint)
         for protocol in protocol_runs[results_file.num_finished :]:
             results = [
-                result.model_copy(update={"num_test_left_out": empty_clips["test"]})
+                result.model_copy(
+                    update={
+                        "num_test_left_out": empty_clips["test"],
+                        "details": result.details | {"copies": describe_copies(copies, recipe.data.test_copies)},
+                    }
+                )
                 for result in protocol.run(task)
             ]
             results_file.add(results, write=distributed.is_main, scores=task.clip_scores)

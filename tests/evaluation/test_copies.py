@@ -85,3 +85,4 @@ def test_an_evaluation_lists_the_copies(
     assert any(message.startswith("1 test clips are exact copies") for message in messages)
     assert results[0].num_test == len(test) + (test_copies == "keep")
     assert (results[0].top1_without_copies is None) == (test_copies == "remove")
+    assert results[0].details["copies"] == {"keep": "kept", "remove": "removed"}[test_copies]

@@ -46,3 +46,8 @@ def handle_copies(task: EvaluationTask, test_copies: TestCopies) -> tuple[Evalua
             got=f"{len(copies)} copies",
         )
     return replace(task, split=Split(train, np.setdiff1d(test, copies))), copies
+
+
+def describe_copies(copies: np.ndarray, test_copies: TestCopies) -> str:
+    """Say what happened to the copies: `none`, `kept` or `removed`."""
+    return {"keep": "kept", "remove": "removed"}[test_copies] if len(copies) else "none"

@@ -107,7 +107,12 @@ class Finetune(Config):
             seed=seed,
             num_train=len(train_index),
             best_params=best_params,
-            details={"draw": self.draw} if self.label_fraction < 1 else {},
+            details={
+                **({"draw": self.draw} if self.label_fraction < 1 else {}),
+                "views_test": max(1, self.test_views),
+                "epoch": "last",
+                "selection": task.describe_validation() if self.lrs else "none",
+            },
             seconds=time.monotonic() - started,
         )
 
