@@ -251,6 +251,17 @@ def test_what_it_cannot_start_from_is_refused(tiny_tree: Any, tiny_run: Path, al
         build(trained_blocks=5)
 
 
+def test_a_recipe_may_average_over_blocks_of_an_encoder_that_the_checkpoint_names(
+    tiny_tree: Any, tiny_run: Path, make_batch: Any
+) -> None:
+    settings = tree(tiny_tree, tiny_run) | {"evaluation": [{"kind": "linear", "last_blocks": 2}]}
+    assert recipe_from(settings, "tuning").method.num_feature_blocks >= 2
+    method = build()
+    assert method.embed(make_batch((1, 1)), last_blocks=4).shape == (2, 16)
+    with pytest.raises(InputError, match="blocks"):
+        method.embed(make_batch((1, 1)), last_blocks=5)
+
+
 def test_a_batch_of_one_clip_is_refused(make_batch: Any) -> None:
     with pytest.raises(InputError, match="at least 2 clips in every batch"):
         build().train()(numbered(make_batch, 1))

@@ -36,6 +36,7 @@ from skeletonmae.methods.method import (
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.models.transformer import init_weights
 
+MAX_DEPTH = 256
 NO_ENCODER = "method.encoder is missing: neighbor_tuning starts from a checkpoint, which `init_from` names"
 
 
@@ -77,8 +78,11 @@ class NeighborTuningConfig(MethodConfig):
 
     @property
     def num_feature_blocks(self) -> int:
-        """Number of encoder blocks, from the last, whose features `NeighborTuning.embed` can average."""
-        return self.encoder.depth if self.encoder else 1
+        """Number of encoder blocks, from the last, whose features `NeighborTuning.embed` can average.
+
+        Without `encoder`, the most that there can be; `embed` checks the number again.
+        """
+        return self.encoder.depth if self.encoder else MAX_DEPTH
 
     def starting_from(self, pretrained: MethodConfig) -> Self:
         """Return these settings with those of the encoder from a checkpoint.
