@@ -8,6 +8,7 @@ from samples.evaluations import write_run
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.compare import bootstrap_interval, compare, mcnemar_p
+from skeletonmae.evaluation.saved_results import SavedResults
 
 
 def test_the_bootstrap_is_that_of_resampled_clips() -> None:
@@ -109,3 +110,16 @@ def test_other_test_clips_are_refused(tmp_path: Path) -> None:
     after = write_run(tmp_path / "after", ("linear", 0, [True, False, True]))
     with pytest.raises(InputError, match=r"after.scores-linear.*: the test clips are not those of .*before"):
         compare(before, after)
+
+
+def test_copies_can_be_left_out(tmp_path: Path) -> None:
+    before = write_run(tmp_path / "before", ("linear", 0, [True, True, False, False]))
+    after = write_run(tmp_path / "after", ("linear", 0, [True, True, True, False]))
+    copied = SavedResults(after.folder, after.fields | {"test_copies": ["clip 2", "clip 3"]}, after.results)
+    (made,), _ = compare(before, copied)
+    assert (made.num_clips, made.difference) == (4, 0.25)
+    (made,), _ = compare(before, copied, without_copies=True)
+    assert (made.num_clips, made.difference, made.top1) == (2, 0.0, (1.0, 1.0))
+    everything = SavedResults(after.folder, {"test_copies": [f"clip {i}" for i in range(4)]}, after.results)
+    with pytest.raises(InputError, match="all test clips are copies of training clips"):
+        compare(before, everything, without_copies=True)

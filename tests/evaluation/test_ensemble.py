@@ -84,3 +84,17 @@ def test_other_test_clips_are_refused(tmp_path: Path) -> None:
     members = [member(tmp_path / "a", [0.9, 0.1]), member(tmp_path / "b", [0.9, 0.1], [0.9, 0.1])]
     with pytest.raises(InputError, match=r"b.scores-linear.*: the test clips are not those of"):
         ensemble(members, None)
+
+
+def test_the_accuracy_without_copies_is_that_of_the_ensemble(tmp_path: Path) -> None:
+    members = [
+        member(tmp_path / "joint", [0.9, 0.1], [0.6, 0.4], [0.1, 0.9]),
+        member(tmp_path / "bone", [0.9, 0.1], [0.1, 0.9], [0.4, 0.6]),
+    ]
+    fields = members[0].fields | {"test_copies": ["clip 2"]}
+    (result,) = ensemble(
+        [SavedResults(members[0].folder, fields, members[0].results), members[1]], tmp_path / "all"
+    )
+    assert result.top1 == pytest.approx(2 / 3)
+    assert result.top1_without_copies == 1.0
+    assert SavedResults.read(tmp_path / "all").test_copies == {"clip 2"}

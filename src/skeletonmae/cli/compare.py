@@ -33,6 +33,7 @@ COMPARISON_COLUMNS = (
 def compare(
     runs: Positional[tuple[Path, ...]],
     protocol: str = "",
+    without_copies: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
     json: bool = False,
@@ -52,6 +53,7 @@ def compare(
     Args:
         runs: Folders with a results.json that `evaluate` wrote; the first is the baseline.
         protocol: Compare only protocols whose name begins so, such as linear or "knn k=1".
+        without_copies: Leave out test clips that are exact copies of training clips.
         resamples: Number of resamples of the bootstrap.
         seed: Seed of the bootstrap.
         json: Print the comparisons as JSON.
@@ -67,7 +69,9 @@ def compare(
     found: list[tuple[Path, list[Comparison]]] = []
     left_out = []
     for path, run in zip(runs[1:], saved[1:], strict=True):
-        comparisons, missing = comparing.compare(saved[0], run, num_resamples=resamples, seed=seed)
+        comparisons, missing = comparing.compare(
+            saved[0], run, without_copies=without_copies, num_resamples=resamples, seed=seed
+        )
         found.append((path, comparisons))
         left_out += [(path, missing)] if missing else []
     if json:

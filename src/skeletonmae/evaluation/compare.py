@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,13 +48,19 @@ class Comparison:
 
 
 def compare(
-    baseline: SavedResults, run: SavedResults, *, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+    baseline: SavedResults,
+    run: SavedResults,
+    *,
+    without_copies: bool = False,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
 ) -> tuple[list[Comparison], list[ResultName]]:
     """Compare all results that two evaluations have in common.
 
     Args:
         baseline: What is compared with.
         run: What is compared.
+        without_copies: Leave out test clips that are copies of training clips.
         num_resamples: Number of resamples of the bootstrap.
         seed: Seed of the bootstrap.
 
@@ -66,11 +72,12 @@ def compare(
         InputError: The test clips, their labels or the classes differ, or there is nothing to compare.
     """
     groups, other_groups = baseline.by_name(), run.by_name()
+    copies = baseline.test_copies | run.test_copies if without_copies else frozenset()
     comparisons, left_out = [], []
     for name in dict.fromkeys([*groups, *other_groups]):
         results, other_results = groups.get(name, []), other_groups.get(name, [])
         if results and other_results and all(result.scores for result in [*results, *other_results]):
-            comparisons.append(_compare(baseline, results, run, other_results, num_resamples, seed))
+            comparisons.append(_compare(baseline, results, run, other_results, copies, num_resamples, seed))
         else:
             left_out.append(name)
     if not comparisons:
@@ -85,13 +92,19 @@ def _compare(
     results: Sequence[Result],
     run: SavedResults,
     other_results: Sequence[Result],
+    copies: Collection[str],
     num_resamples: int,
     seed: int,
 ) -> Comparison:
     scores = [baseline.scores(result) for result in results] + [run.scores(result) for result in other_results]
     sources = [baseline.folder / result.scores for result in results]
     sources += [run.folder / result.scores for result in other_results]
-    correct = np.array([each.is_correct for each in check_same_clips(scores, sources)], dtype=np.float64)
+    ordered = check_same_clips(scores, sources)
+    is_counted = [recording not in copies for recording in ordered[0].recordings]
+    if not any(is_counted):
+        problem = "all test clips are copies of training clips"
+        raise InputError(problem, where=run.folder, expected="others, or a comparison with the copies")
+    correct = np.array([each.is_correct[is_counted] for each in ordered], dtype=np.float64)
     first, second = correct[: len(results)].mean(0), correct[len(results) :].mean(0)
     has_one_seed = len(results) == len(other_results) == 1
     return Comparison(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,21 @@ import torch
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores, check_same_clips
-from skeletonmae.evaluation.protocol import Result, accuracy_metrics
+from skeletonmae.evaluation.protocol import Result, accuracy_metrics, accuracy_without_copies
 from skeletonmae.evaluation.results_file import ResultsFile
 from skeletonmae.evaluation.saved_results import SavedResults
 
-FIELDS = ("dataset", "split", "split_description", "groups", "store_fingerprint", "empty_clips", "recipe")
+FIELDS = (
+    "dataset",
+    "split",
+    "split_description",
+    "groups",
+    "store_fingerprint",
+    "layout",
+    "empty_clips",
+    "test_copies",
+    "recipe",
+)
 """What the results of an ensemble have in common with those of its first member."""
 
 
@@ -48,7 +58,7 @@ def ensemble(members: Sequence[SavedResults], folder: Path | None) -> list[Resul
             continue
         sources = [member.folder / result.scores for member, result in zip(members, own, strict=True)]
         scores[key] = mean_probabilities(check_same_clips(own_scores, sources))
-        results.append(_result(own, scores[key]))
+        results.append(_result(own, scores[key], members[0].fields.get("test_copies", [])))
     if not results:
         got = "; ".join(f"{member.folder}: {_names(member)}" for member in members)
         raise InputError(
@@ -84,14 +94,15 @@ def mean_probabilities(members: Sequence[ClipScores]) -> ClipScores:
     return ClipScores(first.recordings, first.classes, first.label, logits)
 
 
-def _result(members: Sequence[Result], scores: ClipScores) -> Result:
-    metrics: dict[str, Any] = accuracy_metrics(
-        torch.from_numpy(scores.scores), torch.from_numpy(scores.label.astype(np.int64)), scores.classes
-    )
+def _result(members: Sequence[Result], scores: ClipScores, copies: Collection[str]) -> Result:
+    logits, labels = torch.from_numpy(scores.scores), torch.from_numpy(scores.label.astype(np.int64))
+    is_copy = np.isin(np.array(scores.recordings, dtype=str), np.array([*copies], dtype=str))
+    metrics = accuracy_metrics(logits, labels, scores.classes) | accuracy_without_copies(is_copy, logits, labels)
     changes: dict[str, Any] = {
         "pretrained": all(member.pretrained for member in members),
         "seconds": sum(member.seconds for member in members),
         "best_params": {},
+        "metrics": {},
     }
     return members[0].model_copy(update=metrics | changes)
 

@@ -184,7 +184,7 @@ def scored_result(
         pretrained=task.pretrained,
         **fields,
         **accuracy_metrics(scores, labels, task.classes),
-        **_without_copies(task, scores, labels),
+        **accuracy_without_copies(np.isin(task.split.test, task.copies), scores, labels),
     )
     index = task.split.test
     if len(index) == len(scores):
@@ -193,12 +193,17 @@ def scored_result(
     return result
 
 
-def _without_copies(task: EvaluationTask, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, object]:
-    """Accuracy on the test clips that are no copies, as fields of `Result`; empty if all or none are."""
-    is_copy = torch.from_numpy(np.isin(task.split.test, task.copies))
+def accuracy_without_copies(is_copy: np.ndarray, scores: torch.Tensor, labels: torch.Tensor) -> dict[str, object]:
+    """Compute the accuracy on the test clips that are no copies, as fields of `Result`; empty if all or none are.
+
+    Args:
+        is_copy: Whether each test recording is a copy of a training recording, `(clip,)`.
+        scores: Class scores, `(clip, class)`.
+        labels: True class indices, `(clip,)`.
+    """
     if len(is_copy) != len(scores) or not is_copy.any() or is_copy.all():
         return {}
-    is_correct = (scores.argmax(1) == labels)[~is_copy]
+    is_correct = (scores.argmax(1) == labels)[torch.from_numpy(~is_copy)]
     return {
         "top1_without_copies": float(is_correct.double().mean()),
         "top1_without_copies_interval": wilson_interval(int(is_correct.sum()), len(is_correct)),

@@ -55,6 +55,11 @@ class SavedResults:
             raise InputError("the evaluation was stopped; run it again to finish it", where=file)
         return cls(file.parent, fields, results)
 
+    @property
+    def test_copies(self) -> frozenset[str]:
+        """Names of the test recordings that are copies of training recordings."""
+        return frozenset(self.fields.get("test_copies", ()))
+
     def by_name(self) -> dict[ResultName, list[Result]]:
         """Return the results of each name, one for each seed."""
         groups: dict[ResultName, list[Result]] = {}
