@@ -203,7 +203,9 @@ class Session:
         if isinstance(recipe.method, JointPatchMAEConfig):
             ratio = recipe.masking.ratio
             return num_tracks * joint_patch_flops(recipe.method, self.spec(recipe), ratio, 1)
-        return num_tracks * graph_flops(recipe.method, self.spec(recipe), 1)
+        parts = self.store.skeleton.parts if self.store else {}
+        num_hidden = sum(len(parts[part]) for part in recipe.method.joint_masking.parts)
+        return num_tracks * graph_flops(recipe.method, self.spec(recipe), num_hidden, 1)
 
     @contextmanager
     def peak_memory(self, row: dict[str, Any]) -> Iterator[None]:

@@ -53,18 +53,22 @@ def block_flops(num_queries: int, num_keys: int, width: int, mlp_ratio: float) -
     return 2 * (query + key_value + out + logits + mean + mlp)
 
 
-def graph_flops(config: GraphMAEConfig, spec: InputSpec, num_tracks: int) -> int:
+def graph_flops(config: GraphMAEConfig, spec: InputSpec, num_hidden: float, num_tracks: int) -> float:
     """Return the operations of a step of `graph` with GIN layers, on tracks in which every joint is observed.
 
     Args:
         config: The settings of the method.
         spec: The shape of the clips.
+        num_hidden: Number of hidden joints of a pose; only these are predicted.
         num_tracks: Number of tracks of the batch.
     """
     joints, width = len(spec.joints), config.width
-    num_layers = config.depth + config.decoder_depth
-    nodes = num_tracks * spec.frames * joints
-    first_layer = 2 * nodes * (spec.axes + 2) * width  # coordinates, one, and whether the joint is hidden
+    num_later_layers = config.depth + config.decoder_depth - 1
+    poses = num_tracks * spec.frames
+    nodes = poses * joints
+    channels = spec.axes + 2  # coordinates, one, and whether the joint is hidden
+    first_layer = 2 * nodes * joints * channels + 2 * 2 * nodes * channels * width
     linear = 2 * nodes * width**2
     messages = 2 * nodes * joints * width  # the product with the adjacency matrix, which has no gradient
-    return 2 * first_layer + 3 * (2 * num_layers + 1) * linear + 2 * num_layers * messages
+    prediction = 2 * poses * num_hidden * width**2
+    return first_layer + num_later_layers * (3 * 2 * linear + 2 * messages) + 3 * prediction

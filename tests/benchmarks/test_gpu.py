@@ -13,7 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from skeletonmae.batches import Batch, sample_keys
-from skeletonmae.masking import RandomTokens
+from skeletonmae.masking import FixedParts, RandomTokens
 from skeletonmae.methods import GraphMAEConfig, InputSpec, JointPatchMAEConfig, Method
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.skeletons import NTU25
@@ -58,9 +58,10 @@ def test_flops_of_joint_patch(gpu: Any, decoder: str, predict_ratio: float) -> N
 
 
 def test_flops_of_graph(gpu: Any) -> None:
-    config = GraphMAEConfig(depth=2)
-    counted = counted_flops(config.build(SPEC), clips(3))
-    assert gpu.graph_flops(config, SPEC, 3) == pytest.approx(counted, rel=0.01)
+    config = GraphMAEConfig(depth=2, joint_masking=FixedParts(parts=("left_arm",)))
+    counted = counted_flops(config.build(SPEC), clips(12))
+    num_hidden = len(NTU25.parts["left_arm"])
+    assert gpu.graph_flops(config, SPEC, num_hidden, 12) == pytest.approx(counted, rel=0.01)
 
 
 def test_the_generated_store_is_valid(gpu: Any, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeletonmae.methods.graph_losses import constant_baseline, edge_loss, nearest_position
+from skeletonmae.methods.graph_losses import constant_baseline, cosine_to_target, edge_loss, nearest_position
 from skeletonmae.models.gnn import SkeletonGraph
 from skeletonmae.skeletons import Skeleton
 
@@ -52,7 +52,28 @@ def test_the_edge_loss_worked_out_by_hand() -> None:
 def test_the_constant_baseline_worked_out_by_hand() -> None:
     # Joint 0 has the directions (1, 0) and (0, 1), with a mean at 45 degrees to both; joint 1 has one direction.
     target = torch.tensor([[2.0, 0.0], [0.0, 3.0], [0.0, -5.0]])
-    found = constant_baseline(target, torch.tensor([0, 0, 1]), beta=2.0)
+    found = constant_baseline(target, torch.tensor([0, 0, 1]), 3, beta=2.0)
     assert float(found) == pytest.approx(2 * (1 - 0.5**0.5) ** 2 / 3, abs=1e-6)
-    subsampled = constant_baseline(target, torch.tensor([0, 0, 1]), beta=2.0, max_nodes=1)
+    subsampled = constant_baseline(target, torch.tensor([0, 0, 1]), 3, beta=2.0, max_nodes=1)
     assert float(subsampled) == pytest.approx(0.0, abs=1e-6)  # only the first node is left
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_cosine_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    prediction = torch.randn(20, 8, generator=generator).to(dtype)
+    prediction[3] *= 1e-9  # shorter than what the norm is limited to
+    prediction[4] = 0.0
+    prediction.requires_grad_()
+    target = torch.randn(20, 8, generator=generator)
+    target[5] = 0.0
+    found = cosine_to_target(prediction, target)
+    expected = torch.nn.functional.cosine_similarity(prediction.float(), target)
+    torch.testing.assert_close(found, expected)
+    weight = torch.randn(20, generator=generator)
+    gradient, expected_gradient = (torch.autograd.grad(out, prediction, weight)[0] for out in (found, expected))
+    kept = (torch.arange(20) != 3) & (torch.arange(20) != 4)  # torch differentiates its limit of the norm too
+    torch.testing.assert_close(gradient[kept], expected_gradient[kept])
+    short = weight[3] * target[3] / (1e-8 * target[3].norm())
+    torch.testing.assert_close(gradient[3], short.to(dtype))
+    assert gradient[4].isfinite().all()

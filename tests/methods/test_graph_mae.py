@@ -19,6 +19,7 @@ from skeletonmae.methods import (
     JointPatchClassifierConfig,
     STRLClassifierConfig,
 )
+from skeletonmae.methods.frame_graph import FrameGraph
 from skeletonmae.methods.graph_losses import edge_loss
 from skeletonmae.models.gnn import SkeletonGraph
 from skeletonmae.skeletons import COCO17, PENN13, Skeleton
@@ -64,7 +65,12 @@ def patch_prediction(
     method: GraphMAE, monkeypatch: pytest.MonkeyPatch, prediction: Callable[[Tensor], Tensor]
 ) -> None:
     """Replace the prediction by a function of the positions of the nodes."""
-    monkeypatch.setattr(method, "predict", lambda positions, hidden, graph: prediction(positions))
+
+    def predict(positions: Tensor, hidden: Tensor, graph: SkeletonGraph, selected: Tensor | None = None) -> Tensor:
+        predicted = prediction(positions)
+        return predicted if selected is None else predicted[selected]
+
+    monkeypatch.setattr(method, "predict", predict)
 
 
 def test_the_loss_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,12 +182,9 @@ def test_a_decoder_of_one_layer_predicts_a_constant_for_joints_whose_neighbors_a
         [COCO17.index[f"right_{joint}"] for joint in pair] for pair in (("wrist", "ankle"), ("elbow", "knee"))
     )
     for settings, alike in (({}, True), ({"remask": False}, False), ({"decoder_depth": 2}, False)):
-        method, prediction = tiny(**settings), list[Tensor]()
-        method.decoder.register_forward_hook(
-            lambda module, given, out, prediction=prediction: prediction.append(out)
-        )
-        method(batch)
-        of_joint = prediction[0].view(17, -1, 8)
+        method, frames = tiny(**settings), FrameGraph(batch.tracks)
+        hidden = frames.graph.to_nodes(method.draw_mask(batch, frames))
+        of_joint = method.predict(frames.positions(2), hidden, frames.graph).view(17, -1, 8)
         assert of_joint[starts].var((0, 1)).max() > 1e-4
         assert (of_joint[ends].var((0, 1)).max() < 1e-10) == alike
 
@@ -189,7 +192,7 @@ def test_a_decoder_of_one_layer_predicts_a_constant_for_joints_whose_neighbors_a
 def test_the_encoder_receives_embeddings_and_mask_tokens(make_batch: Make) -> None:
     method, batch = tiny(), clips(make_batch, lost=0.0)
     given: list[Tensor] = []
-    method.encoder.register_forward_hook(lambda module, args, out: given.append(args[0]))
+    method.encoder.register_forward_hook(lambda module, args, out: given.append(args[0] @ args[2]))
     method(batch)
     bodies = batch.tracks.positions.permute(2, 0, 1, 3).flatten(1, 2)
     expected = method.embedding(bodies)
@@ -218,7 +221,7 @@ def test_masks_belong_to_the_sample(make_batch: Make) -> None:
 def test_the_edge_term_is_the_weighted_mean_edge_loss_of_the_queried_joints(make_batch: Make) -> None:
     batch, prediction = clips(make_batch), list[Tensor]()
     without, double = tiny(edge_loss_weight=0.0), tiny(edge_loss_weight=2.0)
-    without.decoder.register_forward_hook(lambda module, given, out: prediction.append(out))
+    double.decoder.register_forward_hook(lambda module, given, out: prediction.append(out))
     term = double(batch).loss - without(batch).loss
     observed = batch.tracks.observed.flatten(0, 1)
     graph = SkeletonGraph.from_observed(COCO17, observed.T)
@@ -256,9 +259,9 @@ def test_the_reconstruction_hides_the_same_joints_as_the_loss(
     method, batch, hidden = tiny(joint_masking=RandomJoints()), clips(make_batch, (2, 1), lost=0.5), list[Tensor]()
     predict = method.predict
 
-    def spy(positions: Tensor, nodes: Tensor, graph: SkeletonGraph) -> Tensor:
+    def spy(positions: Tensor, nodes: Tensor, graph: SkeletonGraph, selected: Tensor | None = None) -> Tensor:
         hidden.append(graph.to_dense(nodes.float()[:, None])[..., 0].bool())
-        return predict(positions, nodes, graph)
+        return predict(positions, nodes, graph, selected)
 
     monkeypatch.setattr(method, "predict", spy)
     method(batch)
@@ -418,3 +421,25 @@ def test_it_learns(make_batch: Make, gnn: str) -> None:
         losses.append(float(output.loss.detach()))
     assert losses[-1] < 0.2 * losses[0]
     assert float(output.logs["embedding_variance"]) > 1e-3
+
+
+@pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
+@pytest.mark.parametrize("remask", [True, False])
+def test_what_the_loss_skips_changes_nothing(make_batch: Make, gnn: str, remask: bool) -> None:
+    """The result is that of embedding, encoder, linear layer and decoder, one after the other, for every joint."""
+    method, batch = tiny(gnn=gnn, remask=remask), clips(make_batch, (2, 1), lost=0.3)
+    frames = FrameGraph(batch.tracks)
+    hidden, positions = frames.graph.to_nodes(method.draw_mask(batch, frames)), frames.positions(2)
+    embedded = torch.where(hidden[:, None], method.mask_token, method.embedding(positions))
+    latent = method.encoder_to_decoder(method.encoder(embedded, frames.graph))
+    expected = method.decoder(latent * ~hidden[:, None] if remask else latent, frames.graph)
+    selected = hidden.nonzero().squeeze(1)
+    found = method.predict(positions, hidden, frames.graph, selected)
+    torch.testing.assert_close(found, expected[selected], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(method.predict(positions, hidden, frames.graph), expected, rtol=1e-4, atol=1e-5)
+    weights = [parameter for parameter in method.parameters() if parameter is not method.embedding.bias]
+    gradients, expected_gradients = (
+        torch.autograd.grad(out.square().sum(), weights, allow_unused=True) for out in (found, expected[selected])
+    )
+    for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, expected_gradient, rtol=1e-4, atol=1e-4)

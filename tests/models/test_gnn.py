@@ -221,3 +221,16 @@ def test_it_can_be_exported(kind: str) -> None:
     program = torch.export.export(model, (x,))
     other = torch.randn(17, 6, 8)
     torch.testing.assert_close(program.module()(other), model(other))
+
+
+@kinds
+@pytest.mark.parametrize("final_norm", [True, False])
+def test_a_projection_of_the_input_and_a_selection_of_the_output(kind: str, final_norm: bool) -> None:
+    graph, observed = some_observed(PATH, 6)
+    torch.manual_seed(0)
+    network = GNN(kind, 8, 2, 2, final_norm=final_norm)  # type: ignore[arg-type]
+    x, projection = torch.randn(int(observed.sum()), 3), torch.randn(3, 8)
+    expected = network(x @ projection, graph)
+    torch.testing.assert_close(network(x, graph, projection), expected, rtol=1e-4, atol=1e-5)
+    selected = torch.tensor([0, 3, 4])
+    torch.testing.assert_close(network(x @ projection, graph, selected=selected), expected[selected])

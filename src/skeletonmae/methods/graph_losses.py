@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import cosine_similarity, normalize, softplus
 
 from skeletonmae.models.gnn import SkeletonGraph
 
+COSINE_EPSILON = 1e-8
+"""Norm that shorter vectors are taken to have, as in torch's `cosine_similarity`."""
 MAX_BASELINE_NODES = 4096
 """Approximate number of nodes from which `constant_baseline` is estimated."""
+
+
+class _Cosine(torch.autograd.Function):
+    """The cosine of two vectors per node, with a gradient in two passes."""
+
+    @staticmethod
+    def forward(ctx: Any, prediction: Tensor, target: Tensor) -> Tensor:
+        x = prediction.float()
+        norm, target_norm = (torch.linalg.vector_norm(v, dim=1).clamp(min=COSINE_EPSILON) for v in (x, target))
+        cosine = (x * target).sum(1) / (norm * target_norm)
+        ctx.save_for_backward(prediction, target, norm, target_norm, cosine)
+        return cosine  # type: ignore[no-any-return]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        prediction, target, norm, target_norm, cosine = ctx.saved_tensors
+        along_target = grad / (norm * target_norm)
+        along_prediction = (-grad * cosine / norm.square()).masked_fill_(norm <= COSINE_EPSILON, 0.0)
+        gradient = (target * along_target[:, None]).addcmul_(prediction.float(), along_prediction[:, None])
+        return gradient.to(prediction.dtype), None
+
+
+def cosine_to_target(
+    prediction: Float[Tensor, "node width"], target: Float[Tensor, "node width"]
+) -> Float[Tensor, " node"]:
+    """Return the cosine of each prediction and its target, in float32; the target gets no gradient.
+
+    The values are those of `cosine_similarity`, whose gradient takes several times as many passes.
+
+    Args:
+        prediction: Of any precision.
+        target: In float32.
+    """
+    cosine: Tensor = _Cosine.apply(prediction, target)  # type: ignore[no-untyped-call]
+    return cosine
 
 
 def scaled_cosine_error(cosine: Float[Tensor, " node"], beta: float) -> Float[Tensor, " node"]:
@@ -21,6 +62,7 @@ def scaled_cosine_error(cosine: Float[Tensor, " node"], beta: float) -> Float[Te
 def constant_baseline(
     target: Float[Tensor, "node width"],
     joint: Int64[Tensor, " node"],
+    num_joints: int,
     beta: float,
     max_nodes: int = MAX_BASELINE_NODES,
 ) -> Float[Tensor, ""]:
@@ -31,12 +73,13 @@ def constant_baseline(
     Args:
         target: Embeddings of hidden joints.
         joint: Which joint each of them is.
+        num_joints: Number of joints of the layout.
         beta: Exponent of the error.
         max_nodes: Approximate number of nodes to use; the others are skipped at a regular stride.
     """
     subsample = slice(None, None, max(1, len(target) // max_nodes))
     direction, joint = normalize(target[subsample], dim=1), joint[subsample]
-    mean = direction.new_zeros(int(joint.max()) + 1 if len(joint) else 1, direction.shape[1])
+    mean = direction.new_zeros(num_joints, direction.shape[1])
     cosine = cosine_similarity(mean.index_add(0, joint, direction)[joint], direction)
     return scaled_cosine_error(cosine, beta).mean()
 

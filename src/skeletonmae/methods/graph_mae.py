@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config, tagged_union
 from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
 from skeletonmae.methods.frame_graph import FrameGraph
-from skeletonmae.methods.graph_losses import constant_baseline, edge_loss, nearest_position, scaled_cosine_error
+from skeletonmae.methods.graph_losses import (
+    constant_baseline,
+    cosine_to_target,
+    edge_loss,
+    nearest_position,
+    scaled_cosine_error,
+)
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -91,21 +96,24 @@ class GraphMAE(Method):
         graph = frames.graph
         hidden = self.draw_mask(batch, frames)
         positions = frames.positions(self.spec.axes)
-        prediction = self.predict(positions, graph.to_nodes(hidden), graph)
         has_visible = (frames.observed & ~hidden).any(0)
         queries = graph.to_nodes(hidden & has_visible & frames.measured).nonzero().squeeze(1)
         with torch.no_grad():
             target = self.embedding(positions.index_select(0, queries)).float()
-        cosine = cosine_similarity(prediction.index_select(0, queries).float(), target)
-        error = scaled_cosine_error(cosine, self.config.beta)
+        if self.config.edge_loss_weight:
+            prediction = self.predict(positions, graph.to_nodes(hidden), graph)
+            predicted = prediction.index_select(0, queries)
+        else:
+            predicted = self.predict(positions, graph.to_nodes(hidden), graph, queries)
+        error = scaled_cosine_error(cosine_to_target(predicted, target), self.config.beta)
         if self.config.edge_loss_weight:
             is_target = graph.to_nodes(frames.measured)
             edge_error = edge_loss(prediction.float(), graph, is_target).index_select(0, queries)
             error = error + self.config.edge_loss_weight * edge_error
-        num_terms = error.new_tensor(len(queries))
+        num_terms = error.new_full((), len(queries))
         logs = {
             "embedding_variance": self.embedding_variance(positions),
-            "constant_baseline": constant_baseline(target, graph.joint_of(queries), self.config.beta),
+            "constant_baseline": constant_baseline(target, graph.joint_of(queries), len(hidden), self.config.beta),
         }
         return MethodOutput(error.sum() / num_terms.clamp(min=1), num_terms, logs)
 
@@ -116,23 +124,29 @@ class GraphMAE(Method):
         return frames.expand_over_frames(hidden) & frames.observed
 
     def predict(
-        self, positions: Float[Tensor, "node axis"], hidden: Bool[Tensor, " node"], graph: SkeletonGraph
-    ) -> Float[Tensor, "node width"]:
+        self,
+        positions: Float[Tensor, "node axis"],
+        hidden: Bool[Tensor, " node"],
+        graph: SkeletonGraph,
+        selected: Int64[Tensor, " selected"] | None = None,
+    ) -> Float[Tensor, "node_or_selected width"]:
         """Predict the embeddings of all joints without seeing the hidden ones.
 
         Args:
             positions: Coordinates of the nodes.
             hidden: Which nodes get the mask token.
             graph: The nodes and their bones.
+            selected: Numbers of the nodes to predict; None for all.
         """
         # Embedding and mask token in one product, instead of an embedding that is then overwritten.
         inputs = torch.cat([positions, torch.ones_like(positions[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
         inputs = torch.cat([inputs, hidden[:, None].to(inputs.dtype)], 1)
         rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], self.mask_token[None]])
-        latent = self.encoder_to_decoder(self.encoder(inputs @ rows, graph))
+        latent = self.encoder(inputs, graph, rows)
         if self.config.remask:
             latent = latent * ~hidden[:, None]
-        prediction: Tensor = self.decoder(latent, graph)
+        # The linear layer between them is the projection of the decoder's input: it commutes with the mask.
+        prediction: Tensor = self.decoder(latent, graph, self.encoder_to_decoder.weight.T, selected)
         return prediction
 
     @torch.no_grad()

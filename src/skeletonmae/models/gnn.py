@@ -7,12 +7,15 @@ enters no statistics.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
+from skeletonmae.batches.constants import constant
 from skeletonmae.models.node_layers import FastPReLU, NodeBatchNorm
 from skeletonmae.skeletons import Skeleton
 
@@ -40,7 +43,7 @@ class SkeletonGraph:
     @classmethod
     def from_observed(cls, skeleton: Skeleton, observed: Bool[Tensor, "joint pose"]) -> SkeletonGraph:
         """Return the graph of the observed joints."""
-        adjacency = torch.as_tensor(skeleton.adjacency, dtype=torch.float32, device=observed.device)
+        adjacency = constant(tuple(map(tuple, skeleton.adjacency.tolist())), torch.float32, observed.device)
         node_index = None if bool(observed.all()) else observed.flatten().nonzero().squeeze(1)
         return cls(adjacency, observed.shape[1], node_index)
 
@@ -58,10 +61,12 @@ class SkeletonGraph:
 
     def aggregate(self, nodes: Float[Tensor, "node width"]) -> Float[Tensor, "node width"]:
         """Sum over each node and its neighbors."""
-        identity = torch.eye(len(self.adjacency), device=nodes.device)
-        matrix = (self.adjacency + identity).to(nodes.dtype)
         dense = self.to_dense(nodes)
-        return self.to_nodes((matrix @ dense.flatten(1)).view_as(dense))
+        return self.to_nodes((self._with_self.to(nodes.dtype) @ dense.flatten(1)).view_as(dense))
+
+    @cached_property
+    def _with_self(self) -> Float[Tensor, "joint joint"]:
+        return self.adjacency + torch.eye(len(self.adjacency), device=self.adjacency.device)
 
     def joint_of(self, nodes: Int64[Tensor, " selected"]) -> Int64[Tensor, " selected"]:
         """Return the joint of each of some nodes, given by their number."""
@@ -94,10 +99,37 @@ class GIN(nn.Module):
         first, second = (nn.Linear(width, width, bias=False) for _ in range(2))
         self.mlp = nn.Sequential(first, NodeBatchNorm(width), FastPReLU(), second)
 
-    def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
-        """Update the nodes."""
-        out: Tensor = self.mlp(graph.aggregate(x))
+    def forward(
+        self,
+        x: Float[Tensor, "node in_width"],
+        graph: SkeletonGraph,
+        projection: Float[Tensor, "in_width width"] | None = None,
+        selected: Int64[Tensor, " selected"] | None = None,
+    ) -> Float[Tensor, "node_or_selected width"]:
+        """Update the nodes.
+
+        Args:
+            x: Features of the nodes.
+            graph: The nodes and their bones.
+            projection: The input is `x @ projection`. Because the sum over the neighbors is linear, the products
+                with `projection` and with the first layer of the MLP are one product, with a small matrix.
+            selected: Numbers of the nodes to return; None for all.
+        """
+        first, norm, activation, second = self.mlp
+        weight: Tensor = first.weight  # type: ignore[assignment]
+        if projection is not None:
+            weight = _product(weight, projection.T)
+        hidden = norm(linear(graph.aggregate(x), weight))
+        if selected is not None:
+            hidden = hidden.index_select(0, selected)
+        out: Tensor = second(activation(hidden))
         return out
+
+
+def _product(a: Float[Tensor, "row column"], b: Float[Tensor, "column other"]) -> Float[Tensor, "row other"]:
+    """Multiply small matrices in float32, because their product is rounded again where it is used."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a.float() @ b.float()
 
 
 class GCN(nn.Module):
@@ -176,10 +208,30 @@ class GNN(nn.Module):
             nn.Sequential(NodeBatchNorm(width), FastPReLU()) for _ in range(depth if final_norm else depth - 1)
         )
 
-    def forward(self, x: Float[Tensor, "node width"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
-        """Compute features of the nodes."""
+    def forward(
+        self,
+        x: Float[Tensor, "node in_width"],
+        graph: SkeletonGraph,
+        projection: Float[Tensor, "in_width width"] | None = None,
+        selected: Int64[Tensor, " selected"] | None = None,
+    ) -> Float[Tensor, "node_or_selected width"]:
+        """Compute features of the nodes.
+
+        Args:
+            x: Their inputs.
+            graph: The nodes and their bones.
+            projection: The input of the first layer is `x @ projection`; None if it is `x`.
+            selected: Numbers of the nodes to return; None for all. What only the others need is not computed.
+        """
         for index, layer in enumerate(self.layers):
-            x = layer(x, graph)
-            if index < len(self.norms):
+            is_first, is_last = index == 0, index == len(self.layers) - 1
+            has_norm = index < len(self.norms)
+            if isinstance(layer, GIN):
+                not_needed = selected if is_last and not has_norm else None
+                x = layer(x, graph, projection if is_first else None, not_needed)
+            else:
+                x = layer(x if projection is None or not is_first else linear(x, projection.T), graph)
+            if has_norm:
                 x = self.norms[index](x)
-        return x
+        is_selected = isinstance(self.layers[-1], GIN) and len(self.norms) < len(self.layers)
+        return x if selected is None or is_selected else x.index_select(0, selected)

@@ -33,8 +33,8 @@ class _PReLUFunction(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         grad = grads[0]
         x, slope = (saved.to(grad.dtype) for saved in ctx.saved_tensors)
-        grad_where_positive = torch.ops.aten.threshold_backward(grad, x, 0)
-        return grad_where_positive.lerp_(grad, slope), x.clamp(max=0).mul_(grad).sum().view(1)
+        grad_x = torch.ops.aten.leaky_relu_backward(grad, x, float(slope), False)
+        return grad_x, x.clamp(max=0).mul_(grad).sum().view(1)
 
 
 class FastPReLU(nn.PReLU):
