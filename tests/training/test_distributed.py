@@ -159,6 +159,24 @@ def test_an_unknown_device_is_refused(name: str) -> None:
     assert f"got {name}" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"])
+def test_the_allocator_of_a_gpu_grows_its_segments_unless_the_user_configures_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("WORLD_SIZE", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"):
+        monkeypatch.setenv(variable, "")  # so that it is restored
+        monkeypatch.delenv(variable)
+    with init_distributed("cpu"):
+        assert os.environ["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
+    monkeypatch.delenv("PYTORCH_CUDA_ALLOC_CONF")
+    monkeypatch.setenv(name, "backend:native")
+    with init_distributed("cpu"):
+        assert os.environ[name] == "backend:native"
+        assert os.environ.get("PYTORCH_CUDA_ALLOC_CONF") == (
+            None if name == "PYTORCH_ALLOC_CONF" else "backend:native"
+        )
+
+
 def test_auto_chooses_the_cpu_without_a_gpu() -> None:
     assert choose_device("cpu") == torch.device("cpu")
     if not torch.cuda.is_available() and not torch.backends.mps.is_available():
