@@ -295,11 +295,11 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     from skeletonmae.batches import ClipReader
 
     seen: list[Any] = []
-    call = ClipReader.__call__
+    blocks = ClipReader.blocks
 
     def recorded(self: Any, windows: Any) -> Any:
         seen.append((self.store, windows.recording_index.copy()))
-        return call(self, windows)
+        return blocks(self, windows)
 
-    monkeypatch.setattr(ClipReader, "__call__", recorded)
+    monkeypatch.setattr(ClipReader, "blocks", recorded)
     return seen

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -14,6 +14,19 @@ from skeletonmae.sequences import SequenceStore, SkeletonSequence, join
 from skeletonmae.skeletons import KINECT20
 
 Make = Callable[..., Any]
+
+
+class Clips(NamedTuple):
+    """What a reader returns, padded to the same number of persons."""
+
+    positions: torch.Tensor
+    observed: torch.Tensor
+    bridged: torch.Tensor
+
+
+def read(reader: ClipReader, windows: Any) -> Clips:
+    tracks = reader(windows)
+    return Clips(*(tracks.pad(getattr(tracks, name)) for name in Clips._fields))
 
 
 def reference_clips(
@@ -64,7 +77,7 @@ def check(
     dtype = settings.pop("dtype", "float32")
     index = rng.integers(0, len(store), 14)
     windows = windows_of(recordings, index, rng)
-    positions, observed, _ = ClipReader(store, **settings)(windows)
+    positions, observed, _ = read(ClipReader(store, **settings), windows)
     expected, expected_observed = reference_clips(
         recordings, windows, settings["num_frames"], settings.get("max_persons", 2), dtype
     )
@@ -102,7 +115,9 @@ def test_shards_mixed_in_one_batch_equal_a_single_store(
         SequenceStore.open(tmp_path / "joined"),
         SequenceStore.concat(list(map(SequenceStore.open, paths))),
     ):
-        for expected, got in zip(ClipReader(single, 9, 3)(windows), ClipReader(store, 9, 3)(windows), strict=True):
+        for expected, got in zip(
+            read(ClipReader(single, 9, 3), windows), read(ClipReader(store, 9, 3), windows), strict=True
+        ):
             assert torch.equal(expected, got)
         check(store, recordings, rng, num_frames=9, max_persons=3)
 
@@ -114,11 +129,11 @@ def test_clips_do_not_depend_on_the_chunk_size(
     recordings = mixed_recordings(make_recording, 5, 12, lost=0.1)
     store, rng = make_store(tmp_path / "s", recordings), np.random.default_rng(2)
     at_once = ClipReader(store, 17, 3)
-    monkeypatch.setattr("skeletonmae.batches.clip_reader.CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr("skeletonmae.batches.clip_reader.BLOCK_BYTES", chunk_bytes)
     chunked = ClipReader(store, 17, 3)
-    assert chunked.tracks_per_chunk < 6 < at_once.tracks_per_chunk
+    assert chunked.tracks_per_block < 6 < at_once.tracks_per_block
     windows = windows_of(recordings, rng.permutation(12), rng)
-    for expected, got in zip(at_once(windows), chunked(windows), strict=True):
+    for expected, got in zip(read(at_once, windows), read(chunked, windows), strict=True):
         assert torch.equal(expected, got)
 
 
@@ -128,7 +143,7 @@ def test_a_recorded_frame_is_read_alone(tmp_path: Path, make_store: Make) -> Non
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1] = np.nan
     store.shards[0].arrays["positions"] = poisoned
-    positions, *_ = ClipReader(store, 2)(whole_recording(3))
+    positions, *_ = read(ClipReader(store, 2), whole_recording(3))
     assert (positions == 1).all()
 
 
@@ -138,7 +153,7 @@ def test_device_memory_equals_the_memory_map(tmp_path: Path, make_recording: Mak
     store, rng = make_store(tmp_path / "s", recordings), np.random.default_rng(1)
     windows = windows_of(recordings, rng.permutation(6), rng)
     for expected, got in zip(
-        ClipReader(store, 8)(windows), ClipReader(store, 8, device="cuda")(windows), strict=True
+        read(ClipReader(store, 8), windows), read(ClipReader(store, 8, device="cuda"), windows), strict=True
     ):
         assert got.is_cuda
         torch.testing.assert_close(expected, got.cpu())
@@ -154,7 +169,7 @@ def test_a_clip_of_the_recorded_length_equals_the_recording(
     for frames in range(1, 65):
         recording = make_recording(frames, 1, frames, lost=0.3)
         store = make_store(tmp_path / str(frames), [recording])
-        positions, observed, _ = ClipReader(store, frames)(whole_recording(frames))
+        positions, observed, _ = read(ClipReader(store, frames), whole_recording(frames))
         np.testing.assert_array_equal(observed[0], recording.observed, err_msg=f"{frames} frames")
         np.testing.assert_allclose(positions[0], recording.positions, atol=1e-6)
 
@@ -165,14 +180,14 @@ def test_a_stretched_clip_contains_every_recorded_frame(
     recording = make_recording(2, 1, 24, lost=0.3)
     store = make_store(tmp_path / "s", [recording])
     for stride in (2, 3, 5):
-        positions, observed, _ = ClipReader(store, 23 * stride + 1)(whole_recording(24))
+        positions, observed, _ = read(ClipReader(store, 23 * stride + 1), whole_recording(24))
         np.testing.assert_array_equal(observed[0, :, ::stride], recording.observed)
         np.testing.assert_allclose(positions[0, :, ::stride], recording.positions, atol=1e-5)
 
 
 def test_a_single_frame_is_repeated(tmp_path: Path, make_store: Make) -> None:
     recording = SkeletonSequence.from_positions(np.full((1, 20, 3), 3.0), KINECT20)
-    positions, observed, _ = ClipReader(make_store(tmp_path / "s", [recording]), 8)(whole_recording(1))
+    positions, observed, _ = read(ClipReader(make_store(tmp_path / "s", [recording]), 8), whole_recording(1))
     assert observed.all()
     assert (positions == 3).all()
 
@@ -182,12 +197,12 @@ def test_recordings_without_persons_and_no_recordings(
 ) -> None:
     store = make_store(tmp_path / "s", [make_recording(0, 2, 5, lost=1.0), make_recording(1, 0, 5)])
     both = Windows(np.array([0, 1]), np.zeros(2), np.full(2, 4.0))
-    positions, observed, _ = ClipReader(store, 6)(both)
+    positions, observed, _ = read(ClipReader(store, 6), both)
     assert positions.shape == (2, 1, 6, 20, 3)
     assert not observed.any()
     assert not positions.any()
     none = Windows(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
-    assert ClipReader(store, 6)(none)[0].shape == (0, 1, 6, 20, 3)
+    assert read(ClipReader(store, 6), none)[0].shape == (0, 1, 6, 20, 3)
 
 
 def test_unobserved_positions_are_0_even_if_the_store_holds_others(tmp_path: Path, make_store: Make) -> None:
@@ -198,6 +213,6 @@ def test_unobserved_positions_are_0_even_if_the_store_holds_others(tmp_path: Pat
     poisoned = store.shards[0].arrays["positions"].copy()
     poisoned[1, 4] = np.nan
     store.shards[0].arrays["positions"] = poisoned
-    positions, clip_observed, _ = ClipReader(store, 3)(whole_recording(3))
+    positions, clip_observed, _ = read(ClipReader(store, 3), whole_recording(3))
     assert not clip_observed[0, 0, 1, 4]
     assert not positions[0, 0, 1, 4].any()

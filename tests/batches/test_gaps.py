@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -17,6 +17,21 @@ from skeletonmae.skeletons import KINECT20
 from skeletonmae.transforms import ClipConfig
 
 Make = Callable[..., Any]
+
+
+class Clips(NamedTuple):
+    """What a reader returns, padded to the same number of persons."""
+
+    positions: torch.Tensor
+    observed: torch.Tensor
+    bridged: torch.Tensor
+
+
+def read(reader: ClipReader, windows: Any) -> Clips:
+    tracks = reader(windows)
+    return Clips(*(tracks.pad(getattr(tracks, name)) for name in Clips._fields))
+
+
 RATES = (None, 30.0, 4.0, 1.0, math.nan)
 LONGEST = (8, 7, 1, 0, 8)  # frames in 0.25 s, and 8 where the rate is unknown
 
@@ -55,7 +70,7 @@ def test_it_equals_a_plain_loop(
     windows: Any = Windows(index, num_frames * 0.1, num_frames - 2)
     if by_segments:
         windows = SampledFrames(index, np.sort(rng.integers(0, num_frames[:, None], (5, 10)), 1).astype(float))
-    clips = ClipReader(store, 10, bridge_seconds=0.25)(windows)
+    clips = read(ClipReader(store, 10, bridge_seconds=0.25), windows)
     times = windows.frame_times(index, 10)
     num_bridged = 0
     for clip, recording in enumerate(recordings):
@@ -84,7 +99,7 @@ def test_a_gap_of_exactly_the_longest_is_bridged_and_one_more_is_not(tmp_path: P
     one = SkeletonSequence.from_positions(positions, KINECT20, observed=observed, fps=30.0)
     store = make_store(tmp_path / "s", [one])
     whole = Windows(np.array([0]), np.zeros(1), np.array([29.0]))
-    clips = ClipReader(store, 30, bridge_seconds=0.25)(whole)
+    clips = read(ClipReader(store, 30, bridge_seconds=0.25), whole)
     assert clips.bridged[0, 0, :, 0].nonzero().flatten().tolist() == list(range(10, 17))
     torch.testing.assert_close(clips.positions[0, 0, :, 0, 0], torch.arange(30.0))
     assert not clips.bridged[..., 1:].any()
@@ -98,9 +113,9 @@ def test_0_bridges_nothing_and_where_nothing_is_missing_nothing_changes(
     recordings = mixed(make_recording, lost)
     store, index = make_store(tmp_path / "s", recordings), np.arange(5)
     whole = Windows(index, np.zeros(5), store.num_frames - 1.5)
-    without = ClipReader(store, 16)(whole)
+    without = read(ClipReader(store, 16), whole)
     assert not without.bridged.any()
-    bridged = ClipReader(store, 16, bridge_seconds=0.25)(whole)
+    bridged = read(ClipReader(store, 16, bridge_seconds=0.25), whole)
     if lost == 0:
         assert all(torch.equal(*arrays) for arrays in zip(without, bridged, strict=True))
     was_observed = without.observed
@@ -116,7 +131,7 @@ def test_clips_do_not_depend_on_the_batch_or_the_chunk(
     store = make_store(tmp_path / "s", mixed(make_recording))
     config = ClipConfig(frames=9, sampling=sampling, transforms=())
     together = config.loader(store, np.arange(5), batch_size=5).batch(0, 0)
-    monkeypatch.setattr("skeletonmae.batches.clip_reader.CHUNK_BYTES", 1)
+    monkeypatch.setattr("skeletonmae.batches.clip_reader.BLOCK_BYTES", 1)
     assert together.bridged.any()
     assert not (together.bridged & ~together.observed).any()
     for row in range(5):
@@ -130,6 +145,7 @@ def test_it_is_the_same_on_a_gpu(tmp_path: Path, make_recording: Make, make_stor
         pytest.skip("no GPU here")
     store = make_store(tmp_path / "s", mixed(make_recording))
     whole = Windows(np.arange(5), np.zeros(5), store.num_frames - 1.0)
-    on_cpu, on_gpu = (ClipReader(store, 16, device=name, bridge_seconds=0.25)(whole) for name in ("cpu", "cuda"))
+    readers = (ClipReader(store, 16, device=name, bridge_seconds=0.25) for name in ("cpu", "cuda"))
+    on_cpu, on_gpu = (read(reader, whole) for reader in readers)
     for expected, found in zip(on_cpu, on_gpu, strict=True):
         torch.testing.assert_close(found.cpu(), expected)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from skeletonmae.batches import Batch, ClipReader, Loader, Windows, sample_keys
 from skeletonmae.batches.loader import epoch_order, prefetch_batches
@@ -36,7 +35,7 @@ def loader(store: SequenceStore, **settings: Any) -> Loader:
     return Loader(ClipReader(store, 8), store.labels, index, **settings)
 
 
-def clips(batches: Any) -> dict[int, tuple[Tensor, Tensor, int]]:
+def clips(batches: Any) -> dict[int, tuple[torch.Tensor, torch.Tensor, int]]:
     """Map the key of each clip to its positions and observed flags, padded to two persons, and its label."""
     found = {}
     for batch in batches:
@@ -154,9 +153,9 @@ def test_an_empty_index_is_an_empty_epoch(store: SequenceStore) -> None:
 class RecordingReader(ClipReader):
     """Remembers the windows that it was called with."""
 
-    def __call__(self, windows: Windows) -> tuple[Tensor, Tensor]:
+    def blocks(self, windows: Windows) -> Iterator[Any]:
         self.windows = windows
-        return super().__call__(windows)
+        return super().blocks(windows)
 
 
 def windows(store: SequenceStore, epochs: int = 1, **settings: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

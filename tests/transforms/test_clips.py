@@ -141,7 +141,7 @@ def test_only_the_first_persons_are_used(tmp_path: Path, make_store: Make) -> No
     for num in (1, 2, 3, 4):
         config = ClipConfig(frames=4, max_persons=num, transforms=())
         batch = config.loader(store, np.arange(1), batch_size=1).batch(0, 0)
-        assert batch.positions[0, :, 0, 0, 0].tolist() == [1, 2, 3][:num]
+        assert batch.positions[0, :, 0, 0, 0].tolist() == pytest.approx([1, 2, 3][:num])
 
 
 def test_a_clip_may_be_longer_than_every_recording(tmp_path: Path, make_recording: Make, make_store: Make) -> None:

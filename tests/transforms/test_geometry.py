@@ -270,9 +270,9 @@ def test_body_size_removes_the_unit(make_batch: Make) -> None:
 
 @pytest.mark.parametrize(("frames", "axes"), [(1, 3), (3, 3), (6, 2), (8, 3)])  # 25, 75, 150, 200 joints in all
 def test_rotating_is_a_product_with_the_matrix(make_batch: Make, frames: int, axes: int) -> None:
-    positions = make_batch((1, 1, 1), frames, NTU25, axes=axes).positions
+    positions = make_batch((1, 1, 1), frames, NTU25, axes=axes).tracks.positions
     matrix = torch.randn(3, axes, axes, generator=torch.Generator().manual_seed(0))
-    expected = np.einsum("bij,bpfkj->bpfki", matrix.double().numpy(), positions.double().numpy())
+    expected = np.einsum("bij,bfkj->bfki", matrix.double().numpy(), positions.double().numpy())
     torch.testing.assert_close(
         rotate_positions(positions, matrix).double(), torch.from_numpy(expected), atol=1e-6, rtol=1e-5
     )

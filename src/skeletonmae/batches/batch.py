@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from skeletonmae.batches.random import SampleRng
+from skeletonmae.batches.tracks import Tracks
+from skeletonmae.batches.unobserved import any_observed, with_unobserved_as_zero
 from skeletonmae.skeletons import Skeleton
 
 TENSORS = ("positions", "observed", "label", "keys", "bridged", "recording")
@@ -21,6 +23,9 @@ TENSORS = ("positions", "observed", "label", "keys", "bridged", "recording")
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Clips resampled to the same number of frames.
+
+    A batch has two views of the same clips: `tracks`, the persons who are present, concatenated, and padded arrays
+    with room for the same number of persons in every clip. Either is made from the other when it is first read.
 
     Args:
         positions: float32 coordinates, in the store's unit; 0 where not observed.
@@ -40,7 +45,7 @@ class Batch:
     label: Int64[Tensor, " batch"]
     keys: Int64[Tensor, " batch"]
     skeleton: Skeleton
-    bridged: Bool[Tensor, "batch person frame joint"] = None  # type: ignore[assignment]  # set in __post_init__
+    bridged: Bool[Tensor, "batch person frame joint"] = field(default_factory=lambda: None)  # type: ignore[assignment]
     recording: Int64[Tensor, " batch"] = None  # type: ignore[assignment]  # set in __post_init__
     second_view: Batch | None = None
 
@@ -50,28 +55,62 @@ class Batch:
         if self.recording is None:
             object.__setattr__(self, "recording", torch.full_like(self.label, -1))
 
+    @classmethod
+    def from_tracks(
+        cls,
+        tracks: Tracks,
+        label: Int64[Tensor, " batch"],
+        keys: Int64[Tensor, " batch"],
+        recording: Int64[Tensor, " batch"] | None = None,
+        second_view: Batch | None = None,
+    ) -> Batch:
+        """Return the batch of tracks that each have an observed joint; nothing is padded until it is read.
+
+        Args:
+            tracks: The persons who are present.
+            label: As in `Batch`, like the others.
+            keys: As in `Batch`.
+            recording: As in `Batch`.
+            second_view: As in `Batch`.
+        """
+        recording = torch.full_like(label, -1) if recording is None else recording
+        batch = object.__new__(cls)
+        vars(batch).update(
+            tracks=tracks,
+            label=label,
+            keys=keys,
+            skeleton=tracks.skeleton,
+            recording=recording,
+            second_view=second_view,
+        )
+        return batch
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for attributes that do not exist: those that `from_tracks` leaves out.
+        if name not in ("positions", "observed", "bridged") or "tracks" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        padded = self.tracks.pad(getattr(self.tracks, name))
+        vars(self)[name] = padded
+        return padded
+
     def __len__(self) -> int:
         return len(self.label)
 
     @cached_property
     def present(self) -> Bool[Tensor, "batch person"]:
         """Whether each person has at least one observed joint."""
-        return self.observed.flatten(2).any(2)
+        return any_observed(self.observed.flatten(2))
 
     @cached_property
     def tracks(self) -> Tracks:
         """The persons who are present, concatenated."""
         clip_index, person_index = self.present.nonzero(as_tuple=True)
-        observed = self.observed[clip_index, person_index]
-        return Tracks(
-            self.positions[clip_index, person_index].masked_fill_(~observed[..., None], 0.0),
-            observed,
-            clip_index,
-            person_index,
-            len(self),
-            self.skeleton,
-            self.bridged[clip_index, person_index],
+        row = clip_index * self.present.shape[1] + person_index
+        positions, observed, bridged = (
+            values.flatten(0, 1).index_select(0, row) for values in (self.positions, self.observed, self.bridged)
         )
+        positions = with_unobserved_as_zero(positions, observed)
+        return Tracks(positions, observed, clip_index, person_index, len(self), self.skeleton, bridged)
 
     def has_observed(self, joints: Collection[str] | None = None) -> Bool[Tensor, " batch"]:
         """Return which clips have an observed joint among `joints`; the others show a model nothing.
@@ -79,17 +118,30 @@ class Batch:
         Args:
             joints: Names of the joints that the model knows; None for all.
         """
-        in_clip = self.observed.flatten(1, 2).any(1)
-        if joints is None:
-            return in_clip.any(1)
-        known = torch.tensor([joint in joints for joint in self.skeleton.joints], device=in_clip.device)
-        return (in_clip & known).any(1)
+        tracks = self.tracks
+        in_track = tracks.observed.any(1)
+        if joints is not None:
+            is_known = [joint in joints for joint in self.skeleton.joints]
+            in_track = in_track & torch.tensor(is_known, device=in_track.device)
+        num_tracks = torch.zeros(len(self), dtype=torch.int64, device=in_track.device)
+        return num_tracks.index_add_(0, tracks.clip_index, in_track.any(1).long()) > 0
 
     def select(self, clips: Bool[Tensor, " batch"] | Int64[Tensor, " clip"]) -> Batch:
         """Return the batch of some of the clips."""
         tensors: dict[str, Any] = {name: getattr(self, name)[clips] for name in TENSORS}
         second_view = self.second_view and self.second_view.select(clips)
         return replace(self, **tensors, second_view=second_view)
+
+    @classmethod
+    def concat(cls, batches: Sequence[Batch]) -> Batch:
+        """Concatenate the clips of batches of the same layout and number of frames, without a second view."""
+        if len(batches) == 1:
+            return batches[0]
+        tracks = Tracks.concat([batch.tracks for batch in batches])
+        label, keys, recording = (
+            torch.cat([getattr(batch, name) for batch in batches]) for name in ("label", "keys", "recording")
+        )
+        return cls.from_tracks(tracks, label, keys, recording)
 
     def rng(self, purpose: str) -> SampleRng:
         """Return a random number generator for each clip. The same purpose gives the same numbers again."""
@@ -99,10 +151,37 @@ class Batch:
         """Return a random number generator for each track of `tracks`, independent of the other tracks."""
         return self.rng(purpose).for_tracks(self.tracks.clip_index, self.tracks.person_index)
 
+    def with_tracks(
+        self, positions: Tensor, observed: Tensor | None = None, bridged: Tensor | None = None
+    ) -> Batch:
+        """Return a copy with other positions of the persons who are present, set to 0 where not observed.
+
+        Args:
+            positions: `(track, frame, joint, axis)`, as in `tracks`.
+            observed: `(track, frame, joint)`; None keeps the flags. Persons without any are left out.
+            bridged: Likewise; only observed joints stay bridged.
+        """
+        tracks = self.tracks
+        bridged = tracks.bridged if bridged is None else bridged
+        bridged = bridged if observed is None else bridged & observed
+        are_present = observed is None
+        observed = tracks.observed if observed is None else observed
+        positions = with_unobserved_as_zero(positions, observed)
+        tracks = replace(tracks, positions=positions, observed=observed, bridged=bridged)
+        return self.of_tracks(tracks if are_present else tracks.present())
+
+    def of_tracks(self, tracks: Tracks) -> Batch:
+        """Return a copy with other tracks of the same clips, each of which has an observed joint."""
+        return Batch.from_tracks(tracks, self.label, self.keys, self.recording, self.second_view)
+
+    def with_second_view(self, second_view: Batch) -> Batch:
+        """Return a copy with a second view of the same recordings."""
+        return Batch.from_tracks(self.tracks, self.label, self.keys, self.recording, second_view)
+
     def with_positions(
         self, positions: Tensor, observed: Tensor | None = None, bridged: Tensor | None = None
     ) -> Batch:
-        """Return a copy with other positions, set to 0 where not observed.
+        """Return a copy with other positions in the padded arrays, set to 0 where not observed.
 
         Args:
             positions: `(batch, person, frame, joint, axis)`.
@@ -114,7 +193,7 @@ class Batch:
             observed = self.observed
         else:
             bridged = bridged & observed
-        positions = positions.masked_fill(~observed[..., None], 0.0)
+        positions = with_unobserved_as_zero(positions, observed)
         return replace(self, positions=positions, observed=observed, bridged=bridged)
 
     def record_stream(self, stream: torch.cuda.Stream) -> None:
@@ -129,43 +208,8 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """Return a copy on another device."""
-        tensors: dict[str, Any] = {name: getattr(self, name).to(device, non_blocking=True) for name in TENSORS}
+        label, keys, recording = (
+            values.to(device, non_blocking=True) for values in (self.label, self.keys, self.recording)
+        )
         second_view = self.second_view and self.second_view.to(device)
-        return replace(self, **tensors, second_view=second_view)
-
-
-@dataclass(frozen=True, eq=False)
-class Tracks:
-    """The persons of a batch who are present, concatenated.
-
-    Args:
-        positions: Coordinates of each person; 0 where not observed.
-        observed: Whether each joint was observed, or bridged.
-        clip_index: Index of the clip that each track belongs to, in ascending order.
-        person_index: Index of the person in that clip.
-        num_clips: Number of clips of the batch, including those without any track.
-        skeleton: The joint layout.
-        bridged: Which observed joints are interpolated in a short gap. By default none.
-    """
-
-    positions: Float[Tensor, "track frame joint axis"]
-    observed: Bool[Tensor, "track frame joint"]
-    clip_index: Int64[Tensor, " track"]
-    person_index: Int64[Tensor, " track"]
-    num_clips: int
-    skeleton: Skeleton
-    bridged: Bool[Tensor, "track frame joint"] = None  # type: ignore[assignment]  # set in __post_init__
-
-    def __post_init__(self) -> None:
-        if self.bridged is None:
-            object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
-
-    def __len__(self) -> int:
-        return len(self.clip_index)
-
-    def mean_over_persons(self, features: Float[Tensor, "track feature"]) -> Float[Tensor, "batch feature"]:
-        """Average features over the persons of each clip; 0 for a clip without any."""
-        feature_sum = features.new_zeros(self.num_clips, features.shape[1])
-        feature_sum.index_add_(0, self.clip_index, features)
-        num_persons = torch.bincount(self.clip_index, minlength=self.num_clips).clamp(min=1)
-        return feature_sum / num_persons[:, None].to(feature_sum.dtype)
+        return Batch.from_tracks(self.tracks.to(device), label, keys, recording, second_view)

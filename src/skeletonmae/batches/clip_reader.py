@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,57 +13,24 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64, Integer
 from torch import Tensor
 
-from skeletonmae.batches.gaps import GapBridge
-from skeletonmae.sequences import SequenceStore, Shard
-from skeletonmae.sequences.clip_sampling import evenly_spaced, longest_bridged_gap, surrounding_frames
+from skeletonmae.batches.gaps import bridge_gaps
+from skeletonmae.batches.rows import SampledRows, TrackTable, interpolate_rows, needed_rows, sampled_rows
+from skeletonmae.batches.tracks import Tracks
+from skeletonmae.batches.unobserved import set_unobserved_to_zero_
+from skeletonmae.batches.windows import SampledFrames, Windows
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences.clip_sampling import longest_bridged_gap
 
-CHUNK_BYTES = 2**20
-"""Size of the positions that are interpolated at once on the CPU, so that they stay in its cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """The part of a recording that each clip covers. Times are in frames of the recording and may be fractional.
-
-    Args:
-        recording_index: Index of each recording in the store.
-        first: Time at which the clip begins.
-        last: Time at which the clip ends, inclusive.
-    """
-
-    recording_index: Integer[np.ndarray, " clip"]
-    first: Float64[np.ndarray, " clip"]
-    last: Float64[np.ndarray, " clip"]
-
-    def frame_times(self, clips: np.ndarray, num_frames: int) -> Float64[np.ndarray, "clip frame"]:
-        """Return `num_frames` evenly spaced times, from first to last, for each of `clips`."""
-        return evenly_spaced(self.first[clips], self.last[clips], num_frames)
+BLOCK_BYTES = 2**24
+"""Size of the positions of a block of clips on the CPU, so that a block stays in its cache."""
 
 
-@dataclass(frozen=True, eq=False)
-class SampledFrames:
-    """Single frames of each recording, as in Temporal Segment Networks.
+class TrackArrays(NamedTuple):
+    """Tracks as arrays. Positions are 0 where not observed; bridged joints count as observed."""
 
-    Args:
-        recording_index: Index of each recording in the store.
-        times: The frames of each clip, as many as a clip has.
-    """
-
-    recording_index: Integer[np.ndarray, " clip"]
-    times: Float64[np.ndarray, "clip frame"]
-
-    def frame_times(self, clips: np.ndarray, num_frames: int) -> Float64[np.ndarray, "clip frame"]:  # noqa: ARG002
-        """Return the times of the frames of each of `clips`."""
-        times: Float64[np.ndarray, "clip frame"] = self.times[clips]
-        return times
-
-
-class ClipArrays(NamedTuple):
-    """Clips as arrays. Positions are 0 where not observed; bridged joints count as observed."""
-
-    positions: Float[Tensor, "batch person frame joint axis"]
-    observed: Bool[Tensor, "batch person frame joint"]
-    bridged: Bool[Tensor, "batch person frame joint"]
+    positions: Float[Tensor, "track frame joint axis"]
+    observed: Bool[Tensor, "track frame joint"]
+    bridged: Bool[Tensor, "track frame joint"]
 
 
 class ClipReader:
@@ -87,7 +55,8 @@ class ClipReader:
         self.bridge_seconds = bridge_seconds
         self.store, self.num_frames, self.max_persons = store, num_frames, max_persons
         self.device = torch.device(device or "cpu")
-        if self.device.type == "cpu":
+        on_cpu = self.device.type == "cpu"
+        if on_cpu:
             store.expect_random_reads()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the memory map is read-only, and nothing here writes to it
@@ -98,59 +67,55 @@ class ClipReader:
                 )
                 for shard in store.shards
             ]
-        joint = torch.arange(store.skeleton.num_joints, device=self.device)
+        num_joints = store.skeleton.num_joints
+        self.all_bits = np.packbits(np.ones(num_joints, dtype=bool), bitorder="little")
+        joint = torch.arange(num_joints, device=self.device)
         self.byte_of_joint, self.bit_of_joint = joint // 8, (joint % 8).to(torch.uint8)
-        track_bytes = 4 * num_frames * store.skeleton.num_joints * store.axes
-        on_cpu = self.device.type == "cpu"
-        self.tracks_per_chunk = max(1, CHUNK_BYTES // track_bytes) if on_cpu else sys.maxsize
+        # A GPU is asked only once whether everything is observed, because each answer stops it.
+        all_bits = torch.from_numpy(self.all_bits).to(self.device)
+        self.shard_is_complete = [not on_cpu and bool((bits == all_bits).all()) for _, bits in self.shard_tensors]
+        track_bytes = 4 * num_frames * num_joints * store.axes
+        self.tracks_per_block = max(1, BLOCK_BYTES // track_bytes) if on_cpu else sys.maxsize
 
-    def __call__(self, windows: Windows | SampledFrames) -> ClipArrays:
-        """Read clips.
+    def __call__(self, windows: Windows | SampledFrames) -> Tracks:
+        """Read all tracks of all clips, also those without an observed joint in the clip.
 
         A clip frame between two recorded frames is their linear interpolation, and is observed if both are. A
         joint that is missing in one of them, or at a recorded frame, is interpolated between the last observed
         frame before and the first one after, if not too many frames are missing in between: it is bridged.
         """
-        shard_index, first_track, num_tracks, max_gap = self._find_tracks(windows.recording_index)
-        num_clips = len(shard_index)
-        num_present = num_tracks.clip(max=self.max_persons)
-        num_persons = max(1, int(num_present.max(initial=0)))
-        # One entry for each track to read: its clip, its person, and its row in the result.
-        clip_index, person_index = np.nonzero(np.arange(num_persons) < num_present[:, None])
-        row = clip_index * num_persons + person_index
-        num_rows, num_joints = num_clips * num_persons, self.store.skeleton.num_joints
-        new = torch.empty if len(row) == num_rows else torch.zeros  # without absent persons, every row is written
-        positions = new((num_rows, self.num_frames, num_joints, self.store.axes), device=self.device)
-        observed = new((num_rows, self.num_frames, num_joints), dtype=torch.bool, device=self.device)
-        bridged = torch.zeros(observed.shape, dtype=torch.bool, device=self.device)
-        for shard in np.unique(shard_index[clip_index]):
-            in_shard = np.flatnonzero(shard_index[clip_index] == shard)
-            for chunk in np.array_split(in_shard, -(-len(in_shard) // self.tracks_per_chunk)):
-                clips = clip_index[chunk]
-                chunk_positions, chunk_observed, chunk_bridged = self._read_tracks(
-                    int(shard),
-                    first_track[clips] + person_index[chunk],
-                    windows.frame_times(clips, self.num_frames),
-                    max_gap[clips],
-                )
-                chunk_row = torch.from_numpy(row[chunk]).to(self.device)
-                positions.index_copy_(0, chunk_row, chunk_positions)
-                observed.index_copy_(0, chunk_row, chunk_observed)
-                if chunk_bridged is not None:
-                    bridged.index_copy_(0, chunk_row, chunk_bridged)
-        arrays = (array.view(num_clips, num_persons, *array.shape[1:]) for array in (positions, observed, bridged))
-        return ClipArrays(*arrays)
+        return Tracks.concat([tracks for _, tracks in self.blocks(windows)])
 
-    def _find_tracks(
-        self, recording_index: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Int64[np.ndarray, " clip"]]:
-        """Return the shard, the first track there, the number of tracks and the longest gap to bridge."""
+    def blocks(self, windows: Windows | SampledFrames) -> Iterator[tuple[slice, Tracks]]:
+        """Read a few clips at a time, so that whatever is done with them finds them in the processor's cache.
+
+        On a GPU, and if there are no clips, there is one block.
+
+        Yields:
+            Which clips of the batch a block contains, and their tracks.
+        """
+        table, num_tracks = self._find_tracks(windows.recording_index)
+        first_track = np.cumsum(num_tracks) - num_tracks
+        num_blocks = max(1, -(-len(table.clip) // self.tracks_per_block))
+        begin = np.searchsorted(first_track, np.arange(num_blocks) * (len(table.clip) / num_blocks))
+        ends = [*np.unique(begin).tolist(), len(num_tracks)]
+        for first, last in itertools.pairwise(ends):
+            in_block = slice(*np.searchsorted(table.clip, [first, last]))
+            block = table.select(in_block)
+            arrays = self._read_tracks(block, windows.frame_times(block.clip, self.num_frames))
+            clip, person = self._to_device(block.clip - first), self._to_device(block.person)
+            positions, observed, bridged = arrays
+            yield (
+                slice(first, last),
+                Tracks(positions, observed, clip, person, last - first, self.store.skeleton, bridged),
+            )
+
+    def _find_tracks(self, recording_index: np.ndarray) -> tuple[TrackTable, Int64[np.ndarray, " clip"]]:
+        """Return the tracks to read of the recordings, and their number for each recording."""
         shard_ends = self.store.shard_ends
         shard_index = np.searchsorted(shard_ends, recording_index, side="right")
         index_in_shard = recording_index - np.concatenate([[0], shard_ends[:-1]])[shard_index]
-        first_track = np.zeros(len(recording_index), dtype=np.int64)
-        end_track = np.zeros(len(recording_index), dtype=np.int64)
-        max_gap = np.zeros(len(recording_index), dtype=np.int64)
+        first_track, end_track, max_gap = np.zeros((3, len(recording_index)), dtype=np.int64)
         for shard in np.unique(shard_index):
             in_shard = shard_index == shard
             checked = self.store.shards[shard].check_recordings(index_in_shard[in_shard])
@@ -158,69 +123,96 @@ class ClipReader:
             if self.bridge_seconds:
                 fps = self.store.shards[shard].arrays["fps"][index_in_shard[in_shard]]
                 max_gap[in_shard] = longest_bridged_gap(fps, self.bridge_seconds)
-        return shard_index, first_track, end_track - first_track, max_gap
+        num_persons = (end_track - first_track).clip(max=self.max_persons)
+        clip, person = np.nonzero(np.arange(num_persons.max(initial=0)) < num_persons[:, None])
+        shard_of_track, track = shard_index[clip], first_track[clip] + person
+        first_row, last_row, first_frame = np.zeros((3, len(clip)), dtype=np.int64)
+        for shard in np.unique(shard_of_track):
+            in_shard = shard_of_track == shard
+            arrays, tracks = self.store.shards[shard].arrays, track[in_shard]
+            first_row[in_shard] = arrays["track_rows"][tracks]
+            last_row[in_shard] = arrays["track_rows"][tracks + 1] - 1
+            first_frame[in_shard] = arrays["track_starts"][tracks]
+        table = TrackTable(clip, person, shard_of_track, first_row, last_row, first_frame, max_gap[clip])
+        return table, num_persons
 
-    def _read_tracks(
-        self,
-        shard_index: int,
-        track: Int64[np.ndarray, " track"],
-        times: Float64[np.ndarray, "track frame"],
-        max_gap: Int64[np.ndarray, " track"],
+    def _read_tracks(self, tracks: TrackTable, times: Float64[np.ndarray, "track frame"]) -> TrackArrays:
+        """Read tracks at the given times, counted in frames of their recordings."""
+        shards = np.unique(tracks.shard).tolist() or [0]
+        if len(shards) == 1:
+            return self._read_shard(shards[0], tracks, times)
+        parts, order = [], []
+        for shard in shards:
+            in_shard = np.flatnonzero(tracks.shard == shard)
+            parts.append(self._read_shard(shard, tracks.select(in_shard), times[in_shard]))
+            order.append(in_shard)
+        back = self._to_device(np.argsort(np.concatenate(order)))
+        return TrackArrays(*(torch.cat(values).index_select(0, back) for values in zip(*parts, strict=True)))
+
+    def _read_shard(
+        self, shard: int, tracks: TrackTable, times: Float64[np.ndarray, "track frame"]
+    ) -> TrackArrays:
+        """Read tracks of one shard."""
+        shape = (*times.shape, self.store.skeleton.num_joints)
+        rows = sampled_rows(tracks, times)
+        low, high, weight, in_range = (self._to_device(values.reshape(-1)) for values in rows)
+        positions, bits = self.shard_tensors[shard]
+        frame_bits = bits.index_select(0, low) & bits.index_select(0, high)
+        bridged = torch.zeros(shape, dtype=torch.bool, device=self.device)
+        if rows.in_range.all() and self._is_complete(shard, frame_bits):
+            frames = interpolate_rows(positions, low, high, weight)
+            return TrackArrays(frames.view(*shape, self.store.axes), ~bridged, bridged)
+        if not tracks.max_gap.any() or self.shard_is_complete[shard]:
+            observed = self._unpack_bits(frame_bits * in_range[:, None])
+        else:
+            positions, row_observed, row_bridged, low, high = self._bridge_rows(shard, rows, tracks)
+            observed = row_observed.index_select(0, low) & row_observed.index_select(0, high) & in_range[:, None]
+            bridged = (row_bridged.index_select(0, low) | row_bridged.index_select(0, high)) & observed
+        observed = observed.view(shape)
+        frames = interpolate_rows(positions, low, high, weight).view(*shape, self.store.axes)
+        return TrackArrays(set_unobserved_to_zero_(frames, observed), observed, bridged.view(shape))
+
+    def _bridge_rows(
+        self, shard: int, sampled: SampledRows, tracks: TrackTable
     ) -> tuple[
-        Float[Tensor, "track frame joint axis"],
-        Bool[Tensor, "track frame joint"],
-        Bool[Tensor, "track frame joint"] | None,
+        Float[Tensor, "row joint axis"],
+        Bool[Tensor, "row joint"],
+        Bool[Tensor, "row joint"],
+        Int64[Tensor, " frame"],
+        Int64[Tensor, " frame"],
     ]:
-        """Read tracks of one shard at the given times, counted in frames of their recordings.
+        """Copy the rows that the sampled frames need, and bridge the gaps in them.
 
         Returns:
-            Positions, whether each joint is observed, and whether it is bridged; None if nothing is.
+            Of the rows: positions, whether each joint is observed, whether it is bridged. Of the sampled frames:
+            the positions of the rows at or before them, and at or after them.
         """
-        shard = self.store.shards[shard_index]
-        low, high, weight, in_range = (
-            torch.from_numpy(array.reshape(-1)).to(self.device) for array in _interpolation(shard, track, times)
-        )
-        shard_positions, shard_observed = self.shard_tensors[shard_index]
-        positions = shard_positions.index_select(0, low).float()
-        positions.flatten(1).lerp_(shard_positions.index_select(0, high).float().flatten(1), weight[:, None])
-        bits = shard_observed.index_select(0, low) & shard_observed.index_select(0, high)
-        observed = self._unpack_bits(bits * in_range[:, None])
-        bridged = None
-        if self.device.type != "cpu" or not observed.all():  # on a GPU, the test would cost a synchronization
-            positions.masked_fill_(~observed[..., None], 0.0)
-            if max_gap.any():
-                ends = (shard.arrays["track_rows"][track], shard.arrays["track_rows"][track + 1] - 1, max_gap)
-                first_row, last_row, gap = (
-                    torch.from_numpy(np.repeat(array, self.num_frames)).to(self.device) for array in ends
-                )
-                bridge = GapBridge(shard_positions, shard_observed, first_row, last_row, gap)
-                bridged = bridge(positions, observed, low, high, weight, in_range)
-        frames = (len(track), self.num_frames)
-        return (
-            positions.view(*frames, *positions.shape[1:]),
-            observed.view(*frames, *observed.shape[1:]),
-            None if bridged is None else bridged.view(*frames, *bridged.shape[1:]),
-        )
+        needed = needed_rows(sampled, tracks)
+        rows, low, high, max_gap, num_before, num_after = (self._to_device(v.reshape(-1)) for v in needed)
+        positions, bits = (values.index_select(0, rows) for values in self.shard_tensors[shard])
+        positions, observed = positions.float(), self._unpack_bits(bits)
+        longest = int(needed.max_gap.max(initial=0))
+        bridged = bridge_gaps(positions, observed, max_gap, num_before, num_after, longest)
+        return positions, observed, bridged, low, high
 
-    def _unpack_bits(self, bits: Tensor) -> Bool[Tensor, "row joint"]:
-        if self.device.type == "cpu":
-            flags = np.unpackbits(bits.numpy(), axis=1, count=len(self.byte_of_joint), bitorder="little")
-            return torch.from_numpy(flags).view(torch.bool)
-        return ((bits[:, self.byte_of_joint] >> self.bit_of_joint) & 1).bool()
+    def _is_complete(self, shard: int, bits: Integer[Tensor, "frame byte"]) -> bool:
+        """Whether every joint is observed; on a GPU, whether that is known without looking at the bits."""
+        if bits.is_cuda:
+            return self.shard_is_complete[shard]
+        return bool((bits.numpy() == self.all_bits).all())
+
+    def _unpack_bits(self, bits: Integer[Tensor, "row byte"]) -> Bool[Tensor, "row joint"]:
+        if bits.is_cuda:
+            return ((bits[:, self.byte_of_joint] >> self.bit_of_joint) & 1).bool()
+        flags = np.unpackbits(bits.numpy(), axis=1, count=len(self.byte_of_joint), bitorder="little")
+        return torch.from_numpy(flags).view(torch.bool)
+
+    def _to_device(self, array: np.ndarray) -> Tensor:
+        return to_device(torch.from_numpy(array), self.device)
 
 
-def _interpolation(
-    shard: Shard, track: Int64[np.ndarray, " track"], times: Float64[np.ndarray, "track frame"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return what to interpolate for each frame of each track, `(track, frame)`.
-
-    Returns:
-        The rows of the shard before and after the time, the weight of the second, and whether the time lies within
-        the track.
-    """
-    track_rows = shard.arrays["track_rows"]
-    first_row = track_rows[track][:, None]
-    last_frame = track_rows[track + 1][:, None] - first_row - 1  # of the track, counted from its own first
-    times_in_track = times - shard.arrays["track_starts"][track][:, None]
-    low, high, weight, in_range = surrounding_frames(times_in_track, last_frame)
-    return first_row + low, first_row + high, weight, in_range
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor to a device; a copy to a GPU does not wait for what the GPU computes."""
+    if device.type == "cuda" and not tensor.is_cuda:
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)

@@ -2,95 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
-from jaxtyping import Bool, Float, Int64, Shaped, UInt8
+from jaxtyping import Bool, Float, Int64, Integer
 from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class GapBridge:
-    """Interpolates missing joints of sampled frames; the work grows with the number of missing joints alone.
+def bridge_gaps(
+    positions: Float[Tensor, "row joint axis"],
+    observed: Bool[Tensor, "row joint"],
+    max_gap: Int64[Tensor, " row"],
+    num_before: Int64[Tensor, " row"],
+    num_after: Int64[Tensor, " row"],
+    longest: int,
+) -> Bool[Tensor, "row joint"]:
+    """Interpolate missing joints in place, in `positions` and in `observed`, and return which were bridged.
+
+    The search compares whole rows. Its work grows with the logarithm of the longest gap, and not with the number
+    of missing joints.
 
     Args:
-        positions: The rows of a shard.
-        observed_bits: One bit per joint, little-endian, as in a shard.
-        first_row: First row of the track of each sampled frame.
-        last_row: Last row of that track.
-        max_gap: Largest number of missing rows that is bridged, for each sampled frame.
+        positions: Consecutive rows of one track after another.
+        observed: Which joints were observed.
+        max_gap: Largest number of missing rows that is bridged, for each row; 0 where none is needed.
+        num_before: Number of consecutive rows of the same track that precede each row.
+        num_after: Number of them that follow.
+        longest: Maximum of `max_gap`.
     """
+    num_joints = observed.shape[1]
+    before, after = distance_to_observed(observed, longest + 1)
+    limits = [
+        values.clamp(max=longest + 1).to(before.dtype)[:, None] for values in (max_gap, num_before, num_after)
+    ]
+    bridged = ~observed & (before + after <= limits[0] + 1) & (before <= limits[1]) & (after <= limits[2])
+    points = positions.view(-1, positions.shape[2])
+    if positions.is_cuda:  # to count the bridged joints would cost a synchronization: compute all
+        cell = torch.arange(len(points), device=points.device)
+    else:
+        cell = bridged.flatten().nonzero().squeeze(1)
+    before, after = (distance.flatten().index_select(0, cell).long() for distance in (before, after))
+    start, end = (
+        points.index_select(0, source.clamp(0, max(0, len(points) - 1)))
+        for source in (cell - before * num_joints, cell + after * num_joints)
+    )
+    fraction = before / (before + after).clamp(min=1)
+    bridge = start.lerp_(end, fraction[:, None])
+    if positions.is_cuda:
+        bridge = bridge.where(bridged.view(-1, 1), points)
+    points.index_copy_(0, cell, bridge)
+    observed |= bridged
+    return bridged
 
-    positions: Shaped[Tensor, "row joint axis"]
-    observed_bits: UInt8[Tensor, "row byte"]
-    first_row: Int64[Tensor, " frame"]
-    last_row: Int64[Tensor, " frame"]
-    max_gap: Int64[Tensor, " frame"]
 
-    def __call__(
-        self,
-        positions: Float[Tensor, "frame joint axis"],
-        observed: Bool[Tensor, "frame joint"],
-        low: Int64[Tensor, " frame"],
-        high: Int64[Tensor, " frame"],
-        weight: Float[Tensor, " frame"],
-        in_range: Bool[Tensor, " frame"],
-    ) -> Bool[Tensor, "frame joint"] | None:
-        """Fill in missing joints, in place, and return which were bridged; None if nothing was missing.
+def distance_to_observed(
+    observed: Bool[Tensor, "row joint"], limit: int
+) -> tuple[Integer[Tensor, "row joint"], Integer[Tensor, "row joint"]]:
+    """Count the rows back to the last one in which each joint was observed, and forward to the next one.
 
-        Args:
-            positions: Of the sampled frames.
-            observed: Which of their joints are observed.
-            low: Row at or before the time of each sampled frame.
-            high: Row at or after it.
-            weight: Of the second row.
-            in_range: Whether the time lies within the track.
-        """
-        num_joints = observed.shape[1]
-        missing = ~observed & (in_range & (self.max_gap > 0))[:, None]
-        cell = missing.flatten().nonzero().squeeze(1)
-        if not len(cell):
-            return None
-        frame = cell // num_joints
-        joint = cell - frame * num_joints
-        max_gap, first_row, last_row, low, high, weight = (
-            values.index_select(0, frame)
-            for values in (self.max_gap, self.first_row, self.last_row, low, high, weight)
-        )
-        before = self._distance_to_observed(low, joint, -1, torch.minimum(max_gap, low - first_row))
-        # The rows between the two observed ones: before + after + (high - low) - 1.
-        limit = torch.minimum(max_gap + 1 - before - (high - low), last_row - high).masked_fill(before < 0, -1)
-        after = self._distance_to_observed(high, joint, 1, limit)
-        kept = (after >= 0).nonzero().squeeze(1)
-        cell, joint, low, high, weight, before, after = (
-            values.index_select(0, kept) for values in (cell, joint, low, high, weight, before, after)
-        )
-        first, last = low - before, high + after
-        recorded = self.positions.flatten(0, 1)
-        start, end = (recorded.index_select(0, row * num_joints + joint).float() for row in (first, last))
-        fraction = (before + weight) / (last - first)
-        positions.view(-1, positions.shape[2]).index_copy_(0, cell, start.lerp_(end, fraction[:, None]))
-        observed.view(-1).index_fill_(0, cell, True)
-        bridged = torch.zeros_like(observed)
-        bridged.view(-1).index_fill_(0, cell, True)
-        return bridged
-
-    def _distance_to_observed(
-        self, row: Int64[Tensor, " cell"], joint: Int64[Tensor, " cell"], step: int, limit: Int64[Tensor, " cell"]
-    ) -> Int64[Tensor, " cell"]:
-        """Count the rows to the next one in which the joint was observed; -1 if there are more than `limit`."""
-        flat, row_bytes = self.observed_bits.flatten(), self.observed_bits.shape[1]
-        distance = torch.full_like(row, -1)
-        cell = (limit >= 0).nonzero().squeeze(1)
-        index = (row * row_bytes + joint // 8).index_select(0, cell)
-        bit = torch.tensor([1 << position for position in range(8)], dtype=torch.uint8, device=row.device)
-        bit, limit = bit.index_select(0, (joint % 8).index_select(0, cell)), limit.index_select(0, cell)
-        num_steps = 0
-        while len(cell):
-            is_observed = (flat.index_select(0, index) & bit) != 0
-            distance.index_fill_(0, cell.masked_select(is_observed), num_steps)
-            remaining = (~is_observed & (limit > num_steps)).nonzero().squeeze(1)
-            cell, index, bit, limit = (values.index_select(0, remaining) for values in (cell, index, bit, limit))
-            index += step * row_bytes
-            num_steps += 1
-        return distance
+    Distances of `limit` and above are returned as `limit`.
+    """
+    dtype = torch.uint8 if limit < 128 else torch.int32  # sums of two distances must fit
+    before = (~observed).to(dtype) * limit
+    after = before.clone()
+    step = 1
+    while step < min(limit, len(observed)):  # each pass doubles the number of rows that were searched
+        before[step:] = before[step:].minimum(before[:-step] + step)
+        after[:-step] = after[:-step].minimum(after[step:] + step)
+        step *= 2
+    return before, after

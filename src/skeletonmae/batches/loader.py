@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Int32, Integer
 
 from skeletonmae.batches.batch import Batch
-from skeletonmae.batches.clip_reader import ClipReader, SampledFrames, Windows
+from skeletonmae.batches.clip_reader import ClipReader, to_device
 from skeletonmae.batches.prefetch import prefetch_batches
 from skeletonmae.batches.random import SampleRng, sample_keys, second_view_keys
+from skeletonmae.batches.windows import SampledFrames, Windows
 from skeletonmae.sequences.clip_sampling import (
     Sampling,
     crop_ends,
@@ -47,11 +48,12 @@ class Loader:
         seed: Seed of the order, the clips, and every other random number of a clip.
         rank: Index of this process.
         world_size: Number of processes.
-        transform: Applied to every batch.
+        transform: Applied to every clip. It is called with a part of a batch at a time, which stays in the
+            processor's cache; what it does to a clip must not depend on the others.
         prefetch: Number of batches that a thread makes in advance; 0 for none.
         num_views: With 2, each batch has a `second_view`, cropped and transformed by other random numbers.
         recording: Number of each recording of the store, the same for copies; by default its index.
-        device: Where `transform` moves the batches; by default they stay on the device of the reader.
+        device: Where the batches are needed; by default on the device of the reader.
     """
 
     reader: ClipReader
@@ -94,7 +96,7 @@ class Loader:
         batch = self._view(recording_index, keys)
         if self.num_views == 1:
             return batch
-        return replace(batch, second_view=self._view(recording_index, second_view_keys(keys)))
+        return batch.with_second_view(self._view(recording_index, second_view_keys(keys)))
 
     def _view(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Batch:
         """Read and transform a clip of each recording; all that is drawn follows from its key."""
@@ -103,13 +105,22 @@ class Loader:
             "segments": self._segments,
             "random_frames": self._random_frames,
         }
-        clips = self.reader(samplers[self.sampling](recording_index, keys))
-        device = self.reader.device
-        label = torch.from_numpy(self.labels[recording_index].astype(np.int64)).to(device)
-        skeleton = self.reader.store.skeleton
+        windows = samplers[self.sampling](recording_index, keys)
         number = recording_index if self.recording is None else self.recording[recording_index]
-        recording = torch.from_numpy(number.astype(np.int64)).to(device)
-        batch = Batch(clips.positions, clips.observed, label, keys.to(device), skeleton, clips.bridged, recording)
+        label, recording = (
+            torch.from_numpy(values.astype(np.int64)) for values in (self.labels[recording_index], number)
+        )
+        read_on = self.reader.device
+        label, keys, recording = (to_device(values, read_on) for values in (label, keys, recording))
+        blocks = (
+            Batch.from_tracks(tracks.present(), label[clips], keys[clips], recording[clips])
+            for clips, tracks in self.reader.blocks(windows)
+        )
+        if self.device in (None, read_on):
+            return Batch.concat([self._transformed(block) for block in blocks])
+        return self._transformed(Batch.concat(list(blocks)).to(self.device))
+
+    def _transformed(self, batch: Batch) -> Batch:
         return self.transform(batch) if self.transform else batch
 
     def _crops(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Windows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,16 @@ from jaxtyping import Float
 from pydantic import Field, SerializeAsAny
 from torch import Tensor
 
-from skeletonmae.batches import Batch, ClipReader, Loader, SampleRng, sample_keys
-from skeletonmae.batches.clip_reader import ClipArrays, SampledFrames, Windows
+from skeletonmae.batches import (
+    Batch,
+    ClipReader,
+    Loader,
+    SampledFrames,
+    SampleRng,
+    Tracks,
+    Windows,
+    sample_keys,
+)
 from skeletonmae.config import Config
 from skeletonmae.transforms import ClipConfig
 from skeletonmae.transforms.geometry import rotate_positions, rotation_matrix
@@ -177,19 +186,30 @@ class _LowRateReader(ClipReader):
         vars(self).update(vars(reader))
         self.step = step
 
-    def __call__(self, windows: Windows | SampledFrames) -> ClipArrays:
+    def blocks(self, windows: Windows | SampledFrames) -> Iterator[tuple[slice, Tracks]]:
         """Interpolate between frames 0, `step`, 2 `step`, ...; after the last of them, the clip stands still."""
         index = windows.recording_index
         times = windows.frame_times(np.arange(len(index)), self.num_frames).round(6)  # as `surrounding_frames`
         last = (self.store.num_frames[index] - 1).clip(min=0)[:, None] // self.step * self.step
         low = np.minimum(np.floor(times / self.step) * self.step, last)
         high = np.minimum(np.ceil(times / self.step) * self.step, last)
-        before, after = (super(_LowRateReader, self).__call__(SampledFrames(index, each)) for each in (low, high))
-        weight = torch.from_numpy(np.where(high > low, (times - low) / self.step, 0.0)).to(before.positions)
-        observed = before.observed & after.observed
-        positions = before.positions.lerp(after.positions, weight[:, None, :, None, None])
-        bridged = (before.bridged | after.bridged) & observed
-        return ClipArrays(positions.masked_fill(~observed[..., None], 0.0), observed, bridged)
+        weight = torch.from_numpy(np.where(high > low, (times - low) / self.step, 0.0)).to(
+            self.device, torch.float32
+        )
+        parts = (super(_LowRateReader, self).blocks(SampledFrames(index, each)) for each in (low, high))
+        for (clips, before), (_, after) in zip(*parts, strict=True):
+            observed = before.observed & after.observed
+            weight_of_track = weight[clips][before.clip_index][..., None, None]
+            positions = before.positions.lerp(after.positions, weight_of_track)
+            yield (
+                clips,
+                replace(
+                    before,
+                    positions=positions.masked_fill(~observed[..., None], 0.0),
+                    observed=observed,
+                    bridged=(before.bridged | after.bridged) & observed,
+                ),
+            )
 
 
 class _FirstPartReader(ClipReader):
@@ -197,14 +217,14 @@ class _FirstPartReader(ClipReader):
         vars(self).update(vars(reader))
         self.share = share
 
-    def __call__(self, windows: Windows | SampledFrames) -> ClipArrays:
+    def blocks(self, windows: Windows | SampledFrames) -> Iterator[tuple[slice, Tracks]]:
         """Read the first part of each window."""
         index = windows.recording_index
         if isinstance(windows, Windows):
             last = windows.first + self.share * (windows.last - windows.first)
-            return super().__call__(Windows(index, windows.first, last))
+            return super().blocks(Windows(index, windows.first, last))
         first = windows.times[:, :1]
-        return super().__call__(SampledFrames(index, np.floor(first + self.share * (windows.times - first))))
+        return super().blocks(SampledFrames(index, np.floor(first + self.share * (windows.times - first))))
 
 
 def body_size(batch: Batch) -> Float[Tensor, "batch person"]:

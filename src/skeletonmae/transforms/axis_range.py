@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
+
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 
@@ -18,9 +20,15 @@ class AxisRange(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Map the axes of every clip; an axis with a single value becomes -1."""
-        is_observed = batch.observed[..., None]
-        low = batch.positions.masked_fill(~is_observed, float("inf")).flatten(1, 3).amin(1)
-        high = batch.positions.masked_fill(~is_observed, float("-inf")).flatten(1, 3).amax(1)
-        # Without observed joints the bounds are infinite; all positions of such a clip stay 0.
-        low, size = (bound[:, None, None, None] for bound in (low, (high - low).clamp(min=1e-6)))
-        return batch.with_positions((batch.positions - low) / size * 2.0 - 1.0)
+        tracks = batch.tracks
+        is_missing = ~tracks.observed[..., None]
+        # The largest values and the largest of the negated ones, which gives the smallest.
+        largest = torch.cat(
+            [
+                values.masked_fill(is_missing, -torch.inf).flatten(1, 2).amax(1)
+                for values in (tracks.positions, -tracks.positions)
+            ],
+            1,
+        )
+        high, low = tracks.max_over_persons(largest)[:, None, None].chunk(2, -1)
+        return batch.with_tracks((tracks.positions + low) / (high + low).clamp(min=1e-6) * 2.0 - 1.0)

@@ -61,7 +61,7 @@ class ClipConfig(ClipSampling):
         """
 
         def transform(batch: Batch) -> Batch:
-            return self.apply_transforms(batch.to(device), training=training)
+            return self.apply_transforms(batch, training=training)
 
         return Loader(
             reader=ClipReader(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -19,8 +20,10 @@ class Noise(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Add noise to every clip."""
-        noise = batch.rng("noise").normal(*batch.positions.shape[1:])
-        return batch.with_positions(batch.positions + self.sigma * noise)
+        tracks = batch.tracks
+        shape = tracks.positions.shape[1:]
+        rng = batch.rng("noise").skip(tracks.clip_index, tracks.person_index * 2 * math.prod(shape))
+        return batch.with_tracks(tracks.positions + self.sigma * rng.normal(*shape))
 
 
 class DropJoints(Config):
@@ -32,6 +35,8 @@ class DropJoints(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Drop joints in every clip."""
-        num_persons, _, num_joints = batch.observed.shape[1:]
-        is_kept = batch.rng("drop_joints").uniform(num_persons, 1, num_joints) >= self.probability
-        return batch.with_positions(batch.positions, batch.observed & is_kept)
+        tracks = batch.tracks
+        num_joints = batch.skeleton.num_joints
+        rng = batch.rng("drop_joints").skip(tracks.clip_index, tracks.person_index * num_joints)
+        is_kept = rng.uniform(1, num_joints) >= self.probability
+        return batch.with_tracks(tracks.positions, tracks.observed & is_kept)

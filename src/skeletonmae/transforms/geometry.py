@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import replace
 from typing import Literal
@@ -12,6 +13,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from skeletonmae.batches import Batch
+from skeletonmae.batches.constants import constant
+from skeletonmae.batches.unobserved import set_unobserved_to_zero_
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 
@@ -23,18 +26,18 @@ class Center(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Move every clip."""
-        center_joints = torch.as_tensor(batch.skeleton.center_index, device=batch.positions.device)
-        # All frames of the first person, then all of the second, and so on.
-        positions = batch.positions[..., center_joints, :].flatten(1, 2)
-        observed = batch.observed[..., center_joints].flatten(1, 2)
-        frame = observed.any(2).int().argmax(1)  # the first with an observed center joint, else 0
-        clip = torch.arange(len(batch), device=frame.device)
-        num_observed = observed[clip, frame].sum(1, keepdim=True)
-        origin = positions[clip, frame].sum(1) / num_observed.clamp(min=1)
-        is_observed = batch.observed[..., None].to(origin.dtype)
-        # In one pass, and unobserved joints stay 0.
-        moved = torch.addcmul(batch.positions, origin[:, None, None, None], is_observed, value=-1)
-        return replace(batch, positions=moved)
+        tracks = batch.tracks
+        joints = constant(tuple(batch.skeleton.center_index.tolist()), torch.int64, tracks.positions.device)
+        observed = tracks.observed.index_select(2, joints)
+        is_observed = observed.any(2)
+        frame = is_observed.int().argmax(1)  # the first with an observed center joint, else 0
+        track = torch.arange(len(tracks), device=frame.device)
+        center = tracks.positions[track, frame].index_select(1, joints).sum(1)
+        center = center / observed[track, frame].sum(1, keepdim=True).clamp(min=1)
+        origin = tracks.of_first_person(is_observed.any(1), center)
+        # Whole frames are moved, since long rows are subtracted much faster than single points.
+        moved = tracks.positions.flatten(2) - origin.repeat(1, batch.skeleton.num_joints)[:, None]
+        return moved_batch(batch, set_unobserved_to_zero_(moved.view_as(tracks.positions), tracks.observed))
 
 
 class FaceForward(Config):
@@ -53,14 +56,17 @@ class FaceForward(Config):
             raise InputError(
                 f"layout {batch.skeleton.name} has neither two shoulders nor two hips", where=self.kind
             )
-        left, right = torch.tensor(batch.skeleton.left_right, device=batch.positions.device).T
-        both_observed = batch.observed.index_select(3, left) & batch.observed.index_select(3, right)
-        axis = batch.positions.index_select(3, right) - batch.positions.index_select(3, left)
-        axis_sum = (axis * both_observed[..., None]).sum((2, 3))
-        person = both_observed.any(3).any(2).int().argmax(1)  # the first with an observed pair
-        axis_of_clip = axis_sum[torch.arange(len(batch), device=person.device), person]
+        tracks = batch.tracks
+        left, right = (
+            constant(side, torch.int64, tracks.positions.device)
+            for side in zip(*batch.skeleton.left_right, strict=True)
+        )
+        both_observed = tracks.observed.index_select(2, left) & tracks.observed.index_select(2, right)
+        axis = tracks.positions.index_select(2, right) - tracks.positions.index_select(2, left)
+        axis_sum = (axis * both_observed[..., None]).sum((1, 2))
+        axis_of_clip = tracks.of_first_person(both_observed.flatten(1).any(1), axis_sum)
         angle = torch.atan2(axis_of_clip[:, 2], axis_of_clip[:, 0])
-        return replace(batch, positions=rotate_positions(batch.positions, rotation_matrix("y", angle)))
+        return moved_batch(batch, rotate_positions(tracks.positions, rotation_matrix("y", angle)))
 
 
 class BodySize(Config):
@@ -70,8 +76,9 @@ class BodySize(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Scale every clip."""
-        size = batch.positions.norm(dim=-1).flatten(1).amax(1).clamp(min=1e-6)
-        return replace(batch, positions=batch.positions / size[:, None, None, None, None])
+        positions = batch.tracks.positions
+        size = batch.tracks.max_over_persons(positions.norm(dim=-1).flatten(1).amax(1, keepdim=True))
+        return moved_batch(batch, positions / size.clamp(min=1e-6)[:, None, None])
 
 
 class Rotate(Config):
@@ -83,13 +90,18 @@ class Rotate(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Rotate every clip."""
-        rng = batch.rng("rotate")
-        about_x, about_y, about_z = (
-            rotation_matrix(axis, rng.between(-math.radians(limit), math.radians(limit)))
-            for axis, limit in zip("xyz", self.degrees, strict=True)
-        )
-        matrix = about_z[:, :2, :2] if batch.positions.shape[-1] == 2 else about_z @ (about_y @ about_x)
-        return replace(batch, positions=rotate_positions(batch.positions, matrix))
+        positions, num_axes = batch.tracks.positions, batch.tracks.positions.shape[-1]
+        draw = batch.rng("rotate").uniform(3)
+        matrices = [
+            rotation_matrix(axis, math.radians(limit) * (2 * draw[:, index] - 1))
+            for index, (axis, limit) in enumerate(zip("xyz", self.degrees, strict=True))
+            if limit and (axis == "z" or num_axes == 3)
+        ]
+        if not matrices:
+            return batch
+        matrix = functools.reduce(torch.bmm, reversed(matrices))  # the rotation about x is the first
+        matrix_of_track = matrix[:, :num_axes, :num_axes].index_select(0, batch.tracks.clip_index)
+        return moved_batch(batch, rotate_positions(positions, matrix_of_track))
 
 
 class Scale(Config):
@@ -109,8 +121,8 @@ class Scale(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Scale every clip."""
-        factor = batch.rng("scale").between(self.low, self.high)
-        return replace(batch, positions=batch.positions * factor[:, None, None, None, None])
+        factor = batch.rng("scale").between(self.low, self.high)[batch.tracks.clip_index]
+        return moved_batch(batch, batch.tracks.positions * factor[:, None, None, None])
 
 
 class Mirror(Config):
@@ -122,45 +134,52 @@ class Mirror(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Mirror a random subset of the clips."""
-        mirror_joint = torch.as_tensor(batch.skeleton.mirror_index, device=batch.positions.device)
-        selected = (batch.rng("mirror").uniform() < self.probability).nonzero()[:, 0]
-        sign = torch.ones(batch.positions.shape[-1], device=batch.positions.device)
-        sign[0] = -1.0
-        positions = batch.positions[selected].index_select(3, mirror_joint) * sign
+        tracks = batch.tracks
+        mirror_joint = constant(tuple(batch.skeleton.mirror_index.tolist()), torch.int64, tracks.positions.device)
+        is_mirrored = (batch.rng("mirror").uniform() < self.probability)[tracks.clip_index][:, None, None]
+        sign = constant((-1.0, 1.0, 1.0)[: tracks.positions.shape[-1]], torch.float32, tracks.positions.device)
+        positions = tracks.positions.index_select(2, mirror_joint) * sign
         observed, bridged = (
-            flags.index_copy(0, selected, flags[selected].index_select(3, mirror_joint))
-            for flags in (batch.observed, batch.bridged)
+            flags.index_select(2, mirror_joint).where(is_mirrored, flags)
+            for flags in (tracks.observed, tracks.bridged)
         )
-        positions = batch.positions.index_copy(0, selected, positions)
-        return replace(batch, positions=positions, observed=observed, bridged=bridged)
+        positions = positions.where(is_mirrored[..., None], tracks.positions)
+        return batch.of_tracks(replace(tracks, positions=positions, observed=observed, bridged=bridged))
+
+
+def moved_batch(batch: Batch, positions: Float[Tensor, "track frame joint axis"]) -> Batch:
+    """Return a batch whose persons have other positions, which are 0 where not observed."""
+    return batch.of_tracks(replace(batch.tracks, positions=positions))
 
 
 def rotation_matrix(axis: str, angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:
     """Return matrices that rotate column vectors by `angle` radians about an axis, right-handed."""
-    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
-    matrix = torch.eye(3, device=angle.device).repeat(len(angle), 1, 1)
-    matrix[:, first, first] = matrix[:, second, second] = angle.cos()
-    matrix[:, second, first] = angle.sin()
-    matrix[:, first, second] = -angle.sin()
-    return matrix
+    cos, sin = angle.cos(), angle.sin()
+    one, zero = torch.ones_like(angle), torch.zeros_like(angle)
+    entries = {
+        "x": (one, zero, zero, zero, cos, -sin, zero, sin, cos),
+        "y": (cos, zero, sin, zero, one, zero, -sin, zero, cos),
+        "z": (cos, -sin, zero, sin, cos, zero, zero, zero, one),
+    }
+    return torch.stack(entries[axis], 1).view(-1, 3, 3)
 
 
 def rotate_positions(
-    positions: Float[Tensor, "batch person frame joint axis"], matrix: Float[Tensor, "batch axis axis"]
-) -> Float[Tensor, "batch person frame joint axis"]:
-    """Multiply the positions of each clip by its matrix."""
-    num_points, num_axes = math.prod(positions.shape[1:4]), positions.shape[4]
+    positions: Float[Tensor, "row *points axis"], matrix: Float[Tensor, "row axis axis"]
+) -> Float[Tensor, "row *points axis"]:
+    """Multiply the positions of each track, or of each clip, by its matrix."""
+    num_points, num_axes = math.prod(positions.shape[1:-1]), positions.shape[-1]
     # Products with a 3 x 3 matrix are slow: up to four points make one row, and the matrix becomes block-diagonal.
     points_per_row = math.gcd(num_points, 4)
     identity = torch.eye(points_per_row, device=matrix.device)
     block_size = points_per_row * num_axes
-    block_diagonal = torch.einsum("st,bij->bsjti", identity, matrix).reshape(-1, block_size, block_size)
+    block_diagonal = identity[:, None, :, None] * matrix.transpose(1, 2)[:, None, :, None, :]
     rows = positions.reshape(-1, num_points // points_per_row, block_size)
-    return torch.bmm(rows, block_diagonal).view_as(positions)
+    return torch.bmm(rows, block_diagonal.reshape(-1, block_size, block_size)).view_as(positions)
 
 
 def _check_3d(batch: Batch, kind: str) -> None:
-    num_axes = batch.positions.shape[-1]
+    num_axes = batch.tracks.positions.shape[-1]
     if num_axes != 3:
         problem = f"needs 3D positions; for 2D recordings, remove {kind} from data.transforms and data.augment"
         raise InputError(problem, where=f"transform {kind}", expected="3 axes", got=num_axes)

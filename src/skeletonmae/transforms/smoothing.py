@@ -27,25 +27,26 @@ class Smooth(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Smooth every joint of every clip over time."""
-        num_frames = batch.positions.shape[2]
+        num_frames = batch.tracks.positions.shape[1]
         radius = math.ceil(min(3 * self.sigma, num_frames))  # no two frames are further apart
-        offset = torch.arange(-radius, radius + 1, device=batch.positions.device)
+        offset = torch.arange(-radius, radius + 1, device=batch.tracks.positions.device)
         weight = torch.exp(-0.5 * (offset / self.sigma) ** 2)
         # Frame t of the result takes weight[s - t] of frame s: a band matrix, applied to all clips at once.
         frame = torch.arange(num_frames, device=offset.device)
         distance = frame[None] - frame[:, None]
         band_matrix = weight[(distance + radius).clamp(0, 2 * radius)] * (distance.abs() <= radius)
-        smoothed = _weighted_mean(band_matrix, batch.positions, batch.observed & ~batch.bridged)
-        smoothed_bridged = _weighted_mean(band_matrix, batch.positions, batch.observed)
-        return batch.with_positions(torch.where(batch.bridged[..., None], smoothed_bridged, smoothed))
+        tracks = batch.tracks
+        smoothed = _weighted_mean(band_matrix, tracks.positions, tracks.observed & ~tracks.bridged)
+        smoothed_bridged = _weighted_mean(band_matrix, tracks.positions, tracks.observed)
+        return batch.with_tracks(torch.where(tracks.bridged[..., None], smoothed_bridged, smoothed))
 
 
 def _weighted_mean(
     band_matrix: Float[Tensor, "frame frame"],
-    positions: Float[Tensor, "batch person frame joint axis"],
-    counts: Bool[Tensor, "batch person frame joint"],
-) -> Float[Tensor, "batch person frame joint axis"]:
+    positions: Float[Tensor, "track frame joint axis"],
+    counts: Bool[Tensor, "track frame joint"],
+) -> Float[Tensor, "track frame joint axis"]:
     """Weighted mean over the frames that count; 0 where none does."""
-    weighted_sum = torch.einsum("ts,bpsja->bptja", band_matrix, positions.masked_fill(~counts[..., None], 0.0))
-    weight_sum = torch.einsum("ts,bpsj->bptj", band_matrix, counts.to(band_matrix.dtype))
+    weighted_sum = torch.einsum("ts,nsja->ntja", band_matrix, positions.masked_fill(~counts[..., None], 0.0))
+    weight_sum = torch.einsum("ts,nsj->ntj", band_matrix, counts.to(band_matrix.dtype))
     return weighted_sum / weight_sum.clamp(min=1e-6)[..., None]

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from skeletonmae.batches import Batch
+from skeletonmae.batches.constants import constant
 
 Stream = Literal["joint", "bone", "motion"]
 
@@ -21,16 +22,18 @@ def to_stream(batch: Batch, stream: Stream) -> Batch:
         stream: `joint` returns the batch itself; `bone` is each joint minus its parent, 0 for the root, observed
             if both are; `motion` is described at `motion`.
     """
-    if stream == "bone":
-        parent = torch.as_tensor(batch.skeleton.parent_index, device=batch.positions.device)
-        bones = batch.positions - batch.positions[..., parent, :]
-        bridged = batch.bridged | batch.bridged[..., parent]
-        return batch.with_positions(bones, batch.observed & batch.observed[..., parent], bridged)
+    if stream == "joint":
+        return batch
+    tracks = batch.tracks
+    positions, observed, bridged = tracks.positions, tracks.observed, tracks.bridged
     if stream == "motion":
-        bridged = batch.bridged.clone()
-        bridged[..., :-1, :] |= batch.bridged[..., 1:, :]
-        return batch.with_positions(*motion(batch.positions, batch.observed), bridged)
-    return batch
+        bridged = bridged.clone()
+        bridged[:, :-1] |= tracks.bridged[:, 1:]
+        return batch.with_tracks(*motion(positions, observed), bridged)
+    parent = constant(tuple(batch.skeleton.parent_index.tolist()), torch.int64, positions.device)
+    bones = positions - positions.index_select(2, parent)
+    bridged = bridged | bridged.index_select(2, parent)
+    return batch.with_tracks(bones, observed & observed.index_select(2, parent), bridged)
 
 
 def motion(

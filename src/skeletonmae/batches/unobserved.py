@@ -1,0 +1,46 @@
+"""Positions of joints that were not observed are 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def set_unobserved_to_zero_(
+    positions: Float[Tensor, "*any axis"], observed: Bool[Tensor, "*any"]
+) -> Float[Tensor, "*any axis"]:
+    """Set positions to 0 where not observed, in place, and return them."""
+    if positions.is_cuda:  # to find the unobserved joints would cost a synchronization
+        return positions.masked_fill_(~observed[..., None], 0.0)
+    index = _unobserved_index(observed)
+    if len(index):
+        positions.view(-1, positions.shape[-1]).index_fill_(0, index, 0.0)
+    return positions
+
+
+def with_unobserved_as_zero(
+    positions: Float[Tensor, "*any axis"], observed: Bool[Tensor, "*any"]
+) -> Float[Tensor, "*any axis"]:
+    """Return positions that are 0 where not observed: the given ones if they are, otherwise a copy."""
+    if positions.is_cuda:
+        return positions.masked_fill(~observed[..., None], 0.0)
+    index = _unobserved_index(observed)
+    points = positions.reshape(-1, positions.shape[-1])
+    if not len(index) or not points.index_select(0, index).any():
+        return positions
+    return points.index_fill(0, index, 0.0).view_as(positions)
+
+
+def any_observed(observed: Bool[Tensor, "*any joint"]) -> Bool[Tensor, "*any"]:
+    """Return whether any joint is observed, over the last axis."""
+    if observed.is_cuda:
+        return observed.any(-1)
+    return torch.from_numpy(observed.numpy().any(-1))  # numpy stops at the first
+
+
+def _unobserved_index(observed: Bool[Tensor, "*any"]) -> Tensor:
+    """Return the indices of unobserved joints in the flattened array on the CPU, where few are found quickly."""
+    flags = observed.numpy().reshape(-1)
+    return torch.from_numpy(np.zeros(0, np.int64) if flags.all() else np.flatnonzero(~flags))
