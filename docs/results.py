@@ -26,7 +26,17 @@ TEMPLATE = DOCS / "results.template.md"
 ABLATIONS = DOCS / "ablations.json"
 KEY = ("set", "split", "protocol", "setting", "method", "stream", "label_fraction", "pretrained", "recipe")
 DEVICE = f"{platform.machine()} CPU"
-PROTOCOLS = {"linear": "linear probe", "knn": "nearest neighbors", "finetune": "fine-tuned"}
+PROTOCOLS = {
+    "linear": "linear probe",
+    "knn": "nearest neighbors",
+    "finetune": "fine-tuned",
+    "retrieval": "retrieval",
+    "few_shot": "few-shot",
+    "robustness": "robustness",
+    "early": "early recognition",
+}
+CURVES = ("robustness", "early")
+"""Protocols with a table of their own, with one row for all their levels."""
 INTRODUCTION = """\
 <!-- docs/results.py writes the tables from docs/results.json; the text below them is docs/results.template.md. -->
 # Results
@@ -34,7 +44,8 @@ INTRODUCTION = """\
 Top-1 accuracy in percent on the test side of the split, after the last epoch. `±` is the standard deviation over
 seeds: each seed has its own label subset, order of clips, crops and head, and from scratch also its own encoder;
 there is one pre-training. The deviation of a gain is over the differences of the individual seeds. A gain is given
-only where both networks were tested on the same clips.
+only where both networks were tested on the same clips. Where test clips are exact copies of training clips, the
+first number is without them, and the second is the usual one, with them. `mAP` is the mean average precision.
 
 Two commits or dates in a row are those of the pre-trained network and of the one from scratch. A recipe is named
 by its present path; if it had another path at the commit of the run, that path is given below the table.
@@ -58,7 +69,7 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
             "protocol": protocol,
             "setting": setting,
             "method": method["kind"],
-            "stream": data["stream"],
+            "stream": _stream(run_results),
             "label_fraction": label_fraction,
             "pretrained": pretrained,
             "recipe": recipe,
@@ -69,6 +80,7 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
             "num_train": group[0]["num_train"],
             "num_test": group[0]["num_test"],
             "num_test_left_out": run_results.get("empty_clips", {}).get("test", 0),
+            **_optional(group),
             "best_params": [result["best_params"] for result in group],
             "commit": commit,
             "device": device,
@@ -78,6 +90,26 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
         }
         for (protocol, setting, label_fraction, pretrained), group in groups.items()
     ]
+
+
+def _stream(run_results: dict[str, Any]) -> str:
+    """The stream of a run; those of the members for an ensemble."""
+    if "ensemble" in run_results:
+        return " + ".join(member["stream"] for member in run_results["ensemble"]["members"])
+    return str(run_results["recipe"]["data"]["stream"])
+
+
+def _optional(group: list[dict[str, Any]]) -> dict[str, Any]:
+    """Keys of a row that not every result has: the mean accuracy without copies, and means of other metrics."""
+    row: dict[str, Any] = {}
+    without_copies = [result.get("top1_without_copies") for result in group]
+    if None not in without_copies:
+        row["mean_without_copies"] = round(100 * statistics.fmean(without_copies), 2)
+    if metrics := group[0].get("metrics"):
+        row["metrics"] = {
+            name: round(statistics.fmean(result["metrics"][name] for result in group), 4) for name in metrics
+        }
+    return row
 
 
 def add(run: Path, recipe: str, device: str, commit: str, note: str) -> None:
@@ -108,6 +140,8 @@ def _set_table(rows: list[dict[str, Any]]) -> list[str]:
     lines += ["|---|---|---|---|---|---|---|---|"]
     pairs: dict[tuple[Any, ...], dict[bool, dict[str, Any]]] = {}
     for row in rows:
+        if row["protocol"] in CURVES:
+            continue
         key = (row["recipe"], row["stream"], row["protocol"], row["setting"], row["label_fraction"])
         pairs.setdefault(key, {})[row["pretrained"]] = row
     caveats = list(dict.fromkeys(row["caveat"] for row in rows if "caveat" in row))
@@ -129,7 +163,62 @@ def _set_table(rows: list[dict[str, Any]]) -> list[str]:
         if "recipe_at_commit" in row
     )
     lines += [line for note in notes for line in ("", note)]
+    lines += _robustness_table(rows) + _early_table(rows)
     return [*lines, "", f"Device: {'; '.join(dict.fromkeys(row['device'] for row in rows))}.", ""]
+
+
+def _robustness_table(rows: list[dict[str, Any]]) -> list[str]:
+    """One row for each probe: its accuracy on clean clips, and its mean over the levels of each corruption."""
+    clean = [row for row in rows if row["protocol"] == "robustness" and row["setting"].split()[0] == "clean"]
+    names = list(dict.fromkeys(name for row in clean for name in row["metrics"] if name != "mean_top1"))
+    return _curve_table(
+        "Robustness: mean accuracy over the levels of each corruption",
+        ["clean", *(name.replace("_", " ") for name in names), "mean"],
+        [
+            (row, [row["mean"], *(_percent(row["metrics"].get(name)) for name in [*names, "mean_top1"])])
+            for row in clean
+        ],
+    )
+
+
+def _early_table(rows: list[dict[str, Any]]) -> list[str]:
+    """One row for each probe: its accuracy on the first part of the test clips."""
+    curves: dict[tuple[Any, ...], dict[float, dict[str, Any]]] = {}
+    for row in rows:
+        if row["protocol"] == "early":
+            part, *rest = row["setting"].split()
+            key = (row["recipe"], row["stream"], row["label_fraction"], row["pretrained"], " ".join(rest))
+            curves.setdefault(key, {})[float(part.removeprefix("first="))] = row
+    shares = sorted({share for curve in curves.values() for share in curve})
+    return _curve_table(
+        "Early recognition: accuracy on the first part of the test clips",
+        [f"{100 * share:g} %" for share in shares],
+        [
+            (next(iter(curve.values())), [curve[share]["mean"] if share in curve else None for share in shares])
+            for curve in curves.values()
+        ],
+    )
+
+
+def _curve_table(
+    title: str, columns: list[str], curves: list[tuple[dict[str, Any], list[float | None]]]
+) -> list[str]:
+    if not curves:
+        return []
+    lines = ["", f"{title}.", "", f"| probe | encoder | {' | '.join(columns)} | recipe | commit | date |"]
+    lines += ["|" + "---|" * (len(columns) + 5)]
+    for row, values in curves:
+        setting = " ".join(word for word in row["setting"].split()[1:]) or "mean"
+        names = [setting, f"({row['stream']})" if row["stream"] != "joint" else ""]
+        cells = [" ".join(filter(None, names)), "pre-trained" if row["pretrained"] else "from scratch"]
+        cells += ["" if value is None else f"{value:.1f}" for value in values]
+        cells += [f"`{row['recipe']}`", row["commit"], row["date"]]
+        lines += [f"| {' | '.join(cells)} |"]
+    return lines
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
 
 
 def _ablation_table(rows: list[dict[str, Any]]) -> list[str]:
@@ -162,11 +251,14 @@ def _describe_split(split: dict[str, Any]) -> str:
 def _cell(row: dict[str, Any] | None) -> str:
     if row is None:
         return ""
-    text = f"{row['mean']:.1f}"
+    text = f"{row['mean_without_copies']:.1f} / " if "mean_without_copies" in row else ""
+    text += f"{row['mean']:.1f}"
     if row["spread"] is not None:
         text += f" ± {row['spread']:.1f} ({len(row['seeds'])} seeds)"
     if row.get("num_test_left_out", 0):
         text += f" ({row['num_test']} of {_num_clips(row)} test clips)"
+    if "map" in row.get("metrics", {}):
+        text += f", mAP {100 * row['metrics']['map']:.1f}"
     return text
 
 

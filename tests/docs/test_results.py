@@ -93,3 +93,58 @@ def test_the_page_is_up_to_date(results: Any) -> None:
     rows, ablations = (json.loads(path.read_text(encoding="utf-8")) for path in (results.DATA, results.ABLATIONS))
     expected = results.page(rows, ablations, results.TEMPLATE.read_text(encoding="utf-8"))
     assert results.PAGE.read_text(encoding="utf-8") == expected
+
+
+def test_copies_and_precision_are_in_the_cell(results: Any) -> None:
+    copied = row(True, mean_without_copies=71.25)
+    assert cells(results, copied)[2] == "71.2 / 75.0"
+    retrieved = row(True, protocol="retrieval", metrics={"map": 0.4567, "map_chance": 0.1})
+    assert cells(results, retrieved)[:3] == ["retrieval", "100% (30 clips)", "75.0, mAP 45.7"]
+
+
+def test_a_robustness_curve_has_one_row(results: Any) -> None:
+    metrics = {"noise": 0.5, "lost_joints": 0.25, "mean_top1": 0.375}
+    rows = [
+        row(True, protocol="robustness", setting="clean joints", metrics=metrics),
+        row(True, protocol="robustness", setting="noise=0.01 joints", mean=50.0),
+        row(False, protocol="robustness", setting="clean", metrics={"noise": 0.1, "mean_top1": 0.1}),
+    ]
+    table = [line for line in results.page(rows, [], "").splitlines() if line.startswith("| ")]
+    assert table[1] == "| probe | encoder | clean | noise | lost joints | mean | recipe | commit | date |"
+    assert table[2].startswith("| joints | pre-trained | 75.0 | 50.0 | 25.0 | 37.5 |")
+    assert table[3].startswith("| mean | from scratch | 50.0 | 10.0 |  | 10.0 |")
+    assert len(table) == 4
+
+
+def test_an_early_curve_has_one_row(results: Any) -> None:
+    shares = {"first=0.1": 20.0, "first=0.5": 40.0, "first=1": 75.0}
+    rows = [row(True, protocol="early", setting=setting, mean=mean) for setting, mean in shares.items()]
+    rows += [row(True, protocol="early", setting="first=0.5 unstretched lbfgs", mean=30.0)]
+    table = [line for line in results.page(rows, [], "").splitlines() if line.startswith("| ")]
+    assert table[1] == "| probe | encoder | 10 % | 50 % | 100 % | recipe | commit | date |"
+    assert table[2].startswith("| mean | pre-trained | 20.0 | 40.0 | 75.0 |")
+    assert table[3].startswith("| unstretched lbfgs | pre-trained |  | 30.0 |  |")
+
+
+def test_rows_of_a_run_with_copies_metrics_and_streams(results: Any, tmp_path: Path) -> None:
+    run = {
+        "recipe": {
+            "data": {"stream": "joint", "evaluate": {"store": "stores/own"}},
+            "method": {"kind": "joint_patch"},
+        },
+        "split": {"kind": "tag", "tag": "subject", "train": ["1"], "test": ["2"]},
+        "ensemble": {"members": [{"stream": "joint"}, {"stream": "bone"}]},
+        "results": [
+            {
+                "protocol": "finetune", "setting": "", "label_fraction": 1.0, "pretrained": True, "num_train": 30,
+                "num_test": 40, "seconds": 1, "seed": seed, "top1": 0.5, "best_params": {},
+                "top1_without_copies": 0.25 + seed / 10, "metrics": {"map": 0.5 + seed / 10},
+            }
+            for seed in (0, 1)
+        ],
+    }  # fmt: skip
+    (tmp_path / "results.json").write_text(json.dumps(run), encoding="utf-8")
+    (made,) = results.rows_of(tmp_path, RECIPE, "a CPU", "abc", "")
+    assert made["stream"] == "joint + bone"
+    assert made["mean_without_copies"] == 30.0
+    assert made["metrics"] == {"map": 0.55}
