@@ -33,7 +33,8 @@ def objective(
 def test_lbfgs_finds_the_minimum(num: int, num_features: int) -> None:
     features, labels = clips(num, num_features)
     weight_decays = (1.0, 0.01, 1e-4)
-    for weight_decay, classifier in zip(weight_decays, fit_lbfgs(features, labels, 4, weight_decays), strict=True):
+    classifiers = fit_lbfgs(features, labels, 4, weight_decays, tolerance=1e-7)
+    for weight_decay, classifier in zip(weight_decays, classifiers, strict=True):
         _, gradient = objective(classifier, features, labels, weight_decay)
         assert max(float(each.abs().max()) for each in gradient) < 1e-5  # features and weights are in float32
 

@@ -88,7 +88,7 @@ def fit_lbfgs(
     weight_decays: Sequence[float],
     *,
     max_iterations: int = 500,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
 ) -> list[LinearClassifier]:
     """Fit multinomial logistic regression: the minimum of the mean cross-entropy plus an L2 penalty.
 
@@ -158,7 +158,7 @@ def _minimize(
         max_eval=2 * max_iterations,
         tolerance_grad=tolerance,
         tolerance_change=0.0,
-        history_size=20,
+        history_size=10,
         line_search_fn="strong_wolfe",
     )
 
