@@ -164,14 +164,14 @@ class SupervisedClassifier(Classifier):
         Raises:
             InputError: The clips have another number of frames or axes, or more persons than the network.
         """
-        spec, (num_persons, *size) = self.spec, batch.positions.shape[1:]
-        check_clip_size({"frames": spec.frames, "axes": spec.axes}, [size[0], size[2]])
+        spec, tracks = self.spec, batch.tracks
+        num_persons, (frames, _, axes) = tracks.num_persons, tracks.positions.shape[1:]
+        check_clip_size({"frames": spec.frames, "axes": spec.axes}, [frames, axes])
         if num_persons > spec.persons:
             expected = f"at most {spec.persons}"
             raise InputError("the clip has more persons than the model", expected=expected, got=num_persons)
-        tracks = batch.tracks
         if len(tracks) == 0:
-            features = batch.positions.new_zeros(len(batch), self.network.width) + zero_loss(self.network)
+            features = tracks.positions.new_zeros(len(batch), self.network.width) + zero_loss(self.network)
         else:
             positions, observed = arrange_joints(tracks.positions, tracks.observed, tracks.skeleton, spec.joints)
             features = tracks.mean_over_persons(self.network(positions, observed, tracks.person_index))
