@@ -30,6 +30,16 @@ def test_the_plain_network_has_the_same_loss_and_gradient(graph: Any) -> None:
         torch.testing.assert_close(got.grad, wanted.grad, atol=1e-5, rtol=1e-3)
 
 
+def test_the_network_layer_by_layer_has_the_same_loss_and_gradient(graph: Any) -> None:
+    batch, ours, plain = graph.clips(3), graph.method(), graph.method()
+    loss, expected = ours(batch).loss, graph.LayerByLayer(plain)(batch).loss
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    expected.backward()
+    for got, wanted in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(got.grad, wanted.grad, atol=1e-5, rtol=1e-3)
+
+
 def test_flops_and_bytes_by_hand(graph: Any) -> None:
     a, b = torch.ones(4, 8), torch.ones(8, 2)
     with graph.OpCounter() as counter:
@@ -64,7 +74,10 @@ def test_it_runs_and_writes_its_page(graph: Any, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sys, "argv", ["graph.py", "--quick", "--out", str(tmp_path)])
     graph.main()
     facts = json.loads((tmp_path / "graph.json").read_text())
-    assert [(step["precision"], step["clips"]) for step in facts["steps"]] == [("float32", 8), ("bf16", 8)]
+    found = [(step["network"], step["precision"], step["clips"]) for step in facts["steps"]]
+    assert found == [
+        (name, precision, 8) for precision in ("float32", "bf16") for name in (graph.LAYER_BY_LAYER, "B")
+    ]
     for step in facts["steps"]:
         share = step["shares"]
         assert 0 < max(share["matmul share"], share["memory share"]) <= share["either share"]
