@@ -255,6 +255,8 @@ def test_a_method_must_return_the_blocks_that_a_protocol_averages(tmp_path: Path
         read_recipe(written(tmp_path), changed)
     with pytest.raises(InputError, match="features of 2 blocks, but the method graph returns those of 1"):
         read_recipe(written(tmp_path), ["method.kind=graph", "evaluation=[{kind: knn, last_blocks: 2}]"])
+    with pytest.raises(InputError, match="item 0 averages the features of 3 blocks"):
+        read_recipe(written(tmp_path), [changed[0], "evaluation=[{kind: early, probe: {last_blocks: 3}}]"])
     recipe = read_recipe(written(tmp_path), [changed[0], "evaluation=[{kind: knn, last_blocks: 2}]"])
     assert recipe.evaluation == (KNN(last_blocks=2),)
 

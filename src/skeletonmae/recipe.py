@@ -18,6 +18,7 @@ from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import PROTOCOLS, Finetune, LinearProbe
 from skeletonmae.evaluation.copies import TestCopies
+from skeletonmae.evaluation.features import FeatureConfig
 from skeletonmae.evaluation.knn import KNN
 from skeletonmae.masking import MASKINGS, RandomTokens
 from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
@@ -148,8 +149,9 @@ class Recipe(Config):
                 raise ValueError(
                     f"item {index} has a classifier of kind {classifier.kind}, but the method is {method.kind}"
                 )
-            last_blocks = getattr(protocol, "last_blocks", 1)
-            if method and last_blocks > method.num_feature_blocks:
+            features = getattr(protocol, "probe", protocol)  # some protocols test a linear probe
+            last_blocks = features.last_blocks if isinstance(features, FeatureConfig) else 1
+            if last_blocks > method.num_feature_blocks:
                 raise ValueError(
                     f"item {index} averages the features of {last_blocks} blocks, but the method {method.kind}"
                     f" returns those of {method.num_feature_blocks}"
