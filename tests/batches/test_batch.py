@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from skeletonmae.batches import Batch, patchify
+from skeletonmae.batches.batch import TENSORS
 from skeletonmae.skeletons import KINECT20
 
 Make = Callable[..., Any]
@@ -122,3 +123,62 @@ def test_a_clip_without_a_known_joint_shows_nothing(make_batch: Make) -> None:
     batch = batch.with_positions(batch.positions, observed)
     assert batch.has_observed(("left_hand", "head")).tolist() == [True, False, True]
     assert batch.has_observed(("left_hand", "tail")).tolist() == [True, False, False]
+
+
+def test_a_batch_of_tracks_is_padded_when_it_is_read(make_batch: Make) -> None:
+    batch = make_batch((2, 0, 1), lost=0.3)
+    batch = replace(batch, bridged=batch.observed & (torch.arange(20) < 5), recording=torch.arange(3))
+    packed = Batch.from_tracks(batch.tracks, batch.label, batch.keys, batch.recording)
+    assert "positions" not in vars(packed)
+    for name in TENSORS:
+        assert torch.equal(getattr(packed, name), getattr(batch, name)), name
+    assert torch.equal(packed.present, batch.present)
+    assert packed.second_view is None
+    with pytest.raises(AttributeError, match="'Batch' object has no attribute 'poses'"):
+        _ = packed.poses  # type: ignore[attr-defined]
+    moved = replace(packed, label=batch.label + 1)
+    assert torch.equal(moved.positions, batch.positions)
+    assert len(Batch.from_tracks(batch.tracks, batch.label, batch.keys).recording) == 3
+
+
+def test_batches_are_concatenated(make_batch: Make) -> None:
+    parts = [make_batch((2, 0, 1)), make_batch((1, 1), seed=5), make_batch(())]
+    batch = Batch.concat(parts)
+    assert len(batch) == 5
+    assert batch.tracks.clip_index.tolist() == [0, 0, 2, 3, 4]
+    assert torch.equal(batch.positions[:3], parts[0].positions)
+    assert torch.equal(batch.positions[3:, :1], parts[1].positions)
+    assert not batch.observed[3:, 1].any()
+    assert torch.equal(batch.keys, torch.cat([part.keys for part in parts]))
+
+
+def test_tracks_without_an_observed_joint_are_left_out(make_batch: Make) -> None:
+    batch = make_batch((2, 1), lost=0.0)
+    tracks = batch.tracks
+    observed = tracks.observed.clone()
+    observed[0] = False
+    fewer = batch.with_tracks(tracks.positions, observed)
+    assert fewer.tracks.person_index.tolist() == [1, 0]
+    assert fewer.tracks.clip_index.tolist() == [0, 1]
+    assert torch.equal(fewer.positions[0, 1], batch.positions[0, 1])
+    assert not fewer.positions[0, 0].any()
+    poison = torch.full_like(tracks.positions, torch.nan).where(~tracks.observed[..., None], tracks.positions)
+    assert torch.equal(batch.with_tracks(poison).tracks.positions, tracks.positions)
+
+
+def test_values_of_the_first_person_and_the_largest_of_a_clip(make_batch: Make) -> None:
+    tracks = make_batch((2, 0, 2, 1)).tracks
+    values = torch.tensor([[1.0], [2.0], [30.0], [4.0], [5.0]])
+    has_value = torch.tensor([True, True, False, True, False])
+    assert tracks.of_first_person(has_value, values).flatten().tolist() == [1, 1, 4, 4, 0]
+    assert tracks.max_over_persons(values).flatten().tolist() == [2, 2, 30, 30, 5]
+
+
+def test_a_copy_has_the_same_clips(make_batch: Make) -> None:
+    batch = make_batch((2, 1))
+    both = batch.with_second_view(make_batch((1, 1), seed=3))
+    copy = both.to("cpu")
+    assert torch.equal(copy.positions, batch.positions)
+    assert torch.equal(copy.second_view.positions, both.second_view.positions)  # type: ignore[union-attr]
+    chosen = both.select(torch.tensor([1]))
+    assert torch.equal(chosen.second_view.keys, both.second_view.keys[1:])  # type: ignore[union-attr]

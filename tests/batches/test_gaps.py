@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from skeletonmae.batches import ClipReader, SampledFrames, Windows
+from skeletonmae.batches.gaps import bridge_gaps, distance_to_observed
 from skeletonmae.sequences import SequenceStore, SkeletonSequence, join
 from skeletonmae.skeletons import KINECT20
 from skeletonmae.transforms import ClipConfig
@@ -149,3 +150,55 @@ def test_it_is_the_same_on_a_gpu(tmp_path: Path, make_recording: Make, make_stor
     on_cpu, on_gpu = (read(reader, whole) for reader in readers)
     for expected, found in zip(on_cpu, on_gpu, strict=True):
         torch.testing.assert_close(found.cpu(), expected)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 9, 127, 128, 300])
+@pytest.mark.parametrize("num_rows", [0, 1, 200])
+def test_distances_equal_a_search_row_by_row(limit: int, num_rows: int) -> None:
+    observed = torch.rand(num_rows, 5, generator=torch.Generator().manual_seed(0)) < torch.tensor(
+        [0, 0.02, 0.2, 0.9, 1]
+    )
+    before, after = distance_to_observed(observed, limit)
+    for row in range(num_rows):
+        for joint in range(5):
+            seen = observed[:, joint].nonzero().flatten()
+            back = [row - int(other) for other in seen if other <= row]
+            ahead = [int(other) - row for other in seen if other >= row]
+            assert before[row, joint] == min([limit, *back])
+            assert after[row, joint] == min([limit, *ahead])
+
+
+def test_values_for_every_joint_are_those_for_bridged_joints_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    observed = torch.rand(60, 7, generator=generator) < 0.6
+    positions = torch.randn(60, 7, 3, generator=generator) * observed[..., None]
+    row = torch.arange(60)
+    limits = torch.where(row % 9 < 7, 3, 0), row % 30, 29 - row % 30  # two tracks of 30 rows
+    found = []
+    for dense in (False, True):
+        arrays = positions.clone(), observed.clone()
+        found.append((*arrays, bridge_gaps(*arrays, *limits, 3, dense=dense)))
+    assert found[0][2].sum() > 20
+    assert not (found[0][2] & observed).any()
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("times", [[0.0, 40.5, 41.0, 90.25, 250.0, 299.0], [10.0, 10.0, 10.5, 11.0, 11.0, 200.75]])
+def test_frames_far_apart_and_repeated_ones_see_only_the_rows_around_them(
+    tmp_path: Path, make_recording: Make, make_store: Make, times: list[float]
+) -> None:
+    recording = make_recording(3, 1, 300, lost=0.6, fps=30.0)
+    reader = ClipReader(make_store(tmp_path / "s", [recording]), 6, bridge_seconds=0.25)
+    clips = read(reader, SampledFrames(np.array([0]), np.array([times])))
+    for frame, time in enumerate(times):
+        for joint in range(20):
+            expected, is_bridged = expected_cell(
+                recording.positions[0, :, joint], recording.observed[0, :, joint], time, 7
+            )
+            assert clips.observed[0, 0, frame, joint] == (expected is not None)
+            assert clips.bridged[0, 0, frame, joint] == is_bridged
+            found = clips.positions[0, 0, frame, joint].numpy()
+            np.testing.assert_allclose(found, 0 if expected is None else expected, atol=1e-5)
+    assert clips.bridged.any()
+    assert not clips.observed.all()

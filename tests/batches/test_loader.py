@@ -13,8 +13,10 @@ import torch
 
 from skeletonmae.batches import Batch, ClipReader, Loader, Windows, sample_keys
 from skeletonmae.batches.loader import epoch_order, prefetch_batches
-from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.clip_sampling import evenly_spaced_frames
+from skeletonmae.skeletons import KINECT20
+from skeletonmae.transforms import ClipConfig
 
 Make = Callable[..., Any]
 
@@ -310,3 +312,55 @@ def test_clips_carry_the_number_of_their_recording(store: SequenceStore) -> None
     numbers = np.arange(len(store)) // 2
     batch = loader(store, index=index, batch_size=len(store), training=False, recording=numbers).batch(0, 0)
     assert batch.recording.tolist() == numbers[index].tolist()
+
+
+TRANSFORMS: Any = {
+    "transforms": tuple({"kind": kind} for kind in ("center", "face_forward", "smooth", "body_size")),
+    "augment": tuple({"kind": kind} for kind in ("rotate", "scale", "mirror", "noise", "drop_joints")),
+    "bridge_seconds": 0.2,
+    "max_persons": 3,
+}
+
+
+def test_transforms_see_parts_of_a_batch_and_clips_do_not_depend_on_them(
+    store: SequenceStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ClipConfig(frames=8, **TRANSFORMS)
+    expected = config.loader(store, np.arange(23), batch_size=23, training=True).batch(1, 0)
+    monkeypatch.setattr("skeletonmae.batches.clip_reader.BLOCK_BYTES", 8 * 20 * 3 * 4 * 4)  # four tracks
+    loader = config.loader(store, np.arange(23), batch_size=23, training=True)
+    sizes: list[int] = []
+
+    def counted(batch: Batch) -> Batch:
+        sizes.append(len(batch))
+        return config.apply_transforms(batch, training=True)
+
+    batch = replace(loader, transform=counted).batch(1, 0)
+    assert len(sizes) > 5
+    assert sum(sizes) == 23
+    assert_equal(batch, expected)
+    elsewhere = replace(loader, transform=counted, device=torch.device("cpu", 0)).batch(1, 0)
+    assert sizes[-1] == 23  # moved first, and then transformed at once
+    assert_equal(elsewhere, expected)
+
+
+def assert_equal(batch: Batch, expected: Batch) -> None:
+    for name in ("label", "keys", "recording"):
+        assert torch.equal(getattr(batch, name), getattr(expected, name))
+    for name in ("positions", "observed", "bridged", "clip_index", "person_index"):
+        torch.testing.assert_close(getattr(batch.tracks, name), getattr(expected.tracks, name), atol=1e-6, rtol=0)
+    assert batch.tracks.num_persons == expected.tracks.num_persons
+
+
+def test_absent_persons_are_not_in_the_tracks_of_a_batch(tmp_path: Path, make_store: Make) -> None:
+    observed = np.ones((2, 40, 20), dtype=bool)
+    observed[1, 10:] = False  # gone before the clip begins
+    recordings = [
+        SkeletonSequence.from_positions(np.ones((2, 40, 20, 3)), KINECT20, observed=flags)
+        for flags in (observed, observed & (np.arange(2) < 1)[:, None, None])
+    ]
+    store = make_store(tmp_path / "s", recordings)
+    batch = Loader(ClipReader(store, 4), store.labels, np.arange(2), 2, crop=(0.2, 0.2), prefetch=0).batch(0, 0)
+    assert batch.tracks.clip_index.tolist() == [0, 1]
+    assert batch.present.tolist() == [[True, False], [True, False]]
+    assert batch.positions.shape[:2] == (2, 2)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from skeletonmae.batches import SampleRng, sample_keys
+from skeletonmae.batches.random import _splitmix64_of_tensor, splitmix64
 
 MANY = 20_000
 
@@ -113,3 +114,20 @@ def test_keys_of_long_runs_and_large_seeds_differ() -> None:
 def test_no_two_keys_of_a_run_are_equal() -> None:
     keys = torch.cat([sample_keys(3, epoch, torch.arange(2000)) for epoch in range(50)])
     assert len(keys.unique()) == len(keys)
+
+
+def test_generators_can_skip_numbers_of_their_samples() -> None:
+    keys, index, num = sample_keys(3, 1, torch.arange(4)), torch.tensor([2, 2, 0]), torch.tensor([0, 5, 10])
+    every = SampleRng(keys, "a").uniform(20)
+    skipped = SampleRng(keys, "a").skip(index, num)
+    assert torch.equal(skipped.uniform(3), torch.stack([every[2, :3], every[2, 5:8], every[0, 10:13]]))
+    rng = SampleRng(keys, "a")
+    rng.uniform(2)
+    assert torch.equal(
+        rng.skip(index, num).uniform(1)[:, 0], torch.stack([every[2, 2], every[2, 7], every[0, 12]])
+    )
+
+
+def test_the_hash_is_the_same_with_signed_and_unsigned_integers() -> None:
+    values = torch.randint(-(2**63), 2**63 - 1, (3, 1000), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(splitmix64(values), _splitmix64_of_tensor(values))

@@ -110,7 +110,10 @@ class Batch:
             values.flatten(0, 1).index_select(0, row) for values in (self.positions, self.observed, self.bridged)
         )
         positions = with_unobserved_as_zero(positions, observed)
-        return Tracks(positions, observed, clip_index, person_index, len(self), self.skeleton, bridged)
+        num_clips, num_persons = self.present.shape
+        return Tracks(
+            positions, observed, clip_index, person_index, num_clips, self.skeleton, bridged, num_persons
+        )
 
     def has_observed(self, joints: Collection[str] | None = None) -> Bool[Tensor, " batch"]:
         """Return which clips have an observed joint among `joints`; the others show a model nothing.

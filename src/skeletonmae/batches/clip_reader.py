@@ -104,11 +104,17 @@ class ClipReader:
             block = table.select(in_block)
             arrays = self._read_tracks(block, windows.frame_times(block.clip, self.num_frames))
             clip, person = self._to_device(block.clip - first), self._to_device(block.person)
-            positions, observed, bridged = arrays
-            yield (
-                slice(first, last),
-                Tracks(positions, observed, clip, person, last - first, self.store.skeleton, bridged),
+            tracks = Tracks(
+                arrays.positions,
+                arrays.observed,
+                clip,
+                person,
+                num_clips=last - first,
+                skeleton=self.store.skeleton,
+                bridged=arrays.bridged,
+                num_persons=max(1, int(num_tracks.max(initial=0))),
             )
+            yield slice(first, last), tracks
 
     def _find_tracks(self, recording_index: np.ndarray) -> tuple[TrackTable, Int64[np.ndarray, " clip"]]:
         """Return the tracks to read of the recordings, and their number for each recording."""
@@ -192,17 +198,19 @@ class ClipReader:
         positions, bits = (values.index_select(0, rows) for values in self.shard_tensors[shard])
         positions, observed = positions.float(), self._unpack_bits(bits)
         longest = int(needed.max_gap.max(initial=0))
-        bridged = bridge_gaps(positions, observed, max_gap, num_before, num_after, longest)
+        bridged = bridge_gaps(
+            positions, observed, max_gap, num_before, num_after, longest, dense=not positions.is_cpu
+        )
         return positions, observed, bridged, low, high
 
     def _is_complete(self, shard: int, bits: Integer[Tensor, "frame byte"]) -> bool:
         """Whether every joint is observed; on a GPU, whether that is known without looking at the bits."""
-        if bits.is_cuda:
+        if not bits.is_cpu:
             return self.shard_is_complete[shard]
         return bool((bits.numpy() == self.all_bits).all())
 
     def _unpack_bits(self, bits: Integer[Tensor, "row byte"]) -> Bool[Tensor, "row joint"]:
-        if bits.is_cuda:
+        if not bits.is_cpu:
             return ((bits[:, self.byte_of_joint] >> self.bit_of_joint) & 1).bool()
         flags = np.unpackbits(bits.numpy(), axis=1, count=len(self.byte_of_joint), bitorder="little")
         return torch.from_numpy(flags).view(torch.bool)

@@ -21,15 +21,19 @@ def splitmix64(x: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
 
     Source: Steele, Lea and Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014.
     """
-    if x.is_cuda:
-        x = (x ^ _shift_right(x, 30)) * _MULTIPLIER_1
-        x = (x ^ _shift_right(x, 27)) * _MULTIPLIER_2
-        return x ^ _shift_right(x, 31)
-    # The same in numpy, whose unsigned integers take a third of the time.
+    if not x.is_cpu:
+        return _splitmix64_of_tensor(x)
+    # numpy has unsigned integers, and takes a third of the time.
     bits: np.ndarray = x.numpy().view(np.uint64)
     bits = (bits ^ (bits >> 30)) * np.uint64(_MULTIPLIER_1 % 2**64)
     bits = (bits ^ (bits >> 27)) * np.uint64(_MULTIPLIER_2 % 2**64)
     return torch.from_numpy((bits ^ (bits >> 31)).view(np.int64))
+
+
+def _splitmix64_of_tensor(x: Int64[Tensor, "*any"]) -> Int64[Tensor, "*any"]:
+    x = (x ^ _shift_right(x, 30)) * _MULTIPLIER_1
+    x = (x ^ _shift_right(x, 27)) * _MULTIPLIER_2
+    return x ^ _shift_right(x, 31)
 
 
 def _shift_right(x: Tensor, bits: int) -> Tensor:

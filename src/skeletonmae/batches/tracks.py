@@ -27,6 +27,7 @@ class Tracks:
         num_clips: Number of clips of the batch, including those without any track.
         skeleton: The joint layout.
         bridged: Which observed joints are interpolated in a short gap. By default none.
+        num_persons: Number of persons that padded arrays have room for; by default as many as there are.
     """
 
     positions: Float[Tensor, "track frame joint axis"]
@@ -36,10 +37,13 @@ class Tracks:
     num_clips: int
     skeleton: Skeleton
     bridged: Bool[Tensor, "track frame joint"] = None  # type: ignore[assignment]  # set in __post_init__
+    num_persons: int = 0
 
     def __post_init__(self) -> None:
         if self.bridged is None:
             object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
+        if not self.num_persons:
+            object.__setattr__(self, "num_persons", int(self.person_index.max()) + 1 if len(self) else 1)
 
     def __len__(self) -> int:
         return len(self.clip_index)
@@ -53,22 +57,22 @@ class Tracks:
             tensors["clip_index"][index] = part.clip_index + num_clips
             num_clips += part.num_clips
         joined = {name: torch.cat(values) for name, values in tensors.items()}
-        return cls(num_clips=num_clips, skeleton=parts[0].skeleton, **joined)
+        num_persons = max(part.num_persons for part in parts)
+        return cls(num_clips=num_clips, skeleton=parts[0].skeleton, num_persons=num_persons, **joined)
 
     def present(self) -> Tracks:
         """Return the tracks that have at least one observed joint."""
         is_present = any_observed(self.observed.flatten(1))
-        if not is_present.is_cuda and is_present.all():
+        if is_present.is_cpu and is_present.all():
             return self
         row = is_present.nonzero().squeeze(1)
         return replace(self, **{name: getattr(self, name).index_select(0, row) for name in PER_TRACK})
 
     def pad(self, values: Shaped[Tensor, "track ..."]) -> Shaped[Tensor, "batch person ..."]:
         """Return values of each track as values of each person of each clip; 0 for absent persons."""
-        num_persons = int(self.person_index.max()) + 1 if len(self) else 1
-        padded = values.new_zeros((self.num_clips * num_persons, *values.shape[1:]))
-        padded.index_copy_(0, self.clip_index * num_persons + self.person_index, values)
-        return padded.view(self.num_clips, num_persons, *values.shape[1:])
+        padded = values.new_zeros((self.num_clips * self.num_persons, *values.shape[1:]))
+        padded.index_copy_(0, self.clip_index * self.num_persons + self.person_index, values)
+        return padded.view(self.num_clips, self.num_persons, *values.shape[1:])
 
     def of_first_person(
         self, has_value: Bool[Tensor, " track"], values: Float[Tensor, "track feature"]

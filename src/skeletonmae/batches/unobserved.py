@@ -12,7 +12,7 @@ def set_unobserved_to_zero_(
     positions: Float[Tensor, "*any axis"], observed: Bool[Tensor, "*any"]
 ) -> Float[Tensor, "*any axis"]:
     """Set positions to 0 where not observed, in place, and return them."""
-    if positions.is_cuda:  # to find the unobserved joints would cost a synchronization
+    if not positions.is_cpu:  # to find the unobserved joints would cost a synchronization
         return positions.masked_fill_(~observed[..., None], 0.0)
     index = _unobserved_index(observed)
     if len(index):
@@ -24,7 +24,7 @@ def with_unobserved_as_zero(
     positions: Float[Tensor, "*any axis"], observed: Bool[Tensor, "*any"]
 ) -> Float[Tensor, "*any axis"]:
     """Return positions that are 0 where not observed: the given ones if they are, otherwise a copy."""
-    if positions.is_cuda:
+    if not positions.is_cpu:
         return positions.masked_fill(~observed[..., None], 0.0)
     index = _unobserved_index(observed)
     points = positions.reshape(-1, positions.shape[-1])
@@ -35,7 +35,7 @@ def with_unobserved_as_zero(
 
 def any_observed(observed: Bool[Tensor, "*any joint"]) -> Bool[Tensor, "*any"]:
     """Return whether any joint is observed, over the last axis."""
-    if observed.is_cuda:
+    if not observed.is_cpu:
         return observed.any(-1)
     return torch.from_numpy(observed.numpy().any(-1))  # numpy stops at the first
 

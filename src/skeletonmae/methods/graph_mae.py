@@ -237,7 +237,7 @@ class STRLClassifier(Classifier):
         Raises:
             InputError: The clips have another number of frames or axes.
         """
-        check_clip_size({"frames": self.frames}, batch.positions.shape[2:3])
+        check_clip_size({"frames": self.frames}, batch.tracks.positions.shape[1:2])
         frames = FrameGraph(batch.tracks)
         features = self.strl(frames.positions(self.axes), frames.graph)
         logits: Tensor = self.head(frames.mean_features(features))
