@@ -14,9 +14,12 @@ from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.datasets import Split
 from skeletonmae.evaluation.cost import count_flops, count_parameters, logged_seconds, measure_cost
+from skeletonmae.masking import RandomTokens
+from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
 from skeletonmae.models.cpu_attention import cpu_attention
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.skeletons import KINECT20
 from skeletonmae.training import read_log
 
 
@@ -124,3 +127,22 @@ def test_a_supervised_network_has_a_cost(tiny_tree: Any, tmp_path: Path, alone: 
     del tree["masking"]
     runs.evaluate(recipe_from(tree, ""), None, tmp_path, alone)
     assert json.loads((tmp_path / "results.json").read_text())["cost"]["parameters"] > 1e5
+
+
+@pytest.mark.parametrize("kind", [kind for kind, config in METHODS.items() if config.has_pretext_task])
+def test_the_weights_that_count_are_those_that_the_features_depend_on(kind: str, make_batch: Any) -> None:
+    config: Any = METHODS[kind]()
+    config = config.starting_from(JointPatchMAEConfig())
+    method = config.build(InputSpec(24, 3, KINECT20.joints, 8), RandomTokens(ratio=0.5)).eval()
+    batch = make_batch((2, 1), frames=24)
+    parameters = list(method.parameters())
+    trained = [parameter.requires_grad for parameter in parameters]
+    method.requires_grad_(True)
+    gradients = torch.autograd.grad(method.embed(batch).sum(), parameters, allow_unused=True)
+    expected = sum(
+        each.numel() for each, gradient in zip(parameters, gradients, strict=True) if gradient is not None
+    )
+    for parameter, is_trained in zip(parameters, trained, strict=True):
+        parameter.requires_grad_(is_trained)
+    with torch.inference_mode():
+        assert count_parameters(lambda: method.embed(batch)) == expected > 0

@@ -38,7 +38,7 @@ class Retrieval(FeatureConfig):
         precision, best = rank_gallery(queries, query_labels, gallery, gallery_labels, len(task.classes))
         num_relevant = torch.bincount(gallery_labels, minlength=len(task.classes))[query_labels]
         is_answerable = num_relevant > 0
-        chance = chance_precision(num_relevant[is_answerable], len(gallery))
+        chance = chance_precision(num_relevant[is_answerable].cpu(), len(gallery))
         return [
             scored_result(
                 task,
@@ -84,7 +84,7 @@ def rank_gallery(
         The average precision of each query, 0 if its class is not in the gallery; and the largest similarity to
         each class, -2 for a class without clips in the gallery.
     """
-    rank = torch.arange(1, len(gallery) + 1, device=gallery.device, dtype=torch.float64)
+    rank = torch.arange(1, len(gallery) + 1, device=gallery.device)
     precision, best = [], []
     num_at_once = max(1, SIMILARITIES_AT_ONCE // len(gallery))
     for chunk, labels in zip(
@@ -95,7 +95,7 @@ def rank_gallery(
         is_relevant = gallery_labels[order] == labels[:, None]
         precision_at = is_relevant.cumsum(1) / rank
         total = (precision_at * is_relevant).sum(1)
-        precision.append((total / is_relevant.sum(1).clamp(min=1)).float())
+        precision.append(total / is_relevant.sum(1).clamp(min=1))
         by_class = similarity.new_full((len(chunk), num_classes), -2.0)  # below any cosine
         best.append(by_class.scatter_reduce(1, gallery_labels.expand_as(similarity), similarity, "amax"))
     return torch.cat(precision), torch.cat(best)
@@ -110,6 +110,6 @@ def chance_precision(num_relevant: Int64[Tensor, " query"], num_gallery: int) ->
         num_relevant: Number of clips in the gallery of each query's class, R, at least 1.
         num_gallery: Number of clips in the gallery, N.
     """
-    harmonic = (1.0 / torch.arange(1, num_gallery + 1, dtype=torch.float64)).sum().to(num_relevant.device)
+    harmonic = (1.0 / torch.arange(1, num_gallery + 1, dtype=torch.float64)).sum()
     others = (num_relevant.double() - 1) / max(1, num_gallery - 1)
     return ((others * (num_gallery - harmonic) + harmonic) / num_gallery).float()
