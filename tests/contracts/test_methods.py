@@ -23,6 +23,7 @@ JOINTS = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
 FRAMES = 12  # what a token of 4 frames and a tuple of 6 divide
 VIEWS_ALONE = ("neighbor_tuning", "contrastive")
 """Methods in which nothing is drawn: their views come from the loader."""
+NOT_DEFAULT = {"order": {"token_frames": 2}}  # three parts of a clip need at least 5 time steps
 BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -34,7 +35,7 @@ def build(kind: str, seed: int = 0) -> Method:
 @cache
 def _build(kind: str, seed: int) -> Method:
     torch.manual_seed(seed)
-    config: Any = METHODS[kind]()
+    config: Any = METHODS[kind].model_validate(NOT_DEFAULT.get(kind, {}))
     config = config.starting_from(JointPatchMAEConfig())
     made = config.build(InputSpec(FRAMES, 3, JOINTS, 8), RandomTokens(ratio=0.5))
     assert isinstance(made, Method)

@@ -48,6 +48,7 @@ PRESETS = {
     "skeleton2vec": ("joint_patch", "teacher", {"masking", "method.target"}),
     "s_jepa": ("joint_patch", "teacher", {"method.target", "method.teacher"}),
     "contrastive": ("contrastive", "motion", {"method.kind"}),
+    "order": ("order", "motion", {"method.kind"}),
 }
 """Name of a recipe in nw_ucla -> kind and target of its method, and in what it differs from mamp.yaml."""
 SECOND_STAGES = {"neighbor_tuning": ("neighbor_tuning", None)}
@@ -178,7 +179,7 @@ def shorten(config: TrainingConfig) -> TrainingConfig:
 def make_shallow(method: Config) -> Config:
     """The method with its first and last block; those between are built alike."""
     shallow: dict[str, Any] = {"joint_patch": {"depth": 2, "decoder_depth": 1}, "graph": {"depth": 2}}
-    shallow["contrastive"] = shallow["joint_patch"]
+    shallow["contrastive"] = shallow["order"] = shallow["joint_patch"]
     if isinstance(method, STTFormerMAEConfig):
         widths = (method.widths[0], method.widths[-1])
         return method.model_copy(update={"widths": widths, "decoder_widths": method.decoder_widths[-1:]})

@@ -18,6 +18,7 @@ from skeletonmae.methods.method import (
     Reconstruction,
 )
 from skeletonmae.methods.neighbor_tuning import NeighborTuning, NeighborTuningConfig
+from skeletonmae.methods.order import Order, OrderConfig
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.sttformer_mae import STTFormerClassifierConfig, STTFormerMAE, STTFormerMAEConfig
 from skeletonmae.methods.supervised import Supervised, SupervisedClassifierConfig, SupervisedConfig
@@ -29,6 +30,7 @@ METHODS: dict[str, type[MethodConfig]] = {
     "supervised": SupervisedConfig,
     "neighbor_tuning": NeighborTuningConfig,
     "contrastive": ContrastiveConfig,
+    "order": OrderConfig,
 }
 """Kind -> settings of the method, which build it."""
 
@@ -57,6 +59,8 @@ __all__ = [
     "MethodOutput",
     "NeighborTuning",
     "NeighborTuningConfig",
+    "Order",
+    "OrderConfig",
     "Pooling",
     "Reconstruction",
     "STRLClassifierConfig",

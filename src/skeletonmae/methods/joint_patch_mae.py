@@ -177,9 +177,16 @@ class JointPatchMAE(Method):
         if len(batch.tracks) == 0:
             logs = no_variances(batch.positions) if self.teacher else {}
             return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), logs)
+        return self.masked_loss(*self.draw_tokens(batch))
+
+    def draw_tokens(self, batch: Batch) -> tuple[Patches, TokenMask, TokenIndex]:
+        """Cut the persons of a batch into tokens, and draw which are hidden and which of those are predicted."""
         patches, rng = make_patches(self.encoder, batch.tracks), batch.track_rng("mask")
         mask = self.masking(patches, rng)
-        queries = self.draw_queries(mask, patches.measured.any(3), rng)
+        return patches, mask, self.draw_queries(mask, patches.measured.any(3), rng)
+
+    def masked_loss(self, patches: Patches, mask: TokenMask, queries: TokenIndex) -> MethodOutput:
+        """Compute the loss of the queried tokens."""
         if self.teacher:
             return self.teacher.loss(self.decode(patches, mask, queries), patches, queries)
         prediction = self.predict(patches, mask, queries)
