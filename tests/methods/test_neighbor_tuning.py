@@ -105,6 +105,25 @@ def test_the_loss_by_loops(make_batch: Any) -> None:
     torch.testing.assert_close(method(same).loss, reference_loss(method, same), rtol=1e-4, atol=1e-5)
 
 
+def test_similarities_are_computed_in_float32_in_bf16_too(
+    make_batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method = build()
+    method.queue.add(normalize(torch.randn(30, 16), dim=1), torch.arange(30))
+    seen: list[torch.dtype] = []
+    cross_entropy = torch.nn.functional.cross_entropy
+
+    def recording(logits: Tensor, *inputs: Any, **settings: Any) -> Tensor:
+        seen.append(logits.dtype)
+        return cross_entropy(logits, *inputs, **settings)
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", recording)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = method(numbered(make_batch, 31, 32, 33))
+    assert seen == [torch.float32, torch.float32]
+    assert output.loss.isfinite()
+
+
 def test_a_clip_without_persons_is_no_term_and_no_neighbor(make_batch: Any) -> None:
     method = build()
     method.queue.add(normalize(torch.randn(30, 16), dim=1), torch.arange(30))

@@ -160,7 +160,9 @@ class NeighborTuning(Method):
         losses, similarities, correct = [], [], []
         for projection, other, prediction in zip(projections, projections[::-1], predictions[::-1], strict=True):
             neighbor, similarity = self.nearest(projection, other, batch.recording)
-            logits = (prediction @ neighbor.T / self.config.temperature).masked_fill(~has_person, -torch.inf)
+            with torch.autocast(prediction.device.type, enabled=False):
+                logits = prediction @ neighbor.T / self.config.temperature
+            logits = logits.masked_fill(~has_person, -torch.inf)
             logits = torch.where(has_person[:, None], logits, 0.0)  # rows that do not count
             own = torch.arange(len(logits), device=logits.device)
             losses.append(nn.functional.cross_entropy(logits, own, reduction="none"))
