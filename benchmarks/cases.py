@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from clip_by_clip import RADIANS, ClipByClip, padded_array
 from measuring import Step
 from plain import PlainClassifier, PlainDataset, PlainEncoder, PlainMAE
 from torch import Tensor, nn
@@ -30,6 +33,7 @@ from skeletonmae.methods.joint_patch_mae import JointPatchMAE, JointPatchMAEConf
 from skeletonmae.sequences import SequenceStore, StoreWriter
 from skeletonmae.skeletons import NTU25
 from skeletonmae.transforms import ClipConfig
+from skeletonmae.transforms.geometry import Center, Rotate
 
 CLIPS = ClipConfig(frames=120)
 MASK_RATIO = 0.9
@@ -167,11 +171,22 @@ class Passes:
 
 
 def loading(folder: Path, settings: Settings) -> Comparison:
-    """From recordings to batches: crop, resample, center, face forward."""
+    """From recordings to batches: crop, resample, center, rotate at random; ours also packs the persons."""
     made = {share: Recordings.make(folder, settings.recordings, share) for share in SHARES}
-    ours = [Ours("loading", share, data.ours(settings.load_batch)) for share, data in made.items()]
-    reference = made[SHARES[-1]].plain(settings.load_batch)
-    return Comparison(reference, ours, settings.recordings, settings.repeats)
+    degrees = (math.degrees(RADIANS),) * 3
+    config = CLIPS.model_copy(update={"transforms": (Center(),), "augment": (Rotate(degrees=degrees),)})
+
+    def epoch(data: Recordings) -> Callable[[], None]:
+        index = np.arange(len(data.store))
+        loader = config.loader(data.store, index, batch_size=settings.load_batch, training=True)
+        batches = replace(loader, prefetch=0)
+        return lambda: deque((batch.tracks for batch in batches.epoch()), maxlen=0)
+
+    ours = [Ours("loading", share, epoch(data)) for share, data in made.items()]
+    data = made[SHARES[-1]]
+    dataset = ClipByClip(padded_array(data.arrays), data.labels, CLIPS.frames, NTU25.center_index[0], CLIPS.crop)
+    reference = DataLoader(dataset, batch_size=settings.load_batch, shuffle=True)
+    return Comparison(lambda: deque(reference, maxlen=0), ours, settings.recordings, settings.repeats)
 
 
 def pretraining(

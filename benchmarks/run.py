@@ -28,7 +28,10 @@ from rows import CASES, measure_case
 
 from skeletonmae.files import write_text
 
-CODE = ("src", "benchmarks/cases.py", "benchmarks/plain.py", "benchmarks/rows.py", "benchmarks/measuring.py")
+CODE = (
+    "src",
+    *(f"benchmarks/{name}.py" for name in ("cases", "plain", "clip_by_clip", "rows", "measuring")),
+)
 """What the measurements depend on."""
 Measure = Callable[[str, Settings], list[dict[str, Any]]]
 
