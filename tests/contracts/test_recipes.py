@@ -55,6 +55,8 @@ SECOND_STAGES = {"neighbor_tuning": ("neighbor_tuning", None)}
 """Name of a recipe in nw_ucla that starts from a checkpoint of mamp.yaml -> kind and target of its method."""
 BASELINES = dict.fromkeys(("sgn", "ctr_gcn", "stgcn_plus"), ("supervised", None))
 """Name of a recipe in nw_ucla, which is that of its network -> kind and target of its method."""
+PROTOCOLS = {"protocols": ("joint_patch", "motion")}
+"""Name of a recipe in nw_ucla that evaluates the encoder of mamp.yaml by other protocols -> as above."""
 LAYOUTS = {
     "ntu60": NTU25, "ntu120": NTU25, "ntu60_hrnet": COCO17, "ntu120_hrnet": COCO17, "gym99": COCO17,
     "diving48": COCO17, "penn_action": PENN13, "nw_ucla": KINECT20, "utd_mhad": KINECT20, "pyskl_sample": COCO17,
@@ -81,6 +83,7 @@ SAME_AS: list[tuple[str, str, set[str]]] = [
 ]  # fmt: skip
 """A recipe whose comment says that it has the settings of another, the other recipe, and the settings that differ."""
 recipes = pytest.mark.parametrize("name", RECIPES)
+OTHERS: dict[str, tuple[Any, ...]] = {**PRESETS, **SECOND_STAGES, **BASELINES, **PROTOCOLS}
 
 
 def test_every_set_has_every_method() -> None:
@@ -90,7 +93,7 @@ def test_every_set_has_every_method() -> None:
 @recipes
 def test_its_file_name_is_its_method_and_its_folder_its_store(name: str) -> None:
     recipe, path = read_recipe(ROOT / name), Path(name)
-    expected = METHODS[path.stem] if path.stem in METHODS else (PRESETS | SECOND_STAGES | BASELINES)[path.stem][:2]
+    expected = METHODS[path.stem] if path.stem in METHODS else OTHERS[path.stem][:2]
     assert (recipe.method.kind, getattr(recipe.method, "target", None)) == expected
     if path.parts[0] != "own":
         assert recipe.data.evaluate.store.name.removesuffix("_hrnet") == path.parts[0]
@@ -128,6 +131,19 @@ def test_a_preset_is_mamp_but_for_what_it_is_named_after(name: str) -> None:
     changed = {f"method.{key}" for key, value in other_values["method"].items() if values["method"][key] != value}
     changed |= {key for key in values if key != "method" and values[key] != other_values[key]}
     assert changed == PRESETS[name][2]
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_other_protocols_evaluate_the_encoder_of_mamp(name: str) -> None:
+    recipe, mamp = (read_recipe(ROOT / "nw_ucla" / f"{stem}.yaml") for stem in (name, "mamp"))
+    assert recipe.model_copy(update={"evaluation": mamp.evaluation}) == mamp
+    assert {"retrieval", "robustness", "early", "finetune"} == {protocol.kind for protocol in recipe.evaluation}
+    few_labels = [protocol for protocol in recipe.evaluation if isinstance(protocol, Finetune)]
+    assert [(each.label_fraction, len(each.seeds)) for each in few_labels] == [(0.1, 5), (0.05, 5), (0.01, 5)]
+    (of_mamp,) = (each for each in mamp.evaluation if isinstance(each, Finetune) and each.label_fraction == 0.1)
+    for each in few_labels:
+        update = {"label_fraction": 0.1, "seeds": of_mamp.seeds}
+        assert each.model_copy(update=update) == of_mamp
 
 
 @pytest.mark.parametrize("name", METHODS)
