@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/growth.py
 
 Writes growth.json, the plot docs/images/growth.png and the table of docs/performance.md. Times are CPU seconds,
-the least of several, with the sizes in alternation. The law of a step is its number of FLOPs: attention grows with
-the square of the tokens of a track, all else in proportion.
+the least of several, with the sizes in alternation. The law of a step is its number of FLOPs, plus a constant:
+attention grows with the square of the tokens of a track, all else in proportion.
 """
 
 from __future__ import annotations
@@ -90,7 +90,12 @@ def measure_growth(grid: dict[str, Sequence[int]], base: dict[str, int], repeats
 def row(
     axis: str, variant: str, sizes: Sequence[int], seconds: np.ndarray, law: Sequence[float]
 ) -> dict[str, Any]:
-    """Return the measurements along an axis, with the exponents of the power laws that fit them and the law."""
+    """Return the measurements along an axis, with the exponents of the power laws that fit them and the law.
+
+    The seconds of a step are a constant plus a multiple of the law. Both are fitted too, unless the law itself is
+    constant.
+    """
+    constant, slope = (0.0, seconds[0] / law[0]) if min(law) == max(law) else fit_line(law, seconds)
     return {
         "axis": axis,
         "variant": variant,
@@ -99,12 +104,24 @@ def row(
         "law": list(law),
         "exponent": exponent(sizes, seconds),
         "exponent_of_law": exponent(sizes, law),
+        "constant": constant,
+        "slope": slope,
     }
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float] | np.ndarray) -> float:
     """Return the exponent of the power law that fits best, by least squares of the logarithms."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
+
+
+def fit_line(x: Sequence[float], y: np.ndarray) -> tuple[float, float]:
+    """Return a constant that is not negative, and a slope: those with the least relative squared errors."""
+    scaled = np.stack([1 / np.asarray(y), np.asarray(x, float) / np.asarray(y)], 1)
+    unit = float(np.max(x))  # of x, for the accuracy of the solution
+    constant, slope = np.linalg.lstsq(scaled / (1.0, unit), np.ones(len(scaled)))[0]
+    if constant < 0:
+        return 0.0, float(scaled[:, 1].sum() / np.square(scaled[:, 1]).sum())
+    return float(constant), float(slope / unit)
 
 
 def measure_processes(numbers: Sequence[int], repeats: int) -> dict[str, Any]:
@@ -135,30 +152,35 @@ def worker(repeats: int) -> None:
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
     """Plot the seconds of a step against each axis, with the laws as lines."""
     axes_names = list(dict.fromkeys(one["axis"] for one in rows))
-    figure = new_figure(11.0, 6.2)
+    figure = new_figure(10.5, 6.2)
     figure.set_layout_engine("constrained")
     for number, name in enumerate(axes_names):
         axes = figure.add_subplot(2, 3, number + 1)
-        for one in (one for one in rows if one["axis"] == name):
-            color, seconds, law = COLORS[one["variant"]], np.array(one["seconds"]), np.array(one["law"])
-            scaled = law * np.exp(np.mean(np.log(seconds) - np.log(law)))
-            label = f"{one['variant']}\nexponent {one['exponent']:.2f}, law {one['exponent_of_law']:.2f}"
-            axes.plot(one["sizes"], scaled, color=color, linewidth=1.4, alpha=0.55)
-            axes.plot(one["sizes"], seconds, "o", color=color, markersize=5, label=label)
+        group = [one for one in rows if one["axis"] == name]
+        for one in group:
+            color = COLORS[one["variant"]]
+            line = one["constant"] + one["slope"] * np.array(one["law"])
+            label = f"{one['variant']}: exponent {one['exponent']:.2f}"
+            axes.plot(one["sizes"], line, color=color, linewidth=1.4, alpha=0.55)
+            axes.plot(one["sizes"], one["seconds"], "o", color=color, markersize=5, label=label)
+        sizes, values = group[0]["sizes"], [value for one in group for value in one["seconds"]]
         axes.set_xscale("log")
-        axes.set_yscale("log")
-        sizes = next(one["sizes"] for one in rows if one["axis"] == name)
-        values = [value for one in rows if one["axis"] == name for value in one["seconds"]]
         axes.set_xticks(sizes, [str(size) for size in sizes])
-        axes.set_ylim(min(values) / 1.6, max(values) * 6)  # room for the legend
+        if min(group[0]["law"]) == max(group[0]["law"]):
+            axes.set_ylim(0, 1.4 * max(values))
+        else:
+            axes.set_yscale("log")
+            axes.set_ylim(min(values) / 1.6, max(values) * 4)  # room for the legend
+            axes.set_yticks(ticks := [t for t in (0.1, 1, 10) if min(values) / 1.6 < t], [f"{t:g}" for t in ticks])
         axes.minorticks_off()
         axes.set_title(name, size=11, color=INK)
         axes.grid(color=PALE, linewidth=0.5, alpha=0.6)
-        axes.tick_params(labelsize=8.5, labelcolor=INK, color=PALE)
-        axes.set_ylabel("CPU seconds per step", size=8.5, color=GRAY)
+        axes.tick_params(labelsize=9, labelcolor=INK, color=PALE)
+        if number % 3 == 0:
+            axes.set_ylabel("CPU seconds per step", size=9, color=GRAY)
         for spine in axes.spines.values():
             spine.set_color(PALE)
-        axes.legend(fontsize=7.5, frameon=False, loc="upper left", labelcolor=INK)
+        axes.legend(fontsize=8, frameon=False, loc="upper left", labelcolor=INK, handletextpad=0.2)
     save_figure(figure, path)
 
 
@@ -170,14 +192,14 @@ def table(facts: dict[str, Any]) -> str:
         f" {facts['torch']}; float32; least of {facts['repeats']}. Other sizes than that of the axis:"
         f" {base}; processes divide {PROCESS_CLIPS} clips.",
         "",
-        "| axis | sizes | step | seconds, least and most | exponent | of the law |",
-        "|---|---|---|---:|---:|---:|",
+        "| axis | sizes | step | seconds, least and most | exponent | of the law | constant, ms |",
+        "|---|---|---|---:|---:|---:|---:|",
     ]
     for one in facts["rows"]:
         seconds = f"{min(one['seconds']):.3g} to {max(one['seconds']):.3g}"
         lines.append(
             f"| {one['axis']} | {', '.join(map(str, one['sizes']))} | {one['variant']} | {seconds} |"
-            f" {one['exponent']:.2f} | {one['exponent_of_law']:.2f} |"
+            f" {one['exponent']:.2f} | {one['exponent_of_law']:.2f} | {1e3 * one['constant']:.0f} |"
         )
     return "\n".join(lines)
 
@@ -212,6 +234,11 @@ def main(measure: Callable[..., list[dict[str, Any]]] = measure_growth) -> None:
         return worker(arguments.worker)
     if arguments.page_only:
         facts = json.loads((arguments.out / "growth.json").read_text(encoding="utf-8"))
+        columns = ("axis", "variant", "sizes", "seconds", "law")
+        facts["rows"] = [
+            row(*(np.array(one[name]) if name == "seconds" else one[name] for name in columns))
+            for one in facts["rows"]
+        ]
     else:
         retain_freed_memory()
         facts = environment(threads, arguments.repeats)

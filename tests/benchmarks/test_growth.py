@@ -26,6 +26,15 @@ def test_exponent_of_a_power_law(growth: Any) -> None:
     assert growth.exponent([1, 2, 4], [5.0, 5.0, 5.0]) == pytest.approx(0.0)
 
 
+def test_a_line_with_a_constant(growth: Any) -> None:
+    x = growth.np.array([1e9, 2e9, 8e9])
+    assert growth.fit_line(x, 0.5 + 3e-9 * x) == pytest.approx((0.5, 3e-9))
+    assert growth.fit_line(x, 3e-9 * x) == pytest.approx((0.0, 3e-9), abs=1e-12)
+    constant, slope = growth.fit_line(x, growth.np.array([2.0, 5.0, 21.0]))  # a negative one would fit better
+    assert constant == 0.0
+    assert slope == pytest.approx(2.55e-9, rel=0.1)
+
+
 def test_flops_grow_with_the_tokens_and_in_proportion_to_persons_and_clips(growth: Any) -> None:
     base = {"frames": 8, "joints": 5, "persons": 1, "clips": 2}
     grid = {"frames": (16, 64), "joints": (5, 20), "persons": (1, 2, 4), "clips": (1, 3)}
@@ -64,7 +73,7 @@ def test_plot_table_and_json_are_written(growth: Any, tmp_path: Path, monkeypatc
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
     assert "old" not in text
-    assert "| frames | 1, 2, 4 | decoder self | 0.5 to 4 | 1.50 | 1.00 |" in text
+    assert "| frames | 1, 2, 4 | decoder self | 0.5 to 4 | 1.50 | 1.00 | 0 |" in text
     growth.main(measure)  # again, between the same marks
     assert page.read_text() == text
 
