@@ -99,3 +99,24 @@ def test_a_series_stops_at_its_time(series: Any, tmp_path: Path) -> None:
     jobs = series.read_series(write(tmp_path / "s.yaml", recipe="r.yaml", jobs=[{"name": "late"}]))
     assert series.run_series(jobs, tmp_path / "runs", "cpu", workers=1, seconds=0) == {}
     assert json.loads((tmp_path / "runs" / "series.json").read_text())["not_finished"] == ["late"]
+
+
+def test_the_page_merges_runs_and_averages_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    page = importlib.import_module("series_page")
+
+    def row(accuracy: float) -> dict[str, Any]:
+        result = {"protocol": "knn", "setting": "k=1", "top1": accuracy}
+        return {"recipe": "r.yaml", "evaluations": {"camera1": {"results": [result]}}}
+
+    facts = {"device": "d", "torch": "t", "commit": "c", "date": "2026-01-01"}
+    first = {**facts, "jobs": {"b": row(0.9), "a-seed0": row(0.5), "failed": {"error": "..."}}}
+    second = {**facts, "commit": "e", "jobs": {"a-seed1": row(0.6), "b": row(0.25)}}
+    names = ["a-seed0", "a-seed1", "b", "failed"]
+    jobs = page.merge({}, [first, second], names)
+    assert list(jobs) == ["a-seed0", "a-seed1", "b"]
+    assert jobs["b"]["commit"] == "e"
+    text = page.page("title", "comment", jobs, names)
+    assert "| a | 2 | 55.0 ± 7.1 |" in text
+    assert "| b | 1 | 25.0 |" in text
+    assert "Not run yet: failed." in text

@@ -1,0 +1,89 @@
+"""Write the results of a series (see series.py) into a JSON file and a page beside its YAML file.
+
+    python benchmarks/series_page.py benchmarks/series/nw_ucla_switches.yaml runs/switches/series.json ...
+
+Several `series.json`, of runs on different machines, are merged; of a job that was run twice, the last is kept.
+Without any, the page is written again from the JSON file that is there. The seeds of a job, `NAME-seed0`,
+`NAME-seed1`, ..., share a row with their mean and standard deviation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FACTS = ("device", "torch", "commit", "date")
+DIFFERENCE_WORDS = (
+    "The standard deviation of the seeds of one job tells how large a difference must be to mean anything."
+)
+
+
+def merge(kept: dict[str, Any], series: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
+    """Return the finished jobs of all series by name, in the order of `names`, each with the facts of its run."""
+    jobs = dict(kept)
+    for content in series:
+        facts = {name: content[name] for name in FACTS}
+        for name, row in content["jobs"].items():
+            if "evaluations" in row:
+                short = {
+                    key: row[key] for key in ("recipe", "overrides", "start", "pretrain_seconds") if row.get(key)
+                }
+                jobs[name] = {**short, **facts, "evaluations": row["evaluations"]}
+    return {name: jobs[name] for name in names if name in jobs}
+
+
+def columns(job: dict[str, Any]) -> dict[str, float]:
+    """Return the accuracy of every result of a job, by evaluation, protocol and setting."""
+    return {
+        " ".join(filter(None, (result["protocol"], result["setting"]))): 100 * result["top1"]
+        for evaluation in job["evaluations"].values()
+        for result in evaluation["results"]
+    }
+
+
+def page(title: str, comment: str, jobs: dict[str, Any], names: list[str]) -> str:
+    """Return the page: a row per job, or per group of seeds."""
+    groups: dict[str, list[dict[str, float]]] = {}
+    for name, job in jobs.items():
+        groups.setdefault(re.sub(r"-seed\d+$", "", name), []).append(columns(job))
+    heads = list(dict.fromkeys(head for group in groups.values() for values in group for head in values))
+    lines = [f"# {title}", "", comment, "", NOTE, ""]
+    lines += ["| job | seeds | " + " | ".join(heads) + " |", "|---|---:|" + "---:|" * len(heads)]
+    for name, group in groups.items():
+        cells = []
+        for head in heads:
+            values = [one[head] for one in group if head in one]
+            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.1f}{spread}" if values else "")
+        lines.append(f"| {name} | {len(group)} | " + " | ".join(cells) + " |")
+    runs = sorted({tuple(job[fact] for fact in FACTS) for job in jobs.values()})
+    lines += ["", "Runs: " + "; ".join(f"{d}, torch {t}, commit {c}, {date}" for d, t, c, date in runs) + "."]
+    if missing := [name for name in names if name not in jobs]:
+        lines += ["", f"Not run yet: {', '.join(missing)}."]
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("series", type=Path, help="YAML file of the series")
+    parser.add_argument("results", type=Path, nargs="*", help="series.json of a run")
+    arguments = parser.parse_args()
+    text = arguments.series.read_text(encoding="utf-8")
+    names = [job["name"] for job in yaml.safe_load(text)["jobs"]]
+    stored = arguments.series.with_suffix(".json")
+    kept = json.loads(stored.read_text()) if stored.exists() else {}
+    jobs = merge(kept, [json.loads(path.read_text()) for path in arguments.results], names)
+    head = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
+    stored.write_text(json.dumps(jobs, indent=1) + "\n", encoding="utf-8")
+    title = arguments.series.stem.replace("_", " ")
+    arguments.series.with_suffix(".md").write_text(page(title, "\n".join(head), jobs, names), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
