@@ -19,9 +19,8 @@ from typing import Any
 import yaml
 
 FACTS = ("device", "torch", "commit", "date")
-DIFFERENCE_WORDS = (
-    "The standard deviation of the seeds of one job tells how large a difference must be to mean anything."
-)
+JOB_FIELDS = ("recipe", "overrides", "start", "pretrain_seconds")
+NOTE = "Top-1 accuracy in percent. A difference within the standard deviation (±) over seeds is noise."
 
 
 def merge(kept: dict[str, Any], series: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
@@ -31,9 +30,7 @@ def merge(kept: dict[str, Any], series: list[dict[str, Any]], names: list[str]) 
         facts = {name: content[name] for name in FACTS}
         for name, row in content["jobs"].items():
             if "evaluations" in row:
-                short = {
-                    key: row[key] for key in ("recipe", "overrides", "start", "pretrain_seconds") if row.get(key)
-                }
+                short = {key: row[key] for key in JOB_FIELDS if row.get(key)}
                 jobs[name] = {**short, **facts, "evaluations": row["evaluations"]}
     return {name: jobs[name] for name in names if name in jobs}
 
