@@ -109,11 +109,15 @@ def test_a_clip_in_which_nothing_is_left_gets_the_most_frequent_class(make_task:
 
 
 def test_the_probe_has_all_its_settings(task: Any) -> None:
-    probe = {"pooling": "joints", "views": 1, "test_views": 2, "epochs": 2, "label_fraction": 0.5, "seed": 3}
+    probe = {
+        "pooling": "joints", "time_parts": 2, "last_blocks": 2, "views": 1, "test_views": 2, "epochs": 2,
+        "label_fraction": 0.5, "draw": "plain", "seed": 3, "weight_decays": [0.1, 0.001],
+    }  # fmt: skip
     clean, noisy = Robustness.model_validate(NOTHING | {"noise": [0.5], "probe": probe}).run(task)
     (linear,) = LinearProbe.model_validate(probe).run(task)
     assert clean.confusion_matrix == linear.confusion_matrix
     assert noisy.confusion_matrix != linear.confusion_matrix
-    assert noisy.setting == "noise=0.5 joints views=1 test_views=2"
+    assert noisy.setting == f"noise=0.5 {linear.setting}"
     assert (noisy.label_fraction, noisy.seed, noisy.num_train) == (0.5, 3, linear.num_train)
-    assert noisy.details["views_test"] == 3
+    assert (noisy.details, noisy.best_params) == (linear.details, linear.best_params)
+    assert noisy.best_params

@@ -35,15 +35,6 @@ def evaluate_altered(
     classifier, weight_decay = probe.fit(task, train_index)
     prior = np.bincount(task.labels[train_index], minlength=len(task.classes)) / len(train_index)
     labels = torch.from_numpy(task.labels[task.split.test].astype(np.int64))
-    details = {
-        **probe.feature_details,
-        "normalization": "batch norm",
-        "solver": probe.solver,
-        "weight_decay": weight_decay,
-        "views_train": 1 + probe.views,
-        "views_test": 1 + probe.test_views,
-        "selection": task.describe_validation() if len(probe.candidates) > 1 else "none",
-    }
     return [
         scored_result(
             task,
@@ -54,8 +45,8 @@ def evaluate_altered(
             label_fraction=probe.label_fraction,
             seed=probe.seed,
             num_train=len(train_index),
-            best_params={"weight_decay": weight_decay} if len(probe.candidates) > 1 else {},
-            details=details,
+            best_params=probe.best_params(weight_decay),
+            details=probe.details(task, weight_decay),
             seconds=time.monotonic() - started,
         )
         for setting, alteration in alterations.items()

@@ -88,7 +88,6 @@ class LinearProbe(FeatureConfig):
         train_index = label_subset(task.labels, task.split.train, self.label_fraction, self.seed, self.draw)
         classifier, weight_decay = self.fit(task, train_index)
         logits, test_labels = self.predict(task, classifier, task.split.test)
-        is_selected = len(self.candidates) > 1
         return [
             scored_result(
                 task,
@@ -99,20 +98,28 @@ class LinearProbe(FeatureConfig):
                 label_fraction=self.label_fraction,
                 seed=self.seed,
                 num_train=len(train_index),
-                best_params={"weight_decay": weight_decay} if is_selected else {},
-                details={
-                    **self.feature_details,
-                    "normalization": "batch norm",
-                    "solver": self.solver,
-                    "weight_decay": weight_decay,
-                    **({"draw": self.draw} if self.label_fraction < 1 else {}),
-                    "views_train": 1 + self.views,
-                    "views_test": 1 + self.test_views,
-                    "selection": task.describe_validation() if is_selected else "none",
-                },
+                best_params=self.best_params(weight_decay),
+                details=self.details(task, weight_decay),
                 seconds=time.monotonic() - started,
             )
         ]
+
+    def best_params(self, weight_decay: float) -> dict[str, float]:
+        """Return the weight decay, if it was selected among several."""
+        return {"weight_decay": weight_decay} if len(self.candidates) > 1 else {}
+
+    def details(self, task: EvaluationTask, weight_decay: float) -> dict[str, str | int | float]:
+        """Return what a result says about a fitted probe."""
+        return {
+            **self.feature_details,
+            "normalization": "batch norm",
+            "solver": self.solver,
+            "weight_decay": weight_decay,
+            **({"draw": self.draw} if self.label_fraction < 1 else {}),
+            "views_train": 1 + self.views,
+            "views_test": 1 + self.test_views,
+            "selection": task.describe_validation() if len(self.candidates) > 1 else "none",
+        }
 
     def fit(self, task: EvaluationTask, train_index: np.ndarray) -> tuple[LinearClassifier, float]:
         """Fit the linear layer with the best weight decay, and return both.
