@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int64, Integer
 from torch import Tensor
 
+from skeletonmae.batches.unobserved import true_index
+
 
 def bridge_gaps(
     positions: Float[Tensor, "row joint axis"],
@@ -34,14 +36,20 @@ def bridge_gaps(
     """
     num_joints = observed.shape[1]
     before, after = distance_to_observed(observed, longest + 1)
-    limits = [
-        values.clamp(max=longest + 1).to(before.dtype)[:, None] for values in (max_gap, num_before, num_after)
-    ]
-    bridged = ~observed & (before + after <= limits[0] + 1) & (before <= limits[1]) & (after <= limits[2])
+    is_candidate = ~observed & (before + after <= longest + 1)
     points = positions.view(-1, positions.shape[2])
-    every_cell = torch.arange(len(points), device=points.device)
-    cell = every_cell if dense else bridged.flatten().nonzero().squeeze(1)
+    cell = torch.arange(len(points), device=points.device) if dense else true_index(is_candidate)
+    row = cell // num_joints
     before, after = (distance.flatten().index_select(0, cell).long() for distance in (before, after))
+    longest_here, before_here, after_here = (
+        limit.index_select(0, row) for limit in (max_gap, num_before, num_after)
+    )
+    is_bridged = (before + after <= longest_here + 1) & (before <= before_here) & (after <= after_here)
+    if dense:
+        is_bridged &= is_candidate.flatten()
+    else:
+        kept = true_index(is_bridged)
+        cell, before, after = (values.index_select(0, kept) for values in (cell, before, after))
     start, end = (
         points.index_select(0, source.clamp(0, max(0, len(points) - 1)))
         for source in (cell - before * num_joints, cell + after * num_joints)
@@ -49,7 +57,11 @@ def bridge_gaps(
     fraction = before / (before + after).clamp(min=1)
     bridge = start.lerp_(end, fraction[:, None])
     if dense:
-        bridge = bridge.where(bridged.view(-1, 1), points)
+        bridged = is_bridged.view_as(observed)
+        bridge = bridge.where(is_bridged[:, None], points)
+    else:
+        bridged = torch.zeros_like(observed)
+        bridged.view(-1).index_fill_(0, cell, True)
     points.index_copy_(0, cell, bridge)
     observed |= bridged
     return bridged
