@@ -86,11 +86,13 @@ class Ours:
         name: Name of the row.
         share: Share of clips with two persons; None where there are no clips.
         call: The call.
+        part: A call that does only a part of it, to see how long that takes; None for no part.
     """
 
     name: str
     share: float | None
     call: Callable[[], object]
+    part: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,10 @@ class Recordings:
         store = SequenceStore.open(folder / f"share_{share:g}")
         return cls(store, padded, store.labels.tolist())
 
-    def ours(self, batch_size: int) -> Callable[[], list[Batch]]:
+    def ours(self, batch_size: int, clips: ClipConfig | None = None) -> Callable[[], list[Batch]]:
         """Return a function that makes the batches of an epoch in the calling thread."""
-        loader = CLIPS.loader(self.store, np.arange(len(self.store)), batch_size=batch_size, training=True)
+        index = np.arange(len(self.store))
+        loader = (clips or CLIPS).loader(self.store, index, batch_size=batch_size, training=True)
         loader = replace(loader, prefetch=0)
         return lambda: list(loader.epoch())
 
@@ -190,11 +193,15 @@ def loading(folder: Path, settings: Settings) -> Comparison:
 
 
 def pretraining(
-    folder: Path, settings: Settings, precision: str, decoders: dict[str, dict[str, Any]] = DECODERS
+    folder: Path,
+    settings: Settings,
+    precision: str,
+    decoders: dict[str, dict[str, Any]] = DECODERS,
+    shares: tuple[float, ...] = SHARES,
 ) -> Comparison:
     """A training step: forward, backward, gradient clipping, AdamW."""
-    made = {share: Recordings.make(folder, settings.clips, share) for share in SHARES}
-    clips = [clips for clips, _ in made[SHARES[-1]].plain(PASS_CLIPS)()]
+    made = {share: Recordings.make(folder, settings.clips, share) for share in shares}
+    clips = [clips for clips, _ in made[shares[-1]].plain(PASS_CLIPS)()]
     plain = PlainMAE(CLIPS.frames, NTU25.num_joints, **SIZES, **DECODER, mask_ratio=MASK_RATIO)
     ours = [
         Ours(

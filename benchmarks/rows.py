@@ -6,13 +6,25 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from cases import DECODERS, Comparison, Settings, finetuning, inference, loading, pretraining, start
+from cases import (
+    DECODERS,
+    PASS_CLIPS,
+    SHARES,
+    Comparison,
+    Settings,
+    finetuning,
+    inference,
+    loading,
+    pretraining,
+    start,
+)
 from measuring import PRECISIONS, Usage, count_flops, matmul_ceiling, shares_of_time, usage
 
 MAX_START_SECONDS = 2.5
@@ -32,7 +44,13 @@ GOALS: dict[tuple[str, str | None], float] = {
     ("skeletonmae pretrain, one step", None): MAX_START_SECONDS,
 }
 """(name, precision) -> the least ratio, or for a start the most CPU seconds."""
-SELF = {"decoder self": DECODERS["decoder self"]}
+
+
+def pretraining_half(folder: Path, settings: Settings, precision: str) -> Comparison:
+    """Half a step of pre-training, with `decoder: self` and half of the clips with two persons."""
+    half = replace(settings, clips=max(PASS_CLIPS, settings.clips // 2))
+    return pretraining(folder, half, precision, {"decoder self": DECODERS["decoder self"]}, SHARES[-1:])
+
 
 Build = Callable[[Path, Settings], Comparison]
 CASES: dict[str, tuple[Build, str | None, bool]] = {
@@ -45,7 +63,7 @@ CASES: dict[str, tuple[Build, str | None, bool]] = {
     "start": (start, None, True),
     **{
         f"pre-training, {precision}, freed memory {'retained' if is_retained else 'returned'}": (
-            partial(pretraining, precision=precision, decoders=SELF),
+            partial(pretraining_half, precision=precision),
             precision,
             is_retained,
         )
@@ -62,7 +80,7 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
     Args:
         name: An entry of `CASES`.
         settings: How much is timed.
-        profile: Whether to count FLOPs, and to divide the time among kinds of operations, in one further call.
+        profile: Whether to divide the time among kinds of operations, in one further call.
     """
     build, precision, is_retained = CASES[name]
     torch.manual_seed(0)
@@ -71,16 +89,20 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
     with tempfile.TemporaryDirectory() as folder:
         comparison = build(Path(folder), settings)
         calls = [comparison.reference, *(ours.call for ours in comparison.ours)]
-        for call in calls:  # a warm-up
-            call()
+        # The warm-up also counts FLOPs.
+        flops = [count_flops(call) if precision else call() for call in calls]
         used: list[list[Usage]] = [[] for _ in calls]
         for _ in range(comparison.calls):  # in alternation
             for call, found in zip(calls, used, strict=True):
                 found.append(usage(call, comparison.who))
+        parts = [
+            ours.part and _per_clip([usage(ours.part) for _ in range(comparison.calls + 1)][1:], comparison.clips)
+            for ours in comparison.ours
+        ]
         limits: list[dict[str, Any]] = [{} for _ in calls]
         if precision and profile:
             ceiling = matmul_ceiling(precision)
-            limits = [_limits(call, found, ceiling) for call, found in zip(calls, used, strict=True)]
+            limits = [_limits(*side, ceiling) for side in zip(calls, used, flops, strict=True)]
     common = {
         "device": "cpu",
         "precision": precision,
@@ -90,7 +112,7 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
         "load": round(os.getloadavg()[0], 1),
     }
     rows = []
-    for ours, found, limit in zip(comparison.ours, used[1:], limits[1:], strict=True):
+    for ours, part, found, limit in zip(comparison.ours, parts, used[1:], limits[1:], strict=True):
         goal = GOALS.get((ours.name, precision)) if has_goal else None
         is_start = name == "start"
         both = {"reference": _per_clip(used[0], comparison.clips), "our": _per_clip(found, comparison.clips)}
@@ -106,6 +128,7 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
                 "ratio": ratio,
                 "goal": goal,
                 **{f"{side}_{field}": value for side, values in both.items() for field, value in values.items()},
+                "our_part_seconds": part and part["seconds"],
                 "two_person_share": ours.share,
                 **common,
                 "goal_is": "seconds" if is_start else "ratio",
@@ -126,9 +149,8 @@ def _per_clip(used: list[Usage], clips: int) -> dict[str, float]:
     return {name: value / clips for name, value in mean.items()}
 
 
-def _limits(call: Callable[[], object], used: list[Usage], ceiling: float) -> dict[str, Any]:
+def _limits(call: Callable[[], object], used: list[Usage], flops: int, ceiling: float) -> dict[str, Any]:
     """Return the FLOPs of a call, their share of the machine's best rate, and where the time of a call goes."""
-    flops = count_flops(call)
     seconds = statistics.fmean(one.seconds for one in used)
     return {
         "gigaflops": flops / 1e9,

@@ -40,7 +40,7 @@ def without_processes(rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def generate_once(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let all cases use the same recordings."""
     recordings = __import__("cases").Recordings
-    make = cache(lambda num, share: recordings_make(folder, num, share))
+    make = cache(lambda num, share: recordings_make(folder / str(num), num, share))
     recordings_make = recordings.make
     monkeypatch.setattr(recordings, "make", lambda folder, num, share: make(num, share))
 
