@@ -1,11 +1,14 @@
 """Measure training and inference on one GPU within a given time, and write gpu.json and gpu.md.
 
     python benchmarks/gpu.py --out benchmarks --budget-seconds 200
+    python benchmarks/gpu.py --out benchmarks --merge benchmarks/gpu.json --series compiled --budget-seconds 90
+    python benchmarks/gpu.py --out benchmarks --merge benchmarks/gpu.json --only attention,inference
     python benchmarks/gpu.py --out benchmarks --page       # write the page from gpu.json, measure nothing
     python benchmarks/gpu.py --out /tmp/gpu --quick        # tiny sizes, on a CPU too: a smoke test
 
 gpu.json is written after every case, so that a run which is stopped leaves what it has measured. A case that fails
-leaves its traceback there, and the run goes on.
+leaves its traceback there, and the run goes on. With --merge, the cases of an earlier file stay, unless they are
+measured again.
 """
 
 from __future__ import annotations
@@ -36,20 +39,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from gpu_attention import KERNELS, allowed_kernels, measure_attention
 from gpu_flops import graph_flops, joint_patch_flops
 from gpu_page import page
+from gpu_runs import add_run
 from gpu_store import write_generated_store
-from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
 from skeletonmae.batches import Batch, Loader
 from skeletonmae.files import write_text
 from skeletonmae.methods import InputSpec, JointPatchMAEConfig, Method
-from skeletonmae.models.gnn import GNN
-from skeletonmae.models.transformer import Block
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import DistributedContext, Progress, autocast, train
+from skeletonmae.training.distributed import init_distributed
 
 ROOT = Path(__file__).resolve().parents[1]
 NTU60_CLIPS = 40_000
@@ -83,10 +85,11 @@ class Sizes:
     copy_bytes: int = 2**31
     seconds: float = 2.5  # of a measurement
     max_steps: int = 20
-    epochs: int = 2
     data: tuple[str, ...] = ()
     joint_patch: tuple[str, ...] = ()
-    keys: tuple[int, ...] = (75, 750)
+    tokens: tuple[tuple[int, int], ...] = ((75, 75), (169, 75), (750, 750))  # queries and keys
+    attention_rows: int = 1181  # tracks of a batch of 1024
+    compiles: bool = True
 
 
 QUICK = Sizes(
@@ -100,7 +103,9 @@ QUICK = Sizes(
         *("method.width=16", "method.depth=1", "method.heads=2", "method.decoder_width=16"),
         *("method.decoder_depth=1",),
     ),
-    keys=(5,),
+    tokens=((5, 5),),
+    attention_rows=2,
+    compiles=False,
 )
 
 
@@ -114,7 +119,9 @@ class Session:
         store: The generated recordings.
         out: Folder of gpu.json and gpu.md.
         deadline: When to stop, in seconds of `time.perf_counter`.
-        facts: What is written.
+        facts: The measurements of this run.
+        earlier: What gpu.json had before; cases that are measured again are replaced.
+        only: Sections to measure; all if empty.
     """
 
     device: torch.device
@@ -122,12 +129,26 @@ class Session:
     out: Path
     deadline: float
     facts: dict[str, Any]
+    earlier: dict[str, Any] = field(default_factory=dict)
+    only: frozenset[str] = frozenset()
     store: SequenceStore | None = None
-    step_seconds: dict[tuple[str, int], float] = field(default_factory=dict)
+    step_seconds: dict[tuple[str, int, bool], float] = field(default_factory=dict)
 
-    def run(self, section: str, name: str, call: Callable[[], dict[str, Any]], needs: float) -> None:
-        """Run a case, unless fewer than `needs` seconds are left, and write what is known so far."""
-        row: dict[str, Any] = {"section": section, "name": name}
+    def run(
+        self, section: str, name: str, call: Callable[[], dict[str, Any]], needs: float, **settings: Any
+    ) -> None:
+        """Run a case, unless fewer than `needs` seconds are left, and write what is known so far.
+
+        Args:
+            section: Of the page.
+            name: Of the case.
+            call: Returns the measurements.
+            needs: Seconds that it takes, roughly.
+            settings: What else identifies the case.
+        """
+        if self.only and section not in self.only:
+            return
+        row: dict[str, Any] = {"section": section, "name": name} | settings
         left = self.deadline - time.perf_counter()
         started = time.perf_counter()
         if left < needs:
@@ -152,8 +173,9 @@ class Session:
 
     def save(self) -> None:
         """Write gpu.json and gpu.md."""
-        write_text(self.out / "gpu.json", json.dumps(self.facts, indent=1) + "\n")
-        write_text(self.out / "gpu.md", page(self.facts))
+        everything = add_run(self.earlier, self.facts)
+        write_text(self.out / "gpu.json", json.dumps(everything, indent=1) + "\n")
+        write_text(self.out / "gpu.md", page(everything))
 
     def synchronize(self) -> None:
         """Wait until the device has done everything."""
@@ -241,61 +263,61 @@ def measure_ceilings(session: Session) -> dict[str, Any]:
     return found
 
 
-def measure_store(session: Session, folder: Path) -> dict[str, Any]:
-    """Generate the recordings, and open them."""
+def measure_store(session: Session, folder: Path) -> SequenceStore:
+    """Generate the recordings, and open them: all other cases need them."""
     started = time.perf_counter()
     write_generated_store(folder, session.sizes.recordings, session.device)
-    written = time.perf_counter()
-    session.store = SequenceStore.open(folder)
-    num_bytes = sum(file.stat().st_size for file in folder.glob("*.npy"))
-    return {
-        "recordings": len(session.store),
-        "tracks": int(session.store.num_persons.sum()),
-        "frames": int(session.store.num_frames.sum()),
-        "megabytes": num_bytes / 1e6,
-        "write_seconds": written - started,
+    seconds = time.perf_counter() - started
+    store = SequenceStore.open(folder)
+    row = {
+        "recordings": len(store),
+        "tracks": int(store.num_persons.sum()),
+        "frames": int(store.num_frames.sum()),
+        "megabytes": sum(file.stat().st_size for file in folder.glob("*.npy")) / 1e6,
+        "write_seconds": seconds,
     }
+    session.run("store", "store", lambda: row, 0)
+    return store
 
 
-def compile_blocks(method: nn.Module) -> None:
-    """Let torch compile each block of a network on its own: equal blocks share the code."""
-    for module in method.modules():
-        if isinstance(module, Block | GNN):
-            module.compile(dynamic=True)
+def measure_step(
+    session: Session, name: str, batch_size: int, *, compiled: bool = False, attention: str = "default"
+) -> dict[str, Any]:
+    """Time steps on batches that lie ready on the device, and on the same batches from the loader.
 
-
-def measure_step(session: Session, name: str, batch_size: int, *, compiled: bool = False) -> dict[str, Any]:
-    """Time steps on batches that lie ready on the device, and on the same batches from the loader."""
-    recipe, sizes = session.recipe(name, f"training.batch_size={batch_size}"), session.sizes
+    The batches that lie ready are run twice: in the first pass the numbers of tracks are new to torch and cuDNN.
+    """
+    settings = (f"training.batch_size={batch_size}", f"training.compile={str(compiled).lower()}")
+    recipe, sizes = session.recipe(name, *settings), session.sizes
     loader, method = session.loader(recipe, batch_size), session.method(recipe)
-    row: dict[str, Any] = {"batch": batch_size, "compiled": compiled}
-    if compiled:
-        compile_blocks(method)
-    started = time.perf_counter()
-    times = train_steps(session, recipe, method, Batches(list(loader_batches(loader, 4))), {1, 2, 3, 4})
-    row["warm_up_seconds"] = times[1] - started  # the second number of tracks makes torch compile for any number
-    estimate = min(times[2] - times[1], times[3] - times[2])
-    num = max(2, min(sizes.max_steps, int(sizes.seconds / estimate)))
-    fixed = Batches(list(loader_batches(loader, num + 1)))
-    num_tracks = sum(int(batch.present.sum()) for batch in fixed.batches[1:]) / num
-    times = train_steps(session, recipe, method, fixed, {1, num + 1})
-    row["step_seconds"] = (times[-1] - times[0]) / num
-    del fixed
-    row["load_seconds"] = session.seconds(lambda: list(loader_batches(replace(loader, prefetch=0), num))) / num
-    from_loader = LoaderBatches(loader, num + 1)
-    with session.peak_memory(row):
-        times = train_steps(session, recipe, method, from_loader, {1, num + 1})
+    row: dict[str, Any] = {}
+    with allowed_kernels(attention):
+        started = time.perf_counter()
+        times = train_steps(session, recipe, method, Batches(list(loader_batches(loader, 4))), {1, 2, 3, 4})
+        row["warm_up_seconds"] = times[1] - started  # torch compiles for any number of tracks at the second one
+        estimate = min(times[2] - times[1], times[3] - times[2])
+        num = max(2, min(sizes.max_steps, int(sizes.seconds / estimate)))
+        batches = list(loader_batches(loader, num))
+        num_tracks = sum(len(batch.tracks) for batch in batches) / num
+        both_passes = Batches([batches[-1], *batches, *batches])
+        times = train_steps(session, recipe, method, both_passes, {1, num + 1, 2 * num + 1})
+        row["new_shapes_seconds"], row["step_seconds"] = (times[1] - times[0]) / num, (times[2] - times[1]) / num
+        del batches, both_passes
+        row["load_seconds"] = session.seconds(lambda: list(loader_batches(replace(loader, prefetch=0), num))) / num
+        from_loader = LoaderBatches(loader, num + 1)
+        with session.peak_memory(row):
+            times = train_steps(session, recipe, method, from_loader, {1, num + 1})
     row["step_with_loader_seconds"] = (times[-1] - times[0]) / num
     row["waited_share"] = sum(from_loader.waited[1:]) / (times[-1] - times[0])
     row["data_share"] = max(0.0, 1 - row["step_seconds"] / row["step_with_loader_seconds"])
     row["steps"], row["tracks_per_clip"] = num, num_tracks / batch_size
     row["clips_per_second"] = batch_size / row["step_with_loader_seconds"]
     row["step_teraflop"] = session.flops(recipe, num_tracks) / 1e12
-    row["tflops"] = row["step_teraflop"] / row["step_seconds"]
+    row["tflops"] = row["step_teraflop"] / row["step_with_loader_seconds"]
     if peak := session.facts.get("ceilings", {}).get("matmul_tflops"):
         row["share_of_peak"] = row["tflops"] / peak
-    if not compiled:
-        session.step_seconds[name, batch_size] = row["step_with_loader_seconds"]
+    if attention == "default":
+        session.step_seconds[name, batch_size, compiled] = row["step_with_loader_seconds"]
     return row
 
 
@@ -309,8 +331,8 @@ class Batches:
         return len(self.batches)
 
     def epoch(self, epoch: int, start: int) -> Iterator[Batch]:  # noqa: ARG002 - the same in every epoch
-        """Yield copies without what a batch caches."""
-        return (replace(batch) for batch in self.batches[start:])
+        """Yield the batches: like those of the loader, they hold the tracks, and cache nothing that a step needs."""
+        return iter(self.batches[start:])
 
 
 @dataclass
@@ -377,11 +399,11 @@ def train_steps(
     return times
 
 
-def measure_profile(session: Session, name: str, batch_size: int) -> dict[str, Any]:
+def measure_profile(session: Session, name: str, batch_size: int, *, compiled: bool = False) -> dict[str, Any]:
     """List the kernels that a step spends its time in, and the lines that wait for the device."""
-    recipe = session.recipe(name)
+    recipe = session.recipe(name, f"training.compile={str(compiled).lower()}")
     method, batch = session.method(recipe), session.loader(recipe, batch_size).batch(0, 0)
-    row: dict[str, Any] = {"batch": batch_size}
+    row: dict[str, Any] = {}
     on_gpu = session.device.type == "cuda"
     activity = torch.profiler.ProfilerActivity.CUDA if on_gpu else torch.profiler.ProfilerActivity.CPU
     profiler = torch.profiler.profile(activities=[activity])
@@ -410,50 +432,23 @@ def measure_profile(session: Session, name: str, batch_size: int) -> dict[str, A
         for event in profiler.key_averages()
     ]
     events.sort(key=lambda event: -event[1])
+    events = [event for event in events if event[1] > 0]  # the others are calls of the host
     row["kernel_seconds"] = sum(seconds for _, seconds, _ in events)
     row["num_kernels"] = sum(count for _, _, count in events)
     row["kernels"] = [[key[:160], seconds, count] for key, seconds, count in events[:25]]
     row["attention_kernels"] = sorted({key[:160] for key, _, _ in events if ATTENTION_KERNEL.search(key)})
-    if seconds := session.step_seconds.get((name, batch_size)):
+    if seconds := session.step_seconds.get((name, batch_size, compiled)):
         row["busy_share"] = row["kernel_seconds"] / seconds
     return row
 
 
-def measure_attention(session: Session, num_keys: int) -> dict[str, Any]:
-    """Time attention forward and backward without and with a padding mask, and name its kernels."""
-    rows = max(1, 1200 * 75 // num_keys) if session.device.type == "cuda" else 2
-    shape = (rows, num_keys, 8, 32)
-    query, key, value = (
-        torch.randn(shape, device=session.device, dtype=torch.bfloat16, requires_grad=True) for _ in range(3)
-    )
-    mask = torch.ones(rows, 1, 1, num_keys, dtype=torch.bool, device=session.device)
-    mask[:, :, :, num_keys // 2 :] &= (torch.arange(rows, device=session.device) % 2 == 0)[:, None, None, None]
-    row: dict[str, Any] = {"keys": num_keys, "rows": rows}
-    on_gpu = session.device.type == "cuda"
-    activity = torch.profiler.ProfilerActivity.CUDA if on_gpu else torch.profiler.ProfilerActivity.CPU
-    masks: dict[str, Tensor | None] = {"no mask": None, "mask": mask}
-    for what, attn_mask in masks.items():
-
-        def call(attn_mask: Tensor | None = attn_mask) -> None:
-            out = scaled_dot_product_attention(*(x.transpose(1, 2) for x in (query, key, value)), attn_mask)
-            torch.autograd.backward(out, torch.ones_like(out))
-
-        call()
-        row[f"{what}, seconds"] = min(session.seconds(call) for _ in range(5))
-        with torch.profiler.profile(activities=[activity]) as profiler:
-            session.seconds(call)
-        names = {event.key[:160] for event in profiler.key_averages() if ATTENTION_KERNEL.search(event.key)}
-        row[f"{what}, kernels"] = sorted(names)
-    return row
-
-
-def measure_epoch(session: Session, name: str, batch_size: int, *, compiled: bool = False) -> dict[str, Any]:
-    """Train for two epochs by the training loop, with log and state, and return the seconds of the second."""
-    epochs = session.sizes.epochs
-    recipe = session.recipe(name, f"training.batch_size={batch_size}", f"training.epochs={epochs}")
+def measure_epoch(
+    session: Session, name: str, batch_size: int, *, compiled: bool = False, epochs: int = 2
+) -> dict[str, Any]:
+    """Train by the training loop, with log and state, and return the seconds of the last epoch."""
+    settings = (f"training.batch_size={batch_size}", f"training.compile={str(compiled).lower()}")
+    recipe = session.recipe(name, *settings, f"training.epochs={epochs}")
     loader, method = session.loader(recipe, batch_size), session.method(recipe)
-    if compiled:
-        compile_blocks(method)
     times: list[float] = []
 
     def on_progress(progress: Progress) -> None:
@@ -461,14 +456,14 @@ def measure_epoch(session: Session, name: str, batch_size: int, *, compiled: boo
             session.synchronize()
             times.append(time.perf_counter())
 
-    row: dict[str, Any] = {"batch": batch_size, "compiled": compiled, "clips": len(loader.index)}
+    row: dict[str, Any] = {"clips": len(loader.index), "epochs": epochs}
     context = DistributedContext(0, 1, session.device)
     with tempfile.TemporaryDirectory() as folder, session.peak_memory(row):
         started = time.perf_counter()
         train(method, loader, recipe.training, context, folder=Path(folder), on_progress=on_progress)
         row["run_seconds"] = time.perf_counter() - started
     row["first_epoch_seconds"] = times[0] - started
-    row["epoch_seconds"] = times[-1] - times[-2]
+    row["epoch_seconds"] = times[-1] - [started, *times][-2]
     row["minutes_400_epochs"] = 400 * row["epoch_seconds"] / 60
     row["clips_per_second"] = len(loader.index) / row["epoch_seconds"]
     return row
@@ -479,12 +474,12 @@ def measure_inference(session: Session, batch_size: int, precision: str) -> dict
     recipe = session.recipe(RECIPE_AS_IT_IS)
     model = session.method(recipe).classifier(NUM_CLASSES).to(session.device).eval()
     batch = session.loader(recipe, batch_size, training=False).batch(0, 0)
-    row: dict[str, Any] = {"batch": batch_size, "precision": precision}
+    row: dict[str, Any] = {}
     context: Any = autocast(precision, session.device)  # type: ignore[arg-type]
     with torch.inference_mode(), context, session.peak_memory(row):
 
         def call() -> None:
-            model(replace(batch)).float().cpu()
+            model(batch).float().cpu()
 
         repeats = 40 if session.sizes.seconds else 2
         session.seconds(call)
@@ -494,47 +489,95 @@ def measure_inference(session: Session, batch_size: int, precision: str) -> dict
     return row
 
 
-def measure(session: Session, folder: Path) -> None:
-    """Run all cases, the most important first."""
-    sizes = session.sizes
+def measure(session: Session, folder: Path, series: str) -> None:
+    """Run the cases of a series, the most important first."""
+    sizes, cases = session.sizes, Cases(session)
     best, *others = sizes.batches
     session.run("ceilings", "ceilings", lambda: measure_ceilings(session), 5)
-    session.run("store", "store", lambda: measure_store(session, folder / "store"), 10)
-
-    def step(name: str, batch: int, needs: float, **settings: Any) -> None:
-        session.run("step", name, lambda: measure_step(session, name, batch, **settings), needs)
-
-    def epoch(name: str, needs: float, **settings: Any) -> None:
-        if not settings and (name, best) in session.step_seconds:
-            steps = sizes.recordings / best
-            needs = (sizes.epochs + 0.5) * steps * session.step_seconds[name, best]
-        session.run("epoch", name, lambda: measure_epoch(session, name, best, **settings), needs)
-
+    session.store = measure_store(session, folder / "store")
+    if series == "compiled":
+        return measure_compiled(cases, best)
     for name in (CROSS, RECIPE_AS_IT_IS, "B", "A1, self, 0.25 predicted"):
-        step(name, best, 8)
-    epoch(RECIPE_AS_IT_IS, 20)
-    epoch(CROSS, 10)
+        cases.step(name, best, 8)
+    cases.epoch(RECIPE_AS_IT_IS, best, 20)
+    cases.epoch(CROSS, best, 10)
     for name in (CROSS, RECIPE_AS_IT_IS, "B"):
-        session.run("profile", name, partial(measure_profile, session, name, best), 8)
-    for precision in ("bf16", "float32"):
-        for num in (1, 64):
-            call = partial(measure_inference, session, min(num, sizes.recordings), precision)
-            session.run("inference", f"{precision}, {num}", call, 4)
-    for num_keys in sizes.keys:
-        session.run("attention", f"{num_keys} keys", partial(measure_attention, session, num_keys), 3)
+        cases.profile(name, best)
+    cases.inference()
+    cases.attention()
     for batch in others[:1]:
         for name in (CROSS, RECIPE_AS_IT_IS, "B"):
-            step(name, batch, 5)
-    compiles = session.device.type == "cuda"
-    if compiles:
-        step(RECIPE_AS_IT_IS, best, 60, compiled=True)
+            cases.step(name, batch, 5)
     for batch in others[1:]:
         for name in (CROSS, "B", "A1, self, 0.25 predicted", RECIPE_AS_IT_IS):
-            step(name, batch, 8)
+            cases.step(name, batch, 8)
+    if sizes.compiles:
+        for name in (RECIPE_AS_IT_IS, CROSS, "B"):
+            cases.step(name, best, 30, compiled=True)
+        for name in (RECIPE_AS_IT_IS, CROSS):
+            cases.epoch(name, best, 20, compiled=True)
+
+
+def measure_compiled(cases: Cases, batch: int) -> None:
+    """Compare compiled models with those that are not, and the attention kernels, within about 80 seconds."""
+    compiles = cases.session.sizes.compiles
+    for name, seconds in ((RECIPE_AS_IT_IS, 16), (CROSS, 12)):
+        if compiles:
+            cases.step(name, batch, seconds, compiled=True)
+        cases.epoch(name, batch, 8, compiled=compiles, epochs=1)
+    cases.step(RECIPE_AS_IT_IS, batch, 5)
+    cases.step(CROSS, batch, 4)
+    cases.step("B", batch, 3)
+    cases.attention()
+    cases.step(RECIPE_AS_IT_IS, batch, 5, attention="cudnn")
     if compiles:
-        epoch(RECIPE_AS_IT_IS, 30, compiled=True)
-        step(CROSS, best, 40, compiled=True)
-        step("B", best, 45, compiled=True)
+        cases.profile(RECIPE_AS_IT_IS, batch, compiled=True)
+        cases.step("B", batch, 12, compiled=True)
+    cases.inference()
+
+
+@dataclass
+class Cases:
+    """The kinds of cases, which run in a session."""
+
+    session: Session
+
+    def step(
+        self, name: str, batch: int, needs: float, *, compiled: bool = False, attention: str = "default"
+    ) -> None:
+        """Measure a step."""
+        call = partial(measure_step, self.session, name, batch, compiled=compiled, attention=attention)
+        self.session.run("step", name, call, needs, batch=batch, compiled=compiled, attention=attention)
+
+    def epoch(self, name: str, batch: int, needs: float, *, compiled: bool = False, epochs: int = 2) -> None:
+        """Measure an epoch; `needs` counts if no step of the model has been measured."""
+        session = self.session
+        if seconds := session.step_seconds.get((name, batch, compiled)):
+            needs = 0.5 + (epochs + 0.1) * session.sizes.recordings / batch * seconds
+        call = partial(measure_epoch, session, name, batch, compiled=compiled, epochs=epochs)
+        session.run("epoch", name, call, needs, batch=batch, compiled=compiled)
+
+    def profile(self, name: str, batch: int, *, compiled: bool = False) -> None:
+        """List the kernels of a step."""
+        call = partial(measure_profile, self.session, name, batch, compiled=compiled)
+        self.session.run("profile", name, call, 4, batch=batch, compiled=compiled)
+
+    def inference(self) -> None:
+        """Measure the classifier."""
+        for precision in ("bf16", "float32"):
+            for batch in (1, 64):
+                call = partial(
+                    measure_inference, self.session, min(batch, self.session.sizes.recordings), precision
+                )
+                self.session.run("inference", precision, call, 2, batch=batch, precision=precision)
+
+    def attention(self) -> None:
+        """Compare the kernels of attention."""
+        session = self.session
+        for num_queries, num_keys in session.sizes.tokens:
+            rows, repeats = session.sizes.attention_rows, 10 if session.sizes.seconds else 2
+            call = partial(measure_attention, session.device, rows, num_queries, num_keys, repeats)
+            session.run("attention", f"{num_queries} queries, {num_keys} keys", call, 2)
 
 
 def environment(device: torch.device, command: list[str]) -> dict[str, Any]:
@@ -557,12 +600,8 @@ def environment(device: torch.device, command: list[str]) -> dict[str, Any]:
             "gpu": properties.name,
             "gpu_gib": properties.total_memory / 2**30,
             "cuda": torch.version.cuda,
-            "attention_backends_enabled": {
-                "flash": torch.backends.cuda.flash_sdp_enabled(),
-                "efficient": torch.backends.cuda.mem_efficient_sdp_enabled(),
-                "cudnn": torch.backends.cuda.cudnn_sdp_enabled(),
-                "math": torch.backends.cuda.math_sdp_enabled(),
-            },
+            "allocator": os.environ.get("PYTORCH_ALLOC_CONF") or os.environ.get("PYTORCH_CUDA_ALLOC_CONF", ""),
+            "attention_kernels": list(KERNELS),
         }
     return facts
 
@@ -576,24 +615,35 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: a smoke test, also on a CPU")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--recordings", type=int, help="number of generated recordings")
+    parser.add_argument("--merge", type=Path, help="gpu.json of earlier runs, whose other cases are kept")
+    parser.add_argument("--series", choices=("all", "compiled"), default="all", help="which cases to measure")
+    parser.add_argument("--only", default="", help="sections to measure, separated by commas")
     parser.add_argument("--batches", type=int, nargs="+", help="batch sizes, the most important first")
     arguments = parser.parse_args()
     file = arguments.out / "gpu.json"
     if arguments.page:
         facts = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
         return write_text(arguments.out / "gpu.md", page(facts))
-    device = torch.device(arguments.device)
-    if device.type != "cuda" and not arguments.quick:
+    if arguments.device != "cuda" and not arguments.quick:
         parser.error("there is no GPU; --quick runs on a CPU")
     sizes = QUICK if arguments.quick else Sizes()
+    if arguments.series == "compiled" and not arguments.quick:
+        sizes = replace(sizes, seconds=1.0)
     if arguments.recordings:
         sizes = replace(sizes, recordings=arguments.recordings)
     if arguments.batches:
         sizes = replace(sizes, batches=tuple(arguments.batches))
-    facts = environment(device, sys.argv[1:]) | {"budget_seconds": arguments.budget_seconds, "cases": []}
-    session = Session(device, sizes, arguments.out, started + arguments.budget_seconds, facts)
-    with tempfile.TemporaryDirectory() as folder:
-        measure(session, Path(folder))
+    earlier = json.loads(arguments.merge.read_text(encoding="utf-8")) if arguments.merge else {}
+    only = frozenset(filter(None, arguments.only.split(",")))
+    # As the commands do: on a GPU, it tells the allocator of torch to grow its segments.
+    with init_distributed(arguments.device) as context, tempfile.TemporaryDirectory() as folder:
+        facts = environment(context.device, sys.argv[1:]) | {
+            "budget_seconds": arguments.budget_seconds,
+            "cases": [],
+        }
+        deadline = started + arguments.budget_seconds
+        session = Session(context.device, sizes, arguments.out, deadline, facts, earlier, only)
+        measure(session, Path(folder), arguments.series)
     print(f"{facts['seconds_used']:.0f} s used; {file}", flush=True)
 
 

@@ -152,7 +152,8 @@ class GraphMAE(Method):
     @torch.no_grad()
     def embedding_variance(self, positions: Float[Tensor, "node axis"]) -> Float[Tensor, ""]:
         """Variance of the embeddings, averaged over channels: 0 if the embedding has collapsed to a constant."""
-        covariance = torch.cov(positions.T, correction=0).view(self.spec.axes, self.spec.axes)
+        centered = positions - positions.mean(0)  # torch.cov waits for the GPU
+        covariance = centered.T @ centered / len(positions)
         weight = self.embedding.weight.float()
         return ((weight @ covariance) * weight).sum(1).mean()
 
