@@ -41,3 +41,19 @@ def test_a_dropped_joint_is_not_bridged(make_batch: Make) -> None:
     moved = DropJoints(probability=0.5)(replace(batch, bridged=batch.observed.clone()))
     assert torch.equal(moved.bridged, moved.observed)
     assert not moved.bridged.all()
+
+
+def test_a_dropped_part_is_a_whole_limb(make_batch: Make) -> None:
+    batch = make_batch((2,) * 400, frames=3, lost=0.0)
+    moved = DropJoints(probability=0.2, granularity="part")(batch)
+    gone = ~moved.observed[:, :, 0]
+    share = []
+    for joints in batch.skeleton.parts.values():
+        of_part = gone[..., [batch.skeleton.index[joint] for joint in joints]]
+        assert torch.equal(of_part.all(2), of_part.any(2))
+        share.append(of_part[..., 0].double())
+    share = torch.stack(share)
+    assert share.mean().item() == pytest.approx(0.2, abs=0.02)
+    assert (share[:, :, 0] * share[:, :, 1]).mean().item() == pytest.approx(0.04, abs=0.012)  # of both persons
+    assert abs((share[0] * share[1]).mean().item() - 0.04) < 0.03  # of two parts
+    assert torch.equal(moved.positions[moved.observed], batch.positions[moved.observed])

@@ -21,6 +21,7 @@ from skeletonmae.transforms.geometry import (
     Mirror,
     Rotate,
     Scale,
+    Shear,
     rotate_positions,
     rotation_matrix,
 )
@@ -287,3 +288,48 @@ def test_mirroring_exchanges_what_is_bridged(make_batch: Any) -> None:
     expected = torch.zeros_like(bridged)
     expected[..., KINECT20.index["right_wrist"]] = batch.observed[..., 0]
     assert torch.equal(moved.bridged, expected)
+
+
+# As if recorded from another viewpoint.
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_shear_shifts_each_axis_in_proportion_to_the_others(axes: int) -> None:
+    moved = [Shear(amount=0.4)(points(torch.eye(axes)[axis])).positions for axis in range(axes)]
+    assert all((one == one[:, :1, :1, :1]).all() for one in moved)  # one matrix per clip
+    matrix = torch.stack([one[:, 0, 0, 0] for one in moved], 2)
+    diagonal = torch.eye(axes, dtype=torch.bool)
+    torch.testing.assert_close(matrix[:, diagonal], torch.ones(MANY, axes))
+    shift = matrix[:, ~diagonal]
+    assert shift.shape[1] == axes * (axes - 1)
+    assert -0.4 <= shift.min() < -0.39
+    assert 0.39 < shift.max() <= 0.4
+    assert (shift.mean(0).abs() < 4 * 0.4 / math.sqrt(3 * MANY)).all()
+    correlation = np.corrcoef(shift.T) - np.eye(shift.shape[1])
+    assert np.abs(correlation).max() < 0.08
+
+
+def test_both_persons_of_a_clip_are_sheared_alike(make_batch: Make) -> None:
+    batch = make_batch((2,), lost=0.0)
+    same = batch.with_positions(batch.positions[:, :1].expand_as(batch.positions))
+    moved = Shear()(same).positions
+    assert torch.equal(moved[:, 0], moved[:, 1])
+    assert not torch.allclose(moved, same.positions)
+
+
+def test_facing_forward_takes_back_a_rotation_about_the_vertical_before_it(make_batch: Make) -> None:
+    batch = Center()(make_batch((2, 1), lost=0.1))
+    expected = FaceForward()(batch).positions
+    turned = FaceForward()(Rotate(degrees=(0, 60, 0))(batch)).positions
+    torch.testing.assert_close(turned, expected, atol=1e-5, rtol=0)
+    for other in (Rotate(degrees=(20, 60, 0)), Shear()):
+        moved = FaceForward()(other(batch))
+        assert (moved.positions - expected).abs().max() > 0.05
+        left, right = (KINECT20.index[f"{side}_shoulder"] for side in ("left", "right"))
+        both = (moved.observed[..., left] & moved.observed[..., right])[..., None]
+        hips = [KINECT20.index[f"{side}_hip"] for side in ("left", "right")]
+        both_hips = (moved.observed[..., hips[0]] & moved.observed[..., hips[1]])[..., None]
+        across = ((moved.positions[..., right, :] - moved.positions[..., left, :]) * both).sum(2)
+        across += ((moved.positions[..., hips[1], :] - moved.positions[..., hips[0], :]) * both_hips).sum(2)
+        assert (across[:, 0, 0] > 0).all()
+        torch.testing.assert_close(across[:, 0, 2], torch.zeros(2), atol=1e-4, rtol=0)

@@ -82,11 +82,15 @@ class BodySize(Config):
 
 
 class Rotate(Config):
-    """Rotate every clip by random angles, as if recorded from another viewpoint."""
+    """Rotate every clip by random angles, as if recorded from another viewpoint.
+
+    A `face_forward` that follows takes back a rotation about the vertical, but not one about x or z.
+    """
 
     kind: Literal["rotate"] = "rotate"
     degrees: tuple[float, float, float] = (0.0, 30.0, 0.0)
-    """Maximum angles about x, y (the vertical) and z, in both directions. In 2D, only the last is used."""
+    """Maximum angles about x (pitch), y (yaw, about the vertical) and z (roll), in both directions. In 2D, only
+    the last is used."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Rotate every clip."""
@@ -102,6 +106,26 @@ class Rotate(Config):
         matrix = functools.reduce(torch.bmm, reversed(matrices))  # the rotation about x is the first
         matrix_of_track = matrix[:, :num_axes, :num_axes].index_select(0, batch.tracks.clip_index)
         return moved_batch(batch, rotate_positions(positions, matrix_of_track))
+
+
+class Shear(Config):
+    """Shear every clip at random: each axis is shifted in proportion to the others.
+
+    Source: Rao et al., *Augmented Skeleton Based Contrastive Action Learning with Momentum LSTM*, Information
+    Sciences 569, 2021. Unlike a rotation, it changes the angles between bones.
+    """
+
+    kind: Literal["shear"] = "shear"
+    amount: float = Field(0.3, ge=0)
+    """Maximum shift along one axis, as a share of the distance along another, in both directions."""
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Shear every clip."""
+        positions, num_axes = batch.tracks.positions, batch.tracks.positions.shape[-1]
+        shift = batch.rng("shear").between(-self.amount, self.amount, num_axes, num_axes)
+        identity = torch.eye(num_axes, device=shift.device)
+        matrix = identity + shift * (1 - identity)
+        return moved_batch(batch, rotate_positions(positions, matrix.index_select(0, batch.tracks.clip_index)))
 
 
 class Scale(Config):

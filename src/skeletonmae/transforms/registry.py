@@ -1,7 +1,7 @@
 """The table of all transforms.
 
 To add one, write a frozen `Config` with its own `kind` and `__call__(batch) -> batch`, and list it here. Random
-numbers come from `batch.rng(purpose)`.
+numbers come from `batch.rng(purpose)` or `batch.track_rng(purpose)`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.transforms.axis_range import AxisRange
 from skeletonmae.transforms.corruption import DropJoints, Noise
-from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale
+from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale, Shear
+from skeletonmae.transforms.limbs import ScaleLimbs
 from skeletonmae.transforms.smoothing import Smooth
 
 
@@ -32,7 +33,9 @@ TRANSFORMS: dict[str, type[Config]] = {
     "axis_range": AxisRange,
     "smooth": Smooth,
     "rotate": Rotate,
+    "shear": Shear,
     "scale": Scale,
+    "scale_limbs": ScaleLimbs,
     "mirror": Mirror,
     "noise": Noise,
     "drop_joints": DropJoints,
