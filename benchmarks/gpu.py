@@ -19,7 +19,6 @@ import gc
 import json
 import os
 import platform
-import re
 import shlex
 import statistics
 import subprocess
@@ -39,7 +38,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_attention import KERNELS, allowed_kernels, measure_attention
+from gpu_attention import ATTENTION_KERNEL, allowed_kernels, measure_attention
 from gpu_flops import graph_flops, joint_patch_flops
 from gpu_page import page
 from gpu_runs import add_run
@@ -48,6 +47,7 @@ from gpu_store import write_generated_store
 from skeletonmae.batches import Batch, Loader
 from skeletonmae.files import write_text
 from skeletonmae.methods import InputSpec, JointPatchMAEConfig, Method
+from skeletonmae.models.transformer import CUDA_KERNELS
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import DistributedContext, Progress, autocast, train
@@ -72,7 +72,6 @@ MODELS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Name -> recipe of NTU-60, and what is set in it. All of them get `DATA`."""
 RECIPE_AS_IT_IS, CROSS = "A1, self", "A1, cross, 0.25 predicted"
-ATTENTION_KERNEL = re.compile(r"flash|fmha|mem_eff|sdpa|attention", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -297,12 +296,12 @@ def measure_step(
         row["warm_up_seconds"] = times[1] - started  # torch compiles for any number of tracks at the second one
         estimate = min(times[2] - times[1], times[3] - times[2])
         num = max(2, min(sizes.max_steps, int(sizes.seconds / estimate)))
-        batches = list(loader_batches(loader, num))
+        first, *batches = loader_batches(loader, num + 1)
         num_tracks = sum(len(batch.tracks) for batch in batches) / num
-        both_passes = Batches([batches[-1], *batches, *batches])
+        both_passes = Batches([first, *batches, *batches])
         times = train_steps(session, recipe, method, both_passes, {1, num + 1, 2 * num + 1})
         row["new_shapes_seconds"], row["step_seconds"] = (times[1] - times[0]) / num, (times[2] - times[1]) / num
-        del batches, both_passes
+        del first, batches, both_passes
         row["load_seconds"] = session.seconds(lambda: list(loader_batches(replace(loader, prefetch=0), num))) / num
         from_loader = LoaderBatches(loader, num + 1)
         with session.peak_memory(row):
@@ -331,7 +330,7 @@ class Batches:
         return len(self.batches)
 
     def epoch(self, epoch: int, start: int) -> Iterator[Batch]:  # noqa: ARG002 - the same in every epoch
-        """Yield the batches: like those of the loader, they hold the tracks, and cache nothing that a step needs."""
+        """Yield the batches; they hold their tracks, like those of the loader, and cache nothing else."""
         return iter(self.batches[start:])
 
 
@@ -546,6 +545,8 @@ class Cases:
         self, name: str, batch: int, needs: float, *, compiled: bool = False, attention: str = "default"
     ) -> None:
         """Measure a step."""
+        if compiled and MODELS[name][0] != "mamp":
+            torch.compiler.reset()  # torch compiles a limited number of variants of a module's call
         call = partial(measure_step, self.session, name, batch, compiled=compiled, attention=attention)
         self.session.run("step", name, call, needs, batch=batch, compiled=compiled, attention=attention)
 
@@ -555,7 +556,7 @@ class Cases:
         if seconds := session.step_seconds.get((name, batch, compiled)):
             needs = 0.5 + (epochs + 0.1) * session.sizes.recordings / batch * seconds
         call = partial(measure_epoch, session, name, batch, compiled=compiled, epochs=epochs)
-        session.run("epoch", name, call, needs, batch=batch, compiled=compiled)
+        session.run("epoch", name, call, needs, batch=batch, compiled=compiled, attention="default")
 
     def profile(self, name: str, batch: int, *, compiled: bool = False) -> None:
         """List the kernels of a step."""
@@ -580,6 +581,19 @@ class Cases:
             session.run("attention", f"{num_queries} queries, {num_keys} keys", call, 2)
 
 
+def expandable_segments() -> bool | None:
+    """Return whether the allocator of torch grows its segments; None if torch does not say."""
+    try:
+        settings: dict[str, Any] = torch.cuda.memory._snapshot().get("allocator_settings", {})
+    except (
+        RuntimeError,
+        AttributeError,
+        TypeError,
+    ):  # a function without a promise; the run does not depend on it
+        return None
+    return settings.get("expandable_segments")
+
+
 def environment(device: torch.device, command: list[str]) -> dict[str, Any]:
     """Return when, where and with what this was measured."""
     git = subprocess.run(
@@ -600,8 +614,8 @@ def environment(device: torch.device, command: list[str]) -> dict[str, Any]:
             "gpu": properties.name,
             "gpu_gib": properties.total_memory / 2**30,
             "cuda": torch.version.cuda,
-            "allocator": os.environ.get("PYTORCH_ALLOC_CONF") or os.environ.get("PYTORCH_CUDA_ALLOC_CONF", ""),
-            "attention_kernels": list(KERNELS),
+            "expandable_segments": expandable_segments(),
+            "attention_kernels": [kernel.name for kernel in CUDA_KERNELS],
         }
     return facts
 
@@ -637,10 +651,8 @@ def main() -> None:
     only = frozenset(filter(None, arguments.only.split(",")))
     # As the commands do: on a GPU, it tells the allocator of torch to grow its segments.
     with init_distributed(arguments.device) as context, tempfile.TemporaryDirectory() as folder:
-        facts = environment(context.device, sys.argv[1:]) | {
-            "budget_seconds": arguments.budget_seconds,
-            "cases": [],
-        }
+        facts = environment(context.device, sys.argv[1:])
+        facts |= {"budget_seconds": arguments.budget_seconds, "seconds_used": 0.0, "cases": []}
         deadline = started + arguments.budget_seconds
         session = Session(context.device, sizes, arguments.out, deadline, facts, earlier, only)
         measure(session, Path(folder), arguments.series)

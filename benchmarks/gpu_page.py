@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gpu_runs import is_measured
+
 PUBLISHED = {"MAMP": 20 * 60 + 27, "GFP": 3 * 60 + 14}
 """Minutes of 400 epochs of NTU RGB+D 60 on an RTX 4090."""
 GOAL_SHARE, GOAL_MINUTES, GOAL_DATA = 1 / 3, 40, 0.02
@@ -19,6 +21,7 @@ observed, float16. They are read from a store, whose arrays lie in the memory of
 training loop, with the optimizer.
 
     python benchmarks/gpu.py --out benchmarks --budget-seconds 200
+    python benchmarks/gpu.py --out benchmarks --merge benchmarks/gpu.json --series compiled --budget-seconds 90
     python benchmarks/gpu.py --out benchmarks --page    # only this page, from gpu.json
 """
 
@@ -30,19 +33,15 @@ def page(facts: dict[str, Any] | None) -> str:
     cases: dict[str, list[dict[str, Any]]] = {}
     for case in facts["cases"]:
         cases.setdefault(case["section"], []).append(case)
-    lines = [INTRODUCTION, *_where(facts)]
+    lines = [INTRODUCTION, *_where(facts["runs"])]
     for name, write in SECTIONS.items():
-        if measured := [case for case in cases.get(name, []) if _is_measured(case)]:
+        if measured := [case for case in cases.get(name, []) if is_measured(case)]:
             lines += ["", *write(measured)]
-    missing = [case for case in facts["cases"] if not _is_measured(case)]
+    missing = [case for case in facts["cases"] if not is_measured(case)]
     if missing:
         lines += ["", "## Not measured", ""]
-        lines += [f"- {case['section']}, {_name(case)}: {_reason(case)}" for case in missing]
+        lines += [f"- run {case['run']}, {case['section']}, {_name(case)}: {_reason(case)}" for case in missing]
     return "\n".join([*lines, ""])
-
-
-def _is_measured(case: dict[str, Any]) -> bool:
-    return not {"error", "skipped", "out_of_memory"} & case.keys()
 
 
 def _reason(case: dict[str, Any]) -> str:
@@ -55,21 +54,30 @@ def _name(case: dict[str, Any]) -> str:
     parts = [case["name"]]
     parts += [f"batch {case['batch']}"] if "batch" in case else []
     parts += ["compiled"] if case.get("compiled") else []
+    parts += [f"attention by {case['attention']}"] if case.get("attention", "default") != "default" else []
     return ", ".join(parts)
 
 
-def _where(facts: dict[str, Any]) -> Iterator[str]:
-    gpu = f"{facts['gpu']}, {facts['gpu_gib']:.0f} GiB, CUDA {facts['cuda']}" if "gpu" in facts else "no GPU"
-    yield f"{facts['date']}, commit {facts['commit'] or 'unknown'}; {gpu}; {facts['cores']} CPU cores; Python"
-    yield f"{facts['python']}, torch {facts['torch']}. The run took {facts['seconds_used']:.0f} of"
-    yield f"{facts['budget_seconds']:.0f} seconds."
-    if "gpu" not in facts:
+def _where(runs: list[dict[str, Any]]) -> Iterator[str]:
+    for number, run in enumerate(runs, 1):
+        gpu = f"{run['gpu']}, {run['gpu_gib']:.0f} GiB, CUDA {run['cuda']}" if "gpu" in run else "no GPU"
+        yield f"Run {number}: {run['date']}, commit {run['commit'] or 'unknown'}; {gpu}; {run['cores']} CPU cores;"
+        yield f"Python {run['python']}, torch {run['torch']}. It took {run['seconds_used']:.0f} of"
+        yield f"{run['budget_seconds']:.0f} seconds.{_allocator(run)}"
+        if number < len(runs):
+            yield ""
+    if not any("gpu" in run for run in runs):
         yield ""
         yield "**This was a smoke test on a CPU with tiny sizes. It has not been run on a GPU.**"
 
 
+def _allocator(run: dict[str, Any]) -> str:
+    grows = {True: "grew its segments", False: "had segments of a fixed size"}.get(run.get("expandable_segments"))
+    return f" The allocator of torch {grows}." if grows else ""
+
+
 def _ceilings(cases: list[dict[str, Any]]) -> Iterator[str]:
-    found = cases[0]
+    found = cases[-1]
     yield "## Limits of the device"
     yield ""
     yield "| what | |"
@@ -79,52 +87,70 @@ def _ceilings(cases: list[dict[str, Any]]) -> Iterator[str]:
     yield f"| launch of a small kernel | {found['launch_microseconds']:.1f} µs |"
 
 
+STEPS = f"""\
+## A pre-training step
+
+`ms`: a step of the training loop with batches from the loader, after the same batches have been seen twice;
+clips/s, TFLOP/s and `peak` are those of this time. `ready`: the same with batches that lie ready on the GPU, and
+`data`: how much shorter that is (goal under {GOAL_DATA:.0%}). `waits`: how long the thread that trains waits for a
+batch. `new`: when batches that lie ready are seen for the first time, with numbers of persons that are new, too.
+TFLOP/s: of matrix products, a multiplication with its addition counted as two, without what is computed again
+(`benchmarks/gpu_flops.py`). `peak`: the share of the rate of the large product above (goal at batch 1024:
+{GOAL_SHARE:.0%}). `attention`: `default` is what `models/transformer.py` chooses. GiB: the peak memory of tensors. `warm-up`: the first two steps; that of the first compiled model includes the start of the compiler.
+
+| run | model | batch | compiled | attention | clips/s | ms | ready | data | waits | new | TFLOP/s | peak | GiB | \
+warm-up, s |
+|---:|---|---:|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|"""
+
+
 def _steps(cases: list[dict[str, Any]]) -> Iterator[str]:
-    yield "## A pre-training step"
-    yield ""
-    yield "`ms`: a step with batches from the loader. `data`: how much shorter it is with batches that lie ready"
-    yield f"(goal under {GOAL_DATA:.0%}). `waits`: how long the thread that trains waits for a batch."
-    yield "`new shapes`: a step in which the number of persons is one that has not been seen before. TFLOP/s: of"
-    yield "matrix products, a multiplication with its addition counted as two, without what is computed again"
-    yield "(`benchmarks/gpu_flops.py`). `peak`: the share of the rate of the large product above (goal at batch"
-    yield f"1024: {GOAL_SHARE:.0%}). Memory: of all tensors, at its peak. `warm-up`: the first two steps."
-    yield ""
-    yield (
-        "| model | batch | compiled | clips/s | ms | new shapes, ms | data | waits | TFLOP/s | peak |"
-        " memory, GiB | warm-up, s |"
-    )
-    yield "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    yield STEPS
     for case in cases:
-        seconds = case["step_with_loader_seconds"]
-        tflops = case["step_teraflop"] / seconds
-        peak = f"{case['share_of_peak'] * tflops / case['tflops']:.1%}" if "share_of_peak" in case else ""
-        memory = f"{case['peak_gib']:.1f}" if "peak_gib" in case else ""
-        data = (
-            f"{case['data_share']:.1%}" if "new_shapes_seconds" in case else ""
-        )  # else from one pass with new shapes
-        yield (
-            f"| {case['name']} | {case['batch']} | {'yes' if case['compiled'] else 'no'} |"
-            f" {case['clips_per_second']:,.0f} | {1e3 * seconds:,.1f} |"
-            f" {1e3 * case.get('new_shapes_seconds', case['step_seconds']):,.1f} |"
-            f" {data} | {case['waited_share']:.1%} | {tflops:,.1f} | {peak} | {memory} |"
-            f" {case['warm_up_seconds']:.1f} |"
+        yield _row(
+            case["run"],
+            case["name"],
+            case["batch"],
+            "yes" if case["compiled"] else "no",
+            case["attention"],
+            f"{case['clips_per_second']:,.0f}",
+            f"{1e3 * case['step_with_loader_seconds']:,.1f}",
+            f"{1e3 * case['step_seconds']:,.1f}" if "step_seconds" in case else "",
+            f"{case['data_share']:.1%}" if "data_share" in case else "",
+            f"{case['waited_share']:.1%}",
+            f"{1e3 * case['new_shapes_seconds']:,.1f}" if "new_shapes_seconds" in case else "",
+            f"{case['tflops']:,.1f}",
+            f"{case['share_of_peak']:.1%}" if "share_of_peak" in case else "",
+            f"{case['peak_gib']:.1f}" if "peak_gib" in case else "",
+            f"{case['warm_up_seconds']:.1f}",
         )
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _epochs(cases: list[dict[str, Any]]) -> Iterator[str]:
     yield "## An epoch, and 400 of them"
     yield ""
-    yield "The second of two epochs of the training loop, with log and state. 400 epochs are 400 times as much."
+    yield "The last epoch of the training loop, with log and state; `of`: the number of epochs that were run."
+    yield "Steps of the model came before, so its code was compiled already. 400 epochs are 400 times as much."
     published = ", ".join(f"{name} {minutes // 60} h {minutes % 60} m" for name, minutes in PUBLISHED.items())
     yield f"Published, on an RTX 4090: {published}. Goal: under {GOAL_MINUTES} minutes."
     yield ""
-    yield "| model | batch | compiled | clips | epoch, s | 400 epochs, minutes | memory, GiB |"
-    yield "|---|---:|---|---:|---:|---:|---:|"
+    yield "| run | model | batch | compiled | attention | clips | of | epoch, s | 400 epochs, minutes | GiB |"
+    yield "|---:|---|---:|---|---|---:|---:|---:|---:|---:|"
     for case in cases:
-        memory = f"{case['peak_gib']:.1f}" if "peak_gib" in case else ""
-        yield (
-            f"| {case['name']} | {case['batch']} | {'yes' if case['compiled'] else 'no'} | {case['clips']:,} |"
-            f" {case['epoch_seconds']:.2f} | {case['minutes_400_epochs']:.1f} | {memory} |"
+        yield _row(
+            case["run"],
+            case["name"],
+            case["batch"],
+            "yes" if case["compiled"] else "no",
+            case["attention"],
+            f"{case['clips']:,}",
+            case["epochs"],
+            f"{case['epoch_seconds']:.2f}",
+            f"{case['minutes_400_epochs']:.1f}",
+            f"{case['peak_gib']:.1f}" if "peak_gib" in case else "",
         )
 
 
@@ -133,12 +159,12 @@ def _inference(cases: list[dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield "The classifier with 60 classes, from a batch on the device to logits on the CPU; median of 40 calls."
     yield ""
-    yield "| precision | batch | ms | clips/s | memory, GiB |"
-    yield "|---|---:|---:|---:|---:|"
+    yield "| run | precision | batch | ms | clips/s | memory, GiB |"
+    yield "|---:|---|---:|---:|---:|---:|"
     for case in cases:
         memory = f"{case['peak_gib']:.2f}" if "peak_gib" in case else ""
         yield (
-            f"| {case['precision']} | {case['batch']} | {1e3 * case['seconds']:.2f} |"
+            f"| {case['run']} | {case['precision']} | {case['batch']} | {1e3 * case['seconds']:.2f} |"
             f" {case['clips_per_second']:,.0f} | {memory} |"
         )
 
@@ -147,23 +173,27 @@ def _attention(cases: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Attention"
     yield ""
     yield "Eight heads of width 32 in bf16, forward and backward, without and with a mask for padding."
+    yield "`new rows`: the first call with another number of rows."
     yield ""
-    yield "| keys | rows | no mask, ms | mask, ms | kernels without | kernels with |"
-    yield "|---:|---:|---:|---:|---|---|"
+    yield "| queries | keys | rows | kernel | mask | ms | new rows, ms | kernels of the device |"
+    yield "|---:|---:|---:|---|---|---:|---:|---|"
     for case in cases:
-        kernels = [", ".join(f"`{_short(name)}`" for name in case[f"{what}, kernels"]) for what in MASKS]
-        seconds = [f"{1e3 * case[f'{what}, seconds']:.2f}" for what in MASKS]
-        yield f"| {case['keys']} | {case['rows']} | {' | '.join(seconds)} | {' | '.join(kernels)} |"
-
-
-MASKS = ("no mask", "mask")
+        for kernel, by_mask in case["kernels"].items():
+            for what, found in by_mask.items():
+                if "error" in found:
+                    cells = ("", "", f"does not run: {found['error'][:90]}")
+                else:
+                    names = ", ".join(f"`{_short(name)[:60]}`" for name in found["device_kernels"])
+                    cells = (f"{1e3 * found['seconds']:.2f}", f"{1e3 * found['new_rows_seconds']:.2f}", names)
+                has_mask = "yes" if what == "mask" else "no"
+                yield _row(case["queries"], case["keys"], case["rows"], kernel, has_mask, *cells)
 
 
 def _profiles(cases: list[dict[str, Any]]) -> Iterator[str]:
     yield "## What a step consists of"
     for case in cases:
         yield ""
-        yield f"### {_name(case)}"
+        yield f"### {_name(case)}, run {case['run']}"
         yield ""
         busy = f" ({case['busy_share']:.0%} of the step)" if "busy_share" in case else ""
         yield f"{case['num_kernels']:,} kernels take {1e3 * case['kernel_seconds']:,.1f} ms{busy}. The host"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import sys
@@ -10,11 +11,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend
 from torch.utils.flop_counter import FlopCounterMode
 
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.masking import FixedParts, RandomTokens
 from skeletonmae.methods import GraphMAEConfig, InputSpec, JointPatchMAEConfig, Method
+from skeletonmae.models import transformer
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.skeletons import NTU25
 
@@ -74,10 +77,16 @@ def test_the_generated_store_is_valid(gpu: Any, tmp_path: Path) -> None:
     assert 0.01 < recording.positions.std(1).mean() < 0.1  # it moves
 
 
-def test_it_runs_every_case_and_writes_its_page(gpu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["gpu.py", "--quick", "--device", "cpu", "--out", str(tmp_path)])
+def run(gpu: Any, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> dict[str, Any]:
+    """Run the benchmark in the quick mode, and return gpu.json."""
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--quick", "--device", "cpu", *arguments])
     gpu.main()
-    facts = json.loads((tmp_path / "gpu.json").read_text())
+    facts: dict[str, Any] = json.loads((Path(arguments[1]) / "gpu.json").read_text())
+    return facts
+
+
+def test_it_runs_every_case_and_writes_its_page(gpu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = run(gpu, monkeypatch, "--out", str(tmp_path))
     assert [case for case in facts["cases"] if {"error", "skipped", "out_of_memory"} & case.keys()] == []
     sections = {case["section"] for case in facts["cases"]}
     assert sections == {"ceilings", "store", "step", "epoch", "profile", "inference", "attention"}
@@ -85,18 +94,65 @@ def test_it_runs_every_case_and_writes_its_page(gpu: Any, tmp_path: Path, monkey
     assert steps == set(gpu.MODELS)
     page = (tmp_path / "gpu.md").read_text()
     assert "It has not been run on a GPU" in page
-    assert "| A1, self | 4 | no |" in page
+    assert "| 1 | A1, self | 4 | no |" in page
+
+
+def test_the_series_of_compiled_models_is_merged_into_earlier_runs(
+    gpu: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = []
+    monkeypatch.setattr("skeletonmae.training.trainer.compile_blocks", compiled.append)
+    monkeypatch.setattr(gpu, "QUICK", dataclasses.replace(gpu.QUICK, compiles=True))
+    run(gpu, monkeypatch, "--out", str(tmp_path), "--only", "inference")
+    earlier = ["--merge", str(tmp_path / "gpu.json")]
+    facts = run(gpu, monkeypatch, "--out", str(tmp_path), *earlier, "--series", "compiled", "--only", "step,epoch")
+    assert [case for case in facts["cases"] if {"error", "skipped"} & case.keys()] == []
+    assert {(case["section"], case["run"]) for case in facts["cases"]} == {
+        ("inference", 1),
+        ("step", 2),
+        ("epoch", 2),
+    }
+    names = {(case["section"], case["name"]) for case in facts["cases"] if case.get("compiled")}
+    assert names == {
+        ("step", "B"),
+        *((section, name) for section in ("step", "epoch") for name in (gpu.CROSS, gpu.RECIPE_AS_IT_IS)),
+    }
+    assert len(compiled) == 3 * 3 + 2  # three trainings for a step, one for an epoch
+    assert len(facts["runs"]) == 2
+
+
+def test_a_run_replaces_what_it_measured(gpu: Any) -> None:
+    def case(**facts: Any) -> dict[str, Any]:
+        return {"section": "step", "name": "x", "batch": 2} | facts
+
+    first = gpu.add_run({}, {"date": 1, "cases": [case(ms=1), case(batch=3, skipped=""), case(batch=4, ms=1)]})
+    second = gpu.add_run(first, {"date": 2, "cases": [case(error=""), case(batch=3, ms=2), case(batch=4, ms=2)]})
+    assert [(each["batch"], each.get("ms"), each["run"]) for each in second["cases"]] == [
+        (2, 1, 1),
+        (3, 2, 2),
+        (4, 2, 2),
+    ]
+    assert second["runs"] == [{"date": 1}, {"date": 2}]
+
+
+def test_kernels_of_attention_are_chosen_within_a_block(gpu: Any) -> None:
+    chosen = transformer.CUDA_KERNELS
+    with gpu.allowed_kernels("cudnn"):
+        assert transformer.CUDA_KERNELS[0] is SDPBackend.CUDNN_ATTENTION
+    assert transformer.CUDA_KERNELS is chosen
 
 
 def test_a_case_that_fails_leaves_its_traceback(gpu: Any, tmp_path: Path) -> None:
-    session = gpu.Session(torch.device("cpu"), gpu.QUICK, tmp_path, 1e12, {"budget_seconds": 1.0, "cases": []})
+    session = gpu.Session(
+        torch.device("cpu"), gpu.QUICK, tmp_path, 1e12, {"budget_seconds": 1.0, "seconds_used": 0.0, "cases": []}
+    )
     session.facts |= gpu.environment(torch.device("cpu"), [])
     session.run("step", "broken", lambda: {"x": 1 / 0}, needs=0.0)
     session.run("step", "large", lambda: {}, needs=1e13)
     broken, large = json.loads((tmp_path / "gpu.json").read_text())["cases"]
     assert "ZeroDivisionError" in broken["error"]
     assert "skipped" in large
-    assert "- step, broken: failed with `ZeroDivisionError" in (tmp_path / "gpu.md").read_text()
+    assert "- run 1, step, broken: failed with `ZeroDivisionError" in (tmp_path / "gpu.md").read_text()
 
 
 def test_the_page_says_that_nothing_was_measured(
