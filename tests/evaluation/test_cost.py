@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,12 @@ def test_a_measurement_says_what_it_was_measured_on(task: Any) -> None:
     assert cost.peak_memory_bytes is None or cost.peak_memory_bytes > 2**20
     assert cost.pretraining_seconds == 12.5
     assert measure_cost(replace(task, split=Split(np.arange(80), np.arange(80, 96)))).num_clips == 64
+
+
+def test_the_speed_is_that_of_the_fastest_pass(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 14.0, 20.0, 22.0, 30.0, 35.0])  # three passes, of 4, 2 and 5 seconds
+    monkeypatch.setattr("skeletonmae.evaluation.cost.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert measure_cost(task).clips_per_second == 40 / 2
 
 
 def test_only_training_clips_are_read(task: Any, reads: list[Any]) -> None:
