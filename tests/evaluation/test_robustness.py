@@ -90,7 +90,10 @@ def test_in_2d_no_camera_is_tilted() -> None:
 
     assert "tilted_camera" not in Robustness()._curves(Task)  # type: ignore[arg-type]
     Flat.axes = 3
-    assert "tilted_camera" in Robustness()._curves(Task)  # type: ignore[arg-type]
+    curves = Robustness()._curves(Task)  # type: ignore[arg-type]
+    assert "tilted_camera" in curves
+    assert list(curves["noise"]) == ["noise=0.01", "noise=0.02", "noise=0.05", "noise=0.1"]
+    assert list(curves["lost_joints"]) == [f"lost_joints={share}" for share in (0.1, 0.2, 0.4, 0.6)]
 
 
 def test_a_clip_in_which_nothing_is_left_gets_the_most_frequent_class(make_task: Any) -> None:
