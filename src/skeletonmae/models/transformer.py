@@ -86,8 +86,7 @@ class Attention(nn.Module):
         rows, length, width = x.shape
         head_width = width // self.heads
         query = self.query(x).view(rows, length, self.heads, head_width).transpose(1, 2)
-        # `unbind` before `transpose`: autograd then stacks both gradients in the layout of the layer's output, without
-        # another copy.
+        # `unbind` before `transpose`: autograd then stacks both gradients in the layout of the layer's output.
         both = self.key_value(context).view(rows, context.shape[1], 2, self.heads, head_width)
         key, value = (part.transpose(1, 2) for part in both.unbind(2))
         attended = attend(query, key, value, None if attn_mask is None else attn_mask[:, None, None, :])
