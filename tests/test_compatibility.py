@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skeletonmae.checkpoint import Header, load_checkpoint
 from skeletonmae.compatibility import (
+    _pretraining_settings,
     check_or_write_recipe,
     check_recipe_fits_model,
     check_recording_fits_model,
     check_store_fits_model,
+    find_pretrained,
     run_fingerprint,
 )
 from skeletonmae.errors import InputError
-from skeletonmae.recipe import read_recipe, recipe_from
+from skeletonmae.recipe import Source, read_recipe, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.skeletons import HAND21, KINECT20
 
@@ -109,3 +113,67 @@ def test_a_run_with_an_old_recipe_is_refused_with_the_reason(tiny_tree: Any, tmp
     with pytest.raises(InputError, match=message):
         check_or_write_recipe(recipe, file, [output])
     assert file.read_bytes() == before
+
+
+def test_what_a_model_was_pretrained_on_follows_from_its_header(tiny_run: Path, tiny_store: Path) -> None:
+    header, store = load_checkpoint(tiny_run).header, SequenceStore.open(tiny_store)
+    index = find_pretrained(store, header)
+    assert index is not None
+    assert index.tolist() == np.flatnonzero(store.tag("camera") != "3").tolist()
+    assert find_pretrained(store, header.model_copy(update={"store_fingerprints": ("another",)})) is None
+    assert find_pretrained(store, header.model_copy(update={"recipe": {}})) is None
+    two = header.model_copy(update={"store_fingerprints": (*header.store_fingerprints, "another")})
+    assert find_pretrained(store, two) is None  # the recipe has one store
+
+
+def test_of_several_stores_the_one_with_the_fingerprint_counts(
+    tiny_run: Path, tiny_store: Path, tiny_tree: Any
+) -> None:
+    header, store = load_checkpoint(tiny_run).header, SequenceStore.open(tiny_store)
+    tree = tiny_tree()
+    third = {"kind": "tag", "tag": "camera", "train": [3], "test": [1]}
+    tree["data"]["pretrain"] = [{"store": "elsewhere", "use": "all"}, {"store": str(tiny_store), "split": third}]
+    update = {"recipe": tree, "store_fingerprints": ("another", store.fingerprint)}
+    index = find_pretrained(store, header.model_copy(update=update))
+    assert index is not None
+    assert index.tolist() == np.flatnonzero(store.tag("camera") == "3").tolist()
+
+
+def test_a_second_stage_has_also_seen_what_the_first_had(tiny_run: Path, tiny_store: Path, tmp_path: Path) -> None:
+    header, store = load_checkpoint(tiny_run).header, SequenceStore.open(tiny_store)
+    tree = copy.deepcopy(header.recipe)
+    tree["data"]["evaluate"]["split"] = {"kind": "tag", "tag": "camera", "train": ["3"], "test": ["1"]}
+    own = header.model_copy(update={"recipe": tree})
+    second = header.model_copy(update={"recipe": tree | {"init_from": str(tiny_run)}})
+    for each, cameras in ((own, {"3"}), (second, {"1", "2", "3"})):
+        index = find_pretrained(store, each)
+        assert index is not None
+        assert set(store.tag("camera")[index]) == cameras
+    assert find_pretrained(store, second, max_stages=1) is None
+    lost = header.model_copy(update={"recipe": tree | {"init_from": str(tmp_path / "lost")}})
+    assert find_pretrained(store, lost) is None
+
+
+def test_classes_are_excluded_from_pretraining(tiny_store: Path) -> None:
+    store = SequenceStore.open(tiny_store)
+    left_out = store.classes[3:5]
+    source = Source(store=tiny_store, split="view", exclude_classes=left_out)
+    before, after = Source(store=tiny_store, split="view").pretrain_index(store), source.pretrain_index(store)
+    is_left_out = np.isin(store.labels[before], [3, 4])
+    assert is_left_out.any()
+    assert after.tolist() == before[~is_left_out].tolist()
+    everything = source.model_copy(update={"use": "all"}).pretrain_index(store)
+    assert everything.tolist() == np.flatnonzero(~np.isin(store.labels, [3, 4])).tolist()
+    with pytest.raises(InputError, match=r"exclude_classes: the store has no such class; expected .*; got flying"):
+        source.model_copy(update={"exclude_classes": ("flying",)}).pretrain_index(store)
+
+
+def test_a_setting_that_older_runs_did_not_have_does_not_change_their_fingerprint(
+    tiny_run: Path, tiny_tree: Any
+) -> None:
+    header = load_checkpoint(tiny_run).header
+    tree = tiny_tree()
+    recipe = recipe_from(tree, "")
+    assert _pretraining_settings(recipe)["sources"] == [{"split": "view", "use": "train"}]
+    tree["data"]["evaluate"]["exclude_classes"] = ["drinking"]
+    assert run_fingerprint(recipe_from(tree, ""), header) != run_fingerprint(recipe, header)

@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from skeletonmae.checkpoint import Header
+from skeletonmae.checkpoint import Header, load_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
 from skeletonmae.recipe import Recipe, Source, read_recipe
@@ -127,18 +127,32 @@ def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -
     write_text(file, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
 
-def find_pretrained(store: SequenceStore, header: Header) -> np.ndarray | None:
+def find_pretrained(store: SequenceStore, header: Header, max_stages: int = 8) -> np.ndarray | None:
     """Return the indices of a store's recordings that a model was pre-trained on, `(recording,)`, ascending.
 
-    They follow from the recipe in the header of the model, if its fingerprints name the store.
+    They follow from the recipe in the header of the model, if its fingerprints name the store. A model that
+    started from another checkpoint has also seen what that one was pre-trained on.
+
+    Args:
+        store: The store.
+        header: The header of the model.
+        max_stages: Largest number of checkpoints that started from each other; more are a circle.
 
     Returns:
-        None if that is not known: the model was pre-trained on other stores, or the header has no recipe.
+        None if that is not known: the model was pre-trained on other stores, the header has no recipe, or the
+        checkpoint that it started from is not there.
     """
     try:
-        sources = Recipe.model_validate(header.recipe).data.pretrain_sources
-    except ValidationError:  # that of another version
+        recipe = Recipe.model_validate(header.recipe)
+        start = load_checkpoint(recipe.init_from).header if recipe.init_from and max_stages > 1 else None
+    except (ValidationError, InputError):  # a recipe of another version, or no such checkpoint
         return None
+    if recipe.init_from and not start:
+        return None
+    seen_before = find_pretrained(store, start, max_stages - 1) if start else np.zeros(0, dtype=np.int64)
+    if seen_before is None:
+        return None
+    sources = recipe.data.pretrain_sources
     if len(sources) != len(header.store_fingerprints) or store.fingerprint not in header.store_fingerprints:
         return None
     used = [
@@ -146,7 +160,7 @@ def find_pretrained(store: SequenceStore, header: Header) -> np.ndarray | None:
         for source, fingerprint in zip(sources, header.store_fingerprints, strict=True)
         if fingerprint == store.fingerprint
     ]
-    return np.unique(np.concatenate(used))
+    return np.unique(np.concatenate([seen_before, *used]))
 
 
 def _pretraining_settings(recipe: Recipe) -> dict[str, object]:
