@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from skeletonmae import __version__
 from skeletonmae.config import Config
@@ -30,6 +31,8 @@ FORMAT: Final = 2
 READABLE_FORMATS = (1, FORMAT)
 MAX_CLASSES = 100_000
 MAX_VERSION = 100
+ENCODER_PREFIX = "encoder."
+"""Beginning of the names of an encoder's weights among those of its method."""
 MAX_REASON = 300
 """Characters of a reason that a message quotes."""
 
@@ -41,7 +44,8 @@ class Header(Config):
     """Version of the file format; it alone decides whether a file can be read."""
     version: str = __version__
     """Version of the package that wrote the file; informational, and named in messages about newer files."""
-    role: Literal["method", "classifier"]
+    role: Literal["method", "classifier", "encoder"]
+    """What the file contains: a method, a classifier, or the encoder of a method alone, in half precision."""
     clips: ClipConfig
     """How recordings become clips for this model."""
     masking: AnyMasking | None
@@ -64,6 +68,12 @@ class Header(Config):
     """Number of recordings that the model was pre-trained on; None in files of earlier versions."""
     bones: tuple[tuple[str, str], ...] = Field((), max_length=MAX_JOINTS)
     """(joint, parent) of every bone of the model's layout; empty in files of earlier versions."""
+
+    @model_validator(mode="after")
+    def _check_encoder(self) -> Self:
+        if self.role == "encoder" and (self.method.kind != "joint_patch" or self.method.target == "teacher"):
+            raise ValueError("role encoder needs method joint_patch, with another target than teacher")
+        return self
 
     @property
     def spec(self) -> InputSpec:
@@ -121,11 +131,41 @@ def save_checkpoint(path: Path, model: Method | Classifier, header: Header) -> N
         file.write_bytes(save(tensors, {METADATA_KEY: header.model_dump_json()}))
 
 
+def save_encoder(path: Path, checkpoint: Checkpoint, metadata: dict[str, str]) -> None:
+    """Write the encoder of a pre-trained model to a file atomically, in half precision.
+
+    Args:
+        path: The file to write.
+        checkpoint: The pre-trained model.
+        metadata: Texts for the metadata of the file, besides the header.
+
+    Raises:
+        InputError: The model is not a pre-trained `joint_patch`, or has a weight that half precision cannot hold.
+    """
+    weights = checkpoint.method.state_dict()
+    try:
+        header = Header.model_validate(checkpoint.header.model_dump() | {"role": "encoder"})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise InputError(f"the encoder cannot be saved alone ({reason})", where=checkpoint.path) from error
+    tensors = {
+        name: tensor.detach().cpu().half().contiguous()
+        for name, tensor in weights.items()
+        if name.startswith(ENCODER_PREFIX)
+    }
+    if too_large := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise InputError("a weight is too large for half precision", where=f"{checkpoint.path}, {too_large[0]}")
+    with atomic_file(path) as file:
+        file.write_bytes(save(tensors, metadata | {METADATA_KEY: header.model_dump_json()}))
+
+
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
     """Read the model in a file, or in the `model.safetensors` of a run's folder, ready for use.
 
     No code from the file is run. Files of format 1 are converted while they are read. The model that the header
-    describes is compared with the shapes of the weights in the file before it takes any memory.
+    describes is compared with the shapes of the weights in the file before it takes any memory. Of an encoder that
+    was saved alone, weights are converted to float32, and the rest of the method is the same at every call, but
+    untrained.
 
     Raises:
         InputError: The file does not exist, is damaged, is not a checkpoint of this package, has a format that
@@ -150,8 +190,9 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
             tensors = {name: file.get_tensor(old) for name, old in old_names.items()}
     except (SafetensorError, OSError) as error:
         raise InputError(f"damaged, or not safetensors ({error})", where=path) from error
-    _check_weights(tensors, model.state_dict(), path)
-    model.load_state_dict(tensors)
+    is_encoder = header.role == "encoder"
+    _check_weights(tensors, model.state_dict(), path, torch.float16 if is_encoder else None)
+    model.load_state_dict(tensors, strict=not is_encoder)  # copies float16 to float32
     return Checkpoint(header, model.to(device).eval(), path)
 
 
@@ -172,6 +213,17 @@ def _read_header(text: str, path: Path) -> tuple[Header, bool]:
         ) from error
 
 
+class _ShapesOnly(TorchFunctionMode):
+    """Neither draw nor scale initial weights: on the device `meta`, torch would load its compiler to do so."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (Tensor.mul, Tensor.__mul__) and isinstance(args[1], float):
+            return args[0]
+        return (torch.empty if func is torch.randn else func)(*args, **(kwargs or {}))
+
+
 def _build_model(header: Header, shapes: dict[str, tuple[int, ...]], path: Path) -> Method | Classifier:
     """Build the model of a header whose weights have the given shapes.
 
@@ -183,8 +235,10 @@ def _build_model(header: Header, shapes: dict[str, tuple[int, ...]], path: Path)
         return method.classifier(len(header.classes), header.classifier) if header.role == "classifier" else method
 
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _ShapesOnly():
             expected = {name: tuple(tensor.shape) for name, tensor in build().state_dict().items()}
+        if header.role == "encoder":
+            expected = {name: shape for name, shape in expected.items() if name.startswith(ENCODER_PREFIX)}
     except (ValueError, RuntimeError, OverflowError, TypeError) as error:  # torch raises all of them for a shape
         raise InputError(f"the header is invalid ({str(error)[:MAX_REASON]})", where=path) from error
     problems = {
@@ -200,15 +254,29 @@ def _build_model(header: Header, shapes: dict[str, tuple[int, ...]], path: Path)
         f"{problem}: {names[0][:MAX_REASON]}{_and_more(names)}" for problem, names in problems.items() if names
     ]:
         raise InputError(f"the weights do not fit the header ({'; '.join(found)})", where=path)
-    return build()
+    if header.role != "encoder":
+        return build()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build()
 
 
-def _check_weights(tensors: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
-    """Check the types and the values of weights whose shapes have been checked."""
+def _check_weights(
+    tensors: dict[str, Tensor], model: dict[str, Tensor], path: Path, dtype: torch.dtype | None = None
+) -> None:
+    """Check the types and the values of weights whose shapes have been checked.
+
+    Args:
+        tensors: The weights in the file.
+        model: Those of the model.
+        path: The file.
+        dtype: Type of the weights in the file; by default that of the model's.
+    """
     for name, tensor in tensors.items():
         where = f"{path}, {name}"
-        if tensor.dtype != expected[name].dtype:
-            raise InputError("wrong data type", where=where, expected=expected[name].dtype, got=tensor.dtype)
+        expected = dtype or model[name].dtype
+        if tensor.dtype != expected:
+            raise InputError("wrong data type", where=where, expected=expected, got=tensor.dtype)
         if not tensor.isfinite().all():
             raise InputError("some weights are not finite", where=where)
         if name.endswith(("running_var", "num_batches_tracked")) and (tensor < 0).any():

@@ -1,6 +1,18 @@
-"""Predict the actions of recordings with a fine-tuned checkpoint."""
+"""Features and predictions for recordings, with pre-trained and fine-tuned checkpoints."""
 
+from skeletonmae.inference.embeddings import Embeddings, LeftOut
+from skeletonmae.inference.encoder import SkeletonEncoder
 from skeletonmae.inference.load_recordings import Problem, load_recordings
 from skeletonmae.inference.predict import PersonRecording, Prediction, adapt_recording, predict
 
-__all__ = ["PersonRecording", "Prediction", "Problem", "adapt_recording", "load_recordings", "predict"]
+__all__ = [
+    "Embeddings",
+    "LeftOut",
+    "PersonRecording",
+    "Prediction",
+    "Problem",
+    "SkeletonEncoder",
+    "adapt_recording",
+    "load_recordings",
+    "predict",
+]

@@ -90,7 +90,7 @@ def predict(
         except InputError as error:
             inputs.append(_failed(recording, None, error))
         else:
-            inputs += _split_persons(adapted) if per_person else [PersonRecording(None, adapted)]
+            inputs += split_persons(adapted) if per_person else [PersonRecording(None, adapted)]
     predictions: list[Prediction] = []
     for _, group in groupby(inputs, key=_store_key):  # a store holds one layout
         items = list(group)
@@ -182,7 +182,7 @@ def _top_classes(row: torch.Tensor, classes: tuple[str, ...], top: int) -> tuple
     return tuple((classes[index], float(value)) for value, index in zip(values, indices.tolist(), strict=True))
 
 
-def _split_persons(recording: SkeletonSequence) -> Iterator[PersonRecording]:
+def split_persons(recording: SkeletonSequence) -> Iterator[PersonRecording]:
     """Yield each observed person as a recording; the whole recording if there is none."""
     persons = np.flatnonzero(recording.observed.any((1, 2))).tolist()
     if not persons:

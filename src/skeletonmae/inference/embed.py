@@ -1,0 +1,242 @@
+"""Compute the features of recordings with an encoder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from skeletonmae.batches import Batch, Loader
+from skeletonmae.batches.loader import epoch_order
+from skeletonmae.checkpoint import Checkpoint, Header
+from skeletonmae.config import Precision
+from skeletonmae.errors import InputError
+from skeletonmae.inference.embeddings import Embeddings, LeftOut
+from skeletonmae.inference.predict import (
+    NOT_FINITE,
+    NOTHING_OBSERVED,
+    PersonRecording,
+    adapt_recording,
+    split_persons,
+)
+from skeletonmae.methods import Method, Pooling
+from skeletonmae.methods.pooling import BODY_PARTS, part_names
+from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+from skeletonmae.skeletons import VOCABULARY, Skeleton
+from skeletonmae.training import autocast
+
+
+class EmbedSettings(NamedTuple):
+    """How features are computed; see `SkeletonEncoder.embed`."""
+
+    pooling: Pooling = "parts"
+    views: int = 0
+    seed: int = 0
+    per_person: bool = False
+    batch_size: int = 64
+    precision: Precision = "float32"
+
+
+class Row(NamedTuple):
+    """What a row of features belongs to."""
+
+    recording: str
+    person: int | None
+    label: str | None
+
+
+def embed_recordings(
+    checkpoint: Checkpoint, recordings: Sequence[SkeletonSequence], settings: EmbedSettings
+) -> Embeddings:
+    """Compute the features of recordings in memory, by way of a temporary store for each layout.
+
+    Args:
+        checkpoint: The encoder.
+        recordings: Recordings of any layouts.
+        settings: How to compute the features.
+    """
+    header = checkpoint.header
+    items: list[PersonRecording] = []
+    left_out: list[LeftOut] = []
+    for recording in recordings:
+        try:
+            adapted = adapt_recording(header, recording)
+        except InputError as error:
+            left_out.append(_left_out(recording, None, error))
+            continue
+        if settings.pooling == "parts" and is_human(header):
+            adapted = replace(adapted, skeleton=with_default_parts(adapted.skeleton))
+        items += split_persons(adapted) if settings.per_person else [PersonRecording(None, adapted)]
+    parts = [_embed_group(checkpoint, list(group), settings) for _, group in groupby(items, key=_store_key)]
+    embeddings = Embeddings.concat(parts or [_nothing()])
+    return replace(embeddings, left_out=(*left_out, *embeddings.left_out))
+
+
+def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSettings) -> Embeddings:
+    """Compute the features of all recordings of a store, which need not fit into memory if the encoder fits it."""
+    header = checkpoint.header
+    reads_directly = (
+        not settings.per_person
+        and (store.axes, store.unit) == (header.axes, header.unit)
+        and bool(set(store.skeleton.joints) & set(header.joints))
+        and store.skeleton == with_default_parts(store.skeleton)
+    )
+    if not reads_directly:
+        return embed_recordings(checkpoint, list(store), settings)
+    names = [*store.classes, None]
+    labels = [names[index] for index in store.labels.tolist()]
+    rows = [Row(store.name(index), None, label) for index, label in enumerate(labels)]
+    return _embed_rows(checkpoint, store, rows, settings)
+
+
+def is_human(header: Header) -> bool:
+    """Return whether all joints of an encoder belong to the six parts of a human body."""
+    return {VOCABULARY.get(joint) for joint in header.joints} <= set(BODY_PARTS)
+
+
+@lru_cache(maxsize=64)
+def with_default_parts(skeleton: Skeleton) -> Skeleton:
+    """Return a layout with the parts of the vocabulary, so that features have the same meaning in all layouts."""
+    return replace(skeleton, parts={})
+
+
+def _embed_group(checkpoint: Checkpoint, items: Sequence[PersonRecording], settings: EmbedSettings) -> Embeddings:
+    """Compute the features of recordings of one layout."""
+    first, rows = items[0].recording, []
+    left_out: list[LeftOut] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store"
+        with StoreWriter(path, first.skeleton, axes=checkpoint.header.axes, unit=first.unit) as writer:
+            for person, recording in items:
+                try:
+                    writer.add(replace(recording, label=None, tags={}))
+                except InputError as error:
+                    left_out.append(_left_out(recording, person, error))
+                else:
+                    rows.append(Row(recording.name, person, recording.label))
+        store = SequenceStore.open(path)
+        try:
+            embeddings = _embed_rows(checkpoint, store, rows, settings)
+        except InputError as error:  # the layout lacks joints that a transform needs
+            reasons = tuple(LeftOut(row.recording, row.person, str(error)) for row in rows)
+            embeddings = replace(_nothing(), left_out=reasons)
+        del store  # closes the memory-mapped files before they are deleted
+    return replace(embeddings, left_out=(*left_out, *embeddings.left_out))
+
+
+def _embed_rows(
+    checkpoint: Checkpoint, store: SequenceStore, rows: Sequence[Row], settings: EmbedSettings
+) -> Embeddings:
+    """Compute the features of all recordings of a store that the encoder can read."""
+    header, method = checkpoint.header, checkpoint.method
+    if not rows:
+        return _nothing()
+    device = next(method.parameters()).device
+    index = np.arange(len(store))
+    total: Tensor | None = None
+    num_shown = torch.zeros(len(store), dtype=torch.int64)
+    for view in range(settings.views + 1):
+        loader = header.clips.loader(
+            store,
+            index,
+            batch_size=settings.batch_size,
+            training=view > 0,
+            seed=settings.seed,
+            device=device,
+        )
+        features, is_shown = _view_features(method, loader, max(0, view - 1), header, settings)
+        features = features.where(is_shown[:, None], 0.0)
+        total = features if total is None else total + features
+        num_shown += is_shown
+    assert total is not None
+    mean = (total / num_shown.clamp(min=1)[:, None]).numpy()
+    if settings.pooling == "parts" and is_human(header):
+        num_parts = len(part_names(store.skeleton))
+        mean = mean[:, : mean.shape[1] // num_parts * len(BODY_PARTS)]  # other parts have no joint of the encoder
+    is_finite = np.isfinite(mean).all(1)
+    is_kept = is_finite & (num_shown > 0).numpy()
+    left_out = [
+        LeftOut(row.recording, row.person, NOT_FINITE if shown else NOTHING_OBSERVED)
+        for row, kept, shown in zip(rows, is_kept.tolist(), (num_shown > 0).tolist(), strict=True)
+        if not kept
+    ]
+    kept_rows = [row for row, kept in zip(rows, is_kept.tolist(), strict=True) if kept]
+    return Embeddings(
+        np.ascontiguousarray(mean[is_kept], dtype=np.float32),
+        _feature_names(header, store.skeleton, settings.pooling, mean.shape[1]),
+        tuple(row.recording for row in kept_rows),
+        tuple(row.person for row in kept_rows),
+        tuple(row.label for row in kept_rows),
+        tuple(left_out),
+        tuple(_notes(header, store)),
+    )
+
+
+@torch.inference_mode()
+def _view_features(
+    method: Method, loader: Loader, epoch: int, header: Header, settings: EmbedSettings
+) -> tuple[Float[Tensor, "recording feature"], Bool[Tensor, " recording"]]:
+    """Features of one part of each recording, and whether it shows a joint that the encoder knows."""
+
+    def embed(batch: Batch) -> Tensor:
+        with autocast(settings.precision, next(method.parameters()).device):
+            return method.embed(batch, settings.pooling).float().cpu()
+
+    features, is_shown = [], []
+    for batch in loader.epoch(epoch):
+        embedded = embed(batch)
+        if len(batch) > 1 and not embedded.isfinite().all():  # one clip may have spoiled the others
+            alone = torch.eye(len(batch), dtype=torch.bool, device=batch.label.device)
+            embedded = torch.cat([embed(batch.select(clip)) for clip in alone])
+        features.append(embedded)
+        is_shown.append(batch.has_observed(header.joints).cpu())
+    if not loader.training:
+        return torch.cat(features), torch.cat(is_shown)
+    order = torch.from_numpy(np.argsort(epoch_order(loader.seed, epoch, len(loader.index))))
+    return torch.cat(features)[order], torch.cat(is_shown)[order]
+
+
+def _feature_names(header: Header, skeleton: Skeleton, pooling: Pooling, num_features: int) -> tuple[str, ...]:
+    """Name features by what they are the mean of, such as `left_arm_17`."""
+    parts = BODY_PARTS if is_human(header) else part_names(skeleton)
+    groups = {"mean": ("mean",), "joints": header.joints, "parts": parts}[pooling]
+    width = num_features // len(groups)
+    return tuple(f"{group}_{index}" for group in groups for index in range(width))
+
+
+def _notes(header: Header, store: SequenceStore) -> Iterator[str]:
+    """Say what of a store is not used."""
+    skeleton, max_persons = store.skeleton, header.clips.max_persons
+    if unknown := [joint for joint in skeleton.joints if joint not in header.joints]:
+        known = skeleton.num_joints - len(unknown)
+        yield (
+            f"the encoder knows {known} of the {skeleton.num_joints} joints of {skeleton.name};"
+            f" it does not use {', '.join(unknown)}"
+        )
+    num_crowded = int((store.num_persons > max_persons).sum())
+    if num_crowded:
+        yield (
+            f"in {num_crowded} recordings, only the first {max_persons} persons were used;"
+            " per person, all of them are"
+        )
+
+
+def _nothing() -> Embeddings:
+    return Embeddings(np.zeros((0, 0), np.float32), (), (), (), ())
+
+
+def _left_out(recording: SkeletonSequence, person: int | None, error: InputError) -> LeftOut:
+    return LeftOut(recording.name, person, str(error).removeprefix(f"recording {recording.name!r}: "))
+
+
+def _store_key(item: PersonRecording) -> tuple[object, ...]:
+    return item.recording.skeleton, item.recording.unit

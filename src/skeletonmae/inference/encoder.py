@@ -1,0 +1,237 @@
+"""An encoder that turns recordings into features: one that is shipped in the package, or your own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self, TypeAlias
+
+import numpy as np
+import torch
+
+from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.config import Precision
+from skeletonmae.datasets import UnreadFile
+from skeletonmae.encoders import find_shipped, load_encoder
+from skeletonmae.errors import InputError
+from skeletonmae.formats import ReadOptions
+from skeletonmae.formats.axes import INPUT_UNITS, Up, convert_axes, convert_unit
+from skeletonmae.inference.embed import EmbedSettings, embed_recordings, embed_store
+from skeletonmae.inference.embeddings import Embeddings, LeftOut
+from skeletonmae.inference.load_recordings import load_recordings
+from skeletonmae.methods import Pooling
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.sequences.manifest import MANIFEST
+from skeletonmae.skeletons import Skeleton, get_layout
+from skeletonmae.training import choose_device
+
+Source: TypeAlias = SkeletonSequence | SequenceStore | np.ndarray | str | Path
+"""A recording, a store of recordings, the coordinates of a recording, or a path of files, folders or a store."""
+MAX_REASONS = 5
+"""Reasons that an error quotes."""
+
+
+@dataclass(frozen=True, eq=False)
+class SkeletonEncoder:
+    """A frozen encoder, which turns recordings of any length into features of one size.
+
+    For example::
+
+        from skeletonmae import SkeletonEncoder
+
+        encoder = SkeletonEncoder.from_pretrained("kinect20")
+        embeddings = encoder.embed("recordings/")
+        print(embeddings.features.shape, embeddings.names, embeddings.left_out)
+
+    Args:
+        checkpoint: The pre-trained model.
+        card: The model card, in Markdown; empty if there is none.
+        license: The terms under which the weights may be used; empty if they are not known.
+        precision: In which features are computed: `float32`, `bf16`, or `auto` for bf16 where the device has
+            instructions for it.
+    """
+
+    checkpoint: Checkpoint
+    card: str = ""
+    license: str = ""
+    precision: Precision = "float32"
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_path: str | Path, *, device: torch.device | str = "auto", precision: Precision = "float32"
+    ) -> Self:
+        """Load an encoder; nothing is downloaded, and no code in a file is run.
+
+        Args:
+            name_or_path: Name of a shipped encoder, such as `kinect20`, or a checkpoint or the folder of a run.
+            device: Where to compute; `auto` uses a GPU if there is one.
+            precision: See the class.
+
+        Raises:
+            InputError: There is no such encoder, the file is damaged, or it is a classifier.
+        """
+        checkpoint = load_encoder(name_or_path, choose_device(str(device)))
+        _ = checkpoint.method  # refuses a classifier
+        shipped = find_shipped(name_or_path)
+        card, license_text = (shipped.card, shipped.license) if shipped else ("", "")
+        return cls(checkpoint, card, license_text, precision)
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Names of the joints that the encoder knows; it uses no others."""
+        return self.checkpoint.header.joints
+
+    @property
+    def device(self) -> torch.device:
+        """Where features are computed."""
+        return next(self.checkpoint.method.parameters()).device
+
+    def embed(
+        self,
+        recordings: Source | Iterable[Source],
+        *,
+        pooling: Pooling = "parts",
+        views: int = 0,
+        seed: int = 0,
+        per_person: bool = False,
+        batch_size: int = 64,
+        layout: Skeleton | str | Path | None = None,
+        unit: str | None = None,
+        fps: float | None = None,
+        up: Up | None = None,
+    ) -> Embeddings:
+        """Compute the features of recordings.
+
+        A recording may have any layout that has joints of the encoder; they are matched by name, and others are
+        not used. What cannot be used is in `left_out` of the result, with the reason.
+
+        Args:
+            recordings: What to embed, or several of it. An array is one recording, `(frame, joint, axis)` or
+                `(person, frame, joint, axis)`, with NaN where a joint was not observed.
+            pooling: What the features are the mean of: all joints (`mean`), each joint (`joints`), or each of the
+                six parts of a body (`parts`), all over time and over persons.
+            views: Number of random, augmented parts of each recording that are averaged with its middle part.
+                They depend on `seed` and on the position of the recording among those of its layout.
+            seed: Seed of the views.
+            per_person: Give every person a row of its own, instead of the mean over the persons.
+            batch_size: Clips per batch.
+            layout: Layout of arrays, which is needed for them, and of files that name their joints.
+            unit: Unit of arrays (m by default) and files: m, cm, mm, px, image or unknown. Centimeters and
+                millimeters are converted to meters.
+            fps: Frames per second of arrays and files.
+            up: Axis that points up in arrays and files: y, z or -y.
+
+        Returns:
+            One row per recording, or per person of each recording, in their order.
+
+        Raises:
+            InputError: A setting is invalid, an array has no layout, or nothing could be embedded.
+        """
+        if layout is not None and not isinstance(layout, Skeleton):
+            layout = get_layout(layout)
+        if unit is not None and unit not in INPUT_UNITS:
+            raise InputError("unknown unit", where="embed", expected=", ".join(INPUT_UNITS), got=unit)
+        settings = EmbedSettings(pooling, views, seed, per_person, batch_size, self.precision)
+        options = ReadOptions(layout=layout, unit=unit, fps=fps, up=up)
+        return self.embed_sources(recordings, settings, options)
+
+    def embed_sources(
+        self,
+        recordings: Source | Iterable[Source],
+        settings: EmbedSettings,
+        options: ReadOptions,
+        on_ignored: Callable[[UnreadFile], None] | None = None,
+    ) -> Embeddings:
+        """Compute the features of recordings; like `embed`, with all options of readers.
+
+        Args:
+            recordings: What to embed.
+            settings: How to compute the features.
+            options: Facts about arrays and files.
+            on_ignored: Called with every file that holds no recordings.
+        """
+        if settings.views < 0 or settings.batch_size < 1:
+            expected, got = "views >= 0 and batch_size >= 1", (settings.views, settings.batch_size)
+            raise InputError("invalid number of views or batch size", where="embed", expected=expected, got=got)
+        if settings.pooling not in ("mean", "joints", "parts"):
+            raise InputError(
+                "unknown pooling", where="embed", expected="mean, joints or parts", got=settings.pooling
+            )
+        parts = []
+        for source in self._load(recordings, options, on_ignored):
+            if isinstance(source, SequenceStore):
+                parts.append(embed_store(self.checkpoint, source, settings))
+            elif isinstance(source, LeftOut):
+                empty = embed_recordings(self.checkpoint, [], settings)
+                parts.append(replace(empty, left_out=(source,)))
+            else:
+                parts.append(embed_recordings(self.checkpoint, source, settings))
+        if not parts:
+            raise InputError("no recording was given", where="embed")
+        embeddings = Embeddings.concat(parts)
+        if not len(embeddings):
+            reasons = [str(one) for one in embeddings.left_out]
+            more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
+            lines = "\n".join([*reasons[:MAX_REASONS], *more]) or "there is none"
+            raise InputError(f"no recording could be embedded: {lines}")
+        return embeddings
+
+    def _load(
+        self,
+        recordings: Source | Iterable[Source],
+        options: ReadOptions,
+        on_ignored: Callable[[UnreadFile], None] | None,
+    ) -> Iterator[list[SkeletonSequence] | SequenceStore | LeftOut]:
+        """Yield stores, successive recordings in lists, and what could not be read."""
+        sources: Iterable[Source]
+        if isinstance(recordings, SkeletonSequence | SequenceStore | np.ndarray | str | Path):
+            sources = [recordings]
+        else:
+            sources = recordings
+        pending: list[SkeletonSequence] = []
+        for number, source in enumerate(sources):
+            if isinstance(source, SkeletonSequence):
+                pending.append(source)
+            elif isinstance(source, np.ndarray):
+                pending.append(_array_recording(source, f"array {number}", options))
+            elif isinstance(source, SequenceStore) or (Path(source) / MANIFEST).is_file():
+                yield from [pending] if pending else []
+                pending = []
+                yield source if isinstance(source, SequenceStore) else _open_store(Path(source))
+            else:
+                loaded, problems = self._load_files(Path(source), options, on_ignored)
+                pending += loaded
+                yield from problems
+        yield from [pending] if pending else []
+
+    def _load_files(
+        self, path: Path, options: ReadOptions, on_ignored: Callable[[UnreadFile], None] | None
+    ) -> tuple[list[SkeletonSequence], list[LeftOut]]:
+        if options.layout is None:
+            options = replace(options, layout=self.checkpoint.header.custom_layout)
+        try:
+            loaded, problems = load_recordings([path], options, on_ignored)
+        except InputError as error:
+            return [], [LeftOut(str(path), None, str(error))]
+        return loaded, [LeftOut(problem.recording, None, problem.reason) for problem in problems]
+
+
+def _open_store(path: Path) -> SequenceStore:
+    store = SequenceStore.open(path)
+    store.verify()
+    return store
+
+
+def _array_recording(array: np.ndarray, name: str, options: ReadOptions) -> SkeletonSequence:
+    """Make a recording of an array of coordinates."""
+    if options.layout is None:
+        raise InputError(
+            "an array does not say which joints it has", where=name, expected="layout, such as 'kinect20'"
+        )
+    if array.ndim not in (3, 4) or array.dtype.kind not in "fiu":
+        expected = "numbers (frame, joint, axis) or (person, frame, joint, axis)"
+        raise InputError("not a recording", where=name, expected=expected, got=f"{array.dtype} {array.shape}")
+    recording = SkeletonSequence.from_positions(array, options.layout, name=name, fps=options.fps)
+    recording = convert_unit(recording, options.unit or "m")
+    return convert_axes(recording, options.up) if options.up else recording
