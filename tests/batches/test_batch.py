@@ -143,6 +143,7 @@ def test_a_batch_of_tracks_is_padded_when_it_is_read(make_batch: Make) -> None:
 
 def test_batches_are_concatenated(make_batch: Make) -> None:
     parts = [make_batch((2, 0, 1)), make_batch((1, 1), seed=5), make_batch(())]
+    assert Batch.concat(parts[::-1]).positions.shape[:2] == (5, 2)
     batch = Batch.concat(parts)
     assert len(batch) == 5
     assert batch.tracks.clip_index.tolist() == [0, 0, 2, 3, 4]

@@ -216,3 +216,15 @@ def test_unobserved_positions_are_0_even_if_the_store_holds_others(tmp_path: Pat
     positions, clip_observed, _ = read(ClipReader(store, 3), whole_recording(3))
     assert not clip_observed[0, 0, 1, 4]
     assert not positions[0, 0, 1, 4].any()
+
+
+def test_a_person_is_not_observed_before_and_after_the_track(tmp_path: Path, make_store: Make) -> None:
+    observed = np.ones((2, 9, 20), dtype=bool)
+    observed[1, :3] = observed[1, 7:] = False
+    recording = SkeletonSequence.from_positions(np.ones((2, 9, 20, 3)), KINECT20, observed=observed)
+    store = make_store(tmp_path / "s", [recording])  # every joint that it holds is observed
+    for bridge_seconds in (0.0, 0.25):
+        clips = read(ClipReader(store, 9, bridge_seconds=bridge_seconds), whole_recording(9))
+        np.testing.assert_array_equal(clips.observed[0], observed)
+        np.testing.assert_array_equal(clips.positions[0], observed[..., None] * np.ones(3))
+        assert not clips.bridged.any()

@@ -152,7 +152,7 @@ def test_it_is_the_same_on_a_gpu(tmp_path: Path, make_recording: Make, make_stor
         torch.testing.assert_close(found.cpu(), expected)
 
 
-@pytest.mark.parametrize("limit", [1, 2, 9, 127, 128, 300])
+@pytest.mark.parametrize("limit", [1, 2, 9, 127, 128, 250, 300])
 @pytest.mark.parametrize("num_rows", [0, 1, 200])
 def test_distances_equal_a_search_row_by_row(limit: int, num_rows: int) -> None:
     observed = torch.rand(num_rows, 5, generator=torch.Generator().manual_seed(0)) < torch.tensor(
