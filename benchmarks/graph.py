@@ -382,7 +382,7 @@ def markdown(facts: dict[str, Any]) -> str:
         "",
         "`default`: glibc returns large blocks to the system, and causes a page fault for every 4 KiB when it",
         "needs them again. `huge pages`: the same with `THP_MEM_ALLOC_ENABLE=1`, 2 MiB per fault. `retained`:",
-        "freed memory is retained for the next step, and unused memory is returned four times a minute, as in",
+        "freed memory is retained for the next step, and unused memory is returned once a minute, as in",
         "`pretrain`, `evaluate` and `demo`. bf16, each in a new process; peak memory relative to before the",
         "first step. A1 is that of [results.md](results.md) with decoder cross.",
         "",
