@@ -86,13 +86,11 @@ class Ours:
         name: Name of the row.
         share: Share of clips with two persons; None where there are no clips.
         call: The call.
-        part: A call that does only a part of it, to see how long that takes; None for no part.
     """
 
     name: str
     share: float | None
     call: Callable[[], object]
-    part: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)
@@ -140,10 +138,10 @@ class Recordings:
         store = SequenceStore.open(folder / f"share_{share:g}")
         return cls(store, padded, store.labels.tolist())
 
-    def ours(self, batch_size: int, clips: ClipConfig | None = None) -> Callable[[], list[Batch]]:
+    def ours(self, batch_size: int) -> Callable[[], list[Batch]]:
         """Return a function that makes the batches of an epoch in the calling thread."""
         index = np.arange(len(self.store))
-        loader = (clips or CLIPS).loader(self.store, index, batch_size=batch_size, training=True)
+        loader = CLIPS.loader(self.store, index, batch_size=batch_size, training=True)
         loader = replace(loader, prefetch=0)
         return lambda: list(loader.epoch())
 

@@ -95,10 +95,6 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
         for _ in range(comparison.calls):  # in alternation
             for call, found in zip(calls, used, strict=True):
                 found.append(usage(call, comparison.who))
-        parts = [
-            ours.part and _per_clip([usage(ours.part) for _ in range(comparison.calls + 1)][1:], comparison.clips)
-            for ours in comparison.ours
-        ]
         limits: list[dict[str, Any]] = [{} for _ in calls]
         if precision and profile:
             ceiling = matmul_ceiling(precision)
@@ -112,7 +108,7 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
         "load": round(os.getloadavg()[0], 1),
     }
     rows = []
-    for ours, part, found, limit in zip(comparison.ours, parts, used[1:], limits[1:], strict=True):
+    for ours, found, limit in zip(comparison.ours, used[1:], limits[1:], strict=True):
         goal = GOALS.get((ours.name, precision)) if has_goal else None
         is_start = name == "start"
         both = {"reference": _per_clip(used[0], comparison.clips), "our": _per_clip(found, comparison.clips)}
@@ -128,7 +124,6 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
                 "ratio": ratio,
                 "goal": goal,
                 **{f"{side}_{field}": value for side, values in both.items() for field, value in values.items()},
-                "our_part_seconds": part and part["seconds"],
                 "two_person_share": ours.share,
                 **common,
                 "goal_is": "seconds" if is_start else "ratio",

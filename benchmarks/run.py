@@ -78,7 +78,8 @@ def run(
 def measure_in_new_process(name: str, settings: Settings) -> list[dict[str, Any]]:
     """Measure a case in a process of its own, so that cases do not share memory."""
     words = [sys.executable, __file__, "--case", name, "--settings", json.dumps(asdict(settings))]
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
+    quiet = os.environ | {"KINETO_LOG_LEVEL": "99"}  # torch's profiler writes on stderr
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=quiet)
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     return rows
 

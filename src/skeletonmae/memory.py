@@ -9,8 +9,8 @@ from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # from malloc.h
 TRIM_SECONDS = 60.0
-"""Seconds between returns of unused memory to the system. A step that takes longer saves nothing, because its memory
-is returned before the next."""
+"""Seconds between returns of unused memory to the system. A step that takes longer saves nothing: its memory is
+returned before the next."""
 
 
 @cache
