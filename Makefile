@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test bench check clean
+.PHONY: demo test bench encoder check clean
 
 demo: $(READY)  ## pre-train, fine-tune, evaluate and report; DATA=<folder> for your own recordings
 	$(BIN)/skeletonmae demo --out runs/demo $(if $(DATA),--data "$(DATA)")
@@ -14,6 +14,9 @@ test: $(READY)  ## the fast test suite
 
 bench: $(READY)  ## speed beside a plain reference, into benchmarks/results.md; QUICK=1 ends in ten minutes
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
+
+encoder: $(READY)  ## ship the encoder of CHECKPOINT; OPTIONS="--name kinect20 --commit ... --recipe ... --device ..."
+	$(BIN)/python scripts/ship_encoder.py "$(CHECKPOINT)" $(OPTIONS)
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff check .

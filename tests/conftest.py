@@ -222,6 +222,28 @@ def tiny_run(tiny_tree: Any, alone: Any, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
+def ship_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
+    """Ship the encoder of a run as `tiny`, instead of what the package ships; gives back the folder."""
+    import hashlib
+
+    from skeletonmae.checkpoint import load_checkpoint, save_encoder
+    from skeletonmae.encoders import ShippedEncoder, shipped
+
+    def ship(run: Path) -> Path:
+        folder = tmp_path / "shipped"
+        folder.mkdir()
+        save_encoder(folder / "tiny.safetensors", load_checkpoint(run), {"name": "tiny"})
+        (folder / "tiny.md").write_text("# tiny\n")
+        digest = hashlib.sha256((folder / "tiny.safetensors").read_bytes()).hexdigest()
+        entry = ShippedEncoder(name="tiny", sha256=digest, license="for tests", summary="A tiny encoder")
+        (folder / "index.json").write_text(shipped.Index(encoders=(entry,)).model_dump_json())
+        monkeypatch.setattr(shipped, "FOLDER", folder)
+        return folder
+
+    return ship
+
+
+@pytest.fixture
 def make_task(tmp_path_factory: pytest.TempPathFactory, make_store: Any, alone: Any) -> Callable[..., Any]:
     """A task whose method gives back the features it is given: so is known what a protocol should answer.
 

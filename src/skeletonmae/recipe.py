@@ -121,9 +121,10 @@ class Recipe(Config):
     """`{kind: random}` for a method that masks tokens; a recipe with another method must not have this section."""
     training: TrainingConfig = TrainingConfig()
     init_from: Path | None = None
-    """Checkpoint, or folder of a run, whose weights pre-training starts from; by default they are random. The
-    clips must be those of the checkpoint. `joint_patch` takes the encoder, and the decoder too if the settings of
-    the method are equal; `neighbor_tuning` needs a checkpoint."""
+    """Checkpoint, folder of a run, or name of a shipped encoder, whose weights pre-training starts from; by
+    default they are random. The clips must be those of the checkpoint. `joint_patch` takes the encoder, and the
+    decoder too if the settings of the method are equal (that of a shipped encoder is untrained);
+    `neighbor_tuning` needs a checkpoint."""
     evaluation: tuple[AnyProtocol, ...] = (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1))
 
     @field_validator("masking")

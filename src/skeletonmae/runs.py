@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from skeletonmae.checkpoint import Checkpoint, Header, load_checkpoint, save_checkpoint
+from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
 from skeletonmae.compatibility import (
     check_clips_fit_model,
     check_or_write_recipe,
@@ -22,6 +22,7 @@ from skeletonmae.compatibility import (
 )
 from skeletonmae.config import Config, Precision
 from skeletonmae.datasets import GroupSplit, Split, StratifiedSplit, TagSplit
+from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import (
     EvaluationProtocol,
@@ -77,7 +78,7 @@ def pretrain(
         problem = f"method {recipe.method.kind} learns from labels alone and cannot be pre-trained"
         expected = "`skeletonmae evaluate RECIPE --from-scratch`, which trains and evaluates it"
         raise InputError(problem, where="recipe: method", expected=expected)
-    start = load_checkpoint(recipe.init_from) if recipe.init_from else None
+    start = load_encoder(recipe.init_from) if recipe.init_from else None
     if start:
         check_clips_fit_model(recipe, start.header)
         recipe = recipe.model_copy(update={"method": recipe.method.starting_from(start.header.method)})

@@ -14,7 +14,9 @@ from skeletonmae import __version__
 from skeletonmae.cli import commands
 from skeletonmae.cli.compare import compare, ensemble
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
+from skeletonmae.cli.embed import embed
 from skeletonmae.cli.help_text import unwrap_docstring
+from skeletonmae.cli.info import info
 from skeletonmae.cli.prepare import prepare
 from skeletonmae.cli.repro import repro
 from skeletonmae.cli.streams import streams
@@ -24,7 +26,8 @@ from skeletonmae.memory import retain_freed_memory
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognize actions with few labels.
 
-Start with `skeletonmae demo`. For your own recordings: validate, prepare, pretrain, evaluate, predict.
+Start with `skeletonmae demo`. For your own recordings: validate, prepare, pretrain, evaluate, predict; or
+embed, with a shipped encoder (`skeletonmae info` lists them).
 Exit status: 0 success; 1 invalid input; 2 invalid command line; 3 success, but something was left out;
 4 a result was not reproduced; 130 interrupted."""
 
@@ -39,6 +42,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "streams": streams,
     "repro": repro,
     "predict": commands.predict,
+    "embed": embed,
+    "info": info,
 }
 for _command in COMMANDS.values():
     _command.__doc__ = unwrap_docstring(_command.__doc__ or "")

@@ -97,16 +97,17 @@ def evaluate(
     Args:
         recipe: Recipe, a YAML file; its sections `data` and `evaluation` are used.
         overrides: Settings that override those of the recipe, such as evaluation.0.epochs=50.
-        checkpoint: Folder of a run, or its model.safetensors.
+        checkpoint: Folder of a run, its model.safetensors, or the name of a shipped encoder.
         from_scratch: Evaluate the baseline: the network of the recipe with freshly initialized weights.
-        out: Folder for the results. By default that of the checkpoint, or runs/<folder and name>-scratch.
+        out: Folder for the results. By default that of the checkpoint, or runs/<folder and name of the recipe>
+            with -scratch or the name of the encoder.
         precision: Precision of features and logits: float32, bf16, or auto, which is bf16 where the device has
             instructions for it. Fine-tuning trains in the precision that the recipe states.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the results as JSON.
     """
     from skeletonmae import runs
-    from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.encoders import load_encoder
     from skeletonmae.recipe import read_recipe
     from skeletonmae.training import init_distributed
 
@@ -114,9 +115,9 @@ def evaluate(
         problem = "choose what to evaluate"
         raise InputError(problem, expected="either --checkpoint <run> or --from-scratch")
     settings = read_recipe(recipe, overrides)
-    folder = out or _checkpoint_folder(checkpoint) or Path("runs") / f"{run_name(recipe)}-scratch"
+    folder = out or _evaluation_folder(checkpoint, run_name(recipe))
     with init_distributed(device) as distributed, training_progress() as on_progress:
-        model = load_checkpoint(checkpoint, distributed.device) if checkpoint else None
+        model = load_encoder(checkpoint, distributed.device) if checkpoint else None
         results = runs.evaluate(
             settings, model, folder, distributed, on_progress, on_message=print_status, precision=precision
         )
@@ -304,8 +305,15 @@ def _plot_confusion_matrices(results: list[Result], folder: Path) -> None:
         print_status(f"no plots: {error}")
 
 
-def _checkpoint_folder(checkpoint: Path | None) -> Path | None:
-    return checkpoint if checkpoint is None or checkpoint.is_dir() else checkpoint.parent
+def _evaluation_folder(checkpoint: Path | None, name: str) -> Path:
+    """The folder of an evaluation by default: that of the checkpoint, or one named after the recipe."""
+    from skeletonmae.encoders import find_shipped
+
+    if checkpoint is None:
+        return Path("runs") / f"{name}-scratch"
+    if find_shipped(checkpoint):
+        return Path("runs") / f"{name}-{checkpoint}"
+    return checkpoint if checkpoint.is_dir() else checkpoint.parent
 
 
 def run_name(recipe: Path) -> str:

@@ -1,0 +1,231 @@
+"""The model card of a shipped encoder, in Markdown: data and terms, training, results, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation.cost import logged_seconds
+from skeletonmae.evaluation.saved_results import SavedResults
+from skeletonmae.recipe import Recipe, Source
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.training import read_log
+
+RESEARCH = "Published for research; no license to redistribute it or to use it commercially"
+
+
+class Dataset(NamedTuple):
+    """A dataset that an encoder may have been trained on."""
+
+    title: str
+    source: str
+    terms: str
+
+
+class Text(NamedTuple):
+    """What a card says besides numbers."""
+
+    license: str
+    summary: str
+    uses: str
+    limits: str
+    not_tested: str
+
+
+DATASETS = {
+    "nw_ucla": Dataset("NW-UCLA", "Wang et al., CVPR 2014; Kinect v1", RESEARCH),
+    "utd_mhad": Dataset("UTD-MHAD", "Chen et al., ICIP 2015; Kinect v1", RESEARCH),
+    "kinder_gator": Dataset("Kinder-Gator", "Aloba et al., Eurographics 2018 (short papers); Kinect v1", RESEARCH),
+    "msr_action3d": Dataset("MSR-Action3D", "Li et al., CVPR Workshops 2010; structured-light depth", RESEARCH),
+    "sbu": Dataset("SBU Kinect Interaction", "Yun et al., CVPR Workshops 2012; Kinect v1", RESEARCH),
+}
+"""Name of a store -> dataset."""
+
+TEXTS = {
+    "kinect20": Text(
+        license=(
+            "for research and non-commercial use only; trained on NW-UCLA, UTD-MHAD, Kinder-Gator and"
+            " MSR-Action3D, whose terms the model card names"
+        ),
+        summary="3D skeletons of one or two persons with joints of the Kinect; pre-trained without labels by MAMP",
+        uses="""Features of short clips of one action in 3D, from which a few labeled clips make a classifier. The
+encoder knows the 20 joints of Kinect v1 by name, so it also reads other layouts as far as they share names:
+`sbu15`, `ntu25`, `azure32`, `smpl24`, or your own. It does not use other joints.""",
+        limits="""- 3D coordinates in meters, y up. 2D recordings are refused, and so are those in an unknown unit.
+- A clip is resampled to 64 frames, whatever its duration: the encoder does not see how fast a motion is.
+- A clip is centered on the center of the body (the spine, in the layouts of the Kinect). If this joint was never
+  observed, features depend on where the person stands.
+- At most two persons enter the features of a recording; with `per_person`, every person has features of its own.
+- It was trained on 20 joints. Layouts that have few of them, or that place a joint of the same name elsewhere on
+  the body, give worse features. Only the Kinect's layouts were evaluated.
+- Bodies are not scaled to one size, so features of children and adults differ.
+- Fine movements of the hands are its weakness: a hand is one joint, which the Kinect measures coarsely. With few
+  clips, a linear classifier on the coordinates may be better there.
+- Random, augmented views (`views`) can help or harm; choose by cross-validation.
+- It is a single pre-training; how much results vary from seed to seed was not measured.""",
+        not_tested="""The training sets show people in front of a depth sensor, indoors: adults, and in
+Kinder-Gator also children. The encoder was not tested on elderly people, on people with motor impairments or who
+use a wheelchair, on people who lie or are partly hidden, on outdoor recordings, on motion capture, or on poses that were
+estimated from video. It must not be used for decisions about a person's health, safety or rights.""",
+    )
+}
+
+
+def make_card(
+    name: str,
+    checkpoint: Checkpoint,
+    facts: dict[str, str],
+    results: Sequence[SavedResults],
+    untrained: Sequence[SavedResults],
+) -> str:
+    """Return the card of an encoder.
+
+    Args:
+        name: The name, a key of `TEXTS`.
+        checkpoint: The pre-trained model.
+        facts: What the checkpoint does not know, such as the commit: name of a row -> text.
+        results: Evaluations of the shipped encoder.
+        untrained: Evaluations of the same network with random weights.
+    """
+    text, header = TEXTS[name], checkpoint.header
+    recipe = Recipe.model_validate(header.recipe)
+    training = recipe.training
+    num_weights = sum(weight.numel() for key, weight in checkpoint.model.named_parameters() if "encoder." in key)
+    rows = {
+        "method": f"`{header.method.kind}`, target `{header.method.target}`, {header.method.depth} blocks of width"
+        f" {header.method.width}",
+        "parameters of the encoder": f"{num_weights:,}, shipped in half precision",
+        "clips": f"{header.clips.frames} frames, up to {header.clips.max_persons} persons, {header.axes}D",
+        "unit": header.unit,
+        "joints": ", ".join(header.joints),
+        "recordings": f"{header.num_recordings:,}" if header.num_recordings else "not known",
+        "epochs": str(training.epochs),
+        "batch size, precision": f"{training.batch_size}, {training.precision}",
+        "seed": str(training.seed),
+        **facts,
+    }
+    sources = recipe.data.pretrain_sources
+    data = [
+        [(dataset := _dataset(source)).title, dataset.source, _used(source), dataset.terms] for source in sources
+    ]
+    return f"""---
+license: other
+license_name: research-and-non-commercial
+library_name: skeletonmae
+tags: [skeleton, action-recognition, self-supervised-learning]
+---
+
+# {name}
+
+{text.summary[0].upper()}{text.summary[1:]}.
+
+**Terms**: {text.license}. The code of skeletonmae is under the Apache License 2.0; these weights are not.
+
+```python
+from skeletonmae import SkeletonEncoder
+
+encoder = SkeletonEncoder.from_pretrained("{name}")
+embeddings = encoder.embed("recordings/")
+```
+
+## Intended use
+
+{text.uses}
+
+## Data and terms
+
+No labels were used, and no recording of a test side; but in the public files of NW-UCLA, 95 of the 464 test
+recordings are copies of training recordings. The weights contain no recording.
+
+| dataset | source | recordings used | terms |
+|---|---|---|---|
+{_lines(data)}
+
+## Training
+
+| | |
+|---|---|
+{_lines(rows.items())}
+
+## Results
+
+{_results(results, untrained)}
+
+## Limits
+
+{text.limits}
+
+## Not tested
+
+{text.not_tested}
+"""
+
+
+def training_hours(checkpoint: Path) -> str:
+    """Return how long a run took, by its log, such as `1.8 hours`."""
+    seconds = logged_seconds(read_log(checkpoint.parent), 1)
+    if seconds is None:
+        raise InputError("the run has no log", where=checkpoint.parent, expected="log.csv")
+    return f"{seconds / 3600:.1f} hours"
+
+
+def _results(results: Sequence[SavedResults], untrained: Sequence[SavedResults]) -> str:
+    """Return the table of results, and what it means."""
+    if not results:
+        return "Not evaluated yet."
+    lines = []
+    by_set = {_test_side(one): one.by_name() for one in untrained}
+    for evaluation in results:
+        baseline = by_set.get(_test_side(evaluation), {})
+        for key, runs in evaluation.by_name().items():
+            run, fraction = runs[0], key[1]
+            labels = "" if fraction == 1 else f" ({100 * fraction:g} % of the labels)"
+            interval = f"{_percent(run.top1_interval[0])} to {_percent(run.top1_interval[1])}"
+            copies = "" if run.top1_without_copies is None else _percent(run.top1_without_copies)
+            random = _percent(baseline[key][0].top1) if key in baseline else ""
+            cells = [*_test_side(evaluation), f"{key[0]}{labels}", f"{run.num_train} / {run.num_test}"]
+            lines.append([*cells, f"{_percent(run.top1)} ({interval})", copies, random])
+    return f"""Top-1 accuracy in percent of the shipped file, frozen, with the 95 % confidence interval of the test
+side; one pre-training, one seed of the probe. A linear probe or a nearest neighbor is fitted on the training side
+and tested on the test side. "Without copies" leaves out test clips that are exact copies of training clips.
+"Untrained" is the same network with random weights.
+
+| dataset | split | protocol | training / test clips | accuracy | without copies | untrained |
+|---|---|---|---|---|---|---|
+{_lines(lines)}"""
+
+
+def _test_side(evaluation: SavedResults) -> tuple[str, str]:
+    name = evaluation.fields["dataset"]
+    return DATASETS[name].title if name in DATASETS else name, evaluation.fields["split_description"]
+
+
+def _dataset(source: Source) -> Dataset:
+    name = source.store.name
+    if name not in DATASETS:
+        raise InputError(
+            "the terms of this dataset are not known", where=source.store, expected=", ".join(DATASETS)
+        )
+    return DATASETS[name]
+
+
+def _used(source: Source) -> str:
+    """Return which recordings of a store were used, and how many if the store is here."""
+    split = source.split if isinstance(source.split, str) else "a side"
+    if not source.store.exists():
+        return f"training side of split `{split}`"
+    store = SequenceStore.open(source.store)
+    num_used = len(source.pretrain_index(store))
+    sides = source.split_rule(store).describe(store).split("; ")
+    return f"{num_used:,} of {len(store):,} ({', '.join(side for side in sides if 'training' in side)})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _lines(rows: Any) -> str:
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)

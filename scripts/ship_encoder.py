@@ -1,0 +1,94 @@
+"""Make a shipped encoder of a pre-trained checkpoint: half-precision weights, model card, entry of the index.
+
+    python scripts/ship_encoder.py runs/nw_ucla-mamp --name kinect20 --commit abc1234 --device "one core of a CPU"
+    skeletonmae evaluate recipes/nw_ucla/mamp.yaml --checkpoint kinect20 --out runs/kinect20
+    python scripts/ship_encoder.py ... --results runs/kinect20 --untrained runs/kinect20-scratch
+
+The second call adds the results to the card; the file with the weights stays the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from encoder_card import TEXTS, make_card, training_hours
+
+from skeletonmae.checkpoint import load_checkpoint, save_encoder
+from skeletonmae.encoders.shipped import FOLDER, INDEX, Index, ShippedEncoder
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation.saved_results import SavedResults
+from skeletonmae.files import write_text
+
+MAX_BYTES = 4 * 2**20
+"""Largest size of the file with the weights."""
+
+
+def ship(
+    checkpoint: Path,
+    name: str,
+    facts: dict[str, str],
+    results: Sequence[Path] = (),
+    untrained: Sequence[Path] = (),
+    folder: Path = FOLDER,
+) -> Path:
+    """Write the files of an encoder and its entry of the index; return the file with the weights.
+
+    Args:
+        checkpoint: The folder of a run, or its model.safetensors.
+        name: Name of the encoder.
+        facts: What the checkpoint does not know, for the card.
+        results: Folders of evaluations of the encoder.
+        untrained: Folders of evaluations of the same network with random weights.
+        folder: Where to write.
+    """
+    if name not in TEXTS:
+        raise InputError("there is no text for the card of this encoder", expected=", ".join(TEXTS), got=name)
+    model = load_checkpoint(checkpoint)
+    hours = {"duration": training_hours(model.path)} if model.path else {}
+    evaluations, baselines = ([SavedResults.read(path) for path in paths] for paths in (results, untrained))
+    card = make_card(name, model, {**facts, **hours}, evaluations, baselines)
+    file = folder / f"{name}.safetensors"
+    text = TEXTS[name]
+    save_encoder(file, model, {"name": name, "license": text.license})
+    content = file.read_bytes()
+    if len(content) > MAX_BYTES:
+        file.unlink()
+        raise InputError("the encoder is too large", where=file, expected=f"{MAX_BYTES} bytes", got=len(content))
+    write_text(folder / f"{name}.md", card)
+    entry = ShippedEncoder(
+        name=name, sha256=hashlib.sha256(content).hexdigest(), license=text.license, summary=text.summary
+    )
+    index = folder / INDEX
+    others = Index.model_validate_json(index.read_bytes()).encoders if index.exists() else ()
+    encoders = (*(one for one in others if one.name != name), entry)
+    write_text(index, Index(encoders=encoders).model_dump_json(indent=1) + "\n")
+    return file
+
+
+def main() -> int:
+    """Read the command line, and ship an encoder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--commit", required=True, help="commit that the encoder was trained with")
+    parser.add_argument("--recipe", required=True, help="recipe that the encoder was trained with")
+    parser.add_argument("--device", required=True, help="device that the encoder was trained on, in words")
+    parser.add_argument("--results", type=Path, nargs="*", default=[])
+    parser.add_argument("--untrained", type=Path, nargs="*", default=[])
+    options = parser.parse_args()
+    facts = {"recipe": f"`{options.recipe}`", "commit": options.commit, "device": options.device}
+    try:
+        file = ship(options.checkpoint, options.name, facts, options.results, options.untrained)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{file}: {file.stat().st_size:,} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

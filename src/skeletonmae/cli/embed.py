@@ -1,0 +1,107 @@
+"""The command that computes features of recordings."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from skeletonmae.cli.console import INCOMPLETE, OK, print_output, print_output_json, print_status
+from skeletonmae.cli.input_options import Up, print_ignored, read_options
+from skeletonmae.config import Precision
+
+if TYPE_CHECKING:
+    from skeletonmae.datasets import UnreadFile
+
+RecordingPaths = Annotated[Positional[tuple[Path, ...]], arg(metavar="RECORDINGS")]
+
+
+def embed(
+    recordings: RecordingPaths,
+    encoder: str,
+    out: Path,
+    pooling: Literal["parts", "joints", "mean"] = "parts",
+    views: int = 0,
+    seed: int = 0,
+    per_person: bool = False,
+    format: str | None = None,
+    layout: str | None = None,
+    unit: str | None = None,
+    up: Up | None = None,
+    fps: float | None = None,
+    ntu_cleanup: Literal["reference", "none"] = "reference",
+    batch_size: int = 64,
+    precision: Precision = "float32",
+    device: str = "auto",
+    json: bool = False,
+) -> int:
+    """Compute the features of recordings with an encoder, and write them to a .npz or .csv file.
+
+    Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read
+    or that do not fit the encoder are listed with the reason, and the exit status is 3; it is 1 if no recording
+    could be embedded. The terms of a shipped encoder are printed.
+
+    For example::
+
+        skeletonmae embed recordings/ --encoder kinect20 --out features.npz
+        skeletonmae embed stores/mine --encoder runs/mine --pooling joints --out features.csv
+
+    Args:
+        recordings: Files, folders or stores.
+        encoder: Name of a shipped encoder (`skeletonmae info` lists them), or a checkpoint or the folder of a run.
+        out: File to write, .npz or .csv; an existing one is replaced.
+        pooling: What the features are the mean of: each of the six parts of a body, each joint, or all joints.
+        views: Number of random, augmented parts of each recording that are averaged with its middle part.
+        seed: Seed of the views.
+        per_person: Give every person a row of its own instead of the mean over the persons.
+        format: Format of all input files. By default it is detected from their content.
+        layout: Joint layout of files that name their joints, as for `prepare`. By default the joints of the model.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
+            meters), px, image (fractions of the image's size) or unknown.
+        up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
+            up; left stays left.
+        fps: Frames per second, as given to `prepare`. Overrides the files' own.
+        ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
+            every recorded body.
+        batch_size: Clips per batch.
+        precision: float32, bf16, or auto, which is bf16 where the device has instructions for it. bf16 is faster,
+            and features differ slightly.
+        device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        json: Print as JSON what was written and what was left out.
+    """
+    from skeletonmae.inference import SkeletonEncoder
+    from skeletonmae.inference.embed import EmbedSettings
+    from skeletonmae.inference.embeddings import check_suffix
+
+    check_suffix(out)
+    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
+    model = SkeletonEncoder.from_pretrained(encoder, device=device, precision=precision)
+    if model.license:
+        print_status(f"terms of {encoder}: {model.license}")
+    ignored: list[UnreadFile] = []
+    settings = EmbedSettings(pooling, views, seed, per_person, batch_size, precision)
+    embeddings = model.embed_sources(recordings, settings, options, ignored.append)
+    embeddings.save(out)
+    num_rows, num_features = embeddings.features.shape
+    if json:
+        summary = {
+            "out": str(out),
+            "encoder": encoder,
+            "license": model.license,
+            "pooling": pooling,
+            "rows": num_rows,
+            "features": num_features,
+            "left_out": [one._asdict() for one in embeddings.left_out],
+            "notes": list(embeddings.notes),
+        }
+        print_output_json(json_module.dumps(summary))
+    else:
+        print_output(f"{num_rows} x {num_features} features: {out}")
+    print_ignored(ignored)
+    for note in embeddings.notes:
+        print_status(f"note: {note}")
+    for one in embeddings.left_out:
+        print_status(f"left out: {one}")
+    return INCOMPLETE if embeddings.left_out else OK
