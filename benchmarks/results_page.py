@@ -83,7 +83,7 @@ def _introduction(rows: list[Row]) -> list[str]:
         "",
         "    make bench",
         "",
-        f"{_one_or_range([row['date'] for row in rows])}, commit {_one_or_range([row['commit'] for row in rows])};"
+        f"{_one_or_range([row['date'] for row in rows])}, commit {' and '.join(dict.fromkeys(row['commit'] for row in rows))};"
         f" {first['processor']}, {first['cores']} cores, {first['threads']} used, load of the machine"
         f" {min(loads)} to {max(loads)}; {first['system']}; Python {first['python']}, torch {first['torch']}.",
         bf16,
