@@ -154,7 +154,7 @@ def test_batches_are_concatenated(make_batch: Make) -> None:
 
 
 def test_tracks_without_an_observed_joint_are_left_out(make_batch: Make) -> None:
-    batch = make_batch((2, 1), lost=0.0)
+    batch = replace(make_batch((2, 1), lost=0.0), recording=torch.tensor([7, 9]), second_view=make_batch((1, 1)))
     tracks = batch.tracks
     observed = tracks.observed.clone()
     observed[0] = False
@@ -163,6 +163,8 @@ def test_tracks_without_an_observed_joint_are_left_out(make_batch: Make) -> None
     assert fewer.tracks.clip_index.tolist() == [0, 1]
     assert torch.equal(fewer.positions[0, 1], batch.positions[0, 1])
     assert not fewer.positions[0, 0].any()
+    assert fewer.recording.tolist() == [7, 9]
+    assert fewer.second_view is batch.second_view
     poison = torch.full_like(tracks.positions, torch.nan).where(~tracks.observed[..., None], tracks.positions)
     assert torch.equal(batch.with_tracks(poison).tracks.positions, tracks.positions)
 

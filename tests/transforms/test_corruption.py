@@ -57,3 +57,12 @@ def test_a_dropped_part_is_a_whole_limb(make_batch: Make) -> None:
     assert (share[:, :, 0] * share[:, :, 1]).mean().item() == pytest.approx(0.04, abs=0.012)  # of both persons
     assert abs((share[0] * share[1]).mean().item() - 0.04) < 0.03  # of two parts
     assert torch.equal(moved.positions[moved.observed], batch.positions[moved.observed])
+
+
+def test_each_person_gets_other_noise_the_same_in_any_batch(make_batch: Make) -> None:
+    batch = make_batch((1, 2), frames=32, lost=0.0)
+    change = Noise(sigma=0.03)(batch).positions - batch.positions
+    first, second = change[1].flatten(1)
+    assert abs(torch.corrcoef(torch.stack([first, second]))[0, 1]) < 0.1
+    padded = batch.rng("noise").normal(2, 32, 20, 3) * 0.03  # one sequence per clip, for one person after another
+    torch.testing.assert_close(change, padded * batch.observed[..., None], atol=1e-6, rtol=0)

@@ -333,3 +333,10 @@ def test_facing_forward_takes_back_a_rotation_about_the_vertical_before_it(make_
         across += ((moved.positions[..., hips[1], :] - moved.positions[..., hips[0], :]) * both_hips).sum(2)
         assert (across[:, 0, 0] > 0).all()
         torch.testing.assert_close(across[:, 0, 2], torch.zeros(2), atol=1e-4, rtol=0)
+
+
+def test_the_body_size_is_that_of_the_largest_person_of_a_clip(make_batch: Make) -> None:
+    batch = make_batch((2, 1), lost=0.0)
+    large = batch.with_positions(batch.positions * torch.tensor([1.0, 10.0])[:, None, None, None])
+    size = large.positions.norm(dim=-1).flatten(1).amax(1)
+    torch.testing.assert_close(BodySize()(large).positions, large.positions / size[:, None, None, None, None])
