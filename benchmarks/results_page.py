@@ -61,6 +61,7 @@ def page(rows: list[Row]) -> str:
 def _introduction(rows: list[Row]) -> list[str]:
     first = rows[0]
     loads = [row["load"] for row in rows]
+    dates, commits = sorted({row["date"] for row in rows}), list(dict.fromkeys(row["commit"] for row in rows))
     clips = max(row["clips"] for row in rows if row["name"].startswith("pre-training") and row["goal"] is not None)
     loaded = max((row["clips"] for row in rows if row["name"] == "loading"), default=0)
     setting = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in {**SIZES, **DECODER}.items())
@@ -83,7 +84,7 @@ def _introduction(rows: list[Row]) -> list[str]:
         "",
         "    make bench",
         "",
-        f"{_one_or_range([row['date'] for row in rows])}, commit {' and '.join(dict.fromkeys(row['commit'] for row in rows))};"
+        f"{dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''}, commit {' and '.join(commits)};"
         f" {first['processor']}, {first['cores']} cores, {first['threads']} used, load of the machine"
         f" {min(loads)} to {max(loads)}; {first['system']}; Python {first['python']}, torch {first['torch']}.",
         bf16,
@@ -95,11 +96,6 @@ def _introduction(rows: list[Row]) -> list[str]:
         "`import skeletonmae.runs` and a run of one step stand beside `import torch` alone; their goals are in",
         "seconds. In fine-tuning in bf16, 4 is a goal beyond the goal.",
     ]
-
-
-def _one_or_range(values: list[str]) -> str:
-    low, high = min(values), max(values)
-    return low if low == high else f"{low} to {high}"
 
 
 def _title(row: Row) -> str:
