@@ -38,7 +38,7 @@ class _PReLUFunction(torch.autograd.Function):
 
 
 class FastPReLU(nn.PReLU):
-    """`nn.PReLU` with the same values, and a gradient that is three to six times as fast on a CPU.
+    """`nn.PReLU` with the same values, and a gradient that is four to seven times as fast on a CPU.
 
     Measured by benchmarks/graph.py.
     """
