@@ -68,7 +68,7 @@ encoder knows the 20 joints of Kinect v1 by name, so it also reads other layouts
 - It is a single pre-training; how much results vary from seed to seed was not measured.""",
         not_tested="""The training sets show people in front of a depth sensor, indoors: adults, and in
 Kinder-Gator also children. The encoder was not tested on elderly people, on people with motor impairments or who
-use a wheelchair, on people who lie or are partly hidden, on outdoor recordings, on motion capture, or on poses that were
+use a wheelchair, on people who lie or are partly hidden, on outdoor recordings, on motion capture, or on poses
 estimated from video. It must not be used for decisions about a person's health, safety or rights.""",
     )
 }

@@ -53,7 +53,7 @@ def ship(
     card = make_card(name, model, {**facts, **hours}, evaluations, baselines)
     file = folder / f"{name}.safetensors"
     text = TEXTS[name]
-    save_encoder(file, model, {"name": name, "license": text.license})
+    save_encoder(file, model, text.license)
     content = file.read_bytes()
     if len(content) > MAX_BYTES:
         file.unlink()

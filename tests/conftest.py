@@ -232,7 +232,7 @@ def ship_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path
     def ship(run: Path) -> Path:
         folder = tmp_path / "shipped"
         folder.mkdir()
-        save_encoder(folder / "tiny.safetensors", load_checkpoint(run), {"name": "tiny"})
+        save_encoder(folder / "tiny.safetensors", load_checkpoint(run), "for tests")
         (folder / "tiny.md").write_text("# tiny\n")
         digest = hashlib.sha256((folder / "tiny.safetensors").read_bytes()).hexdigest()
         entry = ShippedEncoder(name="tiny", sha256=digest, license="for tests", summary="A tiny encoder")

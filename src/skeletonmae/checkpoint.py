@@ -66,6 +66,9 @@ class Header(Config):
     """Whether the pre-trained weights are those of the last step, or their moving average."""
     num_recordings: int | None = Field(None, ge=0)
     """Number of recordings that the model was pre-trained on; None in files of earlier versions."""
+    license: str = ""
+    """The terms under which the weights may be used, in a sentence; empty if they are not stated. A model that is
+    trained from a shipped encoder has its terms."""
     bones: tuple[tuple[str, str], ...] = Field((), max_length=MAX_JOINTS)
     """(joint, parent) of every bone of the model's layout; empty in files of earlier versions."""
 
@@ -131,20 +134,20 @@ def save_checkpoint(path: Path, model: Method | Classifier, header: Header) -> N
         file.write_bytes(save(tensors, {METADATA_KEY: header.model_dump_json()}))
 
 
-def save_encoder(path: Path, checkpoint: Checkpoint, metadata: dict[str, str]) -> None:
+def save_encoder(path: Path, checkpoint: Checkpoint, license: str = "") -> None:
     """Write the encoder of a pre-trained model to a file atomically, in half precision.
 
     Args:
         path: The file to write.
         checkpoint: The pre-trained model.
-        metadata: Texts for the metadata of the file, besides the header.
+        license: The terms under which the weights may be used, in a sentence.
 
     Raises:
         InputError: The model is not a pre-trained `joint_patch`, or has a weight that half precision cannot hold.
     """
     weights = checkpoint.method.state_dict()
     try:
-        header = Header.model_validate(checkpoint.header.model_dump() | {"role": "encoder"})
+        header = Header.model_validate(checkpoint.header.model_dump() | {"role": "encoder", "license": license})
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise InputError(f"the encoder cannot be saved alone ({reason})", where=checkpoint.path) from error
@@ -156,7 +159,7 @@ def save_encoder(path: Path, checkpoint: Checkpoint, metadata: dict[str, str]) -
     if too_large := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise InputError("a weight is too large for half precision", where=f"{checkpoint.path}, {too_large[0]}")
     with atomic_file(path) as file:
-        file.write_bytes(save(tensors, metadata | {METADATA_KEY: header.model_dump_json()}))
+        file.write_bytes(save(tensors, {METADATA_KEY: header.model_dump_json()}))
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:

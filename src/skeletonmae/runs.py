@@ -95,7 +95,7 @@ def pretrain(
     header = _header(recipe, store, [part.fingerprint for part in stores], len(index))
     if start:
         check_store_fits_model(store, start.header, sources[0].store)
-        header = header.model_copy(update={"joints": start.header.joints})
+        header = header.model_copy(update={"joints": start.header.joints, "license": start.header.license})
     evaluation_store = recipe.data.evaluate.store
     if evaluation_store.exists():  # rather than after hours of pre-training
         check_store_fits_model(SequenceStore.open(evaluation_store), header, evaluation_store)

@@ -33,7 +33,7 @@ def test_what_is_shipped(encoder: shipped.ShippedEncoder) -> None:
         assert section in encoder.card
     assert f"`{encoder.name}`" in TERMS.read_text(encoding="utf-8")
     header = load_encoder(encoder.name).header
-    assert header.role == "encoder"
+    assert (header.role, header.license) == ("encoder", encoder.license)
     for store in header.recipe["data"]["pretrain"]:
         assert not Path(store["store"]).is_absolute()
 
@@ -98,13 +98,13 @@ def test_weights_that_half_precision_cannot_hold(tiny_run: Path, tmp_path: Path)
     with torch.no_grad():
         checkpoint.model.encoder.patch_embed.weight[0, 0] = 1e6
     with pytest.raises(InputError, match=r"encoder\.patch_embed\.weight: a weight is too large"):
-        save_encoder(tmp_path / "x.safetensors", checkpoint, {})
+        save_encoder(tmp_path / "x.safetensors", checkpoint)
 
 
 def test_a_classifier_is_no_encoder(tiny_run: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(tiny_run / "finetune-1-seed0.safetensors")
     with pytest.raises(InputError, match="a pre-trained model is needed"):
-        save_encoder(tmp_path / "x.safetensors", checkpoint, {})
+        save_encoder(tmp_path / "x.safetensors", checkpoint)
 
 
 def test_the_index_names_no_other_files(bundle: Path) -> None:

@@ -92,6 +92,7 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "epochs": header.recipe.get("training", {}).get("epochs"),
         "seed": header.recipe.get("training", {}).get("seed"),
         "version": header.version,
+        "license": header.license or None,
     }
     return fields | ({"classes": list(header.classes)} if header.role == "classifier" else {})
 

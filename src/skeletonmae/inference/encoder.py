@@ -47,14 +47,12 @@ class SkeletonEncoder:
     Args:
         checkpoint: The pre-trained model.
         card: The model card, in Markdown; empty if there is none.
-        license: The terms under which the weights may be used; empty if they are not known.
         precision: In which features are computed: `float32`, `bf16`, or `auto` for bf16 where the device has
             instructions for it.
     """
 
     checkpoint: Checkpoint
     card: str = ""
-    license: str = ""
     precision: Precision = "float32"
 
     @classmethod
@@ -74,8 +72,12 @@ class SkeletonEncoder:
         checkpoint = load_encoder(name_or_path, choose_device(str(device)))
         _ = checkpoint.method  # refuses a classifier
         shipped = find_shipped(name_or_path)
-        card, license_text = (shipped.card, shipped.license) if shipped else ("", "")
-        return cls(checkpoint, card, license_text, precision)
+        return cls(checkpoint, shipped.card if shipped else "", precision)
+
+    @property
+    def license(self) -> str:
+        """The terms under which the weights may be used; empty if they are not stated."""
+        return self.checkpoint.header.license
 
     @property
     def joints(self) -> tuple[str, ...]:

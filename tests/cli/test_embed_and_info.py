@@ -1,0 +1,123 @@
+"""`embed` writes features, and `info` says what an encoder, a checkpoint or a store is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from skeletonmae.cli import main
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Any:
+    def run(*words: object) -> tuple[int, str, str]:
+        status = main([str(word) for word in words])
+        output = capsys.readouterr()
+        return status, output.out, output.err
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path, write_sample: Any) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number in range(3):
+        values = np.random.default_rng(number).normal(size=(9, 20, 3))
+        write_sample("nw_ucla", folder / f"clip {number}.json", values)
+    return folder
+
+
+def test_features_of_files(cli: Any, files: Path, tmp_path: Path, tiny_run: Path, ship_tiny: Any) -> None:
+    ship_tiny(tiny_run)
+    out = tmp_path / "features.npz"
+    status, text, messages = cli("embed", files, "--encoder", "tiny", "--out", out, "--device", "cpu")
+    assert status == 0
+    assert text == f"3 x 96 features: {out}\n"
+    assert messages.count("terms of tiny: for tests\n") == 1
+    with np.load(out) as arrays:
+        assert arrays["features"].shape == (3, 96)
+        assert [Path(name).stem for name in arrays["names"].tolist()] == ["clip 0", "clip 1", "clip 2"]
+
+
+def test_what_was_left_out(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) -> None:
+    (files / "broken.csv").write_text("nothing")
+    out = tmp_path / "features.csv"
+    words = ("embed", files, "--encoder", tiny_run, "--out", out, "--pooling", "mean", "--device", "cpu")
+    status, text, messages = cli(*words, "--json")
+    summary = json.loads(text)
+    assert status == 3
+    assert (summary["rows"], summary["features"], summary["pooling"]) == (3, 16, "mean")
+    assert len(out.read_text().splitlines()) == 4
+    assert [Path(one["recording"]).name for one in summary["left_out"]] == ["broken.csv"]
+    assert f"left out: {files / 'broken.csv'}" in messages
+    assert "terms" not in messages
+
+
+def test_mistakes(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) -> None:
+    status, _, messages = cli("embed", files, "--encoder", tiny_run, "--out", tmp_path / "features.txt")
+    assert (status, "written as .npz or .csv" in messages) == (1, True)
+    status, _, messages = cli("embed", files, "--encoder", "unknown", "--out", tmp_path / "features.npz")
+    assert (status, "there is no such encoder or checkpoint" in messages) == (1, True)
+    (files / "only.csv").write_text("nothing")
+    words = ("--encoder", tiny_run, "--out", tmp_path / "features.npz", "--device", "cpu")
+    status, _, messages = cli("embed", files / "only.csv", *words)
+    assert (status, "no recording could be embedded" in messages) == (1, True)
+    assert not (tmp_path / "features.npz").exists()
+
+
+def test_info_lists_the_encoders(cli: Any, tiny_run: Path, ship_tiny: Any) -> None:
+    folder = ship_tiny(tiny_run)
+    assert cli("info") == (0, "tiny: A tiny encoder\n  terms: for tests\n", "")
+    (entry,) = json.loads(cli("info", "--json")[1])
+    assert (entry["name"], entry["license"]) == ("tiny", "for tests")
+    (folder / "index.json").write_text('{"encoders": []}')
+    assert cli("info")[1] == "no encoders are shipped in this version\n"
+
+
+def test_info_of_an_encoder_and_a_checkpoint(cli: Any, tiny_run: Path, ship_tiny: Any) -> None:
+    ship_tiny(tiny_run)
+    status, text, _ = cli("info", "tiny")
+    assert status == 0
+    assert text.startswith("# tiny\n\nname: tiny\n")
+    assert "license: for tests\n" in text
+    shipped, full, classifier = (
+        json.loads(cli("info", what, "--json")[1])
+        for what in ("tiny", tiny_run, tiny_run / "finetune-1-seed0.safetensors")
+    )
+    assert (shipped["role"], full["role"], classifier["role"]) == ("encoder", "method", "classifier")
+    assert shipped["parameters"] < full["parameters"]
+    assert shipped["card"] == "# tiny\n"
+    assert full["joints"][:2] == ["pelvis", "spine"]
+    assert full["pretrained_on"] == ["store"]
+    assert len(classifier["classes"]) == 25
+
+
+def test_info_of_a_store(cli: Any, tiny_store: Path) -> None:
+    status, text, _ = cli("info", tiny_store)
+    assert status == 0
+    assert "recordings: 96\n" in text
+    assert "layout: ntu25\n" in text
+    assert cli("info", "nowhere")[0] == 1
+
+
+def test_a_shipped_encoder_is_evaluated_and_started_from(
+    cli: Any, tmp_path: Path, tiny_tree: Any, tiny_run: Path, ship_tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship_tiny(tiny_run)
+    monkeypatch.chdir(tmp_path)
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(yaml.safe_dump(tiny_tree() | {"evaluation": [{"kind": "knn", "k": [1]}]}))
+    status, text, messages = cli("evaluate", recipe, "--checkpoint", "tiny", "--device", "cpu", "--json")
+    assert status == 0, messages
+    folder = Path("runs") / f"{tmp_path.name}-own-tiny"
+    assert json.loads(text)[0]["top1"] == json.loads((folder / "results.json").read_text())["results"][0]["top1"]
+    words = ("init_from=tiny", "training.epochs=1", "training.warmup_epochs=0", "--out", "run", "--device", "cpu")
+    status, _, messages = cli("pretrain", recipe, *words)
+    assert status == 0, messages
+    assert json.loads(cli("info", "run", "--json")[1])["license"] == "for tests"  # it inherits the terms

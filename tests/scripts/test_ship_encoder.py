@@ -1,0 +1,71 @@
+"""The script that ships an encoder: what it writes, and what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.encoders.shipped import Index
+from skeletonmae.errors import InputError
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The script, which knows the terms of the tiny run's store and a text for an encoder called `tiny`."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    card = importlib.import_module("encoder_card")
+    monkeypatch.setitem(card.DATASETS, "store", card.Dataset("Built-in motion", "generated", "free"))
+    monkeypatch.setitem(card.TEXTS, "tiny", card.Text("free", "a tiny encoder", "none", "many", "everybody"))
+    return importlib.import_module("ship_encoder")
+
+
+def test_files_and_index(script: Any, tiny_run: Path, tmp_path: Path) -> None:
+    for facts in ({"commit": "abc"}, {"commit": "abd"}):  # a second time, it replaces the entry
+        file = script.ship(tiny_run, "tiny", facts, [tiny_run], folder=tmp_path)
+    assert load_checkpoint(file).header.role == "encoder"
+    (entry,) = Index.model_validate_json((tmp_path / "index.json").read_bytes()).encoders
+    assert (entry.name, entry.license) == ("tiny", "free")
+    assert entry.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    card = (tmp_path / "tiny.md").read_text(encoding="utf-8")
+    assert "# tiny\n\nA tiny encoder.\n" in card
+    assert "**Terms**: free." in card
+    assert "| commit | abd |" in card
+    assert "| Built-in motion | generated | 68 of 96 (68 training recordings of camera" in card
+    assert "| free |" in card
+    assert "| epochs | 2 |" in card
+    assert "| duration | 0.0 hours |" in card
+
+
+def test_results(script: Any, tiny_run: Path, tmp_path: Path) -> None:
+    without = script.ship(tiny_run, "tiny", {}, folder=tmp_path).read_bytes()
+    assert "Not evaluated yet." in (tmp_path / "tiny.md").read_text(encoding="utf-8")
+    file = script.ship(tiny_run, "tiny", {}, [tiny_run], [tiny_run], folder=tmp_path)
+    assert file.read_bytes() == without
+    rows = [line.split(" | ") for line in (tmp_path / "tiny.md").read_text(encoding="utf-8").splitlines()]
+    found = {row[2]: row for row in rows if row[0] == "| synthetic"}
+    assert set(found) == {"linear", "knn k=1", "finetune"}
+    accuracy, untrained = found["linear"][4], found["linear"][6].removesuffix(" |")
+    assert accuracy.startswith(f"{untrained} (")
+
+
+def test_unknown_terms_and_texts(script: Any, tiny_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no text for the card of this encoder"):
+        script.ship(tiny_run, "unknown", {}, folder=tmp_path)
+    importlib.import_module("encoder_card").DATASETS.pop("store")
+    with pytest.raises(InputError, match="the terms of this dataset are not known"):
+        script.ship(tiny_run, "tiny", {}, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_encoder(script: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "MAX_BYTES", 1000)
+    with pytest.raises(InputError, match="the encoder is too large"):
+        script.ship(tiny_run, "tiny", {}, folder=tmp_path)
+    assert not (tmp_path / "index.json").exists()
