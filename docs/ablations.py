@@ -21,8 +21,8 @@ import results
 
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
-from skeletonmae.memory import retain_freed_memory
 from skeletonmae.files import write_text
+from skeletonmae.memory import retain_freed_memory
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.training import init_distributed
 

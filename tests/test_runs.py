@@ -451,7 +451,9 @@ def test_transfer_to_a_layout_with_unknown_joints(
     assert 0 < len(unknown) < 17
     assert (written["layout"], written["unknown_joints"]) == ("coco17", unknown)
     assert written["pretraining_store_fingerprints"] != [written["store_fingerprint"]]
-    expected = f"the model knows {17 - len(unknown)} of the 17 joints of coco17; it was not trained on {unknown[0]}"
+    expected = (
+        f"the model knows {17 - len(unknown)} of the 17 joints of coco17; it was not trained on {unknown[0]}"
+    )
     assert any(message.startswith(expected) for message in messages)
     messages.clear()
     runs.evaluate(recipe, None, None, alone, on_message=messages.append)

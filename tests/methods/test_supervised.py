@@ -100,9 +100,7 @@ def test_joints_of_another_layout_are_found_by_name(make_batch: Make, kind: str)
 @kinds
 def test_clips_of_another_size_are_refused(make_batch: Make, kind: str) -> None:
     model = classifier(kind, persons=1)
-    with pytest.raises(
-        InputError, match="more persons than the model"
-    ):
+    with pytest.raises(InputError, match="more persons than the model"):
         model(make_batch((2, 1), frames=FRAMES))
     with pytest.raises(InputError, match="8 frames, 3 axes"):
         model(make_batch((1,), frames=FRAMES + 1))

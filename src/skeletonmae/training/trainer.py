@@ -93,7 +93,9 @@ class Trainer:
         use_ddp = distributed.world_size > 1 and not self.sharded
         self.parallel_model = DistributedDataParallel(self.model) if use_ddp else self.model
 
-    def train_step(self, micro_batches: list[Any], lr: float, stop: StopRequest) -> tuple[float, dict[str, Tensor]]:
+    def train_step(
+        self, micro_batches: list[Any], lr: float, stop: StopRequest
+    ) -> tuple[float, dict[str, Tensor]]:
         """Do one optimizer step.
 
         Args:
