@@ -63,7 +63,7 @@ def test_mistakes(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) -> None
     status, _, messages = cli("embed", files, "--encoder", tiny_run, "--out", tmp_path / "features.txt")
     assert (status, "written as .npz or .csv" in messages) == (1, True)
     status, _, messages = cli("embed", files, "--encoder", "unknown", "--out", tmp_path / "features.npz")
-    assert (status, "there is no such encoder or checkpoint" in messages) == (1, True)
+    assert (status, "there is no such checkpoint or shipped encoder" in messages) == (1, True)
     (files / "only.csv").write_text("nothing")
     words = ("--encoder", tiny_run, "--out", tmp_path / "features.npz", "--device", "cpu")
     status, _, messages = cli("embed", files / "only.csv", *words)

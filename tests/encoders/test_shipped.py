@@ -89,7 +89,7 @@ def test_missing_files_are_named(bundle: Path) -> None:
 
 
 def test_neither_a_name_nor_a_path(bundle: Path) -> None:
-    with pytest.raises(InputError, match=r"tinny: there is no such encoder or checkpoint; .*\(tiny\)"):
+    with pytest.raises(InputError, match=r"tinny: there is no such checkpoint or shipped encoder; .*\(tiny\)"):
         load_encoder("tinny")
 
 

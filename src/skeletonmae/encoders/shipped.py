@@ -108,5 +108,5 @@ def load_encoder(name_or_path: str | Path, device: torch.device | str = "cpu") -
     if not Path(name_or_path).exists():
         names = ", ".join(encoder.name for encoder in shipped_encoders()) or "none are shipped"
         expected = f"the name of a shipped encoder ({names}), or a file that `pretrain` or `evaluate` wrote"
-        raise InputError("there is no such encoder or checkpoint", where=name_or_path, expected=expected)
+        raise InputError("there is no such checkpoint or shipped encoder", where=name_or_path, expected=expected)
     return load_checkpoint(Path(name_or_path), device)
