@@ -23,7 +23,7 @@ from skeletonmae.methods import (
     SupervisedConfig,
 )
 from skeletonmae.recipe import Recipe, read_recipe
-from skeletonmae.skeletons import COCO17, KINECT20, NTU25, PENN13
+from skeletonmae.skeletons import COCO17, KINECT20, NTU25, PENN13, SBU15
 from skeletonmae.training import TrainingConfig, train
 
 ROOT = Path(__file__).resolve().parents[2] / "recipes"
@@ -57,10 +57,12 @@ BASELINES = dict.fromkeys(("sgn", "ctr_gcn", "stgcn_plus"), ("supervised", None)
 """Name of a recipe in nw_ucla, which is that of its network -> kind and target of its method."""
 PROTOCOLS = {"protocols": ("joint_patch", "motion")}
 """Name of a recipe in nw_ucla that evaluates the encoder of mamp.yaml by other protocols -> as above."""
+PROBES = {"probes": ("joint_patch", "motion")}
+"""Name of a recipe in nw_ucla and utd_mhad that evaluates the encoder of mamp.yaml by other probes -> as above."""
 LAYOUTS = {
     "ntu60": NTU25, "ntu120": NTU25, "ntu60_hrnet": COCO17, "ntu120_hrnet": COCO17, "gym99": COCO17,
     "diving48": COCO17, "penn_action": PENN13, "nw_ucla": KINECT20, "utd_mhad": KINECT20, "pyskl_sample": COCO17,
-    "mine": KINECT20,
+    "mine": KINECT20, "msr_action3d": KINECT20, "sbu": SBU15,
 }  # fmt: skip
 """Name of a store -> its joint layout."""
 TOKENS = ("joint_patch", "mamp", "sttformer")
@@ -83,7 +85,7 @@ SAME_AS: list[tuple[str, str, set[str]]] = [
 ]  # fmt: skip
 """A recipe whose comment says that it has the settings of another, the other recipe, and the settings that differ."""
 recipes = pytest.mark.parametrize("name", RECIPES)
-OTHERS: dict[str, tuple[Any, ...]] = {**PRESETS, **SECOND_STAGES, **BASELINES, **PROTOCOLS}
+OTHERS: dict[str, tuple[Any, ...]] = {**PRESETS, **SECOND_STAGES, **BASELINES, **PROTOCOLS, **PROBES}
 
 
 def test_every_set_has_every_method() -> None:
@@ -144,6 +146,14 @@ def test_other_protocols_evaluate_the_encoder_of_mamp(name: str) -> None:
     for each in few_labels:
         update = {"label_fraction": 0.1, "seeds": of_mamp.seeds}
         assert each.model_copy(update=update) == of_mamp
+
+
+@pytest.mark.parametrize("name", ["nw_ucla/probes", "utd_mhad/probes", "msr_action3d/mamp", "sbu/mamp"])
+def test_its_encoder_is_that_of_nw_ucla_mamp(name: str) -> None:
+    recipe, mamp = (read_recipe(ROOT / f"{each}.yaml") for each in (name, "nw_ucla/mamp"))
+    data = {"evaluate": mamp.data.evaluate, "validation_group": mamp.data.validation_group}
+    update = {"evaluation": mamp.evaluation, "data": recipe.data.model_copy(update=data)}
+    assert recipe.model_copy(update=update) == mamp
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -216,7 +226,9 @@ def distinct_models() -> list[str]:
     distinct = {}
     for name in RECIPES:
         recipe = read_shallow_recipe(name)
-        finetune = next(protocol for protocol in recipe.evaluation if isinstance(protocol, Finetune))
+        finetune = next((each for each in recipe.evaluation if isinstance(each, Finetune)), None)
+        if finetune is None:  # evaluates the encoder of another recipe by probes
+            continue
         parts = (recipe.data.clips, recipe.method, recipe.masking, finetune.classifier)
         steps = (shorten(recipe.training), shorten(finetune.training))
         neutral = [config.model_copy(update={"batch_size": 1, "warmup_epochs": 0}) for config in steps]
