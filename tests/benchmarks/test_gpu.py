@@ -167,3 +167,22 @@ def test_the_committed_page_is_that_of_the_measurements(gpu: Any) -> None:
     file = FOLDER / "gpu.json"
     facts = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     assert (FOLDER / "gpu.md").read_text(encoding="utf-8") == gpu.page(facts)
+
+
+def test_the_page_says_which_goals_were_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    goals = importlib.import_module("gpu_page")._goals
+
+    def step(share: float, waited: float) -> dict[str, Any]:
+        return {"name": "A", "batch": 1024, "run": 1, "share_of_peak": share, "waited_share": waited}
+
+    def epoch(name: str, minutes: float) -> dict[str, Any]:
+        return {"name": name, "batch": 1024, "run": 1, "minutes_400_epochs": minutes}
+
+    epochs = [epoch("A", 50.0), epoch("A", 39.0), epoch("B", 41.0)]
+    rows = [line for line in goals({"step": [step(0.2, 0.01), step(0.4, 0.03)], "epoch": epochs}) if "|" in line]
+    assert [row.split("|")[-2].strip() for row in rows[2:]] == ["reached", "reached", "missed", "missed"]
+    assert "40%" in rows[2]
+    assert "39.0 minutes" in rows[3]
+    assert "41.0 minutes" in rows[4]
+    assert list(goals({"step": [step(0.2, 0.01)]})) == []
