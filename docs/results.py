@@ -14,6 +14,7 @@ import argparse
 import datetime
 import json
 import platform
+import re
 import statistics
 import subprocess
 from pathlib import Path
@@ -35,6 +36,8 @@ PROTOCOLS = {
     "robustness": "robustness",
     "early": "early recognition",
 }
+FOLD = re.compile(r" data\.evaluate\.split=fold(\d+)")
+"""Override of a recipe that selects a fold of its split."""
 CURVES = ("robustness", "early")
 """Protocols with a table of their own, with one row for all their levels."""
 INTRODUCTION = """\
@@ -46,6 +49,7 @@ seeds: each seed has its own label subset, order of clips, crops and head, and f
 there is one pre-training. The deviation of a gain is over the differences of the individual seeds. A gain is given
 only where both networks were tested on the same clips. Where test clips are exact copies of training clips, the
 first number is without them, and the second is the usual one, with them. `mAP` is the mean average precision.
+Where a split has folds, the numbers are the mean and the standard deviation over the folds.
 
 Two commits or dates in a row are those of the pre-trained network and of the one from scratch. A recipe is named
 by its present path; if it had another path at the commit of the run, that path is given below the table.
@@ -127,10 +131,39 @@ def add(run: Path, recipe: str, device: str, commit: str, note: str) -> None:
 
 def page(rows: list[dict[str, Any]], ablations: list[dict[str, Any]], text: str) -> str:
     """Return the page: a table for each set, the table of ablations, and `text`."""
-    lines = [INTRODUCTION]
+    lines, rows = [INTRODUCTION], merge_folds(rows)
     for name in dict.fromkeys(row["set"] for row in rows):
         lines += _set_table([row for row in rows if row["set"] == name])
     return "\n".join([*lines, *_ablation_table(ablations)]) + "\n" + text
+
+
+def merge_folds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows, with one for all folds of a split in place of a row for each."""
+    folds: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for number, row in enumerate(rows):
+        recipe = FOLD.sub("", row["recipe"])
+        names = [row[name] for name in KEY if name not in ("split", "recipe")]
+        key = (*names, recipe) if recipe != row["recipe"] else (number,)
+        folds.setdefault(key, []).append(row)
+    return [_over_folds(group) if FOLD.search(group[0]["recipe"]) else group[0] for group in folds.values()]
+
+
+def _over_folds(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the row of a split with folds: `seeds` are the numbers of the folds, `num_train` counts all clips."""
+    first, means = rows[0], [row["mean"] for row in rows]
+    return {
+        **first,
+        "recipe": FOLD.sub("", first["recipe"]),
+        "split": f"{len(rows)} folds by {first['split'].split()[0]}",
+        "folds": len(rows),
+        "seeds": [int(FOLD.findall(row["recipe"])[0]) for row in rows],
+        "top1": means,
+        "mean": statistics.fmean(means),
+        "spread": statistics.stdev(means) if len(means) > 1 else None,
+        "num_train": first["num_train"] + first["num_test"],
+        "num_test": sum(row["num_test"] for row in rows),
+        "num_test_left_out": sum(row.get("num_test_left_out", 0) for row in rows),
+    }
 
 
 def _set_table(rows: list[dict[str, Any]]) -> list[str]:
@@ -254,7 +287,7 @@ def _cell(row: dict[str, Any] | None) -> str:
     text = f"{row['mean_without_copies']:.1f} / " if "mean_without_copies" in row else ""
     text += f"{row['mean']:.1f}"
     if row["spread"] is not None:
-        text += f" ± {row['spread']:.1f} ({len(row['seeds'])} seeds)"
+        text += f" ± {row['spread']:.1f} ({len(row['seeds'])} {'folds' if 'folds' in row else 'seeds'})"
     if row.get("num_test_left_out", 0):
         text += f" ({row['num_test']} of {_num_clips(row)} test clips)"
     if "map" in row.get("metrics", {}):

@@ -148,3 +148,15 @@ def test_rows_of_a_run_with_copies_metrics_and_streams(results: Any, tmp_path: P
     assert made["stream"] == "joint + bone"
     assert made["mean_without_copies"] == 30.0
     assert made["metrics"] == {"map": 0.55}
+
+
+def test_the_folds_of_a_split_share_a_row(results: Any) -> None:
+    folds = [
+        row(pretrained, recipe=f"{RECIPE} data.evaluate.split=fold{number}", split=f"pair {number}", mean=mean)
+        for pretrained, means in ((True, (80.0, 90.0)), (False, (50.0, 70.0)))
+        for number, mean in enumerate(means, start=1)
+    ]
+    assert cells(results, *folds)[:6] == [
+        "linear probe", "100% (70 clips)", "85.0 ± 7.1 (2 folds)", "60.0 ± 14.1 (2 folds)", "+25.0 ± 7.1", f"`{RECIPE}`",
+    ]  # fmt: skip
+    assert "## own, 2 folds by pair, 80 test clips\n" in results.page(folds, [], "")
