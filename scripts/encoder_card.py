@@ -7,22 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.datasets import DATASETS, Dataset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.cost import logged_seconds
 from skeletonmae.evaluation.saved_results import SavedResults
 from skeletonmae.recipe import Recipe, Source
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import read_log
-
-RESEARCH = "Published for research; no license to redistribute it or to use it commercially"
-
-
-class Dataset(NamedTuple):
-    """A dataset that an encoder may have been trained on."""
-
-    title: str
-    source: str
-    terms: str
 
 
 class Text(NamedTuple):
@@ -34,15 +25,6 @@ class Text(NamedTuple):
     limits: str
     not_tested: str
 
-
-DATASETS = {
-    "nw_ucla": Dataset("NW-UCLA", "Wang et al., CVPR 2014; Kinect v1", RESEARCH),
-    "utd_mhad": Dataset("UTD-MHAD", "Chen et al., ICIP 2015; Kinect v1", RESEARCH),
-    "kinder_gator": Dataset("Kinder-Gator", "Aloba et al., Eurographics 2018 (short papers); Kinect v1", RESEARCH),
-    "msr_action3d": Dataset("MSR-Action3D", "Li et al., CVPR Workshops 2010; structured-light depth", RESEARCH),
-    "sbu": Dataset("SBU Kinect Interaction", "Yun et al., CVPR Workshops 2012; Kinect v1", RESEARCH),
-}
-"""Name of a store -> dataset."""
 
 TEXTS = {
     "kinect20": Text(
@@ -101,7 +83,6 @@ def make_card(
         "clips": f"{header.clips.frames} frames, up to {header.clips.max_persons} persons, {header.axes}D",
         "unit": header.unit,
         "joints": ", ".join(header.joints),
-        "recordings": f"{header.num_recordings:,}" if header.num_recordings else "not known",
         "epochs": str(training.epochs),
         "batch size, precision": f"{training.batch_size}, {training.precision}",
         "seed": str(training.seed),
@@ -109,7 +90,7 @@ def make_card(
     }
     sources = recipe.data.pretrain_sources
     data = [
-        [(dataset := _dataset(source)).title, dataset.source, _used(source), dataset.terms] for source in sources
+        [(dataset := _dataset(source)).title, dataset.source, _used(source), dataset.license] for source in sources
     ]
     return f"""---
 license: other
@@ -220,7 +201,8 @@ def _used(source: Source) -> str:
     store = SequenceStore.open(source.store)
     num_used = len(source.pretrain_index(store))
     sides = source.split_rule(store).describe(store).split("; ")
-    return f"{num_used:,} of {len(store):,} ({', '.join(side for side in sides if 'training' in side)})"
+    training = "; ".join(side.partition(" of ")[2] for side in sides if "training" in side)
+    return f"{num_used:,} of {len(store):,}: {training}"
 
 
 def _percent(share: float) -> str:

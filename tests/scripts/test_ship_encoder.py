@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from skeletonmae import datasets
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.encoders.shipped import Index
 from skeletonmae.errors import InputError
@@ -21,7 +23,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The script, which knows the terms of the tiny run's store and a text for an encoder called `tiny`."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     card = importlib.import_module("encoder_card")
-    monkeypatch.setitem(card.DATASETS, "store", card.Dataset("Built-in motion", "generated", "free"))
+    known = replace(datasets.SYNTHETIC, title="Built-in motion", source="generated", license="free")
+    monkeypatch.setitem(card.DATASETS, "store", known)
     monkeypatch.setitem(card.TEXTS, "tiny", card.Text("free", "a tiny encoder", "none", "many", "everybody"))
     return importlib.import_module("ship_encoder")
 
@@ -37,7 +40,7 @@ def test_files_and_index(script: Any, tiny_run: Path, tmp_path: Path) -> None:
     assert "# tiny\n\nA tiny encoder.\n" in card
     assert "**Terms**: free." in card
     assert "| commit | abd |" in card
-    assert "| Built-in motion | generated | 68 of 96 (68 training recordings of camera" in card
+    assert "| Built-in motion | generated | 68 of 96: camera" in card
     assert "| free |" in card
     assert "| epochs | 2 |" in card
     assert "| duration | 0.0 hours |" in card
@@ -49,7 +52,7 @@ def test_results(script: Any, tiny_run: Path, tmp_path: Path) -> None:
     file = script.ship(tiny_run, "tiny", {}, [tiny_run], [tiny_run], folder=tmp_path)
     assert file.read_bytes() == without
     rows = [line.split(" | ") for line in (tmp_path / "tiny.md").read_text(encoding="utf-8").splitlines()]
-    found = {row[2]: row for row in rows if row[0] == "| synthetic"}
+    found = {row[2]: row for row in rows if row[0] == "| Synthetic motion"}
     assert set(found) == {"linear", "knn k=1", "finetune"}
     accuracy, untrained = found["linear"][4], found["linear"][6].removesuffix(" |")
     assert accuracy.startswith(f"{untrained} (")
