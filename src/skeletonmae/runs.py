@@ -150,6 +150,8 @@ def evaluate(
     on_progress: ProgressCallback | None = None,
     on_message: Callable[[str], None] | None = None,
     precision: Precision = "float32",
+    *,
+    keep_complete: bool = False,
 ) -> list[Result]:
     """Evaluate a pre-trained model, or the same network from scratch, on the test side of `recipe.data.evaluate`.
 
@@ -166,6 +168,8 @@ def evaluate(
         on_message: Called with what a user should know, such as who is on the test side, and how many clips were
             left out.
         precision: In which features and logits are computed. Fine-tuning trains in the precision of its settings.
+        keep_complete: If `folder` holds the complete results of this evaluation, return them and evaluate nothing.
+            By default, complete results are replaced.
 
     Raises:
         InputError: The store is damaged, a side of its split is empty or the training side has a single class, its
@@ -248,13 +252,17 @@ def evaluate(
     }
     key = [repr(protocol_runs), weights_digest(method)]
     with lock_folder(folder, distributed.rank) if folder else nullcontext():
-        results_file = ResultsFile(folder, fields, len(protocol_runs), key)
+        results_file = ResultsFile(folder, fields, len(protocol_runs), key, keep_complete=keep_complete)
         distributed.barrier()  # every process has read the file before one of them writes it
+        if results_file.is_complete:
+            if on_message and distributed.is_main:
+                on_message(f"kept the complete results in {folder}")
+            return results_file.results
         if results_file.num_finished and on_message and distributed.is_main:
             on_message(f"resuming: {results_file.num_finished} of {len(protocol_runs)} runs were finished earlier")
         if not checkpoint:
             calibrate_batch_norm(task)
-        if distributed.is_main and results_file.num_finished < len(protocol_runs):
+        if distributed.is_main:
             results_file.cost = _measure_cost(task, recipe, checkpoint)
         for protocol in protocol_runs[results_file.num_finished :]:
             results = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.cli import main
 from skeletonmae.evaluation.saved_results import SavedResults
+from skeletonmae.sequences import SequenceStore
 
 
 @pytest.fixture
@@ -38,13 +40,45 @@ def test_each_stream_is_trained_and_the_scores_are_added(
     written = (tmp_path / "out" / "joint" / "results.json").stat().st_mtime_ns
     assert main(words[:-1]) == 0
     output = capsys.readouterr()
-    assert output.err.count("kept the finished results") == 2
+    assert output.err.count("kept the complete results") == 2
     assert "joint, motion with equal weights:" in output.out
     assert (tmp_path / "out" / "joint" / "results.json").stat().st_mtime_ns == written
     assert main([*words, "--from-scratch"]) == 0
     output = capsys.readouterr()
     assert "kept" not in output.err
     assert not json.loads(output.out)[0]["pretrained"]
+
+
+@pytest.mark.parametrize("change", ["precision", "store"])
+def test_results_of_other_data_or_precision_are_not_kept(
+    tmp_path: Path, tiny_tree: Any, tiny_store: Path, make_store: Any, change: str
+) -> None:
+    recordings = list(SequenceStore.open(tiny_store))
+    make_store(tmp_path / "store", recordings, dataset="synthetic")
+    recipe = tmp_path / "tiny.yaml"
+    tree = tiny_tree(tmp_path / "store") | {"evaluation": [{"kind": "linear", "epochs": 1}]}
+    recipe.write_text(yaml.safe_dump(tree))
+    words = [
+        "streams",
+        str(recipe),
+        "--out",
+        str(tmp_path / "out"),
+        "--streams",
+        "joint",
+        "bone",
+        "--from-scratch",
+    ]
+    assert main(words) == 0
+    if change == "store":
+        shutil.rmtree(tmp_path / "store")
+        make_store(tmp_path / "store", recordings[:-1], dataset="synthetic")
+    else:
+        words += ["--precision", "bf16"]
+    assert main(words) == 0
+    for stream in ("joint", "bone"):
+        fields = SavedResults.read(tmp_path / "out" / stream).fields
+        assert fields["store_fingerprint"] == SequenceStore.open(tmp_path / "store").fingerprint
+        assert fields["precision"] == ("bf16" if change == "precision" else "float32")
 
 
 @pytest.mark.parametrize("streams", [["bone"], ["bone", "bone"]])

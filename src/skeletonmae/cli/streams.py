@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -12,9 +12,6 @@ from skeletonmae.cli.console import OK, print_output, print_output_json, print_s
 from skeletonmae.cli.help_text import RecipePath
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
-
-if TYPE_CHECKING:
-    from skeletonmae.recipe import Recipe
 
 ENSEMBLE = "ensemble"
 """Sub-folder of the results of the ensemble."""
@@ -33,7 +30,7 @@ def streams(
     """Pre-train and evaluate a recipe once for each stream, and add their scores with equal weights.
 
     Each stream has a folder of its own, as `pretrain` and `evaluate` write it, and so has the ensemble. What is
-    finished is kept when the same command is run again.
+    finished is kept when the same command is run again with the same data, weights and settings.
 
     For example::
 
@@ -65,15 +62,19 @@ def streams(
     with init_distributed(device) as distributed, training_progress() as on_progress:
         for stream in streams:
             settings, folder = read_recipe(recipe, (*overrides, f"data.stream={stream}")), out / stream
-            if _is_evaluated(settings, folder, pretrained=not from_scratch):
-                print_status(f"{stream}: kept the finished results in {folder}")
-                continue
             model = None
             if not from_scratch:
                 checkpoint = runs.pretrain(settings, folder, distributed, on_progress)
                 model = load_checkpoint(checkpoint, distributed.device)
             runs.evaluate(
-                settings, model, folder, distributed, on_progress, on_message=print_status, precision=precision
+                settings,
+                model,
+                folder,
+                distributed,
+                on_progress,
+                on_message=print_status,
+                precision=precision,
+                keep_complete=True,
             )
             distributed.barrier()
         if distributed.is_main:
@@ -90,27 +91,3 @@ def streams(
                 print_results(results)
                 print_status(f"results written to {out}")
     return OK
-
-
-def _is_evaluated(recipe: Recipe, folder: Path, *, pretrained: bool) -> bool:
-    """Whether the folder holds the finished results of a recipe."""
-    from skeletonmae.evaluation.saved_results import SavedResults
-
-    try:
-        saved = SavedResults.read(folder)
-    except InputError:
-        return False
-    expected, got = recipe.model_dump(mode="json"), saved.fields.get("recipe", {})
-    is_same_encoder = all(result.pretrained == pretrained for result in saved.results)
-    return is_same_encoder and bool(_without_layer_decay(expected) == _without_layer_decay(got))
-
-
-def _without_layer_decay(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe without the setting that evaluation from scratch changes."""
-    protocols = [
-        protocol | {"training": protocol["training"] | {"layer_decay": None}}
-        if "training" in protocol
-        else protocol
-        for protocol in recipe.get("evaluation", [])
-    ]
-    return recipe | {"evaluation": protocols}

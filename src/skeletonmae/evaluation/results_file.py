@@ -31,9 +31,18 @@ class ResultsFile:
         fields: What the results depend on, written beside them.
         num_runs: Number of runs of the evaluation.
         key: What else the results depend on, such as a digest of the weights.
+        keep_complete: Take over the results of the same evaluation even if it is complete.
     """
 
-    def __init__(self, folder: Path | None, fields: Mapping[str, Any], num_runs: int, key: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        fields: Mapping[str, Any],
+        num_runs: int,
+        key: Sequence[str],
+        *,
+        keep_complete: bool = False,
+    ) -> None:
         self.folder, self.fields, self.num_runs = folder, fields, num_runs
         content = json.dumps([RESULTS_FORMAT, __version__, fields, num_runs, list(key)], sort_keys=True)
         self.fingerprint = hashlib.sha256(content.encode()).hexdigest()
@@ -42,18 +51,24 @@ class ResultsFile:
         self.cost: Cost | None = None
         """What the encoder costs; a measurement, so the results do not depend on it."""
         if folder:
-            self._load(folder / RESULTS)
+            self._load(folder / RESULTS, keep_complete)
 
-    def _load(self, file: Path) -> None:
-        """Take over the results of the same evaluation if it was stopped; any other file will be replaced."""
+    def _load(self, file: Path, keep_complete: bool) -> None:
+        """Take over the results of the same evaluation; the file of any other will be replaced."""
         try:
             saved = json.loads(file.read_bytes())
-            if saved["evaluation_fingerprint"] != self.fingerprint or saved["complete"]:
+            is_same = saved["evaluation_fingerprint"] == self.fingerprint
+            if not is_same or (saved["complete"] and not keep_complete):
                 return
             self.results = [Result.model_validate(result) for result in saved["results"]]
             self.num_finished = int(saved["num_finished"])
         except (OSError, ValueError, KeyError, TypeError, ValidationError):
             self.results, self.num_finished = [], 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all runs are finished."""
+        return self.num_finished == self.num_runs
 
     def add(
         self,
@@ -92,7 +107,7 @@ class ResultsFile:
             "version": __version__,
             **self.fields,
             "evaluation_fingerprint": self.fingerprint,
-            "complete": self.num_finished == self.num_runs,
+            "complete": self.is_complete,
             "num_finished": self.num_finished,
             "cost": self.cost and self.cost.model_dump(),
             "results": [result.model_dump() for result in self.results],
