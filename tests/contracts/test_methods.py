@@ -36,7 +36,8 @@ def build(kind: str, seed: int = 0) -> Method:
 def _build(kind: str, seed: int) -> Method:
     torch.manual_seed(seed)
     config: Any = METHODS[kind].model_validate(NOT_DEFAULT.get(kind, {}))
-    config = config.starting_from(JointPatchMAEConfig())
+    if kind == "neighbor_tuning":
+        config = config.starting_from(JointPatchMAEConfig())
     made = config.build(InputSpec(FRAMES, 3, JOINTS, 8), RandomTokens(ratio=0.5))
     assert isinstance(made, Method)
     return made

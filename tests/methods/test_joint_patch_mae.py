@@ -11,7 +11,15 @@ import torch
 from skeletonmae.batches import Batch, SampleRng, Tracks, patchify
 from skeletonmae.errors import InputError
 from skeletonmae.masking import MotionAware, RandomTokens, SpatialTemporal, TokenIndex, TokenMask
-from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, JointPatchMAE, JointPatchMAEConfig
+from skeletonmae.methods import (
+    METHODS,
+    InputSpec,
+    JointPatchClassifierConfig,
+    JointPatchMAE,
+    JointPatchMAEConfig,
+    NeighborTuningConfig,
+    STTFormerMAEConfig,
+)
 from skeletonmae.methods.joint_patch_features import make_patches
 from skeletonmae.methods.motion_energy import motion_energy_weight
 from skeletonmae.methods.targets import make_targets
@@ -649,3 +657,22 @@ def test_layer_ids_increase_from_the_input_to_the_head() -> None:
 def test_drop_path_grows_linearly() -> None:
     model = tiny(depth=3).classifier(3, JointPatchClassifierConfig(drop_path=0.4))
     assert [block.drop_path.rate for block in model.encoder.blocks] == [0, pytest.approx(0.2), pytest.approx(0.4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("token_frames", 2), ("width", 32), ("depth", 4), ("heads", 4), ("mlp_ratio", 2.0)]
+)
+@pytest.mark.parametrize("kind", ["joint_patch", "contrastive", "order"])
+def test_an_encoder_starts_only_from_one_with_its_settings(kind: str, name: str, value: float) -> None:
+    """The number of heads changes no shape, so weights that do not fit would be loaded."""
+    settings = {"token_frames": 4, "width": 64, "depth": 2, "heads": 2}
+    config: Any = METHODS[kind].model_validate(settings)
+    pretrained = JointPatchMAEConfig.model_validate(settings | {"target": "motion", "decoder_depth": 1})
+    assert config.starting_from(pretrained) == config
+    assert config.starting_from(NeighborTuningConfig(encoder=pretrained)) == config
+    other = JointPatchMAEConfig.model_validate(settings | {name: value})
+    for start in (other, NeighborTuningConfig(encoder=other)):
+        with pytest.raises(InputError, match=rf"init_from: .*other settings.*got {{'{name}': {value}}}"):
+            config.starting_from(start)
+    with pytest.raises(InputError, match=r"another kind of encoder.*got sttformer"):
+        config.starting_from(STTFormerMAEConfig())

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skeletonmae.batches import Batch, Patches, SampleRng
 from skeletonmae.config import Config
+from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking, TokenIndex, TokenMask
 from skeletonmae.masking.mask import lowest_k
 from skeletonmae.methods.joint_patch_classifier import (
@@ -50,6 +51,8 @@ from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointP
 
 Interval = Annotated[int, Field(ge=1, le=10_000)]
 """Number of frames from one frame to the other."""
+ENCODER_SETTINGS = ("token_frames", "width", "depth", "heads", "mlp_ratio")
+"""Settings that an encoder must share with one whose weights it takes over; some leave the shapes as they are."""
 
 
 class JointPatchMAEConfig(MethodConfig):
@@ -122,6 +125,15 @@ class JointPatchMAEConfig(MethodConfig):
         """Number of encoder blocks, from the last, whose features `JointPatchMAE.embed` can average."""
         return self.depth
 
+    def starting_from(self, pretrained: MethodConfig) -> Self:
+        """Return these settings, after a check that the encoder of a checkpoint has the same.
+
+        Raises:
+            InputError: The checkpoint has another kind of encoder, or an encoder with other settings.
+        """
+        settings_of_encoder(pretrained, self)
+        return self
+
     def for_evaluation(self, recipe: MethodConfig) -> JointPatchMAEConfig:
         """Return these settings, with the encoder to evaluate, `teacher.evaluate`, from those of a recipe."""
         if not isinstance(recipe, JointPatchMAEConfig):
@@ -133,6 +145,32 @@ class JointPatchMAEConfig(MethodConfig):
         """Build the method for clips of `spec`."""
         method_class = PooledJointPatchMAE if self.target == "pooled" else JointPatchMAE
         return method_class(self, spec, masking)
+
+
+def settings_of_encoder(pretrained: MethodConfig, expected: JointPatchMAEConfig | None) -> JointPatchMAEConfig:
+    """Return the settings from which the encoder of a checkpoint was built.
+
+    Args:
+        pretrained: The settings of the checkpoint's method.
+        expected: What `ENCODER_SETTINGS` must be; None accepts any.
+
+    Raises:
+        InputError: The checkpoint has another kind of encoder, or an encoder with other settings.
+    """
+    found = pretrained if isinstance(pretrained, JointPatchMAEConfig) else getattr(pretrained, "encoder", None)
+    if not isinstance(found, JointPatchMAEConfig):
+        problem = "the checkpoint has another kind of encoder"
+        raise InputError(problem, where="init_from", expected="that of joint_patch", got=pretrained.kind)
+    if expected is not None:
+        changed = [name for name in ENCODER_SETTINGS if getattr(expected, name) != getattr(found, name)]
+        if changed:
+            raise InputError(
+                "the encoder of the checkpoint has other settings than the recipe",
+                where="init_from",
+                expected={name: getattr(expected, name) for name in changed},
+                got={name: getattr(found, name) for name in changed},
+            )
+    return found
 
 
 class JointPatchMAE(Method):

@@ -21,7 +21,7 @@ from skeletonmae.methods.joint_patch_classifier import (
     encoder_of,
 )
 from skeletonmae.methods.joint_patch_features import embed_tracks
-from skeletonmae.methods.joint_patch_mae import JointPatchMAEConfig
+from skeletonmae.methods.joint_patch_mae import JointPatchMAEConfig, settings_of_encoder
 from skeletonmae.methods.memory_queue import UNKNOWN, MemoryQueue, queue_size
 from skeletonmae.methods.method import (
     Classifier,
@@ -88,16 +88,13 @@ class NeighborTuningConfig(MethodConfig):
         """Return these settings with those of the encoder from a checkpoint.
 
         Raises:
-            InputError: The checkpoint is of a method without such an encoder, or of another one than `encoder`.
+            InputError: The checkpoint has another kind of encoder, or one with other settings than `encoder`.
         """
-        encoder = pretrained.encoder if isinstance(pretrained, NeighborTuningConfig) else pretrained
-        if not isinstance(encoder, JointPatchMAEConfig):
-            expected = "a method on the encoder of joint_patch"
-            raise InputError("cannot tune this method", where="init_from", expected=expected, got=pretrained.kind)
-        fields = {name: getattr(encoder, name) for name in JointPatchMAEConfig.model_fields if name != "kind"}
-        if self.encoder is None:
-            return self.model_copy(update={"encoder": JointPatchMAEConfig(**fields)})
-        return self
+        found = settings_of_encoder(pretrained, self.encoder)
+        if self.encoder is not None:
+            return self
+        fields = {name: getattr(found, name) for name in JointPatchMAEConfig.model_fields if name != "kind"}
+        return self.model_copy(update={"encoder": JointPatchMAEConfig(**fields)})
 
     def for_evaluation(self, recipe: MethodConfig) -> NeighborTuningConfig:
         """Return these settings, without those of the encoder if a recipe leaves them to the checkpoint."""
