@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from measuring import processor as processor_name
+from environment import processor as processor_name
 
 from skeletonmae.models.cpu_attention import Form, cpu_attention
 

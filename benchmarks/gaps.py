@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import environment
+from environment import environment
 from store import BATCH, CROP, FRAMES, iterate, lengths, write_store
 
 from skeletonmae.batches import ClipReader, Loader

@@ -23,7 +23,8 @@ from typing import Any
 import torch
 from cases import SPEC
 from cases import method as joint_patch
-from measuring import DTYPES, PRECISIONS, Case, Step, environment, measure
+from environment import environment
+from measuring import DTYPES, PRECISIONS, Case, Step, measure
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity, leaky_relu, normalize
 from torch.utils._python_dispatch import TorchDispatchMode

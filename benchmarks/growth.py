@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 from cases import DECODER, DECODERS, MASK_RATIO, SIZES
-from measuring import ROOT, Step, count_flops, environment, usage
+from environment import ROOT, environment
+from measuring import Step, usage
 
 from skeletonmae.batches import Batch, sample_keys
+from skeletonmae.evaluation.cost import count_flops
 from skeletonmae.files import write_text
 from skeletonmae.masking import RandomTokens
 from skeletonmae.memory import retain_freed_memory

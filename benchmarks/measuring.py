@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import platform
 import resource
-import shlex
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from skeletonmae.training import TrainingConfig
 from skeletonmae.training.optimizer import build_optimizer
 
-ROOT = Path(__file__).resolve().parents[1]
 PRECISIONS = ("float32", "bf16")
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
 KINDS = {
@@ -143,19 +134,6 @@ def matmul_ceiling(precision: str, side: int = 2048, repeats: int = 5) -> float:
     return 2 * side**3 / min(second for second in seconds if second > 0)
 
 
-def count_flops(call: Callable[[], object]) -> int:
-    """Return the FLOPs of the products and the attention of a call, its backward pass included."""
-    fused = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
-    shapes = {
-        fused: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
-        backward: lambda grad, q, k, v, *_, **__: sdpa_backward_flop_count(grad, q, k, v),
-    }
-    with FlopCounterMode(display=False, custom_mapping=shapes) as counter:
-        call()
-    return counter.get_total_flops()
-
-
 def shares_of_time(call: Callable[[], object]) -> dict[str, float]:
     """Return which share of the CPU time of a call each kind of operation takes, by torch's profiler."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profiler:
@@ -167,49 +145,3 @@ def shares_of_time(call: Callable[[], object]) -> dict[str, float]:
         seconds[kind_of.get(name, "rest")] += event.self_cpu_time_total
     total = sum(seconds.values()) or 1.0
     return {kind: value / total for kind, value in seconds.items()}
-
-
-def environment(threads: int, repeats: int) -> dict[str, Any]:
-    """Return when, where and with what something is measured."""
-    script, words = Path(sys.argv[0]), sys.argv[1:]
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "commit": git("rev-parse", "--short=12", "HEAD")
-        + (" with changes in src" if git("status", "--porcelain", "--", "src") else ""),
-        "command": shlex.join([f"OMP_NUM_THREADS={threads}", "python", f"benchmarks/{script.name}", *words]),
-        **machine(),
-        "threads": threads,
-        "repeats": repeats,
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Return the machine and the versions of Python and torch."""
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-
-
-def git(*words: str) -> str:
-    """Return the output of a git command in the project; empty where there is no repository."""
-    done = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
-
-
-def processor() -> str:
-    """Return the name of the processor, with its vector instructions."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    return f"{name or platform.processor()} ({torch.backends.cpu.get_cpu_capability()})"
-
-
-def bf16_instructions() -> str:
-    """Return the instructions by which the processor multiplies bfloat16 matrices; empty if it has none."""
-    from skeletonmae.models.cpu_attention import processor as kind
-
-    return {"amx": "AMX", "avx512_bf16": "AVX-512 BF16"}.get(kind(), "")

@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from measuring import environment
+from environment import environment
 
 from skeletonmae.formats.decoders.ntu_text import parse_bodies
 from skeletonmae.formats.ntu_cleanup import Persons, reference

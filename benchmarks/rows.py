@@ -25,7 +25,9 @@ from cases import (
     pretraining,
     start,
 )
-from measuring import PRECISIONS, Usage, count_flops, matmul_ceiling, shares_of_time, usage
+from measuring import PRECISIONS, Usage, matmul_ceiling, shares_of_time, usage
+
+from skeletonmae.evaluation.cost import count_flops
 
 MAX_START_SECONDS = 2.5
 GOALS: dict[tuple[str, str | None], float] = {

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from cases import QUICK, Settings
-from measuring import ROOT, environment, git, machine
+from environment import ROOT, environment, git, machine
 from results_page import page
 from rows import CASES, measure_case
 

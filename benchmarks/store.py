@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import Case, environment, measure
+from environment import environment
+from measuring import Case, measure
 from plain import PlainDataset
 from torch import Tensor
 from torch.utils.data import DataLoader

@@ -46,6 +46,13 @@ def test_every_form_of_attention_is_counted(form: Any) -> None:
         assert count_flops(lambda: cpu_attention(query, key, key, None, form)) == 2 * 2 * 2 * 3 * 50 * 60 * 16
 
 
+def test_the_backward_pass_of_attention_is_counted() -> None:
+    query, key = (torch.randn(2, 3, num, 16, requires_grad=True) for num in (50, 60))
+    forward, backward = 2, 5  # matrix products; the backward pass computes the scores again
+    counted = count_flops(lambda: cpu_attention(query, key, key, None, "fused").sum().backward())
+    assert counted == (forward + backward) * 2 * 2 * 3 * 50 * 60 * 16
+
+
 def test_the_operations_of_an_encoder_follow_from_its_shape(task: Any, tiny_tree: Any) -> None:
     """Of tracks in which every joint is observed; the tokens of the others are fewer."""
     cost = measure_cost(task)

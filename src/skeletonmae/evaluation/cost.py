@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
@@ -70,8 +70,9 @@ def measure_cost(
             return network(batch)
 
     with torch.inference_mode():
-        num_parameters = count_parameters(compute)
-        flops = count_flops(compute)
+        num_parameters = count_parameters(lambda: network(batch))
+        # In float32, as the counter takes operations apart where autocast no longer sees them.
+        flops = count_flops(lambda: network(batch))
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         seconds = min(_duration(compute, device) for _ in range(NUM_PASSES))
@@ -110,16 +111,22 @@ class _UsedParameters(TorchFunctionMode):
 
 
 def count_flops(call: Callable[[], object]) -> int:
-    """Return the operations of the matrix products, convolutions and attention in a call, forward only.
+    """Return the operations of the matrix products, convolutions and attention in a call.
 
-    A multiplication with its addition counts as 2.
+    A backward pass counts if the call contains it. A multiplication with its addition counts as 2.
     """
 
     def attention_flops(query: Any, key: Any, value: Any, *_: object, **__: object) -> int:
         return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
-    # torch's counter does not know the kernel of CPUs.
-    kernels = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops}
+    def backward_flops(grad: Any, query: Any, key: Any, value: Any, *_: object, **__: object) -> int:
+        return int(sdpa_backward_flop_count(grad, query, key, value))  # type: ignore[no-untyped-call]
+
+    # torch's counter does not know the kernels of CPUs.
+    kernels = {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops,
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: backward_flops,
+    }
     with FlopCounterMode(display=False, custom_mapping=kernels) as counter:
         call()
     return int(counter.get_total_flops())
