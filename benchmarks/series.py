@@ -18,16 +18,18 @@ A series is a YAML file. Its `jobs` are run in order, as soon as a worker is fre
 
 The folder `--runs` holds a folder per job, and `series.json`: the results of all finished jobs, and the error of
 each that failed. A series that was stopped, or that reached `--seconds`, continues when the command is run again.
+A finished job is kept as long as its complete recipes and the job that it starts from are the same; otherwise its
+folder is renamed to `NAME.old`, and the job runs again. Every job says when and with which commit it was run.
 """
 
 from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import hashlib
 import json
 import multiprocessing
-import os
-import subprocess
+import shutil
 import time
 import traceback
 from pathlib import Path
@@ -36,6 +38,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+JOB = "job.json"
 RESULT_FIELDS = ("protocol", "setting", "label_fraction", "seed", "top1", "num_train", "num_test", "best_params")
 
 
@@ -81,6 +84,27 @@ def read_series(path: Path) -> list[dict[str, Any]]:
     return jobs
 
 
+def job_inputs(job: dict[str, Any], runs: Path) -> dict[str, Any]:
+    """Return what a job depends on: its settings, its complete recipes, and the job that it starts from."""
+    from skeletonmae.recipe import read_recipe
+
+    def resolved(part: dict[str, Any]) -> dict[str, Any]:
+        return read_recipe(ROOT / part["recipe"], part["overrides"]).model_dump(mode="json")
+
+    start = _start(job, runs)
+    return {
+        "job": job,
+        "recipe": resolved(job) if job["pretrain"] else None,
+        "evaluations": [resolved(evaluation) for evaluation in job["evaluate"]],
+        "start_digest": hashlib.sha256((start / JOB).read_bytes()).hexdigest() if start else None,
+    }
+
+
+def _start(job: dict[str, Any], runs: Path) -> Path | None:
+    """Return the folder of the job that a job starts from."""
+    return None if job["start"] in (None, "scratch") else runs / job["start"]
+
+
 def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
     """Pre-train and evaluate one job, in the folder `runs/<name>`; what is finished is not done again."""
     from skeletonmae.checkpoint import load_checkpoint
@@ -90,20 +114,24 @@ def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
     from skeletonmae.training import init_distributed
 
     retain_freed_memory()
-    folder, row = runs / job["name"], dict(job)
-    finished = folder / "job.json"
-    if finished.is_file() and (saved := json.loads(finished.read_text()))["job"] == job:
-        return saved  # type: ignore[no-any-return]
-    start = None if job["start"] in (None, "scratch") else runs / job["start"] / "model.safetensors"
+    folder, inputs = runs / job["name"], job_inputs(job, runs)
+    if (folder / JOB).is_file():
+        saved: dict[str, Any] = json.loads((folder / JOB).read_text())
+        if saved.get("inputs") == inputs:
+            return saved
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+    row = {**job, **facts(device)}
+    start = _start(job, runs)
+    model = start / "model.safetensors" if start else None
     with init_distributed(device) as distributed:
         if job["pretrain"]:
-            init_from = [f"init_from={start}"] if start else []
+            init_from = [f"init_from={model}"] if model else []
             recipe = read_recipe(ROOT / job["recipe"], [*job["overrides"], *init_from])
             began = time.perf_counter()
             model = pretrain(recipe, folder, distributed)
             row["pretrain_seconds"] = round(time.perf_counter() - began, 1)
-        else:
-            model = start
         row["evaluations"] = {}
         for evaluation in job["evaluate"]:
             began = time.perf_counter()
@@ -115,8 +143,8 @@ def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
                 "seconds": round(time.perf_counter() - began, 1),
                 "results": [_summary(result.model_dump(mode="json")) for result in results],
             }
-    row["job"] = job
-    _write(finished, row)
+    row["inputs"] = inputs
+    _write(folder / JOB, row)
     return row
 
 
@@ -156,7 +184,7 @@ def run_series(
                     rows[job["name"]] = future.result()
                 elapsed = time.monotonic() - began
                 print(f"{elapsed:6.0f} s  {job['name']}: {_headline(rows[job['name']])}", flush=True)
-                _write(runs / "series.json", {**facts(device), "jobs": rows})
+                _write(runs / "series.json", {"jobs": rows})
     finally:
         if pending or running:  # the time is over, or somebody has pressed Ctrl-C
             for process in multiprocessing.active_children():
@@ -164,7 +192,7 @@ def run_series(
         pool.shutdown(wait=not (pending or running), cancel_futures=True)
     left = [job["name"] for job in [*running.values(), *pending]]
     print(f"not finished: {', '.join(left)}" if left else f"all {len(jobs)} jobs are finished", flush=True)
-    _write(runs / "series.json", {**facts(device), "jobs": rows, "not_finished": left})
+    _write(runs / "series.json", {"jobs": rows, "not_finished": left})
     return rows
 
 
@@ -179,19 +207,14 @@ def _headline(row: dict[str, Any]) -> str:
 
 
 def facts(device: str) -> dict[str, str]:
-    """Return when, where and with what the series was run."""
+    """Return when, where and with what a job is run."""
     import torch
+    from environment import facts as all_facts
 
-    commit = subprocess.run(
-        ["git", "-C", ROOT, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     is_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
-    return {
-        "commit": os.environ.get("COMMIT", commit),
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
-        "device": torch.cuda.get_device_name(0) if is_gpu else "cpu",
-        "torch": torch.__version__,
-    }
+    known = all_facts()
+    name = torch.cuda.get_device_name(0) if is_gpu else known["processor"]
+    return {"device": name} | {fact: known[fact] for fact in ("torch", "commit", "date")}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

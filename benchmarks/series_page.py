@@ -27,10 +27,10 @@ def merge(kept: dict[str, Any], series: list[dict[str, Any]], names: list[str]) 
     """Return the finished jobs of all series by name, in the order of `names`, each with the facts of its run."""
     jobs = dict(kept)
     for content in series:
-        facts = {name: content[name] for name in FACTS}
         for name, row in content["jobs"].items():
             if "evaluations" in row:
                 short = {key: row[key] for key in JOB_FIELDS if row.get(key)}
+                facts = {fact: row[fact] if fact in row else content[fact] for fact in FACTS}  # once of the whole
                 jobs[name] = {**short, **facts, "evaluations": row["evaluations"]}
     return {name: jobs[name] for name in names if name in jobs}
 
@@ -66,20 +66,29 @@ def page(title: str, comment: str, jobs: dict[str, Any], names: list[str]) -> st
     return "\n".join([*lines, ""])
 
 
+def job_names(series: Path) -> list[str]:
+    """Return the names of the jobs of a series, in its order."""
+    return [job["name"] for job in yaml.safe_load(series.read_text(encoding="utf-8"))["jobs"]]
+
+
+def page_of(series: Path, jobs: dict[str, Any]) -> str:
+    """Return the page of a series, with the comment at the beginning of its YAML file."""
+    lines = series.read_text(encoding="utf-8").splitlines()
+    comment = "\n".join(line[1:].strip() for line in lines if line.startswith("#"))
+    return page(series.stem.replace("_", " "), comment, jobs, job_names(series))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("series", type=Path, help="YAML file of the series")
     parser.add_argument("results", type=Path, nargs="*", help="series.json of a run")
     arguments = parser.parse_args()
-    text = arguments.series.read_text(encoding="utf-8")
-    names = [job["name"] for job in yaml.safe_load(text)["jobs"]]
     stored = arguments.series.with_suffix(".json")
-    kept = json.loads(stored.read_text()) if stored.exists() else {}
-    jobs = merge(kept, [json.loads(path.read_text()) for path in arguments.results], names)
-    head = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
+    kept = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in arguments.results]
+    jobs = merge(kept, results, job_names(arguments.series))
     stored.write_text(json.dumps(jobs, indent=1) + "\n", encoding="utf-8")
-    title = arguments.series.stem.replace("_", " ")
-    arguments.series.with_suffix(".md").write_text(page(title, "\n".join(head), jobs, names), encoding="utf-8")
+    arguments.series.with_suffix(".md").write_text(page_of(arguments.series, jobs), encoding="utf-8")
 
 
 if __name__ == "__main__":

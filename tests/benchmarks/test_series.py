@@ -95,6 +95,33 @@ def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
     assert (runs / "good" / "model.safetensors").stat().st_mtime_ns == written
 
 
+def test_a_job_runs_again_if_its_recipe_or_the_job_it_starts_from_has_changed(
+    series: Any, tiny_tree: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = {**tiny_tree(), "evaluation": [{"kind": "knn", "k": [1]}]}
+    edited, other = (write(tmp_path / name, **tree) for name in ("edited.yaml", "other.yaml"))
+    jobs = [
+        {"name": "first", "recipe": str(edited)},
+        {"name": "child", "recipe": str(other), "start": "first", "pretrain": False},
+    ]
+
+    def run(commit: str) -> list[dict[str, Any]]:
+        monkeypatch.setenv("COMMIT", commit)
+        return [series.run_job(job, tmp_path, "cpu") for job in series.read_series(path)]
+
+    path = write(tmp_path / "s.yaml", jobs=jobs)
+    rows = run("one")
+    assert run("two") == rows
+    assert [row["commit"] for row in rows] == ["one", "one"]
+    tree["training"]["seed"] = 5
+    write(edited, **tree)
+    again = run("three")
+    assert [row["commit"] for row in again] == ["three", "three"]  # the recipe of the child is the same
+    assert again[0]["inputs"]["recipe"]["training"]["seed"] == 5
+    assert yaml.safe_load((tmp_path / "first" / "recipe.yaml").read_text())["training"]["seed"] == 5
+    assert json.loads((tmp_path / "first.old" / "job.json").read_text()) == rows[0]
+
+
 def test_a_series_stops_at_its_time(series: Any, tmp_path: Path) -> None:
     jobs = series.read_series(write(tmp_path / "s.yaml", recipe="r.yaml", jobs=[{"name": "late"}]))
     assert series.run_series(jobs, tmp_path / "runs", "cpu", workers=1, seconds=0) == {}
@@ -120,3 +147,23 @@ def test_the_page_merges_runs_and_averages_seeds(monkeypatch: pytest.MonkeyPatch
     assert "| a | 2 | 55.0 ± 7.1 |" in text
     assert "| b | 1 | 25.0 |" in text
     assert "Not run yet: failed." in text
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "series").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_committed_page_is_that_of_the_committed_results(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    page = importlib.import_module("series_page")
+    jobs = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == page.page_of(path, jobs)
+
+
+def test_every_job_keeps_the_facts_of_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    page = importlib.import_module("series_page")
+    facts = {"device": "d", "torch": "t", "commit": "c", "date": "2026-01-01"}
+    rows = {"a": {**facts, "evaluations": {}}, "b": {**facts, "commit": "e", "evaluations": {}}}
+    jobs = page.merge({}, [{"jobs": rows}], ["a", "b"])
+    assert [job["commit"] for job in jobs.values()] == ["c", "e"]
+    assert "Runs: d, torch t, commit c, 2026-01-01; d, torch t, commit e, 2026-01-01." in page.page(
+        "", "", jobs, []
+    )
