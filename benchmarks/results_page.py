@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cases import DECODER, MASK_RATIO, PASS_CLIPS, SIZES
-from measuring import KINDS, bf16_instructions
+import cases
+from cases import MASK_RATIO, PASS_CLIPS
+from measuring import KINDS
 
 Row = dict[str, Any]
 
@@ -64,8 +65,9 @@ def _introduction(rows: list[Row]) -> list[str]:
     dates, commits = sorted({row["date"] for row in rows}), list(dict.fromkeys(row["commit"] for row in rows))
     clips = max(row["clips"] for row in rows if row["name"].startswith("pre-training") and row["goal"] is not None)
     loaded = max((row["clips"] for row in rows if row["name"] == "loading"), default=0)
-    setting = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in {**SIZES, **DECODER}.items())
-    instructions = bf16_instructions()
+    sizes = {**cases.SIZES, **cases.DECODER}
+    setting = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sizes.items())
+    instructions = first["bf16_instructions"]
     bf16 = (
         f"The goals in bf16 are for processors with AMX or bf16 products; this one has {instructions}."
         if instructions

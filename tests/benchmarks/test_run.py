@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -123,6 +124,14 @@ def test_a_row_that_needs_more_than_the_machine_says_so(benchmark_module: Callab
     page = benchmark_module("results_page")
     one = row("pre-training, bf16", 0.5) | {"goal": 9.0, "ratio": 2.0}
     assert "the goal would need 180%, more than the machine has" in page.why(one)
+
+
+def test_the_committed_page_is_that_of_the_committed_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(__file__).parents[2] / "benchmarks"
+    monkeypatch.syspath_prepend(str(folder))
+    rows = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    page = importlib.import_module("results_page").page(rows)
+    assert (folder / "results.md").read_text(encoding="utf-8") == page
 
 
 def test_the_committed_results_have_every_goal(benchmark_module: Callable[[str], Any]) -> None:
