@@ -1,4 +1,4 @@
-# Two commands do everything: `make demo` and `make test`. Everything they need is set up in .venv.
+# `make demo` and `make test` are the two to start with. What the targets need is set up in .venv.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
