@@ -17,6 +17,7 @@ from skeletonmae.datasets import Split
 from skeletonmae.evaluation.cost import count_flops, count_parameters, logged_seconds, measure_cost
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
+from skeletonmae.methods.supervised import NETWORKS, SupervisedConfig
 from skeletonmae.models.cpu_attention import cpu_attention
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore
@@ -160,3 +161,19 @@ def test_the_weights_that_count_are_those_that_the_features_depend_on(kind: str,
         parameter.requires_grad_(is_trained)
     with torch.inference_mode():
         assert count_parameters(lambda: method.embed(batch)) == expected > 0
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_the_operations_of_supervised_networks_do_not_depend_on_the_precision(
+    task: Any, make_batch: Any, kind: str
+) -> None:
+    """torch's counter takes a product of bfloat16 with float32 apart before autocast sees it."""
+    config = SupervisedConfig.model_validate({"network": {"kind": kind, "width": 8}})
+    skeleton = task.store.skeleton
+    spec = InputSpec(task.clips.frames, 3, skeleton.joints, persons=2, bones=skeleton.bones)
+    network = config.build(spec).classifier(3).eval()
+    in_float32, in_bf16 = (
+        measure_cost(replace(task, precision=precision), network) for precision in ("float32", "bf16")
+    )
+    assert in_bf16.flops_per_clip == in_float32.flops_per_clip > 0
+    assert in_bf16.parameters == in_float32.parameters
