@@ -27,7 +27,7 @@ def test_a_killed_baseline_ends_with_the_same_bits(tmp_path: Path, tiny_tree: An
     del tree["masking"], tree["training"]
     tree["method"] = {"kind": "supervised", "network": {"kind": "sgn", "width": 4}}
     training = {"epochs": 8, "batch_size": 7, "warmup_epochs": 0, "checkpoint_seconds": 0}
-    tree["evaluation"] = [{"kind": "finetune", "training": training, "test_views": 2}]
+    tree["evaluation"] = [{"kind": "finetune", "training": training, "test_clips": 2}]
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree))
     state = tmp_path / "killed" / NAME / "state.pt"
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Finetune
-from skeletonmae.evaluation.finetune import ClassifierWithLoss, predict_views
+from skeletonmae.evaluation.finetune import ClassifierWithLoss, predict_clips
 from skeletonmae.evaluation.protocol import predict_logits
 from skeletonmae.transforms import ClipConfig
 from skeletonmae.transforms.geometry import Scale
@@ -159,18 +159,18 @@ class FirstCoordinates(nn.Module):
         return batch.positions[:, 0, :, 0].mean(1)
 
 
-def test_test_views_are_averaged_in_the_order_of_the_recordings(make_task: Any) -> None:
+def test_logits_of_test_clips_are_averaged_in_the_order_of_the_recordings(make_task: Any) -> None:
     task, index = task_of(make_task), np.arange(119, 89, -1)
     clips = task.clips.model_copy(update={"augment": (Scale(low=2.0, high=3.0),)})  # not for the test side
     model: Any = FirstCoordinates()
     expected = predict_logits(model, task, index)
-    for views in (0, 1, 3):  # the recordings have one frame: all clips of one are the same
+    for num_clips in (0, 1, 3):  # the recordings have one frame: all clips of one are the same
         torch.testing.assert_close(
-            predict_views(model, replace(task, clips=clips), index, views, seed=4), expected
+            predict_clips(model, replace(task, clips=clips), index, num_clips, seed=4), expected
         )
 
 
-def test_each_test_view_draws_its_own_frames(
+def test_each_test_clip_draws_its_own_frames(
     make_task: Any, make_store: Any, make_recording: Any, tmp_path: Path
 ) -> None:
     recordings = [make_recording(seed, frames=40, label=str(seed % 3), lost=0.0) for seed in range(6)]
@@ -178,9 +178,9 @@ def test_each_test_view_draws_its_own_frames(
     clips = ClipConfig(frames=4, sampling="random_frames", transforms=())
     task, index = replace(task_of(make_task), store=store, clips=clips), np.arange(6)
     model: Any = FirstCoordinates()
-    one, two, again = (predict_views(model, task, index, views, seed=0) for views in (1, 2, 2))
+    one, two, again = (predict_clips(model, task, index, number, seed=0) for number in (1, 2, 2))
     assert torch.equal(two, again)
     assert (one - two).abs().max() > 1e-3
-    assert not torch.equal(two, predict_views(model, task, index, 2, seed=1))
-    result = protocol(epochs=1, test_views=2).run(task_of(make_task))[0]
-    assert result.name == "finetune views=2"
+    assert not torch.equal(two, predict_clips(model, task, index, 2, seed=1))
+    result = protocol(epochs=1, test_clips=2).run(task_of(make_task))[0]
+    assert (result.name, result.details["test_clips"]) == ("finetune test_clips=2", 2)

@@ -67,15 +67,15 @@ class Finetune(Config):
     """The downstream model, of the same kind as the method; null for the defaults of that method."""
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     """Fraction of the target distribution that is spread evenly over all classes."""
-    test_views: int = Field(0, ge=0)
+    test_clips: int = Field(0, ge=0)
     """Number of randomly sampled clips, without augmentation, whose logits are averaged for each test recording; 0
-    for the one clip that is not random."""
+    for the one clip that is not random. Unlike `test_views` of `linear`, they do not include that one."""
 
     @property
     def setting(self) -> str:
         """What distinguishes the results from those of the default settings."""
-        views = [f"views={self.test_views}"] if self.test_views else []
-        return " ".join([*views, *(["plain draw"] if self.draw == "plain" else [])])
+        clips = [f"test_clips={self.test_clips}"] if self.test_clips else []
+        return " ".join([*clips, *(["plain draw"] if self.draw == "plain" else [])])
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each seed."""
@@ -94,7 +94,7 @@ class Finetune(Config):
         if fit_folder and task.save:
             task.save(fit_folder.with_name(f"{fit_folder.name}.safetensors"), model, self.classifier)
         test_labels = torch.from_numpy(task.labels[task.split.test])
-        logits = predict_views(model, task, task.split.test, self.test_views, seed)
+        logits = predict_clips(model, task, task.split.test, self.test_clips, seed)
         if fit_folder:
             delete_fit_state(fit_folder, task.distributed)
         return scored_result(
@@ -109,7 +109,7 @@ class Finetune(Config):
             best_params=best_params,
             details={
                 **({"draw": self.draw} if self.label_fraction < 1 else {}),
-                "views_test": max(1, self.test_views),
+                "test_clips": max(1, self.test_clips),
                 "epoch": "last",
                 "selection": task.describe_validation() if self.lrs else "none",
             },
@@ -172,8 +172,8 @@ class Finetune(Config):
         return model.eval()
 
 
-def predict_views(
-    model: nn.Module, task: EvaluationTask, index: np.ndarray, views: int, seed: int
+def predict_clips(
+    model: nn.Module, task: EvaluationTask, index: np.ndarray, num_clips: int, seed: int
 ) -> torch.Tensor:
     """Mean logits of clips sampled as in training but not augmented, `(recording, class)`, in order of `index`.
 
@@ -181,13 +181,13 @@ def predict_views(
         model: The classifier.
         task: The evaluation.
         index: Indices of the recordings.
-        views: Number of clips of each recording; 0 for the one that is not random.
+        num_clips: Number of clips of each recording; 0 for the one that is not random.
         seed: Seed of the clips.
 
     Raises:
         InputError: A logit is not finite.
     """
-    if not views:
+    if not num_clips:
         return predict_logits(model, task, index)
     clips = task.clips.model_copy(update={"augment": ()})
     loader = clips.loader(
@@ -196,11 +196,11 @@ def predict_views(
     model.eval()
     total = torch.zeros(len(index), len(task.classes))
     with torch.inference_mode(), autocast(task.precision, task.distributed.device):
-        for view in range(views):
-            logits = torch.cat([model(batch).float() for batch in loader.epoch(view)]).cpu()
-            order = torch.from_numpy(epoch_order(seed, view, len(index)).astype(np.int64))
+        for epoch in range(num_clips):
+            logits = torch.cat([model(batch).float() for batch in loader.epoch(epoch)]).cpu()
+            order = torch.from_numpy(epoch_order(seed, epoch, len(index)).astype(np.int64))
             total[order] += logits
-    return check_finite(total / views)
+    return check_finite(total / num_clips)
 
 
 class ClassifierWithLoss(nn.Module):
