@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +30,20 @@ class Config(BaseModel):
         coerce_numbers_to_str=True,
         use_attribute_docstrings=True,
     )
+
+
+def changed_settings(config: Config, names: Iterable[str] | None = None) -> list[str]:
+    """Return the settings that differ from their defaults.
+
+    Args:
+        config: The settings.
+        names: Those to compare; None for all.
+    """
+    fields = type(config).model_fields
+    compared = fields if names is None else names
+    return [
+        name for name in compared if getattr(config, name) != fields[name].get_default(call_default_factory=True)
+    ]
 
 
 def tagged_union(table: Mapping[str, type[Config]]) -> Any:

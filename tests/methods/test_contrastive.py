@@ -168,6 +168,36 @@ def test_it_has_no_pooled_targets() -> None:
         build(target="pooled")
 
 
+@pytest.mark.parametrize(
+    ("objective", "settings"),
+    [
+        ("decorrelate", {"queue": 100}),
+        ("decorrelate", {"temperature": 0.2}),
+        ("decorrelate", {"key": {"span": 0.5}}),
+        ("queue", {"invariance": 1.0}),
+        ("queue", {"variance": 1.0}),
+        ("queue", {"covariance": 0.0}),
+    ],
+)
+def test_settings_of_the_other_objective_are_refused(objective: str, settings: dict[str, Any]) -> None:
+    other = "queue" if objective == "decorrelate" else "decorrelate"
+    name = next(iter(settings))
+    with pytest.raises(
+        ValueError, match=f"objective {objective} has no {name}; delete it, or use objective {other}"
+    ):
+        ContrastiveConfig.model_validate({"objective": objective} | settings)
+    assert ContrastiveConfig.model_validate({"objective": other} | settings).objective == other
+
+
+def test_a_teacher_without_the_masked_loss_is_refused(make_batch: Any) -> None:
+    """Nothing would be compared with its features, and its variances would be missing from the log."""
+    with pytest.raises(ValueError, match="target teacher is a target of the masked loss"):
+        build(target="teacher")
+    method = build(target="teacher", reconstruct=1.0)
+    logs = method(views(make_batch, (1, 2, 1), (0, 1, 2))).logs
+    method.check_logs({name: float(value) for name, value in logs.items()})
+
+
 def test_a_batch_without_second_views_is_refused(make_batch: Any) -> None:
     with pytest.raises(InputError, match="two views"):
         build()(make_batch((1, 1)))

@@ -676,3 +676,20 @@ def test_an_encoder_starts_only_from_one_with_its_settings(kind: str, name: str,
             config.starting_from(start)
     with pytest.raises(InputError, match=r"another kind of encoder.*got sttformer"):
         config.starting_from(STTFormerMAEConfig())
+
+
+@pytest.mark.parametrize("kind", ["joint_patch", "order"])
+@pytest.mark.parametrize(
+    ("target", "section"),
+    [
+        ("position", {"teacher": {"span": 0.5}}),
+        ("motion", {"pooled": {"width": 8}}),
+        ("teacher", {"pooled": {"width": 8}}),
+    ],
+)
+def test_settings_of_another_target_are_refused(kind: str, target: str, section: dict[str, Any]) -> None:
+    ((other, settings),) = section.items()
+    with pytest.raises(ValueError, match=rf"target {target} has no {other}.{next(iter(settings))}; delete it"):
+        METHODS[kind].model_validate({"target": target} | section)
+    METHODS[kind].model_validate({"target": other} | section)
+    METHODS[kind].model_validate({"target": target, other: {}})

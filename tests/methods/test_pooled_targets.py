@@ -157,7 +157,7 @@ def test_joints_are_known_by_name(make_batch: Make) -> None:
 
 def test_the_loss_of_a_clip_depends_on_the_others() -> None:
     assert tiny().couples_batch
-    assert not tiny(target="motion").couples_batch
+    assert not tiny(target="motion", pooled={}).couples_batch
 
 
 def test_it_has_no_reconstruction(make_batch: Make) -> None:

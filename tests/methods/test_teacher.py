@@ -243,7 +243,9 @@ def test_a_collapsed_teacher_stops_the_run(make_batch: Any, alone: Any) -> None:
 def test_either_encoder_can_be_evaluated(make_batch: Any) -> None:
     method, batch = build(), make_batch((2, 1))
     shake(method)
-    recipe = JointPatchMAEConfig.model_validate({**SMALL, "teacher": {"evaluate": "student", "span": 0.5}})
+    recipe = JointPatchMAEConfig.model_validate(
+        {**SMALL, "target": "teacher", "teacher": {"evaluate": "student", "span": 0.5}}
+    )
     by_teacher = method.embed(batch)
     heads = method.classifier(3)
     method.use_settings(method.config.for_evaluation(recipe))

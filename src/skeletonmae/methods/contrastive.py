@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize, relu
 
 from skeletonmae.batches import Batch
+from skeletonmae.config import changed_settings
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking, RandomTokens, TokenMask
 from skeletonmae.methods.joint_patch_features import make_patches
@@ -23,6 +24,12 @@ from skeletonmae.models.transformer import init_weights
 
 EPSILON = 1e-4
 """Added to the variance of a channel before its root."""
+Objective = Literal["queue", "decorrelate"]
+OBJECTIVE_SETTINGS: dict[Objective, tuple[str, ...]] = {
+    "queue": ("temperature", "queue", "key"),
+    "decorrelate": ("invariance", "variance", "covariance"),
+}
+"""Settings of one objective alone."""
 
 
 class ContrastiveConfig(JointPatchMAEConfig):
@@ -42,7 +49,7 @@ class ContrastiveConfig(JointPatchMAEConfig):
     classifier_kind: ClassVar[str | None] = "joint_patch"
 
     kind: Literal["contrastive"] = "contrastive"  # type: ignore[assignment]  # another than that of the base
-    objective: Literal["queue", "decorrelate"] = "decorrelate"
+    objective: Objective = "decorrelate"
     """`queue`: tell the other view of a clip, encoded by a moving average of the network, from earlier clips.
     `decorrelate`: equal views, and features whose channels vary and are not correlated; it needs no other clips as
     negatives, which suits small sets, whose clips are mostly of the same few classes."""
@@ -67,6 +74,16 @@ class ContrastiveConfig(JointPatchMAEConfig):
     """Weight of the term that keeps the standard deviation of each channel above 1, with `decorrelate`."""
     covariance: float = Field(1.0, ge=0)
     """Weight of the squared covariances between channels, with `decorrelate`."""
+
+    @model_validator(mode="after")
+    def _check_objective(self) -> Self:
+        for objective, names in OBJECTIVE_SETTINGS.items():
+            if self.objective != objective and (changed := changed_settings(self, names)):
+                problem = f"objective {self.objective} has no {', '.join(changed)}"
+                raise ValueError(f"{problem}; delete it, or use objective {objective}")
+        if self.target == "teacher" and self.reconstruct == 0:
+            raise ValueError("target teacher is a target of the masked loss, which reconstruct 0 leaves out")
+        return self
 
     @property
     def num_views(self) -> Literal[1, 2]:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from skeletonmae.batches import Batch, Patches, SampleRng
-from skeletonmae.config import Config
+from skeletonmae.config import Config, changed_settings
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking, TokenIndex, TokenMask
 from skeletonmae.masking.mask import lowest_k
@@ -114,6 +114,10 @@ class JointPatchMAEConfig(MethodConfig):
         if self.target in ("teacher", "pooled") and (self.target_steps > 1 or self.error_weight != "uniform"):
             problem = f"target {self.target} has target_steps 1 and error_weight uniform"
             raise ValueError(f"{problem}; got {self.target_steps} and {self.error_weight}")
+        for target, settings in (("teacher", self.teacher), ("pooled", self.pooled)):
+            if self.target != target and (changed := changed_settings(settings)):
+                names = ", ".join(f"{target}.{name}" for name in changed)
+                raise ValueError(f"target {self.target} has no {names}; delete it, or use target {target}")
         if self.target == "pooled" and self.predict_ratio < 1:
             raise ValueError(f"target pooled needs all tokens: predict_ratio must be 1; got {self.predict_ratio}")
         if self.target_steps > 1 and self.decoder != "cross":
