@@ -20,7 +20,8 @@ from skeletonmae.evaluation.altered_clips import (
     TurnedCamera,
     body_size,
 )
-from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.skeletons import KINECT20
 from skeletonmae.transforms import ClipConfig
 
 PLAIN = ClipConfig(frames=8, transforms=(), test_crop=1.0, bridge_seconds=0)
@@ -33,9 +34,6 @@ HARMLESS = (
 @pytest.fixture
 def line(tmp_path: Path, make_store: Any) -> SequenceStore:
     """Two recordings of 29 frames in which every coordinate is the number of the frame."""
-    from skeletonmae.sequences import SkeletonSequence
-    from skeletonmae.skeletons import KINECT20
-
     values = np.broadcast_to(np.arange(29.0)[None, :, None, None], (1, 29, 20, 3))
     recordings = [SkeletonSequence.from_positions(values, KINECT20, name=name, label=name) for name in "ab"]
     return make_store(tmp_path / "line", recordings)
@@ -92,6 +90,15 @@ def test_noise_is_a_share_of_the_size(make_batch: Any) -> None:
         assert noise[clip, person][seen].std() == pytest.approx(0.1 * float(size), rel=0.03)
     assert (noise[~batch.observed] == 0).all()
     assert body_size(batch)[2].tolist() == [0, 0]
+
+
+def test_frames_without_a_person_do_not_change_the_size(make_batch: Any) -> None:
+    batch = make_batch((1,), frames=4, lost=0.0)
+    observed = batch.observed.clone()
+    observed[0, 0, 1:] = False
+    batch = batch.with_positions(batch.positions, observed)
+    pose = batch.positions[0, 0, 0]
+    assert float(body_size(batch)[0, 0]) == pytest.approx(float((pose.amax(0) - pose.amin(0)).norm()), rel=1e-5)
 
 
 def test_lost_joints_are_lost_in_the_whole_clip(make_batch: Any) -> None:
@@ -191,14 +198,66 @@ def test_a_low_frame_rate_forgets_what_is_between(tmp_path: Path, make_store: An
     torch.testing.assert_close(made.positions[0, 0], expected.masked_fill(~both[..., None], 0))
 
 
-def test_the_first_part_of_a_clip(line: SequenceStore) -> None:
-    assert frames_of(line, FirstPart(share=0.5)) == [float(frame) for frame in range(15)]
-    assert frames_of(line, FirstPart(share=0.25)) == [frame / 2 for frame in range(15)]
-    rest = frames_of(line, FirstPart(share=0.2, stretch=False))
+def test_the_first_part_of_a_recording(line: SequenceStore) -> None:
+    assert frames_of(line, FirstPart(share=15 / 29)) == [float(frame) for frame in range(15)]
+    assert frames_of(line, FirstPart(share=0.3)) == [frame / 2 for frame in range(15)]  # 8.7 frames: 8
+    rest = frames_of(line, FirstPart(share=5 / 29, stretch=False))
     assert rest == [0.0, 2.0, 4.0] + [-1.0] * 12
     assert frames_of(line, FirstPart(share=0.001, stretch=False)) == [0.0] + [-1.0] * 14
-    # The middle half of a recording is frames 7 to 21; its first half ends at 14.
-    half = frames_of(line, FirstPart(share=0.5), test_crop=15 / 29, frames=8)
-    assert half == [float(frame) for frame in range(7, 15)]
-    segments = frames_of(line, FirstPart(share=0.5), sampling="segments", frames=4)
-    assert segments == [3.0, 6.0, 10.0, 14.0]
+    # The middle half of 14 frames, as of a recording that ends there.
+    half = frames_of(line, FirstPart(share=0.5), test_crop=0.5, frames=7)
+    assert half == [frame + 3.5 for frame in range(7)]
+    assert frames_of(line, FirstPart(share=12 / 29), sampling="segments", frames=4) == [1.0, 4.0, 7.0, 10.0]
+
+
+@pytest.mark.parametrize("stretch", [True, False])
+@pytest.mark.parametrize("sampling", ["crop", "segments", "random_frames"])
+@pytest.mark.parametrize("training", [True, False])
+def test_no_frame_after_the_first_part_changes_anything(
+    tmp_path: Path, make_store: Any, stretch: bool, sampling: str, training: bool
+) -> None:
+    """Neither the middle of the part, nor random views, nor bridged gaps, nor persons who come later."""
+    rng = np.random.default_rng(0)
+    stores = []
+    for name in ("before", "after"):
+        recordings = []
+        dice = np.random.default_rng(1)
+        for number in range(6):
+            values, observed = dice.normal(size=(2, 40, 20, 3)), dice.random((2, 40, 20)) < 0.5
+            observed[1, :22] &= number % 2 == 0  # otherwise, the second person comes after the part
+            if name == "after":
+                values[:, 20:], observed[:, 20:] = rng.normal(size=(2, 20, 20, 3)), rng.random((2, 20, 20)) < 0.5
+            observed[0, 0, 0] = observed[:, 39, 0] = True
+            values = np.where(observed[..., None], values, np.nan)
+            recordings.append(SkeletonSequence.from_positions(values, KINECT20, name=str(number), label="a"))
+        stores.append(make_store(tmp_path / name, recordings))
+    clips = ClipConfig(frames=9, sampling=sampling, transforms=(), bridge_seconds=0.25)
+    loaders = [
+        AlteredClips.of(clips, FirstPart(share=0.5, stretch=stretch)).loader(
+            store, np.arange(6), batch_size=6, training=training
+        )
+        for store in stores
+    ]
+    for epoch in range(1 + 3 * training):
+        before, after = (loader.batch(epoch, 0) for loader in loaders)
+        assert torch.equal(before.observed, after.observed)
+        assert torch.equal(before.positions, after.positions)
+        assert before.bridged.any()
+        assert before.observed.flatten(1).any(1).all()
+        assert before.present.sum(1).tolist() == [1 + (number % 2 == 0) for number in before.recording.tolist()]
+
+
+def test_a_low_frame_rate_bridges_between_frames_that_are_kept(tmp_path: Path, make_store: Any) -> None:
+    values = np.broadcast_to(np.arange(33.0)[None, :, None, None], (1, 33, 20, 3)).copy()
+    values[0, 8, 3] = values[0, 16:25:4, 4] = values[0, 8:21:4, 5] = np.nan  # 1, 3 and 4 frames that are kept
+    recordings = [SkeletonSequence.from_positions(values, KINECT20, name="a", label="a", fps=12 * 4)]
+    values = np.where(np.arange(33)[:, None, None] % 4, np.nan, values)
+    recordings.append(SkeletonSequence.from_positions(values, KINECT20, name="b", label="a", fps=12 * 4))
+    store = make_store(tmp_path / "store", recordings)
+    clips = PLAIN.model_copy(update={"frames": 33, "bridge_seconds": 0.25})
+    batch = read(store, AlteredClips.of(clips, LowFrameRate(step=4)))
+    assert torch.equal(batch.positions[0], batch.positions[1])  # what is between is never seen
+    assert torch.equal(batch.bridged[0], batch.bridged[1])
+    torch.testing.assert_close(batch.positions[0, 0, :, 4, 0], torch.arange(33.0))
+    assert batch.bridged[0, 0, :, 3].nonzero().flatten().tolist() == list(range(5, 12))
+    assert batch.observed[0, 0, :, 5].tolist() == [frame <= 4 or frame >= 24 for frame in range(33)]

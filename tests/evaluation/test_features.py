@@ -9,8 +9,10 @@ from torch import nn
 
 from skeletonmae.batches import Batch
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation import calibrate_batch_norm
-from skeletonmae.evaluation.features import extract_features
+from skeletonmae.evaluation import KNN, calibrate_batch_norm
+from skeletonmae.evaluation.features import center_and_normalize, extract_features
+from skeletonmae.evaluation.few_shot import FewShot
+from skeletonmae.evaluation.retrieval import Retrieval
 from skeletonmae.transforms import ClipConfig
 from skeletonmae.transforms.geometry import Scale
 
@@ -126,6 +128,22 @@ def test_a_view_that_shows_no_joint_is_left_out(make_task: Any) -> None:
     assert len(labels) == 7
     features, _ = extract_features(task, index, "mean", views=2, average_views=True)
     np.testing.assert_allclose(features[:, 0], TRAIN[:3, 0], rtol=1e-5)
+
+
+def test_features_are_centered_with_the_training_mean() -> None:
+    train, test = torch.tensor([[4.0, 1.0], [2.0, 1.0]]), torch.tensor([[3.0, 3.0], [6.0, 5.0]])
+    centered, centered_test = center_and_normalize(train, test)
+    torch.testing.assert_close(centered, torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+    torch.testing.assert_close(centered_test, torch.tensor([[0.0, 1.0], [0.6, 0.8]]))
+
+
+@pytest.mark.parametrize(
+    "protocol", [KNN(k=(1,)), Retrieval(), FewShot(way=2, shots=(1,), queries=1, episodes=2)], ids=lambda p: p.kind
+)
+def test_protocols_do_not_center_with_the_test_mean(make_task: Any, protocol: Any) -> None:
+    """Both test clips are on the side of class a; seen from their own mean, there is one on each side."""
+    task = make_task(np.array([[1, 0], [-1, 0]]), "ab", np.array([[3, 1], [1, 1]]), "ab")
+    assert protocol.run(task)[0].top1 == 0.5
 
 
 class Losing(ClipConfig):

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
+from torch.nn.functional import normalize
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from skeletonmae.batches import Loader
@@ -150,6 +151,19 @@ def _compute_view(
         return view
     order = torch.from_numpy(np.argsort(epoch_order(loader.seed, epoch, len(loader.index))))
     return ViewFeatures(view.features[order], view.is_kept[order])
+
+
+def center_and_normalize(
+    train: Float[Tensor, "train feature"], test: Float[Tensor, "test feature"]
+) -> tuple[Float[Tensor, "train feature"], Float[Tensor, "test feature"]]:
+    """Subtract the mean of the training features from both sides, and scale each clip's features to length 1.
+
+    Args:
+        train: Features of the training clips.
+        test: Features of the test clips, which do not change the mean.
+    """
+    mean = train.mean(0)
+    return normalize(train - mean, dim=1), normalize(test - mean, dim=1)
 
 
 def calibrate_batch_norm(task: EvaluationTask) -> None:

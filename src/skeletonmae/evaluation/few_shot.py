@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.features import FeatureConfig
+from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics
 from skeletonmae.evaluation.reliability import NORMAL_QUANTILE
 
@@ -69,9 +69,8 @@ class FewShot(FeatureConfig):
         needed = {"train": max(self.shots), "test": self.queries}
         self._check_sizes(task, classes, needed)
         test, test_labels = self.extract(task, task.split.test)
-        mean = train.mean(0)
         device = task.distributed.device
-        train, test = (normalize(features - mean, dim=1).to(device) for features in (train, test))
+        train, test = (features.to(device) for features in center_and_normalize(train, test))
         results = []
         for shots in self.shots:
             episodes = self._draw(train_labels.numpy(), test_labels.numpy(), classes, shots)

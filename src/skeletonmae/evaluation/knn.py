@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-import torch
 from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from skeletonmae.evaluation.features import FeatureConfig
+from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
 
 
@@ -64,9 +63,7 @@ def knn_scores(
         k: Number of neighbors; at most the number of training clips is used.
         num_classes: Number of classes.
     """
-    mean = train.mean(0)
-    train = torch.nn.functional.normalize(train - mean, dim=1)
-    test = torch.nn.functional.normalize(test - mean, dim=1)
+    train, test = center_and_normalize(train, test)
     k = min(k, len(train))
     similarity, nearest = (test @ train.T).topk(k, dim=1)
     votes = 1.0 + (1.0 + similarity) / (4.0 * k)

@@ -8,9 +8,8 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from skeletonmae.evaluation.features import FeatureConfig
+from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
 
 SIMILARITIES_AT_ONCE = 2**24
@@ -33,8 +32,7 @@ class Retrieval(FeatureConfig):
         device = task.distributed.device
         gallery, gallery_labels = (tensor.to(device) for tensor in self.extract(task, task.split.train))
         queries, query_labels = (tensor.to(device) for tensor in self.extract(task, task.split.test))
-        mean = gallery.mean(0)
-        gallery, queries = normalize(gallery - mean, dim=1), normalize(queries - mean, dim=1)
+        gallery, queries = center_and_normalize(gallery, queries)
         precision, best = rank_gallery(queries, query_labels, gallery, gallery_labels, len(task.classes))
         num_relevant = torch.bincount(gallery_labels, minlength=len(task.classes))[query_labels]
         is_answerable = num_relevant > 0
