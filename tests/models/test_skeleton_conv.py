@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from skeletonmae.errors import InputError
+from skeletonmae.models.ctr_gcn import CTRGCN
 from skeletonmae.models.skeleton_conv import (
     JointBatchNorm,
     TemporalBranches,
@@ -12,6 +13,7 @@ from skeletonmae.models.skeleton_conv import (
     block_shapes,
     bone_graphs,
 )
+from skeletonmae.models.stgcn_plus import STGCNPlus
 from skeletonmae.skeletons import COCO17, KINECT20
 
 TREE = (("a", "root"), ("b", "root"), ("c", "a"))
@@ -120,3 +122,25 @@ def test_a_layout_without_known_joints_is_refused() -> None:
     observed = torch.ones(1, 1, 17, dtype=torch.bool)
     with pytest.raises(InputError, match="the model knows no joint of layout coco17"):
         arrange_joints(torch.zeros(1, 1, 17, 2), observed, COCO17, ("tail",))
+
+
+def test_maps_that_are_computed_at_once_start_like_separate_ones() -> None:
+    """He et al., ICCV 2015, by the outputs: the variance is 2 / (outputs of one map * its kernel)."""
+    torch.manual_seed(0)
+    graphs = torch.rand(3, 20, 20)
+    for network in (CTRGCN(graphs, 3, 2), STGCNPlus(graphs, 3)):
+        for block in network.blocks[8:]:
+            spatial, temporal = block.spatial, block.temporal
+            width = spatial.value.out_channels // 3
+            expected = [(spatial.value.weight, [width] * 3)]
+            if isinstance(network, CTRGCN):
+                relation = spatial.query_key.out_channels // 6
+                expected += [(spatial.query_key.weight, [relation] * 6), (spatial.refine.weight, [width] * 3)]
+            branches = temporal if isinstance(temporal, TemporalBranches) else temporal[0]
+            expected += [(branches.reduce[0].weight, branches.channels)]
+            expected += [(conv.weight, [conv.out_channels]) for conv in branches.convs]
+            for weight, parts in expected:
+                assert sum(parts) == len(weight)
+                for part in weight.detach().split(parts):
+                    fan_out = part.shape[0] * part[0, 0].numel()
+                    assert float(part.std()) == pytest.approx((2 / fan_out) ** 0.5, rel=0.05)

@@ -33,8 +33,8 @@ class ChannelGraphConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, graphs: Float[Tensor, "graph joint joint"]) -> None:
         super().__init__()
         relation = 8 if in_channels <= 3 else in_channels // 8
-        self.query_key = PointwiseConv(in_channels, 2 * NUM_GRAPHS * relation)
-        self.value = PointwiseConv(in_channels, NUM_GRAPHS * out_channels)
+        self.query_key = PointwiseConv(in_channels, 2 * NUM_GRAPHS * relation, parts=[relation] * (2 * NUM_GRAPHS))
+        self.value = PointwiseConv(in_channels, NUM_GRAPHS * out_channels, parts=[out_channels] * NUM_GRAPHS)
         self.refine = nn.Conv2d(NUM_GRAPHS * relation, NUM_GRAPHS * out_channels, 1, groups=NUM_GRAPHS)
         self.graphs = nn.Parameter(graphs.clone())
         self.alpha = nn.Parameter(torch.zeros(1))

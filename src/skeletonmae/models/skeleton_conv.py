@@ -147,10 +147,20 @@ class PointwiseConv(nn.Conv2d):
         out_channels: Channels of the output.
         stride: Every `stride`-th frame is kept.
         bias: Whether to add a bias.
+        parts: Output channels of each of the maps that are computed at once and initialized on their own; by
+            default, all belong to one map.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, bias: bool = True) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        stride: int = 1,
+        bias: bool = True,
+        parts: Sequence[int] = (),
+    ) -> None:
         super().__init__(in_channels, out_channels, 1, (stride, 1), bias=bias)
+        self.parts = tuple(parts) or (out_channels,)
 
 
 def conv_norm(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
@@ -176,7 +186,7 @@ class TemporalBranches(nn.Module):
         self.channels = [*conv_channels, conv_channels[-1]]
         width = sum(self.channels)
         self.reduce = nn.Sequential(
-            PointwiseConv(in_channels, width), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+            PointwiseConv(in_channels, width, parts=self.channels), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
         )
         self.convs = nn.ModuleList(
             nn.Conv2d(
@@ -200,10 +210,17 @@ class TemporalBranches(nn.Module):
 
 
 def init_convolutions(network: nn.Module) -> None:
-    """Initialize convolutions as He et al., ICCV 2015, by their outputs, with biases of 0."""
+    """Initialize convolutions as He et al., ICCV 2015, by their outputs, with biases of 0.
+
+    Convolutions that are computed at once, as `parts` or groups, are initialized like separate ones.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            num_groups = 1 if isinstance(module, nn.Linear) else module.groups
+            num_out = len(module.weight) // num_groups
+            parts = module.parts if isinstance(module, PointwiseConv) else (num_out,) * num_groups
+            for weight in module.weight.detach().split(parts):
+                nn.init.kaiming_normal_(weight, mode="fan_out")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

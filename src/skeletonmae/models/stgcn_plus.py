@@ -29,7 +29,7 @@ class LearnedGraphConv(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, graphs: Float[Tensor, "graph joint joint"]) -> None:
         super().__init__()
-        self.value = PointwiseConv(in_channels, NUM_GRAPHS * out_channels)
+        self.value = PointwiseConv(in_channels, NUM_GRAPHS * out_channels, parts=[out_channels] * NUM_GRAPHS)
         self.graphs = nn.Parameter(graphs.clone())
         self.norm = nn.BatchNorm2d(out_channels)
         self.residual = nn.Identity() if in_channels == out_channels else conv_norm(in_channels, out_channels)
