@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,55 @@ def test_a_file_with_objects_is_refused_and_not_unpickled(tmp_path: Path) -> Non
         ClipScores.read(tmp_path / "bad.npz")
     with pytest.raises(InputError, match="there is no such file of scores"):
         ClipScores.read(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    values = np.tile(np.float32([2, 1]), (3, 1))
+    values[1, 0] = value
+    scores(scores=values).write(tmp_path / "s.npz")
+    with pytest.raises(InputError, match=r"s\.npz: the scores are not finite.*for 1 of 3 clips, the first 'b'"):
+        ClipScores.read(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("raised", [zlib.error("bad block"), TypeError("no"), RuntimeError("encrypted"),
+                                    NotImplementedError("compression"), MemoryError(), OverflowError()])  # fmt: skip
+def test_whatever_a_damaged_file_raises_becomes_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise raised
+
+    scores().write(tmp_path / "s.npz")
+    monkeypatch.setattr(np, "load", load)
+    with pytest.raises(InputError, match=r"s\.npz: not a file of scores, or damaged"):
+        ClipScores.read(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("at", ["compressed data", "flags", "compression"])
+def test_changed_bytes_are_refused(tmp_path: Path, at: str) -> None:
+    scores().write(tmp_path / "s.npz")
+    content = bytearray((tmp_path / "s.npz").read_bytes())
+    entry = content.index(b"PK\x01\x02")
+    if at == "compressed data":
+        content[30 + len("recordings.npy") + 20] ^= 0xFF
+    else:
+        content[entry + 8 if at == "flags" else entry + 10] = 1 if at == "flags" else 99
+    (tmp_path / "s.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"s\.npz: not a file of scores, or damaged"):
+        ClipScores.read(tmp_path / "s.npz")
+
+
+def test_a_shape_that_the_file_cannot_hold_is_refused_before_it_is_allocated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores().write(tmp_path / "s.npz")
+    with zipfile.ZipFile(tmp_path / "s.npz", "a") as archive, archive.open("more.npy", "w") as member:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (10**12,)}
+        np.lib.format.write_array_header_1_0(member, header)
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("the arrays were read"))
+    with pytest.raises(InputError, match=r"more\.npy claims float32 \(1000000000000,\), which is not what the"):
+        ClipScores.read(tmp_path / "s.npz")
 
 
 def test_a_protocol_keeps_the_scores_of_its_test_clips(make_task: Any) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
+import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -19,6 +24,13 @@ ScoreKind = Literal["logits", "votes", "similarities"]
 cosine similarity of the nearest training clip of each class."""
 SCORE_FILES = "scores-*.npz"
 """Files of scores; those of another evaluation are deleted when its results are replaced."""
+DAMAGE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, MemoryError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, tokenize.TokenError),
+)
+"""What reading a damaged, encrypted or foreign file raises, as seen when single bytes of a file are changed."""
+MAX_COMPRESSION = 1032
+"""The most bytes that deflate, the compression of `.npz` files, makes of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,15 +100,18 @@ class ClipScores:
                 "there is no such file of scores", where=path, expected="a file that `evaluate` wrote"
             )
         try:
+            with path.open("rb") as stream:
+                _check_sizes(stream)
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 recordings, classes, label, scores, kind = (
                     arrays[name] for name in ("recordings", "classes", "label", "scores", "kind")
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGE as error:
             raise InputError(f"not a file of scores, or damaged ({error})", where=path) from error
         shape = (len(recordings), len(classes)) if recordings.ndim == classes.ndim == 1 else None
         is_valid = (
             scores.shape == shape
+            and scores.size > 0
             and recordings.dtype.kind == classes.dtype.kind == "U"
             and scores.dtype == np.float32
             and label.shape == recordings.shape
@@ -104,6 +119,10 @@ class ClipScores:
             and bool(((label >= 0) & (label < len(classes))).all())
             and str(kind) in get_args(ScoreKind)
         )
+        if is_valid and not np.isfinite(scores).all():
+            bad = recordings[~np.isfinite(scores).all(1)].tolist()
+            got = f"NaN or infinity for {len(bad)} of {len(recordings)} clips, the first {bad[0]!r}"
+            raise InputError("the scores are not finite", where=path, expected="finite numbers", got=got)
         if not is_valid:
             got = f"scores {scores.dtype} {scores.shape}, label {label.dtype} {label.shape}"
             raise InputError("the arrays do not fit each other", where=path, got=got)
@@ -144,6 +163,19 @@ def check_same_clips(scores: Sequence[ClipScores], where: Sequence[Path | str]) 
             changed = first.recordings[int(np.flatnonzero(each.label != first.label)[0])]
             raise InputError(f"the labels are not those of {where[0]}", where=source, got=f"recording {changed!r}")
     return ordered
+
+
+def _check_sizes(stream: BinaryIO) -> None:
+    """Refuse arrays that are larger than the file can hold, before memory is allocated for them."""
+    with zipfile.ZipFile(stream) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                is_first = np.lib.format.read_magic(file) == (1, 0)
+                read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(file)
+                size = file.tell() + math.prod(shape) * dtype.itemsize
+            if size != member.file_size or size > MAX_COMPRESSION * member.compress_size:
+                raise ValueError(f"{member.filename} claims {dtype} {shape}, which is not what the file holds")
 
 
 def _first(names: Sequence[str], count: int = 5) -> str:
