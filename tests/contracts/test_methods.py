@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from skeletonmae.batches import Batch
+from skeletonmae.batches import Batch, Tracks
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import CLASSIFIERS, METHODS, InputSpec, JointPatchMAEConfig, Method, STRLClassifierConfig
 from skeletonmae.skeletons import COCO17, KINECT20
@@ -61,6 +61,11 @@ def clips(make_batch: Make, persons: tuple[int, ...] = (2, 1, 0, 1), **settings:
     return replace(views[0], recording=views[0].label, second_view=replace(views[1], recording=views[0].label))
 
 
+def of_tracks(batch: Batch, second_view: Batch | None = None) -> Batch:
+    """As a loader makes it, without padded arrays."""
+    return Batch.from_tracks(batch.tracks, batch.label, batch.keys, batch.recording, second_view)
+
+
 def part(batch: Batch, *rows: int) -> Batch:
     return batch.select(torch.tensor(rows))
 
@@ -89,6 +94,24 @@ def test_any_batch_has_a_loss(make_batch: Make, kind: str, persons: tuple[int, .
             if parameter.requires_grad:
                 assert parameter.grad is not None, name
                 assert parameter.grad.isfinite().all(), name
+
+
+@entries
+@pytest.mark.parametrize("persons", [(2, 1, 0, 1), (0, 0)])
+def test_nothing_is_padded_in_a_step(
+    make_batch: Make, kind: str, persons: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The padded arrays of a batch are made when they are first read, in time and memory that a step can spare."""
+    method, batch = build(kind), clips(make_batch, persons)
+    assert batch.second_view is not None
+    expected = method(batch).loss
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("padded")
+
+    monkeypatch.setattr(Tracks, "pad", refuse)
+    second = of_tracks(batch.second_view)
+    assert torch.equal(method(of_tracks(batch, second)).loss, expected)
 
 
 @entries

@@ -89,9 +89,9 @@ class GraphMAE(Method):
     def forward(self, batch: Batch) -> MethodOutput:
         """Scaled cosine error of the hidden joints, in frames with at least one visible joint of the person."""
         if len(batch.tracks) == 0:
-            nan = batch.positions.new_full((), torch.nan)
+            nan = batch.tracks.positions.new_full((), torch.nan)
             logs = {"embedding_variance": nan, "constant_baseline": nan}
-            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), logs)
+            return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), logs)
         frames = FrameGraph(batch.tracks)
         graph = frames.graph
         hidden = self.draw_mask(batch, frames)

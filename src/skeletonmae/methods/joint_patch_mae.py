@@ -217,8 +217,8 @@ class JointPatchMAE(Method):
     def forward(self, batch: Batch) -> MethodOutput:
         """Mean squared error of the queried tokens; see `reconstruction_loss`."""
         if len(batch.tracks) == 0:
-            logs = no_variances(batch.positions) if self.teacher else {}
-            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), logs)
+            logs = no_variances(batch.tracks.positions) if self.teacher else {}
+            return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), logs)
         return self.masked_loss(*self.draw_tokens(batch))
 
     def draw_tokens(self, batch: Batch) -> tuple[Patches, TokenMask, TokenIndex]:
@@ -393,8 +393,8 @@ class PooledJointPatchMAE(JointPatchMAE):
     def forward(self, batch: Batch) -> MethodOutput:
         """Compute the loss of the windows; see `PooledTargets`."""
         if len(batch.tracks) == 0:
-            nan = batch.positions.new_full((), torch.nan)
-            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), {TARGET_STD: nan})
+            nan = batch.tracks.positions.new_full((), torch.nan)
+            return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), {TARGET_STD: nan})
         patches = make_patches(self.encoder, batch.tracks)
         mask = self.masking(patches, batch.track_rng("mask"))
         tokens = TokenIndex.from_mask(mask.available.flatten(1))

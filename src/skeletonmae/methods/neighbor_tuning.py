@@ -144,11 +144,11 @@ class NeighborTuning(Method):
             InputError: The batch has a single clip, which has nothing to be compared with.
         """
         second = batch if batch.second_view is None else batch.second_view
-        nan = batch.positions.new_full((), torch.nan)
         self.pending = None
         if len(batch.tracks) == 0 or len(second.tracks) == 0:
+            nan = batch.tracks.positions.new_full((), torch.nan)
             logs = {"neighbor_similarity": nan, "neighbor_accuracy": nan}
-            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()), logs)
+            return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), logs)
         if len(batch) == 1 and self.training:
             problem = "neighbor_tuning compares the clips of a batch; choose another training.batch_size"
             raise InputError(problem, expected="at least 2 clips in every batch", got=1)

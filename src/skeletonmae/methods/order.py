@@ -87,7 +87,7 @@ class Order(JointPatchMAE):
         """
         if len(batch.tracks) == 0:
             output = super().forward(batch)
-            nan = batch.positions.new_full((), torch.nan)
+            nan = batch.tracks.positions.new_full((), torch.nan)
             return replace(output, logs=output.logs | {"order_loss": nan, "order_accuracy": nan})
         patches, mask, queries = self.draw_tokens(batch)
         output = self.masked_loss(patches, mask, queries)

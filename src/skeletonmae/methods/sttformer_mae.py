@@ -87,7 +87,7 @@ class STTFormerMAE(Method):
     def forward(self, batch: Batch) -> MethodOutput:
         """Mean squared error of the joints that are hidden in each tuple; see `reconstruction_loss`."""
         if len(batch.tracks) == 0:
-            return MethodOutput(zero_loss(self), batch.positions.new_zeros(()))
+            return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()))
         patches = make_patches(self.encoder, batch.tracks)
         mask = self.masking(patches, batch.track_rng("mask"))
         targets = make_targets(patches, "position", self.config.target_norm)
