@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.evaluation.altered_clips import Alteration, AlteredClips
 from skeletonmae.evaluation.features import extract_features
+from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.linear_solvers import LinearClassifier
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
@@ -30,7 +30,7 @@ def evaluate_altered(
         alterations: Setting of the result -> what is changed.
         protocol: Name of the protocol.
     """
-    started = time.monotonic()
+    timer = LapTimer()
     train_index = label_subset(task.labels, task.split.train, probe.label_fraction, probe.seed, probe.draw)
     classifier, weight_decay = probe.fit(task, train_index)
     prior = np.bincount(task.labels[train_index], minlength=len(task.classes)) / len(train_index)
@@ -47,10 +47,16 @@ def evaluate_altered(
             num_train=len(train_index),
             best_params=probe.best_params(weight_decay),
             details=probe.details(task, weight_decay),
-            seconds=time.monotonic() - started,
+            seconds=timer.lap(),
         )
         for setting, alteration in alterations.items()
     ]
+
+
+def with_metrics(results: Sequence[Result], metrics: Mapping[str, float]) -> list[Result]:
+    """Return results with numbers about all of them, which are in the metrics of the first."""
+    first, *others = results
+    return [first.model_copy(update={"metrics": {**first.metrics, **metrics}}), *others]
 
 
 def altered_logits(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from skeletonmae.config import Config
 from skeletonmae.evaluation.altered_clips import FirstPart
-from skeletonmae.evaluation.altered_test import evaluate_altered
+from skeletonmae.evaluation.altered_test import evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.protocol import EvaluationTask, Result
 
@@ -28,14 +28,11 @@ class Early(Config):
     """The linear probe, with the settings of `linear`."""
 
     def run(self, task: EvaluationTask) -> list[Result]:
-        """One result for each share; the mean over all of them is among the metrics of the last."""
+        """One result for each share; the mean over all of them is among the metrics of the first."""
         parts = {self._setting(share): FirstPart(share=share, stretch=self.stretch) for share in self.shares}
         results = evaluate_altered(task, self.probe, parts, "early")
         mean = sum(result.top1 for result in results) / len(results)
-        return [
-            *results[:-1],
-            results[-1].model_copy(update={"metrics": {**results[-1].metrics, "mean_top1": mean}}),
-        ]
+        return with_metrics(results, {"mean_top1": mean})
 
     def _setting(self, share: float) -> str:
         return f"first={share:g}" + ("" if self.stretch else " unstretched")

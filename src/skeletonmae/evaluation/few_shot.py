@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch.nn.functional import normalize
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
+from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics
 from skeletonmae.evaluation.reliability import NORMAL_QUANTILE
 
@@ -62,7 +62,7 @@ class FewShot(FeatureConfig):
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each number of shots."""
-        started = time.monotonic()
+        timer = LapTimer()
         classes = self._class_index(task)
         check_unseen(task, classes)
         train, train_labels = self.extract(task, task.split.train)
@@ -75,7 +75,7 @@ class FewShot(FeatureConfig):
         for shots in self.shots:
             episodes = self._draw(train_labels.numpy(), test_labels.numpy(), classes, shots)
             predicted = classify_episodes(train, test, episodes).cpu()
-            results.append(self._result(task, episodes, predicted, classes, shots, started))
+            results.append(self._result(task, episodes, predicted, classes, shots, timer.lap()))
         return results
 
     def _class_index(self, task: EvaluationTask) -> np.ndarray:
@@ -133,7 +133,7 @@ class FewShot(FeatureConfig):
         predicted: Int64[Tensor, "episode way query"],
         classes: np.ndarray,
         shots: int,
-        started: float,
+        seconds: float,
     ) -> Result:
         is_correct = predicted == torch.arange(self.way)[:, None]
         accuracy = is_correct.double().mean((1, 2))
@@ -162,7 +162,7 @@ class FewShot(FeatureConfig):
                 "distance": "cosine",
                 "unseen": "not verified" if task.pretrain_index is None else "verified",
             },
-            seconds=time.monotonic() - started,
+            seconds=seconds,
             **metrics,
         )
 

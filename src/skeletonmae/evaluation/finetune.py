@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from skeletonmae.config import Config, tagged_union
 from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.fit_state import delete_fit_state, fit_fingerprint, open_fit_folder
+from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, check_finite, predict_logits, scored_result
 from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
 from skeletonmae.methods.method import zero_loss
@@ -82,7 +82,7 @@ class Finetune(Config):
         return [self._run(task, seed) for seed in self.seeds]
 
     def _run(self, task: EvaluationTask, seed: int) -> Result:
-        started = time.monotonic()
+        timer = LapTimer()
         train_index = label_subset(task.labels, task.split.train, self.label_fraction, seed, self.draw)
         lr, best_params = self.training.lr, {}
         if self.lrs:
@@ -113,7 +113,7 @@ class Finetune(Config):
                 "epoch": "last",
                 "selection": task.describe_validation() if self.lrs else "none",
             },
-            seconds=time.monotonic() - started,
+            seconds=timer.lap(),
         )
 
     def _select_lr(self, task: EvaluationTask, train_index: np.ndarray, seed: int) -> float:

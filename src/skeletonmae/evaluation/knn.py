@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Literal
 
 from jaxtyping import Float, Int64
@@ -10,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
+from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
 
 
@@ -22,7 +22,7 @@ class KNN(FeatureConfig):
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each k."""
-        started = time.monotonic()
+        timer = LapTimer()
         device = task.distributed.device
         train, train_labels = (each.to(device) for each in self.extract(task, task.split.train))
         test, test_labels = self.extract(task, task.split.test)
@@ -37,7 +37,7 @@ class KNN(FeatureConfig):
                 setting=f"k={k} {self.feature_setting}".strip(),
                 num_train=len(train),
                 details={**self.feature_details, "normalization": "centered, l2", "k": k, "distance": "cosine"},
-                seconds=time.monotonic() - started,
+                seconds=timer.lap(),
             )
             for k in self.k
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.evaluation.features import FeatureConfig, Features
+from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_lbfgs, fit_sgd
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
 
@@ -84,7 +84,7 @@ class LinearProbe(FeatureConfig):
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result."""
-        started = time.monotonic()
+        timer = LapTimer()
         train_index = label_subset(task.labels, task.split.train, self.label_fraction, self.seed, self.draw)
         classifier, weight_decay = self.fit(task, train_index)
         logits, test_labels = self.predict(task, classifier, task.split.test)
@@ -100,7 +100,7 @@ class LinearProbe(FeatureConfig):
                 num_train=len(train_index),
                 best_params=self.best_params(weight_decay),
                 details=self.details(task, weight_decay),
-                seconds=time.monotonic() - started,
+                seconds=timer.lap(),
             )
         ]
 

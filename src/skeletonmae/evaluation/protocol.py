@@ -68,6 +68,7 @@ class Result(Config):
     best_params: dict[str, float] = Field(default_factory=dict)
     """Settings selected on the validation part of the training split."""
     seconds: float
+    """Duration; what results of a protocol share, such as features or a fitted probe, counts for the first."""
 
     @property
     def name(self) -> str:

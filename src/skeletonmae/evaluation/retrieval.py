@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Literal
 
 import torch
@@ -10,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
+from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
 
 SIMILARITIES_AT_ONCE = 2**24
@@ -28,7 +28,7 @@ class Retrieval(FeatureConfig):
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result, with `map` and the chance levels among its metrics."""
-        started = time.monotonic()
+        timer = LapTimer()
         device = task.distributed.device
         gallery, gallery_labels = (tensor.to(device) for tensor in self.extract(task, task.split.train))
         queries, query_labels = (tensor.to(device) for tensor in self.extract(task, task.split.test))
@@ -57,7 +57,7 @@ class Retrieval(FeatureConfig):
                     "normalization": "centered, l2",
                     "distance": "cosine",
                 },
-                seconds=time.monotonic() - started,
+                seconds=timer.lap(),
             )
         ]
 

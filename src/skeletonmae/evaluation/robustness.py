@@ -18,7 +18,7 @@ from skeletonmae.evaluation.altered_clips import (
     TiltedCamera,
     TurnedCamera,
 )
-from skeletonmae.evaluation.altered_test import evaluate_altered
+from skeletonmae.evaluation.altered_test import evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.protocol import EvaluationTask, Result
 
@@ -66,7 +66,7 @@ class Robustness(Config):
         means = {name: sum(top1[setting] for setting in curve) / len(curve) for name, curve in curves.items()}
         if means:
             means["mean_top1"] = sum(means.values()) / len(means)
-        return [clean.model_copy(update={"metrics": {**clean.metrics, **means}}), *corrupted]
+        return with_metrics([clean, *corrupted], means)
 
     def _curves(self, task: EvaluationTask) -> dict[str, dict[str, Alteration]]:
         """Corruption -> setting of the result -> what is changed."""
