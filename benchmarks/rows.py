@@ -26,8 +26,7 @@ from cases import (
     start,
 )
 from measuring import PRECISIONS, Usage, matmul_ceiling, shares_of_time, usage
-
-from skeletonmae.evaluation.cost import count_flops
+from pass_flops import FlopCount, counting
 
 MAX_START_SECONDS = 2.5
 GOALS: dict[tuple[str, str | None], float] = {
@@ -91,16 +90,19 @@ def measure_case(name: str, settings: Settings, profile: bool = True) -> list[di
     with tempfile.TemporaryDirectory() as folder:
         comparison = build(Path(folder), settings)
         calls = [comparison.reference, *(ours.call for ours in comparison.ours)]
-        # The warm-up also counts FLOPs.
-        flops = [count_flops(call) if precision else call() for call in calls]
+        for call in calls:  # warm up
+            call()
         used: list[list[Usage]] = [[] for _ in calls]
+        flops = [FlopCount() for _ in calls]
         for _ in range(comparison.calls):  # in alternation
-            for call, found in zip(calls, used, strict=True):
-                found.append(usage(call, comparison.who))
+            for call, found, count in zip(calls, used, flops, strict=True):
+                with counting(count):
+                    found.append(usage(call, comparison.who))
         limits: list[dict[str, Any]] = [{} for _ in calls]
         if precision and profile:
             ceiling = matmul_ceiling(precision)
-            limits = [_limits(*side, ceiling) for side in zip(calls, used, flops, strict=True)]
+            means = [count.total / comparison.calls for count in flops]
+            limits = [_limits(*side, ceiling) for side in zip(calls, used, means, strict=True)]
     common = {
         "device": "cpu",
         "precision": precision,
@@ -146,8 +148,11 @@ def _per_clip(used: list[Usage], clips: int) -> dict[str, float]:
     return {name: value / clips for name, value in mean.items()}
 
 
-def _limits(call: Callable[[], object], used: list[Usage], flops: int, ceiling: float) -> dict[str, Any]:
-    """Return the FLOPs of a call, their share of the machine's best rate, and where the time of a call goes."""
+def _limits(call: Callable[[], object], used: list[Usage], flops: float, ceiling: float) -> dict[str, Any]:
+    """Return the mean FLOPs of the timed calls, their share of the best rate, and where the time of a call goes.
+
+    The calls hold different numbers of persons, so both the FLOPs and the seconds are means of all of them.
+    """
     seconds = statistics.fmean(one.seconds for one in used)
     return {
         "gigaflops": flops / 1e9,

@@ -30,7 +30,7 @@ from skeletonmae.files import write_text
 
 CODE = (
     "src",
-    *(f"benchmarks/{name}.py" for name in ("cases", "plain", "clip_by_clip", "rows", "measuring")),
+    *(f"benchmarks/{name}.py" for name in ("cases", "plain", "clip_by_clip", "rows", "measuring", "pass_flops")),
 )
 """What the measurements depend on."""
 Measure = Callable[[str, Settings], list[dict[str, Any]]]

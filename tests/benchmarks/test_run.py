@@ -113,17 +113,17 @@ def test_a_list_of_rows_and_a_page_are_written(
     assert {one["commit"] for one in rows} == {"abc123"}
     page = (tmp_path / "results.md").read_text()
     assert "0 of 16 rows reach their goal" in page
-    assert "- **pre-training, float32, 50% two persons**: 3.00 of 4. It computes 1.0 times fewer FLOPs" in page
-    assert "at 40% of the machine's 100 GFLOP/s" in page
-    assert "the goal would need 53%" in page
+    assert "- **pre-training, float32, 50% two persons**: 3.00 of 4. It computes 1.00 times fewer FLOPs" in page
+    assert "at 40% of the 100 GFLOP/s of a large matrix product" in page
+    assert "With as many FLOPs, the goal is 53% of that rate." in page
     assert "- **loading, 18% two persons**: 3.00 of 4; 1 clips/s against 1." in page
     assert "| bf16 | returned | 1,000 | 1,000 | 3.0 | 250.00 | 250.00 | 1,234 | 1,234 |" in page
 
 
-def test_a_row_that_needs_more_than_the_machine_says_so(benchmark_module: Callable[[str], Any]) -> None:
+def test_a_row_that_needs_more_than_a_large_product_reaches_says_so(benchmark_module: Callable[[str], Any]) -> None:
     page = benchmark_module("results_page")
     one = row("pre-training, bf16", 0.5) | {"goal": 9.0, "ratio": 2.0}
-    assert "the goal would need 180%, more than the machine has" in page.why(one)
+    assert "the goal is 180% of that rate, more than that product reaches" in page.why(one)
 
 
 def test_the_committed_page_is_that_of_the_committed_results(monkeypatch: pytest.MonkeyPatch) -> None:
