@@ -111,6 +111,17 @@ def test_a_clip_in_which_nothing_is_left_gets_the_most_frequent_class(make_task:
     assert lost.num_test == 3
 
 
+def test_features_that_are_zero_are_not_those_of_an_empty_clip(
+    make_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = np.array([[9, 5], [5, 5], [5, 9], [5, 9]])
+    task = make_task(train, "abcc", train[:3], "abc")
+    embed = task.method.embed
+    monkeypatch.setattr(task.method, "embed", lambda batch, *a, **k: embed(batch)[:, :2] - 5)
+    (clean,) = evaluate_altered(task, LinearProbe(epochs=50), {"clean": LostFrames(share=0)}, "robustness")
+    assert clean.confusion_matrix == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+
+
 def test_the_probe_has_all_its_settings(task: Any) -> None:
     probe = {
         "pooling": "joints", "time_parts": 2, "last_blocks": 2, "views": 1, "test_views": 2, "epochs": 2,

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.evaluation.altered_clips import Alteration, AlteredClips
-from skeletonmae.evaluation.features import extract_features
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.linear_solvers import LinearClassifier
@@ -77,17 +76,7 @@ def altered_logits(
         prior: Share of each class among the training clips.
         alteration: What is changed.
     """
-    features, _ = extract_features(
-        replace(task, clips=AlteredClips.of(task.clips, alteration)),
-        task.split.test,
-        probe.pooling,
-        time_parts=probe.time_parts,
-        last_blocks=probe.last_blocks,
-        views=probe.test_views,
-        average_views=True,
-        keep_empty=True,
-        seed=probe.seed,
-    )
-    logits: Tensor = classifier(features.to(task.distributed.device)).cpu()
-    is_empty = ~features.any(1)
-    return torch.where(is_empty[:, None], prior.clamp(min=1e-12).log().float(), logits)
+    altered = replace(task, clips=AlteredClips.of(task.clips, alteration))
+    mean = probe.extract_mean(altered, task.split.test, views=probe.test_views, seed=probe.seed)
+    logits: Tensor = classifier(mean.features.to(task.distributed.device)).cpu()
+    return torch.where(mean.is_kept[:, None], logits, prior.clamp(min=1e-12).log().float())

@@ -55,6 +55,22 @@ class FeatureConfig(Config):
             seed=seed,
         )
 
+    def extract_mean(
+        self, task: EvaluationTask, index: np.ndarray, *, views: int = 0, seed: int = 0
+    ) -> ViewFeatures:
+        """Return the mean features over the views of every recording, in the order of `index`.
+
+        Args:
+            task: The encoder and the recordings.
+            index: Indices of the recordings, each once.
+            views: Number of random, augmented parts of each recording, in addition to the middle part.
+            seed: Seed of the random parts.
+
+        Returns:
+            The features, on the CPU, and which recordings have a view that shows the model a joint.
+        """
+        return _average(_extract_views(task, index, self.pooling, self.time_parts, self.last_blocks, views, seed))
+
     @property
     def feature_setting(self) -> str:
         """What distinguishes these features from the default ones, such as `parts last_blocks=3`."""
@@ -77,7 +93,6 @@ def extract_features(
     last_blocks: int = 1,
     views: int = 0,
     average_views: bool = False,
-    keep_empty: bool = False,
     seed: int = 0,
     batch_size: int = 256,
 ) -> Features:
@@ -94,7 +109,6 @@ def extract_features(
         views: Number of random, augmented parts of each recording, in addition to the middle part.
         average_views: Average the views of each recording; the result has one row per recording, in the order of
             `index`. If False, all middle parts come first, then all first random parts, and so on.
-        keep_empty: With `average_views`, give clips that show the model no joint a row of zeros.
         seed: Seed of the random parts.
         batch_size: Clips per batch.
 
@@ -102,6 +116,26 @@ def extract_features(
         InputError: A feature is not finite, a clip has fewer time steps than `time_parts`, or the method returns
             the features of fewer than `last_blocks` blocks.
     """
+    labels = torch.from_numpy(task.labels[index].astype(np.int64))
+    found = _extract_views(task, index, pooling, time_parts, last_blocks, views, seed, batch_size)
+    if average_views:
+        mean = _average(found)
+        return mean.features[mean.is_kept], labels[mean.is_kept]
+    features = torch.cat([view.features[view.is_kept] for view in found])
+    return features, torch.cat([labels[view.is_kept] for view in found])
+
+
+def _extract_views(
+    task: EvaluationTask,
+    index: np.ndarray,
+    pooling: Pooling,
+    time_parts: int,
+    last_blocks: int,
+    views: int,
+    seed: int,
+    batch_size: int = 256,
+) -> list[ViewFeatures]:
+    """Features of the middle part of each recording, and of `views` random parts; see `extract_features`."""
     device = task.distributed.device
     loaders: dict[bool, Loader] = {}  # one for all random parts: on a GPU, it copies the store there
 
@@ -120,16 +154,15 @@ def extract_features(
         encoder = (task.method, task.store, task.clips, task.joints, task.precision, device)
         return task.feature_cache.get((*encoder, *settings, index.tobytes()), compute)
 
-    labels = torch.from_numpy(task.labels[index].astype(np.int64))
-    found = [view_features(view) for view in range(views + 1)]
-    is_kept = torch.stack([view.is_kept for view in found])
-    if average_views:
-        total = torch.stack([view.features * view.is_kept[:, None] for view in found]).sum(0)
-        num_kept = is_kept.sum(0)
-        is_row = (num_kept > 0) | keep_empty
-        return (total / num_kept.clamp(min=1)[:, None])[is_row], labels[is_row]
-    features = torch.cat([view.features[view.is_kept] for view in found])
-    return features, torch.cat([labels[kept] for kept in is_kept])
+    return [view_features(view) for view in range(views + 1)]
+
+
+def _average(views: list[ViewFeatures]) -> ViewFeatures:
+    """Mean of the views of each recording that show the model a joint."""
+    is_kept = torch.stack([view.is_kept for view in views])
+    total = torch.stack([view.features.masked_fill(~view.is_kept[:, None], 0.0) for view in views]).sum(0)
+    num_kept = is_kept.sum(0)
+    return ViewFeatures(total / num_kept.clamp(min=1)[:, None], num_kept > 0)
 
 
 @torch.inference_mode()
