@@ -7,7 +7,7 @@ import pytest
 from samples.evaluations import write_run
 
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.compare import bootstrap_interval, compare, mcnemar_p
+from skeletonmae.evaluation.compare import bootstrap_interval, compare, difference_interval, mcnemar_p
 from skeletonmae.evaluation.saved_results import SavedResults
 
 
@@ -53,7 +53,7 @@ def test_a_difference_worked_out_by_hand(tmp_path: Path) -> None:
     assert made.mcnemar_p == mcnemar_p(6, 1)
     low, high = made.interval
     assert 0 <= low < 0.25 < high <= 0.5
-    assert made.verdict == ("noise" if low == 0 else "better")
+    assert (made.verdict, made.scope) == ("noise", "these two models")
 
 
 def test_the_same_predictions_differ_by_noise(tmp_path: Path) -> None:
@@ -71,6 +71,39 @@ def test_noise_is_called_noise(tmp_path: Path, num: int, verdict: str) -> None:
     forward, backward = compare(before, after)[0][0], compare(after, before)[0][0]
     assert forward.verdict == verdict
     assert backward.verdict == {"noise": "noise", "better": "worse"}[verdict]
+
+
+@pytest.mark.parametrize(("num", "verdict"), [(4, "noise"), (8, "better")])
+def test_a_few_clips_are_noise_by_the_exact_test(tmp_path: Path, num: int, verdict: str) -> None:
+    """4 against 0 clips of 464: the interval is above 0, but p is 0.125."""
+    before = write_run(tmp_path / "before", ("linear", 0, [True] * 300 + [False] * 164))
+    after = write_run(tmp_path / "after", ("linear", 0, [True] * (300 + num) + [False] * (164 - num)))
+    (made,), _ = compare(before, after)
+    assert made.interval[0] > 0
+    assert made.mcnemar_p == 2 / 2**num
+    assert made.verdict == verdict
+
+
+def test_seeds_are_resampled_too() -> None:
+    """All clips of a seed are right or wrong, so that the seeds alone vary."""
+    first, second = np.repeat([[1.0], [0.0], [0.0]], 50, 1), np.repeat([[1.0], [1.0], [0.0]], 50, 1)
+    low, high = difference_interval(first, second, 20_000)
+    draw = np.random.default_rng(1).binomial(3, [[2 / 3, 1 / 3]], (20_000, 2)) / 3
+    assert (low, high) == pytest.approx(tuple(np.quantile(draw[:, 0] - draw[:, 1], [0.025, 0.975])))
+    assert low < 0 < high
+    values = np.random.default_rng(2).integers(2, size=(2, 1, 300)).astype(float)
+    assert difference_interval(*values) == bootstrap_interval(values[1, 0] - values[0, 0])
+    twice = difference_interval(values[0].repeat(3, 0), values[1].repeat(2, 0))  # equal seeds add nothing
+    assert twice == pytest.approx(difference_interval(*values), abs=0.01)
+
+
+def test_trainings_that_vary_more_than_they_differ_differ_by_noise(tmp_path: Path) -> None:
+    seeds = [[True] * num + [False] * (400 - num) for num in (100, 300, 140, 340)]
+    before = write_run(tmp_path / "before", ("finetune", 1, seeds[0]), ("finetune", 2, seeds[1]))
+    after = write_run(tmp_path / "after", ("finetune", 1, seeds[2]), ("finetune", 2, seeds[3]))
+    (made,), _ = compare(before, after)
+    assert made.difference == pytest.approx(0.1)
+    assert (made.verdict, made.scope) == ("noise", "trainings")
 
 
 def test_clips_are_paired_by_name_and_not_by_position(tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def compare(
     """Compare evaluations on the same test clips, and say where a difference is noise.
 
     Each run is compared with the first, clip by clip. The interval of a difference comes from a bootstrap over the
-    clips, and where it contains 0, the verdict is noise. It tells what other test clips would change; evaluate
-    several seeds to see what another training would. Protocols of one run only are listed, with exit
-    status 3.
+    clips and the seeds. The verdict is noise if the interval contains 0 or, with one seed, if McNemar's p is 0.05
+    or more. With one seed, it is about these two models on other test clips; evaluate several seeds to see
+    what another training would change. Protocols of one run only are listed, with exit status 3.
 
     For example::
 
@@ -76,13 +76,17 @@ def compare(
         left_out += [(path, missing)] if missing else []
     if json:
         rows = [
-            asdict(comparison) | {"baseline": str(runs[0]), "run": str(path), "verdict": comparison.verdict}
+            asdict(comparison)
+            | {"baseline": str(runs[0]), "run": str(path)}
+            | {"verdict": comparison.verdict, "scope": comparison.scope}
             for path, comparisons in found
             for comparison in comparisons
         ]
         print_output_json(json_format.dumps(rows))
     else:
         print_output_table(COMPARISON_COLUMNS, _comparison_rows(runs[0], found))
+        if any(comparison.scope == "these two models" for _, comparisons in found for comparison in comparisons):
+            print_status("with one seed, a verdict is about these two models; another seed can change more")
     for path, names in left_out:
         print_status(f"not compared, because {runs[0]} or {path} has no scores of clips: {describe_names(names)}")
     return INCOMPLETE if left_out else OK

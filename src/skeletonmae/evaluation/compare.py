@@ -14,6 +14,8 @@ from skeletonmae.evaluation.protocol import Result
 from skeletonmae.evaluation.saved_results import ResultName, SavedResults, describe_names
 
 NUM_RESAMPLES = 10_000
+MAX_P = 0.05
+"""A difference of two models is noise from this p-value on."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Comparison:
         num_clips: Number of test clips.
         top1: Mean accuracy over the seeds of the baseline, and of the run; fractions from 0 to 1.
         difference: Accuracy of the run minus that of the baseline.
-        interval: 95 % interval of the difference, by a bootstrap over the clips.
+        interval: 95 % interval of the difference, by a bootstrap over the clips and over the seeds.
         mcnemar_p: Two-sided p-value of McNemar's exact test; None with several seeds.
     """
 
@@ -42,9 +44,16 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """`better`, `worse`, or `noise` if the interval contains 0."""
+        """`better`, `worse`, or `noise` if the interval contains 0 or the p-value is not below 0.05."""
         low, high = self.interval
-        return "noise" if low <= 0 <= high else "better" if low > 0 else "worse"
+        is_noise = low <= 0 <= high or (self.mcnemar_p is not None and self.mcnemar_p >= MAX_P)
+        return "noise" if is_noise else "better" if low > 0 else "worse"
+
+    @property
+    def scope(self) -> str:
+        """What the verdict is about: `trainings` with several seeds of both, otherwise `these models`."""
+        counts = [len(seeds) for seeds in self.seeds]
+        return "trainings" if min(counts) > 1 else "these two models" if max(counts) == 1 else "these models"
 
 
 def compare(
@@ -114,9 +123,42 @@ def _compare(
         num_clips=correct.shape[1],
         top1=(float(first.mean()), float(second.mean())),
         difference=float((second - first).mean()),
-        interval=bootstrap_interval(second - first, num_resamples, seed),
+        interval=difference_interval(correct[: len(results)], correct[len(results) :], num_resamples, seed),
         mcnemar_p=mcnemar_p(int((second > first).sum()), int((first > second).sum())) if has_one_seed else None,
     )
+
+
+def difference_interval(
+    first: Float[np.ndarray, "first_seed clip"],
+    second: Float[np.ndarray, "second_seed clip"],
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the 95 % percentile interval of a difference of means, by a bootstrap over clips and seeds.
+
+    A resample draws clips, the same for all seeds, and seeds of either side. Clips on which all seeds agree are
+    interchangeable, as in `bootstrap_interval`.
+
+    Args:
+        first: One value per seed and clip.
+        second: The same of the other side.
+        num_resamples: Number of resamples.
+        seed: Seed of the resamples.
+    """
+    num_first, num_second = len(first), len(second)
+    if num_first == num_second == 1:
+        return bootstrap_interval(second[0] - first[0], num_resamples, seed)
+    rng = np.random.default_rng(seed)
+    distinct, counts = np.unique(np.concatenate([first, second]), axis=1, return_counts=True)
+    num_clips = first.shape[1]
+    drawn = rng.multinomial(num_clips, counts / num_clips, size=num_resamples)
+    means = drawn @ distinct.T / num_clips  # resample, seed
+    weights = [
+        rng.multinomial(num, np.full(num, 1 / num), size=num_resamples) / num for num in (num_first, num_second)
+    ]
+    differences = (weights[1] * means[:, num_first:]).sum(1) - (weights[0] * means[:, :num_first]).sum(1)
+    low, high = np.quantile(differences, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def bootstrap_interval(
