@@ -12,7 +12,7 @@ demo: $(READY)  ## pre-train, fine-tune, evaluate and report; DATA=<folder> for 
 test: $(READY)  ## the fast test suite
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-bench: $(READY)  ## speed beside a plain reference, into benchmarks/results.md; QUICK=1 ends in ten minutes
+bench: $(READY)  ## speed beside a plain reference, into benchmarks/results.md; QUICK=1 ends in ten minutes, into runs/bench
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(if $(QUICK),--quick)
 
 encoder: $(READY)  ## ship the encoder of CHECKPOINT; OPTIONS="--name kinect20 --commit ... --recipe ... --device ..."

@@ -1,10 +1,10 @@
 """Time the package against a plain reference, in alternation, and write results.json and results.md.
 
     make bench
-    QUICK=1 make bench
+    QUICK=1 make bench    # fewer clips; writes into runs/bench
 
 Each case runs in a process of its own, one after another. A run that was stopped continues with the cases that are
-missing; another commit, machine or number of clips starts over.
+missing; another commit, machine or number of clips starts over, and so does a damaged file of finished cases.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -22,7 +21,9 @@ from typing import Any
 
 import torch
 from cases import QUICK, Settings
+from child import exit_with_parent, json_of_child
 from environment import ROOT, environment, git, machine
+from filelock import FileLock, Timeout
 from results_page import page
 from rows import CASES, measure_case
 
@@ -59,12 +60,12 @@ def run(
     """
     wanted, done = key(threads, settings), {}
     if partial.exists():
-        kept = json.loads(partial.read_text(encoding="utf-8"))
-        done = kept["cases"] if kept["key"] == wanted else {}
+        done = finished_cases(partial, wanted)
     for name in (names := list(names)):
         if name in done:
             print(f"{name}: measured before", flush=True)
             continue
+        print(f"{name}: started", flush=True)
         facts = environment(threads, settings.repeats)
         done[name] = [row | {"case": name, **facts, "commit": wanted["commit"]} for row in measure(name, settings)]
         partial.parent.mkdir(parents=True, exist_ok=True)
@@ -75,12 +76,24 @@ def run(
     return [row for name in names for row in done[name]]
 
 
+def finished_cases(partial: Path, wanted: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of the cases in `partial`; none if it is damaged or has another key."""
+    try:
+        kept = json.loads(partial.read_bytes())
+        of_key, cases = kept["key"], kept["cases"]
+        if not isinstance(cases, dict) or not all(isinstance(rows, list) for rows in cases.values()):
+            raise TypeError("the cases have no rows")
+    except (ValueError, KeyError, TypeError):
+        print(f"{partial} is damaged: all cases are measured again", flush=True)
+        return {}
+    return cases if of_key == wanted else {}
+
+
 def measure_in_new_process(name: str, settings: Settings) -> list[dict[str, Any]]:
     """Measure a case in a process of its own, so that cases do not share memory."""
     words = [sys.executable, __file__, "--case", name, "--settings", json.dumps(asdict(settings))]
     quiet = os.environ | {"KINETO_LOG_LEVEL": "99"}  # torch's profiler writes on stderr
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=quiet)
-    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    rows: list[dict[str, Any]] = json_of_child(words, quiet)
     return rows
 
 
@@ -89,28 +102,35 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer clips: under ten minutes")
     parser.add_argument("--fresh", action="store_true", help="measure all cases again")
     parser.add_argument(
-        "--out", type=Path, default=ROOT / "benchmarks", help="folder for results.md and results.json"
+        "--out", type=Path, help="folder for results.md and results.json; by default benchmarks, or runs/bench"
     )
-    parser.add_argument(
-        "--partial", type=Path, default=ROOT / "runs" / "bench.json", help="file of the cases that are done"
-    )
+    parser.add_argument("--partial", type=Path, help="file of the cases that are done; by default in runs")
     parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)
     parser.add_argument("--settings", type=json.loads, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     threads = int(os.environ.get("OMP_NUM_THREADS", 1))
     torch.set_num_threads(threads)
     if arguments.case:
+        exit_with_parent()
         if CASES[arguments.case][2]:
             from skeletonmae.memory import retain_freed_memory
 
             retain_freed_memory()
         return print(json.dumps(measure_case(arguments.case, Settings(**arguments.settings))))
-    if arguments.fresh:
-        arguments.partial.unlink(missing_ok=True)
-    settings = QUICK if arguments.quick else Settings()
-    rows = run(CASES, settings, threads, arguments.partial, measure_in_new_process)
-    write_text(arguments.out / "results.json", json.dumps(rows, indent=1) + "\n")
-    write_text(arguments.out / "results.md", page(rows))
+    quick = ROOT / "runs" / "bench"  # the committed results are those of all clips
+    out = arguments.out or (quick if arguments.quick else ROOT / "benchmarks")
+    partial = arguments.partial or (quick / "partial.json" if arguments.quick else ROOT / "runs" / "bench.json")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(partial.with_suffix(".lock"), timeout=0):
+            if arguments.fresh:
+                partial.unlink(missing_ok=True)
+            rows = run(CASES, QUICK if arguments.quick else Settings(), threads, partial, measure_in_new_process)
+            out.mkdir(parents=True, exist_ok=True)
+            write_text(out / "results.json", json.dumps(rows, indent=1) + "\n")
+            write_text(out / "results.md", page(rows))
+    except Timeout:
+        raise SystemExit(f"{partial}: another benchmark is running") from None
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 NINE = (
     "name", "ratio", "goal", "reference_seconds", "our_seconds", "unit", "device", "precision", "two_person_share",
@@ -82,6 +83,45 @@ def test_a_run_that_was_killed_continues_with_the_missing_cases(bench: Any, tmp_
     third = FakeMeasure()
     assert bench.run(names, settings, 1, partial, third) == rows
     assert third.measured == []
+
+
+@pytest.mark.parametrize("content", ["", '{"key": {}, "cas', "[]", "null", '{"cases": {}}', "\xff", "cases: 3"])
+def test_a_damaged_file_of_finished_cases_starts_over(
+    bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    names, partial = list(bench.CASES)[:2], tmp_path / "bench.json"
+    if content == "cases: 3":
+        content = json.dumps({"key": bench.key(1, bench.QUICK), "cases": dict.fromkeys(names, 3)})
+    partial.write_text(content, encoding="latin-1")
+    measure = FakeMeasure()
+    bench.run(names, bench.QUICK, 1, partial, measure)
+    assert measure.measured == names
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{partial} is damaged: all cases are measured again"
+    assert lines[1] == f"{names[0]}: started"
+
+
+def test_two_benchmarks_do_not_write_the_same_files(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "measure_in_new_process", FakeMeasure())
+    monkeypatch.setattr(sys, "argv", ["run.py", "--out", str(tmp_path), "--partial", str(tmp_path / "p.json")])
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda threads: None)
+    with FileLock(tmp_path / "p.lock"), pytest.raises(SystemExit, match="another benchmark is running"):
+        bench.main()
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_quick_results_do_not_replace_the_committed_ones(
+    bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr(bench, "measure_in_new_process", FakeMeasure())
+    monkeypatch.setattr(sys, "argv", ["run.py", "--quick"])
+    monkeypatch.setattr(bench.torch, "set_num_threads", lambda threads: None)
+    bench.main()
+    assert (tmp_path / "runs" / "bench" / "results.md").is_file()
+    assert not (tmp_path / "benchmarks").exists()
 
 
 @pytest.mark.parametrize("change", ["commit", "settings", "threads", "changes"])
