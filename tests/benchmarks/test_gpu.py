@@ -31,6 +31,11 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("gpu")
 
 
+def module(name: str) -> Any:
+    """A module beside gpu.py; the fixture `gpu` makes them importable."""
+    return importlib.import_module(name)
+
+
 def clips(num: int) -> Batch:
     positions = torch.randn(num, 1, SPEC.frames, 25, 3, generator=torch.Generator().manual_seed(0))
     index = torch.arange(num)
@@ -57,18 +62,18 @@ def test_flops_of_joint_patch(gpu: Any, decoder: str, predict_ratio: float) -> N
         batch.positions[:, :, :8].contiguous(), batch.observed[:, :, :8], batch.bridged[:, :, :8]
     )
     counted = counted_flops(config.build(spec, RandomTokens(ratio=0.8)), batch)
-    assert gpu.joint_patch_flops(config, spec, 0.8, 3) == counted
+    assert module("gpu_flops").joint_patch_flops(config, spec, 0.8, 3) == counted
 
 
 def test_flops_of_graph(gpu: Any) -> None:
     config = GraphMAEConfig(depth=2, joint_masking=FixedParts(parts=("left_arm",)))
     counted = counted_flops(config.build(SPEC), clips(12))
     num_hidden = len(NTU25.parts["left_arm"])
-    assert gpu.graph_flops(config, SPEC, num_hidden, 12) == pytest.approx(counted, rel=0.01)
+    assert module("gpu_flops").graph_flops(config, SPEC, num_hidden, 12) == pytest.approx(counted, rel=0.01)
 
 
 def test_the_generated_store_is_valid(gpu: Any, tmp_path: Path) -> None:
-    gpu.write_generated_store(tmp_path / "store", 60, torch.device("cpu"))
+    module("gpu_store").write_generated_store(tmp_path / "store", 60, torch.device("cpu"))
     store = SequenceStore.open(tmp_path / "store")
     store.verify()
     assert (store.num_persons == 2).sum() == 11
@@ -91,7 +96,7 @@ def test_it_runs_every_case_and_writes_its_page(gpu: Any, tmp_path: Path, monkey
     sections = {case["section"] for case in facts["cases"]}
     assert sections == {"ceilings", "store", "step", "epoch", "profile", "inference", "attention"}
     steps = {case["name"] for case in facts["cases"] if case["section"] == "step"}
-    assert steps == set(gpu.MODELS)
+    assert steps == set(module("gpu_session").MODELS)
     page = (tmp_path / "gpu.md").read_text()
     assert "It has not been run on a GPU" in page
     assert "| 1 | A1, self | 4 | no |" in page
@@ -115,7 +120,11 @@ def test_the_series_of_compiled_models_is_merged_into_earlier_runs(
     names = {(case["section"], case["name"]) for case in facts["cases"] if case.get("compiled")}
     assert names == {
         ("step", "B"),
-        *((section, name) for section in ("step", "epoch") for name in (gpu.CROSS, gpu.RECIPE_AS_IT_IS)),
+        *(
+            (section, name)
+            for section in ("step", "epoch")
+            for name in (module("gpu_session").CROSS, module("gpu_session").RECIPE_AS_IT_IS)
+        ),
     }
     assert len(compiled) == 3 * 3 + 2  # three trainings for a step, one for an epoch
     assert len(facts["runs"]) == 2
@@ -125,8 +134,12 @@ def test_a_run_replaces_what_it_measured(gpu: Any) -> None:
     def case(**facts: Any) -> dict[str, Any]:
         return {"section": "step", "name": "x", "batch": 2} | facts
 
-    first = gpu.add_run({}, {"date": 1, "cases": [case(ms=1), case(batch=3, skipped=""), case(batch=4, ms=1)]})
-    second = gpu.add_run(first, {"date": 2, "cases": [case(error=""), case(batch=3, ms=2), case(batch=4, ms=2)]})
+    first = module("gpu_runs").add_run(
+        {}, {"date": 1, "cases": [case(ms=1), case(batch=3, skipped=""), case(batch=4, ms=1)]}
+    )
+    second = module("gpu_runs").add_run(
+        first, {"date": 2, "cases": [case(error=""), case(batch=3, ms=2), case(batch=4, ms=2)]}
+    )
     assert [(each["batch"], each.get("ms"), each["run"]) for each in second["cases"]] == [
         (2, 1, 1),
         (3, 2, 2),
@@ -137,7 +150,7 @@ def test_a_run_replaces_what_it_measured(gpu: Any) -> None:
 
 def test_kernels_of_attention_are_chosen_within_a_block(gpu: Any) -> None:
     chosen = transformer.CUDA_KERNELS
-    with gpu.allowed_kernels("cudnn"):
+    with module("gpu_attention").allowed_kernels("cudnn"):
         assert transformer.CUDA_KERNELS[0] is SDPBackend.CUDNN_ATTENTION
     assert transformer.CUDA_KERNELS is chosen
 
@@ -146,7 +159,7 @@ def test_a_case_that_fails_leaves_its_traceback(gpu: Any, tmp_path: Path) -> Non
     session = gpu.Session(
         torch.device("cpu"), gpu.QUICK, tmp_path, 1e12, {"budget_seconds": 1.0, "seconds_used": 0.0, "cases": []}
     )
-    session.facts |= gpu.environment(torch.device("cpu"), [])
+    session.facts |= gpu.describe(torch.device("cpu"))
     session.run("step", "broken", lambda: {"x": 1 / 0}, needs=0.0)
     session.run("step", "large", lambda: {}, needs=1e13)
     broken, large = json.loads((tmp_path / "gpu.json").read_text())["cases"]
