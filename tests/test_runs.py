@@ -323,8 +323,12 @@ def test_results_of_another_evaluation_are_not_continued(
     if change == "damaged":
         file = tmp_path / "results.json"
         file.write_text(file.read_text().replace("top1_interval", "top1_intervals"))
-    runs.evaluate(with_protocols(recipe_from(tree, ""), *protocols), None, tmp_path, alone)
+    messages: list[str] = []
+    recipe = with_protocols(recipe_from(tree, ""), *protocols)
+    runs.evaluate(recipe, None, tmp_path, alone, on_message=messages.append)
     assert settings[2:] == [protocol.k for protocol in protocols]
+    said = [message for message in messages if "results.json: not the results of an evaluation" in message]
+    assert len(said) == (change == "damaged")
 
 
 def test_two_evaluations_do_not_write_to_one_folder(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:

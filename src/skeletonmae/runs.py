@@ -252,7 +252,14 @@ def evaluate(
     }
     key = [repr(protocol_runs), weights_digest(method)]
     with lock_folder(folder, distributed.rank) if folder else nullcontext():
-        results_file = ResultsFile(folder, fields, len(protocol_runs), key, keep_complete=keep_complete)
+        results_file = ResultsFile(
+            folder,
+            fields,
+            len(protocol_runs),
+            key,
+            keep_complete=keep_complete,
+            on_message=on_message if distributed.is_main else None,
+        )
         distributed.barrier()  # every process has read the file before one of them writes it
         if results_file.is_complete:
             if on_message and distributed.is_main:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class ResultsFile:
         num_runs: Number of runs of the evaluation.
         key: What else the results depend on, such as a digest of the weights.
         keep_complete: Take over the results of the same evaluation even if it is complete.
+        on_message: Called if the folder holds a file that is not what an evaluation writes, and will be replaced.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ResultsFile:
         key: Sequence[str],
         *,
         keep_complete: bool = False,
+        on_message: Callable[[str], None] | None = None,
     ) -> None:
         self.folder, self.fields, self.num_runs = folder, fields, num_runs
         content = json.dumps([RESULTS_FORMAT, __version__, fields, num_runs, list(key)], sort_keys=True)
@@ -51,9 +53,9 @@ class ResultsFile:
         self.cost: Cost | None = None
         """What the encoder costs; a measurement, so the results do not depend on it."""
         if folder:
-            self._load(folder / RESULTS, keep_complete)
+            self._load(folder / RESULTS, keep_complete, on_message)
 
-    def _load(self, file: Path, keep_complete: bool) -> None:
+    def _load(self, file: Path, keep_complete: bool, on_message: Callable[[str], None] | None) -> None:
         """Take over the results of the same evaluation; the file of any other will be replaced."""
         try:
             saved = json.loads(file.read_bytes())
@@ -62,8 +64,14 @@ class ResultsFile:
                 return
             self.results = [Result.model_validate(result) for result in saved["results"]]
             self.num_finished = int(saved["num_finished"])
-        except (OSError, ValueError, KeyError, TypeError, ValidationError):
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
             self.results, self.num_finished = [], 0
+            if on_message:
+                reason = " ".join(str(error).split())[:200]
+                problem = f"not the results of an evaluation by this version ({type(error).__name__}: {reason})"
+                on_message(f"{file}: {problem}; all of it is evaluated again")
 
     @property
     def is_complete(self) -> bool:
