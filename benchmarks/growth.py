@@ -94,10 +94,14 @@ def row(
 ) -> dict[str, Any]:
     """Return the measurements along an axis, with the exponents of the power laws that fit them and the law.
 
-    The seconds of a step are a constant plus a multiple of the law. Both are fitted too, unless the law itself is
-    constant.
+    The seconds of a step are a constant plus a multiple of the law, and both are fitted too. Where the law is the
+    same for all sizes (processes), the constant is that of each process.
     """
-    constant, slope = (0.0, seconds[0] / law[0]) if min(law) == max(law) else fit_line(law, seconds)
+    if min(law) == max(law):
+        total, constant = fit_line(sizes, seconds)
+        slope = total / law[0]
+    else:
+        constant, slope = fit_line(law, seconds)
     return {
         "axis": axis,
         "variant": variant,
@@ -109,6 +113,12 @@ def row(
         "constant": constant,
         "slope": slope,
     }
+
+
+def fitted(one: dict[str, Any]) -> np.ndarray:
+    """Return the seconds of each size of a row by the fitted law."""
+    law = np.array(one["law"])
+    return one["constant"] * (np.array(one["sizes"]) if min(law) == max(law) else 1.0) + one["slope"] * law
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float] | np.ndarray) -> float:
@@ -161,9 +171,8 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
         group = [one for one in rows if one["axis"] == name]
         for one in group:
             color = COLORS[one["variant"]]
-            line = one["constant"] + one["slope"] * np.array(one["law"])
             label = f"{one['variant']}: exponent {one['exponent']:.2f}"
-            axes.plot(one["sizes"], line, color=color, linewidth=1.4, alpha=0.55)
+            axes.plot(one["sizes"], fitted(one), color=color, linewidth=1.4, alpha=0.55)
             axes.plot(one["sizes"], one["seconds"], "o", color=color, markersize=5, label=label)
         sizes, values = group[0]["sizes"], [value for one in group for value in one["seconds"]]
         axes.set_xscale("log")

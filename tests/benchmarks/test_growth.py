@@ -35,6 +35,16 @@ def test_a_line_with_a_constant(growth: Any) -> None:
     assert slope == pytest.approx(2.55e-9, rel=0.1)
 
 
+def test_the_constant_of_processes_is_that_of_each(growth: Any) -> None:
+    np = growth.np
+    one = growth.row("processes", "all", (1, 2, 4), np.array([1.0, 1.1, 1.3]), [2.0, 2.0, 2.0])
+    assert one["constant"] == pytest.approx(0.1)
+    assert one["slope"] == pytest.approx(0.9 / 2.0)
+    assert growth.fitted(one) == pytest.approx([1.0, 1.1, 1.3])
+    other = growth.row("clips", "a step", (1, 2, 4), np.array([0.7, 1.2, 2.2]), [1e9, 2e9, 4e9])
+    assert growth.fitted(other) == pytest.approx([0.7, 1.2, 2.2])
+
+
 def test_flops_grow_with_the_tokens_and_in_proportion_to_persons_and_clips(growth: Any) -> None:
     base = {"frames": 8, "joints": 5, "persons": 1, "clips": 2}
     grid = {"frames": (16, 64), "joints": (5, 20), "persons": (1, 2, 4), "clips": (1, 3)}
