@@ -22,7 +22,6 @@ from skeletonmae.methods import (
     JointPatchMAEConfig,
     NeighborTuningConfig,
 )
-from skeletonmae.methods.contrastive import variance_and_covariance
 from skeletonmae.methods.joint_patch_features import embed_tracks
 from skeletonmae.recipe import recipe_from
 from skeletonmae.skeletons import KINECT20
@@ -66,15 +65,6 @@ def test_decorrelation_is_that_of_vicreg(make_batch: Any) -> None:
     torch.testing.assert_close(output.loss, loss, rtol=1e-4, atol=1e-5)
     assert float(output.num_terms) == 4
     assert set(output.logs) == {"contrast_loss", "alignment", "uniformity"}
-
-
-def test_variance_and_covariance_by_hand() -> None:
-    x = torch.tensor([[1.0, 2.0], [-1.0, -2.0], [9.0, 9.0]])
-    variance, covariance = variance_and_covariance(x, torch.tensor([True, True, False]))
-    assert float(variance) == 0.0  # standard deviations of 1.4 and 2.8
-    assert float(covariance) == pytest.approx(2 * 4.0**2 / 2)
-    variance, _ = variance_and_covariance(0.01 * x, torch.tensor([True, True, False]))
-    assert float(variance) == pytest.approx(1 - ((0.0002 + 1e-4) ** 0.5 + (0.0008 + 1e-4) ** 0.5) / 2, rel=1e-4)
 
 
 def test_the_queue_loss_by_loops(make_batch: Any) -> None:

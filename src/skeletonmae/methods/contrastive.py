@@ -8,12 +8,13 @@ import torch
 from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize, relu
+from torch.nn.functional import cross_entropy, normalize
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import changed_settings
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking, RandomTokens, TokenMask
+from skeletonmae.methods.decorrelation import decorrelation
 from skeletonmae.methods.joint_patch_features import make_patches
 from skeletonmae.methods.joint_patch_mae import JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.memory_queue import UNKNOWN, MemoryQueue, queue_size
@@ -22,8 +23,6 @@ from skeletonmae.methods.teacher import MovingAverage, MovingAverageConfig
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder, masked_mean
 from skeletonmae.models.transformer import init_weights
 
-EPSILON = 1e-4
-"""Added to the variance of a channel before its root."""
 Objective = Literal["queue", "decorrelate"]
 OBJECTIVE_SETTINGS: dict[Objective, tuple[str, ...]] = {
     "queue": ("temperature", "queue", "key"),
@@ -167,8 +166,9 @@ class Contrastive(JointPatchMAE):
         """The loss of VICReg: invariance, variance and covariance."""
         config, count = self.config, has_person.sum().clamp(min=1)
         distance = ((first - second).square().mean(1) * has_person).sum() / count
-        moments = [variance_and_covariance(each, has_person) for each in (first, second)]
-        variance, covariance = (torch.stack(terms) for terms in zip(*moments, strict=True))
+        terms = [decorrelation(each, has_person) for each in (first, second)]
+        variance = torch.stack([each.variance for each in terms])
+        covariance = torch.stack([each.covariance for each in terms])
         return (
             config.invariance * distance + config.variance * variance.mean() + config.covariance * covariance.sum()
         )
@@ -234,23 +234,6 @@ def project(
     with torch.autocast(features.device.type, enabled=False):
         out: Tensor = head(tracks.mean_over_persons(features))
     return out
-
-
-def variance_and_covariance(
-    x: Float[Tensor, "clip width"], has_person: Bool[Tensor, " clip"]
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Return how far standard deviations are below 1, and the sum of squared covariances divided by the width.
-
-    Args:
-        x: A projection of each clip.
-        has_person: Clips that count.
-    """
-    count = has_person.sum()
-    centered = (x - (x * has_person[:, None]).sum(0) / count.clamp(min=1)) * has_person[:, None]
-    covariance = centered.T @ centered / (count - 1).clamp(min=1)
-    variance = covariance.diagonal()
-    off_diagonal = covariance.square().sum() - variance.square().sum()
-    return relu(1.0 - (variance + EPSILON).sqrt()).mean(), off_diagonal / len(variance)
 
 
 @torch.no_grad()

@@ -9,13 +9,12 @@ from torch import Tensor, nn
 
 from skeletonmae.batches import Patches
 from skeletonmae.config import Config
+from skeletonmae.methods.decorrelation import decorrelation
 from skeletonmae.methods.method import MethodOutput
 from skeletonmae.methods.targets import TargetNorm, make_targets
 from skeletonmae.models.known_joints import joint_rows, known_joints
 from skeletonmae.models.transformer import init_weights
 
-EPSILON = 1e-4
-"""Added to the variance of a feature (Bardes et al., *VICReg*, ICLR 2022)."""
 TARGET_STD = "target_std"
 
 
@@ -157,13 +156,9 @@ class PooledTargets(nn.Module):
         prediction, target = prediction.flatten(0, 1), target.flatten(0, 1)
         count = weight.sum().clamp(min=1)
         error = ((prediction - target).square().mean(1, keepdim=True) * weight).sum() / count
-        centered = (target - (target * weight).sum(0) / count) * weight
-        covariance = centered.T @ centered / (count - 1).clamp(min=1)
-        deviation = (covariance.diagonal() + EPSILON).sqrt()
-        too_small = (1 - deviation).clamp(min=0).mean()
-        shared = (covariance.square().sum() - covariance.diagonal().square().sum()) / config.width
-        loss = config.prediction_weight * error + config.covariance_weight * shared
-        return loss + config.variance_weight * too_small, deviation.detach().mean()
+        terms = decorrelation(target, valid.flatten())
+        loss = config.prediction_weight * error + config.covariance_weight * terms.covariance
+        return loss + config.variance_weight * terms.variance, terms.deviation.detach().mean()
 
 
 def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
