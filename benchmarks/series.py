@@ -29,9 +29,11 @@ import concurrent.futures
 import hashlib
 import json
 import multiprocessing
+import re
 import shutil
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 JOB = "job.json"
+SERIES_KEYS = ("recipe", "overrides", "evaluate", "jobs")
+JOB_KEYS = ("name", "recipe", "overrides", "start", "pretrain", "evaluate")
+EVALUATION_KEYS = ("name", "recipe", "checkpoint", "overrides")
 RESULT_FIELDS = ("protocol", "setting", "label_fraction", "seed", "top1", "num_train", "num_test", "best_params")
 
 
@@ -46,9 +51,10 @@ def read_series(path: Path) -> list[dict[str, Any]]:
     """Return the jobs of a series, each with its complete settings.
 
     Raises:
-        ValueError: A name appears twice, or a job starts from one that does not come before it.
+        ValueError: There is no such file, or it is no series; a setting is unknown or missing; a name appears
+            twice or is no plain file name; or a job starts from one that does not come before it.
     """
-    series = yaml.safe_load(path.read_text(encoding="utf-8"))
+    series = _read_checked(path)
     common = series.get("overrides", [])
     jobs: list[dict[str, Any]] = []
     for job in series["jobs"]:
@@ -84,6 +90,57 @@ def read_series(path: Path) -> list[dict[str, Any]]:
     return jobs
 
 
+def _read_checked(path: Path) -> dict[str, Any]:
+    """Return the content of a series in which no setting is unknown or missing."""
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such series")
+    try:
+        series = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not YAML ({error})") from error
+    _check_keys(series, f"{path}", SERIES_KEYS, required=("jobs",))
+    for part, key, keys in ((series, "jobs", JOB_KEYS), (series, "evaluate", EVALUATION_KEYS)):
+        _check_list(part, f"{path}", key, keys)
+    for job in series["jobs"]:
+        where = f"{path}: job {job['name']!r}"
+        _check_list(job, where, "evaluate", EVALUATION_KEYS)
+        for evaluation in job.get("evaluate", series.get("evaluate", [])):
+            if "recipe" not in {**series, **job, **evaluation}:
+                raise ValueError(f"{where}: recipe is missing")
+        if "recipe" not in {**series, **job}:
+            raise ValueError(f"{where}: recipe is missing")
+    return series
+
+
+def _check_list(part: dict[str, Any], where: str, key: str, known: Sequence[str]) -> None:
+    items = part.get(key, [])
+    if not isinstance(items, list):
+        raise ValueError(f"{where}: {key} must be a list; got {items!r}")
+    for number, item in enumerate(items):
+        _check_keys(item, f"{where}: {key}.{number}", known, required=("name",) if key == "jobs" else ())
+
+
+def _check_keys(part: Any, where: str, known: Sequence[str], required: Sequence[str] = ()) -> None:
+    if not isinstance(part, dict):
+        raise ValueError(f"{where}: expected a mapping with {', '.join(known)}; got {part!r}")
+    if unknown := [str(key) for key in part if key not in known]:
+        raise ValueError(f"{where}: there is no setting {', '.join(unknown)}; known here: {', '.join(known)}")
+    if missing := [key for key in required if key not in part]:
+        raise ValueError(f"{where}: {', '.join(missing)} is missing")
+    name = part.get("name", "name")
+    if not isinstance(name, str) or not re.fullmatch(r"[\w=+,-][\w=+,. -]*", name):
+        raise ValueError(f"{where}: a name must be a plain file name; got {name!r}")
+
+
+def _finished(folder: Path) -> dict[str, Any] | None:
+    """Return the row of a finished job; None if it has none, or a damaged one."""
+    try:
+        saved = json.loads((folder / JOB).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return saved if isinstance(saved, dict) and "evaluations" in saved else None
+
+
 def job_inputs(job: dict[str, Any], runs: Path) -> dict[str, Any]:
     """Return what a job depends on: its settings, its complete recipes, and the job that it starts from."""
     from skeletonmae.recipe import read_recipe
@@ -115,8 +172,7 @@ def run_job(job: dict[str, Any], runs: Path, device: str) -> dict[str, Any]:
 
     retain_freed_memory()
     folder, inputs = runs / job["name"], job_inputs(job, runs)
-    if (folder / JOB).is_file():
-        saved: dict[str, Any] = json.loads((folder / JOB).read_text())
+    if (saved := _finished(folder)) is not None:
         if saved.get("inputs") == inputs:
             return saved
         old = folder.with_name(folder.name + ".old")
@@ -191,7 +247,10 @@ def run_series(
                 process.kill()
         pool.shutdown(wait=not (pending or running), cancel_futures=True)
     left = [job["name"] for job in [*running.values(), *pending]]
-    print(f"not finished: {', '.join(left)}" if left else f"all {len(jobs)} jobs are finished", flush=True)
+    failed = [name for name, row in rows.items() if "error" in row]
+    ended = f"{len(rows) - len(failed)} of {len(jobs)} jobs are finished"
+    ended += f"; {len(failed)} failed: {', '.join(failed)}" if failed else ""
+    print(ended + (f"; not finished: {', '.join(left)}" if left else ""), flush=True)
     _write(runs / "series.json", {"jobs": rows, "not_finished": left})
     return rows
 
@@ -231,9 +290,11 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     arguments = parser.parse_args()
-    rows = run_series(
-        read_series(arguments.series), arguments.runs, arguments.device, arguments.workers, arguments.seconds
-    )
+    try:
+        jobs = read_series(arguments.series)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
+    rows = run_series(jobs, arguments.runs, arguments.device, arguments.workers, arguments.seconds)
     raise SystemExit(any("error" in row for row in rows.values()))
 
 

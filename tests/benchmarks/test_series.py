@@ -65,8 +65,41 @@ def test_a_series_that_cannot_be_run_is_refused(series: Any, tmp_path: Path, job
         series.read_series(write(tmp_path / "s.yaml", recipe="r.yaml", jobs=jobs))
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[", r"s\.yaml: not YAML"),
+        ("[]", r"s\.yaml: expected a mapping with recipe, overrides, evaluate, jobs; got \[\]"),
+        ("recipe: r.yaml", r"s\.yaml: jobs is missing"),
+        ("{recipe: r.yaml, jobs: [], job: 1}", r"there is no setting job; known here: recipe, overrides"),
+        ("{recipe: r.yaml, jobs: {a: 1}}", r"jobs must be a list"),
+        ("{recipe: r.yaml, jobs: [{overrides: []}]}", r"jobs\.0: name is missing"),
+        ("{recipe: r.yaml, jobs: [{name: a, override: []}]}", r"jobs\.0: there is no setting override"),
+        ("{recipe: r.yaml, jobs: [{name: a, evaluate: [{k: 1}]}]}", r"'a': evaluate\.0: there is no setting k"),
+        ("{recipe: r.yaml, jobs: [{name: ../a}]}", r"must be a plain file name; got '\.\./a'"),
+        ("{recipe: r.yaml, jobs: [{name: a, evaluate: [{name: /x}]}]}", r"plain file name; got '/x'"),
+        ("{recipe: r.yaml, jobs: [{name: ''}]}", r"plain file name; got ''"),
+        ("{jobs: [{name: a}]}", r"job 'a': recipe is missing"),
+    ],
+)
+def test_a_mistake_in_a_series_is_named(series: Any, tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "s.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        series.read_series(tmp_path / "s.yaml")
+    with pytest.raises(ValueError, match=r"none\.yaml: there is no such series"):
+        series.read_series(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("content", ["", '{"name": ', "[]", "null", "{}"])
+def test_a_job_with_a_damaged_file_is_not_finished(series: Any, tmp_path: Path, content: str) -> None:
+    (tmp_path / "job.json").write_text(content, encoding="utf-8")
+    assert series._finished(tmp_path) is None
+    (tmp_path / "job.json").write_text('{"evaluations": {}}', encoding="utf-8")
+    assert series._finished(tmp_path) == {"evaluations": {}}
+
+
 def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
-    series: Any, tiny_tree: Any, tmp_path: Path
+    series: Any, tiny_tree: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = {**tiny_tree(), "evaluation": [{"kind": "knn", "k": [1]}]}
     path = write(
@@ -82,6 +115,8 @@ def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
     )
     jobs, runs = series.read_series(path), tmp_path / "runs"
     rows = series.run_series(jobs, runs, "cpu", workers=1, seconds=300)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "3 of 5 jobs are finished; 2 failed: bad, after_bad"
     assert "17" in rows["bad"]["error"]
     assert "'bad'" in rows["after_bad"]["error"]
     (result,) = rows["good"]["evaluations"]["evaluation"]["results"]
