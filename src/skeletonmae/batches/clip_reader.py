@@ -78,6 +78,11 @@ class ClipReader:
         track_bytes = 4 * num_frames * num_joints * store.axes
         self.tracks_per_block = max(1, BLOCK_BYTES // track_bytes) if on_cpu else sys.maxsize
 
+    def num_recorded_frames(self, recording_index: Integer[np.ndarray, " clip"]) -> Integer[np.ndarray, " clip"]:
+        """Return the number of frames of recordings, in which the moments of clips are chosen."""
+        num_frames: Integer[np.ndarray, " clip"] = self.store.num_frames[recording_index]
+        return num_frames
+
     def __call__(self, windows: Windows | SampledFrames) -> Tracks:
         """Read all tracks of all clips, also those without an observed joint in the clip.
 

@@ -132,7 +132,7 @@ class Loader:
             length_draw, position_draw = np.ones(len(keys)), np.full(len(keys), 0.5)
         min_share, max_share = self.crop
         share = min_share + (max_share - min_share) * length_draw
-        num_frames = self.reader.store.num_frames[recording_index]
+        num_frames = self.reader.num_recorded_frames(recording_index)
         return Windows(recording_index, *crop_ends(num_frames, share, position_draw))
 
     def _segments(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> SampledFrames:
@@ -142,12 +142,12 @@ class Loader:
             position_in_segment = SampleRng(keys, "segments").uniform(num_segments).numpy().astype(np.float64)
         else:
             position_in_segment = np.full((len(keys), num_segments), 0.5)
-        times = segment_times(self.reader.store.num_frames[recording_index], position_in_segment)
+        times = segment_times(self.reader.num_recorded_frames(recording_index), position_in_segment)
         return SampledFrames(recording_index, times)
 
     def _random_frames(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> SampledFrames:
         """Take random frames of each recording in training, evenly spaced ones otherwise."""
-        num_frames = self.reader.store.num_frames[recording_index]
+        num_frames = self.reader.num_recorded_frames(recording_index)
         if not self.training:
             return SampledFrames(recording_index, evenly_spaced_frames(num_frames, self.reader.num_frames))
         position = SampleRng(keys, "frames").uniform(self.reader.num_frames).numpy().astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64, Int64, Integer
 from pydantic import Field, SerializeAsAny
 from torch import Tensor
 
@@ -23,6 +24,8 @@ from skeletonmae.batches import (
     Windows,
     sample_keys,
 )
+from skeletonmae.batches.clip_reader import TrackArrays
+from skeletonmae.batches.rows import TrackTable
 from skeletonmae.config import Config
 from skeletonmae.transforms import ClipConfig
 from skeletonmae.transforms.geometry import rotate_positions, rotation_matrix
@@ -152,7 +155,7 @@ class LowFrameRate(Alteration):
     """A camera that records fewer frames per second; clips are interpolated between those."""
 
     step: int = Field(ge=1)
-    """Every `step`-th recorded frame is kept, from the first on."""
+    """Every `step`-th recorded frame is kept, from the first on. Gaps are bridged between frames that are kept."""
 
     def reader(self, reader: ClipReader) -> ClipReader:
         """Return a reader of the frames that are kept."""
@@ -160,71 +163,95 @@ class LowFrameRate(Alteration):
 
 
 class FirstPart(Alteration):
-    """A clip that ends early."""
+    """A recording that ends early. Clips are chosen in the part, and nothing depends on the frames after it."""
 
     share: float = Field(gt=0, le=1)
-    """Share of the duration of the clip, from its beginning."""
+    """Share of the frames of the recording, from its first, rounded down, but at least one."""
     stretch: bool = True
     """Resample the part to all frames of a clip; otherwise nothing is observed in the frames that follow it."""
 
     def reader(self, reader: ClipReader) -> ClipReader:
-        """Return a reader of the first part of each clip."""
-        return _FirstPartReader(reader, self.share) if self.stretch else reader
-
-    def __call__(self, batch: Batch) -> Batch:
-        """Leave nothing observed after the first part, of which at least one frame remains."""
-        if self.stretch:
-            return batch
-        num_frames = batch.observed.shape[2]
-        frame = torch.arange(num_frames, device=batch.observed.device)
-        is_kept = frame < max(1, round(self.share * num_frames))
-        return batch.with_positions(batch.positions, batch.observed & is_kept[:, None])
+        """Return a reader of the first part of each recording."""
+        return _FirstPartReader(reader, self.share, self.stretch)
 
 
 class _LowRateReader(ClipReader):
+    """Reads recordings as if they had only the frames 0, `step`, 2 `step`, ...; times count these frames."""
+
     def __init__(self, reader: ClipReader, step: int) -> None:
         vars(self).update(vars(reader))
         self.step = step
 
     def blocks(self, windows: Windows | SampledFrames) -> Iterator[tuple[slice, Tracks]]:
-        """Interpolate between frames 0, `step`, 2 `step`, ...; after the last of them, the clip stands still."""
+        """Interpolate between the frames that are kept; after the last of them, the clip stands still."""
         index = windows.recording_index
         times = windows.frame_times(np.arange(len(index)), self.num_frames).round(6)  # as `surrounding_frames`
-        last = (self.store.num_frames[index] - 1).clip(min=0)[:, None] // self.step * self.step
-        low = np.minimum(np.floor(times / self.step) * self.step, last)
-        high = np.minimum(np.ceil(times / self.step) * self.step, last)
-        weight = torch.from_numpy(np.where(high > low, (times - low) / self.step, 0.0)).to(
-            self.device, torch.float32
+        last = (self.store.num_frames[index] - 1).clip(min=0)[:, None] // self.step
+        return super().blocks(SampledFrames(index, np.minimum(times / self.step, last)))
+
+    def _find_tracks(self, recording_index: np.ndarray) -> tuple[TrackTable, Int64[np.ndarray, " clip"]]:
+        tracks, num_tracks = super()._find_tracks(recording_index)
+        return replace(tracks, max_gap=tracks.max_gap // self.step), num_tracks
+
+    def _read_shard(
+        self, shard: int, tracks: TrackTable, times: Float64[np.ndarray, "track frame"]
+    ) -> TrackArrays:
+        first = -(-tracks.first_frame // self.step)  # counted in frames that are kept
+        last = (tracks.first_frame + tracks.last_row - tracks.first_row) // self.step
+        is_kept = last >= first
+        num_rows = np.where(is_kept, last - first + 1, 1)
+        end = np.cumsum(num_rows)
+        number = np.arange(num_rows.sum()) - np.repeat(end - num_rows, num_rows)
+        start = tracks.first_row + np.where(is_kept, first * self.step - tracks.first_frame, 0)
+        rows = self._to_device(np.repeat(start, num_rows) + number * self.step)
+        kept = replace(
+            tracks,
+            first_row=end - num_rows,
+            last_row=end - 1,
+            # A track between two frames that are kept begins after all times.
+            first_frame=np.where(is_kept, first, np.iinfo(np.int32).max),
         )
-        parts = (super(_LowRateReader, self).blocks(SampledFrames(index, each)) for each in (low, high))
-        for (clips, before), (_, after) in zip(*parts, strict=True):
-            observed = before.observed & after.observed
-            weight_of_track = weight[clips][before.clip_index][..., None, None]
-            positions = before.positions.lerp(after.positions, weight_of_track)
-            yield (
-                clips,
-                replace(
-                    before,
-                    positions=positions.masked_fill(~observed[..., None], 0.0),
-                    observed=observed,
-                    bridged=(before.bridged | after.bridged) & observed,
-                ),
-            )
+        reader = copy.copy(self)
+        reader.shard_tensors = list(self.shard_tensors)
+        positions, bits = self.shard_tensors[shard]
+        reader.shard_tensors[shard] = positions.index_select(0, rows), bits.index_select(0, rows)
+        return ClipReader._read_shard(reader, shard, kept, times)
 
 
 class _FirstPartReader(ClipReader):
-    def __init__(self, reader: ClipReader, share: float) -> None:
+    """Reads recordings as if they had only their first frames."""
+
+    def __init__(self, reader: ClipReader, share: float, stretch: bool) -> None:
         vars(self).update(vars(reader))
-        self.share = share
+        self.share, self.stretch = share, stretch
+
+    def num_recorded_frames(self, recording_index: Integer[np.ndarray, " clip"]) -> Integer[np.ndarray, " clip"]:
+        """Return the number of frames of the part."""
+        num_frames = self.store.num_frames[recording_index]
+        num_kept = np.floor(self.share * num_frames + 1e-6).astype(np.int64)
+        return np.minimum(num_kept.clip(min=1), num_frames)
 
     def blocks(self, windows: Windows | SampledFrames) -> Iterator[tuple[slice, Tracks]]:
-        """Read the first part of each window."""
+        """Read the part; without `stretch`, at the speed of a clip of the whole recording."""
         index = windows.recording_index
+        if self.stretch:
+            return super().blocks(windows)
+        scale = self.store.num_frames[index] / self.num_recorded_frames(index).clip(min=1)
         if isinstance(windows, Windows):
-            last = windows.first + self.share * (windows.last - windows.first)
-            return super().blocks(Windows(index, windows.first, last))
+            duration = np.maximum((windows.last - windows.first + 1) * scale - 1, 0)
+            return super().blocks(Windows(index, windows.first, windows.first + duration))
         first = windows.times[:, :1]
-        return super().blocks(SampledFrames(index, np.floor(first + self.share * (windows.times - first))))
+        times = first + (windows.times - first) * scale[:, None]
+        return super().blocks(SampledFrames(index, np.floor(times.round(6))))
+
+    def _find_tracks(self, recording_index: np.ndarray) -> tuple[TrackTable, Int64[np.ndarray, " clip"]]:
+        tracks, num_tracks = super()._find_tracks(recording_index)
+        last_frame = self.num_recorded_frames(recording_index)[tracks.clip] - 1
+        last_row = np.minimum(tracks.last_row, tracks.first_row + last_frame - tracks.first_frame)
+        # A track that begins after the part keeps one row, which no time of a clip reaches.
+        first_frame = np.where(tracks.first_frame > last_frame, np.iinfo(np.int32).max, tracks.first_frame)
+        last_row = np.maximum(last_row, tracks.first_row)
+        return replace(tracks, first_frame=first_frame, last_row=last_row), num_tracks
 
 
 def body_size(batch: Batch) -> Float[Tensor, "batch person"]:
