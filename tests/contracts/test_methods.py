@@ -1,4 +1,4 @@
-"""What every entry in `METHODS` must hold, with the settings it has by default."""
+"""What every entry in `METHODS` must hold, with the settings it has by default and with others that change its task."""
 
 from __future__ import annotations
 
@@ -17,25 +17,39 @@ from skeletonmae.methods import CLASSIFIERS, METHODS, InputSpec, JointPatchMAECo
 from skeletonmae.skeletons import COCO17, KINECT20
 
 Make = Callable[..., Any]
-every_kind = pytest.mark.parametrize("kind", METHODS)
-entries = pytest.mark.parametrize("kind", [kind for kind, config in METHODS.items() if config.has_pretext_task])
+SMALL = {"width": 32, "depth": 2, "heads": 2, "decoder_width": 32, "decoder_depth": 1}
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{kind: (kind, {}) for kind in METHODS},
+    "order": ("order", {"token_frames": 2}),  # three parts of a clip need at least 5 time steps
+    "order-reversed": ("order", SMALL | {"order": "reversed"}),
+    "joint_patch-teacher": ("joint_patch", SMALL | {"target": "teacher"}),
+    "joint_patch-center": ("joint_patch", SMALL | {"target": "teacher", "teacher": {"center": True}}),
+    "joint_patch-pooled": ("joint_patch", SMALL | {"target": "pooled"}),
+    "contrastive-queue": ("contrastive", SMALL | {"objective": "queue"}),
+    "contrastive-teacher": ("contrastive", SMALL | {"target": "teacher", "reconstruct": 1.0}),
+}
+"""Name of a case -> kind and settings of a method."""
+every_case = pytest.mark.parametrize("case", CASES)
+entries = pytest.mark.parametrize(
+    "case", [case for case, (kind, _) in CASES.items() if METHODS[kind].has_pretext_task]
+)
 JOINTS = tuple(dict.fromkeys((*KINECT20.joints, *COCO17.joints)))
 FRAMES = 12  # what a token of 4 frames and a tuple of 6 divide
-VIEWS_ALONE = ("neighbor_tuning", "contrastive")
+VIEWS_ALONE = ("neighbor_tuning", "contrastive", "contrastive-queue")
 """Methods in which nothing is drawn: their views come from the loader."""
-NOT_DEFAULT = {"order": {"token_frames": 2}}  # three parts of a clip need at least 5 time steps
 BATCH_NORM = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def build(kind: str, seed: int = 0) -> Method:
+def build(case: str, seed: int = 0) -> Method:
     """A method with random weights, which follow from the seed."""
-    return copy.deepcopy(_build(kind, seed))
+    return copy.deepcopy(_build(case, seed))
 
 
 @cache
-def _build(kind: str, seed: int) -> Method:
+def _build(case: str, seed: int) -> Method:
     torch.manual_seed(seed)
-    config: Any = METHODS[kind].model_validate(NOT_DEFAULT.get(kind, {}))
+    kind, settings = CASES[case]
+    config: Any = METHODS[kind].model_validate(settings)
     if kind == "neighbor_tuning":
         config = config.starting_from(JointPatchMAEConfig())
     made = config.build(InputSpec(FRAMES, 3, JOINTS, 8), RandomTokens(ratio=0.5))
@@ -43,7 +57,8 @@ def _build(kind: str, seed: int) -> Method:
     return made
 
 
-def classifier_kind(kind: str) -> str:
+def classifier_kind(case: str) -> str:
+    kind, _ = CASES[case]
     return METHODS[kind].classifier_kind or kind
 
 
@@ -70,20 +85,21 @@ def part(batch: Batch, *rows: int) -> Batch:
     return batch.select(torch.tensor(rows))
 
 
-@every_kind
-def test_its_settings_know_their_kind(kind: str) -> None:
-    config: Any = METHODS[kind]()
+@every_case
+def test_its_settings_know_their_kind(case: str) -> None:
+    kind, settings = CASES[case]
+    config: Any = METHODS[kind].model_validate(settings)
     assert config.kind == kind
     assert METHODS[kind].model_validate_json(config.model_dump_json()) == config
-    classifier: Any = CLASSIFIERS[classifier_kind(kind)]()
-    assert classifier.kind == classifier_kind(kind)
+    classifier: Any = CLASSIFIERS[classifier_kind(case)]()
+    assert classifier.kind == classifier_kind(case)
     assert type(classifier).model_validate_json(classifier.model_dump_json()) == classifier
 
 
 @entries
 @pytest.mark.parametrize("persons", [(2, 1, 0, 1), (0, 0), ()])
-def test_any_batch_has_a_loss(make_batch: Make, kind: str, persons: tuple[int, ...]) -> None:
-    method = build(kind)
+def test_any_batch_has_a_loss(make_batch: Make, case: str, persons: tuple[int, ...]) -> None:
+    method = build(case)
     for skeleton in (KINECT20, COCO17):
         output = method(clips(make_batch, persons, skeleton=skeleton))
         assert output.loss.shape == output.num_terms.shape == ()
@@ -97,12 +113,24 @@ def test_any_batch_has_a_loss(make_batch: Make, kind: str, persons: tuple[int, .
 
 
 @entries
+def test_its_logs_have_the_same_names_in_every_batch_and_are_those_that_it_checks(
+    make_batch: Make, case: str
+) -> None:
+    method = build(case)
+    with torch.no_grad():
+        logs = [method(clips(make_batch, persons)).logs for persons in ((2, 1, 0, 1), (0, 0))]
+    assert logs[0].keys() == logs[1].keys()
+    for each in logs:
+        method.check_logs({name: float(value) for name, value in each.items()})
+
+
+@entries
 @pytest.mark.parametrize("persons", [(2, 1, 0, 1), (0, 0)])
 def test_nothing_is_padded_in_a_step(
-    make_batch: Make, kind: str, persons: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    make_batch: Make, case: str, persons: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The padded arrays of a batch are made when they are first read, in time and memory that a step can spare."""
-    method, batch = build(kind), clips(make_batch, persons)
+    method, batch = build(case), clips(make_batch, persons)
     assert batch.second_view is not None
     expected = method(batch).loss
 
@@ -115,19 +143,19 @@ def test_nothing_is_padded_in_a_step(
 
 
 @entries
-def test_the_loss_is_a_function_of_weights_and_batch(make_batch: Make, kind: str) -> None:
-    method, batch = build(kind), clips(make_batch)
+def test_the_loss_is_a_function_of_weights_and_batch(make_batch: Make, case: str) -> None:
+    method, batch = build(case), clips(make_batch)
     first = method(batch).loss
     torch.manual_seed(9)
     assert torch.equal(method(batch).loss, first)
-    assert torch.equal(build(kind)(batch).loss, first)
-    if kind not in VIEWS_ALONE:
+    assert torch.equal(build(case)(batch).loss, first)
+    if case not in VIEWS_ALONE:
         assert not torch.equal(method(replace(batch, keys=batch.keys + 1)).loss, first)
 
 
 @entries
-def test_the_loss_of_two_halves_is_that_of_the_whole(make_batch: Make, kind: str) -> None:
-    method, batch = fixed(build(kind)), clips(make_batch)
+def test_the_loss_of_two_halves_is_that_of_the_whole(make_batch: Make, case: str) -> None:
+    method, batch = fixed(build(case)), clips(make_batch)
     if method.couples_batch:
         pytest.skip("its loss compares the clips of a batch; the loop refuses to divide its steps")
     whole = method(batch)
@@ -138,9 +166,9 @@ def test_the_loss_of_two_halves_is_that_of_the_whole(make_batch: Make, kind: str
 
 
 @entries
-def test_what_changes_after_a_step_is_in_its_state_dict(make_batch: Make, kind: str) -> None:
+def test_what_changes_after_a_step_is_in_its_state_dict(make_batch: Make, case: str) -> None:
     """A run that resumes from the state dict after two steps goes on as one that was not stopped."""
-    method, other = build(kind), build(kind, seed=1)
+    method, other = build(case), build(case, seed=1)
     batches = [clips(make_batch, seed=seed) for seed in range(3)]
     for step, batch in enumerate(batches[:2], 1):
         before = {name: tensor.clone() for name, tensor in method.state_dict().items()}
@@ -163,8 +191,8 @@ def test_what_changes_after_a_step_is_in_its_state_dict(make_batch: Make, kind: 
 
 @entries
 @pytest.mark.parametrize("pooling", ["mean", "joints", "parts"])
-def test_the_features_of_a_clip_do_not_depend_on_other_clips(make_batch: Make, kind: str, pooling: Any) -> None:
-    method, batch = build(kind).eval(), clips(make_batch)
+def test_the_features_of_a_clip_do_not_depend_on_other_clips(make_batch: Make, case: str, pooling: Any) -> None:
+    method, batch = build(case).eval(), clips(make_batch)
     with torch.no_grad():
         whole = method.embed(batch, pooling)
         assert whole.dtype == torch.float32
@@ -178,17 +206,17 @@ def test_the_features_of_a_clip_do_not_depend_on_other_clips(make_batch: Make, k
 
 
 @entries
-def test_it_is_restored_from_its_state_dict(make_batch: Make, kind: str) -> None:
-    method, other, batch = build(kind), build(kind, seed=1), clips(make_batch)
+def test_it_is_restored_from_its_state_dict(make_batch: Make, case: str) -> None:
+    method, other, batch = build(case), build(case, seed=1), clips(make_batch)
     assert not torch.equal(method.embed(batch), other.embed(batch))
     other.load_state_dict(method.state_dict())
     assert torch.equal(method.embed(batch), other.embed(batch))
     assert torch.equal(method(batch).loss, other(batch).loss)
 
 
-@every_kind
-def test_its_classifier_has_a_logit_per_class_and_gradients(make_batch: Make, kind: str) -> None:
-    method, batch = build(kind), clips(make_batch)
+@every_case
+def test_its_classifier_has_a_logit_per_class_and_gradients(make_batch: Make, case: str) -> None:
+    method, batch = build(case), clips(make_batch)
     model = method.classifier(5)
     scores = model(batch)
     assert scores.shape == (4, 5)
@@ -203,8 +231,8 @@ def test_its_classifier_has_a_logit_per_class_and_gradients(make_batch: Make, ki
 
 
 @entries
-def test_its_classifier_starts_from_copies_of_the_current_encoder(make_batch: Make, kind: str) -> None:
-    method, batch = build(kind), clips(make_batch)
+def test_its_classifier_starts_from_copies_of_the_current_encoder(make_batch: Make, case: str) -> None:
+    method, batch = build(case), clips(make_batch)
 
     def classifier() -> tuple[dict[str, Any], Any]:
         """What a new one holds, and its scores."""
@@ -213,24 +241,26 @@ def test_its_classifier_starts_from_copies_of_the_current_encoder(make_batch: Ma
         return {name: tensor.clone() for name, tensor in model.state_dict().items()}, model(batch)
 
     before = classifier()[1]
+    has_teacher = CASES[case][1].get("target") == "teacher"
+    evaluated = "teacher.module." if has_teacher else ("encoder.", "embedding.")
     learned = {
         name: tensor
         for name, tensor in method.state_dict().items()
-        if name.startswith(("encoder.", "embedding.")) and tensor.is_floating_point()
+        if name.startswith(evaluated) and tensor.is_floating_point()
     }
     for tensor in learned.values():
         tensor.add_(0.1 * torch.rand_like(tensor))
     held, after = classifier()
     assert (after - before).abs().max() > 1e-3
-    layers = STRLClassifierConfig().depth if kind == "graph" else 1
+    layers = STRLClassifierConfig().depth if case == "graph" else 1
     for name, tensor in learned.items():
         copies = sum(torch.equal(other, tensor) for other in held.values())
         assert copies == (layers if name.startswith("encoder.") else 1), name
 
 
-@every_kind
-def test_dropout_reaches_the_head_of_its_classifier(kind: str) -> None:
-    model: Any = build(kind).classifier(5, CLASSIFIERS[classifier_kind(kind)].model_validate({"dropout": 0.7}))
+@every_case
+def test_dropout_reaches_the_head_of_its_classifier(case: str) -> None:
+    model: Any = build(case).classifier(5, CLASSIFIERS[classifier_kind(case)].model_validate({"dropout": 0.7}))
     rates = {layer.p for layer in model.head if isinstance(layer, torch.nn.Dropout)}
     assert rates == {0.7}
 
@@ -263,22 +293,22 @@ def stem(name: str) -> str:
 LAYERS = {"joint_patch": joint_patch_layer, "sttformer": sttformer_layer, "graph": graph_layer}
 
 
-@every_kind
-def test_every_parameter_of_its_classifier_has_its_layer(kind: str) -> None:
+@every_case
+def test_every_parameter_of_its_classifier_has_its_layer(case: str) -> None:
     """Layer decay finds layers by the names of parameters: a name that is not recognized would count as layer 0."""
-    model = build(kind).classifier(5)
+    model = build(case).classifier(5)
     layers = {name: model.layer_id(name) for name, _ in model.named_parameters()}
     assert set(layers.values()) == set(range(max(layers.values()) + 1))
     last = [name for name, p in model.named_parameters() if p.shape[:1] == (5,)]
     assert {layers[name] for name in last} == {max(layers.values())}
-    if kind in LAYERS:
-        assert layers == {name: LAYERS[kind](name) for name in layers}
+    if case in LAYERS:
+        assert layers == {name: LAYERS[case](name) for name in layers}
 
 
 @entries
-def test_a_reconstruction_changes_only_hidden_joints(make_batch: Make, kind: str) -> None:
+def test_a_reconstruction_changes_only_hidden_joints(make_batch: Make, case: str) -> None:
     batch = clips(make_batch)
-    reconstruction = build(kind).eval().reconstruct(batch)
+    reconstruction = build(case).eval().reconstruct(batch)
     if reconstruction is not None:
         assert reconstruction.hidden.shape == (FRAMES, 20)
         assert reconstruction.positions.shape == (FRAMES, 20, 3)
