@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.datasets import DATASETS, Dataset
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.cost import logged_seconds
+from skeletonmae.evaluation.cost import pretraining_duration
+from skeletonmae.evaluation.model_size import count_model_parameters
 from skeletonmae.evaluation.saved_results import SavedResults
 from skeletonmae.recipe import Recipe, Source
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.training import read_log
 
 
 class Text(NamedTuple):
@@ -78,7 +78,7 @@ def make_card(
     text, header = TEXTS[name], checkpoint.header
     recipe = Recipe.model_validate(header.recipe)
     training = recipe.training
-    num_weights = sum(weight.numel() for key, weight in checkpoint.model.named_parameters() if "encoder." in key)
+    num_weights = count_model_parameters(checkpoint.method, header.spec)
     rows = {
         "method": f"`{header.method.kind}`, target `{header.method.target}`, {header.method.depth} blocks of width"
         f" {header.method.width}",
@@ -148,11 +148,11 @@ recordings are copies of training recordings. The weights contain no recording.
 """
 
 
-def training_hours(checkpoint: Path) -> str:
+def training_hours(folder: Path, recipe: dict[str, Any]) -> str:
     """Return how long a run took, by its log, such as `1.8 hours`."""
-    seconds = logged_seconds(read_log(checkpoint.parent), 1)
+    seconds = pretraining_duration(folder, recipe)
     if seconds is None:
-        raise InputError("the run has no log", where=checkpoint.parent, expected="log.csv")
+        raise InputError("the run has no log", where=folder, expected="log.csv")
     return f"{seconds / 3600:.1f} hours"
 
 

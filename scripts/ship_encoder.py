@@ -1,6 +1,7 @@
 """Make a shipped encoder of a pre-trained checkpoint: half-precision weights, model card, entry of the index.
 
-    python scripts/ship_encoder.py runs/nw_ucla-mamp --name kinect20 --commit abc1234 --device "one core of a CPU"
+    python scripts/ship_encoder.py runs/nw_ucla-mamp --name kinect20 --commit abc1234 \\
+        --recipe recipes/nw_ucla/mamp.yaml --device "one core of a CPU"
     skeletonmae evaluate recipes/nw_ucla/mamp.yaml --checkpoint kinect20 --out runs/kinect20
     python scripts/ship_encoder.py ... --results runs/kinect20 --untrained runs/kinect20-scratch
 
@@ -48,7 +49,7 @@ def ship(
     if name not in TEXTS:
         raise InputError("there is no text for the card of this encoder", expected=", ".join(TEXTS), got=name)
     model = load_checkpoint(checkpoint)
-    hours = {"duration": training_hours(model.path)} if model.path else {}
+    hours = {"duration": training_hours(model.path.parent, model.header.recipe)} if model.path else {}
     evaluations, baselines = ([SavedResults.read(path) for path in paths] for paths in (results, untrained))
     card = make_card(name, model, {**facts, **hours}, evaluations, baselines)
     file = folder / f"{name}.safetensors"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -34,14 +34,14 @@ from skeletonmae.evaluation import (
     leave_out_empty_clips,
 )
 from skeletonmae.evaluation.copies import describe_copies, handle_copies
-from skeletonmae.evaluation.cost import Cost, logged_seconds, measure_cost
+from skeletonmae.evaluation.cost import Cost, measure_cost, pretraining_duration
 from skeletonmae.evaluation.fit_state import weights_digest
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.copies import number_recordings
-from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, read_log, train
+from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, train
 from skeletonmae.training.precision import uses_bf16
 
 ProgressCallback = Callable[[str, Progress], None]
@@ -290,10 +290,7 @@ def _measure_cost(task: EvaluationTask, recipe: Recipe, checkpoint: Checkpoint |
     """The cost of the encoder, or of the network of a supervised method; with the duration of the pre-training."""
     seconds = None
     if checkpoint and checkpoint.path:
-        training = checkpoint.header.recipe.get("training", {})
-        accumulation_steps = int(training.get("gradient_accumulation_steps", 1))
-        with suppress(InputError):  # a log.csv of something else
-            seconds = logged_seconds(read_log(checkpoint.path.parent), accumulation_steps)
+        seconds = pretraining_duration(checkpoint.path.parent, checkpoint.header.recipe)
     network = None
     if not recipe.method.has_pretext_task:
         with torch.random.fork_rng(devices=[]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,23 @@ def test_files_and_index(script: Any, tiny_run: Path, tmp_path: Path) -> None:
     assert "| free |" in card
     assert "| epochs | 2 |" in card
     assert "| duration | 0.0 hours |" in card
+
+
+def test_the_duration_counts_the_batches_of_accumulation(script: Any, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("step,batches_per_second\n3600,1\n", encoding="utf-8")
+    recipe = {"training": {"gradient_accumulation_steps": 2}}
+    assert importlib.import_module("encoder_card").training_hours(tmp_path, recipe) == "2.0 hours"
+
+
+def test_the_example_of_the_script_is_accepted(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = script.__doc__.replace("\\\n", " ").splitlines()[2]
+    monkeypatch.setattr(
+        script, "ship", lambda checkpoint, *_: checkpoint_files.append(checkpoint) or Path(script.__file__)
+    )
+    checkpoint_files: list[Path] = []
+    monkeypatch.setattr("sys.argv", shlex.split(example)[1:])
+    assert script.main() == 0
+    assert checkpoint_files == [Path("runs/nw_ucla-mamp")]
 
 
 def test_results(script: Any, tiny_run: Path, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,8 +17,9 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation.protocol import EvaluationTask
-from skeletonmae.training import autocast
+from skeletonmae.training import autocast, read_log
 
 NUM_CLIPS = 64
 """Largest number of clips that the cost is measured on."""
@@ -130,6 +132,21 @@ def count_flops(call: Callable[[], object]) -> int:
     with FlopCounterMode(display=False, custom_mapping=kernels) as counter:
         call()
     return int(counter.get_total_flops())
+
+
+def pretraining_duration(folder: Path, recipe: Mapping[str, Any]) -> float | None:
+    """Return how long a pre-training took by its log, in seconds; None without a log.
+
+    Args:
+        folder: The folder of the run.
+        recipe: The recipe of the run, as in the header of its checkpoint.
+    """
+    accumulation_steps = int(recipe.get("training", {}).get("gradient_accumulation_steps", 1))
+    try:
+        rows = read_log(folder)
+    except InputError:  # a log.csv of something else
+        return None
+    return logged_seconds(rows, accumulation_steps)
 
 
 def logged_seconds(rows: Sequence[dict[str, float]], accumulation_steps: int = 1) -> float | None:
