@@ -11,7 +11,7 @@ import torch
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.few_shot import Episodes, FewShot, classify_episodes
+from skeletonmae.evaluation.few_shot import Episodes, FewShot, classify_episodes, clip_interval
 from skeletonmae.recipe import recipe_from
 
 NAMES = "abcdef"
@@ -55,18 +55,33 @@ def test_classes_that_are_apart_and_classes_that_are_not(task: Any) -> None:
     (same,) = FewShot(classes=tuple("def"), way=3, shots=(1,)).run(task)
     low, high = same.top1_interval
     assert same.top1 == pytest.approx(1 / 3, abs=0.06)
-    assert same.metrics == {"episodes": 1000, "chance": pytest.approx(1 / 3)}
+    half_width = same.metrics.pop("episode_half_width")
+    assert same.metrics == {"episodes": 1000, "queries": 30_000, "chance": pytest.approx(1 / 3)}
     assert low < same.top1 < high
-    assert high - low < 0.02
+    assert half_width < 0.01
     (fewer,) = FewShot(classes=tuple("def"), way=3, shots=(1,), episodes=100).run(task)
-    assert np.ptp(fewer.top1_interval) == pytest.approx(np.ptp(same.top1_interval) * 10**0.5, rel=0.3)
+    assert fewer.metrics["episode_half_width"] == pytest.approx(half_width * 10**0.5, rel=0.3)
+    # 45 test clips say no more in more episodes.
+    assert same.num_test == fewer.num_test == 45
+    assert np.ptp(same.top1_interval) == pytest.approx(np.ptp(fewer.top1_interval), rel=0.25)
+    assert high - low > 5 * half_width
 
 
-def test_the_interval_is_over_episodes(task: Any) -> None:
+def test_the_interval_is_that_of_resampled_clips() -> None:
+    """Each clip is a query as often as others, and always or never correct: the interval is that of 0s and 1s."""
+    is_right = np.arange(40) < 30
+    query = torch.arange(40).repeat(50).view(50, 4, 10)
+    low, high = clip_interval(torch.from_numpy(is_right)[query], query)
+    draw = np.random.default_rng(3).binomial(40, 0.75, 20_000) / 40
+    assert (low, high) == pytest.approx(tuple(np.quantile(draw, [0.025, 0.975])), abs=0.026)
+
+
+def test_a_result_counts_test_clips_once_and_queries_apart(task: Any) -> None:
     settings = FewShot(classes=tuple("adef"), way=2, shots=(2,), episodes=50, queries=3)
     (result,) = settings.run(task)
     assert result.num_train == 4
-    assert result.num_test == 50 * 2 * 3
+    assert 45 <= result.num_test <= 60  # of 60 clips, 15 of each class
+    assert result.metrics["queries"] == 50 * 2 * 3
     assert sum(map(sum, result.confusion_matrix)) == 300
     assert result.top1 == pytest.approx(sum(result.confusion_matrix[i][i] for i in range(4)) / 300)
     assert result.classes == tuple("adef")

@@ -16,11 +16,12 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Early(Config):
-    """A linear probe of full clips, tested on the first part of each test clip."""
+    """A linear probe of full clips, tested on the first part of each test recording."""
 
     kind: Literal["early"] = "early"
     shares: tuple[Share, ...] = Field((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), min_length=1)
-    """Shares of the duration of a test clip, from its beginning; one result for each."""
+    """Shares of the frames of a test recording, from its first; one result for each. Clips and views are chosen in
+    the part, and no frame after it is used."""
     stretch: bool = True
     """Resample the part to all frames of a clip, as `predict` does with a recording that ends early. If false, the
     part keeps its speed, and nothing is observed in the frames that follow it."""

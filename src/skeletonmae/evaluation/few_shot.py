@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -18,6 +18,8 @@ from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics
 from skeletonmae.evaluation.reliability import NORMAL_QUANTILE
 
+NUM_RESAMPLES = 1000
+"""Number of resamples of the test clips."""
 VALUES_AT_ONCE = 2**25
 """Number of values of the query features that are gathered at once."""
 
@@ -138,6 +140,7 @@ class FewShot(FeatureConfig):
         is_correct = predicted == torch.arange(self.way)[:, None]
         accuracy = is_correct.double().mean((1, 2))
         half_width = NORMAL_QUANTILE * float(accuracy.std()) / math.sqrt(len(accuracy))
+        interval = clip_interval(is_correct, episodes.query, self.seed)
         of_class = torch.zeros(len(task.classes), dtype=torch.int64)
         of_class[torch.from_numpy(classes)] = torch.arange(len(classes))
         true = of_class[episodes.classes][:, :, None].expand_as(predicted)
@@ -145,7 +148,7 @@ class FewShot(FeatureConfig):
         scores = torch.nn.functional.one_hot(guess.flatten(), len(classes)).float()
         metrics = accuracy_metrics(scores, true.flatten(), tuple(task.classes[label] for label in classes))
         top1 = float(accuracy.mean())
-        metrics |= {"top1": top1, "top1_interval": (max(0.0, top1 - half_width), min(1.0, top1 + half_width))}
+        metrics |= {"top1": top1, "top1_interval": interval, "num_test": len(episodes.query.unique())}
         # The guess among five classes has no second best.
         metrics |= {"top5": top1, "top5_interval": metrics["top1_interval"]}
         setting = f"{self.way}-way {shots}-shot {self.feature_setting}".strip()
@@ -155,7 +158,12 @@ class FewShot(FeatureConfig):
             pretrained=task.pretrained,
             seed=self.seed,
             num_train=self.way * shots,
-            metrics={"episodes": float(self.episodes), "chance": 1 / self.way},
+            metrics={
+                "episodes": float(self.episodes),
+                "episode_half_width": half_width,
+                "queries": float(episodes.query.numel()),
+                "chance": 1 / self.way,
+            },
             details={
                 **self.feature_details,
                 "normalization": "centered, l2",
@@ -185,6 +193,32 @@ def classify_episodes(
         prototypes = normalize(train[support_rows].mean(2), dim=2)
         nearest.append(torch.einsum("ewqf,epf->ewqp", test[query_rows], prototypes).argmax(3))
     return torch.cat(nearest)
+
+
+def clip_interval(
+    is_correct: Bool[Tensor, "episode way query"], query: Int64[Tensor, "episode way query"], seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95 % percentile interval of the accuracy, by a bootstrap over the test clips.
+
+    A clip that is drawn counts with all of its queries, so that more episodes do not make the interval narrower
+    than the test clips allow. Examples and classes are not drawn again.
+
+    Args:
+        is_correct: Whether each query was classified correctly.
+        query: The test clip of each query.
+        seed: Seed of the resamples.
+    """
+    clips, position = query.unique(return_inverse=True)
+    position, num_clips = position.flatten(), len(clips)
+    num_queries = torch.bincount(position, minlength=num_clips).double()
+    num_correct = torch.bincount(position, is_correct.flatten().double(), minlength=num_clips)
+    rng = np.random.default_rng(seed)
+    accuracies = []
+    for _ in range(NUM_RESAMPLES):
+        drawn = torch.from_numpy(rng.integers(num_clips, size=num_clips))
+        accuracies.append(num_correct[drawn].sum() / num_queries[drawn].sum())
+    low, high = torch.stack(accuracies).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return low, high
 
 
 def check_unseen(task: EvaluationTask, classes: np.ndarray) -> None:
