@@ -182,6 +182,17 @@ def test_the_committed_page_is_that_of_the_measurements(gpu: Any) -> None:
     assert (FOLDER / "gpu.md").read_text(encoding="utf-8") == gpu.page(facts)
 
 
+def test_the_time_with_the_published_batch_is_estimated_from_its_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    estimate = importlib.import_module("gpu_page")._at_published_batch
+    steps = [
+        {"name": name, "batch": batch, "run": 1, "clips_per_second": 2000.0}
+        for name, batch in (("A1, cross", 128), ("A1, cross", 1024), ("B", 128))
+    ]
+    (line,) = estimate([*steps, {"name": "A1, self", "batch": 128, "run": 1, "skipped": "no time"}], 40_000)
+    assert line == "- A1, cross, batch 128, run 1: about 133 minutes, estimated from steps at 2,000 clips/s"
+
+
 def test_the_page_says_which_goals_were_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     goals = importlib.import_module("gpu_page")._goals
