@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import statistics
 from pathlib import Path
 from typing import Any
 
 import yaml
+from scipy.stats import t
 
 FACTS = ("device", "torch", "commit", "date")
 JOB_FIELDS = ("recipe", "overrides", "start", "pretrain_seconds")
-NOTE = "Top-1 accuracy in percent. A difference within the standard deviation (±) over seeds is noise."
+NOTE = (
+    "Top-1 accuracy in percent; ± is the standard deviation over seeds. The difference between one seed and the"
+    " mean of n seeds has a standard deviation of ± x sqrt(1 + 1/n). Its 95 % limit, by Student's t with n - 1"
+    " degrees of freedom, is about 5 x ± for 3 seeds."
+)
 
 
 def merge(kept: dict[str, Any], series: list[dict[str, Any]], names: list[str]) -> dict[str, Any]:
@@ -44,6 +50,33 @@ def columns(job: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def single_seeds(groups: dict[str, list[dict[str, float]]]) -> list[str]:
+    """Return which rows with one seed differ from the first row with several, by the 95 % limit in a column."""
+    several = [name for name, group in groups.items() if len(group) > 1]
+    single = {name: group[0] for name, group in groups.items() if len(group) == 1}
+    if not several or not single:
+        return []
+    seeds = groups[several[0]]
+    factor = float(t.ppf(0.975, len(seeds) - 1)) * math.sqrt(1 + 1 / len(seeds))
+    differ = []
+    for name, row in single.items():
+        for head, value in row.items():
+            values = [one[head] for one in seeds if head in one]
+            if len(values) == len(seeds) and abs(value - statistics.mean(values)) > factor * statistics.stdev(
+                values
+            ):
+                differ.append(f"{name} ({head})")
+    which = (
+        f"these rows with a single seed differ: {', '.join(differ)}"
+        if differ
+        else "no row with a single seed differs"
+    )
+    return [
+        f"Against {several[0]} ({len(seeds)} seeds, limit {factor:.1f} x ±), {which}. To tell"
+        " rows apart, several seeds of each are needed."
+    ]
+
+
 def page(title: str, comment: str, jobs: dict[str, Any], names: list[str]) -> str:
     """Return the page: a row per job, or per group of seeds."""
     groups: dict[str, list[dict[str, float]]] = {}
@@ -59,6 +92,7 @@ def page(title: str, comment: str, jobs: dict[str, Any], names: list[str]) -> st
             spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.1f}{spread}" if values else "")
         lines.append(f"| {name} | {len(group)} | " + " | ".join(cells) + " |")
+    lines += ["", *found] if (found := single_seeds(groups)) else []
     runs = sorted({tuple(job[fact] for fact in FACTS) for job in jobs.values()})
     lines += ["", "Runs: " + "; ".join(f"{d}, torch {t}, commit {c}, {date}" for d, t, c, date in runs) + "."]
     if missing := [name for name in names if name not in jobs]:

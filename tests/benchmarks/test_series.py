@@ -184,6 +184,17 @@ def test_the_page_merges_runs_and_averages_seeds(monkeypatch: pytest.MonkeyPatch
     assert "Not run yet: failed." in text
 
 
+def test_a_single_seed_differs_only_beyond_the_limit_of_three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    single_seeds = importlib.import_module("series_page").single_seeds
+    groups = {"base": [{"knn": 49.0}, {"knn": 50.0}, {"knn": 51.0}], "one": [{"knn": 54.9}]}  # 50 ± 1
+    (line,) = single_seeds(groups)
+    assert line.startswith("Against base (3 seeds, limit 5.0 x ±), no row with a single seed differs.")
+    (line,) = single_seeds(groups | {"two": [{"knn": 44.9}]})
+    assert "these rows with a single seed differ: two (knn)." in line
+    assert single_seeds({"base": groups["base"]}) == single_seeds({"one": groups["one"]}) == []
+
+
 @pytest.mark.parametrize("path", sorted((FOLDER / "series").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_committed_page_is_that_of_the_committed_results(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
