@@ -170,8 +170,9 @@ def page(result: dict[str, Any]) -> str:
 {chr(10).join(lines)}
 
 Top-1 in percent, with the 95 % interval of the test side. "Without copies" leaves out test clips that are exact
-copies of training clips; it is empty where there are none. Clips that show no joint are left out. The classifier
-has no random numbers; which subjects or clips validate is drawn with seed 0. {result["date"]}, commit
+copies of training clips; it is empty where there are none. Clips that show no joint are left out. Other
+features of the coordinates, such as those of clips turned to face forward, were not tried. The classifier has no
+random numbers; which subjects or clips validate is drawn with seed 0. {result["date"]}, commit
 {result["commit"]}: `{result["command"]}`.
 """
 

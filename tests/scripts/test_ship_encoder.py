@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_results(script: Any, tiny_run: Path, tmp_path: Path) -> None:
     assert set(found) == {"linear", "knn k=1", "finetune"}
     accuracy, untrained = found["linear"][4], found["linear"][6].removesuffix(" |")
     assert accuracy.startswith(f"{untrained} (")
+
+
+def test_the_ridge_classifier_of_the_same_split(
+    script: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"dataset": "synthetic", "split": "subject", "top1": 0.111},
+        {"dataset": "synthetic", "split": "view", "top1": 0.432},
+    ]
+    file = tmp_path / "ridge.json"
+    file.write_text(json.dumps({"rows": rows}), encoding="utf-8")
+    monkeypatch.setattr(importlib.import_module("encoder_card"), "RIDGE", file)
+    script.ship(tiny_run, "tiny", {}, [tiny_run], folder=tmp_path)
+    lines = (tmp_path / "tiny.md").read_text(encoding="utf-8").splitlines()
+    found = [line for line in lines if line.startswith("| Synthetic motion")]
+    assert len(found) == 3
+    assert all(line.endswith("| 43.2 |") for line in found)
 
 
 def test_unknown_terms_and_texts(script: Any, tiny_run: Path, tmp_path: Path) -> None:
