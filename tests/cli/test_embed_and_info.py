@@ -91,7 +91,8 @@ def test_info_of_an_encoder_and_a_checkpoint(cli: Any, tiny_run: Path, ship_tiny
         for what in ("tiny", tiny_run, tiny_run / "finetune-1-seed0.safetensors")
     )
     assert (shipped["role"], full["role"], classifier["role"]) == ("encoder", "method", "classifier")
-    assert shipped["parameters"] < full["parameters"]
+    cost = json.loads((tiny_run / "results.json").read_text())["cost"]
+    assert shipped["parameters"] == full["parameters"] == cost["parameters"] < classifier["parameters"]
     assert shipped["card"] == "# tiny\n"
     assert full["joints"][:2] == ["pelvis", "spine"]
     assert full["pretrained_on"] == ["store"]

@@ -67,12 +67,9 @@ def info(what: Subject = "", json: bool = False) -> int:
 
 def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     """The header of a checkpoint, for people."""
-    from skeletonmae.checkpoint import ENCODER_PREFIX
+    from skeletonmae.evaluation.model_size import count_model_parameters
 
     header, path = checkpoint.header, checkpoint.path
-    weights = checkpoint.model.state_dict()
-    if header.role == "encoder":
-        weights = {name: weight for name, weight in weights.items() if name.startswith(ENCODER_PREFIX)}
     data = header.recipe.get("data", {})
     sources = data.get("pretrain") or ([data["evaluate"]] if data.get("evaluate") else [])
     fields: dict[str, Any] = {
@@ -80,7 +77,7 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "bytes": path.stat().st_size if path else None,
         "role": header.role,
         "method": header.method.kind,
-        "parameters": sum(weight.numel() for weight in weights.values()),
+        "parameters": count_model_parameters(checkpoint.model, header.spec),
         "frames": header.clips.frames,
         "stream": header.clips.stream,
         "persons": header.clips.max_persons,
