@@ -15,7 +15,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
-from skeletonmae.methods.teacher import MovingAverageConfig, Teacher, instance_norm, variances
+from skeletonmae.methods.teacher import Teacher, instance_norm, variances
 from skeletonmae.skeletons import COCO17, KINECT20
 from skeletonmae.training import TrainingConfig, train
 
@@ -56,19 +56,6 @@ def test_the_teacher_starts_as_the_encoder_and_moves_by_the_decay() -> None:
     moved = {name: value.clone() for name, value in teacher.encoder.state_dict().items()}
     method.after_step(100, 100)
     assert all(torch.equal(value, moved[name]) for name, value in teacher.encoder.state_dict().items())
-
-
-def test_the_decay_follows_the_length_of_the_run() -> None:
-    config = MovingAverageConfig()
-    assert config.decay(0, 14_500) == pytest.approx(1 - 1 / 725)
-    assert config.decay(14_500, 14_500) == 1.0
-    assert config.decay(7_250, 14_500) == pytest.approx(1 - 0.5 / 725)
-    assert config.decay(0, 20) == 0.99  # the floor
-    assert config.decay(0, 1) == 0.99
-    cosine = MovingAverageConfig(shape="cosine", floor=0.9, span=0.1, end=0.98)
-    expected = [0.9 + 0.08 * (1 - math.cos(math.pi * step / 8)) / 2 for step in range(9)]
-    assert [cosine.decay(step, 8) for step in range(9)] == pytest.approx(expected)
-    assert MovingAverageConfig(end=0.5).decay(0, 100) == 0.5  # never above the last decay
 
 
 def test_no_gradient_reaches_the_teacher_and_it_stays_in_evaluation_mode(make_batch: Any) -> None:

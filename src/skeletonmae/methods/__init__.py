@@ -8,7 +8,8 @@ from skeletonmae.config import Config
 from skeletonmae.methods.contrastive import Contrastive, ContrastiveConfig
 from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig, STRLClassifierConfig
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifierConfig
-from skeletonmae.methods.joint_patch_mae import JointPatchMAE, JointPatchMAEConfig
+from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
+from skeletonmae.methods.joint_patch_mae import JointPatchMAE
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,

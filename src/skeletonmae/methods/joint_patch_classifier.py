@@ -17,7 +17,7 @@ from skeletonmae.models.joint_patch_transformer import JointPatchEncoder
 from skeletonmae.models.transformer import init_weights
 
 if TYPE_CHECKING:
-    from skeletonmae.methods.joint_patch_mae import JointPatchMAEConfig
+    from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 
 
 class JointPatchClassifierConfig(Config):

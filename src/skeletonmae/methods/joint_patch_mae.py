@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal, Self
 
 import torch
 from jaxtyping import Bool, Float
-from pydantic import Field, model_validator
 from torch import Tensor
 
 from skeletonmae.batches import Batch, Patches, SampleRng
-from skeletonmae.config import Config, changed_settings
-from skeletonmae.errors import InputError
+from skeletonmae.config import Config
 from skeletonmae.masking import Masking, TokenIndex, TokenMask
 from skeletonmae.masking.mask import lowest_k
 from skeletonmae.methods.joint_patch_classifier import (
@@ -22,6 +19,7 @@ from skeletonmae.methods.joint_patch_classifier import (
     build_encoder,
     encoder_of,
 )
+from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches
 from skeletonmae.methods.method import (
     Classifier,
@@ -35,146 +33,16 @@ from skeletonmae.methods.method import (
     zero_loss,
 )
 from skeletonmae.methods.motion_energy import motion_energy_weight
-from skeletonmae.methods.pooled_targets import TARGET_STD, PooledConfig, PooledTargets
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import (
-    Target,
-    TargetNorm,
     Targets,
     make_targets,
     num_components,
     reconstruction_loss,
 )
-from skeletonmae.methods.teacher import Teacher, TeacherConfig, no_variances
+from skeletonmae.methods.teacher import Teacher, no_variances
 from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder
-
-Interval = Annotated[int, Field(ge=1, le=10_000)]
-"""Number of frames from one frame to the other."""
-ENCODER_SETTINGS = ("token_frames", "width", "depth", "heads", "mlp_ratio")
-"""Settings that an encoder must share with one whose weights it takes over; some leave the shapes as they are."""
-
-
-class JointPatchMAEConfig(MethodConfig):
-    """The spatial-temporal masked autoencoder on tokens of one joint and a few frames.
-
-    Source: Wu et al., *SkeletonMAE: Spatial-Temporal Masked Autoencoders*, ICME Workshops 2023, on the backbone
-    of Mao et al., *Masked Motion Predictors*, ICCV 2023, whose target is `target: motion`.
-    """
-
-    kind: Literal["joint_patch"] = "joint_patch"
-    token_frames: int = Field(4, ge=1, le=10_000)
-    """Number of consecutive frames of one joint that form a token; must divide the number of frames of a clip."""
-    width: int = Field(256, ge=8, le=16_384)
-    """Width of the encoder's tokens; must be divisible by `heads`."""
-    depth: int = Field(8, ge=1, le=256)
-    """Number of encoder blocks."""
-    heads: int = Field(8, ge=1)
-    """Number of attention heads, in encoder and decoder."""
-    mlp_ratio: float = Field(4.0, gt=0, le=64)
-    """Hidden width of a block's MLP divided by the width of its tokens."""
-    decoder: Literal["self", "cross"] = "self"
-    """`self`: self-attention over all tokens. `cross`: queries attend to the encoder output only; cheaper."""
-    decoder_width: int = Field(256, ge=8, le=16_384)
-    """Width of the decoder's tokens; must be divisible by `heads`."""
-    decoder_depth: int = Field(3, ge=1, le=256)
-    """Number of decoder blocks."""
-    predict_ratio: float = Field(1.0, gt=0, le=1)
-    """Share of the hidden tokens that the decoder predicts, drawn at random. With `decoder: self`, the others do
-    not enter the decoder; this is another method, whose accuracy has to be shown before it is recommended."""
-    target: Target | Literal["teacher", "pooled"] = "position"
-    """`position`: the decoder predicts positions. `motion`: it predicts the next frame minus this one.
-    `acceleration`: it predicts the motion of the next frame minus that of this one. `motion_and_acceleration`: it
-    predicts both, each normalized on its own (MaskSem, IROS 2025). `teacher`: it predicts the features that a
-    moving average of the encoder computes from the whole clip (Skeleton2vec, S-JEPA). `pooled`: its output,
-    averaged over windows of several lengths, predicts features of the motion in each (GFP)."""
-    teacher: TeacherConfig = TeacherConfig()
-    """The teacher of `target: teacher`; other targets have none."""
-    pooled: PooledConfig = PooledConfig()
-    """The windows and features of `target: pooled`; other targets have none."""
-    intervals: tuple[Interval, ...] = Field((1,), min_length=1, max_length=16)
-    """Numbers of frames that the motion of a target spans, each normalized on its own; `[1, 5, 10]` are those of
-    Kim et al., *Global-local Motion Transformer*, ECCV 2022. Must be below the number of frames of a clip."""
-    target_norm: TargetNorm = "token"
-    """Normalize targets to mean 0 and variance 1 in each token, or for each joint and axis over the clip. `none`
-    leaves them in the unit of the clip."""
-    target_steps: int = Field(1, ge=1, le=10_000)
-    """Number of successive tokens of a joint that a query predicts, with `decoder: cross` (AMR, CVPR 2026); must
-    divide the number of time steps. Visible tokens among them do not count in the loss."""
-    error_weight: Literal["uniform", "motion_energy"] = "uniform"
-    """Weight of the squared error of a joint in a frame. `motion_energy`: near 0 where the joint is still, near 1
-    where it moves (AMR, CVPR 2026)."""
-
-    @model_validator(mode="after")
-    def _check_target(self) -> Self:
-        if self.intervals != (1,) and not self.target.startswith("motion"):
-            raise ValueError(f"intervals are those of motion; got target {self.target}")
-        if len(set(self.intervals)) < len(self.intervals):
-            raise ValueError(f"intervals must differ; got {list(self.intervals)}")
-        if self.target in ("teacher", "pooled") and (self.target_steps > 1 or self.error_weight != "uniform"):
-            problem = f"target {self.target} has target_steps 1 and error_weight uniform"
-            raise ValueError(f"{problem}; got {self.target_steps} and {self.error_weight}")
-        for target, settings in (("teacher", self.teacher), ("pooled", self.pooled)):
-            if self.target != target and (changed := changed_settings(settings)):
-                names = ", ".join(f"{target}.{name}" for name in changed)
-                raise ValueError(f"target {self.target} has no {names}; delete it, or use target {target}")
-        if self.target == "pooled" and self.predict_ratio < 1:
-            raise ValueError(f"target pooled needs all tokens: predict_ratio must be 1; got {self.predict_ratio}")
-        if self.target_steps > 1 and self.decoder != "cross":
-            raise ValueError(f"target_steps needs decoder cross; got target_steps {self.target_steps}")
-        return self
-
-    @property
-    def num_feature_blocks(self) -> int:
-        """Number of encoder blocks, from the last, whose features `JointPatchMAE.embed` can average."""
-        return self.depth
-
-    def starting_from(self, pretrained: MethodConfig) -> Self:
-        """Return these settings, after a check that the encoder of a checkpoint has the same.
-
-        Raises:
-            InputError: The checkpoint has another kind of encoder, or an encoder with other settings.
-        """
-        settings_of_encoder(pretrained, self)
-        return self
-
-    def for_evaluation(self, recipe: MethodConfig) -> JointPatchMAEConfig:
-        """Return these settings, with the encoder to evaluate, `teacher.evaluate`, from those of a recipe."""
-        if not isinstance(recipe, JointPatchMAEConfig):
-            return self
-        teacher = self.teacher.model_copy(update={"evaluate": recipe.teacher.evaluate})
-        return self.model_copy(update={"teacher": teacher})
-
-    def build(self, spec: InputSpec, masking: Masking) -> JointPatchMAE:
-        """Build the method for clips of `spec`."""
-        method_class = PooledJointPatchMAE if self.target == "pooled" else JointPatchMAE
-        return method_class(self, spec, masking)
-
-
-def settings_of_encoder(pretrained: MethodConfig, expected: JointPatchMAEConfig | None) -> JointPatchMAEConfig:
-    """Return the settings from which the encoder of a checkpoint was built.
-
-    Args:
-        pretrained: The settings of the checkpoint's method.
-        expected: What `ENCODER_SETTINGS` must be; None accepts any.
-
-    Raises:
-        InputError: The checkpoint has another kind of encoder, or an encoder with other settings.
-    """
-    found = pretrained if isinstance(pretrained, JointPatchMAEConfig) else getattr(pretrained, "encoder", None)
-    if not isinstance(found, JointPatchMAEConfig):
-        problem = "the checkpoint has another kind of encoder"
-        raise InputError(problem, where="init_from", expected="that of joint_patch", got=pretrained.kind)
-    if expected is not None:
-        changed = [name for name in ENCODER_SETTINGS if getattr(expected, name) != getattr(found, name)]
-        if changed:
-            raise InputError(
-                "the encoder of the checkpoint has other settings than the recipe",
-                where="init_from",
-                expected={name: getattr(expected, name) for name in changed},
-                got={name: getattr(found, name) for name in changed},
-            )
-    return found
 
 
 class JointPatchMAE(Method):
@@ -373,39 +241,6 @@ class JointPatchMAE(Method):
             start = patches.values.masked_fill(~patches.measured[..., None], torch.nan)[:, :, :, :1]
             predicted = start + (predicted.cumsum(3) - predicted)
         return first_reconstruction(predicted, patches, mask)
-
-
-class PooledJointPatchMAE(JointPatchMAE):
-    """Mask tokens, encode the visible ones and predict features of windows of several lengths.
-
-    Source: GFP, ICCV 2025, arXiv 2509.03609. The features of the targets must vary over the batch, so the loss of
-    a clip depends on the others.
-    """
-
-    couples_batch = True
-
-    def __init__(self, config: JointPatchMAEConfig, spec: InputSpec, masking: Masking) -> None:
-        super().__init__(config, spec, masking)
-        rows = self.encoder.pos_embed.joint_to_row
-        steps = spec.frames // config.token_frames
-        self.pooled = PooledTargets(config.pooled, rows, steps, config.token_frames, spec.axes)
-
-    def forward(self, batch: Batch) -> MethodOutput:
-        """Compute the loss of the windows; see `PooledTargets`."""
-        if len(batch.tracks) == 0:
-            nan = batch.tracks.positions.new_full((), torch.nan)
-            return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), {TARGET_STD: nan})
-        patches = make_patches(self.encoder, batch.tracks)
-        mask = self.masking(patches, batch.track_rng("mask"))
-        tokens = TokenIndex.from_mask(mask.available.flatten(1))
-        decoded = self.decode(patches, mask, tokens)
-        if tokens.valid is not None:
-            decoded = decoded * tokens.valid[..., None]
-        index = tokens.index[..., None].expand_as(decoded)
-        by_token = decoded.new_zeros(len(decoded), mask.available[0].numel(), decoded.shape[2])
-        by_token = by_token.scatter_add(1, index, decoded).view(*mask.available.shape, -1)
-        output: MethodOutput = self.pooled(by_token, mask.hidden, patches, self.config.target_norm)
-        return output
 
 
 def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:

@@ -20,8 +20,8 @@ from skeletonmae.methods.joint_patch_classifier import (
     build_encoder,
     encoder_of,
 )
+from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig, settings_of_encoder
 from skeletonmae.methods.joint_patch_features import embed_tracks
-from skeletonmae.methods.joint_patch_mae import JointPatchMAEConfig, settings_of_encoder
 from skeletonmae.methods.memory_queue import UNKNOWN, MemoryQueue, queue_size
 from skeletonmae.methods.method import (
     Classifier,

@@ -14,8 +14,9 @@ from torch.nn.functional import cross_entropy, pad
 
 from skeletonmae.batches import Batch, SampleRng, Tracks
 from skeletonmae.masking import Masking, TokenIndex
+from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
-from skeletonmae.methods.joint_patch_mae import JointPatchMAE, JointPatchMAEConfig
+from skeletonmae.methods.joint_patch_mae import JointPatchMAE
 from skeletonmae.methods.method import InputSpec, MethodOutput
 from skeletonmae.models.joint_patch_transformer import masked_mean
 from skeletonmae.models.transformer import init_weights
