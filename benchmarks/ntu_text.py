@@ -22,7 +22,7 @@ import numpy as np
 from environment import environment
 
 from skeletonmae.formats.decoders.ntu_text import parse_bodies
-from skeletonmae.formats.ntu_cleanup import Persons, reference
+from skeletonmae.formats.ntu_cleanup import Persons, reference_cleanup
 
 KILOBYTES = 300
 
@@ -57,7 +57,7 @@ def plain(content: bytes, values: int | None = None) -> dict[str, np.ndarray]:
 
 
 def parse_and_clean(content: bytes) -> Persons:
-    return reference(parse_bodies(content, "a file in memory"))
+    return reference_cleanup(parse_bodies(content, "a file in memory"))
 
 
 def check(content: bytes) -> None:
