@@ -15,6 +15,7 @@ from skeletonmae.evaluation.reproduction import (
     find_row,
     matching_protocols,
     read_rows,
+    recipe_words,
 )
 
 
@@ -107,15 +108,17 @@ def test_one_seed_agrees_within_the_interval_of_the_row() -> None:
         assert made.agrees is agrees
         assert ("agrees with" in made.sentence) is agrees
         assert "the 95 % interval of the published accuracy on 400 test clips" in made.sentence
+        assert "these are the same: to agree rules out large errors only" in made.sentence
 
 
-def test_several_seeds_agree_within_two_standard_errors() -> None:
+def test_several_seeds_agree_within_the_t_interval() -> None:
     published = row(seeds=[0, 1, 2], mean=80.0, spread=1.5)
-    tolerance = 2 * math.sqrt(1.5**2 / 3 + 1.5**2 / 3)
+    tolerance = 4.302653 * math.sqrt(1.5**2 / 3 + 1.5**2 / 3)  # of 2 degrees of freedom
     inside, outside = (check_agreement(published, results(*[80 - tolerance * by] * 3)) for by in (0.99, 1.01))
     assert (inside.agrees, outside.agrees) == (True, False)
     assert outside.tolerance == pytest.approx(tolerance)
-    assert "differs from the published 80.00: a difference of -2.47, where 2.45 is allowed" in outside.sentence
+    assert "differs from the published 80.00: a difference of -5.32, where 5.27 is allowed" in outside.sentence
+    assert "to agree means that other seeds explain the difference" in outside.sentence
     assert check_agreement(published, results(77, 80, 83)).again == pytest.approx(80)
 
 
@@ -144,6 +147,35 @@ def test_rows_are_read(tmp_path: Path) -> None:
             read_rows(file)
     file.write_text(json.dumps(ROWS))
     assert read_rows(file) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": ""}, "row 2: the row names no recipe.*got ''"),
+        ({"recipe": "'open"}, "row 2: the row names no recipe"),
+        ({"recipe": 3}, "row 2: recipe: "),
+        ({"seeds": []}, "row 2: seeds: "),
+        ({"mean": "9"}, "row 2: mean: "),
+        ({"num_test": -4}, "row 2: num_test: "),
+    ],
+)
+def test_a_row_with_a_field_of_another_type_is_refused(tmp_path: Path, changes: Any, message: str) -> None:
+    (tmp_path / "results.json").write_text(json.dumps([row(), row(**changes)]))
+    with pytest.raises(InputError, match=message):
+        read_rows(tmp_path / "results.json")
+
+
+def test_a_recipe_with_a_space_is_in_quotes() -> None:
+    made = row(recipe="'recipes/my own/mamp.yaml' data.stream=bone")
+    assert recipe_words(made) == ["recipes/my own/mamp.yaml", "data.stream=bone"]
+    assert describe_row(made).startswith("my own/mamp data.stream=bone linear")
+
+
+@pytest.mark.parametrize("text", ["²", "٣"])
+def test_only_ascii_digits_are_a_number_of_a_row(text: str) -> None:
+    with pytest.raises(InputError, match="no row has these words"):
+        find_row([row()] * 4, text)
 
 
 def test_the_published_results_can_be_run_again() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
@@ -19,6 +22,22 @@ from skeletonmae.evaluation.reliability import wilson_interval
 KEYS = ("recipe", "protocol", "setting", "label_fraction", "pretrained", "seeds", "mean", "spread", "num_test")
 """What a row of published results must have."""
 MAX_LISTED = 12
+
+
+class _RowFields(BaseModel):
+    """The types of the fields of `KEYS`."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    recipe: str
+    protocol: str
+    setting: str
+    label_fraction: float = Field(gt=0, le=1)
+    pretrained: bool
+    seeds: list[int] = Field(min_length=1)
+    mean: float = Field(ge=0, le=100)
+    spread: float | None = Field(ge=0)
+    num_test: int = Field(gt=0)
 
 
 @dataclass(frozen=True)
@@ -70,12 +89,38 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     is_valid = isinstance(rows, list) and all(isinstance(row, dict) and set(KEYS) <= row.keys() for row in rows)
     if not is_valid:
         raise InputError("not a list of results", where=path, expected=f"rows with {', '.join(KEYS)}")
+    for number, row in enumerate(rows, 1):
+        try:
+            _RowFields.model_validate(row)
+            recipe_words(row)
+        except ValidationError as error:
+            mistake = error.errors()[0]
+            key, reason = ".".join(map(str, mistake["loc"])), mistake["msg"]
+            raise InputError(f"{key}: {reason}", where=f"{path}: row {number}", got=mistake["input"]) from error
+        except InputError as error:
+            raise InputError(str(error), where=f"{path}: row {number}") from error
     return list(rows)
+
+
+def recipe_words(row: Mapping[str, Any]) -> list[str]:
+    """Return the recipe of a row and its overrides; a path with spaces is in quotes.
+
+    Raises:
+        InputError: The row names no recipe.
+    """
+    try:
+        words = shlex.split(row["recipe"])
+    except ValueError:
+        words = []
+    if not words:
+        problem = "the row names no recipe"
+        raise InputError(problem, expected="recipes/FOLDER/NAME.yaml and overrides", got=repr(row["recipe"]))
+    return words
 
 
 def describe_row(row: Mapping[str, Any]) -> str:
     """Return the recipe and the protocol of a row, such as `nw_ucla/mamp linear joints 100% pre-trained`."""
-    recipe, *overrides = row["recipe"].split()
+    recipe, *overrides = recipe_words(row)
     name = "/".join(Path(recipe).with_suffix("").parts[-2:])
     encoder = "pre-trained" if row["pretrained"] else "from-scratch"
     setting = row["setting"].split()
@@ -90,7 +135,7 @@ def find_row(rows: Sequence[dict[str, Any]], text: str) -> dict[str, Any]:
     Raises:
         InputError: No row or several have these words; the message lists them.
     """
-    if text.isdigit():
+    if text.isascii() and text.isdecimal():
         if not 1 <= int(text) <= len(rows):
             raise InputError("there is no such row", expected=f"1 to {len(rows)}", got=text)
         return rows[int(text) - 1]
@@ -127,12 +172,24 @@ def matching_protocols(evaluation: Sequence[Config], row: Mapping[str, Any]) -> 
     return tuple(matching)
 
 
+def t_quantile(degrees: int) -> float:
+    """Return the 97.5 % quantile of Student's t distribution.
+
+    Args:
+        degrees: Degrees of freedom, from 1.
+    """
+    from scipy.special import stdtrit  # slow to import
+
+    return float(stdtrit(degrees, 0.975))
+
+
 def check_agreement(row: Mapping[str, Any], results: Sequence[Result]) -> Agreement:
     """Compare the results of a row that were run again with the row.
 
-    With several seeds, two standard errors of the difference of the means are allowed, by the spread of the row
-    over its seeds. With one seed, the new accuracy must be in the 95 % score interval of the row. One test clip
-    more or less is always allowed.
+    With several seeds, the difference of the means must be within its 95 % interval, by Student's t and the
+    spread of the row over its seeds. The spread of one seed is unknown, so the new accuracy must be in the 95 %
+    score interval of the row: that of other test clips, although these are the same, and therefore generous. One
+    test clip more or less is always allowed.
 
     Args:
         row: A row of published results.
@@ -156,14 +213,18 @@ def check_agreement(row: Mapping[str, Any], results: Sequence[Result]) -> Agreem
         100 / row["num_test"],
     )
     if row["spread"] is not None:
-        tolerance = 2 * row["spread"] * math.sqrt(2 / len(seeds))
-        seeds_and_spread = f"{len(seeds)} seeds with a spread of {row['spread']}"
-        rule = f"two standard errors of a difference of means over {seeds_and_spread}"
+        quantile = t_quantile(len(seeds) - 1)
+        tolerance = quantile * row["spread"] * math.sqrt(2 / len(seeds))
+        rule = (
+            f"{quantile:.2f} standard errors (Student's t, 95 %) of a difference of means over {len(seeds)} seeds"
+            f" with a spread of {row['spread']}; to agree means that other seeds explain the difference"
+        )
     else:
         low, high = wilson_interval(round(published / 100 * row["num_test"]), row["num_test"])
         tolerance = 100 * high - published if top1 > published else published - 100 * low
         rule = (
-            f"the 95 % interval of the published accuracy on {row['num_test']} test clips, since there is one seed"
+            f"the 95 % interval of the published accuracy on {row['num_test']} test clips, since there is one seed;"
+            " it is that of other test clips, and these are the same: to agree rules out large errors only"
         )
     if tolerance < one_clip:
         tolerance, rule = one_clip, "one test clip"
