@@ -111,7 +111,8 @@ class Checkpoint:
         """
         if not isinstance(self.model, Method):
             problem = "this is a fine-tuned classifier, but a pre-trained model is needed"
-            raise InputError(problem, expected="a model.safetensors that `pretrain` wrote")
+            expected = "a model.safetensors that `pretrain` wrote"
+            raise InputError(problem, where=self.path, expected=expected)
         return self.model
 
     @property
@@ -123,7 +124,8 @@ class Checkpoint:
         """
         if not isinstance(self.model, Classifier):
             problem = "this is a pre-trained model without classes; fine-tune it first"
-            raise InputError(problem, expected="a finetune-*.safetensors that `evaluate` wrote")
+            expected = "a finetune-*.safetensors that `evaluate` wrote"
+            raise InputError(problem, where=self.path, expected=expected)
         return self.model
 
 

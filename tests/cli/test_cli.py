@@ -175,7 +175,10 @@ def test_a_renamed_flag_is_refused_with_its_new_name(cli: Any, words: str, new: 
         ),
         ("evaluate {recipe} --checkpoint {tmp}/none", "no such checkpoint"),
         ("evaluate {recipe} --checkpoint {run}/log.csv", "not safetensors"),
-        ("evaluate {recipe} --checkpoint {run}/finetune-1-seed0.safetensors", "a pre-trained model is needed"),
+        (
+            "evaluate {recipe} --checkpoint {run}/finetune-1-seed0.safetensors",
+            "seed0.safetensors: this is a fine-tuned",
+        ),
         (
             "evaluate {recipe} --checkpoint {run} --out {tmp}/e data.frames=16",
             "data.frames: the model was pre-trained with another value",

@@ -26,7 +26,8 @@ def test_runs_side_by_side(two_runs: tuple[Path, Path], capsys: pytest.CaptureFi
     assert baseline == ["linear", "100%", str(two_runs[0]), "0", "120", "50.0", "baseline"]
     assert run[:5] == [str(two_runs[1]), "0", "120", "87.5", "+37.5"]
     assert run[-1] == "better"
-    assert "has no scores of clips: knn, finetune" in output.err
+    assert f"not compared, because only in {two_runs[0]}: knn\n" in output.err
+    assert f"not compared, because only in {two_runs[1]}: finetune\n" in output.err
 
 
 def test_comparisons_as_json(two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +47,8 @@ def test_comparisons_as_json(two_runs: tuple[Path, Path], capsys: pytest.Capture
     [
         (["{0}"], "there is nothing to compare; expected two or more runs; got 1"),
         (["{0}", "{1}", "--resamples", "99"], "--resamples: too few for an interval"),
+        (["{0}", "{1}", "--resamples", "1000000000000"], "expected 100 to 1,000,000; got 1000000000000"),
+        (["{0}", "{1}", "--seed", "-1"], "--seed: not a seed; expected 0 or more; got -1"),
         (["{0}", "{1}", "--protocol", "semi"], "there is no such result; expected linear, knn; got semi"),
         (["{0}", "nowhere"], "there are no results"),
     ],
@@ -61,8 +64,10 @@ def test_an_ensemble_is_written_like_an_evaluation(
     tmp_path: Path, two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["ensemble", *map(str, two_runs)]
-    assert main([*words, "--out", str(tmp_path / "all")]) == 0
-    assert "linear" in capsys.readouterr().out
+    assert main([*words, "--out", str(tmp_path / "all")]) == 3
+    output = capsys.readouterr()
+    assert "linear" in output.out
+    assert "left out, because not all runs have the same with logits: knn, finetune" in output.err
     assert main(["compare", str(two_runs[0]), str(tmp_path / "all"), "--protocol", "linear", "--json"]) == 0
     (made,) = json.loads(capsys.readouterr().out)
     assert made["num_clips"] == 120

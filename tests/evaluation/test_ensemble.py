@@ -11,8 +11,9 @@ from samples.evaluations import write_run
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores
 from skeletonmae.evaluation.compare import compare
-from skeletonmae.evaluation.ensemble import ensemble, mean_probabilities
+from skeletonmae.evaluation.ensemble import ensemble, mean_probabilities, names_left_out
 from skeletonmae.evaluation.saved_results import SavedResults
+from skeletonmae.plotting.result_table import result_rows
 
 
 def logits(*probabilities: list[float]) -> np.ndarray:
@@ -78,6 +79,24 @@ def test_only_logits_of_all_members_are_added(tmp_path: Path) -> None:
         ensemble([first, votes], None)
     with pytest.raises(InputError, match="expected two or more runs; got 1"):
         ensemble([first], None)
+
+
+def test_what_is_left_out_is_named(tmp_path: Path) -> None:
+    first = write_run(tmp_path / "a", ("linear", 0, [True, False]), ("knn", 0, [True, False]))
+    second = write_run(tmp_path / "b", ("linear", 0, [True, False]), ("linear", 1, [True, False]))
+    made = ensemble([first, second], None)
+    assert names_left_out([first, second], made) == [("knn", 1.0), ("linear", 1.0)]
+    assert names_left_out([first, first], ensemble([first, first], None)) == []
+
+
+def test_an_ensemble_with_a_member_from_scratch_is_mixed(tmp_path: Path) -> None:
+    trained, scratch = (write_run(tmp_path / name, ("linear", 0, [True, False])) for name in "ab")
+    results = tuple(result.model_copy(update={"pretrained": False}) for result in scratch.results)
+    scratch = SavedResults(scratch.folder, scratch.fields, results)
+    (row,) = result_rows(ensemble([trained, scratch], None))
+    assert "mixed" in row
+    (row,) = result_rows(ensemble([trained, trained], None))
+    assert "pre-trained" in row
 
 
 def test_other_test_clips_are_refused(tmp_path: Path) -> None:

@@ -26,6 +26,13 @@ def test_an_evaluation_is_read_back(tiny_run: Path) -> None:
     [
         (lambda saved: saved.update(complete=False), "the evaluation was stopped; run it again"),
         (lambda saved: saved.pop("results"), r"not the results of an evaluation by this version.*evaluate again"),
+        (lambda saved: saved.update(complete="false"), "not the results of an evaluation.*complete"),
+        (lambda saved: saved.update(recipe=[1]), "not the results of an evaluation.*recipe"),
+        (lambda saved: saved.update(recipe={"data": 3}), "not the results of an evaluation.*recipe.data"),
+        (lambda saved: saved.update(test_copies=3), "not the results of an evaluation.*test_copies"),
+        (lambda saved: saved.update(results=[]), "the evaluation has no results"),
+        (lambda saved: saved["results"][0].update(top1=5.0), "not the results of an evaluation.*top1"),
+        (lambda saved: saved["results"][0].update(num_test=-4), "not the results of an evaluation.*num_test"),
         (lambda saved: saved["results"][0].pop("top1"), "not the results of an evaluation by this version"),
     ],
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from skeletonmae.evaluation.compare import Comparison
 
 
+MAX_RESAMPLES = 1_000_000
 COMPARISON_COLUMNS = (
     "protocol",
     "labels",
@@ -63,8 +64,12 @@ def compare(
 
     if len(runs) < 2:
         raise InputError("there is nothing to compare", expected="two or more runs", got=len(runs))
-    if resamples < 100:
-        raise InputError("too few for an interval", where="--resamples", expected="100 or more", got=resamples)
+    if not 100 <= resamples <= MAX_RESAMPLES:
+        problem = "too few for an interval" if resamples < 100 else "too many"
+        expected = f"100 to {MAX_RESAMPLES:,}"
+        raise InputError(problem, where="--resamples", expected=expected, got=resamples)
+    if seed < 0:
+        raise InputError("not a seed", where="--seed", expected="0 or more", got=seed)
     saved = [SavedResults.read(path).select(protocol) for path in runs]
     found: list[tuple[Path, list[Comparison]]] = []
     left_out = []
@@ -87,8 +92,14 @@ def compare(
         print_output_table(COMPARISON_COLUMNS, _comparison_rows(runs[0], found))
         if any(comparison.scope == "these two models" for _, comparisons in found for comparison in comparisons):
             print_status("with one seed, a verdict is about these two models; another seed can change more")
+    known = {path: set(run.by_name()) for path, run in zip(runs, saved, strict=True)}
     for path, names in left_out:
-        print_status(f"not compared, because {runs[0]} or {path} has no scores of clips: {describe_names(names)}")
+        for only, other in ((runs[0], path), (path, runs[0])):
+            if alone := [name for name in names if name not in known[other]]:
+                print_status(f"not compared, because only in {only}: {describe_names(alone)}")
+        if unscored := [name for name in names if name in known[runs[0]] and name in known[path]]:
+            problem = f"{runs[0]} or {path} has no scores of clips"
+            print_status(f"not compared, because {problem}: {describe_names(unscored)}")
     return INCOMPLETE if left_out else OK
 
 
@@ -97,7 +108,7 @@ def ensemble(runs: Positional[tuple[Path, ...]], out: Path, json: bool = False) 
 
     The runs need the same test clips. Writes results.json and the scores of the ensemble, so that it can be
     compared with its members. Protocols and seeds that not all of the runs have are left out, and so is knn, which
-    has no softmax.
+    has no softmax; they are listed, with exit status 3.
 
     For example::
 
@@ -111,7 +122,7 @@ def ensemble(runs: Positional[tuple[Path, ...]], out: Path, json: bool = False) 
     """
     from skeletonmae.cli.commands import print_results
     from skeletonmae.evaluation import ensemble as ensembling
-    from skeletonmae.evaluation.saved_results import SavedResults
+    from skeletonmae.evaluation.saved_results import SavedResults, describe_names
     from skeletonmae.training import lock_folder
 
     members = [SavedResults.read(path) for path in runs]
@@ -126,7 +137,9 @@ def ensemble(runs: Positional[tuple[Path, ...]], out: Path, json: bool = False) 
     else:
         print_results(results)
         print_status(f"results written to {out}")
-    return OK
+    if left_out := ensembling.names_left_out(members, results):
+        print_status(f"left out, because not all runs have the same with logits: {describe_names(left_out)}")
+    return INCOMPLETE if left_out else OK
 
 
 def _comparison_rows(baseline: Path, found: list[tuple[Path, list[Comparison]]]) -> list[list[str]]:

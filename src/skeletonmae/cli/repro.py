@@ -56,6 +56,7 @@ def repro(
         find_row,
         matching_protocols,
         read_rows,
+        recipe_words,
     )
     from skeletonmae.recipe import read_recipe
     from skeletonmae.training import init_distributed
@@ -69,7 +70,7 @@ def repro(
             print_output("\n".join(listed))
         return OK
     found = find_row(rows, row)
-    name, *overrides = found["recipe"].split()
+    name, *overrides = recipe_words(found)
     recipe = read_recipe(results.resolve().parent.parent / name, overrides)
     recipe = recipe.model_copy(update={"evaluation": matching_protocols(recipe.evaluation, found)})
     print_status(describe_row(found))

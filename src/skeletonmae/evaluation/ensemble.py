@@ -14,7 +14,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores, check_same_clips
 from skeletonmae.evaluation.protocol import Result, accuracy_metrics, accuracy_without_copies
 from skeletonmae.evaluation.results_file import ResultsFile
-from skeletonmae.evaluation.saved_results import SavedResults
+from skeletonmae.evaluation.saved_results import ResultName, SavedResults
 
 FIELDS = (
     "dataset",
@@ -82,6 +82,18 @@ def ensemble(members: Sequence[SavedResults], folder: Path | None) -> list[Resul
     return file.results
 
 
+def names_left_out(members: Sequence[SavedResults], results: Sequence[Result]) -> list[ResultName]:
+    """Return the names of which a member has a result that the ensemble does not have.
+
+    Args:
+        members: The evaluations.
+        results: The results of their ensemble.
+    """
+    kept = {result.key for result in results}
+    others = [result for member in members for result in member.results if result.key not in kept]
+    return list(dict.fromkeys((result.name, result.label_fraction) for result in others))
+
+
 def mean_probabilities(members: Sequence[ClipScores]) -> ClipScores:
     """Return the logarithm of the members' mean probabilities, which are logits again.
 
@@ -98,8 +110,10 @@ def _result(members: Sequence[Result], scores: ClipScores, copies: Collection[st
     logits, labels = torch.from_numpy(scores.scores), torch.from_numpy(scores.label.astype(np.int64))
     is_copy = np.isin(np.array(scores.recordings, dtype=str), np.array([*copies], dtype=str))
     metrics = accuracy_metrics(logits, labels, scores.classes) | accuracy_without_copies(is_copy, logits, labels)
+    is_mixed = len({member.pretrained for member in members}) > 1
     changes: dict[str, Any] = {
         "pretrained": all(member.pretrained for member in members),
+        "details": members[0].details | ({"encoder": "mixed"} if is_mixed else {}),
         "seconds": sum(member.seconds for member in members),
         "best_params": {},
         "metrics": {},

@@ -32,12 +32,12 @@ class Result(Config):
     setting: str = ""
     """What distinguishes this result from others of the same protocol, such as `k=5`."""
     pretrained: bool
-    label_fraction: float = 1.0
+    label_fraction: float = Field(1.0, ge=0, le=1)
     seed: int = 0
-    top1: float
+    top1: float = Field(ge=0, le=1)
     top1_interval: tuple[float, float]
     """95 % confidence interval of `top1`, for independent test clips."""
-    top5: float
+    top5: float = Field(ge=0, le=1)
     """With five classes or fewer it is always 1 and means nothing."""
     top5_interval: tuple[float, float]
     """95 % confidence interval of `top5`."""
@@ -54,10 +54,10 @@ class Result(Config):
     """Recall of each class; None for a class without test clips."""
     confusion_matrix: tuple[tuple[int, ...], ...]
     """Number of clips of each true class (row) predicted as each class (column)."""
-    num_train: int
-    num_test: int
+    num_train: int = Field(ge=0)
+    num_test: int = Field(ge=0)
     """Number of test clips that were classified."""
-    num_test_left_out: int = 0
+    num_test_left_out: int = Field(0, ge=0)
     """Number of test clips that were not, because no joint that the model knows was observed in them."""
     details: dict[str, str | int | float] = Field(default_factory=dict)
     """How the number was obtained: pooling, solver, views and what else the protocol states."""

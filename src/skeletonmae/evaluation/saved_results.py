@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores
@@ -17,6 +17,27 @@ from skeletonmae.evaluation.results_file import RESULTS
 
 ResultName = tuple[str, float]
 """Protocol with its setting, and fraction of the labels: what results of several seeds have in common."""
+
+
+class _DataRead(BaseModel):
+    stream: str = ""
+
+
+class _RecipeRead(BaseModel):
+    data: _DataRead = _DataRead()
+
+
+class _FieldsRead(BaseModel):
+    """The fields of `results.json` that are read, beside the results."""
+
+    model_config = ConfigDict(strict=True)
+
+    complete: bool
+    results: list[dict[str, Any]]
+    recipe: _RecipeRead | None = None
+    test_copies: list[str] = []
+    evaluation_fingerprint: str | None = None
+    cost: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +66,16 @@ class SavedResults:
             raise InputError("there are no results", where=file, expected="a folder that `evaluate` wrote to")
         try:
             fields = json.loads(file.read_text(encoding="utf-8"))
+            is_complete = _FieldsRead.model_validate(fields).complete
             results = tuple(Result.model_validate(result) for result in fields["results"])
-            is_complete = fields["complete"]
         except (ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200]
             problem = f"not the results of an evaluation by this version ({reason}); evaluate again"
             raise InputError(problem, where=file) from error
         if not is_complete:
             raise InputError("the evaluation was stopped; run it again to finish it", where=file)
+        if not results:
+            raise InputError("the evaluation has no results", where=file, expected="one protocol or more")
         return cls(file.parent, fields, results)
 
     @property

@@ -26,7 +26,7 @@ def result_rows(results: Sequence[Result]) -> list[list[str]]:
     return [
         [
             result.name,
-            "pre-trained" if result.pretrained else "not pre-trained",
+            str(result.details.get("encoder", "pre-trained" if result.pretrained else "not pre-trained")),
             f"{result.label_fraction:.0%}",
             str(result.seed),
             str(result.num_train),
