@@ -430,7 +430,8 @@ def test_a_base_can_have_a_base_in_another_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("base: missing.yaml", "there is no such recipe"),
+        ("base: missing.yaml", r"missing\.yaml: there is no such recipe, base of .*derived\.yaml"),
+        ('base: "a\\0b"', r"a\\0b: there is no such recipe, base of .*derived\.yaml"),
         ("base: [base.yaml]", "the base of a recipe is the path of another"),
         ("base: derived.yaml", "a recipe cannot be its own base"),
         ("base: loop.yaml", "a recipe cannot be its own base"),
@@ -443,3 +444,19 @@ def test_a_base_that_cannot_be_used_is_an_error(tmp_path: Path, text: str, messa
     path = derived_recipe(tmp_path, text, loop="base: derived.yaml", broken="a: [")
     with pytest.raises(InputError, match=message):
         read_recipe(path)
+
+
+def test_a_long_chain_of_bases_is_refused(tmp_path: Path) -> None:
+    for number in range(1200):
+        (tmp_path / f"{number}.yaml").write_text(f"base: {number + 1}.yaml")
+    with pytest.raises(InputError, match=r"0\.yaml: the chain of bases is too long; expected 20 or fewer"):
+        read_recipe(tmp_path / "0.yaml")
+
+
+def test_a_message_does_not_say_value_error() -> None:
+    with pytest.raises(InputError) as caught:
+        recipe_from(
+            {"data": {"evaluate": {"store": "s"}}, "method": {"kind": "graph"}, "masking": {"kind": "tube"}}, "r"
+        )
+    assert "does not mask tokens" in str(caught.value)
+    assert "alue error" not in str(caught.value)

@@ -122,9 +122,9 @@ class Recipe(Config):
     training: TrainingConfig = TrainingConfig()
     init_from: Path | None = None
     """Checkpoint, folder of a run, or name of a shipped encoder, whose weights pre-training starts from; by
-    default they are random. The clips must be those of the checkpoint. `joint_patch` takes the encoder, and the
-    decoder too if the settings of the method are equal (that of a shipped encoder is untrained);
-    `neighbor_tuning` needs a checkpoint."""
+    default they are random. A relative path is relative to the working directory. The clips must be those of the
+    checkpoint. `joint_patch` takes the encoder, and the decoder too if the settings of the method are equal (that
+    of a shipped encoder is untrained); `neighbor_tuning` needs a checkpoint."""
     evaluation: tuple[AnyProtocol, ...] = (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1))
 
     @field_validator("masking")
@@ -192,6 +192,9 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe_from(tree, " ".join([str(path), *(["with", *overrides] if overrides else [])]))
 
 
+MAX_BASES = 20
+
+
 def _read_tree(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Return the content of a recipe, with the settings of its base where it has none.
 
@@ -199,8 +202,12 @@ def _read_tree(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
         path: The YAML file.
         derived: The recipes whose base it is.
     """
-    if not path.is_file():
-        raise InputError("there is no such recipe", where=path)
+    base_of = f"base of {derived[-1]}" if derived else None
+    if len(derived) > MAX_BASES:
+        raise InputError("the chain of bases is too long", where=derived[0], expected=f"{MAX_BASES} or fewer")
+    if "\0" in str(path) or not path.is_file():
+        problem = "there is no such recipe" + (f", {base_of}" if base_of else "")
+        raise InputError(problem, where=str(path).replace("\0", "\\0"))
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -216,7 +223,7 @@ def _read_tree(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise InputError("the base of a recipe is the path of another", where=path, got=base)
     base_path = path.parent / base
     derived = (*derived, path)
-    if any(base_path.resolve() == other.resolve() for other in derived):
+    if "\0" not in base and any(base_path.resolve() == other.resolve() for other in derived):
         raise InputError("a recipe cannot be its own base", where=path, got=base)
     return _merged(_read_tree(base_path, derived), tree)
 
@@ -286,7 +293,8 @@ def _error_messages(error: ValidationError) -> Iterator[str]:
         elif mistake["type"] in EXPECTED:
             yield f"{key}: expected {EXPECTED[mistake['type']]}; got {mistake['input']!r}"
         else:
-            yield f"{key}: {mistake['msg'][0].lower()}{mistake['msg'][1:]}; got {mistake['input']!r}"
+            text = mistake["msg"].removeprefix("Value error, ")
+            yield f"{key}: {text[0].lower()}{text[1:]}; got {mistake['input']!r}"
 
 
 def _resolve(names: list[str]) -> tuple[type[BaseModel] | None, list[str]]:
