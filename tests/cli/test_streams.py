@@ -89,3 +89,8 @@ def test_fewer_than_two_streams_are_refused(
     assert (
         "--streams: an ensemble needs members; expected two or more streams; got bone" in capsys.readouterr().err
     )
+
+
+def test_a_stream_among_the_overrides_would_have_no_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["streams", "recipe.yaml", "data.stream=bone"]) == 1
+    assert "data.stream=bone: each stream of the ensemble replaces it" in capsys.readouterr().err

@@ -58,6 +58,9 @@ def streams(
     if len(set(streams)) < max(2, len(streams)):
         got = ", ".join(streams) or "none"
         raise InputError("an ensemble needs members", where="--streams", expected="two or more streams", got=got)
+    if chosen := [each for each in overrides if each.split("=")[0] == "data.stream"]:
+        expected = "the streams in --streams"
+        raise InputError("each stream of the ensemble replaces it", where=chosen[0], expected=expected)
     out = out or Path("runs") / f"{run_name(recipe)}-streams"
     with init_distributed(device) as distributed, training_progress() as on_progress:
         for stream in streams:
