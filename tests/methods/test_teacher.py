@@ -15,7 +15,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
-from skeletonmae.methods.teacher import Teacher, instance_norm, variances
+from skeletonmae.methods.teacher import Teacher, instance_norm, variances, varying_share
 from skeletonmae.skeletons import COCO17, KINECT20
 from skeletonmae.training import TrainingConfig, train
 
@@ -224,7 +224,33 @@ def test_a_collapsed_teacher_stops_the_run(make_batch: Any, alone: Any) -> None:
         with pytest.raises(InputError, match=f"collapsed: it gives {message}.*variance.*at least 0.001"):
             train(method, Batches(), config.model_copy(update={"lr": 1e-9}), alone)
     method = build(min_variance=0.0)
-    method.check_logs({"target_variance_over_tokens": 0.0, "target_variance_over_clips": math.nan})
+    method.check_logs(
+        dict.fromkeys(("target_variance_over_tokens", "feature_variance_over_tokens"), 0.0)
+        | {"target_variance_over_clips": math.nan}
+    )
+
+
+def test_nearly_equal_tokens_are_seen_before_the_norm_of_a_single_layer(make_batch: Any) -> None:
+    """The instance norm gives a single layer the variance 1, however little its tokens differ."""
+    method = build(layers=1)
+    teacher = teacher_of(method)
+    outputs = teacher.encoder.block_outputs
+    teacher.encoder.block_outputs = lambda *inputs: [1 + 0.02 * x for x in outputs(*inputs)]  # type: ignore[method-assign]
+    logs = {name: float(value) for name, value in method(make_batch((2, 1, 1))).logs.items()}
+    assert logs["target_variance_over_tokens"] > 0.5
+    assert logs["feature_variance_over_tokens"] < 1e-3
+    with pytest.raises(InputError, match=r"all tokens of a clip the same.*feature_variance_over_tokens"):
+        method.check_logs(logs)
+    assert float(method(make_batch((0, 0))).logs["feature_variance_over_tokens"]) != 0  # NaN, which stops nothing
+
+
+def test_the_varying_share_by_hand() -> None:
+    x = torch.tensor([[[1.0, 1.0], [3.0, 1.0], [9.0, 9.0]], [[5.0, 5.0], [9.0, 9.0], [9.0, 9.0]]])
+    valid = torch.tensor([[True, True, False], [True, False, False]])
+    # Channels vary by 1 and 0, and the mean square is (5 + 1) / 2; the second track has one token.
+    assert float(varying_share([x], valid)) == pytest.approx(0.5 / 3)
+    assert float(varying_share([x, 2 * x], valid)) == pytest.approx(0.5 / 3)
+    assert varying_share([x[1:]], valid[1:]).isnan()
 
 
 def test_either_encoder_can_be_evaluated(make_batch: Any) -> None:

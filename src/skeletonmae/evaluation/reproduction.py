@@ -223,8 +223,8 @@ def check_agreement(row: Mapping[str, Any], results: Sequence[Result]) -> Agreem
         low, high = wilson_interval(round(published / 100 * row["num_test"]), row["num_test"])
         tolerance = 100 * high - published if top1 > published else published - 100 * low
         rule = (
-            f"the 95 % interval of the published accuracy on {row['num_test']} test clips, since there is one seed;"
-            " it is that of other test clips, and these are the same: to agree rules out large errors only"
+            f"the 95 % interval of the published accuracy on {row['num_test']} test clips, since there is one"
+            " seed; it is that of other test clips, and these are the same: to agree rules out large errors only"
         )
     if tolerance < one_clip:
         tolerance, rule = one_clip, "one test clip"

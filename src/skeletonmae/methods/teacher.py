@@ -24,6 +24,7 @@ EPSILON = 1e-5
 CENTER_MOMENTUM = 0.9
 """Of the moving average of `center` (Caron et al., *DINO*, ICCV 2021)."""
 OVER_TOKENS, OVER_CLIPS = "target_variance_over_tokens", "target_variance_over_clips"
+RAW_OVER_TOKENS = "feature_variance_over_tokens"
 
 
 class TeacherConfig(MovingAverageConfig):
@@ -39,8 +40,8 @@ class TeacherConfig(MovingAverageConfig):
     """Subtract from the features of each token their mean over clips, a moving average over batches. What all
     clips share at a time step and joint, such as its position embedding, is then no part of the target."""
     min_variance: float = Field(1e-3, ge=0)
-    """A run is stopped when the variance of the targets over tokens, or over clips, is below this: the features
-    have collapsed. 0 never stops it."""
+    """A run is stopped when the variance of the targets over tokens, or over clips, is below this, or that of the
+    features over tokens as a share of their mean square: they have collapsed. 0 never stops it."""
     evaluate: Literal["teacher", "student"] = "teacher"
     """Which encoder is evaluated and fine-tuned. It can be changed for an evaluation."""
 
@@ -84,13 +85,27 @@ class Teacher(MovingAverage):
             patches: All tokens.
             queries: Indices of the queried ones.
         """
-        features = self.layer_mean(patches)
+        outputs, visible = self.layer_outputs(patches)
+        features = normalized_mean(outputs, visible, patches)
         if self.mean is not None:
             features = self.centered(features, patches)
         target = queries.gather(nn.functional.layer_norm(features, features.shape[-1:]))
         observed = torch.ones_like(queries.index, dtype=torch.bool) if queries.valid is None else queries.valid
         output = reconstruction_loss(prediction[:, :, None], target[:, :, None], observed[..., None])
-        return MethodOutput(output.loss, output.num_terms, variances(features, patches.available.flatten(1)))
+        logs = variances(features, patches.available.flatten(1))
+        logs[RAW_OVER_TOKENS] = varying_share(outputs, visible.valid)
+        return MethodOutput(output.loss, output.num_terms, logs)
+
+    @torch.no_grad()
+    def layer_outputs(self, patches: Patches) -> tuple[list[Float[Tensor, "track visible width"]], TokenIndex]:
+        """Compute the outputs of the last blocks, before any norm, and the tokens that they are of.
+
+        Args:
+            patches: All tokens; the teacher sees all that are available.
+        """
+        visible = TokenMask.all_visible(patches.available).visible_index
+        outputs = self.encoder.block_outputs(patches, visible)[-self.num_layers :]
+        return [output.float() for output in outputs], visible
 
     @torch.no_grad()
     def layer_mean(self, patches: Patches) -> Float[Tensor, "track token width"]:
@@ -99,12 +114,7 @@ class Teacher(MovingAverage):
         Args:
             patches: All tokens; the teacher sees all that are available.
         """
-        visible = TokenMask.all_visible(patches.available).visible_index
-        outputs = self.encoder.block_outputs(patches, visible)[-self.num_layers :]
-        total = torch.stack([instance_norm(output.float(), visible.valid) for output in outputs]).mean(0)
-        num_tokens = patches.available[0].numel()
-        features = total.new_zeros(len(total), num_tokens, total.shape[2])
-        return features.scatter_add_(1, visible.index[..., None].expand_as(total), total)
+        return normalized_mean(*self.layer_outputs(patches), patches)
 
     @torch.no_grad()
     def centered(
@@ -141,7 +151,9 @@ class Teacher(MovingAverage):
         Raises:
             InputError: A variance is below `config.min_variance`.
         """
-        for name, meaning in ((OVER_TOKENS, "all tokens of a clip"), (OVER_CLIPS, "a token in all clips")):
+        same_tokens = "all tokens of a clip"
+        checked = {OVER_TOKENS: same_tokens, RAW_OVER_TOKENS: same_tokens, OVER_CLIPS: "a token in all clips"}
+        for name, meaning in checked.items():
             if logs[name] < self.config.min_variance:
                 raise InputError(
                     f"the teacher has collapsed: it gives {meaning} the same features, so there is nothing left to"
@@ -154,6 +166,47 @@ class Teacher(MovingAverage):
 def _embedding_shape(encoder: JointPatchEncoder) -> tuple[int, int, int]:
     """Numbers of time steps and of known joints, and the width."""
     return len(encoder.pos_embed.time), len(encoder.pos_embed.joint), encoder.width
+
+
+@torch.no_grad()
+def normalized_mean(
+    outputs: list[Float[Tensor, "track visible width"]], visible: TokenIndex, patches: Patches
+) -> Float[Tensor, "track token width"]:
+    """Return the mean over layers of their outputs, normalized over the tokens of a track; 0 if unavailable.
+
+    Args:
+        outputs: Of each layer.
+        visible: The tokens that they are of.
+        patches: All tokens.
+    """
+    total = torch.stack([instance_norm(output, visible.valid) for output in outputs]).mean(0)
+    num_tokens = patches.available[0].numel()
+    features = total.new_zeros(len(total), num_tokens, total.shape[2])
+    return features.scatter_add_(1, visible.index[..., None].expand_as(total), total)
+
+
+@torch.no_grad()
+def varying_share(
+    outputs: list[Float[Tensor, "track token width"]], valid: Bool[Tensor, "track token"] | None
+) -> Tensor:
+    """Return the variance of outputs over the tokens of a track, as a share of their mean square.
+
+    It is a mean over layers, before `instance_norm`, after which a single layer always has the variance 1; NaN
+    where no track has two tokens.
+
+    Args:
+        outputs: Of each layer.
+        valid: Tokens that count. None if all do.
+    """
+    x = torch.stack(outputs)
+    is_token = x.new_ones(x.shape[1:3]) if valid is None else valid.to(x.dtype)
+    weight = is_token[..., None] / is_token.sum(1).clamp(min=1)[:, None, None]
+    mean = (x * weight).sum(2, keepdim=True)
+    variance = ((x - mean).square() * weight).sum(2).mean(2)
+    square = (x.square() * weight).sum(2).mean(2)
+    has_two = (is_token.sum(1) > 1).to(x.dtype)
+    share = variance / square.clamp(min=torch.finfo(x.dtype).tiny)
+    return (share.mean(0) * has_two).sum() / has_two.sum()  # 0 / 0 is NaN
 
 
 def instance_norm(
@@ -200,4 +253,4 @@ def _mean_variance(features: Tensor, is_token: Tensor, dim: int) -> Tensor:
 def no_variances(like: Tensor) -> dict[str, Tensor]:
     """Return the logs of a batch without observed persons."""
     nan = like.new_full((), torch.nan)
-    return {OVER_TOKENS: nan, OVER_CLIPS: nan}
+    return {OVER_TOKENS: nan, OVER_CLIPS: nan, RAW_OVER_TOKENS: nan}
