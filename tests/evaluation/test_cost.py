@@ -14,7 +14,13 @@ import torch
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.datasets import Split
-from skeletonmae.evaluation.cost import count_flops, count_parameters, logged_seconds, measure_cost
+from skeletonmae.evaluation.cost import (
+    count_flops,
+    count_parameters,
+    logged_seconds,
+    measure_cost,
+    pretraining_duration,
+)
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
 from skeletonmae.methods.supervised import NETWORKS, SupervisedConfig
@@ -135,6 +141,12 @@ def test_the_duration_of_the_pretraining_is_read_beside_the_checkpoint(
     assert json.loads((tmp_path / "results.json").read_text())["cost"]["pretraining_seconds"] is None
 
 
+def test_the_log_of_a_second_stage_is_not_the_duration_of_both(tiny_run: Path) -> None:
+    recipe = load_checkpoint(tiny_run).header.recipe
+    assert pretraining_duration(tiny_run, recipe | {"init_from": None}) == logged_seconds(read_log(tiny_run))
+    assert pretraining_duration(tiny_run, recipe | {"init_from": "runs/first"}) is None
+
+
 def test_a_supervised_network_has_a_cost(tiny_tree: Any, tmp_path: Path, alone: Any) -> None:
     tree = tiny_tree() | {"method": {"kind": "supervised"}}
     training = {"epochs": 1, "batch_size": 70, "warmup_epochs": 0}
@@ -167,7 +179,7 @@ def test_the_weights_that_count_are_those_that_the_features_depend_on(kind: str,
 def test_the_operations_of_supervised_networks_do_not_depend_on_the_precision(
     task: Any, make_batch: Any, kind: str
 ) -> None:
-    """torch's counter takes a product of bfloat16 with float32 apart before autocast sees it."""
+    """The counter of torch takes a product of bfloat16 with float32 apart before autocast sees it."""
     config = SupervisedConfig.model_validate({"network": {"kind": kind, "width": 8}})
     skeleton = task.store.skeleton
     spec = InputSpec(task.clips.frames, 3, skeleton.joints, persons=2, bones=skeleton.bones)

@@ -137,10 +137,14 @@ def count_flops(call: Callable[[], object]) -> int:
 def pretraining_duration(folder: Path, recipe: Mapping[str, Any]) -> float | None:
     """Return how long a pre-training took by its log, in seconds; None without a log.
 
+    Also None if the run started from a checkpoint, since its log has the last stage only.
+
     Args:
         folder: The folder of the run.
         recipe: The recipe of the run, as in the header of its checkpoint.
     """
+    if recipe.get("init_from"):
+        return None
     accumulation_steps = int(recipe.get("training", {}).get("gradient_accumulation_steps", 1))
     try:
         rows = read_log(folder)
