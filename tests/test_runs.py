@@ -494,3 +494,17 @@ def test_without_a_moving_average_there_is_one_checkpoint(tiny_run: Path) -> Non
     assert not (tiny_run / "model-last.safetensors").exists()
     assert load_checkpoint(tiny_run).header.weights == "model"
     assert json.loads((tiny_run / "results.json").read_text())["weights"] == "model"
+
+
+def test_settings_that_an_evaluation_could_not_use_are_refused(tiny_tree: Any, alone: Any) -> None:
+    tree = tiny_tree()
+    with pytest.raises(
+        InputError, match="evaluation: there is nothing to evaluate; expected one protocol or more"
+    ):
+        runs.evaluate(recipe_from(tree | {"evaluation": []}, ""), None, None, alone)
+    tree = tree | {
+        "evaluation": [{"kind": "knn", "k": [1]}],
+        "data": tree["data"] | {"validation_group": "subjct"},
+    }
+    with pytest.raises(InputError, match=r"data\.validation_group: the store has no such tag.*got subjct"):
+        runs.evaluate(recipe_from(tree, ""), None, None, alone)

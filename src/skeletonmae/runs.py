@@ -22,6 +22,7 @@ from skeletonmae.compatibility import (
 )
 from skeletonmae.config import Config, Precision
 from skeletonmae.datasets import GroupSplit, Split, StratifiedSplit, TagSplit
+from skeletonmae.datasets.validation_group import check_tag
 from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import (
@@ -172,12 +173,16 @@ def evaluate(
             By default, complete results are replaced.
 
     Raises:
-        InputError: The store is damaged, a side of its split is empty or the training side has a single class, its
-            clips do not fit the model, nothing was observed in all clips of a side or of a class, or another
-            process is writing to the folder.
+        InputError: The recipe has no protocol; the store is damaged or has no tag `data.validation_group`, a side
+            of its split is empty or the training side has a single class, its clips do not fit the model, nothing
+            was observed in all clips of a side or of a class, or another process is writing to the folder.
     """
     source = recipe.data.evaluate
+    if not recipe.evaluation:
+        raise InputError("there is nothing to evaluate", where="evaluation", expected="one protocol or more")
     store = source.open()
+    if group := recipe.data.validation_group:
+        check_tag(store, group if isinstance(group, str) else group.tag)
     if checkpoint:
         header = checkpoint.header
         check_recipe_fits_model(recipe, header)
