@@ -228,8 +228,9 @@ class _FirstPartReader(ClipReader):
     def num_recorded_frames(self, recording_index: Integer[np.ndarray, " clip"]) -> Integer[np.ndarray, " clip"]:
         """Return the number of frames of the part."""
         num_frames = self.store.num_frames[recording_index]
-        num_kept = np.floor(self.share * num_frames + 1e-6).astype(np.int64)
-        return np.minimum(num_kept.clip(min=1), num_frames)
+        num_kept: Integer[np.ndarray, " clip"] = np.floor(self.share * num_frames + 1e-6).astype(np.int64)
+        num_kept = np.minimum(num_kept.clip(min=1), num_frames)
+        return num_kept
 
     def blocks(self, windows: Windows | SampledFrames) -> Iterator[tuple[slice, Tracks]]:
         """Read the part; without `stretch`, at the speed of a clip of the whole recording."""

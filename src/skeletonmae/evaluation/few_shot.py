@@ -148,7 +148,7 @@ class FewShot(FeatureConfig):
         scores = torch.nn.functional.one_hot(guess.flatten(), len(classes)).float()
         metrics = accuracy_metrics(scores, true.flatten(), tuple(task.classes[label] for label in classes))
         top1 = float(accuracy.mean())
-        metrics |= {"top1": top1, "top1_interval": interval, "num_test": len(episodes.query.unique())}
+        metrics |= {"top1": top1, "top1_interval": interval, "num_test": len(np.unique(episodes.query.numpy()))}
         # The guess among five classes has no second best.
         metrics |= {"top5": top1, "top5_interval": metrics["top1_interval"]}
         setting = f"{self.way}-way {shots}-shot {self.feature_setting}".strip()
@@ -208,8 +208,8 @@ def clip_interval(
         query: The test clip of each query.
         seed: Seed of the resamples.
     """
-    clips, position = query.unique(return_inverse=True)
-    position, num_clips = position.flatten(), len(clips)
+    clips, inverse = np.unique(query.flatten().numpy(), return_inverse=True)
+    position, num_clips = torch.from_numpy(inverse), len(clips)
     num_queries = torch.bincount(position, minlength=num_clips).double()
     num_correct = torch.bincount(position, is_correct.flatten().double(), minlength=num_clips)
     rng = np.random.default_rng(seed)

@@ -219,7 +219,7 @@ def init_convolutions(network: nn.Module) -> None:
             num_groups = 1 if isinstance(module, nn.Linear) else module.groups
             num_out = len(module.weight) // num_groups
             parts = module.parts if isinstance(module, PointwiseConv) else (num_out,) * num_groups
-            for weight in module.weight.detach().split(parts):
+            for weight in torch.split(module.weight.detach(), list(parts)):
                 nn.init.kaiming_normal_(weight, mode="fan_out")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
