@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/ridge.py stores/nw_ucla stores/utd_mhad
 
 Each recording becomes a clip of 32 frames, centered on the first person. The features are the positions of up to
-two persons and their differences from frame to frame; what was not observed is 0. They are standardized, and a
-linear map to targets of +1 for the class and -1 for every other class is fitted in closed form. The strength of
+two persons and their differences from frame to frame; what was not observed is 0. They are
+divided by their standard deviations (`each`), or by a common one (`all`); both are measured. A linear map to
+targets of +1 for the class and -1 for every other class is fitted in closed form. The strength of
 the penalty is one of 1 to 10 million, in steps of half a power of ten, and is chosen on a part of the training
 side: on whole subjects (pairs of them in SBU) where they are known, otherwise on 20 % of each class. Then the
 classifier is fitted to the whole training side and tested on the test side.
@@ -36,6 +37,7 @@ from skeletonmae.transforms.geometry import Center
 CLIPS = ClipConfig(frames=32, max_persons=2, transforms=(Center(),))
 STRENGTHS = tuple(10 ** (power / 2) for power in range(15))
 """Strengths of the penalty to choose from: 1 to 10 million, two per power of ten."""
+SCALINGS = ("each", "all")
 GROUPS = ("subject", "pair")
 """Tags that name who is recorded; the first that a store has keeps its values together in the validation."""
 FILE = Path(__file__).with_suffix(".json")
@@ -55,16 +57,21 @@ class Ridge(NamedTuple):
         return scores.argmax(1)
 
 
-def fit(features: np.ndarray, labels: np.ndarray, num_classes: int, strengths: tuple[float, ...]) -> list[Ridge]:
+def fit(
+    features: np.ndarray, labels: np.ndarray, num_classes: int, strengths: tuple[float, ...], scaling: str = "each"
+) -> list[Ridge]:
     """Fit a ridge classifier for each strength; the intercept has no penalty.
 
     Args:
         features: Rows of features, `(clip, feature)`.
         labels: Class index of each row.
         num_classes: Number of classes.
+        scaling: Whether `each` feature is divided by its own standard deviation, or `all` by a common one.
         strengths: Factors of the sum of the squared weights, which is added to the sum of the squared errors.
     """
     mean, deviation = features.mean(0), features.std(0)
+    if scaling == "all":
+        deviation = np.full_like(deviation, np.sqrt((deviation**2).mean()))
     deviation = np.where(deviation > 0, deviation, 1)
     rows = (features - mean) / deviation
     targets = np.where(labels[:, None] == np.arange(num_classes), 1.0, -1.0)
@@ -93,7 +100,7 @@ def read_features(store: SequenceStore, index: np.ndarray) -> np.ndarray:
 
 
 def choose_strength(
-    store: SequenceStore, train: np.ndarray, features: np.ndarray, group: str | None
+    store: SequenceStore, train: np.ndarray, features: np.ndarray, group: str | None, scaling: str = "each"
 ) -> tuple[float, float]:
     """Return the strength that is best on a part of the training side, and its accuracy there.
 
@@ -104,25 +111,26 @@ def choose_strength(
         train: Indices of the training recordings, ascending.
         features: Their features.
         group: Tag whose values stay together; None for a part of each class.
+        scaling: As in `fit`.
     """
     fit_index, val_index = split_by_group(store, train, group, seed=0)
     to_fit, to_validate = np.isin(train, fit_index), np.isin(train, val_index)
     labels = store.labels[train]
-    models = fit(features[to_fit], labels[to_fit], len(store.classes), STRENGTHS)
+    models = fit(features[to_fit], labels[to_fit], len(store.classes), STRENGTHS, scaling)
     accuracies = [(model.predict(features[to_validate]) == labels[to_validate]).mean() for model in models]
     accuracy, strength = max(zip(accuracies, STRENGTHS, strict=True))
     return strength, float(accuracy)
 
 
-def measure(path: Path, split: str) -> dict[str, Any]:
+def measure(path: Path, split: str, scaling: str = "each") -> dict[str, Any]:
     """Choose the strength, fit to the training side of a split, and return the accuracy on its test side."""
     source = Source(store=path, split=split)
     store = source.open()
     sides = source.split_rule(store)(store)
     (train, train_features), (test, test_features) = (_observed(store, side) for side in sides)
     group = next((tag for tag in GROUPS if tag in store.tags), None)
-    strength, validation = choose_strength(store, train, train_features, group)
-    (model,) = fit(train_features, store.labels[train], len(store.classes), (strength,))
+    strength, validation = choose_strength(store, train, train_features, group, scaling)
+    (model,) = fit(train_features, store.labels[train], len(store.classes), (strength,), scaling)
     is_correct = model.predict(test_features) == store.labels[test]
     number = number_recordings(store)
     is_copy = np.isin(number[test], number[train])
@@ -130,6 +138,7 @@ def measure(path: Path, split: str) -> dict[str, Any]:
         "store": path.name,
         "dataset": store.datasets[0],
         "split": split,
+        "scaling": scaling,
         "top1": float(is_correct.mean()),
         "top1_interval": wilson_interval(int(is_correct.sum()), len(test)),
         "top1_without_copies": float(is_correct[~is_copy].mean()) if 0 < is_copy.sum() < len(test) else None,
@@ -158,15 +167,22 @@ def page(result: dict[str, Any]) -> str:
         low, high = row["top1_interval"]
         without = "" if row["top1_without_copies"] is None else f"{100 * row['top1_without_copies']:.1f}"
         accuracy = f"{100 * row['top1']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
-        cells = (row["store"], row["split"], f"{row['num_train']} / {row['num_test']}", accuracy, without)
+        cells = (
+            row["store"],
+            row["split"],
+            row["scaling"],
+            f"{row['num_train']} / {row['num_test']}",
+            accuracy,
+            without,
+        )
         lines.append(f"| {' | '.join(cells)} | {row['strength']:.3g} | {100 * row['validation_top1']:.1f} |")
     method = (__doc__ or "").split("\n\n", 2)[2]
     return f"""<!-- Written by benchmarks/ridge.py. -->
 # A ridge classifier on the coordinates
 
 {method}
-| store | split | training / test clips | top-1 | without copies | strength | top-1 in the validation |
-|---|---|---|---|---|---|---|
+| store | split | scaling | training / test clips | top-1 | without copies | strength | top-1 in the validation |
+|---|---|---|---|---|---|---|---|
 {chr(10).join(lines)}
 
 Top-1 in percent, with the 95 % interval of the test side. "Without copies" leaves out test clips that are exact
@@ -193,8 +209,9 @@ def main() -> None:
     rows = []
     for path in options.stores:
         for split in split_names(path):
-            rows.append(measure(path, split))
-            print(json.dumps(rows[-1]), flush=True)
+            for scaling in SCALINGS:
+                rows.append(measure(path, split, scaling))
+                print(json.dumps(rows[-1]), flush=True)
     result = {**facts("OMP_NUM_THREADS=1"), "strengths": STRENGTHS, "rows": rows}
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     options.out.with_suffix(".md").write_text(page(result), encoding="utf-8")

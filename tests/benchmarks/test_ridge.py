@@ -84,7 +84,8 @@ def test_one_class(ridge: Any, relabeled: Callable[..., Path]) -> None:
 def test_files(ridge: Any, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["ridge.py", str(tiny_store), "--out", str(tmp_path / "ridge.json")])
     ridge.main()
-    (row,) = json.loads((tmp_path / "ridge.json").read_text())["rows"]
+    row, other = json.loads((tmp_path / "ridge.json").read_text())["rows"]
+    assert (row["scaling"], other["scaling"]) == ("each", "all")
     assert row["split"] == "subject"
     assert row["strength"] in ridge.STRENGTHS
     assert f"| {100 * row['top1']:.1f} (" in (tmp_path / "ridge.md").read_text()
@@ -98,3 +99,15 @@ def test_the_page_is_that_of_the_results(ridge: Any) -> None:
 def test_all_folds_are_measured(ridge: Any, tmp_path: Path, make_store: Any, make_recording: Any) -> None:
     make_store(tmp_path / "sbu", [make_recording()], dataset="sbu")
     assert ridge.split_names(tmp_path / "sbu") == ("fold1", "fold2", "fold3", "fold4", "fold5")
+
+
+def test_a_common_scale_keeps_the_proportions_of_features(ridge: Any) -> None:
+    features = np.random.default_rng(0).normal(size=(40, 6)) * [1, 2, 3, 4, 5, 6]
+    labels = np.arange(40) % 2
+    each, together = (ridge.fit(features, labels, 2, (1.0,), scaling)[0] for scaling in ridge.SCALINGS)
+    np.testing.assert_allclose(each.deviation, features.std(0))
+    np.testing.assert_allclose(together.deviation, np.sqrt(features.var(0).mean()))
+    scaled = (features - features.mean(0)) / together.deviation
+    targets = np.where(labels[:, None] == [0, 1], 1.0, -1.0)
+    expected = np.linalg.solve(scaled.T @ scaled + np.eye(6), scaled.T @ (targets - targets.mean(0)))
+    np.testing.assert_allclose(together.weight, expected, atol=1e-8)

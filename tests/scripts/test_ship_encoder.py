@@ -83,6 +83,7 @@ def test_the_ridge_classifier_of_the_same_split(
     rows = [
         {"dataset": "synthetic", "split": "subject", "top1": 0.111},
         {"dataset": "synthetic", "split": "view", "top1": 0.432},
+        {"dataset": "synthetic", "split": "view", "top1": 0.321},
     ]
     file = tmp_path / "ridge.json"
     file.write_text(json.dumps({"rows": rows}), encoding="utf-8")
