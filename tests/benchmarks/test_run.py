@@ -160,7 +160,9 @@ def test_a_list_of_rows_and_a_page_are_written(
     assert "| bf16 | returned | 1,000 | 1,000 | 3.0 | 250.00 | 250.00 | 1,234 | 1,234 |" in page
 
 
-def test_a_row_that_needs_more_than_a_large_product_reaches_says_so(benchmark_module: Callable[[str], Any]) -> None:
+def test_a_row_that_needs_more_than_a_large_product_reaches_says_so(
+    benchmark_module: Callable[[str], Any],
+) -> None:
     page = benchmark_module("results_page")
     one = row("pre-training, bf16", 0.5) | {"goal": 9.0, "ratio": 2.0}
     assert "the goal is 180% of that rate, more than that product reaches" in page.why(one)

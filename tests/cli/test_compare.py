@@ -19,15 +19,18 @@ def two_runs(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "before", tmp_path / "after"
 
 
-def test_runs_side_by_side(two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", *map(str, two_runs)]) == 3
+def test_runs_side_by_side(
+    two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(two_runs[0].parent)  # a row with long paths takes several lines
+    assert main(["compare", "before", "after"]) == 3
     output = capsys.readouterr()
     baseline, run = (line.split() for line in output.out.splitlines()[1:])
-    assert baseline == ["linear", "100%", str(two_runs[0]), "0", "120", "50.0", "baseline"]
-    assert run[:5] == [str(two_runs[1]), "0", "120", "87.5", "+37.5"]
+    assert baseline == ["linear", "100%", "before", "0", "120", "50.0", "baseline"]
+    assert run[:5] == ["after", "0", "120", "87.5", "+37.5"]
     assert run[-1] == "better"
-    assert f"not compared, because only in {two_runs[0]}: knn\n" in output.err
-    assert f"not compared, because only in {two_runs[1]}: finetune\n" in output.err
+    assert "not compared, because only in before: knn\n" in output.err
+    assert "not compared, because only in after: finetune\n" in output.err
 
 
 def test_comparisons_as_json(two_runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
