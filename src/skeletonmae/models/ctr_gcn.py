@@ -11,8 +11,8 @@ from skeletonmae.models.skeleton_conv import (
     PointwiseConv,
     TemporalBranches,
     block_shapes,
-    conv_norm,
     init_convolutions,
+    residual_connection,
 )
 
 NUM_GRAPHS = 3
@@ -40,7 +40,7 @@ class ChannelGraphConv(nn.Module):
         self.alpha = nn.Parameter(torch.zeros(1))
         self.norm = nn.BatchNorm2d(out_channels)
         nn.init.constant_(self.norm.weight, 1e-6)
-        self.residual = nn.Identity() if in_channels == out_channels else conv_norm(in_channels, out_channels)
+        self.residual = residual_connection(in_channels, out_channels)
 
     def forward(self, x: Float[Tensor, "track channel frame joint"]) -> Float[Tensor, "track width frame joint"]:
         """Mix the joints of every frame."""
@@ -78,10 +78,7 @@ class CTRGCNBlock(nn.Module):
         branch = out_channels // 4
         self.temporal = TemporalBranches(out_channels, [branch, branch], 5, stride)
         self.norm = nn.BatchNorm2d(out_channels)
-        self.residual: nn.Module | None = None
-        if residual:
-            is_same = in_channels == out_channels and stride == 1
-            self.residual = nn.Identity() if is_same else conv_norm(in_channels, out_channels, stride)
+        self.residual = residual_connection(in_channels, out_channels, stride) if residual else None
 
     def forward(self, x: Float[Tensor, "track channel frame joint"]) -> Float[Tensor, "track width step joint"]:
         """Compute the features of the next block."""

@@ -163,8 +163,10 @@ class PointwiseConv(nn.Conv2d):
         self.parts = tuple(parts) or (out_channels,)
 
 
-def conv_norm(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
-    """Return a pointwise convolution with batch norm, for a residual connection that changes the shape."""
+def residual_connection(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
+    """Return the identity, or a pointwise convolution with batch norm where the shape changes."""
+    if in_channels == out_channels and stride == 1:
+        return nn.Identity()
     return nn.Sequential(PointwiseConv(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
 
 

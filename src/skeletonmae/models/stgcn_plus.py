@@ -11,8 +11,8 @@ from skeletonmae.models.skeleton_conv import (
     PointwiseConv,
     TemporalBranches,
     block_shapes,
-    conv_norm,
     init_convolutions,
+    residual_connection,
 )
 
 NUM_GRAPHS, NUM_BRANCHES = 3, 6
@@ -32,7 +32,7 @@ class LearnedGraphConv(nn.Module):
         self.value = PointwiseConv(in_channels, NUM_GRAPHS * out_channels, parts=[out_channels] * NUM_GRAPHS)
         self.graphs = nn.Parameter(graphs.clone())
         self.norm = nn.BatchNorm2d(out_channels)
-        self.residual = nn.Identity() if in_channels == out_channels else conv_norm(in_channels, out_channels)
+        self.residual = residual_connection(in_channels, out_channels)
 
     def forward(self, x: Float[Tensor, "track channel frame joint"]) -> Float[Tensor, "track width frame joint"]:
         """Mix the joints of every frame."""
@@ -72,10 +72,7 @@ class STGCNPlusBlock(nn.Module):
             PointwiseConv(out_channels, out_channels),
             nn.BatchNorm2d(out_channels),
         )
-        self.residual: nn.Module | None = None
-        if residual:
-            is_same = in_channels == out_channels and stride == 1
-            self.residual = nn.Identity() if is_same else conv_norm(in_channels, out_channels, stride)
+        self.residual = residual_connection(in_channels, out_channels, stride) if residual else None
 
     def forward(self, x: Float[Tensor, "track channel frame joint"]) -> Float[Tensor, "track width step joint"]:
         """Compute the features of the next block."""
