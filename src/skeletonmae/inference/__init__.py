@@ -1,8 +1,8 @@
 """Features and predictions for recordings, with pre-trained and fine-tuned checkpoints."""
 
+from skeletonmae.datasets.load_recordings import Problem, load_recordings
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.inference.encoder import SkeletonEncoder
-from skeletonmae.inference.load_recordings import Problem, load_recordings
 from skeletonmae.inference.predict import PersonRecording, Prediction, adapt_recording, predict
 
 __all__ = [

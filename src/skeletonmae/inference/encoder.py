@@ -13,13 +13,13 @@ import torch
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.config import Precision
 from skeletonmae.datasets import UnreadFile
+from skeletonmae.datasets.load_recordings import load_recordings
 from skeletonmae.encoders import find_shipped, load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
 from skeletonmae.formats.axes import INPUT_UNITS, Up, convert_axes, convert_unit
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings, embed_store
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
-from skeletonmae.inference.load_recordings import load_recordings
 from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import MANIFEST

@@ -1,0 +1,83 @@
+"""Load recordings from files, folders, archives and stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from skeletonmae.datasets import FOLDER, UnreadFile, describe_files, read_all, unread_files
+from skeletonmae.errors import InputError
+from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
+from skeletonmae.formats.file_kinds import harmless_kind
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.sequences.manifest import MANIFEST
+
+
+class Problem(NamedTuple):
+    """A file or recording that could not be read."""
+
+    recording: str
+    """The file, followed by the record if there is one."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.recording}: {self.reason}"
+
+
+def load_recordings(
+    paths: Iterable[Path],
+    options: ReadOptions = DEFAULT_OPTIONS,
+    on_ignored: Callable[[UnreadFile], None] | None = None,
+) -> tuple[list[SkeletonSequence], list[Problem]]:
+    """Load all recordings of files, folders, archives and stores.
+
+    Args:
+        paths: Where to look for recordings.
+        options: Layout, unit and other facts about the files that are not stores.
+        on_ignored: Called with every file that holds no recordings, such as a document or a picture.
+
+    Returns:
+        The recordings, and one problem per file or record that could not be read, or was not read although it
+        could hold recordings.
+
+    Raises:
+        InputError: No recording could be read.
+    """
+    recordings: list[SkeletonSequence] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            if (path / MANIFEST).is_file():
+                store = SequenceStore.open(path)
+                store.verify()
+                recordings += store
+                continue
+            num_before = len(recordings) + len(problems)
+            if path.is_file() and (kind := harmless_kind(path.name)) and not FOLDER.matches(path):
+                problems.append(Problem(str(path), kind))
+                continue
+            for recording in read_all(FOLDER, path, options):
+                if isinstance(recording, InputError):
+                    problems.append(_problem(recording, path))
+                else:
+                    recordings.append(recording)
+            for file in unread_files(FOLDER, path):
+                if file.may_hold_recordings:
+                    problems.append(Problem(str(file.path), file.reason))
+                elif on_ignored:
+                    on_ignored(file)
+            if len(recordings) + len(problems) == num_before:
+                problems.append(Problem(str(path), f"no recording was found; got {describe_files(path)}"))
+        except InputError as error:
+            problems.append(_problem(error, path))
+    if not recordings:
+        reasons = "\n".join(map(str, problems)) or "no file or folder was named"
+        raise InputError(f"no recording could be read: {reasons}")
+    return recordings, problems
+
+
+def _problem(error: InputError, path: Path) -> Problem:
+    """An error as a problem of the file that it names, or else of the path that was being read."""
+    where = str(error.where or path)
+    return Problem(where, str(error).removeprefix(f"{where}: "))
