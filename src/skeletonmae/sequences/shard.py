@@ -14,6 +14,7 @@ read, by `check_recordings`, and for all of them by `check_index`. `verify` alon
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,7 +25,7 @@ import numpy as np
 from skeletonmae.errors import InputError
 from skeletonmae.limits import MAX_CELLS, MAX_FRAMES
 from skeletonmae.sequences.array_files import open_array
-from skeletonmae.sequences.manifest import ARRAYS, MANIFEST, Manifest, file_sha256, read_manifest
+from skeletonmae.sequences.manifest import ARRAYS, MANIFEST, FileRecord, Manifest, file_sha256, read_manifest
 from skeletonmae.skeletons import Skeleton
 
 
@@ -126,6 +127,23 @@ class Shard:
                     expected=end,
                     got=last,
                 )
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the arrays belong to no file; the manifest of a shard on disk lists its files."""
+        return not self.manifest.files
+
+    def described(self) -> Manifest:
+        """Return the manifest with a checksum of each array, which of a shard in memory is computed now."""
+        if not self.is_in_memory:
+            return self.manifest
+        files = {
+            f"{name}.npy": FileRecord(
+                bytes=array.nbytes, sha256=hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+            )
+            for name, array in self.arrays.items()
+        }
+        return self.manifest.model_copy(update={"files": files})
 
     def check_recordings(self, recordings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Check everything that the index says about some recordings, so that they can be read.
@@ -244,6 +262,9 @@ class Shard:
         Raises:
             InputError: A file is not what was written, or the index is invalid.
         """
+        if self.is_in_memory:
+            self.check_index()
+            return
         expected = {f"{name}.npy" for name in self.arrays}
         if self.manifest.files.keys() != expected:
             got = sorted(self.manifest.files.keys() ^ expected)

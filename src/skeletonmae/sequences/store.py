@@ -109,7 +109,9 @@ class SequenceStore:
     @cached_property
     def fingerprint(self) -> str:
         """A digest of the content of all shards, in their order."""
-        manifests = [json.dumps(shard.manifest.model_dump(mode="json"), sort_keys=True) for shard in self.shards]
+        manifests = [
+            json.dumps(shard.described().model_dump(mode="json"), sort_keys=True) for shard in self.shards
+        ]
         return hashlib.sha256("\n".join(manifests).encode()).hexdigest()
 
     def __len__(self) -> int:
