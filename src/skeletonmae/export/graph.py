@@ -1,0 +1,106 @@
+"""A model with all that happens to a recording before it, as one module of dense tensors, for ONNX."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+
+from skeletonmae.export.resample import Clip, Resample
+from skeletonmae.export.steps import make_steps
+from skeletonmae.methods import Pooling
+from skeletonmae.methods.pooling import pool_sums
+from skeletonmae.models import JointPatchEncoder
+from skeletonmae.skeletons import Skeleton
+from skeletonmae.transforms import ClipConfig
+
+INPUT_NAMES = ("positions", "observed", "num_frames", "fps")
+
+
+class Features(NamedTuple):
+    """The features of recordings.
+
+    Args:
+        values: The features.
+        is_seen: Whether a joint that the model knows is observed in the clip of each recording.
+    """
+
+    values: Float[Tensor, "batch feature"]
+    is_seen: Bool[Tensor, " batch"]
+
+
+class RecordingEncoder(nn.Module):
+    """From recordings to features: the clip, its transforms and stream, the encoder of `joint_patch`, the pooling.
+
+    Persons, and tokens that were never observed, are not left out but masked, so that no shape depends on them.
+
+    Args:
+        encoder: The encoder; its weights are shared.
+        clips: The settings of the clips.
+        skeleton: The layout of the recordings.
+        pooling: Which tokens are averaged.
+    """
+
+    known_index: Tensor
+
+    def __init__(
+        self, encoder: JointPatchEncoder, clips: ClipConfig, skeleton: Skeleton, pooling: Pooling
+    ) -> None:
+        super().__init__()
+        self.encoder, self.skeleton, self.pooling = encoder, skeleton, pooling
+        self.resample = Resample(clips)
+        self.steps = make_steps(clips, skeleton, encoder.axes)
+        self.model_joints = tuple(encoder.pos_embed.joint_to_row)
+        self.known_joints = tuple(joint for joint in skeleton.joints if joint in encoder.pos_embed.joint_to_row)
+        known_index = torch.tensor([skeleton.index[joint] for joint in self.known_joints])
+        self.register_buffer("known_index", known_index, persistent=False)
+
+    def forward(
+        self,
+        positions: Float[Tensor, "batch person time joint axis"],
+        observed: Bool[Tensor, "batch person time joint"],
+        num_frames: Int64[Tensor, " batch"],
+        fps: Float[Tensor, " batch"],
+    ) -> Features:
+        """Compute the features of recordings; see `Resample.forward` for the inputs."""
+        clip = self.clip(positions, observed, num_frames, fps)
+        is_present = clip.observed.flatten(2).any(2)
+        tracks = Clip(*(values.index_select(3, self.known_index).flatten(0, 1) for values in clip))
+        tokens, available = self.encode(tracks)
+        total = (tokens * available[..., None].to(tokens.dtype)).sum(1, keepdim=True)
+        count = available.to(tokens.dtype).sum(1, keepdim=True)
+        by_track = pool_sums(total, count, self.known_joints, self.skeleton, self.pooling, self.model_joints)
+        by_person = by_track.unflatten(0, is_present.shape)
+        weight = is_present.to(by_person.dtype)[..., None]
+        features = (by_person * weight).sum(1) / weight.sum(1).clamp(min=1)
+        return Features(features, available.view(is_present.shape[0], -1).any(1))
+
+    def clip(self, positions: Tensor, observed: Tensor, num_frames: Tensor, fps: Tensor) -> Clip:
+        """Return what the model sees of recordings: resampled, transformed, and as the stream."""
+        clip: Clip = self.resample(positions, observed, num_frames, fps)
+        for step in self.steps:
+            clip = step(clip)
+        return clip
+
+    def encode(
+        self, tracks: Clip
+    ) -> tuple[Float[Tensor, "track time_step joint width"], Bool[Tensor, "track time_step joint"]]:
+        """Compute the features of all tokens of the joints that the model knows, and which were observed."""
+        encoder = self.encoder
+        shape = (encoder.time_steps, encoder.token_frames)
+        values = tracks.positions.unflatten(1, shape).transpose(2, 3)
+        flags = tracks.observed.unflatten(1, shape).transpose(2, 3)
+        available = flags.any(3)
+        inputs = torch.cat([values.flatten(3), flags.to(values.dtype)], 3).flatten(1, 2)
+        layout = _layout_of(self.known_joints)
+        x = encoder.patch_embed(inputs) + encoder.pos_embed(layout)
+        for block in encoder.blocks:
+            x = block(x, attn_mask=available.flatten(1))
+        return encoder.norm(x).unflatten(1, available.shape[1:]), available
+
+
+def _layout_of(joints: tuple[str, ...]) -> Skeleton:
+    """Return a layout of the given joints, whose bones do not matter."""
+    return Skeleton("known joints", joints, {joint: joints[0] for joint in joints[1:]})
