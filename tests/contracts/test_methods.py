@@ -280,10 +280,11 @@ def sttformer_layer(name: str) -> int:
 
 
 def graph_layer(name: str) -> int:
-    """Joint and time embeddings, three layers, head."""
-    if name.startswith("strl.layers."):
-        return 1 + int(name.split(".")[2])
-    return {"strl.embed": 0, "strl.time_embed": 0, "head": 4}[stem(name)]
+    """Joint embedding, three layers in each copy of the encoder, and what is new."""
+    _, _, in_encoder = name.partition(".encoder.")
+    if in_encoder:
+        return 1 + int(in_encoder.split(".")[1])
+    return 0 if name.startswith("strl.embed.") else 4
 
 
 def stem(name: str) -> str:

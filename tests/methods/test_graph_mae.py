@@ -336,12 +336,13 @@ def test_its_classifier_trains_all_weights_and_knows_their_layer() -> None:
     model = tiny(depth=2).classifier(5, STRLClassifierConfig(depth=2, head_width=7))
     assert all(parameter.requires_grad for parameter in model.parameters())
     depth = {name: model.layer_id(name) for name, _ in model.named_parameters()}
-    assert depth["strl.embed.weight"] == depth["strl.time_embed"] == 0
-    assert (
-        depth["strl.layers.0.encoder.layers.1.mlp.0.weight"] == depth["strl.layers.0.temporal.conv_d1.weight"] == 1
-    )
-    assert depth["strl.layers.1.encoder.layers.0.mlp.0.weight"] == 2
-    assert depth["head.1.weight"] == depth["head.4.bias"] == 3
+    assert depth["strl.embed.weight"] == 0
+    for copy in (0, 1):
+        assert depth[f"strl.layers.{copy}.encoder.layers.0.mlp.0.weight"] == 1
+        assert depth[f"strl.layers.{copy}.encoder.norms.1.0.weight"] == 2
+        assert depth[f"strl.layers.{copy}.temporal.conv_d1.weight"] == 3
+    assert depth["strl.time_embed"] == depth["head.1.weight"] == depth["head.4.bias"] == 3
+    assert {name for name in depth if model.is_encoder(name)} == {name for name in depth if depth[name] < 3}
 
 
 def test_settings_of_another_classifier_are_refused() -> None:

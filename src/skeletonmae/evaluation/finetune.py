@@ -42,6 +42,9 @@ class FinetuneTraining(TrainingConfig):
     """Coefficients of the running averages of `adamw` and `adam`."""
     layer_decay: float = Field(0.8, gt=0, le=1)
     """Ratio of the learning rate of each layer to that of the next (Clark et al., *ELECTRA*, ICLR 2020)."""
+    encoder_lr: float = Field(1.0, ge=0)
+    """Factor of the learning rate of the encoder, also from scratch; 0 freezes its weights. `supervised` has no
+    encoder and ignores it."""
 
 
 class Finetune(Config):
@@ -151,11 +154,14 @@ class Finetune(Config):
             )
             expected = "at least two clips per batch and process, which batch norm needs"
             raise InputError(problem, where="finetune", expected=expected)
+        encoder_lr = self.training.encoder_lr
         description = f"finetune on {len(index)} clips" + ("" if task.pretrained else " from scratch")
         on_progress = task.on_progress
         fingerprint = ""
         if folder:
-            training = config.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel", "compile"})
+            exclude = {"checkpoint_seconds", "parallel", "compile"}
+            exclude |= {"encoder_lr"} if encoder_lr == 1 else set()
+            training = config.model_dump(mode="json", exclude=exclude)
             about = [training, self.label_smoothing, task.clips.model_dump(mode="json"), task.store.fingerprint]
             fingerprint = fit_fingerprint(model, index, about)
             folder = open_fit_folder(folder, fingerprint, distributed)
@@ -167,6 +173,7 @@ class Finetune(Config):
             folder=folder,
             fingerprint=fingerprint,
             layer_id=lambda name: model.layer_id(name.removeprefix("classifier.")),
+            lr_factor=lambda name: encoder_lr if model.is_encoder(name.removeprefix("classifier.")) else 1.0,
             on_progress=(lambda progress: on_progress(description, progress)) if on_progress else None,
         )
         return model.eval()

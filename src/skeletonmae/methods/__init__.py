@@ -6,7 +6,8 @@ a new file and list it in `METHODS`; list the settings of its classifier, with t
 
 from skeletonmae.config import Config
 from skeletonmae.methods.contrastive import Contrastive, ContrastiveConfig
-from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig, STRLClassifierConfig
+from skeletonmae.methods.graph_classifier import STRLClassifierConfig
+from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifierConfig
 from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_mae import JointPatchMAE

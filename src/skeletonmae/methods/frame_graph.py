@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -51,6 +52,31 @@ class FrameGraph:
         positions = self.tracks.positions
         check_clip_size({"axes": axes}, positions.shape[3:])
         return self.graph.to_nodes(positions.permute(2, 0, 1, 3).flatten(1, 2))
+
+    def inputs(self, axes: int, window: int = 1) -> Float[Tensor, "node value"]:
+        """Return the coordinates of the nodes and, for a window, their displacements to the other frames of it.
+
+        A displacement is 0 where the joint was not observed in the other frame, or where the clip ends before it.
+
+        Args:
+            axes: The number of axes that the model expects.
+            window: Number of frames, an odd number, with the own one in the middle.
+
+        Raises:
+            InputError: The clips have another number of axes.
+        """
+        nodes = self.positions(axes)
+        if window == 1:
+            return nodes
+        positions, observed = self.tracks.positions, self.tracks.observed
+        frame = torch.arange(positions.shape[1], device=positions.device)
+        values = [nodes]
+        for offset in range(-(window // 2), window // 2 + 1):
+            if offset:
+                other = (frame + offset).clamp(0, len(frame) - 1)
+                moved = (positions[:, other] - positions) * (observed[:, other] & observed)[..., None]
+                values.append(self.graph.to_nodes(moved.permute(2, 0, 1, 3).flatten(1, 2)))
+        return torch.cat(values, 1)
 
     def expand_over_frames(self, joints: Bool[Tensor, "track joint"]) -> Bool[Tensor, "joint pose"]:
         """Repeat a flag of each joint of a track for all frames."""

@@ -13,13 +13,11 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config, tagged_union
 from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
 from skeletonmae.methods.frame_graph import FrameGraph
-from skeletonmae.methods.graph_losses import (
-    constant_baseline,
-    cosine_to_target,
-    edge_loss,
-    nearest_position,
-    scaled_cosine_error,
-)
+from skeletonmae.methods.graph_baselines import BASELINES
+from skeletonmae.methods.graph_classifier import STRLClassifier, STRLClassifierConfig
+from skeletonmae.methods.graph_losses import edge_loss, nearest_position
+from skeletonmae.methods.graph_statistics import JointStatistics
+from skeletonmae.methods.graph_targets import GraphTarget, TargetSpace
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -32,14 +30,13 @@ from skeletonmae.methods.method import (
 )
 from skeletonmae.methods.pooling import Pooling, check_last_blocks, pool_sums
 from skeletonmae.models.gnn import GNN, GNNType, SkeletonGraph
-from skeletonmae.models.known_joints import check_any_joint_known, check_clip_size
-from skeletonmae.models.strl import STRL
+from skeletonmae.models.known_joints import check_any_joint_known
 
 AnyJointMasking: Any = tagged_union(JOINT_MASKINGS)
 
 
 class GraphMAEConfig(MethodConfig):
-    """The graph masked autoencoder: embed the joints of a frame, mask some and predict their embeddings.
+    """The graph masked autoencoder: embed the joints of a frame, mask some and predict them.
 
     Source: Yan et al., *SkeletonMAE: Graph-based Masked Autoencoder*, ICCV 2023.
     """
@@ -49,6 +46,12 @@ class GraphMAEConfig(MethodConfig):
     kind: Literal["graph"] = "graph"
     joint_masking: AnyJointMasking = RandomParts()
     """The joints that are hidden, in all frames of a clip."""
+    target: GraphTarget = "embedding"
+    """What is predicted of a hidden joint: its learned `embedding`; the same without its constant part
+    (`centered`, by a running mean); or its `coordinates`, divided by their spread within joints."""
+    window: int = Field(1, ge=1, le=31)
+    """Number of frames of its own track that the input of a joint has, an odd number; more than 1 needs the target
+    `coordinates`."""
     gnn: GNNType = "gin"
     """Type of the graph layers: sum of the neighbors (GIN), mean by degree (GCN), or attention (GAT)."""
     width: int = Field(64, ge=4, le=16_384)
@@ -62,7 +65,8 @@ class GraphMAEConfig(MethodConfig):
     remask: bool = True
     """Whether the encoder output of hidden joints is set to 0 before the decoder."""
     beta: float = Field(2.0, ge=1)
-    """Exponent of the error 1 - cosine (gamma in GraphMAE). The larger, the less easy joints count."""
+    """Exponent of the error 1 - cosine (gamma in GraphMAE). The larger, the less easy joints count. The target
+    `coordinates` has a squared error instead."""
     edge_loss_weight: float = Field(0.0, ge=0)
     """Weight of an additional loss: predicting the neighbors of a hidden joint from the decoder output."""
 
@@ -72,50 +76,79 @@ class GraphMAEConfig(MethodConfig):
 
 
 class GraphMAE(Method):
-    """Put a mask token at hidden joints, encode each frame and predict the embeddings of the hidden joints."""
+    """Put a mask token at hidden joints, encode each frame and predict the target of the hidden joints."""
 
     def __init__(self, config: GraphMAEConfig, spec: InputSpec) -> None:
         super().__init__()
         if config.width % 4:
             raise ValueError(f"width must be a multiple of 4; got {config.width}")
+        if config.window % 2 == 0:
+            raise ValueError(f"window must be odd; got {config.window}")
+        if config.window > 1 and config.target != "coordinates":
+            raise ValueError(f"a window of {config.window} frames needs target coordinates; got {config.target}")
         self.config, self.spec = config, spec
         self.joint_masking: JointMasking = config.joint_masking
-        self.embedding = nn.Linear(spec.axes, config.width)
+        self.embedding = nn.Linear(spec.axes * config.window, config.width)
         self.mask_token = nn.Parameter(torch.randn(config.width) * 0.02)
         self.encoder = GNN(config.gnn, config.width, config.depth, config.heads)
         self.encoder_to_decoder = nn.Linear(config.width, config.width, bias=False)
         self.decoder = GNN(config.gnn, config.width, config.decoder_depth, config.heads, final_norm=False)
+        self.head = nn.Linear(config.width, spec.axes) if config.target == "coordinates" else None
+        self.statistics = JointStatistics(spec.axes) if config.target != "embedding" else None
 
     def forward(self, batch: Batch) -> MethodOutput:
-        """Scaled cosine error of the hidden joints, in frames with at least one visible joint of the person."""
+        """Error of the hidden joints, in frames with at least one visible joint of the person."""
         if len(batch.tracks) == 0:
             nan = batch.tracks.positions.new_full((), torch.nan)
-            logs = {"embedding_variance": nan, "constant_baseline": nan}
+            logs = {"embedding_variance": nan} | {f"{name}_baseline": nan for name in BASELINES}
             return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), logs)
         frames = FrameGraph(batch.tracks)
         graph = frames.graph
         hidden = self.draw_mask(batch, frames)
-        positions = frames.positions(self.spec.axes)
+        inputs = frames.inputs(self.spec.axes, self.config.window)
         has_visible = (frames.observed & ~hidden).any(0)
-        queries = graph.to_nodes(hidden & has_visible & frames.measured).nonzero().squeeze(1)
-        with torch.no_grad():
-            target = self.embedding(positions.index_select(0, queries)).float()
+        query = hidden & has_visible & frames.measured
+        queries = graph.to_nodes(query).nonzero().squeeze(1)
+        positions, joint = frames.positions(self.spec.axes).index_select(0, queries), graph.joint_of(queries)
+        space = self.target_space(positions, joint, len(hidden))
+        target = space.target(positions)
         if self.config.edge_loss_weight:
-            prediction = self.predict(positions, graph.to_nodes(hidden), graph)
+            prediction = self.predict(inputs, graph.to_nodes(hidden), graph)
             predicted = prediction.index_select(0, queries)
         else:
-            predicted = self.predict(positions, graph.to_nodes(hidden), graph, queries)
-        error = scaled_cosine_error(cosine_to_target(predicted, target), self.config.beta)
+            predicted = self.predict(inputs, graph.to_nodes(hidden), graph, queries)
+        error = space.error(self.head(predicted) if self.head else predicted, target)
         if self.config.edge_loss_weight:
             is_target = graph.to_nodes(frames.measured)
             edge_error = edge_loss(prediction.float(), graph, is_target).index_select(0, queries)
             error = error + self.config.edge_loss_weight * edge_error
         num_terms = error.new_full((), len(queries))
         logs = {
-            "embedding_variance": self.embedding_variance(positions),
-            "constant_baseline": constant_baseline(target, graph.joint_of(queries), len(hidden), self.config.beta),
+            "embedding_variance": self.embedding_variance(inputs),
+            **space.baselines(frames, hidden, query, target, joint),
         }
         return MethodOutput(error.sum() / num_terms.clamp(min=1), num_terms, logs)
+
+    def after_step(self, step: int, num_steps: int) -> None:  # noqa: ARG002 - the same in every step
+        """Update the mean and the spread of the targets."""
+        if self.statistics:
+            self.statistics.update()
+
+    def target_space(
+        self, positions: Float[Tensor, "node axis"], joint: Int64[Tensor, " node"], num_joints: int
+    ) -> TargetSpace:
+        """Return where the targets of a batch are compared with their predictions.
+
+        Args:
+            positions: Of the joints that are targets.
+            joint: Which joint each of them is.
+            num_joints: Number of joints of the layout.
+        """
+        mean, variance = positions.new_zeros(self.spec.axes), positions.new_ones(self.spec.axes)
+        if self.statistics:
+            mean, variance = self.statistics.add(positions, joint, num_joints)
+        config = self.config
+        return TargetSpace(config.target, self.embedding, config.beta, mean, variance.sqrt())
 
     def draw_mask(self, batch: Batch, frames: FrameGraph) -> Bool[Tensor, "joint pose"]:
         """Draw the hidden joints among the observed ones."""
@@ -125,21 +158,21 @@ class GraphMAE(Method):
 
     def predict(
         self,
-        positions: Float[Tensor, "node axis"],
+        inputs: Float[Tensor, "node value"],
         hidden: Bool[Tensor, " node"],
         graph: SkeletonGraph,
         selected: Int64[Tensor, " selected"] | None = None,
     ) -> Float[Tensor, "node_or_selected width"]:
-        """Predict the embeddings of all joints without seeing the hidden ones.
+        """Decode all joints without seeing the hidden ones; the target `coordinates` has a head on top.
 
         Args:
-            positions: Coordinates of the nodes.
+            inputs: What the embedding takes of the nodes.
             hidden: Which nodes get the mask token.
             graph: The nodes and their bones.
             selected: Numbers of the nodes to predict; None for all.
         """
         # Embedding and mask token in one product, instead of an embedding that is then overwritten.
-        inputs = torch.cat([positions, torch.ones_like(positions[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
+        inputs = torch.cat([inputs, torch.ones_like(inputs[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
         inputs = torch.cat([inputs, hidden[:, None].to(inputs.dtype)], 1)
         rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], self.mask_token[None]])
         latent = self.encoder(inputs, graph, rows)
@@ -150,10 +183,10 @@ class GraphMAE(Method):
         return prediction
 
     @torch.no_grad()
-    def embedding_variance(self, positions: Float[Tensor, "node axis"]) -> Float[Tensor, ""]:
+    def embedding_variance(self, inputs: Float[Tensor, "node value"]) -> Float[Tensor, ""]:
         """Variance of the embeddings, averaged over channels: 0 if the embedding has collapsed to a constant."""
-        centered = positions - positions.mean(0)  # torch.cov waits for the GPU
-        covariance = centered.T @ centered / len(positions)
+        centered = inputs - inputs.mean(0)  # torch.cov waits for the GPU
+        covariance = centered.T @ centered / len(inputs)
         weight = self.embedding.weight.float()
         return ((weight @ covariance) * weight).sum(1).mean()
 
@@ -163,7 +196,7 @@ class GraphMAE(Method):
         """Average the features of all observed joints; only the last layer has features."""
         check_last_blocks(last_blocks, 1)
         frames = FrameGraph(batch.tracks)
-        features = self.encoder(self.embedding(frames.positions(self.spec.axes)), frames.graph)
+        features = self.encoder(self.embedding(frames.inputs(self.spec.axes, self.config.window)), frames.graph)
         if pooling == "mean" and time_parts == 1:
             return frames.mean_features(features)
         joints, known_joints = batch.skeleton.joints, self.spec.joints
@@ -179,73 +212,25 @@ class GraphMAE(Method):
 
     @torch.no_grad()
     def reconstruct(self, batch: Batch) -> Reconstruction | None:
-        """Mask and reconstruct the first person of the first clip.
+        """Mask and reconstruct the first person of the first clip; None with the target `centered`.
 
-        The loss ignores the length of a predicted embedding. A hidden joint is therefore placed at the position
-        whose embedding has the predicted direction, and is NaN if there is no such position.
+        The loss of the embedding ignores the length of a prediction. A hidden joint is therefore placed at the
+        position whose embedding has the predicted direction, and is NaN if there is no such position. Without the
+        constant part, a direction belongs to many positions.
         """
-        if not batch.present[:1].any():
+        if self.config.target == "centered" or not batch.present[:1].any():
             return None
         frames = FrameGraph(batch.tracks)
         hidden = self.draw_mask(batch, frames)
-        nodes = self.predict(frames.positions(self.spec.axes), frames.graph.to_nodes(hidden), frames.graph)
+        inputs = frames.inputs(self.spec.axes, self.config.window)
+        nodes = self.predict(inputs, frames.graph.to_nodes(hidden), frames.graph)
+        if self.head and self.statistics:
+            nodes = self.head(nodes) * self.statistics.running_var.sqrt() + self.statistics.running_mean
+        else:
+            nodes = nearest_position(nodes.float(), self.embedding)
         positions = batch.tracks.positions[0]
         first_track = slice(len(positions))
         prediction = frames.graph.to_dense(nodes.float())[:, first_track].transpose(0, 1)
         first_hidden = hidden[:, first_track].T
-        predicted = nearest_position(prediction, self.embedding)
-        positions = torch.where(first_hidden[..., None], predicted, positions)
+        positions = torch.where(first_hidden[..., None], prediction, positions)
         return Reconstruction(first_hidden.cpu().numpy(), positions.cpu().numpy())
-
-
-class STRLClassifierConfig(Config):
-    """The classifier of `graph`, STRL."""
-
-    kind: Literal["graph"] = "graph"
-    depth: int = Field(3, ge=1, le=64)
-    """Number of layers; each starts from the pre-trained encoder."""
-    head_width: int = Field(256, ge=1, le=65_536)
-    """Hidden width of the head."""
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """Dropout rate of the head."""
-
-
-class STRLClassifier(Classifier):
-    """STRL; mean over time and joints, mean over persons; linear, ReLU, linear.
-
-    Args:
-        method: The method whose encoder is copied.
-        num_classes: Number of actions.
-        config: The settings.
-    """
-
-    def __init__(self, method: GraphMAE, num_classes: int, config: STRLClassifierConfig) -> None:
-        super().__init__()
-        width, frames = method.config.width, method.spec.frames
-        self.axes, self.frames = method.spec.axes, frames
-        self.strl = STRL(method.embedding, method.encoder, width=width, frames=frames, depth=config.depth)
-        self.head = nn.Sequential(
-            nn.Dropout(config.dropout),
-            nn.Linear(width, config.head_width),
-            nn.ReLU(),
-            nn.Dropout(config.dropout),
-            nn.Linear(config.head_width, num_classes),
-        )
-
-    def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
-        """Compute the logits of each clip.
-
-        Raises:
-            InputError: The clips have another number of frames or axes.
-        """
-        check_clip_size({"frames": self.frames}, batch.tracks.positions.shape[1:2])
-        frames = FrameGraph(batch.tracks)
-        features = self.strl(frames.positions(self.axes), frames.graph)
-        logits: Tensor = self.head(frames.mean_features(features))
-        return logits
-
-    def layer_id(self, parameter: str) -> int:
-        """Return 0 for joint and time embeddings, 1, 2, ... for the layers, the last number for the head."""
-        if parameter.startswith("head"):
-            return len(self.strl.layers) + 1
-        return int(parameter.split(".")[2]) + 1 if parameter.startswith("strl.layers.") else 0

@@ -86,6 +86,11 @@ class MethodConfig(Config, ABC):
     """Whether the method can be pre-trained. If not, it only builds classifiers."""
 
     @property
+    def reads_any_layout(self) -> bool:
+        """Whether clips may have any layout, unit and number of axes."""
+        return False
+
+    @property
     def num_feature_blocks(self) -> int:
         """Number of encoder blocks, from the last, whose features `Method.embed` can average."""
         return 1
@@ -144,6 +149,14 @@ class Classifier(nn.Module, ABC):
         Args:
             parameter: Its name in `named_parameters()`.
         """
+
+    def is_encoder(self, parameter: str) -> bool:
+        """Return whether a parameter is a copy of one of the encoder, whose learning rate `encoder_lr` scales.
+
+        Args:
+            parameter: Its name in `named_parameters()`.
+        """
+        return parameter.startswith("encoder.")
 
 
 class Method(nn.Module, ABC):

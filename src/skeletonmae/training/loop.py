@@ -64,6 +64,7 @@ def train(
     *,
     folder: Path | None = None,
     layer_id: Callable[[str], int] | None = None,
+    lr_factor: Callable[[str], float] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     fingerprint: str = "",
     on_last_weights: Callable[[nn.Module], None] | None = None,
@@ -83,6 +84,7 @@ def train(
         distributed: This process among those that train together, and its device.
         folder: Where the log and the state are kept; a run found there is resumed. None writes no files.
         layer_id: Maps a parameter's name to the index of its layer, for `config.layer_decay`.
+        lr_factor: Maps a parameter's name to a further factor of its learning rate.
         on_progress: Called after every step, in the main process.
         fingerprint: Identifies the settings and the data; the state of another run is refused.
         on_last_weights: If there is a moving average of the weights, called at the end with the model, before it
@@ -101,7 +103,7 @@ def train(
     total_steps = epochs * steps_per_epoch
     warmup_steps = round(config.warmup_epochs * steps_per_epoch)
     _check_whole_batches(model, config, distributed)
-    trainer = Trainer(model, config, distributed, layer_id, total_steps)
+    trainer = Trainer(model, config, distributed, layer_id, total_steps, lr_factor)
     if folder and (state := load_state(folder)):
         trainer.load_state(state, fingerprint, folder, total_steps)
     log = Log(folder, trainer.step) if folder and distributed.is_main else None

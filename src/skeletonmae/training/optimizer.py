@@ -32,9 +32,12 @@ def learning_rate(step: int, total_steps: int, warmup_steps: int, config: Traini
 
 
 def build_optimizer(
-    model: nn.Module, config: TrainingConfig, layer_id: Callable[[str], int] | None = None
+    model: nn.Module,
+    config: TrainingConfig,
+    layer_id: Callable[[str], int] | None = None,
+    lr_factor: Callable[[str], float] | None = None,
 ) -> torch.optim.Optimizer:
-    """Build the fused optimizer of `config`, with one parameter group for each layer and weight decay.
+    """Build the fused optimizer of `config`, with one parameter group for each layer, factor and weight decay.
 
     Vectors have no weight decay. A group's `lr_scale` is the factor of its learning rate.
 
@@ -43,20 +46,22 @@ def build_optimizer(
         config: The training settings.
         layer_id: Maps a parameter's name to the index of its layer, 0 at the input; None puts all parameters in
             one layer.
+        lr_factor: Maps a parameter's name to a factor of its learning rate, beside that of its layer; None for 1.
     """
     named_parameters = [(name, param) for name, param in model.named_parameters() if param.requires_grad]
     layers = {name: layer_id(name) if layer_id else 0 for name, _ in named_parameters}
     last_layer = max(layers.values(), default=0)
-    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    groups: dict[tuple[int, bool, float], list[nn.Parameter]] = {}
     for name, param in named_parameters:
-        groups.setdefault((layers[name], param.ndim > 1), []).append(param)
+        factor = lr_factor(name) if lr_factor else 1.0
+        groups.setdefault((layers[name], param.ndim > 1, factor), []).append(param)
     param_groups = [
         {
             "params": params,
             "weight_decay": config.weight_decay if has_weight_decay else 0.0,
-            "lr_scale": config.layer_decay ** (last_layer - layer),
+            "lr_scale": factor * config.layer_decay ** (last_layer - layer),
         }
-        for (layer, has_weight_decay), params in sorted(groups.items(), key=lambda group: group[0])
+        for (layer, has_weight_decay, factor), params in sorted(groups.items(), key=lambda group: group[0])
     ]
     if config.optimizer == "sgd":
         return torch.optim.SGD(param_groups, config.lr, config.momentum, nesterov=config.nesterov, fused=True)

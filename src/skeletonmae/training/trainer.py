@@ -74,6 +74,7 @@ class Trainer:
         distributed: DistributedContext,
         layer_id: Callable[[str], int] | None,
         num_steps: int,
+        lr_factor: Callable[[str], float] | None = None,
     ) -> None:
         self.config, self.distributed, self.num_steps = config, distributed, num_steps
         self.sharded: ShardedModel | None = None
@@ -85,7 +86,7 @@ class Trainer:
         self.step = 0
         self.is_stopped = False  # whether any process has been asked to stop
         self.loss_sum, self.num_terms = 0.0, 0.0  # of the current epoch
-        self.optimizer = build_optimizer(self.model, config, layer_id)
+        self.optimizer = build_optimizer(self.model, config, layer_id, lr_factor)
         ema_update = get_ema_multi_avg_fn(config.ema_decay)  # type: ignore[no-untyped-call]
         self.ema_model = AveragedModel(self.model, multi_avg_fn=ema_update) if config.ema_decay else None
         if config.compile:
