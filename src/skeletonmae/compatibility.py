@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -17,7 +18,7 @@ from skeletonmae.files import write_text
 from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
-CLIP_SETTINGS = ("frames", "sampling", "stream", "transforms", "final_transforms", "bridge_seconds")
+CLIP_SETTINGS = ("frames", "sampling", "axes", "stream", "transforms", "final_transforms", "bridge_seconds")
 """Settings of clips that must be those of the pre-training; others, such as the augmentation, may differ."""
 
 
@@ -166,12 +167,24 @@ def find_pretrained(store: SequenceStore, header: Header, max_stages: int = 8) -
 def _pretraining_settings(recipe: Recipe) -> dict[str, object]:
     """The settings that determine the result of pre-training, without paths of stores and the evaluation."""
     return {
-        "data": recipe.data.clips.model_dump(mode="json"),
+        "data": _without_new_defaults(recipe.data.clips.model_dump(mode="json")),
         "sources": [_source_settings(source) for source in recipe.data.pretrain_sources],
         "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
         "method": recipe.method.model_dump(mode="json"),
         "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel", "compile"}),
     }
+
+
+NEW_DEFAULTS: dict[str, object] = {"axes": "recorded", "optional": False}
+"""Settings of clips that older runs did not have, with the values that change nothing."""
+
+
+def _without_new_defaults(tree: Any) -> Any:
+    """Leave out settings that older runs did not have where they change nothing, so that those can be resumed."""
+    if isinstance(tree, dict):
+        kept = {key: value for key, value in tree.items() if key not in NEW_DEFAULTS or value != NEW_DEFAULTS[key]}
+        return {key: _without_new_defaults(value) for key, value in kept.items()}
+    return [_without_new_defaults(value) for value in tree] if isinstance(tree, list | tuple) else tree
 
 
 def _source_settings(source: Source) -> dict[str, object]:

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from skeletonmae.batches import Batch, patchify
-from skeletonmae.batches.batch import TENSORS
 from skeletonmae.skeletons import KINECT20
 
 Make = Callable[..., Any]
+TENSORS = ("positions", "observed", "label", "keys", "bridged", "recording", "has_depth", "duration")
 
 
 def test_only_persons_with_an_observed_joint_are_present(make_batch: Make) -> None:
@@ -128,10 +128,13 @@ def test_a_clip_without_a_known_joint_shows_nothing(make_batch: Make) -> None:
 def test_a_batch_of_tracks_is_padded_when_it_is_read(make_batch: Make) -> None:
     batch = make_batch((2, 0, 1), lost=0.3)
     batch = replace(batch, bridged=batch.observed & (torch.arange(20) < 5), recording=torch.arange(3))
+    batch = replace(
+        batch, has_depth=torch.tensor([True, True, False]), duration=torch.tensor([1.0, torch.nan, 2.0])
+    )
     packed = Batch.from_tracks(batch.tracks, batch.label, batch.keys, batch.recording)
     assert "positions" not in vars(packed)
     for name in TENSORS:
-        assert torch.equal(getattr(packed, name), getattr(batch, name)), name
+        torch.testing.assert_close(getattr(packed, name), getattr(batch, name), equal_nan=True, rtol=0, atol=0)
     assert torch.equal(packed.present, batch.present)
     assert packed.second_view is None
     with pytest.raises(AttributeError, match="'Batch' object has no attribute 'poses'"):
@@ -185,3 +188,70 @@ def test_a_copy_has_the_same_clips(make_batch: Make) -> None:
     assert torch.equal(copy.second_view.positions, both.second_view.positions)  # type: ignore[union-attr]
     chosen = both.select(torch.tensor([1]))
     assert torch.equal(chosen.second_view.keys, both.second_view.keys[1:])  # type: ignore[union-attr]
+
+
+def with_facts(batch: Batch) -> Batch:
+    """The batch with depth, duration and the path of each person."""
+    tracks = batch.tracks
+    root = torch.randn(len(tracks), tracks.positions.shape[1], tracks.positions.shape[3])
+    root_observed = torch.rand(root.shape[:2]) < 0.5
+    has_depth, duration = tracks.clip_index % 2 == 0, 1.0 + tracks.clip_index.float()
+    facts = {"has_depth": has_depth, "duration": duration, "root": root, "root_observed": root_observed}
+    return batch.of_tracks(replace(tracks, **facts))
+
+
+def test_without_facts_a_clip_has_as_much_depth_as_axes_and_no_known_duration(make_batch: Make) -> None:
+    for axes in (2, 3):
+        batch = make_batch((2, 0, 1), axes=axes)
+        for tracks in (batch.tracks, Batch.from_tracks(batch.tracks, batch.label, batch.keys).tracks):
+            assert tracks.has_depth.tolist() == [axes == 3] * 3
+            assert tracks.duration.isnan().all()
+            assert tracks.root is None
+            assert tracks.root_observed is None
+        assert batch.has_depth.tolist() == [axes == 3] * 3
+        assert batch.root is None
+
+
+FACTS = ("has_depth", "duration", "root", "root_observed")
+
+
+@pytest.mark.parametrize("index", [[2, 0], [1], [3, 3, 2], []])
+def test_facts_of_selected_clips(make_batch: Make, index: list[int]) -> None:
+    batch = with_facts(make_batch((2, 0, 1, 2)))
+    some = batch.select(torch.tensor(index, dtype=torch.int64))
+    rows = [row for clip in index for row in (batch.tracks.clip_index == clip).nonzero().flatten().tolist()]
+    assert some.tracks.clip_index.tolist() == [
+        number for number, clip in enumerate(index) for _ in range((2, 0, 1, 2)[clip])
+    ]
+    for name in (*FACTS, "positions", "observed", "person_index"):
+        assert torch.equal(getattr(some.tracks, name), getattr(batch.tracks, name)[rows]), name
+    assert some.positions.shape[1] == 2
+
+
+def test_facts_survive_what_is_done_with_a_batch(make_batch: Make) -> None:
+    batch = with_facts(make_batch((2, 1), lost=0.0))
+    tracks = batch.tracks
+    padded = Batch(batch.positions, batch.observed, batch.label, batch.keys, batch.skeleton).with_positions(
+        batch.positions
+    )
+    assert padded.root is None
+    same = (
+        batch.to("cpu"),
+        batch.with_tracks(tracks.positions + 1.0),
+        batch.with_positions(batch.positions + 1.0),
+        batch.with_second_view(batch),
+        batch.with_second_view(batch).second_view,
+        batch.select(torch.tensor([True, True])),
+        Batch.concat([batch.select(torch.tensor([0])), batch.select(torch.tensor([1]))]),
+        replace(batch, label=batch.label + 1),
+    )
+    for moved in same:
+        assert moved is not None
+        for name in FACTS:
+            assert torch.equal(getattr(moved.tracks, name), getattr(tracks, name)), name
+    observed = tracks.observed.clone()
+    observed[1] = False
+    fewer = batch.with_tracks(tracks.positions, observed).tracks
+    assert tracks.root is not None
+    assert fewer.root is not None
+    assert torch.equal(fewer.root, tracks.root[[0, 2]])

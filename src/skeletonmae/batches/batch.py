@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor
 
 from skeletonmae.batches.random import SampleRng
@@ -16,8 +17,10 @@ from skeletonmae.batches.tracks import Tracks
 from skeletonmae.batches.unobserved import any_observed, with_unobserved_as_zero
 from skeletonmae.skeletons import Skeleton
 
-TENSORS = ("positions", "observed", "label", "keys", "bridged", "recording")
-"""Fields of a batch with one entry per clip."""
+PADDED = ("positions", "observed", "bridged")
+"""Fields of a batch that are made from its tracks when they are first read."""
+PER_CLIP = ("has_depth", "duration")
+ROOT = ("root", "root_observed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,10 @@ class Batch:
             is the default.
         second_view: The same recordings, cropped and augmented by other random numbers, for methods that compare
             views; None if there is no second view.
+        has_depth: Whether each clip was recorded in 3D; by default if there are three axes.
+        duration: Seconds from the first to the last frame of each clip; NaN where it is unknown, the default.
+        root: Path of each person, as in `Tracks`; by default None.
+        root_observed: In which frames it was observed; None if `root` is.
     """
 
     positions: Float[Tensor, "batch person frame joint axis"]
@@ -48,12 +55,22 @@ class Batch:
     bridged: Bool[Tensor, "batch person frame joint"] = field(default_factory=lambda: None)  # type: ignore[assignment]
     recording: Int64[Tensor, " batch"] = None  # type: ignore[assignment]  # set in __post_init__
     second_view: Batch | None = None
+    has_depth: Bool[Tensor, " batch"] = field(default_factory=lambda: None)  # type: ignore[assignment]
+    duration: Float[Tensor, " batch"] = field(default_factory=lambda: None)  # type: ignore[assignment]
+    root: Float[Tensor, "batch person frame axis"] | None = field(default_factory=lambda: None)
+    root_observed: Bool[Tensor, "batch person frame"] | None = field(default_factory=lambda: None)
 
     def __post_init__(self) -> None:
         if self.bridged is None:
             object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
         if self.recording is None:
             object.__setattr__(self, "recording", torch.full_like(self.label, -1))
+        device = self.positions.device
+        if self.has_depth is None:
+            has_depth = torch.full((len(self),), self.positions.shape[-1] == 3, device=device)
+            object.__setattr__(self, "has_depth", has_depth)
+        if self.duration is None:
+            object.__setattr__(self, "duration", torch.full((len(self),), math.nan, device=device))
 
     @classmethod
     def from_tracks(
@@ -87,11 +104,22 @@ class Batch:
 
     def __getattr__(self, name: str) -> Any:
         # Called for attributes that do not exist: those that `from_tracks` leaves out.
-        if name not in ("positions", "observed", "bridged") or "tracks" not in vars(self):
+        if name not in (*PADDED, *PER_CLIP, *ROOT) or "tracks" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        padded = self.tracks.pad(getattr(self.tracks, name))
-        vars(self)[name] = padded
-        return padded
+        values = getattr(self.tracks, name)
+        if name in PER_CLIP:
+            values = self._of_clips(values)
+        elif values is not None:
+            values = self.tracks.pad(values)
+        vars(self)[name] = values
+        return values
+
+    def _of_clips(self, values: Shaped[Tensor, " track"]) -> Shaped[Tensor, " batch"]:
+        """Return for each clip the value of its tracks, which is the same; the default for a clip without any."""
+        is_flag = values.dtype == torch.bool
+        default = self.tracks.positions.shape[-1] == 3 if is_flag else math.nan
+        of_clip = values.new_full((self.tracks.num_clips,), default)
+        return of_clip.index_copy_(0, self.tracks.clip_index, values)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -111,8 +139,23 @@ class Batch:
         )
         positions = with_unobserved_as_zero(positions, observed)
         num_clips, num_persons = self.present.shape
+        root, root_observed = (
+            None if values is None else values.flatten(0, 1).index_select(0, row)
+            for values in (self.root, self.root_observed)
+        )
         return Tracks(
-            positions, observed, clip_index, person_index, num_clips, self.skeleton, bridged, num_persons
+            positions,
+            observed,
+            clip_index,
+            person_index,
+            num_clips,
+            self.skeleton,
+            bridged,
+            num_persons,
+            has_depth=self.has_depth.index_select(0, clip_index),
+            duration=self.duration.index_select(0, clip_index),
+            root=root,
+            root_observed=root_observed,
         )
 
     def has_observed(self, joints: Collection[str] | None = None) -> Bool[Tensor, " batch"]:
@@ -131,9 +174,9 @@ class Batch:
 
     def select(self, clips: Bool[Tensor, " batch"] | Int64[Tensor, " clip"]) -> Batch:
         """Return the batch of some of the clips."""
-        tensors: dict[str, Any] = {name: getattr(self, name)[clips] for name in TENSORS}
+        label, keys, recording = (values[clips] for values in (self.label, self.keys, self.recording))
         second_view = self.second_view and self.second_view.select(clips)
-        return replace(self, **tensors, second_view=second_view)
+        return Batch.from_tracks(self.tracks.select_clips(clips), label, keys, recording, second_view)
 
     @classmethod
     def concat(cls, batches: Sequence[Batch]) -> Batch:
@@ -196,8 +239,20 @@ class Batch:
             observed = self.observed
         else:
             bridged = bridged & observed
-        positions = with_unobserved_as_zero(positions, observed)
-        return replace(self, positions=positions, observed=observed, bridged=bridged)
+        return Batch(
+            with_unobserved_as_zero(positions, observed),
+            observed,
+            self.label,
+            self.keys,
+            self.skeleton,
+            bridged,
+            self.recording,
+            self.second_view,
+            self.has_depth,
+            self.duration,
+            self.root,
+            self.root_observed,
+        )
 
     def record_stream(self, stream: torch.cuda.Stream) -> None:
         """Keep the memory of all tensors until a CUDA stream has used them; see `torch.Tensor.record_stream`."""

@@ -108,8 +108,10 @@ class ClipReader:
         for first, last in itertools.pairwise(ends):
             in_block = slice(*np.searchsorted(table.clip, [first, last]))
             block = table.select(in_block)
-            arrays = self._read_tracks(block, windows.frame_times(block.clip, self.num_frames))
+            times = windows.frame_times(block.clip, self.num_frames)
+            arrays = self._read_tracks(block, times)
             clip, person = self._to_device(block.clip - first), self._to_device(block.person)
+            duration = ((times[:, -1] - times[:, 0]) / block.fps).astype(np.float32)
             tracks = Tracks(
                 arrays.positions,
                 arrays.observed,
@@ -119,6 +121,7 @@ class ClipReader:
                 skeleton=self.store.skeleton,
                 bridged=arrays.bridged,
                 num_persons=max(1, int(num_tracks.max(initial=0))),
+                duration=self._to_device(duration),
             )
             yield slice(first, last), tracks
 
@@ -128,13 +131,14 @@ class ClipReader:
         shard_index = np.searchsorted(shard_ends, recording_index, side="right")
         index_in_shard = recording_index - np.concatenate([[0], shard_ends[:-1]])[shard_index]
         first_track, end_track, max_gap = np.zeros((3, len(recording_index)), dtype=np.int64)
+        fps = np.full(len(recording_index), np.nan, dtype=np.float32)
         for shard in np.unique(shard_index):
             in_shard = shard_index == shard
             checked = self.store.shards[shard].check_recordings(index_in_shard[in_shard])
             first_track[in_shard], end_track[in_shard] = checked
+            fps[in_shard] = self.store.shards[shard].arrays["fps"][index_in_shard[in_shard]]
             if self.bridge_seconds:
-                fps = self.store.shards[shard].arrays["fps"][index_in_shard[in_shard]]
-                max_gap[in_shard] = longest_bridged_gap(fps, self.bridge_seconds)
+                max_gap[in_shard] = longest_bridged_gap(fps[in_shard], self.bridge_seconds)
         num_persons = (end_track - first_track).clip(max=self.max_persons)
         clip, person = np.nonzero(np.arange(num_persons.max(initial=0)) < num_persons[:, None])
         shard_of_track, track = shard_index[clip], first_track[clip] + person
@@ -145,7 +149,9 @@ class ClipReader:
             first_row[in_shard] = arrays["track_rows"][tracks]
             last_row[in_shard] = arrays["track_rows"][tracks + 1] - 1
             first_frame[in_shard] = arrays["track_starts"][tracks]
-        table = TrackTable(clip, person, shard_of_track, first_row, last_row, first_frame, max_gap[clip])
+        table = TrackTable(
+            clip, person, shard_of_track, first_row, last_row, first_frame, max_gap[clip], fps[clip]
+        )
         return table, num_persons
 
     def _read_tracks(self, tracks: TrackTable, times: Float64[np.ndarray, "track frame"]) -> TrackArrays:

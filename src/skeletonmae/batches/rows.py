@@ -26,6 +26,7 @@ class TrackTable:
         last_row: Last row of the track.
         first_frame: Frame of the recording in which the track begins.
         max_gap: Largest number of missing frames that is bridged.
+        fps: Frames per second of the recording, in which times are counted; NaN where it is unknown.
     """
 
     clip: Int64[np.ndarray, " track"]
@@ -35,6 +36,7 @@ class TrackTable:
     last_row: Int64[np.ndarray, " track"]
     first_frame: Int64[np.ndarray, " track"]
     max_gap: Int64[np.ndarray, " track"]
+    fps: Float[np.ndarray, " track"]
 
     def select(self, tracks: np.ndarray | slice) -> TrackTable:
         """Return the table of some of the tracks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,9 @@ from torch import Tensor
 from skeletonmae.batches.unobserved import any_observed
 from skeletonmae.skeletons import Skeleton
 
-PER_TRACK = ("positions", "observed", "clip_index", "person_index", "bridged")
+PER_TRACK = ("positions", "observed", "clip_index", "person_index", "bridged", "has_depth", "duration")
+ROOT = ("root", "root_observed")
+"""Fields with one entry per track that are None unless the motion of the body is kept apart from its pose."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,13 @@ class Tracks:
         skeleton: The joint layout.
         bridged: Which observed joints are interpolated in a short gap. By default none.
         num_persons: Number of persons that padded arrays have room for; by default as many as there are.
+        has_depth: Whether the clip was recorded in 3D. By default it is, if there are three axes; a 2D clip with
+            three axes has 0 as the third.
+        duration: Seconds from the first frame of the clip to the last; NaN where it is unknown, which is the
+            default.
+        root: Path of the body, which the transform `root_motion` takes out of the positions; 0 where not observed.
+            By default None: the path is part of the positions.
+        root_observed: In which frames the path was observed; None if `root` is.
     """
 
     positions: Float[Tensor, "track frame joint axis"]
@@ -38,20 +48,35 @@ class Tracks:
     skeleton: Skeleton
     bridged: Bool[Tensor, "track frame joint"] = None  # type: ignore[assignment]  # set in __post_init__
     num_persons: int = 0
+    has_depth: Bool[Tensor, " track"] = None  # type: ignore[assignment]  # set in __post_init__, like the next
+    duration: Float[Tensor, " track"] = None  # type: ignore[assignment]
+    root: Float[Tensor, "track frame axis"] | None = None
+    root_observed: Bool[Tensor, "track frame"] | None = None
 
     def __post_init__(self) -> None:
         if self.bridged is None:
             object.__setattr__(self, "bridged", torch.zeros_like(self.observed))
         if not self.num_persons:
             object.__setattr__(self, "num_persons", int(self.person_index.max()) + 1 if len(self) else 1)
+        device = self.positions.device
+        if self.has_depth is None:
+            has_depth = torch.full((len(self),), self.positions.shape[-1] == 3, device=device)
+            object.__setattr__(self, "has_depth", has_depth)
+        if self.duration is None:
+            object.__setattr__(self, "duration", torch.full((len(self),), math.nan, device=device))
 
     def __len__(self) -> int:
         return len(self.clip_index)
 
+    @property
+    def per_track(self) -> tuple[str, ...]:
+        """Names of the tensors with one entry per track."""
+        return PER_TRACK if self.root is None else (*PER_TRACK, *ROOT)
+
     @classmethod
     def concat(cls, parts: Sequence[Tracks]) -> Tracks:
         """Concatenate the tracks of several batches, whose clips follow each other."""
-        tensors = {name: [getattr(part, name) for part in parts] for name in PER_TRACK}
+        tensors = {name: [getattr(part, name) for part in parts] for name in parts[0].per_track}
         num_clips = 0
         for index, part in enumerate(parts):
             tensors["clip_index"][index] = part.clip_index + num_clips
@@ -65,8 +90,25 @@ class Tracks:
         is_present = any_observed(self.observed.flatten(1))
         if is_present.is_cpu and is_present.all():
             return self
-        row = is_present.nonzero().squeeze(1)
-        return replace(self, **{name: getattr(self, name).index_select(0, row) for name in PER_TRACK})
+        return self._select(is_present.nonzero().squeeze(1))
+
+    def select_clips(self, clips: Bool[Tensor, " batch"] | Int64[Tensor, " clip"]) -> Tracks:
+        """Return the tracks of some of the clips, in the order in which these are given.
+
+        Args:
+            clips: Which clips, or their indices.
+        """
+        clips = clips.nonzero().squeeze(1) if clips.dtype == torch.bool else clips
+        num_tracks = torch.bincount(self.clip_index, minlength=self.num_clips)
+        first = num_tracks.cumsum(0) - num_tracks
+        num_selected = num_tracks[clips]
+        clip_index = torch.arange(len(clips), device=clips.device).repeat_interleave(num_selected)
+        begin = num_selected.cumsum(0) - num_selected
+        row = first[clips][clip_index] + torch.arange(len(clip_index), device=clips.device) - begin[clip_index]
+        return replace(self._select(row), clip_index=clip_index, num_clips=len(clips))
+
+    def _select(self, row: Int64[Tensor, " row"]) -> Tracks:
+        return replace(self, **{name: getattr(self, name).index_select(0, row) for name in self.per_track})
 
     def pad(self, values: Shaped[Tensor, "track ..."]) -> Shaped[Tensor, "batch person ..."]:
         """Return values of each track as values of each person of each clip; 0 for absent persons."""
@@ -104,4 +146,5 @@ class Tracks:
 
     def to(self, device: torch.device | str) -> Tracks:
         """Return a copy on another device."""
-        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in PER_TRACK})
+        tensors = {name: getattr(self, name).to(device, non_blocking=True) for name in self.per_track}
+        return replace(self, **tensors)

@@ -191,7 +191,7 @@ class _LowRateReader(ClipReader):
 
     def _find_tracks(self, recording_index: np.ndarray) -> tuple[TrackTable, Int64[np.ndarray, " clip"]]:
         tracks, num_tracks = super()._find_tracks(recording_index)
-        return replace(tracks, max_gap=tracks.max_gap // self.step), num_tracks
+        return replace(tracks, max_gap=tracks.max_gap // self.step, fps=tracks.fps / self.step), num_tracks
 
     def _read_shard(
         self, shard: int, tracks: TrackTable, times: Float64[np.ndarray, "track frame"]

@@ -8,6 +8,7 @@ import torch
 
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
+from skeletonmae.transforms.depth import set_depth_to_zero_
 
 
 class AxisRange(Config):
@@ -31,4 +32,5 @@ class AxisRange(Config):
             1,
         )
         high, low = tracks.max_over_persons(largest)[:, None, None].chunk(2, -1)
-        return batch.with_tracks((tracks.positions + low) / (high + low).clamp(min=1e-6) * 2.0 - 1.0)
+        scaled = (tracks.positions + low) / (high + low).clamp(min=1e-6) * 2.0 - 1.0
+        return batch.with_tracks(set_depth_to_zero_(scaled, tracks.has_depth))

@@ -11,6 +11,7 @@ from skeletonmae.batches import Batch, ClipReader, Loader
 from skeletonmae.config import tagged_union
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.clip_sampling import ClipSampling
+from skeletonmae.transforms.depth import with_third_axis
 from skeletonmae.transforms.geometry import Center, FaceForward
 from skeletonmae.transforms.registry import TRANSFORMS, Transform
 from skeletonmae.transforms.streams import Stream, to_stream
@@ -21,6 +22,9 @@ AnyTransform: Any = tagged_union(TRANSFORMS)
 class ClipConfig(ClipSampling):
     """Length, sampling, stream and transforms of the clips."""
 
+    axes: Literal["recorded", 3] = "recorded"
+    """Axes of the clips: those of the recordings, or always three. With 3, a 2D clip gets the directions of 3D
+    clips and a third coordinate that counts as not observed, for models that read both."""
     stream: Stream = "joint"
     """Joint positions, bones (a joint minus its parent) or motion (the next frame minus this one)."""
     transforms: tuple[AnyTransform, ...] = (Center(), FaceForward())
@@ -88,6 +92,8 @@ class ClipConfig(ClipSampling):
 
     def apply_transforms(self, batch: Batch, *, training: bool = False) -> Batch:
         """Apply the transforms, the augmentation (in training only), the final ones and the stream to a batch."""
+        if self.axes == 3:
+            batch = with_third_axis(batch)
         augment: tuple[Transform, ...] = self.augment if training else ()
         for transform in (*self.transforms, *augment, *self.final_transforms):
             batch = transform(batch)

@@ -11,6 +11,7 @@ from pydantic import Field
 from skeletonmae.batches import Batch
 from skeletonmae.batches.constants import constant
 from skeletonmae.config import Config
+from skeletonmae.transforms.depth import set_depth_to_zero_
 
 
 class Noise(Config):
@@ -25,7 +26,8 @@ class Noise(Config):
         tracks = batch.tracks
         shape = tracks.positions.shape[1:]
         rng = batch.rng("noise").skip(tracks.clip_index, tracks.person_index * 2 * math.prod(shape))
-        return batch.with_tracks(tracks.positions + self.sigma * rng.normal(*shape))
+        noise = set_depth_to_zero_(self.sigma * rng.normal(*shape), tracks.has_depth)
+        return batch.with_tracks(tracks.positions + noise)
 
 
 class DropJoints(Config):

@@ -17,6 +17,7 @@ from skeletonmae.batches.constants import constant
 from skeletonmae.batches.unobserved import set_unobserved_to_zero_
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
+from skeletonmae.transforms.depth import set_depth_to_zero_
 
 
 class Center(Config):
@@ -44,15 +45,19 @@ class FaceForward(Config):
     """Rotate every clip about the vertical so that the left-right axis of the first person lies along x.
 
     The axis is the mean over the clip of the directions from left to right shoulder and hip. Clips in which
-    neither pair is ever observed are unchanged.
+    neither pair is ever observed are unchanged, and so are 2D clips with a third axis that is 0.
     """
 
     kind: Literal["face_forward"] = "face_forward"
+    optional: bool = False
+    """Leave clips of layouts without two shoulders and two hips as they are; by default they are refused."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Rotate every clip."""
         _check_3d(batch, self.kind)
         if not batch.skeleton.left_right:
+            if self.optional:
+                return batch
             raise InputError(
                 f"layout {batch.skeleton.name} has neither two shoulders nor two hips", where=self.kind
             )
@@ -65,8 +70,8 @@ class FaceForward(Config):
         axis = tracks.positions.index_select(2, right) - tracks.positions.index_select(2, left)
         axis_sum = (axis * both_observed[..., None]).sum((1, 2))
         axis_of_clip = tracks.of_first_person(both_observed.flatten(1).any(1), axis_sum)
-        angle = torch.atan2(axis_of_clip[:, 2], axis_of_clip[:, 0])
-        return moved_batch(batch, rotate_positions(tracks.positions, rotation_matrix("y", angle)))
+        angle = torch.atan2(axis_of_clip[:, 2], axis_of_clip[:, 0]).masked_fill(~tracks.has_depth, 0.0)
+        return mapped_batch(batch, rotation_matrix("y", angle))
 
 
 class BodySize(Config):
@@ -78,7 +83,7 @@ class BodySize(Config):
         """Scale every clip."""
         positions = batch.tracks.positions
         size = batch.tracks.max_over_persons(positions.norm(dim=-1).flatten(1).amax(1, keepdim=True))
-        return moved_batch(batch, positions / size.clamp(min=1e-6)[:, None, None])
+        return divided_batch(batch, size.clamp(min=1e-6)[:, 0])
 
 
 class Rotate(Config):
@@ -89,23 +94,27 @@ class Rotate(Config):
 
     kind: Literal["rotate"] = "rotate"
     degrees: tuple[float, float, float] = (0.0, 30.0, 0.0)
-    """Maximum angles about x (pitch), y (yaw, about the vertical) and z (roll), in both directions. In 2D, only
-    the last is used."""
+    """Maximum angles about x (pitch), y (yaw, about the vertical) and z (roll), in both directions. Of 2D clips,
+    only the last is used."""
 
     def __call__(self, batch: Batch) -> Batch:
         """Rotate every clip."""
-        positions, num_axes = batch.tracks.positions, batch.tracks.positions.shape[-1]
+        num_axes = batch.tracks.positions.shape[-1]
         draw = batch.rng("rotate").uniform(3)
-        matrices = [
-            rotation_matrix(axis, math.radians(limit) * (2 * draw[:, index] - 1))
+        angles = {
+            axis: math.radians(limit) * (2 * draw[:, index] - 1)
             for index, (axis, limit) in enumerate(zip("xyz", self.degrees, strict=True))
             if limit and (axis == "z" or num_axes == 3)
+        }
+        matrices = [
+            rotation_matrix(axis, angle if axis == "z" else angle.masked_fill(~batch.has_depth, 0.0))
+            for axis, angle in angles.items()
         ]
         if not matrices:
             return batch
         matrix = functools.reduce(torch.bmm, reversed(matrices))  # the rotation about x is the first
         matrix_of_track = matrix[:, :num_axes, :num_axes].index_select(0, batch.tracks.clip_index)
-        return moved_batch(batch, rotate_positions(positions, matrix_of_track))
+        return mapped_batch(batch, matrix_of_track)
 
 
 class Shear(Config):
@@ -121,11 +130,12 @@ class Shear(Config):
 
     def __call__(self, batch: Batch) -> Batch:
         """Shear every clip."""
-        positions, num_axes = batch.tracks.positions, batch.tracks.positions.shape[-1]
+        num_axes = batch.tracks.positions.shape[-1]
         shift = batch.rng("shear").between(-self.amount, self.amount, num_axes, num_axes)
         identity = torch.eye(num_axes, device=shift.device)
         matrix = identity + shift * (1 - identity)
-        return moved_batch(batch, rotate_positions(positions, matrix.index_select(0, batch.tracks.clip_index)))
+        sheared = mapped_batch(batch, matrix.index_select(0, batch.tracks.clip_index))
+        return moved_batch(sheared, set_depth_to_zero_(sheared.tracks.positions, batch.tracks.has_depth))
 
 
 class Scale(Config):
@@ -146,7 +156,11 @@ class Scale(Config):
     def __call__(self, batch: Batch) -> Batch:
         """Scale every clip."""
         factor = batch.rng("scale").between(self.low, self.high)[batch.tracks.clip_index]
-        return moved_batch(batch, batch.tracks.positions * factor[:, None, None, None])
+        tracks = batch.tracks
+        root = None if tracks.root is None else tracks.root * factor[:, None, None]
+        return batch.of_tracks(
+            replace(tracks, positions=tracks.positions * factor[:, None, None, None], root=root)
+        )
 
 
 class Mirror(Config):
@@ -168,12 +182,29 @@ class Mirror(Config):
             for flags in (tracks.observed, tracks.bridged)
         )
         positions = positions.where(is_mirrored[..., None], tracks.positions)
-        return batch.of_tracks(replace(tracks, positions=positions, observed=observed, bridged=bridged))
+        root = None if tracks.root is None else (tracks.root * sign).where(is_mirrored, tracks.root)
+        return batch.of_tracks(replace(tracks, positions=positions, observed=observed, bridged=bridged, root=root))
 
 
 def moved_batch(batch: Batch, positions: Float[Tensor, "track frame joint axis"]) -> Batch:
     """Return a batch whose persons have other positions, which are 0 where not observed."""
     return batch.of_tracks(replace(batch.tracks, positions=positions))
+
+
+def mapped_batch(batch: Batch, matrix: Float[Tensor, "track axis axis"]) -> Batch:
+    """Return a batch whose positions, and paths of the bodies, are multiplied by the matrix of each track."""
+    tracks = batch.tracks
+    root = tracks.root
+    if root is not None:
+        root = torch.bmm(root, matrix.transpose(1, 2))
+    return batch.of_tracks(replace(tracks, positions=rotate_positions(tracks.positions, matrix), root=root))
+
+
+def divided_batch(batch: Batch, size: Float[Tensor, " track"]) -> Batch:
+    """Return a batch whose positions, and paths of the bodies, are divided by a size of each track."""
+    tracks = batch.tracks
+    root = None if tracks.root is None else tracks.root / size[:, None, None]
+    return batch.of_tracks(replace(tracks, positions=tracks.positions / size[:, None, None, None], root=root))
 
 
 def rotation_matrix(axis: str, angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:
