@@ -54,6 +54,8 @@ class Loader:
         num_views: With 2, each batch has a `second_view`, cropped and transformed by other random numbers.
         recording: Number of each recording of the store, the same for copies; by default its index.
         device: Where the batches are needed; by default on the device of the reader.
+        first_number: Added to the index of each recording before random numbers are drawn for it, for a store that
+            holds a part of a larger collection.
     """
 
     reader: ClipReader
@@ -71,6 +73,7 @@ class Loader:
     num_views: Literal[1, 2] = 1
     recording: np.ndarray | None = None
     device: torch.device | None = None
+    first_number: int = 0
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -92,7 +95,7 @@ class Loader:
         else:
             order = np.arange(begin, end)
         recording_index = self.index[order[self.rank :: self.world_size]]
-        keys = sample_keys(self.seed, epoch, torch.from_numpy(recording_index))
+        keys = sample_keys(self.seed, epoch, torch.from_numpy(recording_index + self.first_number))
         batch = self._view(recording_index, keys)
         if self.num_views == 1:
             return batch

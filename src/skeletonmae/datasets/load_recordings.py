@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,35 +46,68 @@ def load_recordings(
     """
     recordings: list[SkeletonSequence] = []
     problems: list[Problem] = []
-    for path in paths:
-        try:
-            if (path / MANIFEST).is_file():
-                store = SequenceStore.open(path)
-                store.verify()
-                recordings += store
-                continue
-            num_before = len(recordings) + len(problems)
-            if path.is_file() and (kind := harmless_kind(path.name)) and not FOLDER.matches(path):
-                problems.append(Problem(str(path), kind))
-                continue
-            for recording in read_all(FOLDER, path, options):
-                if isinstance(recording, InputError):
-                    problems.append(_problem(recording, path))
-                else:
-                    recordings.append(recording)
-            for file in unread_files(FOLDER, path):
-                if file.may_hold_recordings:
-                    problems.append(Problem(str(file.path), file.reason))
-                elif on_ignored:
-                    on_ignored(file)
-            if len(recordings) + len(problems) == num_before:
-                problems.append(Problem(str(path), f"no recording was found; got {describe_files(path)}"))
-        except InputError as error:
-            problems.append(_problem(error, path))
+    for item in iter_recordings(paths, options, on_ignored):
+        if isinstance(item, Problem):
+            problems.append(item)
+        else:
+            recordings.append(item)
     if not recordings:
         reasons = "\n".join(map(str, problems)) or "no file or folder was named"
         raise InputError(f"no recording could be read: {reasons}")
     return recordings, problems
+
+
+def iter_recordings(
+    paths: Iterable[Path],
+    options: ReadOptions = DEFAULT_OPTIONS,
+    on_ignored: Callable[[UnreadFile], None] | None = None,
+) -> Iterator[SkeletonSequence | Problem]:
+    """Read recordings one after the other, so that they need not fit into memory together.
+
+    Args:
+        paths: Where to look for recordings.
+        options: Layout, unit and other facts about the files that are not stores.
+        on_ignored: Called with every file that holds no recordings, such as a document or a picture.
+
+    Yields:
+        The recordings, and one problem per file or record that could not be read, or was not read although it
+        could hold recordings.
+    """
+    for path in paths:
+        try:
+            yield from _read_path(path, options, on_ignored)
+        except InputError as error:
+            yield _problem(error, path)
+
+
+def _read_path(
+    path: Path, options: ReadOptions, on_ignored: Callable[[UnreadFile], None] | None
+) -> Iterator[SkeletonSequence | Problem]:
+    """Read the recordings of a file, a folder, an archive or a store.
+
+    Raises:
+        InputError: There is no such file or folder, or a store or a list of labels is invalid.
+    """
+    if (path / MANIFEST).is_file():
+        store = SequenceStore.open(path)
+        store.verify()
+        yield from store
+        return
+    if path.is_file() and (kind := harmless_kind(path.name)) and not FOLDER.matches(path):
+        yield Problem(str(path), kind)
+        return
+    is_empty = True
+    for recording in read_all(FOLDER, path, options):
+        is_empty = False
+        yield _problem(recording, path) if isinstance(recording, InputError) else recording
+    for file in unread_files(FOLDER, path):
+        if file.may_hold_recordings:
+            is_empty = False
+            yield Problem(str(file.path), file.reason)
+        elif on_ignored:
+            on_ignored(file)
+    if is_empty:
+        yield Problem(str(path), f"no recording was found; got {describe_files(path)}")
 
 
 def _problem(error: InputError, path: Path) -> Problem:

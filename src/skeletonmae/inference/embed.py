@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,17 +17,13 @@ from skeletonmae.batches.loader import epoch_order
 from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
+from skeletonmae.inference.adapt import PersonRecording, adapted_recordings
+from skeletonmae.inference.blocks import Block, Row, recording_blocks
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
-from skeletonmae.inference.predict import (
-    NOT_FINITE,
-    NOTHING_OBSERVED,
-    PersonRecording,
-    adapt_recording,
-    split_persons,
-)
+from skeletonmae.inference.predict import NOT_FINITE, NOTHING_OBSERVED
 from skeletonmae.methods import Method, Pooling
 from skeletonmae.methods.pooling import BODY_PARTS, part_names
-from skeletonmae.sequences import SequenceStore, SkeletonSequence, StoreWriter
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.training import autocast
 
@@ -46,39 +39,22 @@ class EmbedSettings(NamedTuple):
     precision: Precision = "float32"
 
 
-class Row(NamedTuple):
-    """What a row of features belongs to."""
-
-    recording: str
-    person: int | None
-    label: str | None
-
-
 def embed_recordings(
-    checkpoint: Checkpoint, recordings: Sequence[SkeletonSequence], settings: EmbedSettings
+    checkpoint: Checkpoint, recordings: Iterable[SkeletonSequence | LeftOut], settings: EmbedSettings
 ) -> Embeddings:
-    """Compute the features of recordings in memory, by way of a temporary store for each layout.
+    """Compute the features of recordings, of which only a block at a time is held in memory.
 
     Args:
         checkpoint: The encoder.
-        recordings: Recordings of any layouts.
+        recordings: Recordings of any layouts, and what could not be read.
         settings: How to compute the features.
     """
     header = checkpoint.header
-    items: list[PersonRecording] = []
-    left_out: list[LeftOut] = []
-    for recording in recordings:
-        try:
-            adapted = adapt_recording(header, recording)
-        except InputError as error:
-            left_out.append(_left_out(recording, None, error))
-            continue
-        if settings.pooling == "parts" and is_human(header):
-            adapted = replace(adapted, skeleton=with_default_parts(adapted.skeleton))
-        items += split_persons(adapted) if settings.per_person else [PersonRecording(None, adapted)]
-    parts = [_embed_group(checkpoint, list(group), settings) for _, group in groupby(items, key=_store_key)]
-    embeddings = Embeddings.concat(parts or [_nothing()])
-    return replace(embeddings, left_out=(*left_out, *embeddings.left_out))
+    items = adapted_recordings(header, recordings, settings.per_person)
+    if settings.pooling == "parts" and is_human(header):
+        items = map(_with_default_parts, items)
+    parts = [_embed_block(checkpoint, block, settings) for block in recording_blocks(items)]
+    return Embeddings.concat(parts or [_nothing()])
 
 
 def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSettings) -> Embeddings:
@@ -91,7 +67,7 @@ def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSet
         and store.skeleton == with_default_parts(store.skeleton)
     )
     if not reads_directly:
-        return embed_recordings(checkpoint, list(store), settings)
+        return embed_recordings(checkpoint, store, settings)
     names = [*store.classes, None]
     labels = [names[index] for index in store.labels.tolist()]
     rows = [Row(store.name(index), None, label) for index, label in enumerate(labels)]
@@ -109,34 +85,41 @@ def with_default_parts(skeleton: Skeleton) -> Skeleton:
     return replace(skeleton, parts={})
 
 
-def _embed_group(checkpoint: Checkpoint, items: Sequence[PersonRecording], settings: EmbedSettings) -> Embeddings:
-    """Compute the features of recordings of one layout."""
-    first, rows = items[0].recording, []
-    left_out: list[LeftOut] = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "store"
-        with StoreWriter(path, first.skeleton, axes=checkpoint.header.axes, unit=first.unit) as writer:
-            for person, recording in items:
-                try:
-                    writer.add(replace(recording, label=None, tags={}))
-                except InputError as error:
-                    left_out.append(_left_out(recording, person, error))
-                else:
-                    rows.append(Row(recording.name, person, recording.label))
-        store = SequenceStore.open(path)
+def _with_default_parts(item: PersonRecording | LeftOut) -> PersonRecording | LeftOut:
+    if isinstance(item, LeftOut):
+        return item
+    recording = replace(item.recording, skeleton=with_default_parts(item.recording.skeleton))
+    return PersonRecording(item.person, recording)
+
+
+def _embed_block(checkpoint: Checkpoint, block: Block, settings: EmbedSettings) -> Embeddings:
+    """Compute the features of the recordings of a block."""
+    embeddings = _nothing()
+    if block.store:
         try:
-            embeddings = _embed_rows(checkpoint, store, rows, settings)
+            embeddings = _embed_rows(checkpoint, block.store, block.rows, settings, block.first_number)
         except InputError as error:  # the layout lacks joints that a transform needs
-            reasons = tuple(LeftOut(row.recording, row.person, str(error)) for row in rows)
-            embeddings = replace(_nothing(), left_out=reasons)
-        del store  # closes the memory-mapped files before they are deleted
-    return replace(embeddings, left_out=(*left_out, *embeddings.left_out))
+            reasons = tuple(LeftOut(row.recording, row.person, str(error)) for row in block.rows)
+            embeddings = replace(embeddings, left_out=reasons)
+    return replace(embeddings, left_out=(*block.left_out, *embeddings.left_out))
 
 
 def _embed_rows(
-    checkpoint: Checkpoint, store: SequenceStore, rows: Sequence[Row], settings: EmbedSettings
+    checkpoint: Checkpoint,
+    store: SequenceStore,
+    rows: Sequence[Row],
+    settings: EmbedSettings,
+    first_number: int = 0,
 ) -> Embeddings:
-    """Compute the features of all recordings of a store that the encoder can read."""
+    """Compute the features of all recordings of a store that the encoder can read.
+
+    Args:
+        checkpoint: The encoder.
+        store: The recordings.
+        rows: What each of them is.
+        settings: How to compute the features.
+        first_number: Number of recordings before the first one, from which the random views follow.
+    """
     header, method = checkpoint.header, checkpoint.method
     if not rows:
         return _nothing()
@@ -153,6 +136,7 @@ def _embed_rows(
             seed=settings.seed,
             device=device,
         )
+        loader = replace(loader, first_number=first_number)
         features, is_shown = _view_features(method, loader, max(0, view - 1), header, settings)
         features = features.where(is_shown[:, None], 0.0)
         total = features if total is None else total + features
@@ -232,11 +216,3 @@ def _notes(header: Header, store: SequenceStore) -> Iterator[str]:
 
 def _nothing() -> Embeddings:
     return Embeddings(np.zeros((0, 0), np.float32), (), (), (), ())
-
-
-def _left_out(recording: SkeletonSequence, person: int | None, error: InputError) -> LeftOut:
-    return LeftOut(recording.name, person, str(error).removeprefix(f"recording {recording.name!r}: "))
-
-
-def _store_key(item: PersonRecording) -> tuple[object, ...]:
-    return item.recording.skeleton, item.recording.unit

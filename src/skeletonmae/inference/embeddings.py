@@ -14,6 +14,7 @@ from jaxtyping import Float32
 
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_file
+from skeletonmae.sequences import SkeletonSequence
 
 SUFFIXES = (".npz", ".csv")
 FLOAT_FORMAT = "%.9g"
@@ -28,6 +29,11 @@ class LeftOut(NamedTuple):
     person: int | None
     """Index of the person; None for the whole recording."""
     reason: str
+
+    @classmethod
+    def of(cls, recording: SkeletonSequence, person: int | None, error: InputError) -> LeftOut:
+        """Return why a recording, or a person of it, has no features."""
+        return cls(recording.name, person, str(error).removeprefix(f"recording {recording.name!r}: "))
 
     def __str__(self) -> str:
         person = "" if self.person is None else f", person {self.person}"

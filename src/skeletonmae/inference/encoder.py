@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -13,7 +14,7 @@ import torch
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.config import Precision
 from skeletonmae.datasets import UnreadFile
-from skeletonmae.datasets.load_recordings import load_recordings
+from skeletonmae.datasets.load_recordings import Problem, iter_recordings
 from skeletonmae.encoders import find_shipped, load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
@@ -161,14 +162,13 @@ class SkeletonEncoder:
                 "unknown pooling", where="embed", expected="mean, joints or parts", got=settings.pooling
             )
         parts = []
-        for source in self._load(recordings, options, on_ignored):
-            if isinstance(source, SequenceStore):
-                parts.append(embed_store(self.checkpoint, source, settings))
-            elif isinstance(source, LeftOut):
-                empty = embed_recordings(self.checkpoint, [], settings)
-                parts.append(replace(empty, left_out=(source,)))
+        for is_store, items in groupby(self._load(recordings, options, on_ignored), _is_store):
+            if is_store:
+                stores = (item for item in items if isinstance(item, SequenceStore))
+                parts += [embed_store(self.checkpoint, store, settings) for store in stores]
             else:
-                parts.append(embed_recordings(self.checkpoint, source, settings))
+                others = (item for item in items if not isinstance(item, SequenceStore))
+                parts.append(embed_recordings(self.checkpoint, others, settings))
         if not parts:
             raise InputError("no recording was given", where="embed")
         embeddings = Embeddings.concat(parts)
@@ -184,39 +184,30 @@ class SkeletonEncoder:
         recordings: Source | Iterable[Source],
         options: ReadOptions,
         on_ignored: Callable[[UnreadFile], None] | None,
-    ) -> Iterator[list[SkeletonSequence] | SequenceStore | LeftOut]:
-        """Yield stores, successive recordings in lists, and what could not be read."""
+    ) -> Iterator[SkeletonSequence | SequenceStore | LeftOut]:
+        """Yield recordings one after the other, stores, and what could not be read."""
         sources: Iterable[Source]
         if isinstance(recordings, SkeletonSequence | SequenceStore | np.ndarray | str | Path):
             sources = [recordings]
         else:
             sources = recordings
-        pending: list[SkeletonSequence] = []
-        for number, source in enumerate(sources):
-            if isinstance(source, SkeletonSequence):
-                pending.append(source)
-            elif isinstance(source, np.ndarray):
-                pending.append(_array_recording(source, f"array {number}", options))
-            elif isinstance(source, SequenceStore) or (Path(source) / MANIFEST).is_file():
-                yield from [pending] if pending else []
-                pending = []
-                yield source if isinstance(source, SequenceStore) else _open_store(Path(source))
-            else:
-                loaded, problems = self._load_files(Path(source), options, on_ignored)
-                pending += loaded
-                yield from problems
-        yield from [pending] if pending else []
-
-    def _load_files(
-        self, path: Path, options: ReadOptions, on_ignored: Callable[[UnreadFile], None] | None
-    ) -> tuple[list[SkeletonSequence], list[LeftOut]]:
+        file_options = options
         if options.layout is None:
-            options = replace(options, layout=self.checkpoint.header.custom_layout)
-        try:
-            loaded, problems = load_recordings([path], options, on_ignored)
-        except InputError as error:
-            return [], [LeftOut(str(path), None, str(error))]
-        return loaded, [LeftOut(problem.recording, None, problem.reason) for problem in problems]
+            file_options = replace(options, layout=self.checkpoint.header.custom_layout)
+        for number, source in enumerate(sources):
+            if isinstance(source, SkeletonSequence | SequenceStore):
+                yield source
+            elif isinstance(source, np.ndarray):
+                yield _array_recording(source, f"array {number}", options)
+            elif (Path(source) / MANIFEST).is_file():
+                yield _open_store(Path(source))
+            else:
+                for item in iter_recordings([Path(source)], file_options, on_ignored):
+                    yield LeftOut(item.recording, None, item.reason) if isinstance(item, Problem) else item
+
+
+def _is_store(source: SkeletonSequence | SequenceStore | LeftOut) -> bool:
+    return isinstance(source, SequenceStore)
 
 
 def _open_store(path: Path) -> SequenceStore:
