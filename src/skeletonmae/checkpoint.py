@@ -147,6 +147,21 @@ def save_encoder(path: Path, checkpoint: Checkpoint, license: str = "") -> None:
     Raises:
         InputError: The model is not a pre-trained `joint_patch`, or has a weight that half precision cannot hold.
     """
+    header, tensors = encoder_tensors(checkpoint, license)
+    with atomic_file(path) as file:
+        file.write_bytes(save(tensors, {METADATA_KEY: header.model_dump_json()}))
+
+
+def encoder_tensors(checkpoint: Checkpoint, license: str = "") -> tuple[Header, dict[str, Tensor]]:
+    """Return the encoder of a pre-trained model, in half precision, and a header for it.
+
+    Args:
+        checkpoint: The pre-trained model.
+        license: The terms under which the weights may be used, in a sentence.
+
+    Raises:
+        InputError: The model is not a pre-trained `joint_patch`, or has a weight that half precision cannot hold.
+    """
     weights = checkpoint.method.state_dict()
     try:
         header = Header.model_validate(checkpoint.header.model_dump() | {"role": "encoder", "license": license})
@@ -160,8 +175,28 @@ def save_encoder(path: Path, checkpoint: Checkpoint, license: str = "") -> None:
     }
     if too_large := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise InputError("a weight is too large for half precision", where=f"{checkpoint.path}, {too_large[0]}")
-    with atomic_file(path) as file:
-        file.write_bytes(save(tensors, {METADATA_KEY: header.model_dump_json()}))
+    return header, tensors
+
+
+def checkpoint_from_tensors(
+    header: str, tensors: dict[str, Tensor], path: Path, device: torch.device | str = "cpu"
+) -> Checkpoint:
+    """Build a model from its header and its weights, with the checks of `load_checkpoint`.
+
+    Args:
+        header: The header in JSON, of the present format.
+        tensors: The weights.
+        path: The file that they come from, for messages.
+        device: Where to put the weights.
+
+    Raises:
+        InputError: The header is invalid, or the weights do not fit it or cannot be weights.
+    """
+    parsed, is_old = _read_header(header, path)
+    if is_old:
+        raise InputError("the encoder has format 1, which is only read from a file of its own", where=path)
+    model = _build_model(parsed, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, path)
+    return _load_weights(parsed, model, tensors, path, device)
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -195,6 +230,17 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
             tensors = {name: file.get_tensor(old) for name, old in old_names.items()}
     except (SafetensorError, OSError) as error:
         raise InputError(f"damaged, or not safetensors ({error})", where=path) from error
+    return _load_weights(header, model, tensors, path, device)
+
+
+def _load_weights(
+    header: Header,
+    model: Method | Classifier,
+    tensors: dict[str, Tensor],
+    path: Path,
+    device: torch.device | str,
+) -> Checkpoint:
+    """Put weights whose shapes have been checked into a model, after a check of their types and values."""
     is_encoder = header.role == "encoder"
     _check_weights(tensors, model.state_dict(), path, torch.float16 if is_encoder else None)
     model.load_state_dict(tensors, strict=not is_encoder)  # copies float16 to float32

@@ -2,18 +2,24 @@
 
 from skeletonmae.datasets.load_recordings import Problem, load_recordings
 from skeletonmae.inference.adapt import PersonRecording, adapt_recording
+from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.inference.encoder import SkeletonEncoder
+from skeletonmae.inference.fit import FitConfig, FitReport, fit_classifier
 from skeletonmae.inference.predict import Prediction, predict
 
 __all__ = [
     "Embeddings",
+    "FitConfig",
+    "FitReport",
     "LeftOut",
     "PersonRecording",
     "Prediction",
     "Problem",
+    "RecordingClassifier",
     "SkeletonEncoder",
     "adapt_recording",
+    "fit_classifier",
     "load_recordings",
     "predict",
 ]

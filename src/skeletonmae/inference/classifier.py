@@ -1,0 +1,191 @@
+"""A classifier of recordings that `fit` makes: an encoder or coordinates, a head, and what it was fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from skeletonmae.evaluation.action_timing import ActionTiming
+from skeletonmae.inference.clip_warnings import TrainingRange
+from skeletonmae.inference.doubt import COVERAGE, Doubt
+from skeletonmae.inference.featurizers import AnyFeaturizer, Features
+from skeletonmae.inference.heads import AnyHead, softmax
+from skeletonmae.inference.motion_statistics import ReferencePose, measure_motion
+from skeletonmae.inference.predict import NOT_FINITE, Prediction
+from skeletonmae.inference.windows import ClipLengths, Window, cut_windows
+from skeletonmae.sequences import SkeletonSequence
+
+BLOCK = 256
+"""Recordings whose features are computed at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordingClassifier:
+    """A classifier of recordings.
+
+    For example::
+
+        classifier = RecordingClassifier.load("classifier.safetensors")
+        for prediction in classifier.predict(recordings):
+            print(prediction.recording, prediction.classes[0], prediction.unknown, prediction.warnings)
+
+    Args:
+        classes: Names of the classes, in the order of probabilities.
+        featurizer: What turns recordings into features.
+        head: What turns features into scores of the classes.
+        temperature: Divides the scores before the softmax, so that probabilities are calibrated.
+        doubt: What says whether a recording is unknown.
+        reference: The mean pose of the training clips.
+        training: What the training clips were like.
+        license: Terms of the encoder; empty if there is none, or if they are not stated.
+        summary: How the classifier was fitted and how good it was in cross-validation, for people to read.
+        timing: How long the actions of the training clips take, for `segment` and `Stream`.
+    """
+
+    classes: tuple[str, ...]
+    featurizer: AnyFeaturizer
+    head: AnyHead
+    temperature: float
+    doubt: Doubt
+    reference: ReferencePose
+    training: TrainingRange
+    license: str = ""
+    summary: dict[str, str | int | float | None] = field(default_factory=dict)
+    timing: ActionTiming | None = None
+
+    def features(self, recordings: Sequence[SkeletonSequence]) -> Features:
+        """Compute the features of recordings, which may have any layout with joints that the classifier knows.
+
+        Args:
+            recordings: The recordings; each is one clip, whatever its length.
+
+        Returns:
+            A row for each recording, in their order.
+        """
+        return self.featurizer(recordings)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Return the calibrated probability of each class, `(clip, class)`.
+
+        Args:
+            features: `(clip, feature)`, as `features` returns them.
+        """
+        return softmax(self.head.scores(features), self.temperature)
+
+    def familiarity(self, recordings: Sequence[SkeletonSequence], features: np.ndarray) -> np.ndarray:
+        """Return how much recordings resemble the training clips, `(recording,)` from 0 to 1.
+
+        It is the share of training clips that resemble those of other subjects less than the recording resembles
+        its nearest training clips. Below `1 - COVERAGE`, `predict` calls a recording unknown.
+
+        Args:
+            recordings: The recordings.
+            features: Their features.
+        """
+        statistics = [measure_motion(recording, self.reference) for recording in recordings]
+        return self.doubt.familiarity(features, statistics)
+
+    def predict_proba(self, recordings: Sequence[SkeletonSequence]) -> np.ndarray:
+        """Return the calibrated probability of each class, `(recording, class)`; NaN where there is none."""
+        features = self.features(recordings)
+        probabilities = np.full((len(recordings), len(self.classes)), np.nan)
+        known = features.is_known
+        if known.any():
+            probabilities[known] = self.probabilities(features.values[known])
+        return probabilities
+
+    def predict(
+        self,
+        recordings: Sequence[SkeletonSequence],
+        *,
+        top: int = 3,
+        per_person: bool = False,
+        unknown: bool = True,
+        windows: bool = True,
+    ) -> list[Prediction]:
+        """Predict the classes of recordings, with calibrated probabilities, doubts and warnings.
+
+        Args:
+            recordings: The recordings.
+            top: Number of classes per prediction.
+            per_person: Classify every person alone, instead of a recording as a whole.
+            unknown: Whether to say which recordings resemble nothing that the classifier was fitted to.
+            windows: Whether to cut recordings that are much longer than the training clips; each window has a
+                prediction of its own.
+
+        Returns:
+            At least one prediction per recording, in their order.
+        """
+        lengths = self.training.lengths if windows else None
+        return list(self._predict_all(recordings, lengths, top, per_person, unknown))
+
+    def _predict_all(
+        self,
+        recordings: Sequence[SkeletonSequence],
+        lengths: ClipLengths | None,
+        top: int,
+        per_person: bool,
+        unknown: bool,
+    ) -> Iterator[Prediction]:
+        block: list[Window] = []
+        for recording in recordings:
+            for window in cut_windows(recording, lengths, per_person):
+                block.append(window)
+                if len(block) == BLOCK:
+                    yield from self._predict_block(block, top, unknown)
+                    block = []
+        yield from self._predict_block(block, top, unknown)
+
+    def _predict_block(self, windows: list[Window], top: int, unknown: bool) -> Iterator[Prediction]:
+        if not windows:
+            return
+        features = self.features([window.recording for window in windows])
+        finite = np.isfinite(features.values).all(1)
+        probabilities = self.probabilities(np.where(finite[:, None], features.values, 0))
+        statistics = [measure_motion(window.recording, self.reference) for window in windows]
+        familiarity = self.doubt.familiarity(np.where(finite[:, None], features.values, 0), statistics)
+        for row, window in enumerate(windows):
+            recording = window.recording
+            answer = Prediction(
+                recording.name,
+                window.person,
+                (),
+                features.errors[row] or ("" if finite[row] else NOT_FINITE),
+                start=window.start,
+                end=window.end,
+                fps=recording.fps,
+            )
+            if answer.error:
+                yield answer
+                continue
+            order = np.argsort(-probabilities[row], kind="stable")[:top].tolist()
+            yield replace(
+                answer,
+                classes=tuple((self.classes[index], float(probabilities[row, index])) for index in order),
+                unknown=bool(familiarity[row] < 1 - COVERAGE) if unknown else None,
+                familiarity=float(familiarity[row]) if unknown else None,
+                warnings=tuple(self.training.warnings(statistics[row], is_window=window.end is not None)),
+            )
+
+    def save(self, path: Path | str) -> None:
+        """Write the classifier to one file, with the encoder in half precision; an existing one is replaced."""
+        from skeletonmae.inference.classifier_file import save_classifier
+
+        save_classifier(self, Path(path))
+
+    @classmethod
+    def load(cls, path: Path | str, device: str = "cpu") -> Self:
+        """Read a classifier from a file; no code in it is run.
+
+        Raises:
+            InputError: The file does not exist, is damaged, or holds something else.
+        """
+        from skeletonmae.inference.classifier_file import load_classifier
+
+        classifier = load_classifier(Path(path), device)
+        assert isinstance(classifier, cls)
+        return classifier

@@ -1,0 +1,314 @@
+"""The file of a classifier: safetensors, with the encoder inside and everything else in the header."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, ValidationError, model_validator
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from skeletonmae import __version__
+from skeletonmae.checkpoint import (
+    MAX_CLASSES,
+    MAX_REASON,
+    Checkpoint,
+    checkpoint_from_tensors,
+    encoder_tensors,
+)
+from skeletonmae.config import Config
+from skeletonmae.errors import InputError
+from skeletonmae.evaluation.action_timing import ActionTiming
+from skeletonmae.files import atomic_file
+from skeletonmae.inference.classifier import RecordingClassifier
+from skeletonmae.inference.clip_warnings import TrainingRange
+from skeletonmae.inference.coordinates import CoordinateConfig
+from skeletonmae.inference.doubt import Doubt
+from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer
+from skeletonmae.inference.heads import NeighborHead, build_head
+from skeletonmae.inference.motion_statistics import ReferencePose
+from skeletonmae.limits import MAX_JOINTS
+from skeletonmae.methods import Pooling
+from skeletonmae.sequences.sequence import UNITS
+
+METADATA_KEY = "skeletonmae_classifier"
+FORMAT: Final = 1
+ENCODER_PREFIX = "encoder/"
+"""Beginning of the names of the encoder's weights."""
+Count = Annotated[int, Field(ge=1)]
+
+
+class ClassifierHeader(Config):
+    """Everything about a classifier that is not an array."""
+
+    format: Literal[1] = FORMAT
+    """Version of the file format."""
+    version: str = __version__
+    """Version of the package that wrote the file; informational."""
+    classes: tuple[str, ...] = Field(min_length=1, max_length=MAX_CLASSES)
+    """Names of the classes, in the order of the probabilities."""
+    features: Literal["encoder", "coordinates"]
+    """What is classified."""
+    num_features: Count
+    """Number of features."""
+    head: Literal["linear", "neighbors"]
+    """Kind of the head."""
+    unit_length: bool = False
+    """Whether standardized features are scaled to length 1, in a linear head."""
+    num_neighbors: Count = 1
+    """Number of neighbors that vote."""
+    temperature: float = Field(gt=0)
+    """Divides the scores before the softmax."""
+    num_training_clips: Count = 1
+    """Number of clips that the head and the doubts were fitted to."""
+    training: TrainingRange
+    """What they were like."""
+    reference_joints: tuple[str, ...] = Field(max_length=MAX_JOINTS)
+    """Joints of the mean pose."""
+    axes: Literal[2, 3]
+    """Number of coordinates of a joint."""
+    encoder: str = ""
+    """Name of the encoder."""
+    encoder_sha256: str = ""
+    """Checksum of the encoder's file that was used; the weights are in this file."""
+    encoder_header: str = ""
+    """Header of the encoder's checkpoint, in JSON."""
+    pooling: Pooling = "joints"
+    """What the encoder's features are the mean of."""
+    coordinates: CoordinateConfig | None = None
+    """How recordings become rows of coordinates, where these are classified."""
+    unit: str = Field(pattern=f"^({'|'.join(UNITS)})$")
+    """Unit of the coordinates."""
+    license: str = ""
+    """Terms of the encoder, which hold for the classifier too; empty if there are none that are known."""
+    summary: dict[str, str | int | float | None] = Field(default_factory=dict)
+    """How the classifier was fitted and how good it was, for people to read."""
+    timing: ActionTiming | None = None
+    """How long the actions of the training clips take."""
+
+    @model_validator(mode="after")
+    def _check_features(self) -> ClassifierHeader:
+        if self.features == "coordinates" and self.coordinates is None:
+            raise ValueError("features coordinates needs the settings coordinates")
+        if self.coordinates and self.num_features != self.coordinates.num_features:
+            raise ValueError("num_features is not that of the coordinates")
+        return self
+
+    def array_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Return the name and the shape of every array but those of the encoder; None for any length."""
+        features, clips, classes = self.num_features, self.num_training_clips, len(self.classes)
+        head: dict[str, tuple[int | None, ...]] = {"mean": (features,), "deviation": (features,)}
+        if self.head == "linear":
+            head |= {"weight": (features, classes), "bias": (classes,)}
+        else:
+            head |= {"rows": (clips, features), "labels": (clips,)}
+        doubt = Doubt.array_shapes(features)
+        return {
+            **{f"head.{name}": shape for name, shape in head.items()},
+            **{f"doubt.{name}": shape for name, shape in doubt.items()},
+            "reference": (len(self.reference_joints), self.axes),
+        }
+
+
+def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
+    """Write a classifier to a file atomically."""
+    featurizer, head = classifier.featurizer, classifier.head
+    tensors: dict[str, Tensor] = {"reference": torch.from_numpy(classifier.reference.positions)}
+    for prefix, arrays in (("head", head.arrays()), ("doubt", classifier.doubt.arrays())):
+        tensors |= {f"{prefix}.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+    fields: dict[str, Any] = {}
+    if isinstance(featurizer, EncoderFeaturizer):
+        header, weights = portable_weights(featurizer.checkpoint, classifier.license)
+        tensors |= {f"{ENCODER_PREFIX}{name}": tensor for name, tensor in weights.items()}
+        fields = {
+            "encoder": featurizer.name,
+            "encoder_sha256": featurizer.sha256,
+            "encoder_header": header,
+            "pooling": featurizer.pooling,
+            "unit": featurizer.checkpoint.header.unit,
+            "axes": featurizer.checkpoint.header.axes,
+        }
+    else:
+        axes = featurizer.config.axes
+        fields = {"coordinates": featurizer.config.model_dump(), "unit": featurizer.unit, "axes": axes}
+    head_fields: dict[str, Any] = {}
+    if isinstance(head, NeighborHead):
+        head_fields = {"num_neighbors": head.num_neighbors, "num_training_clips": len(head.rows)}
+    else:
+        head_fields = {"unit_length": head.unit_length}
+    file_header = ClassifierHeader.model_validate(
+        {
+            "classes": classifier.classes,
+            "features": featurizer.kind,
+            "num_features": len(head.mean),
+            "head": head.kind,
+            "temperature": classifier.temperature,
+            "training": classifier.training.model_dump(),
+            "reference_joints": classifier.reference.joints,
+            "license": classifier.license,
+            "summary": classifier.summary,
+            "timing": classifier.timing and classifier.timing.model_dump(),
+            **fields,
+            **head_fields,
+        }
+    )
+    with atomic_file(path) as file:
+        file.write_bytes(save(tensors, {METADATA_KEY: file_header.model_dump_json()}))
+
+
+def portable_weights(checkpoint: Checkpoint, license: str) -> tuple[str, dict[str, Tensor]]:
+    """Return the header and the weights of an encoder as they are saved inside a classifier.
+
+    An encoder that `encoder_tensors` can save alone is in half precision; any other method is saved whole.
+
+    Args:
+        checkpoint: The encoder.
+        license: Its terms.
+    """
+    if is_halvable(checkpoint):
+        header, tensors = encoder_tensors(checkpoint, license)
+        return header.model_dump_json(), tensors
+    weights = checkpoint.method.state_dict()
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    return checkpoint.header.model_copy(update={"license": license}).model_dump_json(), tensors
+
+
+def is_halvable(checkpoint: Checkpoint) -> bool:
+    """Return whether an encoder is saved alone and in half precision."""
+    method = checkpoint.header.method
+    return bool(method.kind == "joint_patch" and method.target != "teacher")
+
+
+def is_classifier_file(path: Path) -> bool:
+    """Return whether a file is a classifier of `fit`; False if it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return METADATA_KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
+
+
+def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
+    """Read a classifier; no code in the file is run.
+
+    Every array has the shape that the header says, and the encoder is checked as by `load_checkpoint`.
+
+    Raises:
+        InputError: The file does not exist, is damaged, is no classifier of `fit`, or holds arrays that do not fit
+            its header or cannot be those of a classifier.
+    """
+    if not path.is_file():
+        raise InputError("there is no such classifier", where=path, expected="a file that `fit` wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if METADATA_KEY not in metadata:
+                expected = "a file that `skeletonmae fit` wrote"
+                raise InputError("this is no classifier of `fit`", where=path, expected=expected)
+            header = _read_header(metadata[METADATA_KEY], path)
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            _check_shapes(shapes, header, path)
+            tensors = {name: file.get_tensor(name) for name in shapes}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"damaged, or not safetensors ({error})", where=path) from error
+    arrays = _checked_arrays(tensors, header, path)
+    head = {name.removeprefix("head."): array for name, array in arrays.items() if name.startswith("head.")}
+    doubt = {name.removeprefix("doubt."): array for name, array in arrays.items() if name.startswith("doubt.")}
+    return RecordingClassifier(
+        classes=header.classes,
+        featurizer=_build_featurizer(header, tensors, path, device),
+        head=build_head(
+            header.head,
+            head,
+            unit_length=header.unit_length,
+            num_classes=len(header.classes),
+            num_neighbors=header.num_neighbors,
+        ),
+        temperature=header.temperature,
+        doubt=Doubt.from_arrays(doubt),
+        reference=ReferencePose(header.reference_joints, arrays["reference"]),
+        training=header.training,
+        license=header.license,
+        summary=header.summary,
+        timing=header.timing,
+    )
+
+
+def _build_featurizer(
+    header: ClassifierHeader, tensors: Mapping[str, Tensor], path: Path, device: str
+) -> AnyFeaturizer:
+    if header.features == "coordinates":
+        assert header.coordinates is not None
+        return CoordinateFeaturizer(header.coordinates, header.unit)
+    weights = {
+        name.removeprefix(ENCODER_PREFIX): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(ENCODER_PREFIX)
+    }
+    checkpoint = checkpoint_from_tensors(header.encoder_header, weights, path, device)
+    _ = checkpoint.method  # refuses a fine-tuned classifier
+    return EncoderFeaturizer(checkpoint, header.encoder, header.pooling, sha256=header.encoder_sha256)
+
+
+def _read_header(text: str, path: Path) -> ClassifierHeader:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError("the header is not JSON", where=path) from error
+    number = fields.get("format") if isinstance(fields, dict) else None
+    if type(number) is int and number > FORMAT:
+        problem = "the classifier has a newer format than this version of skeletonmae can read; upgrade it"
+        raise InputError(problem, where=path, expected=f"format {FORMAT}", got=number)
+    try:
+        return ClassifierHeader.model_validate(fields)
+    except (ValidationError, RecursionError) as error:
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise InputError(f"the header is invalid ({reason[:MAX_REASON]})", where=path) from error
+
+
+def _check_shapes(shapes: Mapping[str, tuple[int, ...]], header: ClassifierHeader, path: Path) -> None:
+    """Compare the arrays of a file with those that its header asks for."""
+    expected = header.array_shapes()
+    own = {name: shape for name, shape in shapes.items() if not name.startswith(ENCODER_PREFIX)}
+    if header.features == "coordinates" and len(own) < len(shapes):
+        raise InputError("the file holds an encoder, but the classifier has none", where=path)
+    if missing := sorted(expected.keys() ^ own.keys()):
+        where = f"{path}, {missing[0][:MAX_REASON]}"
+        raise InputError("an array is missing or unexpected", where=where)
+    for name, shape in expected.items():
+        got = own[name]
+        if len(got) != len(shape) or any(a not in (None, b) for a, b in zip(shape, got, strict=True)):
+            raise InputError("an array has the wrong shape", where=f"{path}, {name}", expected=shape, got=got)
+
+
+def _checked_arrays(tensors: Mapping[str, Tensor], header: ClassifierHeader, path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays that are not the encoder's, after a check of their types and values."""
+    arrays = {}
+    for name, tensor in tensors.items():
+        if name.startswith(ENCODER_PREFIX):
+            continue
+        where = f"{path}, {name}"
+        expected = ARRAY_TYPES.get(name, torch.float32)
+        if tensor.dtype != expected:
+            raise InputError("wrong data type", where=where, expected=expected, got=tensor.dtype)
+        if expected.is_floating_point and not tensor.isfinite().all():
+            raise InputError("some values are not finite", where=where)
+        if name.endswith(".deviation") and (tensor <= 0).any():
+            raise InputError("some standard deviations are not above 0", where=where)
+        if name == "head.labels" and ((tensor < 0) | (tensor >= len(header.classes))).any():
+            raise InputError("some labels are not those of a class", where=where)
+        arrays[name] = tensor.numpy()
+    return arrays
+
+
+ARRAY_TYPES = {"head.labels": torch.int64, "doubt.rows": torch.float16}
+"""Data types of arrays; others are float32."""

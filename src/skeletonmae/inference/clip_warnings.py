@@ -1,0 +1,106 @@
+"""What is unusual about a recording, in sentences, compared with the training clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from pydantic import Field
+
+from skeletonmae.config import Config
+from skeletonmae.inference.motion_statistics import MotionStatistics
+from skeletonmae.inference.windows import MAX_LENGTH_FACTOR, ClipLengths
+
+MIN_TILT = 45.0
+"""Degrees beyond the most tilted training clip from which a body counts as turned."""
+MAX_SIZE_FACTOR = 3.0
+"""A body that is so many times larger or smaller than those of the training clips is in another unit."""
+MIN_OBSERVED_SHARE = 0.5
+"""A recording with a smaller share of the training clips' observed joints has few of them."""
+MIN_LENGTH_SHARE = 0.5
+"""A recording that is shorter than this share of the shortest training clip is short."""
+
+
+class TrainingRange(Config):
+    """The range of the statistics of the training clips."""
+
+    smallest: float = Field(gt=0)
+    """Size of the smallest body, in the unit of the recordings."""
+    largest: float = Field(gt=0)
+    """Size of the largest body."""
+    tilt: float = Field(ge=0, le=180)
+    """Tilt of the mean pose that is turned most, in degrees."""
+    joints: float = Field(ge=0)
+    """Median number of joints."""
+    observed: float = Field(ge=0, le=1)
+    """Median share of the joint positions that were observed."""
+    shortest: float = Field(ge=0)
+    """Length of the shortest clip, in seconds where every frame rate is known, else in frames."""
+    median: float = Field(ge=0)
+    """Median length."""
+    longest: float = Field(ge=0)
+    """Length of the longest clip."""
+    in_seconds: bool
+    """Whether lengths are in seconds."""
+
+    @classmethod
+    def of(cls, statistics: Sequence[MotionStatistics]) -> TrainingRange:
+        """Take the range from the statistics of the training clips."""
+        table = np.array(statistics, dtype=np.float64)
+        column = {name: table[:, index] for index, name in enumerate(MotionStatistics._fields)}
+        in_seconds = bool(np.isfinite(column["seconds"]).all())
+        lengths = column["seconds" if in_seconds else "frames"]
+        tilt = column["tilt"][np.isfinite(column["tilt"])]
+        return cls(
+            smallest=float(max(1e-9, column["size"].min())),
+            largest=float(max(1e-9, column["size"].max())),
+            tilt=float(tilt.max()) if len(tilt) else 180.0,
+            joints=float(np.median(column["joints"])),
+            observed=float(np.median(column["observed"])),
+            shortest=float(lengths.min()),
+            median=float(np.median(lengths)),
+            longest=float(lengths.max()),
+            in_seconds=in_seconds,
+        )
+
+    @property
+    def lengths(self) -> ClipLengths:
+        """How long the training clips are."""
+        return ClipLengths(self.median, self.longest, self.in_seconds)
+
+    def warnings(self, statistics: MotionStatistics, is_window: bool = False) -> Iterator[str]:
+        """Yield what is unusual about a recording.
+
+        Args:
+            statistics: Its statistics.
+            is_window: Whether it is a window of a longer recording, whose length says nothing.
+        """
+        if statistics.tilt > min(135.0, self.tilt + MIN_TILT):
+            yield (
+                f"the body is turned by {statistics.tilt:.0f} degrees against the training clips: it is upside"
+                " down, or the axes are in another order (see --up)"
+            )
+        if statistics.size > MAX_SIZE_FACTOR * self.largest or statistics.size * MAX_SIZE_FACTOR < self.smallest:
+            factor = statistics.size / np.sqrt(self.smallest * self.largest)
+            yield (
+                f"the body is {factor:.3g} times as large as in the training clips: the coordinates may be in"
+                " another unit (see --unit)"
+            )
+        share = statistics.observed * statistics.joints
+        if share < MIN_OBSERVED_SHARE * self.observed * self.joints:
+            yield (
+                f"few joints were observed: {statistics.joints:.0f} joints in {statistics.observed:.0%} of the"
+                f" frames, and {self.joints:.0f} in {self.observed:.0%} in the training clips"
+            )
+        length = statistics.seconds if self.in_seconds else statistics.frames
+        unit = "s" if self.in_seconds else " frames"
+        if not is_window and length > MAX_LENGTH_FACTOR * self.longest:
+            yield (
+                f"it is much longer or slower than the training clips: {length:.3g}{unit}, and these have up to"
+                f" {self.longest:.3g}{unit}"
+            )
+        if not is_window and length < MIN_LENGTH_SHARE * self.shortest:
+            yield (
+                f"it is much shorter or faster than the training clips: {length:.3g}{unit}, and these have at"
+                f" least {self.shortest:.3g}{unit}"
+            )

@@ -1,0 +1,128 @@
+"""From recordings to the rows of features that a classifier was fitted to: an encoder's, or coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.datasets import RecordingConverter
+from skeletonmae.errors import InputError
+from skeletonmae.inference.coordinates import CoordinateConfig, coordinate_features
+from skeletonmae.inference.embed import EmbedSettings, embed_recordings
+from skeletonmae.inference.predict import NOTHING_OBSERVED
+from skeletonmae.methods import Pooling
+from skeletonmae.sequences import SkeletonSequence
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """A row of features for each recording.
+
+    Args:
+        values: `(recording, feature)` float32; 0 where there is an error.
+        errors: Why a recording has no features; empty where it has.
+        notes: What was not used, such as joints that an encoder does not know, in words.
+    """
+
+    values: np.ndarray
+    errors: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_known(self) -> np.ndarray:
+        """Whether each recording has features, `(recording,)` bool."""
+        return np.array([not error for error in self.errors], dtype=bool)
+
+
+class Featurizer(Protocol):
+    """What turns recordings into features."""
+
+    kind: ClassVar[str]
+
+    def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
+        """Compute a row of features for each recording, whatever its layout."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderFeaturizer:
+    """The features of a frozen encoder.
+
+    Args:
+        checkpoint: The encoder.
+        name: Name of the shipped encoder, or of the file.
+        pooling: What the features are the mean of.
+        sha256: Checksum of its file; empty if it is not known.
+        batch_size: Clips per batch.
+    """
+
+    checkpoint: Checkpoint
+    name: str
+    pooling: Pooling = "joints"
+    sha256: str = ""
+    batch_size: int = 64
+    kind: ClassVar[str] = "encoder"
+
+    def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
+        """Compute the features of the middle part of each recording."""
+        numbered = [replace(one, name=str(number), label=None, tags={}) for number, one in enumerate(recordings)]
+        settings = EmbedSettings(pooling=self.pooling, batch_size=self.batch_size)
+        embeddings = embed_recordings(self.checkpoint, numbered, settings)
+        errors = [""] * len(recordings)
+        for left_out in embeddings.left_out:
+            errors[int(left_out.recording)] = left_out.reason
+        values = np.zeros((len(recordings), embeddings.features.shape[1]), np.float32)
+        values[[int(name) for name in embeddings.names]] = embeddings.features
+        return Features(values, tuple(errors), embeddings.notes)
+
+
+@dataclass(frozen=True, eq=False)
+class CoordinateFeaturizer:
+    """The coordinates themselves, resampled and centered.
+
+    Args:
+        config: The joints, and the number of frames and persons.
+        unit: Unit of the training recordings.
+    """
+
+    config: CoordinateConfig
+    unit: str
+    kind: ClassVar[str] = "coordinates"
+
+    def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
+        """Compute the features of each recording."""
+        values = np.zeros((len(recordings), self.config.num_features), np.float32)
+        errors = []
+        for row, recording in enumerate(recordings):
+            try:
+                features = self._row(recording)
+            except InputError as error:
+                errors.append(str(error).removeprefix(f"recording {recording.name!r}: "))
+                continue
+            if features is not None:
+                values[row] = features
+            errors.append("" if features is not None else NOTHING_OBSERVED)
+        return Features(values, tuple(errors))
+
+    def _row(self, recording: SkeletonSequence) -> np.ndarray | None:
+        axes, where = recording.positions.shape[3], f"recording {recording.name!r}"
+        if self.config.axes == 2 and axes == 3:
+            recording = RecordingConverter(axes=2)(recording)
+        elif axes != self.config.axes:
+            problem = "the classifier was fitted to 3D recordings, but this one is 2D"
+            raise InputError(problem, where=where, expected="3 axes", got="2")
+        if recording.unit != self.unit:
+            problem = "the classifier was fitted to recordings in another unit"
+            raise InputError(problem, where=where, expected=self.unit, got=recording.unit)
+        if not set(recording.skeleton.joints) & set(self.config.joints):
+            expected = ", ".join(self.config.joints[:5])
+            raise InputError(
+                "the classifier knows none of the joints", where=where, expected=f"some of {expected}"
+            )
+        return coordinate_features(recording, self.config)
+
+
+AnyFeaturizer = EncoderFeaturizer | CoordinateFeaturizer

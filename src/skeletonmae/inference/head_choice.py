@@ -1,0 +1,94 @@
+"""Choose a head by cross-validation, and its temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skeletonmae.inference.folds import Fold
+from skeletonmae.inference.head_fitting import Candidate, fit_heads
+from skeletonmae.inference.heads import softmax
+
+TEMPERATURES = np.geomspace(0.02, 50, 120)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The best of several heads in cross-validation.
+
+    Args:
+        candidate: The head.
+        temperature: Divides its scores so that the probabilities are calibrated.
+        accuracy: Its accuracy in the cross-validation that chose it, which is a little too good.
+        log_loss: Mean negative logarithm of the probability of the true class, with the temperature.
+    """
+
+    candidate: Candidate
+    temperature: float
+    accuracy: float
+    log_loss: float
+
+
+def cross_validate(
+    features: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    num_classes: int,
+    folds: Sequence[Fold],
+    candidates: Sequence[Candidate],
+    on_fold: Callable[[], None] | None = None,
+) -> dict[Candidate, Choice]:
+    """Measure every candidate on the recordings that it was not fitted to.
+
+    Args:
+        features: Name -> features, `(clip, feature)`.
+        labels: Class index of each clip.
+        num_classes: Number of classes.
+        folds: (fit, test) indices; without any, every candidate has an accuracy of 0 and a temperature of 1.
+        candidates: What to measure.
+        on_fold: Called after each fold.
+
+    Returns:
+        The result of each candidate, in their order.
+    """
+    if not folds:
+        return {candidate: Choice(candidate, 1.0, 0.0, float(np.log(num_classes))) for candidate in candidates}
+    tested = np.concatenate([test for _, test in folds])
+    scores = {candidate: np.zeros((len(labels), num_classes)) for candidate in candidates}
+    for fit, test in folds:
+        for name in dict.fromkeys(candidate.features for candidate in candidates):
+            group = [candidate for candidate in candidates if candidate.features == name]
+            heads = fit_heads(features[name][fit], labels[fit], num_classes, group)
+            for candidate, head in zip(group, heads, strict=True):
+                scores[candidate][test] = head.scores(features[name][test])
+        if on_fold:
+            on_fold()
+    results = {}
+    for candidate in candidates:
+        rows, truth = scores[candidate][tested], labels[tested]
+        temperature, log_loss = fit_temperature(rows, truth)
+        accuracy = float((rows.argmax(1) == truth).mean())
+        results[candidate] = Choice(candidate, temperature, accuracy, log_loss)
+    return results
+
+
+def best_choice(results: Mapping[Candidate, Choice]) -> Choice:
+    """Return the candidate with the highest accuracy; of equal ones, that with the lowest log loss."""
+    return max(results.values(), key=lambda choice: (round(choice.accuracy, 9), -choice.log_loss))
+
+
+def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Return the temperature with the lowest log loss, and that log loss.
+
+    Args:
+        scores: `(clip, class)`, of clips that the head was not fitted to.
+        labels: Class index of each clip.
+    """
+    rows = np.arange(len(labels))
+    losses = [
+        float(-np.log(np.maximum(softmax(scores, temperature)[rows, labels], 1e-12)).mean())
+        for temperature in TEMPERATURES.tolist()
+    ]
+    best = int(np.argmin(losses))
+    return float(TEMPERATURES[best]), losses[best]

@@ -1,0 +1,198 @@
+"""Fit the heads that `fit` chooses from, each with several strengths at once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from skeletonmae.inference.heads import AnyHead, LinearHead, NeighborHead, standardize
+
+Method = Literal["logistic", "prototypes", "neighbors", "ridge"]
+MIN_VARIANCE_SHARE = 1e-9
+"""Principal axes with a smaller share of the largest variance hold rounding errors only."""
+
+
+class Candidate(NamedTuple):
+    """A head to choose from."""
+
+    features: str
+    """Features that it classifies: those of the encoder, or a kind of coordinates."""
+    method: Method
+    strength: float
+    """Inverse strength of the penalty (`logistic`), its strength (`ridge`), or the number of neighbors."""
+    scaling: Literal["each", "all"] = "each"
+    """Whether each feature is divided by its own standard deviation, or all by a common one."""
+
+    def __str__(self) -> str:
+        strength = {"logistic": "C", "ridge": "penalty", "neighbors": "k"}.get(self.method)
+        return f"{self.method}, {strength}={self.strength:g}" if strength else self.method
+
+
+LOGISTIC_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+NEIGHBOR_COUNTS = (1, 5)
+RIDGE_STRENGTHS = tuple(10 ** (power / 2) for power in range(0, 15))
+
+
+def encoder_candidates(features: str) -> list[Candidate]:
+    """Return the heads of the encoder's features, from the simplest."""
+    return [
+        Candidate(features, "prototypes", 0.0),
+        *(Candidate(features, "neighbors", float(count)) for count in NEIGHBOR_COUNTS),
+        *(Candidate(features, "logistic", strength) for strength in LOGISTIC_STRENGTHS),
+    ]
+
+
+def coordinate_candidates(features: str) -> list[Candidate]:
+    """Return the heads of coordinates, the strongest penalty first."""
+    return [
+        Candidate(features, "ridge", strength, scaling)
+        for scaling in ("each", "all")
+        for strength in sorted(RIDGE_STRENGTHS, reverse=True)
+    ]
+
+
+def fit_heads(
+    features: np.ndarray, labels: np.ndarray, num_classes: int, candidates: Sequence[Candidate]
+) -> list[AnyHead]:
+    """Fit candidates that share their features.
+
+    Args:
+        features: `(clip, feature)`.
+        labels: Class index of each clip, `(clip,)`; a class may be missing.
+        num_classes: Number of classes.
+        candidates: What to fit.
+
+    Returns:
+        A head for each candidate.
+    """
+    fitted: dict[Candidate, AnyHead] = {}
+    for scaling in dict.fromkeys(candidate.scaling for candidate in candidates):
+        mean, deviation = _scaler(features, scaling)
+        rows = standardize(features, mean, deviation)
+        chosen = [candidate for candidate in candidates if candidate.scaling == scaling]
+        by_method: dict[str, list[Candidate]] = {}
+        for candidate in chosen:
+            by_method.setdefault(candidate.method, []).append(candidate)
+        for method, group in by_method.items():
+            fit = {
+                "logistic": _fit_logistic,
+                "prototypes": _fit_prototypes,
+                "neighbors": _fit_neighbors,
+                "ridge": _fit_ridge,
+            }[method]
+            strengths = [candidate.strength for candidate in group]
+            fitted |= dict(zip(group, fit(rows, labels, num_classes, strengths, mean, deviation), strict=True))
+    return [fitted[candidate] for candidate in candidates]
+
+
+def _scaler(features: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+    mean, deviation = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
+    if scaling == "all":
+        deviation = np.full_like(deviation, np.sqrt((deviation**2).mean()))
+    return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def _principal_axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows along their principal axes, and the axes: a rotation, which changes no penalized classifier."""
+    if rows.shape[1] <= len(rows):
+        return rows, np.eye(rows.shape[1])
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    used = values > MIN_VARIANCE_SHARE * values[-1]
+    axes = rows.T @ (vectors[:, used] / np.sqrt(values[used]))
+    return rows @ axes, axes
+
+
+def _fit_logistic(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    strengths: Sequence[float],
+    mean: np.ndarray,
+    deviation: np.ndarray,
+) -> list[AnyHead]:
+    from sklearn.linear_model import LogisticRegression
+
+    present = np.unique(labels)
+    if len(present) == 1:
+        return [_constant(present, num_classes, mean, deviation) for _ in strengths]
+    components, axes = _principal_axes(rows)
+    model = LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
+    heads: dict[float, AnyHead] = {}
+    for strength in sorted(strengths):
+        model.set_params(C=strength)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a few more iterations do not change what is predicted
+            model.fit(components, labels)
+        weight, bias = model.coef_, model.intercept_
+        if len(present) == 2:  # one row of weights for two classes
+            weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+        full_weight, full_bias = _absent(num_classes, rows.shape[1], bias)
+        full_weight[:, present], full_bias[present] = axes @ weight.T, bias
+        heads[strength] = LinearHead(mean, deviation, full_weight, full_bias)
+    return [heads[strength] for strength in strengths]
+
+
+def _absent(num_classes: int, num_features: int, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and biases of classes that no clip has: far below the others."""
+    return np.zeros((num_features, num_classes)), np.full(num_classes, float(bias.min()) - 10.0)
+
+
+def _constant(present: np.ndarray, num_classes: int, mean: np.ndarray, deviation: np.ndarray) -> AnyHead:
+    bias = np.full(num_classes, -10.0)
+    bias[present] = 0.0
+    return LinearHead(mean, deviation, np.zeros((len(mean), num_classes)), bias)
+
+
+def _fit_prototypes(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    strengths: Sequence[float],
+    mean: np.ndarray,
+    deviation: np.ndarray,
+) -> list[AnyHead]:
+    units = _unit(rows)
+    is_of = labels[:, None] == np.arange(num_classes)
+    means = is_of.T @ units / np.maximum(is_of.sum(0), 1)[:, None]
+    bias = np.where(is_of.any(0), 0.0, -10.0)
+    return [LinearHead(mean, deviation, _unit(means).T, bias, unit_length=True) for _ in strengths]
+
+
+def _fit_neighbors(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    strengths: Sequence[float],
+    mean: np.ndarray,
+    deviation: np.ndarray,
+) -> list[AnyHead]:
+    units = _unit(rows)
+    return [NeighborHead(mean, deviation, units, labels, num_classes, int(count)) for count in strengths]
+
+
+def _fit_ridge(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    strengths: Sequence[float],
+    mean: np.ndarray,
+    deviation: np.ndarray,
+) -> list[AnyHead]:
+    """Ridge regression to +1 for the class and -1 for every other one; the intercept has no penalty."""
+    targets = np.where(labels[:, None] == np.arange(num_classes), 1.0, -1.0)
+    bias = targets.mean(0)
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    projected = vectors.T @ (targets - bias)
+    values = values.clip(min=0)[:, None]
+    return [
+        LinearHead(mean, deviation, rows.T @ (vectors @ (projected / (values + strength))), bias)
+        for strength in strengths
+    ]
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    units: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return units
