@@ -1,0 +1,222 @@
+"""Does pre-training the graph SkeletonMAE help? Choose its settings on validation parts, then test on four sets.
+
+    OMP_NUM_THREADS=1 python benchmarks/graph_proof.py run RESULTS [--stages pretext select proof] [--seconds 3600]
+    python benchmarks/graph_proof.py report RESULTS
+    python benchmarks/graph_proof.py estimate RESULTS
+
+`pretext` compares changes of the pre-training by the reconstruction error on the validation part of Penn Action.
+`select` chooses target, hiding, depth of STRL and rate of the encoder on the validation parts of Penn Action and
+NW-UCLA, and the rate from scratch in the same way. `proof` tests the choice on the test sides of Penn Action,
+NW-UCLA, pyskl_sample and UTD-MHAD. Each finished cell is a line of RESULTS/cells.jsonl, and the weights of
+pre-trainings are in RESULTS/weights; a run that was stopped continues with the first cell that is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import graph_plan as plan
+import numpy as np
+from graph_cells import run_cell, weights_file
+
+STAGES = ("pretext", "select", "proof")
+TYPICAL_SECONDS = {"pretrain": 60.0, 0.1: 20.0, 1.0: 200.0}
+"""CPU seconds of a cell of which none is finished: a pre-training, or a fine-tuning by its share of the labels."""
+
+
+def key(cell: plan.Cell) -> str:
+    """Return what identifies a cell among the results."""
+    return json.dumps(cell, sort_keys=True)
+
+
+def read_lines(folder: Path) -> dict[str, Any]:
+    """Return the finished cells; a line that was cut off by a kill is left out."""
+    file, lines = folder / "cells.jsonl", {}
+    for text in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        lines[key(line["cell"])] = line
+    return lines
+
+
+def cells(stage: str, lines: dict[str, Any]) -> Iterator[plan.Cell]:
+    """Yield the cells of a stage, each pre-training before the first fine-tuning that starts from it."""
+    if stage == "pretext":
+        yield from plan.pretext_cells(plan.SELECTION_SETS[0])
+        return
+    chosen = plan.choose(plan.selection_table(lines, key)) if stage == "proof" else None
+    if stage == "proof" and chosen is None:
+        return
+    for cell in plan.proof_cells(*chosen) if chosen else plan.select_cells():
+        if cell["start"]:
+            yield cell["start"]
+        yield cell
+
+
+def run(folder: Path, stages: list[str], seconds: float) -> None:
+    """Run the cells that are missing, until all are finished or the time is over."""
+    from environment import facts
+
+    began, about = time.monotonic(), {name: facts()[name] for name in ("commit", "date", "processor", "torch")}
+    folder.mkdir(parents=True, exist_ok=True)
+    lines, weights = read_lines(folder), folder / "weights"
+    for stage in stages:
+        for cell in cells(stage, lines):
+            is_missing = cell["kind"] == "pretrain" and not weights_file(cell, weights).exists()
+            if key(cell) in lines and not is_missing:
+                continue
+            if time.monotonic() - began > seconds:
+                return
+            line = run_cell(cell, weights) | {"stage": stage} | about
+            with (folder / "cells.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            lines[key(cell)] = line
+            print(f"{time.monotonic() - began:6.0f} s  {stage} {describe(cell)}: {line['result']}", flush=True)
+
+
+def describe(cell: plan.Cell) -> str:
+    """Name a cell in a line of the progress."""
+    settings = ", ".join(setting.partition("=")[2] for setting in cell["settings"])
+    if cell["kind"] == "pretrain":
+        return f"pretrain {cell['dataset']} {cell['part']} [{settings}] seed {cell['seed']}"
+    start = f"[{settings}] seed {cell['start']['seed']}" if cell["start"] else "scratch"
+    where = f"{cell['dataset']} {cell['part']} {cell['fraction']:g}"
+    return f"{where} {start} draw {cell['draw']} depth {cell['depth']} x{cell['training']['encoder_lr']:g}"
+
+
+def crossed_interval(gains: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Return mean and half width of the interval of gains over pre-trainings and draws, `(pretraining, draw)`.
+
+    Both are random, and every pre-training is tested with every draw: the variance of the mean is that of a
+    crossed two-way layout with one observation per cell, with Satterthwaite's degrees of freedom. With one
+    pre-training, or one draw for each, it is Student's interval.
+    """
+    from scipy.stats import t
+
+    gains = np.asarray(gains, dtype=np.float64)
+    mean, shape = float(gains.mean()), gains.shape
+    if min(shape) == 1:
+        return mean, float(t.ppf((1 + level) / 2, gains.size - 1) * gains.std(ddof=1) / gains.size**0.5)
+    rows, columns = gains.mean(1), gains.mean(0)
+    degrees = np.array([shape[0] - 1, shape[1] - 1, (shape[0] - 1) * (shape[1] - 1)])
+    residual = gains - rows[:, None] - columns + mean
+    squares = np.array(
+        [shape[1] * ((rows - mean) ** 2).sum(), shape[0] * ((columns - mean) ** 2).sum(), (residual**2).sum()]
+    )
+    squares /= degrees
+    variance = max(squares[0] + squares[1] - squares[2], squares.max())
+    freedom = variance**2 / (squares**2 / degrees).sum() if variance else degrees.sum()
+    return mean, float(t.ppf((1 + level) / 2, freedom) * (variance / gains.size) ** 0.5)
+
+
+def report(folder: Path) -> Iterator[str]:
+    """Yield the lines of the tables of all stages, as far as their cells are finished."""
+    lines = read_lines(folder)
+    yield "| change of the pre-training | loss | model | constant | neighbor | ridge |"
+    yield "|---|---|---|---|---|---|"
+    for name, cell in zip(plan.PRETEXT, cells("pretext", lines), strict=True):
+        if key(cell) in lines:
+            found = lines[key(cell)]["result"]
+            values = (f"{found[column]:.4g}" for column in ("loss", "model", "constant", "neighbor", "ridge"))
+            yield f"| {name} | {' | '.join(values)} |"
+    yield ""
+    yield f"| start | depth | rate | {' | '.join(plan.SELECTION_SETS)} | mean |"
+    yield "|---|---|---|" + "---|" * (len(plan.SELECTION_SETS) + 1)
+    table = plan.selection_table(lines, key)
+    for (candidate, depth, rate), found in table.items():
+        if found:
+            shown = [f"{100 * found[name]:.1f}" if name in found else "" for name in plan.SELECTION_SETS]
+            mean = f"{100 * fmean(found.values()):.1f}" if len(found) == len(plan.SELECTION_SETS) else ""
+            yield f"| {candidate or 'from scratch'} | {depth} | x{rate:g} | {' | '.join(shown)} | {mean} |"
+    chosen = plan.choose(table)
+    yield f"\nchosen (candidate, depth, rate, rate from scratch): {chosen}\n"
+    if chosen:
+        yield from proof_table(lines, *chosen)
+
+
+def proof_table(
+    lines: dict[str, Any], candidate: str, depth: int, rate: float, scratch_rate: float
+) -> Iterator[str]:
+    """Yield the lines of the table of the proof."""
+    settings = plan.CANDIDATES[candidate]
+    yield "| dataset | labels | depth | rate | pre-trained | from scratch | gain |"
+    yield "|---|---|---|---|---|---|---|"
+    others = [(other, each) for other in plan.DEPTHS for each in plan.RATES]
+    for dataset in plan.PROOF_SETS:
+        for shown_depth, shown_rate in others if dataset == plan.PROOF_SETS[0] else [(depth, rate)]:
+            own = [finished(lines, cell) for cell in plan.few_labels(dataset, settings, shown_depth, shown_rate)]
+            base = [finished(lines, cell) for cell in plan.few_labels(dataset, None, shown_depth, scratch_rate)]
+            yield from proof_row(f"{dataset} | 10 % | {shown_depth} | x{shown_rate:g}", own, base, plan.DRAWS)
+        own = [
+            finished(lines, plan.all_labels(dataset, settings, depth, rate, s)) for s in range(plan.PRETRAININGS)
+        ]
+        base = [
+            finished(lines, plan.all_labels(dataset, None, depth, scratch_rate, s))
+            for s in range(plan.PRETRAININGS)
+        ]
+        yield from proof_row(f"{dataset} | all | {depth} | x{rate:g}", own, base, plan.PRETRAININGS)
+
+
+def finished(lines: dict[str, Any], cell: plan.Cell) -> float | None:
+    """Return the accuracy without copies of a finished cell, in percent."""
+    return 100 * lines[key(cell)]["result"]["top1_clean"] if key(cell) in lines else None
+
+
+def proof_row(name: str, own: list[float | None], base: list[float | None], draws: int) -> Iterator[str]:
+    """Yield a row if all of its cells are finished."""
+    if None in own or None in base:
+        return
+    ours, scratch = np.array(own).reshape(-1, draws), np.array(base)
+    mean, half = crossed_interval(ours - scratch)
+    shown = [f"{values.mean():.1f} ± {values.std(ddof=1):.1f}" for values in (ours, scratch)]
+    yield f"| {name} | {' | '.join(shown)} | {mean:+.1f} ± {half:.1f} |"
+
+
+def estimate(folder: Path) -> Iterator[str]:
+    """Yield the CPU hours of each stage: finished, and expected for the rest by the mean of finished cells."""
+    lines = read_lines(folder)
+
+    def group(cell: plan.Cell) -> tuple[Any, ...]:
+        return (cell["kind"], cell["dataset"], cell.get("fraction"), cell.get("depth"))
+
+    spent: dict[tuple[Any, ...], list[float]] = {}
+    for line in lines.values():
+        spent.setdefault(group(line["cell"]), []).append(line["cpu_seconds"])
+    for stage in STAGES:
+        wanted = {key(cell): cell for cell in cells(stage, lines)}
+        done = sum(lines[name]["cpu_seconds"] for name in wanted if name in lines)
+        left = sum(
+            fmean(spent[group(cell)])
+            if group(cell) in spent
+            else TYPICAL_SECONDS[cell.get("fraction", "pretrain")]
+            for name, cell in wanted.items()
+            if name not in lines
+        )
+        count = sum(name in lines for name in wanted)
+        hours = f"{done / 3600:.2f} h of CPU spent, {left / 3600:.2f} h left"
+        yield f"{stage}: {count} of {len(wanted)} cells, {hours}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("run", "report", "estimate"))
+    parser.add_argument("results", type=Path, help="folder of the results")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell after this time")
+    arguments = parser.parse_args()
+    if arguments.command == "run":
+        run(arguments.results, arguments.stages, arguments.seconds)
+    else:
+        print("\n".join({"report": report, "estimate": estimate}[arguments.command](arguments.results)))
+
+
+if __name__ == "__main__":
+    main()
