@@ -9,6 +9,7 @@ from skeletonmae.batches import Patches
 from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenIndex, TokenMask
 from skeletonmae.models import JointPatchDecoder, JointPatchEncoder, PositionEmbedding
+from skeletonmae.models.joint_description import TrackJoints
 from skeletonmae.models.joint_patch_transformer import masked_mean, mean_over_time
 from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
 
@@ -114,6 +115,11 @@ def test_clips_of_another_shape_are_refused(change: dict[str, int]) -> None:
         model.known_patches(patches_of())
 
 
+def joints_of(mask: TokenMask, skeleton: Skeleton = KINECT20) -> TrackJoints:
+    """The joints that have an available token."""
+    return TrackJoints(skeleton, mask.available.any(1))
+
+
 def decoded(cross: bool, poison: str = "") -> tuple[torch.Tensor, TokenMask]:
     torch.manual_seed(0)
     model = JointPatchDecoder(
@@ -125,7 +131,7 @@ def decoded(cross: bool, poison: str = "") -> tuple[torch.Tensor, TokenMask]:
     latent = torch.randn(*mask.visible_index.index.shape, 12)
     if poison == "padding" and mask.visible_index.valid is not None:
         latent[~mask.visible_index.valid] = 1e3
-    return model(latent, mask, mask.hidden_index, KINECT20), mask
+    return model(latent, mask, mask.hidden_index, joints_of(mask)), mask
 
 
 @pytest.mark.parametrize("cross", [True, False])
@@ -153,8 +159,8 @@ def test_a_decoder_does_not_attend_to_unavailable_tokens() -> None:
     wider = TokenMask(*(torch.nn.functional.pad(flags, (1, 0)) for flags in (plain.hidden, plain.available)))
     latent = torch.randn(*plain.visible_index.index.shape, 12)
     one, other = (
-        model(latent, plain, plain.hidden_index, KINECT20),
-        model(latent, wider, wider.hidden_index, tailed),
+        model(latent, plain, plain.hidden_index, joints_of(plain)),
+        model(latent, wider, wider.hidden_index, joints_of(wider, tailed)),
     )
     valid = torch.arange(one.shape[1]) < plain.hidden_index.num_valid[:, None]
     torch.testing.assert_close(one[valid], other[valid], atol=1e-6, rtol=1e-5)
@@ -173,7 +179,7 @@ def test_a_decoder_processes_only_available_tokens(full_rows: int) -> None:
     latent, queries = torch.randn(*mask.visible_index.index.shape, 12), mask.hidden_index
     lengths: list[int] = []
     hook = model.blocks[0].register_forward_pre_hook(lambda _, given: lengths.append(given[0].shape[1]))
-    prediction = model(latent, mask, queries, KINECT20)
+    prediction = model(latent, mask, queries, joints_of(mask))
     hook.remove()
     x = mask.restore(model.input_proj(latent), model.mask_token) + model.pos_embed(KINECT20)
     for block in model.blocks:
@@ -224,6 +230,6 @@ def test_a_cross_decoder_knows_the_positions_of_its_context() -> None:
         hidden = torch.zeros(1, 60, dtype=torch.bool)
         hidden[0, 7] = True
         mask = TokenMask(hidden.view(1, 3, 20), available.view(1, 3, 20))
-        found.append(model(latent, mask, queries, KINECT20))
+        found.append(model(latent, mask, queries, joints_of(mask)))
     assert (found[0] - found[1]).abs().max() > 1e-3
     assert (found[0] - found[2]).abs().max() > 1e-3

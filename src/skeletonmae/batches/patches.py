@@ -20,12 +20,18 @@ class Patches:
         observed: Whether the joint was observed, or bridged, in each frame of a token.
         skeleton: The joint layout.
         bridged: Which observed frames are interpolated in a short gap. By default none.
+        has_depth: Which tracks have a third coordinate; in the others it is 0 and no target. None for all.
+        duration: Seconds of each track's clip; NaN where it is unknown. None if it is unknown for all.
+        is_nameless: Tracks whose joints a model knows by their descriptions alone. None for no track.
     """
 
     values: Float[Tensor, "track time_step joint frame axis"]
     observed: Bool[Tensor, "track time_step joint frame"]
     skeleton: Skeleton
     bridged: Bool[Tensor, "track time_step joint frame"] = None  # type: ignore[assignment]  # set in __post_init__
+    has_depth: Bool[Tensor, " track"] | None = None
+    duration: Float[Tensor, " track"] | None = None
+    is_nameless: Bool[Tensor, " track"] | None = None
 
     def __post_init__(self) -> None:
         if self.bridged is None:

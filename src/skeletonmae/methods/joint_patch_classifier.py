@@ -97,6 +97,7 @@ def build_encoder(
         mlp_ratio=config.mlp_ratio,
         dropout=dropout,
         drop_path=drop_path,
+        described=config.reads_any_layout,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from skeletonmae.config import changed_settings
+from skeletonmae.config import Config, changed_settings
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking
 from skeletonmae.methods.method import InputSpec, MethodConfig
@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 Interval = Annotated[int, Field(ge=1, le=10_000)]
 """Number of frames from one frame to the other."""
-ENCODER_SETTINGS = ("token_frames", "width", "depth", "heads", "mlp_ratio")
+ENCODER_SETTINGS = ("token_frames", "width", "depth", "heads", "mlp_ratio", "joint_embedding")
 """Settings that an encoder must share with one whose weights it takes over; some leave the shapes as they are."""
+
+
+class DescriptionConfig(Config):
+    """What training with `joint_embedding: description` leaves out, so that the model can do without it."""
+
+    name_dropout: float = Field(0.3, ge=0, le=1)
+    """Share of the clips whose joints have no names, only descriptions; drawn again in every epoch."""
+    duration_dropout: float = Field(0.2, ge=0, le=1)
+    """Share of the clips whose duration is unknown; drawn again in every epoch."""
 
 
 class JointPatchMAEConfig(MethodConfig):
@@ -37,6 +46,13 @@ class JointPatchMAEConfig(MethodConfig):
     """Width of the encoder's tokens; must be divisible by `heads`."""
     depth: int = Field(8, ge=1, le=256)
     """Number of encoder blocks."""
+    joint_embedding: Literal["name", "description"] = "name"
+    """`name`: the position embedding of a joint is that of its name, and joints with other names are not used.
+    `description`: it is the sum of those of its name, if it is known, and of its side, its body part and its place
+    in the tree. The model then reads any layout, in 2D and 3D, in any unit, and knows the duration of a clip and
+    the path of the body (`root_motion`)."""
+    description: DescriptionConfig = DescriptionConfig()
+    """What training leaves out with `joint_embedding: description`; `name` has no such settings."""
     heads: int = Field(8, ge=1)
     """Number of attention heads, in encoder and decoder."""
     mlp_ratio: float = Field(4.0, gt=0, le=64)
@@ -91,6 +107,25 @@ class JointPatchMAEConfig(MethodConfig):
         if self.target_steps > 1 and self.decoder != "cross":
             raise ValueError(f"target_steps needs decoder cross; got target_steps {self.target_steps}")
         return self
+
+    @model_validator(mode="after")
+    def _check_description(self) -> Self:
+        if self.joint_embedding == "name":
+            if changed := changed_settings(self.description):
+                names = ", ".join(f"description.{name}" for name in changed)
+                raise ValueError(f"joint_embedding name has no {names}; delete it, or use description")
+            return self
+        if self.kind != "joint_patch":
+            raise ValueError(f"method {self.kind} needs joint_embedding name; got {self.joint_embedding}")
+        if self.target == "pooled" or self.teacher.center:
+            setting = "target pooled" if self.target == "pooled" else "teacher.center"
+            raise ValueError(f"{setting} needs joint_embedding name; got {self.joint_embedding}")
+        return self
+
+    @property
+    def reads_any_layout(self) -> bool:
+        """Whether clips may have any layout, unit and number of axes."""
+        return self.joint_embedding == "description"
 
     @property
     def num_feature_blocks(self) -> int:

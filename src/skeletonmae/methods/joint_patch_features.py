@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
-from skeletonmae.batches import Patches, Tracks, patchify
+from skeletonmae.batches import Batch, Patches, Tracks, patchify
 from skeletonmae.masking import TokenIndex, TokenMask
+from skeletonmae.methods.described_pooling import pooled_layout
+from skeletonmae.methods.joint_patch_config import DescriptionConfig
 from skeletonmae.methods.pooling import Pooling, check_last_blocks, concat_joints, pool_sums, sum_time_parts
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder, masked_mean, mean_over_time
+from skeletonmae.skeletons.description import with_root_motion
 
 
 def make_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:
-    """Cut tracks into the tokens of an encoder; joints that it does not know count as unobserved."""
+    """Cut tracks into the tokens of an encoder.
+
+    Joints that it does not know count as unobserved. With descriptions there are none, and the last joint of the
+    patches is the path of the body.
+    """
+    if encoder.described:
+        return _described_patches(encoder, tracks)
     patches = patchify(tracks.positions, tracks.observed, tracks.skeleton, encoder.token_frames, tracks.bridged)
     return encoder.known_patches(patches)
+
+
+def _described_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:
+    positions, observed, bridged = tracks.positions, tracks.observed, tracks.bridged
+    root = torch.zeros_like(positions[:, :, 0]) if tracks.root is None else tracks.root
+    no_flags = torch.zeros_like(observed[:, :, :1])
+    root_observed = no_flags if tracks.root_observed is None else tracks.root_observed[:, :, None]
+    positions = torch.cat([positions, root[:, :, None]], dim=2)
+    positions = pad(positions, (0, encoder.axes - positions.shape[3]))  # a clip in 2D has no third coordinate
+    patches = patchify(
+        positions,
+        torch.cat([observed, root_observed], dim=2),
+        with_root_motion(tracks.skeleton),
+        encoder.token_frames,
+        torch.cat([bridged, no_flags], dim=2),
+    )
+    return encoder.known_patches(replace(patches, has_depth=tracks.has_depth, duration=tracks.duration))
+
+
+def with_dropout(patches: Patches, batch: Batch, config: DescriptionConfig) -> Patches:
+    """Return the patches of a training batch without the names and the durations of a share of the clips.
+
+    Args:
+        patches: The tokens of the batch.
+        batch: The clips.
+        config: The shares.
+    """
+    clip = batch.tracks.clip_index
+    is_nameless = (batch.rng("joint names").uniform() < config.name_dropout)[clip]
+    is_timeless = (batch.rng("duration").uniform() < config.duration_dropout)[clip]
+    duration = batch.tracks.duration.masked_fill(is_timeless, torch.nan)
+    return replace(patches, is_nameless=is_nameless, duration=duration)
 
 
 def embed_tracks(
@@ -33,12 +77,13 @@ def embed_tracks(
     patches = make_patches(encoder, tracks)
     visible = TokenMask.all_visible(patches.available).visible_index
     features = encode_tokens(encoder, patches, visible, last_blocks)
-    known = tuple(encoder.pos_embed.joint_to_row)
+    skeleton = pooled_layout(tracks.skeleton) if encoder.described else tracks.skeleton
+    known = skeleton.joints if encoder.described else tuple(encoder.pos_embed.joint_to_row)
     if time_parts == 1 and pooling == "mean":
         return tracks.mean_over_persons(masked_mean(features, visible))
     if time_parts == 1 and pooling == "joints":
-        by_joint = mean_over_time(features, visible, patches.skeleton.num_joints)
-        return tracks.mean_over_persons(concat_joints(by_joint, patches.skeleton, known))
+        by_joint = mean_over_time(features, visible, skeleton.num_joints)
+        return tracks.mean_over_persons(concat_joints(by_joint, skeleton, known))
     features = features.float()
     if visible.valid is not None:
         features = features * visible.valid[..., None]  # padding repeats a token
@@ -47,7 +92,6 @@ def embed_tracks(
     tokens.scatter_add_(1, visible.index[..., None].expand_as(features), features)
     total = sum_time_parts(tokens.view(*patches.available.shape, features.shape[2]), time_parts)
     count = sum_time_parts(patches.available.float(), time_parts)
-    skeleton = patches.skeleton
     return tracks.mean_over_persons(pool_sums(total, count, skeleton.joints, skeleton, pooling, known))
 
 

@@ -20,7 +20,7 @@ from skeletonmae.methods.joint_patch_classifier import (
     encoder_of,
 )
 from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
-from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches
+from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches, with_dropout
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -42,7 +42,7 @@ from skeletonmae.methods.targets import (
     reconstruction_loss,
 )
 from skeletonmae.methods.teacher import Teacher, no_variances
-from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder
+from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder, track_joints
 
 
 class JointPatchMAE(Method):
@@ -58,6 +58,10 @@ class JointPatchMAE(Method):
         if max(config.intervals) >= spec.frames and config.intervals != (1,):
             problem = f"intervals must be below the {spec.frames} frames of a clip"
             raise ValueError(f"{problem}; got {max(config.intervals)}")
+        if config.reads_any_layout and spec.axes != 3:
+            raise ValueError(
+                f"joint_embedding description needs clips with 3 axes (data.axes: 3); got {spec.axes}"
+            )
         self.config, self.spec, self.masking = config, spec, masking
         if config.target == "teacher":
             out_features = config.width
@@ -80,6 +84,7 @@ class JointPatchMAE(Method):
             heads=config.heads,
             mlp_ratio=config.mlp_ratio,
             cross=config.decoder == "cross",
+            described=config.reads_any_layout,
         )
 
     def forward(self, batch: Batch) -> MethodOutput:
@@ -92,6 +97,8 @@ class JointPatchMAE(Method):
     def draw_tokens(self, batch: Batch) -> tuple[Patches, TokenMask, TokenIndex]:
         """Cut the persons of a batch into tokens, and draw which are hidden and which of those are predicted."""
         patches, rng = make_patches(self.encoder, batch.tracks), batch.track_rng("mask")
+        if self.encoder.described and self.training:
+            patches = with_dropout(patches, batch, self.config.description)
         mask = self.masking(patches, rng)
         return patches, mask, self.draw_queries(mask, patches.measured.any(3), rng)
 
@@ -110,7 +117,7 @@ class JointPatchMAE(Method):
             observed = observed & queries.valid[..., None, None]
         weight = None if targets.weight is None else gather(targets.weight)
         by_token = torch.unflatten(prediction, 2, (self.config.target_steps, -1))
-        return reconstruction_loss(by_token, gather(targets.values), observed, weight)
+        return reconstruction_loss(by_token, gather(targets.values), observed, weight, patches.has_depth)
 
     def make_targets(self, patches: Patches) -> Targets:
         """Compute what the decoder has to predict at each token, and the weight of each error."""
@@ -162,7 +169,7 @@ class JointPatchMAE(Method):
         if self.config.decoder == "self" and self.config.predict_ratio < 1:
             mask = _without_unqueried(mask, queries)
         first_tokens = _first_tokens(queries, self.config.target_steps, patches.skeleton.num_joints)
-        prediction: Tensor = self.decoder(latent, mask, first_tokens, patches.skeleton)
+        prediction: Tensor = self.decoder(latent, mask, first_tokens, track_joints(patches))
         return prediction.float()
 
     @property

@@ -70,12 +70,12 @@ def make_targets(
         components += [_motion_patches(patches, interval) for interval in intervals]
     if target in ("acceleration", "motion_and_acceleration"):
         components.append(_acceleration_patches(patches))
-    return _concat([_normalize(component, target_norm) for component in components])
+    return _concat([_normalize(component, target_norm, patches.has_depth) for component in components])
 
 
-def _normalize(patches: Patches, target_norm: TargetNorm) -> Targets:
+def _normalize(patches: Patches, target_norm: TargetNorm, has_depth: Bool[Tensor, " track"] | None) -> Targets:
     measured = patches.measured
-    observed = measured[..., None].expand_as(patches.values)
+    observed = coordinates(measured, patches.values.shape[4], has_depth)
     if target_norm == "none":
         zero = patches.values.new_zeros((1,) * 5)
         return Targets(patches.values.masked_fill(~observed, 0.0), measured, zero, zero + 1.0)
@@ -143,6 +143,7 @@ def reconstruction_loss(
     target: Float[Tensor, "*token frame axis"],
     observed: Bool[Tensor, "*token frame"],
     weight: Float[Tensor, "*token frame"] | None = None,
+    has_depth: Bool[Tensor, " track"] | None = None,
 ) -> MethodOutput:
     """Mean squared error of the tokens.
 
@@ -154,8 +155,9 @@ def reconstruction_loss(
         target: Likewise.
         observed: Which frames of each token count.
         weight: Of the squared error of each frame; None for 1.
+        has_depth: Which tracks, along the first axis, have a third coordinate; None for all.
     """
-    observed = observed[..., None].expand_as(prediction)
+    observed = coordinates(observed, prediction.shape[-1], has_depth)
     error = (prediction - target).square().masked_fill(~observed, 0.0)
     if weight is not None:
         error = error * weight[..., None]
@@ -163,3 +165,20 @@ def reconstruction_loss(
     num_terms = (num_observed > 0).sum()
     error_per_token = error.sum((-2, -1)) / num_observed.clamp(min=1)
     return MethodOutput(error_per_token.sum() / num_terms.clamp(min=1), num_terms.float())
+
+
+def coordinates(
+    observed: Bool[Tensor, "*any"], num_axes: int, has_depth: Bool[Tensor, " track"] | None
+) -> Bool[Tensor, "*any axis"]:
+    """Return which coordinates of points were observed: all of an observed point, or all but the third in 2D.
+
+    Args:
+        observed: Which points were observed.
+        num_axes: Number of coordinates of a point.
+        has_depth: Which tracks have a third coordinate; None for all.
+    """
+    of_point = observed[..., None].expand(*observed.shape, num_axes)
+    if has_depth is None:
+        return of_point
+    is_flat = torch.arange(num_axes, device=observed.device) < 2
+    return of_point & (is_flat | has_depth.view(-1, *[1] * observed.ndim))

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from skeletonmae.batches import Patches
 from skeletonmae.masking import TokenIndex, TokenMask
+from skeletonmae.models.joint_description import (
+    DescribedPositionEmbedding,
+    DurationEmbedding,
+    TrackJoints,
+)
 from skeletonmae.models.known_joints import check_clip_size, joint_rows, keep_known_joints, known_joints
 from skeletonmae.models.transformer import Block, init_weights
 from skeletonmae.skeletons import Skeleton
 
 POS_EMBED_STD = 0.5
 """Initial standard deviation of position embeddings: as large as an embedded token, for short trainings."""
+
+
+@dataclass(frozen=True, eq=False)
+class NamedPositions:
+    """The position embeddings of tokens, which are the same for all tracks.
+
+    Args:
+        table: Of all tokens, in (time step, joint) order.
+    """
+
+    table: Float[Tensor, "token width"]
+
+    def at(self, index: Int64[Tensor, "track selected"]) -> Float[Tensor, "track selected width"]:
+        """Return the embeddings of some tokens of each track."""
+        return self.table[index]
+
+    def all(self) -> Float[Tensor, "token width"]:
+        """Return the embeddings of all tokens."""
+        return self.table
 
 
 class PositionEmbedding(nn.Module):
@@ -41,6 +67,10 @@ class PositionEmbedding(nn.Module):
         joint = self.joint[rows] * self.known_joints(skeleton)[:, None]
         return (self.time[:, None] + joint[None]).flatten(0, 1)
 
+    def positions(self, joints: TrackJoints) -> NamedPositions:
+        """Return the embeddings of the tokens of some tracks."""
+        return NamedPositions(self(joints.skeleton))
+
 
 class JointPatchEncoder(nn.Module):
     """Compute features of the visible tokens; the others are not processed.
@@ -56,6 +86,8 @@ class JointPatchEncoder(nn.Module):
         mlp_ratio: Hidden width of a block's MLP divided by `width`.
         dropout: Dropout rate of the blocks.
         drop_path: Stochastic depth rate of the last block; it grows linearly from 0 at the first.
+        described: Whether position embeddings are those of `DescribedPositionEmbedding`, so that all joints are
+            used. Tokens then also state whether the third coordinate was observed, and how long the clip is.
     """
 
     def __init__(
@@ -71,12 +103,15 @@ class JointPatchEncoder(nn.Module):
         mlp_ratio: float,
         dropout: float = 0.0,
         drop_path: float = 0.0,
+        described: bool = False,
     ) -> None:
         super().__init__()
         self.time_steps, self.token_frames, self.axes, self.width = time_steps, token_frames, axes, width
-        # The input of a token is its coordinates and, for each frame, whether the joint was observed.
-        self.patch_embed = nn.Linear(token_frames * (axes + 1), width)
-        self.pos_embed = PositionEmbedding(joints, time_steps, width)
+        self.described = described
+        # The input of a token is its coordinates and, for each frame, whether the joint was observed (and its depth).
+        self.patch_embed = nn.Linear(token_frames * (axes + (2 if described else 1)), width)
+        self.pos_embed = position_embedding(joints, time_steps, width, described=described)
+        self.duration_embed = DurationEmbedding(width) if described else None
         self.blocks = nn.ModuleList(
             Block(width, heads, mlp_ratio, dropout=dropout, drop_path=drop_path * layer / max(1, depth - 1))
             for layer in range(depth)
@@ -87,6 +122,8 @@ class JointPatchEncoder(nn.Module):
     def known_patches(self, patches: Patches) -> Patches:
         """Return the patches with the joints that the model does not know marked as unobserved.
 
+        With descriptions, there are no such joints.
+
         Raises:
             InputError: The clip has another number of time steps, frames per token or axes, or the model knows
                 none of its joints.
@@ -94,7 +131,7 @@ class JointPatchEncoder(nn.Module):
         _, time_steps, _, frames, axes = patches.values.shape
         expected = {"time steps": self.time_steps, "frames per token": self.token_frames, "axes": self.axes}
         check_clip_size(expected, (time_steps, frames, axes))
-        return keep_known_joints(patches, self.pos_embed.joint_to_row)
+        return patches if self.described else keep_known_joints(patches, self.pos_embed.joint_to_row)
 
     def forward(self, patches: Patches, visible: TokenIndex) -> Float[Tensor, "track visible width"]:
         """Compute features of the visible tokens.
@@ -123,9 +160,17 @@ class JointPatchEncoder(nn.Module):
 
     def embed_tokens(self, patches: Patches, visible: TokenIndex) -> Float[Tensor, "track visible width"]:
         """Compute the input of the first block: linear embeddings of the visible tokens, plus their positions."""
-        inputs = torch.cat([patches.values.flatten(3), patches.observed.to(patches.values.dtype)], dim=3)
-        tokens: Tensor = self.patch_embed(visible.gather(inputs.flatten(1, 2)))
-        tokens = tokens + self.pos_embed(patches.skeleton)[visible.index]
+        observed = patches.observed.to(patches.values.dtype)
+        inputs = [patches.values.flatten(3), observed]
+        if self.described:
+            has_depth = patches.has_depth
+            inputs.append(observed if has_depth is None else observed * has_depth[:, None, None, None])
+        tokens: Tensor = self.patch_embed(visible.gather(torch.cat(inputs, dim=3).flatten(1, 2)))
+        tokens = tokens + self.pos_embed.positions(track_joints(patches)).at(visible.index)
+        if self.duration_embed is not None:
+            unknown = patches.values.new_full((len(tokens),), torch.nan)
+            seconds = unknown if patches.duration is None else patches.duration
+            tokens = tokens + self.duration_embed(seconds)[:, None]
         return tokens
 
 
@@ -146,6 +191,7 @@ class JointPatchDecoder(nn.Module):
         heads: Number of attention heads of a block.
         mlp_ratio: Hidden width of a block's MLP divided by `width`.
         cross: Cross-attention to the encoder's output instead of self-attention.
+        described: Whether position embeddings are those of `DescribedPositionEmbedding`.
     """
 
     def __init__(
@@ -160,12 +206,13 @@ class JointPatchDecoder(nn.Module):
         heads: int,
         mlp_ratio: float,
         cross: bool,
+        described: bool = False,
     ) -> None:
         super().__init__()
         self.cross = cross
         self.input_proj = nn.Linear(encoder_width, width)
         self.mask_token = nn.Parameter(torch.randn(width) * 0.02)
-        self.pos_embed = PositionEmbedding(joints, time_steps, width)
+        self.pos_embed = position_embedding(joints, time_steps, width, described=described)
         self.blocks = nn.ModuleList(Block(width, heads, mlp_ratio, cross=cross) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, out_features)
@@ -176,7 +223,7 @@ class JointPatchDecoder(nn.Module):
         latent: Float[Tensor, "track visible width"],
         mask: TokenMask,
         queries: TokenIndex,
-        skeleton: Skeleton,
+        joints: TrackJoints,
     ) -> Float[Tensor, "track query out_feature"]:
         """Predict the queried tokens.
 
@@ -184,18 +231,18 @@ class JointPatchDecoder(nn.Module):
             latent: The encoder's features of the visible tokens.
             mask: Of all tokens; only its available tokens are processed.
             queries: Indices of the hidden tokens to predict.
-            skeleton: The joint layout.
+            joints: The joints of the tracks.
         """
-        visible_tokens, pos_embed = self.input_proj(latent), self.pos_embed(skeleton)
+        visible_tokens, positions = self.input_proj(latent), self.pos_embed.positions(joints)
         if self.cross:
             visible = mask.visible_index
-            x = self.mask_token + pos_embed[queries.index]
+            x = self.mask_token + positions.at(queries.index)
             for block in self.blocks:
                 # Added per block and not once: the gradient would be summed in another order, with other rounding.
-                context = visible_tokens + pos_embed[visible.index]
+                context = visible_tokens + positions.at(visible.index)
                 x = block(x, context=context, attn_mask=visible.valid)
         else:
-            x = mask.restore(visible_tokens, self.mask_token) + pos_embed
+            x = mask.restore(visible_tokens, self.mask_token) + positions.all()
             available = mask.available.flatten(1)
             tokens = TokenIndex.from_mask(available)
             is_sparse = tokens.index.shape[1] < x.shape[1]
@@ -209,6 +256,19 @@ class JointPatchDecoder(nn.Module):
             x = queries.gather(x)
         prediction: Tensor = self.head(self.norm(x))
         return prediction
+
+
+def position_embedding(
+    joints: tuple[str, ...], time_steps: int, width: int, *, described: bool
+) -> PositionEmbedding | DescribedPositionEmbedding:
+    """Return new position embeddings, of names alone or of descriptions."""
+    embedding = DescribedPositionEmbedding if described else PositionEmbedding
+    return embedding(joints, time_steps, width)
+
+
+def track_joints(patches: Patches) -> TrackJoints:
+    """Return the joints of some tracks; one that was observed at any time counts as observed."""
+    return TrackJoints(patches.skeleton, patches.available.any(1), patches.is_nameless)
 
 
 def masked_mean(
