@@ -14,6 +14,8 @@ from skeletonmae.transforms.axis_range import AxisRange
 from skeletonmae.transforms.corruption import DropJoints, Noise
 from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale, Shear
 from skeletonmae.transforms.limbs import ScaleLimbs
+from skeletonmae.transforms.root_motion import RootMotion
+from skeletonmae.transforms.size import NormalizeSize
 from skeletonmae.transforms.smoothing import Smooth
 
 
@@ -30,6 +32,8 @@ TRANSFORMS: dict[str, type[Config]] = {
     "center": Center,
     "face_forward": FaceForward,
     "body_size": BodySize,
+    "normalize_size": NormalizeSize,
+    "root_motion": RootMotion,
     "axis_range": AxisRange,
     "smooth": Smooth,
     "rotate": Rotate,
