@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from skeletonmae.checkpoint import Header, load_checkpoint
 from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
+from skeletonmae.methods.joint_patch_config import DescriptionConfig
 from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
@@ -56,6 +57,8 @@ def check_clips_fit_model(recipe: Recipe, header: Header) -> None:
 def check_store_fits_model(store: SequenceStore, header: Header, where: Path) -> None:
     """Check that a store has the axes and the unit that a model was trained on; its joint layout may differ.
 
+    A model that reads any layout also reads any axes and any unit.
+
     Args:
         store: The recordings.
         header: The header of the model.
@@ -64,6 +67,8 @@ def check_store_fits_model(store: SequenceStore, header: Header, where: Path) ->
     Raises:
         InputError: Axes or unit are different.
     """
+    if header.method.reads_any_layout:
+        return
     _check_axes(store.axes, header, where, "store")
     _check_unit(store.unit, header, where, f"prepare the recordings in {header.unit}, or train another model")
 
@@ -71,9 +76,13 @@ def check_store_fits_model(store: SequenceStore, header: Header, where: Path) ->
 def check_recording_fits_model(recording: SkeletonSequence, header: Header) -> None:
     """Check that a model knows joints of a recording, and that axes and unit are those it was trained on.
 
+    A model that reads any layout also reads any axes and any unit.
+
     Raises:
         InputError: The model knows none of the joints, or axes or unit are different.
     """
+    if header.method.reads_any_layout:
+        return
     where = f"recording {recording.name!r}"
     joints = recording.skeleton.joints
     if not set(joints) & set(header.joints):
@@ -170,13 +179,18 @@ def _pretraining_settings(recipe: Recipe) -> dict[str, object]:
         "data": _without_new_defaults(recipe.data.clips.model_dump(mode="json")),
         "sources": [_source_settings(source) for source in recipe.data.pretrain_sources],
         "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
-        "method": recipe.method.model_dump(mode="json"),
+        "method": _without_new_defaults(recipe.method.model_dump(mode="json")),
         "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel", "compile"}),
     }
 
 
-NEW_DEFAULTS: dict[str, object] = {"axes": "recorded", "optional": False}
-"""Settings of clips that older runs did not have, with the values that change nothing."""
+NEW_DEFAULTS: dict[str, object] = {
+    "axes": "recorded",
+    "optional": False,
+    "joint_embedding": "name",
+    "description": DescriptionConfig().model_dump(mode="json"),
+}
+"""Settings of clips and methods that older runs did not have, with the values that change nothing."""
 
 
 def _without_new_defaults(tree: Any) -> Any:
