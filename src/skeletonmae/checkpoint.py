@@ -84,6 +84,12 @@ class Header(Config):
         clips = self.clips
         return InputSpec(clips.frames, self.axes, self.joints, self.num_recordings, clips.max_persons, self.bones)
 
+    def used_joints(self, skeleton: Skeleton) -> tuple[str, ...]:
+        """Return which joints of a layout the model uses: all, or those that it knows by name."""
+        if self.method.reads_any_layout:
+            return skeleton.joints
+        return tuple(joint for joint in skeleton.joints if joint in self.joints)
+
     @property
     def custom_layout(self) -> Skeleton | None:
         """A layout of the model's joints, to find them in files; None if all of them are in the vocabulary."""

@@ -214,11 +214,12 @@ def evaluate(
         folder=folder,
         save=save if distributed.is_main else None,
         init_method=None if checkpoint else partial(_init_method, recipe, header.spec),
-        joints=header.joints,
+        joints=None if header.method.reads_any_layout else header.joints,
         precision=precision,
         pretrain_index=find_pretrained(store, header) if checkpoint else np.zeros(0, dtype=np.int64),
     )
-    unknown_joints = [joint for joint in store.skeleton.joints if joint not in header.joints]
+    used_joints = set(header.used_joints(store.skeleton))
+    unknown_joints = [joint for joint in store.skeleton.joints if joint not in used_joints]
     if unknown_joints and on_message and distributed.is_main:
         num_joints = store.skeleton.num_joints
         on_message(
@@ -348,9 +349,9 @@ def _header(
         masking=recipe.masking,
         method=recipe.method,
         recipe=recipe.model_dump(mode="json"),
-        axes=2 if store.axes == 2 else 3,
+        axes=2 if store.axes == 2 and recipe.data.axes == "recorded" else 3,
         unit=store.unit,
-        joints=joint_names([store.skeleton]),
+        joints=recipe.method.known_joints(joint_names([store.skeleton])),
         bones=store.skeleton.bones,
         store_fingerprints=tuple(fingerprints),
         num_recordings=num_recordings,

@@ -13,6 +13,7 @@ from skeletonmae.methods.method import InputSpec, MethodConfig
 from skeletonmae.methods.pooled_targets import PooledConfig
 from skeletonmae.methods.targets import Target, TargetNorm
 from skeletonmae.methods.teacher import TeacherConfig
+from skeletonmae.skeletons import VOCABULARY
 
 if TYPE_CHECKING:
     from skeletonmae.methods.joint_patch_mae import JointPatchMAE
@@ -126,6 +127,10 @@ class JointPatchMAEConfig(MethodConfig):
     def reads_any_layout(self) -> bool:
         """Whether clips may have any layout, unit and number of axes."""
         return self.joint_embedding == "description"
+
+    def known_joints(self, joints: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the joints that a model has weights for: with descriptions, also those of the vocabulary."""
+        return tuple(dict.fromkeys((*VOCABULARY, *joints))) if self.reads_any_layout else joints
 
     @property
     def num_feature_blocks(self) -> int:

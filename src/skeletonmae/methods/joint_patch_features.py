@@ -7,7 +7,6 @@ from dataclasses import replace
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import pad
 
 from skeletonmae.batches import Batch, Patches, Tracks, patchify
 from skeletonmae.masking import TokenIndex, TokenMask
@@ -35,10 +34,8 @@ def _described_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:
     root = torch.zeros_like(positions[:, :, 0]) if tracks.root is None else tracks.root
     no_flags = torch.zeros_like(observed[:, :, :1])
     root_observed = no_flags if tracks.root_observed is None else tracks.root_observed[:, :, None]
-    positions = torch.cat([positions, root[:, :, None]], dim=2)
-    positions = pad(positions, (0, encoder.axes - positions.shape[3]))  # a clip in 2D has no third coordinate
     patches = patchify(
-        positions,
+        torch.cat([positions, root[:, :, None]], dim=2),
         torch.cat([observed, root_observed], dim=2),
         with_root_motion(tracks.skeleton),
         encoder.token_frames,

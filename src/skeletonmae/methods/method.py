@@ -90,6 +90,14 @@ class MethodConfig(Config, ABC):
         """Whether clips may have any layout, unit and number of axes."""
         return False
 
+    def known_joints(self, joints: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the joints that a model has weights for.
+
+        Args:
+            joints: Those of the layouts that it is trained on.
+        """
+        return joints
+
     @property
     def num_feature_blocks(self) -> int:
         """Number of encoder blocks, from the last, whose features `Method.embed` can average."""
