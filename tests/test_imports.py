@@ -13,9 +13,9 @@ import skeletonmae
 
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
-    "errors", "config", "renames", "files", "limits", "memory", "skeletons", "sequences", "formats", "datasets", "validation", "batches",
+    "errors", "config", "renames", "files", "limits", "memory", "skeletons", "sequences", "formats", "datasets", "validation", "predictions", "runtime", "batches",
     "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "encoders", "compatibility", "runs",
-    "inference", "plotting", "demo", "cli", "__main__",
+    "inference", "export", "plotting", "demo", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
@@ -76,7 +76,7 @@ def test_offenders_are_found() -> None:
     assert offenders(for_types + "import skeletonmae.recipe", "__init__.py") == ["recipe"]
 
 
-NO_TORCH = ["", ".skeletons", ".sequences", ".formats", ".datasets", ".validation", ".cli"]
+NO_TORCH = ["", ".skeletons", ".sequences", ".formats", ".datasets", ".validation", ".predictions", ".runtime", ".cli"]
 
 
 def test_these_do_without_torch() -> None:

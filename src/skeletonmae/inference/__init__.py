@@ -1,12 +1,14 @@
 """Features and predictions for recordings, with pre-trained and fine-tuned checkpoints."""
 
 from skeletonmae.datasets.load_recordings import Problem, load_recordings
-from skeletonmae.inference.adapt import PersonRecording, adapt_recording
+from skeletonmae.inference.adapt import adapt_recording
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.inference.encoder import SkeletonEncoder
 from skeletonmae.inference.fit import FitConfig, FitReport, fit_classifier
-from skeletonmae.inference.predict import Prediction, predict
+from skeletonmae.inference.predict import predict
+from skeletonmae.predictions.persons import PersonRecording
+from skeletonmae.predictions.prediction import Prediction
 
 __all__ = [
     "Embeddings",

@@ -1,27 +1,16 @@
-"""Adapt recordings to a model, and split them into persons."""
+"""Adapt recordings to a model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import NamedTuple
-
-import numpy as np
 
 from skeletonmae.checkpoint import Header
 from skeletonmae.compatibility import check_recording_fits_model
 from skeletonmae.datasets import RecordingConverter
 from skeletonmae.errors import InputError
 from skeletonmae.inference.embeddings import LeftOut
+from skeletonmae.predictions.persons import PersonRecording, split_persons
 from skeletonmae.sequences import SkeletonSequence
-
-
-class PersonRecording(NamedTuple):
-    """A recording of one of the persons of another one, or of all of them."""
-
-    person: int | None
-    """Index of the person in the original recording; None if `recording` has all persons."""
-    recording: SkeletonSequence
 
 
 def adapt_recording(header: Header, recording: SkeletonSequence) -> SkeletonSequence:
@@ -34,17 +23,6 @@ def adapt_recording(header: Header, recording: SkeletonSequence) -> SkeletonSequ
         recording = RecordingConverter(axes=2)(recording)
     check_recording_fits_model(recording, header)
     return recording
-
-
-def split_persons(recording: SkeletonSequence) -> Iterator[PersonRecording]:
-    """Yield each observed person as a recording; the whole recording if there is none."""
-    persons = np.flatnonzero(recording.observed.any((1, 2))).tolist()
-    if not persons:
-        yield PersonRecording(None, recording)
-    for person in persons:
-        selected = slice(person, person + 1)
-        alone = replace(recording, positions=recording.positions[selected], observed=recording.observed[selected])
-        yield PersonRecording(person, alone)
 
 
 def adapted_recordings(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from skeletonmae.errors import InputError
-from skeletonmae.inference.adapt import PersonRecording
 from skeletonmae.inference.embeddings import LeftOut
+from skeletonmae.predictions.persons import PersonRecording
 from skeletonmae.sequences import MemoryStoreBuilder, SequenceStore
 from skeletonmae.skeletons import Skeleton
 

@@ -10,13 +10,13 @@ from typing import Self
 import numpy as np
 
 from skeletonmae.evaluation.action_timing import ActionTiming
-from skeletonmae.inference.clip_warnings import TrainingRange
-from skeletonmae.inference.doubt import COVERAGE, Doubt
 from skeletonmae.inference.featurizers import AnyFeaturizer, Features
-from skeletonmae.inference.heads import AnyHead, softmax
-from skeletonmae.inference.motion_statistics import ReferencePose, measure_motion
-from skeletonmae.inference.predict import NOT_FINITE, Prediction
-from skeletonmae.inference.windows import ClipLengths, Window, cut_windows
+from skeletonmae.predictions.clip_warnings import TrainingRange
+from skeletonmae.predictions.doubt import COVERAGE, Doubt
+from skeletonmae.predictions.heads import AnyHead, softmax
+from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
+from skeletonmae.predictions.prediction import NOT_FINITE, Prediction
+from skeletonmae.predictions.windows import ClipLengths, Window, cut_windows
 from skeletonmae.sequences import SkeletonSequence
 
 BLOCK = 256

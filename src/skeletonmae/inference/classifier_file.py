@@ -27,14 +27,14 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.files import atomic_file
 from skeletonmae.inference.classifier import RecordingClassifier
-from skeletonmae.inference.clip_warnings import TrainingRange
-from skeletonmae.inference.coordinates import CoordinateConfig
-from skeletonmae.inference.doubt import Doubt
 from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer
-from skeletonmae.inference.heads import NeighborHead, build_head
-from skeletonmae.inference.motion_statistics import ReferencePose
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.methods import Pooling
+from skeletonmae.predictions.clip_warnings import TrainingRange
+from skeletonmae.predictions.coordinates import CoordinateConfig
+from skeletonmae.predictions.doubt import Doubt
+from skeletonmae.predictions.heads import NeighborHead, build_head
+from skeletonmae.predictions.motion_statistics import ReferencePose
 from skeletonmae.sequences.sequence import UNITS
 
 METADATA_KEY = "skeletonmae_classifier"

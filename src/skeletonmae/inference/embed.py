@@ -17,12 +17,13 @@ from skeletonmae.batches.loader import epoch_order
 from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
-from skeletonmae.inference.adapt import PersonRecording, adapted_recordings
+from skeletonmae.inference.adapt import adapted_recordings
 from skeletonmae.inference.blocks import Block, Row, recording_blocks
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
-from skeletonmae.inference.predict import NOT_FINITE, NOTHING_OBSERVED
 from skeletonmae.methods import Method, Pooling
 from skeletonmae.methods.pooling import BODY_PARTS, part_names
+from skeletonmae.predictions.persons import PersonRecording
+from skeletonmae.predictions.prediction import NOT_FINITE, NOTHING_OBSERVED
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.training import autocast

@@ -11,10 +11,10 @@ import numpy as np
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.datasets import RecordingConverter
 from skeletonmae.errors import InputError
-from skeletonmae.inference.coordinates import CoordinateConfig, coordinate_features
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings
-from skeletonmae.inference.predict import NOTHING_OBSERVED
 from skeletonmae.methods import Pooling
+from skeletonmae.predictions.coordinates import CoordinateConfig, coordinate_features
+from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
 
 

@@ -19,17 +19,17 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.inference.classifier import BLOCK, RecordingClassifier
 from skeletonmae.inference.classifier_file import is_halvable
-from skeletonmae.inference.clip_warnings import TrainingRange
-from skeletonmae.inference.coordinates import NUM_PERSONS, CoordinateConfig
-from skeletonmae.inference.doubt import fit_doubt
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer, Features
 from skeletonmae.inference.folds import Grouping, group_recordings, make_folds
 from skeletonmae.inference.head_choice import Choice, best_choice, cross_validate
 from skeletonmae.inference.head_fitting import coordinate_candidates, encoder_candidates, fit_heads
-from skeletonmae.inference.heads import softmax
-from skeletonmae.inference.motion_statistics import ReferencePose, measure_motion
-from skeletonmae.inference.predict import NOTHING_OBSERVED
+from skeletonmae.predictions.clip_warnings import TrainingRange
+from skeletonmae.predictions.coordinates import NUM_PERSONS, CoordinateConfig
+from skeletonmae.predictions.doubt import fit_doubt
+from skeletonmae.predictions.heads import softmax
+from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
+from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
 
 DEFAULT_ENCODER = "kinect20"

@@ -9,7 +9,7 @@ import numpy as np
 
 from skeletonmae.inference.folds import Fold
 from skeletonmae.inference.head_fitting import Candidate, fit_heads
-from skeletonmae.inference.heads import softmax
+from skeletonmae.predictions.heads import softmax
 
 TEMPERATURES = np.geomspace(0.02, 50, 120)
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from skeletonmae.inference.heads import AnyHead, LinearHead, NeighborHead, standardize
+from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead, standardize
 
 Method = Literal["logistic", "prototypes", "neighbors", "ridge"]
 MIN_VARIANCE_SHARE = 1e-9

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from skeletonmae.config import Config
-from skeletonmae.inference.motion_statistics import MotionStatistics
-from skeletonmae.inference.windows import MAX_LENGTH_FACTOR, ClipLengths
+from skeletonmae.predictions.motion_statistics import MotionStatistics
+from skeletonmae.predictions.windows import MAX_LENGTH_FACTOR, ClipLengths
 
 MIN_TILT = 45.0
 """Degrees beyond the most tilted training clip from which a body counts as turned."""

@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from skeletonmae.inference.heads import Arrays, standardize
-from skeletonmae.inference.motion_statistics import MotionStatistics
+from skeletonmae.predictions.heads import Arrays, standardize
+from skeletonmae.predictions.motion_statistics import MotionStatistics
 
 COVERAGE = 0.95
 """Share of the training clips, each seen as a new one, that are not called unknown."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skeletonmae.inference.adapt import split_persons
+from skeletonmae.predictions.persons import split_persons
 from skeletonmae.sequences import SkeletonSequence
 
 MAX_LENGTH_FACTOR = 2.0
