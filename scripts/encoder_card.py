@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from encoder_texts import OTHER_SOURCES, TEXTS, Terms, Text
 
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.datasets import DATASETS, Dataset
@@ -18,46 +20,6 @@ from skeletonmae.sequences import SequenceStore
 
 RIDGE = Path(__file__).parents[1] / "benchmarks" / "ridge.json"
 """Accuracies of a ridge classifier on the coordinates, by benchmarks/ridge.py."""
-
-
-class Text(NamedTuple):
-    """What a card says besides numbers."""
-
-    license: str
-    summary: str
-    uses: str
-    limits: str
-    not_tested: str
-
-
-TEXTS = {
-    "kinect20": Text(
-        license=(
-            "for research and non-commercial use only; trained on NW-UCLA, UTD-MHAD, Kinder-Gator and"
-            " MSR-Action3D, whose terms the model card names"
-        ),
-        summary="3D skeletons of one or two persons with joints of the Kinect; pre-trained without labels by MAMP",
-        uses="""Features of short clips of one action in 3D, from which a few labeled clips make a classifier. The
-encoder knows the 20 joints of Kinect v1 by name, so it also reads other layouts as far as they share names:
-`sbu15`, `ntu25`, `azure32`, `smpl24`, or your own. It does not use other joints.""",
-        limits="""- 3D coordinates in meters, y up. 2D recordings are refused, and so are those in an unknown unit.
-- A clip is resampled to 64 frames, whatever its duration: the encoder does not see how fast a motion is.
-- A clip is centered on the center of the body (the spine, in the layouts of the Kinect). If this joint was never
-  observed, features depend on where the person stands.
-- At most two persons enter the features of a recording; with `per_person`, every person has features of its own.
-- It was trained on 20 joints. Layouts that have few of them, or that place a joint of the same name elsewhere on
-  the body, give worse features. Only `kinect20` and `sbu15` were evaluated.
-- Bodies are not scaled to one size, so features of children and adults differ.
-- Fine movements of the hands are its weakness: a hand is one joint, which the Kinect measures coarsely.
-- Random, augmented views (`views`) can help or harm; choose by cross-validation.
-- SBU, of which no recording was used in training, was evaluated on one of its five folds: 55 clips.
-- It is a single pre-training; how much results vary from seed to seed was not measured.""",
-        not_tested="""The training sets show people in front of a depth sensor, indoors: adults, and in
-Kinder-Gator also children. The encoder was not tested on elderly people, on people with motor impairments or who
-use a wheelchair, on people who lie or are partly hidden, on outdoor recordings, on motion capture, or on poses
-estimated from video. It must not be used for decisions about a person's health, safety or rights.""",
-    )
-}
 
 
 def make_card(
@@ -96,9 +58,9 @@ def make_card(
     data = [
         [(dataset := _dataset(source)).title, dataset.source, _used(source), dataset.license] for source in sources
     ]
+    name_of_license = "\nlicense_name: research-and-non-commercial" if text.license_id == "other" else ""
     return f"""---
-license: other
-license_name: research-and-non-commercial
+license: {text.license_id}{name_of_license}
 library_name: skeletonmae
 tags: [skeleton, action-recognition, self-supervised-learning]
 ---
@@ -107,7 +69,7 @@ tags: [skeleton, action-recognition, self-supervised-learning]
 
 {text.summary[0].upper()}{text.summary[1:]}.
 
-**Terms**: {text.license}. The code of skeletonmae is under the Apache License 2.0; these weights are not.
+**Terms**: {text.license}. {_of_code(text)}
 
 ```python
 from skeletonmae import SkeletonEncoder
@@ -122,8 +84,7 @@ embeddings = encoder.embed("recordings/")
 
 ## Data and terms
 
-No labels were used, and no recording of a test side; but in the public files of NW-UCLA, 95 of the 464 test
-recordings are copies of training recordings. The weights contain no recording.
+{text.data} The weights contain no recording.
 
 | dataset | source | recordings used | terms |
 |---|---|---|---|
@@ -147,6 +108,11 @@ recordings are copies of training recordings. The weights contain no recording.
 
 {text.not_tested}
 """
+
+
+def _of_code(text: Text) -> str:
+    code = "The code of skeletonmae is under the Apache License 2.0"
+    return f"{code}; these weights are not." if text.license_id == "other" else f"{code} too."
 
 
 def training_hours(folder: Path, recipe: dict[str, Any]) -> str:
@@ -203,17 +169,19 @@ def _test_side(evaluation: SavedResults) -> tuple[str, str]:
     return DATASETS[name].title if name in DATASETS else name, test_side
 
 
-def _dataset(source: Source) -> Dataset:
+def _dataset(source: Source) -> Dataset | Terms:
     name = source.store.name
-    if name not in DATASETS:
-        raise InputError(
-            "the terms of this dataset are not known", where=source.store, expected=", ".join(DATASETS)
-        )
-    return DATASETS[name]
+    known = {**DATASETS, **OTHER_SOURCES}
+    if name not in known:
+        raise InputError("the terms of this dataset are not known", where=source.store, expected=", ".join(known))
+    return known[name]
 
 
 def _used(source: Source) -> str:
     """Return which recordings of a store were used, and how many if the store is here."""
+    if source.use == "all":
+        store = SequenceStore.open(source.store) if source.store.exists() else None
+        return f"{len(store):,} recordings, {store.num_frames.sum():,} frames" if store else "all of the store"
     split = source.split if isinstance(source.split, str) else "a side"
     if not source.store.exists():
         return f"training side of split `{split}`"

@@ -24,9 +24,6 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.saved_results import SavedResults
 from skeletonmae.files import write_text
 
-MAX_BYTES = 4 * 2**20
-"""Largest size of the file with the weights."""
-
 
 def ship(
     checkpoint: Path,
@@ -56,9 +53,11 @@ def ship(
     text = TEXTS[name]
     save_encoder(file, model, text.license)
     content = file.read_bytes()
-    if len(content) > MAX_BYTES:
+    if len(content) > text.max_bytes:
         file.unlink()
-        raise InputError("the encoder is too large", where=file, expected=f"{MAX_BYTES} bytes", got=len(content))
+        raise InputError(
+            "the encoder is too large", where=file, expected=f"{text.max_bytes} bytes", got=len(content)
+        )
     write_text(folder / f"{name}.md", card)
     entry = ShippedEncoder(
         name=name, sha256=hashlib.sha256(content).hexdigest(), license=text.license, summary=text.summary

@@ -105,7 +105,8 @@ def test_unknown_terms_and_texts(script: Any, tiny_run: Path, tmp_path: Path) ->
 
 
 def test_a_large_encoder(script: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "MAX_BYTES", 1000)
+    card = importlib.import_module("encoder_card")
+    monkeypatch.setitem(card.TEXTS, "tiny", card.TEXTS["tiny"]._replace(max_bytes=1000))
     with pytest.raises(InputError, match="the encoder is too large"):
         script.ship(tiny_run, "tiny", {}, folder=tmp_path)
     assert not (tmp_path / "index.json").exists()

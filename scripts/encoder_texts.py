@@ -1,0 +1,122 @@
+"""What the model cards of the shipped encoders say besides numbers: uses, terms, limits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    """What a card says besides numbers."""
+
+    license: str
+    summary: str
+    uses: str
+    limits: str
+    not_tested: str
+    data: str = "No labels were used, and no recording of a test side."
+    """What was left out of the training."""
+    license_id: str = "other"
+    """Identifier of the license for the hub; `other` is for research and non-commercial use."""
+    max_bytes: int = 4 * 2**20
+    """Largest size of the file with the weights."""
+
+
+class Terms(NamedTuple):
+    """Where recordings come from, and under which terms."""
+
+    title: str
+    source: str
+    license: str
+
+
+OTHER_SOURCES = {
+    "cmu": Terms(
+        "CMU Graphics Lab Motion Capture Database, subjects 01 to 03",
+        "mocap.cs.cmu.edu; the database was created with funding from NSF EIA-0196217",
+        "free for all uses, also commercial; the recordings themselves may not be resold",
+    )
+}
+"""Stores that are no dataset of the package."""
+
+UNSEEN = """Recordings show people in front of a sensor or a camera, and actors of motion capture: adults,
+and in Kinder-Gator also children. The encoder was not tested on elderly people, on people with motor impairments
+or who use a wheelchair, on animals, on people who lie or are partly hidden, or on long recordings. It must not be
+used for decisions about a person's health, safety or rights."""
+
+ANY_LIMITS = """- It reads a recording as one action, resampled to a fixed number of frames. Cut long ones first.
+- Joints of names that it does not know are used through their place in the layout, less well than known ones.
+- Features of a 2D recording and of the same motion in 3D differ; see `benchmarks/self_retrieval.md`. Fit and use a
+  classifier on recordings of one kind.
+- At most two persons enter the features of a recording; with `per_person`, every person has features of its own.
+- Random, augmented views (`views`) can help or harm; choose by cross-validation.
+- It is a single pre-training; how much results vary from seed to seed was not measured."""
+
+ANY_USES = """Features of short clips of one action, 2D or 3D, from which a few labeled clips make a classifier.
+Any layout is read: joints are matched by name, and others are used through their side and their place in the
+layout."""
+
+ANY_DATA = """No labels were used, no recording of a test side, and no copy of one: 95 training recordings of
+NW-UCLA, which its public files repeat in the test side, were left out (`recipes/encoders/left_out`). No recording
+of SBU or of `pyskl_sample` was used. Of Bandai-Namco, every second take was used."""
+
+RESEARCH = (
+    "for research and non-commercial use only; trained on NW-UCLA, UTD-MHAD, Kinder-Gator, MSR-Action3D, Penn"
+    " Action and Bandai-Namco (CC BY-NC 4.0), whose terms the model card names"
+)
+
+TEXTS = {
+    "small": Text(
+        license=RESEARCH,
+        summary="2D and 3D skeletons of any layout, unit and frame rate; small, pre-trained by MAMP",
+        uses=ANY_USES,
+        limits=ANY_LIMITS,
+        not_tested=UNSEEN,
+        data=ANY_DATA,
+    ),
+    "base": Text(
+        license=RESEARCH,
+        summary="2D and 3D skeletons of any layout, unit and frame rate; pre-trained by MAMP",
+        uses=ANY_USES,
+        limits=ANY_LIMITS,
+        not_tested=UNSEEN,
+        data=ANY_DATA,
+        max_bytes=16 * 2**20,
+    ),
+    "free": Text(
+        license="Apache License 2.0; trained only on synthetic motion and on CMU, whose terms allow it",
+        summary="2D and 3D skeletons of any layout, under a free license: pre-trained on synthetic motion and CMU",
+        uses=ANY_USES,
+        limits=ANY_LIMITS,
+        not_tested=UNSEEN.replace(",\nand in Kinder-Gator also children", ""),
+        data="No labels were used, and no recording of any of the datasets in the table of results.",
+        license_id="apache-2.0",
+    ),
+    "kinect20": Text(
+        license=(
+            "for research and non-commercial use only; trained on NW-UCLA, UTD-MHAD, Kinder-Gator and"
+            " MSR-Action3D, whose terms the model card names"
+        ),
+        summary="3D skeletons of one or two persons with joints of the Kinect; pre-trained without labels by MAMP",
+        uses="""Features of short clips of one action in 3D, from which a few labeled clips make a classifier. The
+encoder knows the 20 joints of Kinect v1 by name, so it also reads other layouts as far as they share names:
+`sbu15`, `ntu25`, `azure32`, `smpl24`, or your own. It does not use other joints.""",
+        limits="""- 3D coordinates in meters, y up. 2D recordings are refused, and so are those in an unknown unit.
+- A clip is resampled to 64 frames, whatever its duration: the encoder does not see how fast a motion is.
+- A clip is centered on the center of the body (the spine, in the layouts of the Kinect). If this joint was never
+  observed, features depend on where the person stands.
+- At most two persons enter the features of a recording; with `per_person`, every person has features of its own.
+- It was trained on 20 joints. Layouts that have few of them, or that place a joint of the same name elsewhere on
+  the body, give worse features. Only `kinect20` and `sbu15` were evaluated.
+- Bodies are not scaled to one size, so features of children and adults differ.
+- Fine movements of the hands are its weakness: a hand is one joint, which the Kinect measures coarsely.
+- Random, augmented views (`views`) can help or harm; choose by cross-validation.
+- SBU, of which no recording was used in training, was evaluated on one of its five folds: 55 clips.
+- It is a single pre-training; how much results vary from seed to seed was not measured.""",
+        not_tested="""The training sets show people in front of a depth sensor, indoors: adults, and in
+Kinder-Gator also children. The encoder was not tested on elderly people, on people with motor impairments or who
+use a wheelchair, on people who lie or are partly hidden, on outdoor recordings, on motion capture, or on poses
+estimated from video. It must not be used for decisions about a person's health, safety or rights.""",
+        data="""No labels were used, and no recording of a test side; but in the public files of NW-UCLA, 95 of the
+464 test recordings are copies of training recordings.""",
+    ),
+}

@@ -1,0 +1,112 @@
+"""Train the encoders that are shipped in the package, and ship them.
+
+    python scripts/train_encoders.py                           # small, free and base, on whatever is there
+    python scripts/train_encoders.py small --device cpu
+    python scripts/train_encoders.py base --device cuda --out $OUT --runs $OUT/runs training.batch_size=256
+
+The stores of the pool must exist (`encoder_pool.py stores`); the synthetic motion, which is the largest, is made
+here if it is missing. A run that was stopped resumes when the same command is run again, and one that is complete
+is shipped again. Overrides are settings of the recipes, as for `skeletonmae pretrain`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from encoder_pool import NUM_SYNTHETIC, write_synthetic
+from ship_encoder import ship
+
+from skeletonmae import runs
+from skeletonmae.encoders.shipped import FOLDER
+from skeletonmae.errors import InputError
+from skeletonmae.recipe import Recipe, read_recipe
+from skeletonmae.training import init_distributed
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = ROOT / "recipes" / "encoders"
+NAMES = ("small", "free", "base")
+SYNTHETIC = "synthetic"
+
+
+def train(
+    name: str,
+    run_folder: Path,
+    *,
+    device: str = "auto",
+    overrides: Sequence[str] = (),
+    recipes: Path = RECIPES,
+    num_synthetic: int = NUM_SYNTHETIC,
+) -> Path:
+    """Pre-train an encoder, or resume; return the folder of the run.
+
+    Args:
+        name: Name of the encoder and of its recipe.
+        run_folder: Folder of the runs.
+        device: cpu, cuda, or auto.
+        overrides: Settings that override those of the recipe.
+        recipes: Folder of the recipes.
+        num_synthetic: Number of synthetic recordings, if they must be made.
+    """
+    recipe = read_recipe(recipes / f"{name}.yaml", overrides)
+    for store in _missing_synthetic(recipe):
+        write_synthetic(store, num_synthetic)
+    with init_distributed(device) as distributed:
+        runs.pretrain(recipe, run_folder / name, distributed)
+    return run_folder / name
+
+
+def device_name(device: str) -> str:
+    """Return the device in words, for the model card."""
+    if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
+        return f"one {torch.cuda.get_device_name(0)}"
+    return "one core of a CPU, shared with other processes"
+
+
+def _missing_synthetic(recipe: Recipe) -> list[Path]:
+    stores = [source.store for source in recipe.data.pretrain_sources]
+    return [store for store in stores if store.name == SYNTHETIC and not store.exists()]
+
+
+def _commit() -> str:
+    words = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def main() -> int:
+    """Read the command line, train, and ship."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "words", nargs="*", metavar="NAME or SETTING=VALUE", help=f"{', '.join(NAMES)}; all of them"
+    )
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto, which uses a GPU if there is one")
+    parser.add_argument("--runs", type=Path, default=Path("runs/encoders"), help="folder of the runs")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the shipped files")
+    parser.add_argument("--commit", default="", help="commit of the code, where there is no repository")
+    options = parser.parse_args()
+    overrides = [word for word in options.words if "=" in word]
+    names = [word for word in options.words if "=" not in word] or list(NAMES)
+    commit = options.commit or _commit()
+    changes = f" with {' '.join(overrides)}" if overrides else ""
+    try:
+        for name in names:
+            print(f"{name}: training", flush=True)
+            run = train(name, options.runs, device=options.device, overrides=overrides)
+            recipe = f"`recipes/encoders/{name}.yaml`{changes}"
+            facts = {"recipe": recipe, "commit": commit, "device": device_name(options.device)}
+            options.out.mkdir(parents=True, exist_ok=True)
+            file = ship(run, name, facts, folder=options.out)
+            print(f"{file}: {file.stat().st_size:,} bytes", flush=True)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
