@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -120,28 +121,49 @@ def _ordered(
 def _at_frames(
     file: InputFile, content: Hdf5, positions: np.ndarray
 ) -> tuple[np.ndarray, float | None, tuple[str, ...]]:
-    """Positions with a row for each frame, because the times may leave frames out; the frame rate; and notes."""
-    times, rate = content.array("time"), content.numbers.get("@fps", np.array([])).reshape(-1)
+    """Positions with a row for each frame; the frame rate; and notes."""
+    rate = content.numbers.get("@fps", np.array([])).reshape(-1)
+    fps = float(rate[0]) if len(rate) == 1 and rate.dtype.kind in "fiu" else None
+    in_seconds = content.text("@time_unit", "frames") == "seconds"
+    return positions_at_frames(file.path, positions, content.array("time"), fps, in_seconds)
+
+
+def positions_at_frames(
+    where: Path | str, positions: np.ndarray, times: np.ndarray, fps: float | None, in_seconds: bool
+) -> tuple[np.ndarray, float | None, tuple[str, ...]]:
+    """Return positions with a row for each frame, because the times may leave frames out.
+
+    Args:
+        where: The file or the dataset, for messages.
+        positions: `(time, ...)`.
+        times: The time of each row.
+        fps: Frames per second, if known.
+        in_seconds: Whether the times are in seconds and not in frames.
+
+    Returns:
+        The positions, NaN in frames that were left out; the frame rate; and notes.
+
+    Raises:
+        InputError: The times do not match the rows, or do not rise.
+    """
     if times.shape != positions.shape[:1] or times.dtype.kind not in "fiu":
         expected = f"{len(positions)} numbers, one per frame"
-        raise InputError("the times do not match the frames", where=file.path, expected=expected, got=times.shape)
+        raise InputError("the times do not match the frames", where=where, expected=expected, got=times.shape)
     times = times.astype(np.float64)
-    fps = float(rate[0]) if len(rate) == 1 and rate.dtype.kind in "fiu" and 0 < rate[0] < MAX_COORDINATE else None
+    fps = fps if fps is not None and 0 < fps < MAX_COORDINATE else None
     if not len(times) or not (np.abs(times) < MAX_COORDINATE).all() or not (np.diff(times) > 0).all():
-        raise InputError("the times do not rise from frame to frame", where=file.path)
-    if content.text("@time_unit", "frames") == "seconds":
+        raise InputError("the times do not rise from frame to frame", where=where)
+    if in_seconds:
         if fps is None and len(times) > 1:
             fps = 1 / float(np.median(np.diff(times)))
         times = times * (fps or 1.0)
     frames = np.round(times).astype(np.int64)
     if (np.diff(frames) < 1).any():
-        raise InputError(
-            "the times are closer than the frame rate", where=file.path, got=f"{fps} frames per second"
-        )
+        raise InputError("the times are closer than the frame rate", where=where, got=f"{fps} frames per second")
     numbering = FrameNumbering.of(frames)
     index = numbering.index(frames)
     num_frames = int(index[-1]) + 1
-    check_density(file.path, (1, num_frames, 1), len(frames))
+    check_density(where, (1, num_frames, 1), len(frames))
     filled = np.full((num_frames, *positions.shape[1:]), np.nan)
     filled[index] = positions
     return filled, numbering.fps(fps), numbering.notes

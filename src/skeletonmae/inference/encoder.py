@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Any, Self
 
-import numpy as np
 import torch
 
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.config import Precision
 from skeletonmae.datasets import UnreadFile
-from skeletonmae.datasets.load_recordings import Problem, iter_recordings
+from skeletonmae.datasets.load_recordings import Problem
+from skeletonmae.datasets.sources import iter_sources, source_options
 from skeletonmae.encoders import find_shipped, load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
-from skeletonmae.formats.axes import INPUT_UNITS, Up, convert_axes, convert_unit
+from skeletonmae.formats.axes import Up
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings, embed_store
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
-from skeletonmae.sequences.manifest import MANIFEST
-from skeletonmae.skeletons import Skeleton, get_layout
+from skeletonmae.skeletons import Skeleton
 from skeletonmae.training import choose_device
 
-Source: TypeAlias = SkeletonSequence | SequenceStore | np.ndarray | str | Path
-"""A recording, a store of recordings, the coordinates of a recording, or a path of files, folders or a store."""
 MAX_REASONS = 5
 """Reasons that an error quotes."""
 
@@ -92,7 +89,7 @@ class SkeletonEncoder:
 
     def embed(
         self,
-        recordings: Source | Iterable[Source],
+        recordings: Any,
         *,
         pooling: Pooling = "parts",
         views: int = 0,
@@ -100,6 +97,7 @@ class SkeletonEncoder:
         per_person: bool = False,
         batch_size: int = 64,
         layout: Skeleton | str | Path | None = None,
+        joints: Sequence[str] | None = None,
         unit: str | None = None,
         fps: float | None = None,
         up: Up | None = None,
@@ -110,8 +108,8 @@ class SkeletonEncoder:
         not used. What cannot be used is in `left_out` of the result, with the reason.
 
         Args:
-            recordings: What to embed, or several of it. An array is one recording, `(frame, joint, axis)` or
-                `(person, frame, joint, axis)`, with NaN where a joint was not observed.
+            recordings: What to embed, or several of it; see `skeletonmae.read`. An array is one recording,
+                `(frame, joint, axis)` or `(person, frame, joint, axis)`, with NaN where a joint was not observed.
             pooling: What the features are the mean of: all joints (`mean`), each joint (`joints`), or each of the
                 six parts of a body (`parts`), all over time and over persons.
             views: Number of random, augmented parts of each recording that are averaged with its middle part.
@@ -119,7 +117,8 @@ class SkeletonEncoder:
             seed: Seed of the views.
             per_person: Give every person a row of its own, instead of the mean over the persons.
             batch_size: Clips per batch.
-            layout: Layout of arrays, which is needed for them, and of files that name their joints.
+            layout: Layout of arrays, and of files that name their joints. Arrays need it, or `joints`.
+            joints: Names of the joints of arrays, in their order.
             unit: Unit of arrays (m by default) and files: m, cm, mm, px, image or unknown. Centimeters and
                 millimeters are converted to meters.
             fps: Frames per second of arrays and files.
@@ -131,20 +130,17 @@ class SkeletonEncoder:
         Raises:
             InputError: A setting is invalid, an array has no layout, or nothing could be embedded.
         """
-        if layout is not None and not isinstance(layout, Skeleton):
-            layout = get_layout(layout)
-        if unit is not None and unit not in INPUT_UNITS:
-            raise InputError("unknown unit", where="embed", expected=", ".join(INPUT_UNITS), got=unit)
         settings = EmbedSettings(pooling, views, seed, per_person, batch_size, self.precision)
-        options = ReadOptions(layout=layout, unit=unit, fps=fps, up=up)
-        return self.embed_sources(recordings, settings, options)
+        options = source_options(layout, unit, fps, up)
+        return self.embed_sources(recordings, settings, options, joints=joints)
 
     def embed_sources(
         self,
-        recordings: Source | Iterable[Source],
+        recordings: Any,
         settings: EmbedSettings,
         options: ReadOptions,
         on_ignored: Callable[[UnreadFile], None] | None = None,
+        joints: Sequence[str] | None = None,
     ) -> Embeddings:
         """Compute the features of recordings; like `embed`, with all options of readers.
 
@@ -153,6 +149,7 @@ class SkeletonEncoder:
             settings: How to compute the features.
             options: Facts about arrays and files.
             on_ignored: Called with every file that holds no recordings.
+            joints: Names of the joints of arrays.
         """
         if settings.views < 0 or settings.batch_size < 1:
             expected, got = "views >= 0 and batch_size >= 1", (settings.views, settings.batch_size)
@@ -162,7 +159,9 @@ class SkeletonEncoder:
                 "unknown pooling", where="embed", expected="mean, joints or parts", got=settings.pooling
             )
         parts = []
-        for is_store, items in groupby(self._load(recordings, options, on_ignored), _is_store):
+        custom_layout = self.checkpoint.header.custom_layout
+        sources = iter_sources(recordings, options, joints, on_ignored, custom_layout)
+        for is_store, items in groupby(map(_as_left_out, sources), _is_store):
             if is_store:
                 stores = (item for item in items if isinstance(item, SequenceStore))
                 parts += [embed_store(self.checkpoint, store, settings) for store in stores]
@@ -179,52 +178,12 @@ class SkeletonEncoder:
             raise InputError(f"no recording could be embedded: {lines}")
         return embeddings
 
-    def _load(
-        self,
-        recordings: Source | Iterable[Source],
-        options: ReadOptions,
-        on_ignored: Callable[[UnreadFile], None] | None,
-    ) -> Iterator[SkeletonSequence | SequenceStore | LeftOut]:
-        """Yield recordings one after the other, stores, and what could not be read."""
-        sources: Iterable[Source]
-        if isinstance(recordings, SkeletonSequence | SequenceStore | np.ndarray | str | Path):
-            sources = [recordings]
-        else:
-            sources = recordings
-        file_options = options
-        if options.layout is None:
-            file_options = replace(options, layout=self.checkpoint.header.custom_layout)
-        for number, source in enumerate(sources):
-            if isinstance(source, SkeletonSequence | SequenceStore):
-                yield source
-            elif isinstance(source, np.ndarray):
-                yield _array_recording(source, f"array {number}", options)
-            elif (Path(source) / MANIFEST).is_file():
-                yield _open_store(Path(source))
-            else:
-                for item in iter_recordings([Path(source)], file_options, on_ignored):
-                    yield LeftOut(item.recording, None, item.reason) if isinstance(item, Problem) else item
+
+def _as_left_out(
+    source: SkeletonSequence | SequenceStore | Problem,
+) -> SkeletonSequence | SequenceStore | LeftOut:
+    return LeftOut(source.recording, None, source.reason) if isinstance(source, Problem) else source
 
 
 def _is_store(source: SkeletonSequence | SequenceStore | LeftOut) -> bool:
     return isinstance(source, SequenceStore)
-
-
-def _open_store(path: Path) -> SequenceStore:
-    store = SequenceStore.open(path)
-    store.verify()
-    return store
-
-
-def _array_recording(array: np.ndarray, name: str, options: ReadOptions) -> SkeletonSequence:
-    """Make a recording of an array of coordinates."""
-    if options.layout is None:
-        raise InputError(
-            "an array does not say which joints it has", where=name, expected="layout, such as 'kinect20'"
-        )
-    if array.ndim not in (3, 4) or array.dtype.kind not in "fiu":
-        expected = "numbers (frame, joint, axis) or (person, frame, joint, axis)"
-        raise InputError("not a recording", where=name, expected=expected, got=f"{array.dtype} {array.shape}")
-    recording = SkeletonSequence.from_positions(array, options.layout, name=name, fps=options.fps)
-    recording = convert_unit(recording, options.unit or "m")
-    return convert_axes(recording, options.up) if options.up else recording
