@@ -14,7 +14,14 @@ from skeletonmae.transforms import ClipConfig
 
 def varied(make_recording: Callable[..., Any], **settings: Any) -> list[Any]:
     """Recordings of other lengths and rates; each person is observed."""
-    cases = [(0, 1, 1, 30.0), (1, 2, 23, 10.0), (2, 1, 40, None), (3, 3, 11, 25.0), (4, 2, 64, 12.5), (5, 1, 9, 1e-3)]
+    cases = [
+        (0, 1, 1, 30.0),
+        (1, 2, 23, 10.0),
+        (2, 1, 40, None),
+        (3, 3, 11, 25.0),
+        (4, 2, 64, 12.5),
+        (5, 1, 9, 1e-3),
+    ]
     found = []
     for seed, persons, frames, fps in cases:
         one = make_recording(seed, persons, frames, fps=fps, lost=0.5, **settings)
@@ -37,7 +44,11 @@ def varied(make_recording: Callable[..., Any], **settings: Any) -> list[Any]:
     ids=str,
 )
 def test_clips_equal_those_of_the_reader(
-    settings: dict[str, Any], make_recording: Callable[..., Any], make_store: Callable[..., Any], padded: Any, tmp_path: Path
+    settings: dict[str, Any],
+    make_recording: Callable[..., Any],
+    make_store: Callable[..., Any],
+    padded: Any,
+    tmp_path: Path,
 ) -> None:
     recordings = varied(make_recording)
     clips = ClipConfig(**{"frames": 16, "transforms": ()} | settings)

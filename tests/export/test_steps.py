@@ -31,8 +31,15 @@ CHAINS: list[dict[str, Any]] = [
     *({"transforms": ({"kind": kind},)} for kind in TRANSFORMS),
     {"stream": "bone"},
     {"stream": "motion"},
-    {"transforms": ({"kind": "smooth", "sigma": 9.0}, {"kind": "center"}, {"kind": "face_forward"}), "stream": "motion"},
-    {"transforms": ({"kind": "center"}, {"kind": "body_size"}), "final_transforms": ({"kind": "axis_range"},), "stream": "bone"},
+    {
+        "transforms": ({"kind": "smooth", "sigma": 9.0}, {"kind": "center"}, {"kind": "face_forward"}),
+        "stream": "motion",
+    },
+    {
+        "transforms": ({"kind": "center"}, {"kind": "body_size"}),
+        "final_transforms": ({"kind": "axis_range"},),
+        "stream": "bone",
+    },
 ]
 
 

@@ -15,6 +15,7 @@ from skeletonmae.cli import commands
 from skeletonmae.cli.compare import compare, ensemble
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
 from skeletonmae.cli.embed import embed
+from skeletonmae.cli.export import export
 from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.info import info
 from skeletonmae.cli.prepare import prepare
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "repro": repro,
     "predict": commands.predict,
     "embed": embed,
+    "export": export,
     "info": info,
 }
 for _command in COMMANDS.values():

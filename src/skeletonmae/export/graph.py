@@ -17,6 +17,7 @@ from skeletonmae.skeletons import Skeleton
 from skeletonmae.transforms import ClipConfig
 
 INPUT_NAMES = ("positions", "observed", "num_frames", "fps")
+"""Inputs of every graph, as in `Resample.forward`."""
 
 
 class Features(NamedTuple):
@@ -44,6 +45,7 @@ class RecordingEncoder(nn.Module):
     """
 
     known_index: Tensor
+    position_embedding: Tensor
 
     def __init__(
         self, encoder: JointPatchEncoder, clips: ClipConfig, skeleton: Skeleton, pooling: Pooling
@@ -56,6 +58,9 @@ class RecordingEncoder(nn.Module):
         self.known_joints = tuple(joint for joint in skeleton.joints if joint in encoder.pos_embed.joint_to_row)
         known_index = torch.tensor([skeleton.index[joint] for joint in self.known_joints])
         self.register_buffer("known_index", known_index, persistent=False)
+        with torch.no_grad():  # computed here, because layouts have caches that must not see a traced tensor
+            position_embedding = encoder.pos_embed(_layout_of(self.known_joints))
+        self.register_buffer("position_embedding", position_embedding, persistent=False)
 
     def forward(
         self,
@@ -72,7 +77,7 @@ class RecordingEncoder(nn.Module):
         total = (tokens * available[..., None].to(tokens.dtype)).sum(1, keepdim=True)
         count = available.to(tokens.dtype).sum(1, keepdim=True)
         by_track = pool_sums(total, count, self.known_joints, self.skeleton, self.pooling, self.model_joints)
-        by_person = by_track.unflatten(0, is_present.shape)
+        by_person = torch.unflatten(by_track, 0, is_present.shape)
         weight = is_present.to(by_person.dtype)[..., None]
         features = (by_person * weight).sum(1) / weight.sum(1).clamp(min=1)
         return Features(features, available.view(is_present.shape[0], -1).any(1))
@@ -90,17 +95,60 @@ class RecordingEncoder(nn.Module):
         """Compute the features of all tokens of the joints that the model knows, and which were observed."""
         encoder = self.encoder
         shape = (encoder.time_steps, encoder.token_frames)
-        values = tracks.positions.unflatten(1, shape).transpose(2, 3)
-        flags = tracks.observed.unflatten(1, shape).transpose(2, 3)
+        values = torch.unflatten(tracks.positions, 1, shape).transpose(2, 3)
+        flags = torch.unflatten(tracks.observed, 1, shape).transpose(2, 3)
         available = flags.any(3)
         inputs = torch.cat([values.flatten(3), flags.to(values.dtype)], 3).flatten(1, 2)
-        layout = _layout_of(self.known_joints)
-        x = encoder.patch_embed(inputs) + encoder.pos_embed(layout)
+        x = encoder.patch_embed(inputs) + self.position_embedding
         for block in encoder.blocks:
             x = block(x, attn_mask=available.flatten(1))
-        return encoder.norm(x).unflatten(1, available.shape[1:]), available
+        return torch.unflatten(encoder.norm(x), 1, available.shape[1:]), available
+
+
+class EncoderGraph(nn.Module):
+    """From recordings to features.
+
+    Args:
+        encoder: From recordings to features.
+        num_features: Number of features to return, from the first; None for all.
+    """
+
+    output_names = ("features", "is_seen")
+
+    def __init__(self, encoder: RecordingEncoder, num_features: int | None = None) -> None:
+        super().__init__()
+        self.encoder, self.num_features = encoder, num_features
+
+    def forward(
+        self, positions: Tensor, observed: Tensor, num_frames: Tensor, fps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the features of recordings, and of which of them the encoder saw anything."""
+        features: Features = self.encoder(positions, observed, num_frames, fps)
+        return features.values[:, : self.num_features], features.is_seen
+
+
+class ClassifierGraph(nn.Module):
+    """From recordings to the probabilities of a fine-tuned classifier.
+
+    Args:
+        encoder: From recordings to features.
+        head: From features to logits.
+    """
+
+    output_names = ("probabilities", "is_seen")
+
+    def __init__(self, encoder: RecordingEncoder, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(
+        self, positions: Tensor, observed: Tensor, num_frames: Tensor, fps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the probabilities of the classes, and of which recordings the encoder saw anything."""
+        features: Features = self.encoder(positions, observed, num_frames, fps)
+        return self.head(features.values).softmax(1), features.is_seen
 
 
 def _layout_of(joints: tuple[str, ...]) -> Skeleton:
     """Return a layout of the given joints, whose bones do not matter."""
-    return Skeleton("known joints", joints, {joint: joints[0] for joint in joints[1:]})
+    return Skeleton("known joints", joints, dict.fromkeys(joints[1:], joints[0]))

@@ -31,7 +31,9 @@ def make_steps(clips: ClipConfig, skeleton: Skeleton, axes: int) -> list[Step]:
     Raises:
         InputError: A transform is random or unknown to the graph, or does not fit the layout.
     """
-    steps = [make_transform(transform, skeleton, axes) for transform in (*clips.transforms, *clips.final_transforms)]
+    steps = [
+        make_transform(transform, skeleton, axes) for transform in (*clips.transforms, *clips.final_transforms)
+    ]
     return [*steps, *make_stream(clips.stream, skeleton)]
 
 
@@ -48,7 +50,9 @@ def make_transform(transform: Any, skeleton: Skeleton, axes: int) -> Step:
     """
     if transform.kind not in TRANSFORMS:
         expected = f"transforms among {', '.join(TRANSFORMS)}"
-        raise InputError("the model has a transform that cannot be exported", expected=expected, got=transform.kind)
+        raise InputError(
+            "the model has a transform that cannot be exported", expected=expected, got=transform.kind
+        )
     return TRANSFORMS[transform.kind](transform, skeleton, axes)
 
 
@@ -138,7 +142,7 @@ TRANSFORMS: dict[str, Callable[[Any, Skeleton, int], Step]] = {
     "axis_range": _axis_range,
     "smooth": _smooth,
 }
-"""Kind of a transform -> what makes its function. Transforms of `TRANSFORMS` that draw numbers are not among them."""
+"""Kind of a transform -> what makes its function. Those that draw random numbers are not among them."""
 
 
 def make_stream(stream: Stream, skeleton: Skeleton) -> list[Step]:
