@@ -21,6 +21,7 @@ from skeletonmae.inference.adapt import adapted_recordings
 from skeletonmae.inference.blocks import Block, Row, recording_blocks
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.methods import Method, Pooling
+from skeletonmae.methods.described_pooling import pooled_layout
 from skeletonmae.methods.pooling import BODY_PARTS, part_names
 from skeletonmae.predictions.persons import PersonRecording
 from skeletonmae.predictions.prediction import NOT_FINITE, NOTHING_OBSERVED
@@ -61,13 +62,12 @@ def embed_recordings(
 def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSettings) -> Embeddings:
     """Compute the features of all recordings of a store, which need not fit into memory if the encoder fits it."""
     header = checkpoint.header
-    reads_directly = (
-        not settings.per_person
-        and (store.axes, store.unit) == (header.axes, header.unit)
-        and bool(set(store.skeleton.joints) & set(header.joints))
+    fits = header.method.reads_any_layout or (
+        (store.axes, store.unit) == (header.axes, header.unit)
+        and bool(header.used_joints(store.skeleton))
         and store.skeleton == with_default_parts(store.skeleton)
     )
-    if not reads_directly:
+    if settings.per_person or not fits:
         return embed_recordings(checkpoint, store, settings)
     names = [*store.classes, None]
     labels = [names[index] for index in store.labels.tolist()]
@@ -183,7 +183,7 @@ def _view_features(
             alone = torch.eye(len(batch), dtype=torch.bool, device=batch.label.device)
             embedded = torch.cat([embed(batch.select(clip)) for clip in alone])
         features.append(embedded)
-        is_shown.append(batch.has_observed(header.joints).cpu())
+        is_shown.append(batch.has_observed(header.used_joints(batch.skeleton)).cpu())
     if not loader.training:
         return torch.cat(features), torch.cat(is_shown)
     order = torch.from_numpy(np.argsort(epoch_order(loader.seed, epoch, len(loader.index))))
@@ -192,8 +192,12 @@ def _view_features(
 
 def _feature_names(header: Header, skeleton: Skeleton, pooling: Pooling, num_features: int) -> tuple[str, ...]:
     """Name features by what they are the mean of, such as `left_arm_17`."""
+    joints = header.joints
+    if header.method.reads_any_layout:
+        skeleton = pooled_layout(skeleton)
+        joints = skeleton.joints
     parts = BODY_PARTS if is_human(header) else part_names(skeleton)
-    groups = {"mean": ("mean",), "joints": header.joints, "parts": parts}[pooling]
+    groups = {"mean": ("mean",), "joints": joints, "parts": parts}[pooling]
     width = num_features // len(groups)
     return tuple(f"{group}_{index}" for group in groups for index in range(width))
 
@@ -201,11 +205,18 @@ def _feature_names(header: Header, skeleton: Skeleton, pooling: Pooling, num_fea
 def _notes(header: Header, store: SequenceStore) -> Iterator[str]:
     """Say what of a store is not used."""
     skeleton, max_persons = store.skeleton, header.clips.max_persons
-    if unknown := [joint for joint in skeleton.joints if joint not in header.joints]:
+    used = set(header.used_joints(skeleton))
+    if unknown := [joint for joint in skeleton.joints if joint not in used]:
         known = skeleton.num_joints - len(unknown)
         yield (
             f"the encoder knows {known} of the {skeleton.num_joints} joints of {skeleton.name};"
             f" it does not use {', '.join(unknown)}"
+        )
+    num_without_rate = sum(int(np.isnan(shard.fps).sum()) for shard in store.shards)
+    if num_without_rate and header.method.reads_any_layout:
+        yield (
+            f"{num_without_rate} of {len(store)} recordings have no frame rate, so the encoder does not know how"
+            " fast they move; if you know it, give it (fps, --fps)"
         )
     num_crowded = int((store.num_persons > max_persons).sum())
     if num_crowded:

@@ -9,7 +9,7 @@ import numpy as np
 
 from skeletonmae.methods.pooling import BODY_PARTS
 from skeletonmae.skeletons import Skeleton
-from skeletonmae.skeletons.description import ROOT_MOTION, with_root_motion
+from skeletonmae.skeletons.description import with_root_motion
 
 
 @lru_cache(maxsize=256)
@@ -17,14 +17,15 @@ def pooled_layout(skeleton: Skeleton) -> Skeleton:
     """Return a layout with the path of the body, and with the parts of which features are the mean.
 
     These are the six parts of a human body, whatever the layout, so that features have the same meaning in all of
-    them: a joint of another part, such as a racket, belongs to the one that it hangs on. A layout without any of
-    the six keeps its own parts. The path of the body is always a part of its own.
+    them: a joint of another part, such as a racket, belongs to the one that it hangs on. A layout with at most one
+    of the six, such as that of an animal with a nose, keeps its own parts. The path of the body is always a part
+    of its own.
 
     Args:
         skeleton: The layout of the clips.
     """
     parts = {part: skeleton.parts[part] for part in BODY_PARTS if part in skeleton.parts}
-    if parts:
+    if len(parts) > 1:
         names = list(parts)
         nearest = np.stack([skeleton.hop_distance[:, _index(skeleton, parts[part])].min(1) for part in names], 1)
         part_of = [names[part] for part in nearest.argmin(1)]
@@ -32,17 +33,10 @@ def pooled_layout(skeleton: Skeleton) -> Skeleton:
             name: tuple(joint for joint, part in zip(skeleton.joints, part_of, strict=True) if part == name)
             for name in names
         }
-    return with_root_motion(replace(skeleton, parts=parts or skeleton.parts))
+    else:
+        parts = dict(skeleton.parts)
+    return with_root_motion(replace(skeleton, parts=parts))
 
 
 def _index(skeleton: Skeleton, joints: tuple[str, ...]) -> list[int]:
     return [skeleton.index[joint] for joint in joints]
-
-
-def pooled_joints(skeleton: Skeleton) -> tuple[str, ...]:
-    """Return the joints of which features are the mean with pooling `joints`: those of the layout and the path.
-
-    Args:
-        skeleton: The layout of the clips.
-    """
-    return (*skeleton.joints, ROOT_MOTION)
