@@ -67,7 +67,9 @@ def _predict(header: Header, model: Classifier, block: Block, top: int, batch_si
         device = next(model.parameters()).device
         index = np.arange(len(block.store))
         loader = header.clips.loader(block.store, index, batch_size=batch_size, device=device)
-        rows = [row for batch in loader.epoch() for row in _classify(model, batch, header.joints)]
+        rows = [
+            row for batch in loader.epoch() for row in _classify(model, batch, header.used_joints(batch.skeleton))
+        ]
     row = iter(rows)
     for entry in block.entries:
         if isinstance(entry, LeftOut):

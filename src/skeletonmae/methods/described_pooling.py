@@ -9,7 +9,10 @@ import numpy as np
 
 from skeletonmae.methods.pooling import BODY_PARTS
 from skeletonmae.skeletons import Skeleton
-from skeletonmae.skeletons.description import with_root_motion
+from skeletonmae.skeletons.description import ROOT_MOTION, SIDES, describe_joints, with_root_motion
+
+GROUPS = (*BODY_PARTS, "left", "middle", "right", ROOT_MOTION)
+"""What a classifier of any layout tells apart: body parts, the sides of a body of another shape, and its path."""
 
 
 @lru_cache(maxsize=256)
@@ -40,3 +43,17 @@ def pooled_layout(skeleton: Skeleton) -> Skeleton:
 
 def _index(skeleton: Skeleton, joints: tuple[str, ...]) -> list[int]:
     return [skeleton.index[joint] for joint in joints]
+
+
+@lru_cache(maxsize=256)
+def group_of_joint(skeleton: Skeleton) -> tuple[int, ...]:
+    """Return the index in `GROUPS` of each joint of a layout, and of the path of the body.
+
+    Args:
+        skeleton: The layout of the clips.
+    """
+    layout = pooled_layout(skeleton)
+    part_of = {joint: part for part, joints in layout.parts.items() for joint in joints}
+    side_of = dict(zip(layout.joints, (SIDES[side] for side in describe_joints(layout).side), strict=True))
+    groups = (part if (part := part_of[joint]) in GROUPS else side_of[joint] for joint in layout.joints)
+    return tuple(GROUPS.index(group) for group in groups)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
-from skeletonmae.methods.joint_patch_features import embed_tracks
+from skeletonmae.methods.described_pooling import GROUPS
+from skeletonmae.methods.joint_patch_features import embed_groups, embed_tracks
 from skeletonmae.methods.method import Classifier, InputSpec, Method
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder
 from skeletonmae.models.transformer import init_weights
@@ -37,6 +38,8 @@ class JointPatchClassifierConfig(Config):
 class JointPatchClassifier(Classifier):
     """Encoder; mean over time, joints concatenated, mean over persons; linear, batch norm, ReLU, linear.
 
+    For an encoder that reads any layout, `described_pooling.GROUPS` are concatenated instead of joints.
+
     Args:
         encoder_config: The settings of the encoder.
         spec: The shape of the clips.
@@ -56,9 +59,10 @@ class JointPatchClassifier(Classifier):
         super().__init__()
         self.encoder = build_encoder(encoder_config, spec, config.encoder_dropout, config.drop_path)
         self.encoder.load_state_dict(encoder.state_dict())
+        num_groups = len(GROUPS) if encoder.described else len(spec.joints)
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
-            nn.Linear(len(spec.joints) * encoder_config.width, config.head_width),
+            nn.Linear(num_groups * encoder_config.width, config.head_width),
             nn.BatchNorm1d(config.head_width),
             nn.ReLU(),
             nn.Dropout(config.dropout),
@@ -68,7 +72,11 @@ class JointPatchClassifier(Classifier):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
         """Compute the logits of each clip."""
-        logits: Tensor = self.head(embed_tracks(self.encoder, batch.tracks, "joints"))
+        if self.encoder.described:
+            features = embed_groups(self.encoder, batch.tracks)
+        else:
+            features = embed_tracks(self.encoder, batch.tracks, "joints")
+        logits: Tensor = self.head(features)
         return logits
 
     def layer_id(self, parameter: str) -> int:

@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from skeletonmae.batches import Batch, Patches, Tracks, patchify
+from skeletonmae.batches.constants import constant
 from skeletonmae.masking import TokenIndex, TokenMask
-from skeletonmae.methods.described_pooling import pooled_layout
+from skeletonmae.methods.described_pooling import GROUPS, group_of_joint, pooled_layout
 from skeletonmae.methods.joint_patch_config import DescriptionConfig
 from skeletonmae.methods.pooling import Pooling, check_last_blocks, concat_joints, pool_sums, sum_time_parts
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder, masked_mean, mean_over_time
@@ -90,6 +91,22 @@ def embed_tracks(
     total = sum_time_parts(tokens.view(*patches.available.shape, features.shape[2]), time_parts)
     count = sum_time_parts(patches.available.float(), time_parts)
     return tracks.mean_over_persons(pool_sums(total, count, skeleton.joints, skeleton, pooling, known))
+
+
+def embed_groups(encoder: JointPatchEncoder, tracks: Tracks) -> Float[Tensor, "batch feature"]:
+    """Compute one vector per clip, of the same size for all layouts: the means of `described_pooling.GROUPS`.
+
+    Args:
+        encoder: An encoder with descriptions.
+        tracks: The persons of the clips.
+    """
+    patches = make_patches(encoder, tracks)
+    visible = TokenMask.all_visible(patches.available).visible_index
+    group = constant(group_of_joint(tracks.skeleton), torch.int64, visible.index.device)
+    # As if each group were a joint: the tokens of its joints are averaged.
+    by_group = TokenIndex(group[visible.index % len(group)], visible.valid)
+    features = mean_over_time(encode_tokens(encoder, patches, visible), by_group, len(GROUPS))
+    return tracks.mean_over_persons(features.flatten(1))
 
 
 def encode_tokens(

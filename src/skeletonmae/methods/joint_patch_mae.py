@@ -211,7 +211,7 @@ class JointPatchMAE(Method):
         )
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
-        """Build a classifier from the encoder, with joints concatenated and a head of two layers."""
+        """Build a classifier from the encoder, with joints or body parts concatenated and a head of two layers."""
         settings = resolve_config(JointPatchClassifierConfig, config)
         return JointPatchClassifier(self.config, self.spec, self.evaluated_encoder, num_classes, settings)
 
@@ -247,7 +247,9 @@ class JointPatchMAE(Method):
         if has_motion:
             start = patches.values.masked_fill(~patches.measured[..., None], torch.nan)[:, :, :, :1]
             predicted = start + (predicted.cumsum(3) - predicted)
-        return first_reconstruction(predicted, patches, mask)
+        reconstruction = first_reconstruction(predicted, patches, mask)
+        joints = batch.skeleton.num_joints  # without the path of the body, which may be the last
+        return Reconstruction(reconstruction.hidden[:, :joints], reconstruction.positions[:, :joints])
 
 
 def _without_unqueried(mask: TokenMask, queries: TokenIndex) -> TokenMask:

@@ -116,6 +116,8 @@ class NeighborTuning(Method):
         super().__init__()
         if config.encoder is None:
             raise ValueError(NO_ENCODER)
+        if config.encoder.reads_any_layout:
+            raise ValueError("neighbor_tuning needs an encoder with joint_embedding name, not description")
         depth = config.encoder.depth
         num_trained = (depth + 1) // 2 if config.trained_blocks is None else config.trained_blocks
         if num_trained > depth:

@@ -108,7 +108,7 @@ class JointPatchEncoder(nn.Module):
         super().__init__()
         self.time_steps, self.token_frames, self.axes, self.width = time_steps, token_frames, axes, width
         self.described = described
-        # The input of a token: its coordinates and, for each frame, whether the joint (and its depth) was observed.
+        # The input of a token: its coordinates and, for each frame, whether joint (and depth) were observed.
         self.patch_embed = nn.Linear(token_frames * (axes + (2 if described else 1)), width)
         self.pos_embed = position_embedding(joints, time_steps, width, described=described)
         self.duration_embed = DurationEmbedding(width) if described else None
