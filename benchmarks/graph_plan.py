@@ -89,12 +89,14 @@ def merged(settings: tuple[str, ...], changes: tuple[str, ...]) -> tuple[str, ..
 
 
 def select_cells() -> Iterator[Cell]:
-    """Yield the fine-tunings on the validation parts, the most telling first: a depth, a rate, then candidates."""
+    """Yield the fine-tunings on the validation parts; from scratch and the first candidate come first."""
+    first, *others = CANDIDATES
     for depth in DEPTHS:
-        for rate in RATES:
-            for dataset in SELECTION_SETS:
-                for candidate in (None, *CANDIDATES):
-                    yield from _select(dataset, candidate, depth, rate)
+        for candidates in ((None, first), others):
+            for rate in RATES:
+                for dataset in SELECTION_SETS:
+                    for candidate in candidates:
+                        yield from _select(dataset, candidate, depth, rate)
 
 
 def _select(dataset: str, candidate: str | None, depth: int, rate: float) -> Iterator[Cell]:

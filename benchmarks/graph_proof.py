@@ -1,6 +1,6 @@
 """Does pre-training the graph SkeletonMAE help? Choose its settings on validation parts, then test on four sets.
 
-    OMP_NUM_THREADS=1 python benchmarks/graph_proof.py run RESULTS [--stages pretext select proof] [--seconds 3600]
+    OMP_NUM_THREADS=1 python benchmarks/graph_proof.py run RESULTS [--stages select proof] [--seconds 3600]
     python benchmarks/graph_proof.py report RESULTS
     python benchmarks/graph_proof.py estimate RESULTS
 
@@ -61,20 +61,21 @@ def cells(stage: str, lines: dict[str, Any]) -> Iterator[plan.Cell]:
         yield cell
 
 
-def run(folder: Path, stages: list[str], seconds: float) -> None:
-    """Run the cells that are missing, until all are finished or the time is over."""
+def run(folder: Path, stages: list[str], seconds: float, max_cells: int) -> None:
+    """Run the cells that are missing, until all are finished, the time is over or `max_cells` were run."""
     from environment import facts
 
     began, about = time.monotonic(), {name: facts()[name] for name in ("commit", "date", "processor", "torch")}
     folder.mkdir(parents=True, exist_ok=True)
-    lines, weights = read_lines(folder), folder / "weights"
+    lines, weights, num_run = read_lines(folder), folder / "weights", 0
     for stage in stages:
         for cell in cells(stage, lines):
             is_missing = cell["kind"] == "pretrain" and not weights_file(cell, weights).exists()
             if key(cell) in lines and not is_missing:
                 continue
-            if time.monotonic() - began > seconds:
+            if time.monotonic() - began > seconds or num_run == max_cells:
                 return
+            num_run += 1
             line = run_cell(cell, weights) | {"stage": stage} | about
             with (folder / "cells.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -211,9 +212,10 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="folder of the results")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no cell after this time")
+    parser.add_argument("--max-cells", type=int, default=-1, help="run at most so many cells; by default all")
     arguments = parser.parse_args()
     if arguments.command == "run":
-        run(arguments.results, arguments.stages, arguments.seconds)
+        run(arguments.results, arguments.stages, arguments.seconds, arguments.max_cells)
     else:
         print("\n".join({"report": report, "estimate": estimate}[arguments.command](arguments.results)))
 

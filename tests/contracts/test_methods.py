@@ -22,6 +22,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{kind: (kind, {}) for kind in METHODS},
     "order": ("order", {"token_frames": 2}),  # three parts of a clip need at least 5 time steps
     "order-reversed": ("order", SMALL | {"order": "reversed"}),
+    "graph-centered": ("graph", {"target": "centered"}),
+    "graph-coordinates": ("graph", {"target": "coordinates", "window": 3}),
     "joint_patch-teacher": ("joint_patch", SMALL | {"target": "teacher"}),
     "joint_patch-center": ("joint_patch", SMALL | {"target": "teacher", "teacher": {"center": True}}),
     "joint_patch-pooled": ("joint_patch", SMALL | {"target": "pooled"}),
@@ -252,7 +254,7 @@ def test_its_classifier_starts_from_copies_of_the_current_encoder(make_batch: Ma
         tensor.add_(0.1 * torch.rand_like(tensor))
     held, after = classifier()
     assert (after - before).abs().max() > 1e-3
-    layers = STRLClassifierConfig().depth if case == "graph" else 1
+    layers = STRLClassifierConfig().depth if case.startswith("graph") else 1
     for name, tensor in learned.items():
         copies = sum(torch.equal(other, tensor) for other in held.values())
         assert copies == (layers if name.startswith("encoder.") else 1), name

@@ -116,6 +116,28 @@ def test_the_loss_worked_out_by_hand(make_batch: Any) -> None:
     assert (float(output.num_terms), float(output.logs["training_accuracy"])) == (2.0, 0.5)
 
 
+@pytest.mark.parametrize("is_pretrained", [True, False])
+def test_the_encoder_has_a_learning_rate_of_its_own(
+    make_task: Any, monkeypatch: pytest.MonkeyPatch, is_pretrained: bool
+) -> None:
+    task, moved = task_of(make_task, pretrained=is_pretrained), {}
+    monkeypatch.setattr(
+        type(task.method.classifier(3, None)), "is_encoder", lambda self, name: name == "head.weight"
+    )
+    for factor in (0.0, 0.5, 1.0):
+        settings = {"epochs": 1, "batch_size": 90, "lr": 0.1, "warmup_epochs": 0, "optimizer": "sgd"}
+        run = Finetune.model_validate({"training": settings | {"encoder_lr": factor, "max_grad_norm": None}})
+        torch.manual_seed(0)
+        before = task.method.classifier(3, None)
+        after = run._fit(task, task.split.train, 0, 0.1)
+        moved[factor] = [(a - b).detach() for a, b in zip(after.parameters(), before.parameters(), strict=True)]
+    weight, bias = zip(*moved.values(), strict=True)
+    assert not weight[0].any()
+    torch.testing.assert_close(weight[1], 0.5 * weight[2])
+    assert weight[2].abs().max() > 1e-3
+    torch.testing.assert_close(bias[0], bias[2])
+
+
 def test_label_smoothing_and_seeds_are_used(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 

@@ -444,3 +444,121 @@ def test_what_the_loss_skips_changes_nothing(make_batch: Make, gnn: str, remask:
     )
     for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
         torch.testing.assert_close(gradient, expected_gradient, rtol=1e-4, atol=1e-4)
+
+
+def test_the_squared_error_of_coordinates_worked_out_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As above joints a and c are hidden, at x = 1, -1, 0 and unobserved. The head predicts twice the spread.
+    method = tiny(
+        joints=PATH.joints, frames=3, joint_masking=FixedParts(parts=("ends",)), target="coordinates"
+    ).eval()
+    assert method.head is not None
+    assert method.statistics is not None
+    method.statistics.running_mean.copy_(torch.tensor([0.5, 0.0]))
+    method.statistics.running_var.copy_(torch.tensor([4.0, 9.0]))
+    method.statistics.num_batches_tracked.fill_(1)
+    with torch.no_grad():
+        method.head.weight.zero_()
+        method.head.bias.copy_(torch.tensor([2.0, 0.0]))
+    batch = path_batch(
+        [[1.0, 5.0, -1.0], [0.0, 5.0, 9.0], [3.0, 5.0, 4.0]],
+        [[True, True, True], [True, True, False], [True, False, True]],
+    )
+    errors = [((x - 0.5) / 2 - 2) ** 2 / 2 for x in (1.0, -1.0, 0.0)]  # the y axis has no error
+    assert float(method(batch).loss.detach()) == pytest.approx(sum(errors) / 3, rel=1e-5)
+    reconstruction = method.reconstruct(batch)
+    assert reconstruction is not None
+    np.testing.assert_allclose(reconstruction.positions[reconstruction.hidden], [[4.5, 0.0]] * 5, rtol=1e-5)
+
+
+def test_a_centered_target_has_no_constant_part(make_batch: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, batch = tiny(target="centered"), clips(make_batch)
+    frames = FrameGraph(batch.tracks)
+    targets = frames.positions(2)[frames.graph.to_nodes(method.draw_mask(batch, frames) & frames.measured)]
+    # The mean of this batch, because it is the first, and not that of all joints. Its bias has no influence.
+    weight, mean = method.embedding.weight, targets.mean(0)
+    patch_prediction(method, monkeypatch, lambda positions: 3 * (positions - mean) @ weight.T)
+    losses = []
+    for bias in (0.0, 100.0):
+        with torch.no_grad():
+            method.embedding.bias.fill_(bias)
+        losses.append(float(method(batch).loss.detach()))
+    assert losses == pytest.approx([0.0, 0.0], abs=1e-10)
+    assert method.reconstruct(batch) is None  # a direction belongs to many positions
+
+
+@pytest.mark.parametrize("target", ["centered", "coordinates"])
+def test_the_statistics_of_the_target_follow_the_steps(make_batch: Make, target: str) -> None:
+    method, batch = tiny(target=target), clips(make_batch)
+    first = method(batch).loss
+    assert method.statistics is not None
+    assert not method.statistics.running_mean.any()  # a step may be given up
+    method.after_step(1, 10)
+    assert method.statistics.running_mean.all()
+    torch.testing.assert_close(method(batch).loss, first)  # before, the batch was described by its own statistics
+    state = method.state_dict()
+    resumed = tiny(seed=1, target=target)
+    resumed.load_state_dict(state)
+    other = changed(batch, range(17), 0.3)
+    assert torch.equal(resumed(other).loss, method(other).loss)
+
+
+def test_the_embedding_as_target_has_no_further_weights() -> None:
+    names = set(tiny().state_dict())
+    assert not {name for name in names if name.startswith(("head", "statistics"))}
+    assert set(tiny(target="coordinates").state_dict()) - names == {
+        "head.weight",
+        "head.bias",
+        "statistics.running_mean",
+        "statistics.running_var",
+        "statistics.num_batches_tracked",
+    }
+
+
+@pytest.mark.parametrize("target", ["embedding", "centered", "coordinates"])
+def test_the_log_has_three_baselines_in_the_unit_of_the_loss(make_batch: Make, target: str) -> None:
+    """Where all joints move together, the neighbor and the regression know where a hidden one is."""
+    batch = clips(make_batch, (1,) * 40, lost=0.0)
+    shift = torch.randn(40, 1, 6, 1, 2, generator=torch.Generator().manual_seed(0))
+    pose = torch.rand(17, 2, generator=torch.Generator().manual_seed(1))
+    logs = tiny(target=target)(batch.with_positions(pose + shift)).logs
+    assert float(logs["constant_baseline"]) > 1e-3
+    assert float(logs["neighbor_baseline"]) < 0.1 * float(logs["constant_baseline"])
+    assert float(logs["ridge_baseline"]) < 0.1 * float(logs["constant_baseline"])
+    if target == "coordinates":
+        assert float(logs["constant_baseline"]) == pytest.approx(1.0, rel=0.3)  # the spread within joints
+    empty = tiny(target=target)(clips(make_batch, (0, 0))).logs
+    assert set(empty) == set(logs)
+
+
+def test_a_window_adds_the_displacements_to_the_other_frames(make_batch: Make) -> None:
+    batch = clips(make_batch, (1, 2))
+    frames, tracks = FrameGraph(batch.tracks), batch.tracks
+    found = frames.graph.to_dense(frames.inputs(2, 3)).view(17, len(tracks), 6, 6)
+    for track in range(len(tracks)):
+        for frame in range(6):
+            for joint in range(17):
+                if not tracks.observed[track, frame, joint]:
+                    continue
+                expected = [*tracks.positions[track, frame, joint].tolist()]
+                for other in (frame - 1, frame + 1):
+                    is_known = 0 <= other < 6 and bool(tracks.observed[track, other, joint])
+                    moved = tracks.positions[track, other if is_known else frame, joint]
+                    expected += (moved - tracks.positions[track, frame, joint]).tolist()
+                assert found[joint, track, frame].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_hidden_joints_stay_hidden_in_a_window(make_batch: Make) -> None:
+    method, batch = tiny(target="coordinates", window=3), clips(make_batch)
+    outputs: list[Tensor] = []
+    method.decoder.register_forward_hook(lambda module, given, prediction: outputs.append(prediction))
+    for each in (batch, changed(batch, ARM_AND_LEG), changed(batch, [0])):
+        method(each)
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.equal(outputs[0], outputs[2])
+
+
+def test_settings_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="a window of 3 frames needs target coordinates; got centered"):
+        tiny(target="centered", window=3)
+    with pytest.raises(ValueError, match="window must be odd; got 2"):
+        tiny(target="coordinates", window=2)

@@ -85,6 +85,21 @@ def test_layer_decay_scales_the_learning_rate_of_each_layer() -> None:
     }  # fmt: skip
 
 
+def test_a_factor_scales_the_learning_rate_beside_that_of_the_layer() -> None:
+    model, layer = Net(), {"token": 0, "pos_embed": 0, "first": 0, "norm": 0, "head": 1}
+    optimizer = build_optimizer(
+        model,
+        TrainingConfig(layer_decay=0.5),
+        lambda name: layer[name.split(".")[0]],
+        lambda name: 0.1 if name.startswith(("first", "head")) else 1.0,
+    )
+    scale = {name: group["lr_scale"] for group in optimizer.param_groups for name in names_of(model, group)}
+    assert scale == {
+        "token": 0.5, "pos_embed": 0.5, "first.weight": 0.05, "first.bias": 0.05,
+        "norm.weight": 0.5, "norm.bias": 0.5, "head.weight": 0.1,
+    }  # fmt: skip
+
+
 def test_frozen_parameters_are_left_out() -> None:
     model = Net()
     model.first.requires_grad_(False)

@@ -16,7 +16,7 @@ class JointStatistics(nn.Module):
 
     They are buffers, so a checkpoint has them and a stopped run resumes with them. `add` collects the sums of a
     batch and `update` applies them after the step, over all micro-batches and processes. Before the first update,
-    a batch is described by its own statistics.
+    a batch is described by its own statistics. In evaluation, the running ones apply.
 
     Args:
         axes: Number of coordinates.
@@ -44,10 +44,12 @@ class JointStatistics(nn.Module):
             joint: Which joint each of them is.
             num_joints: Number of joints of the layout.
         """
+        if not self.training:
+            return self.running_mean, self.running_var
         values = torch.cat([torch.ones_like(positions[:, :1]), positions, positions.square()], 1).double()
         sums = values.new_zeros(num_joints, values.shape[1]).index_add_(0, joint, values)
-        if self.training:
-            self._sums = sums if self._sums is None else self._sums + sums
+        is_same_layout = self._sums is not None and self._sums.shape == sums.shape  # as all batches of a run
+        self._sums = self._sums + sums if self._sums is not None and is_same_layout else sums
         mean, var = _mean_and_var(sums, self.running_mean, self.running_var)
         is_first = self.num_batches_tracked == 0
         return torch.where(is_first, mean, self.running_mean), torch.where(is_first, var, self.running_var)
