@@ -14,8 +14,8 @@ import skeletonmae
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
     "errors", "config", "renames", "files", "limits", "memory", "skeletons", "sequences", "formats", "datasets", "validation", "predictions", "runtime", "batches",
-    "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "checkpoint", "encoders", "compatibility", "runs",
-    "inference", "export", "plotting", "demo", "cli", "__main__",
+    "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "pretraining_data", "checkpoint", "encoders", "compatibility", "runs",
+    "inference", "estimators", "export", "plotting", "demo", "cli", "__main__",
 )  # fmt: skip
 MODULES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 

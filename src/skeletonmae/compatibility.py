@@ -203,7 +203,7 @@ def _without_new_defaults(tree: Any) -> Any:
 
 def _source_settings(source: Source) -> dict[str, object]:
     """The settings of a store; one that older runs did not have only counts where it is used."""
-    exclude = {"store", *(() if source.exclude_classes else ("exclude_classes",))}
+    exclude = {"store", *(name for name in ("exclude_classes", "share", "exclude") if not getattr(source, name))}
     return source.model_dump(mode="json", exclude=exclude)
 
 

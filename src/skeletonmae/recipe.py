@@ -28,6 +28,8 @@ from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import TrainingConfig
 from skeletonmae.transforms import ClipConfig
 
+MAX_NAMES = 5
+"""Names of recordings that a message quotes."""
 AnyMasking: Any = tagged_union(MASKINGS)
 AnyMethod: Any = tagged_union(METHODS)
 AnyProtocol: Any = tagged_union(PROTOCOLS)
@@ -44,6 +46,12 @@ class Source(Config):
     """Recordings to pre-train on: the training side of the split (labels are not needed), or all."""
     exclude_classes: tuple[str, ...] = ()
     """Classes that pre-training leaves out, such as those of `few_shot`. Recordings without a label stay."""
+    share: float | None = Field(None, gt=0)
+    """Relative share of the batches of pre-training, such as 2 for twice as many as a source with 1. All sources
+    have one, or none: then each recording is used once in an epoch."""
+    exclude: tuple[str, ...] | Path = ()
+    """Names of recordings that pre-training leaves out, or a text file with one name per line, such as copies of
+    test recordings."""
 
     def open(self) -> SequenceStore:
         """Open the store and verify its checksums."""
@@ -76,7 +84,8 @@ class Source(Config):
         """Return the indices of the recordings to pre-train on, `(recording,)`; empty recordings are left out.
 
         Raises:
-            InputError: The store has no class of `exclude_classes`, or the split does not apply to it.
+            InputError: The store has no class of `exclude_classes` or no recording of `exclude`, or the split does
+                not apply to it.
         """
         use_all = self.use == "all" or not (store.labels >= 0).any()  # without labels there is no test side
         index = np.arange(len(store)) if use_all else self.split_rule(store).pretrain_index(store)
@@ -84,14 +93,52 @@ class Source(Config):
             where, expected = f"{self.store}: exclude_classes", ", ".join(store.classes)
             raise InputError("the store has no such class", where=where, expected=expected, got=", ".join(unknown))
         excluded = [store.classes.index(name) for name in self.exclude_classes]
-        return index[(store.num_persons[index] > 0) & ~np.isin(store.labels[index], excluded)]
+        is_kept = (store.num_persons[index] > 0) & ~np.isin(store.labels[index], excluded)
+        return index[is_kept & ~np.isin(index, self.excluded_index(store))]
+
+    def excluded_index(self, store: SequenceStore) -> np.ndarray:
+        """Return the indices of the recordings that `exclude` names, `(recording,)`, ascending.
+
+        Raises:
+            InputError: The store has no recording of a name, or the file cannot be read.
+        """
+        excluded = self.excluded_names()
+        if not excluded:
+            return np.zeros(0, dtype=np.int64)
+        names = [store.name(index) for index in range(len(store))]
+        if unknown := sorted(excluded - set(names)):
+            got = ", ".join(unknown[:MAX_NAMES]) + (" ..." if len(unknown) > MAX_NAMES else "")
+            raise InputError(
+                f"the store has no such recording ({len(unknown)} names)", where=f"{self.store}: exclude", got=got
+            )
+        return np.flatnonzero([name in excluded for name in names])
+
+    def with_names_to_exclude(self) -> Source:
+        """Return a copy with the names to exclude, which may be in a file."""
+        return self.model_copy(update={"exclude": tuple(sorted(self.excluded_names()))})
+
+    def excluded_names(self) -> frozenset[str]:
+        """Return the names in `exclude`, or in its file.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        if not isinstance(self.exclude, Path):
+            return frozenset(self.exclude)
+        try:
+            lines = self.exclude.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            problem = f"the list of recordings to leave out cannot be read ({error})"
+            raise InputError(problem, where=f"{self.store}: exclude", got=self.exclude) from error
+        return frozenset(line.strip() for line in lines if line.strip())
 
 
 class DataConfig(ClipConfig):
     """The recordings, and how they become clips."""
 
     pretrain: tuple[Source, ...] = ()
-    """Stores to pre-train on, with the same layout, axes and unit; by default the store under `evaluate`."""
+    """Stores to pre-train on; by default the store under `evaluate`. They have the same layout, axes and unit,
+    unless the method reads any layout (`joint_embedding: description`)."""
     evaluate: Source
     """The store to evaluate on."""
     validation_group: str | ValidationGroup | None = None
@@ -100,6 +147,14 @@ class DataConfig(ClipConfig):
     test_copies: TestCopies = "keep"
     """Test recordings that are exact copies of training recordings: `keep` them, and also state the accuracy
     without them; or `remove` them from the test side."""
+
+    @field_validator("pretrain")
+    @classmethod
+    def _check_shares(cls, pretrain: tuple[Source, ...]) -> tuple[Source, ...]:
+        if len({source.share is None for source in pretrain}) > 1:
+            without = next(source.store for source in pretrain if source.share is None)
+            raise ValueError(f"all stores have a share, or none; {without} has none")
+        return pretrain
 
     @property
     def pretrain_sources(self) -> tuple[Source, ...]:
@@ -126,6 +181,16 @@ class Recipe(Config):
     checkpoint. `joint_patch` takes the encoder, and the decoder too if the settings of the method are equal (that
     of a shipped encoder is untrained); `neighbor_tuning` needs a checkpoint."""
     evaluation: tuple[AnyProtocol, ...] = (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1))
+
+    @field_validator("method")
+    @classmethod
+    def _check_axes(cls, method: Any, info: ValidationInfo) -> Any:
+        data = info.data.get("data")
+        if data is not None and method.reads_any_layout and data.axes != 3:
+            raise ValueError(
+                f"joint_embedding description reads 2D and 3D clips and needs data.axes: 3, not {data.axes}"
+            )
+        return method
 
     @field_validator("masking")
     @classmethod
@@ -158,6 +223,16 @@ class Recipe(Config):
                     f" returns those of {method.num_feature_blocks}"
                 )
         return evaluation
+
+    def with_names_to_exclude(self) -> Recipe:
+        """Return a copy that holds the names of the recordings to leave out, which may be in files.
+
+        Raises:
+            InputError: A file cannot be read.
+        """
+        pretrain = tuple(source.with_names_to_exclude() for source in self.data.pretrain)
+        sources = {"pretrain": pretrain, "evaluate": self.data.evaluate.with_names_to_exclude()}
+        return self.model_copy(update={"data": self.data.model_copy(update=sources)})
 
     def build(self, spec: InputSpec) -> Method:
         """Build the method for clips of `spec`, with fresh weights.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -39,9 +39,9 @@ from skeletonmae.evaluation.cost import Cost, measure_cost, pretraining_duration
 from skeletonmae.evaluation.fit_state import weights_digest
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
+from skeletonmae.pretraining_data import PretrainingData
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.sequences.copies import number_recordings
 from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, train
 from skeletonmae.training.precision import uses_bf16
 
@@ -54,7 +54,11 @@ RECIPE = "recipe.yaml"
 
 
 def pretrain(
-    recipe: Recipe, folder: Path, distributed: DistributedContext, on_progress: ProgressCallback | None = None
+    recipe: Recipe,
+    folder: Path,
+    distributed: DistributedContext,
+    on_progress: ProgressCallback | None = None,
+    on_message: Callable[[str], None] | None = None,
 ) -> Path:
     """Pre-train by `recipe` and return the path of the checkpoint, `folder/model.safetensors`.
 
@@ -70,6 +74,7 @@ def pretrain(
         folder: Receives the checkpoint, the resolved recipe, the log and the training state.
         distributed: The device, and the process group in which this process computes.
         on_progress: Called after every step.
+        on_message: Called with what a user should know: recordings left out, and how stores are mixed.
 
     Raises:
         InputError: A store is damaged, stores do not match each other, the folder holds another run, or the method
@@ -83,36 +88,20 @@ def pretrain(
     if start:
         check_clips_fit_model(recipe, start.header)
         recipe = recipe.model_copy(update={"method": recipe.method.starting_from(start.header.method)})
-    sources = recipe.data.pretrain_sources
-    stores = [source.open() for source in sources]
-    store = SequenceStore.concat(stores)
-    offsets = np.cumsum([0, *(len(part) for part in stores[:-1])])
-    index = np.concatenate(
-        [
-            source.pretrain_index(part) + offset
-            for source, part, offset in zip(sources, stores, offsets, strict=True)
-        ]
-    )
-    header = _header(recipe, store, [part.fingerprint for part in stores], len(index))
+    recipe = recipe.with_names_to_exclude()
+    data = PretrainingData.open(recipe)
+    header = _header(recipe, data.stores, data.num_recordings)
     if start:
-        check_store_fits_model(store, start.header, sources[0].store)
+        for source, store in zip(data.sources, data.stores, strict=True):
+            check_store_fits_model(store, start.header, source.store)
         header = header.model_copy(update={"joints": start.header.joints, "license": start.header.license})
     evaluation_store = recipe.data.evaluate.store
     if evaluation_store.exists():  # rather than after hours of pre-training
         check_store_fits_model(SequenceStore.open(evaluation_store), header, evaluation_store)
-    batch_size = recipe.training.batch_size // recipe.training.gradient_accumulation_steps
-    loader = recipe.data.clips.loader(
-        store,
-        index,
-        batch_size=batch_size,
-        training=True,
-        seed=recipe.training.seed,
-        device=distributed.device,
-        rank=distributed.rank,
-        world_size=distributed.world_size,
-        num_views=recipe.method.num_views,
-        recording=number_recordings(store) if recipe.method.compares_recordings else None,
-    )
+    loader = data.loader(distributed)
+    if on_message and distributed.is_main:
+        for message in data.describe(loader):
+            on_message(message)
     method = _init_method(recipe, header.spec, recipe.training.seed)
     if start:
         method.start_from(start.method)
@@ -190,7 +179,7 @@ def evaluate(
         method = checkpoint.method
         method.use_settings(header.method.for_evaluation(recipe.method))
     else:
-        header = _header(recipe, store, [])
+        header = _header(recipe, (store,)).model_copy(update={"store_fingerprints": ()})
         recipe = _without_layer_decay(recipe)
         method = _init_method(recipe, header.spec, recipe.training.seed)
 
@@ -340,19 +329,20 @@ def _init_method(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
     return recipe.build(spec)
 
 
-def _header(
-    recipe: Recipe, store: SequenceStore, fingerprints: list[str], num_recordings: int | None = None
-) -> Header:
+def _header(recipe: Recipe, stores: Sequence[SequenceStore], num_recordings: int | None = None) -> Header:
+    """The header of a model that is trained on some stores."""
+    first = stores[0]
+    skeletons = list({store.skeleton: None for store in stores})
     return Header(
         role="method",
         clips=recipe.data.clips,
         masking=recipe.masking,
         method=recipe.method,
         recipe=recipe.model_dump(mode="json"),
-        axes=2 if store.axes == 2 and recipe.data.axes == "recorded" else 3,
-        unit=store.unit,
-        joints=recipe.method.known_joints(joint_names([store.skeleton])),
-        bones=store.skeleton.bones,
-        store_fingerprints=tuple(fingerprints),
+        axes=2 if first.axes == 2 and recipe.data.axes == "recorded" else 3,
+        unit=first.unit if len({store.unit for store in stores}) == 1 else "unknown",
+        joints=recipe.method.known_joints(joint_names(skeletons)),
+        bones=first.skeleton.bones if len(skeletons) == 1 else (),
+        store_fingerprints=tuple(store.fingerprint for store in stores),
         num_recordings=num_recordings,
     )

@@ -113,7 +113,6 @@ def test_the_order_is_drawn_once_per_epoch(store: SequenceStore, monkeypatch: py
         seeds.append(seed)
         return default_rng(seed)
 
-    epoch_order.cache_clear()
     monkeypatch.setattr(np.random, "default_rng", counted)
     for epoch in range(2):
         assert len(list(loader(store, prefetch=2).epoch(epoch))) == 4

@@ -3,6 +3,7 @@
 from skeletonmae.batches.batch import Batch
 from skeletonmae.batches.clip_reader import ClipReader
 from skeletonmae.batches.loader import Loader
+from skeletonmae.batches.mixture import MixedLoader
 from skeletonmae.batches.patches import Patches, patchify
 from skeletonmae.batches.random import SampleRng, sample_keys
 from skeletonmae.batches.tracks import Tracks
@@ -12,6 +13,7 @@ __all__ = [
     "Batch",
     "ClipReader",
     "Loader",
+    "MixedLoader",
     "Patches",
     "SampleRng",
     "SampledFrames",

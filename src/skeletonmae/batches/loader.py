@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -90,16 +90,18 @@ class Loader:
         """Return batch number `step` of an epoch."""
         num_recordings = len(self.index)
         begin, end = (num_recordings * k // len(self) for k in (step, step + 1))
-        if self.training:
-            order = epoch_order(self.seed, epoch, num_recordings)[begin:end]
-        else:
-            order = np.arange(begin, end)
+        order = self._order_of_epoch(epoch)[begin:end] if self.training else np.arange(begin, end)
         recording_index = self.index[order[self.rank :: self.world_size]]
         keys = sample_keys(self.seed, epoch, torch.from_numpy(recording_index + self.first_number))
         batch = self._view(recording_index, keys)
         if self.num_views == 1:
             return batch
         return batch.with_second_view(self._view(recording_index, second_view_keys(keys)))
+
+    @cached_property
+    def _order_of_epoch(self) -> Callable[[int], Int32[np.ndarray, " recording"]]:
+        """Returns the order of an epoch, which is drawn once and not for every batch."""
+        return lru_cache(maxsize=1)(lambda epoch: epoch_order(self.seed, epoch, len(self.index)))
 
     def _view(self, recording_index: Integer[np.ndarray, " clip"], keys: torch.Tensor) -> Batch:
         """Read and transform a clip of each recording; all that is drawn follows from its key."""
@@ -157,9 +159,8 @@ class Loader:
         return SampledFrames(recording_index, drawn_frame_times(num_frames, position))
 
 
-@lru_cache(maxsize=1)
 def epoch_order(seed: int, epoch: int, num_recordings: int) -> Int32[np.ndarray, " recording"]:
-    """Return the shuffled order of an epoch; cached, so that it is drawn once and not for every batch."""
+    """Return the shuffled order of an epoch."""
     order = np.arange(num_recordings, dtype=np.int32)
     np.random.default_rng([seed, epoch]).shuffle(order)
     order.flags.writeable = False

@@ -66,7 +66,7 @@ def pretrain(
     settings = read_recipe(recipe, overrides)
     folder = out or Path("runs") / run_name(recipe)
     with init_distributed(device) as distributed, training_progress() as on_progress:
-        model = runs.pretrain(settings, folder, distributed, on_progress)
+        model = runs.pretrain(settings, folder, distributed, on_progress, print_status)
         if distributed.is_main:
             if json:
                 print_output_json(_to_json({"model": str(model)}))
