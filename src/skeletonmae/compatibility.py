@@ -189,6 +189,8 @@ NEW_DEFAULTS: dict[str, object] = {
     "optional": False,
     "joint_embedding": "name",
     "description": DescriptionConfig().model_dump(mode="json"),
+    "target": "embedding",
+    "window": 1,
 }
 """Settings of clips and methods that older runs did not have, with the values that change nothing."""
 
