@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test bench encoder check clean
+.PHONY: demo test bench encoder encoders check clean
 
 demo: $(READY)  ## pre-train, fine-tune, evaluate and report; DATA=<folder> for your own recordings
 	$(BIN)/skeletonmae demo --out runs/demo $(if $(DATA),--data "$(DATA)")
@@ -17,6 +17,10 @@ bench: $(READY)  ## speed beside a plain reference, into benchmarks/results.md; 
 
 encoder: $(READY)  ## ship the encoder of CHECKPOINT; OPTIONS="--name kinect20 --commit ... --recipe ... --device ..."
 	$(BIN)/python scripts/ship_encoder.py "$(CHECKPOINT)" $(OPTIONS)
+
+encoders: $(READY)  ## train the shipped encoders from the prepared stores, or resume; NAMES="small" for some, OPTIONS="--device cuda"
+	$(BIN)/python scripts/encoder_pool.py stores
+	$(BIN)/python scripts/train_encoders.py $(NAMES) $(OPTIONS)
 
 check: $(READY)  ## linters and types
 	$(BIN)/ruff check .
