@@ -109,6 +109,7 @@ def fit_classifier(
     *,
     device: str = "cpu",
     on_progress: Callable[[str, int, int], None] | None = None,
+    measure: bool = True,
 ) -> tuple[RecordingClassifier, FitReport]:
     """Fit a classifier to all labeled recordings, and measure it by nested cross-validation.
 
@@ -117,6 +118,7 @@ def fit_classifier(
         config: How to fit.
         device: Where the encoder computes.
         on_progress: Called with what is done, the number of finished parts, and that of all parts.
+        measure: Whether to measure the accuracy, which takes most of the time. The classifier is the same.
 
     Raises:
         InputError: There are not two classes, or no recording can be read.
@@ -134,7 +136,7 @@ def fit_classifier(
     num_classes = len(data.classes)
 
     outer = make_folds(data.labels, grouping.groups, config.folds, SEED)
-    steps = len(outer) * (config.inner_folds + 1) + len(outer)
+    steps = len(outer) * (config.inner_folds + 2 if measure else 1)
     done = 0
 
     def step() -> None:
@@ -146,7 +148,7 @@ def fit_classifier(
     tested: list[TestedClip] = []
     correct: dict[str, list[bool]] = {name: [] for name in ("chosen", *candidates)}
     kinds: list[str] = []
-    for fit, test in outer:
+    for fit, test in outer if measure else []:
         part = {name: values[fit] for name, values in data.features.items()}
         inner = make_folds(data.labels[fit], grouping.groups[fit], config.inner_folds, SEED)
         results = cross_validate(part, data.labels[fit], num_classes, inner, every, step)

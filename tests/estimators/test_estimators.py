@@ -1,0 +1,270 @@
+"""The estimators on recordings, used as those of scikit-learn are."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skeletonmae import SkeletonEncoder
+from skeletonmae.errors import InputError
+from skeletonmae.estimators import SkeletonClassifier, SkeletonTransformer
+from skeletonmae.inference import RecordingClassifier, fit
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import KINECT20
+
+CLASSES = ("wave", "bow", "kick")
+
+
+def motion(label: str, seed: int) -> SkeletonSequence:
+    """A body whose hand, spine or foot moves."""
+    rng = np.random.default_rng(seed)
+    positions = np.repeat(POSE[None], 24, 0) + rng.normal(scale=0.01, size=(24, 20, 3))
+    joints = {"wave": ("right_hand", "right_wrist"), "bow": ("head", "shoulder_center"), "kick": ("left_foot",)}[
+        label
+    ]
+    path = np.sin(np.linspace(0, 2 * np.pi * (1 + seed % 2), 24))
+    for joint in joints:
+        positions[:, KINECT20.index[joint]] += path[:, None] * np.array([0.1, 0.3, 0.2])
+    tags = {"subject": str(seed % 4)}
+    name = f"{label} {seed}"
+    return SkeletonSequence.from_positions(positions, KINECT20, name=name, label=label, tags=tags, fps=30)
+
+
+POSE = np.random.default_rng(7).normal(scale=0.4, size=(20, 3))
+
+
+@pytest.fixture(scope="module")
+def recordings() -> list[SkeletonSequence]:
+    return [motion(label, seed) for seed in range(8) for label in CLASSES]
+
+
+@pytest.fixture(scope="module")
+def labels(recordings: list[SkeletonSequence]) -> list[str]:
+    return [recording.label or "" for recording in recordings]
+
+
+@pytest.fixture(scope="module")
+def subjects(recordings: list[SkeletonSequence]) -> list[str]:
+    return [recording.tags["subject"] for recording in recordings]
+
+
+@pytest.fixture(scope="module")
+def make(tiny_run: Path) -> Callable[..., Any]:
+    def made(kind: Any = SkeletonClassifier, **settings: Any) -> Any:
+        return kind(**{"encoder": tiny_run, "device": "cpu"} | settings)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def fitted(make: Any, recordings: list[SkeletonSequence], labels: list[str]) -> SkeletonClassifier:
+    classifier: SkeletonClassifier = make().fit(recordings, labels)
+    return classifier
+
+
+def test_features_are_those_of_the_encoder(make: Any, recordings: list[SkeletonSequence], tiny_run: Path) -> None:
+    transformer = make(SkeletonTransformer, pooling="parts")
+    features = transformer.fit_transform(recordings)
+    expected = SkeletonEncoder.from_pretrained(tiny_run, device="cpu").embed(recordings, pooling="parts")
+    np.testing.assert_array_equal(features, expected.features)
+    assert tuple(transformer.get_feature_names_out()) == expected.feature_names
+    np.testing.assert_allclose(transformer.transform(recordings[3:4]), features[3:4], atol=1e-5)
+    assert not hasattr(transformer, "n_features_in_")
+
+
+def test_an_encoder_may_be_given_instead_of_its_name(
+    make: Any, recordings: list[SkeletonSequence], tiny_run: Path, labels: list[str]
+) -> None:
+    encoder = SkeletonEncoder.from_pretrained(tiny_run, device="cpu")
+    ones = clone(make(SkeletonTransformer, encoder=encoder)).fit_transform(recordings)
+    np.testing.assert_array_equal(ones, make(SkeletonTransformer).fit_transform(recordings))
+    assert make(encoder=encoder).fit(recordings, labels).score(recordings, labels) > 0.9
+
+
+def test_features_as_a_data_frame(make: Any, recordings: list[SkeletonSequence]) -> None:
+    transformer = make(SkeletonTransformer, pooling="mean").set_output(transform="pandas")
+    frame = transformer.fit_transform(recordings[:2])
+    assert list(frame.columns[:2]) == ["mean_0", "mean_1"]
+
+
+def test_classes_and_probabilities(
+    fitted: SkeletonClassifier, recordings: list[SkeletonSequence], labels: list[str]
+) -> None:
+    assert fitted.classes_.tolist() == sorted(CLASSES)
+    probabilities = fitted.predict_proba(recordings)
+    assert probabilities.shape == (24, 3)
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    np.testing.assert_array_equal(fitted.classes_[probabilities.argmax(1)], fitted.predict(recordings))
+    assert fitted.score(recordings, labels) > 0.9
+    new = [motion(label, 20) for label in CLASSES]
+    assert fitted.predict(new).tolist() == list(CLASSES)
+    assert fitted.transform(new).shape[0] == 3
+
+
+def test_numbers_are_labels_too(make: Any, recordings: list[SkeletonSequence], labels: list[str]) -> None:
+    """Their order as texts is another one."""
+    numbers = np.array([{"wave": 100, "bow": 9, "kick": 20}[label] for label in labels])
+    classifier = make(encoder="none").fit(recordings, numbers)
+    assert classifier.classes_.tolist() == [9, 20, 100]
+    assert classifier.predict([motion("wave", 20), motion("bow", 20)]).tolist() == [100, 9]
+
+
+def test_labels_of_the_recordings_are_the_default(make: Any, recordings: list[SkeletonSequence]) -> None:
+    classifier = make(encoder="none").fit(recordings)
+    assert classifier.score(recordings, [one.label for one in recordings]) == 1
+    unlabeled = SkeletonSequence.from_positions(recordings[0].positions, KINECT20, name="new")
+    with pytest.raises(InputError, match=r"requires y to be passed, but the target y is None.*no label of new"):
+        make().fit([*recordings, unlabeled])
+
+
+def test_folders_files_and_arrays(
+    make: Any, recordings: list[SkeletonSequence], labels: list[str], tmp_path: Path, write_sample: Any
+) -> None:
+    folder = tmp_path / "Aufnahmen ä 動作"
+    for one in recordings:
+        (folder / (one.label or "")).mkdir(parents=True, exist_ok=True)
+        write_sample("nw_ucla", folder / (one.label or "") / f"{one.name}.json", one.positions[0])
+    of_folder = make(encoder="none").fit(folder)
+    files = sorted(folder.rglob("*.json"))
+    assert of_folder.predict(files).tolist() == [file.parent.name for file in files]
+    arrays = np.stack([one.positions[0] for one in recordings])
+    of_arrays = make(layout="kinect20", fps=30, encoder="none").fit(arrays, labels)
+    assert of_arrays.predict(arrays).tolist() == labels
+    channels = arrays.reshape(24, 24, 60).transpose(0, 2, 1)
+    np.testing.assert_array_equal(of_arrays.predict_proba(channels), of_arrays.predict_proba(arrays))
+
+
+def test_the_classifier_is_that_of_fit(
+    fitted: SkeletonClassifier, recordings: list[SkeletonSequence], tiny_run: Path, tmp_path: Path
+) -> None:
+    """It answers as the command does, says what is unknown, and can be saved for it."""
+    classifier, _ = fit.fit_classifier(recordings, fit.FitConfig(encoder=str(tiny_run)))
+    np.testing.assert_allclose(classifier.predict_proba(recordings), fitted.predict_proba(recordings), atol=1e-5)
+    fitted.classifier_.save(tmp_path / "classifier.safetensors")
+    loaded = RecordingClassifier.load(tmp_path / "classifier.safetensors")
+    assert loaded.predict(recordings[:1])[0].classes[0][0] == recordings[0].label
+
+
+def test_groups_stay_together_where_the_head_is_chosen(
+    make: Any,
+    recordings: list[SkeletonSequence],
+    labels: list[str],
+    subjects: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given as `groups`, by metadata routing, or as the tag of the recordings."""
+    seen = []
+    make_folds = fit.make_folds
+
+    def recorded(codes: Any, groups: Any, *settings: Any) -> Any:
+        folds = make_folds(codes, groups, *settings)
+        seen.extend([(set(names[train]), set(names[test])) for train, test in folds])
+        return folds
+
+    monkeypatch.setattr(fit, "make_folds", recorded)
+    names = np.array(subjects)
+    make(encoder="none").fit(recordings, labels)
+    names = np.array([f"pair {int(subject) // 2}" for subject in subjects])
+    make(encoder="none").fit(recordings, labels, groups=names)
+    assert len(seen) == 4 + 2
+    assert all(not train & test for train, test in seen)
+
+
+def test_cross_validation_with_groups(
+    make: Any, recordings: list[SkeletonSequence], labels: list[str], subjects: list[str]
+) -> None:
+    accuracy = cross_val_score(make(encoder="none"), recordings, labels, groups=subjects, cv=GroupKFold(4))
+    assert accuracy.shape == (4,)
+    assert accuracy.mean() > 0.9
+
+
+def test_in_a_pipeline_and_a_grid_search(
+    make: Any, recordings: list[SkeletonSequence], labels: list[str], subjects: list[str]
+) -> None:
+    pipeline = make_pipeline(make(SkeletonTransformer), StandardScaler(), LogisticRegression())
+    settings = {"skeletontransformer__pooling": ["mean", "joints"], "logisticregression__C": [0.1, 1.0]}
+    search = GridSearchCV(pipeline, settings, cv=GroupKFold(2)).fit(recordings, labels, groups=subjects)
+    assert search.best_params_["skeletontransformer__pooling"] in ("mean", "joints")
+    assert search.predict(recordings).shape == (24,)
+    alone = GridSearchCV(make(), {"encoder": ["none", make().encoder]}, cv=GroupKFold(2))
+    assert alone.fit(recordings, labels, groups=subjects).score(recordings, labels) > 0.9
+
+
+def test_two_processes_answer_as_one(
+    make: Any, recordings: list[SkeletonSequence], labels: list[str], subjects: list[str]
+) -> None:
+    settings = {"groups": subjects, "cv": GroupKFold(2), "method": "predict_proba"}
+    one, two = (cross_val_predict(make(), recordings, labels, n_jobs=jobs, **settings) for jobs in (1, 2))
+    np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_clones_settings_and_pickles(
+    make: Any, fitted: SkeletonClassifier, recordings: list[SkeletonSequence], tiny_run: Path
+) -> None:
+    classifier = make(fps=30, joints=("head",))
+    assert classifier.get_params()["encoder"] == tiny_run
+    assert clone(classifier).set_params(folds=3).get_params() == classifier.get_params() | {"folds": 3}
+    assert vars(clone(fitted)).keys() == classifier.get_params().keys()
+    again = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - of this test
+    np.testing.assert_array_equal(again.predict_proba(recordings), fitted.predict_proba(recordings))
+    assert "SkeletonClassifier(" in repr(classifier)
+
+
+def test_nothing_happens_before_fit() -> None:
+    """Not even a check of the settings."""
+    estimator = SkeletonTransformer(encoder="no such encoder", pooling="none")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="no such checkpoint or shipped encoder"):
+        estimator.fit([motion("wave", 0)])
+
+
+def test_mistakes(
+    make: Any, fitted: SkeletonClassifier, recordings: list[SkeletonSequence], labels: list[str]
+) -> None:
+    nothing = SkeletonSequence.from_positions(np.full((9, 20, 3), np.nan), KINECT20, name="nothing")
+    given = [*recordings, nothing]
+    with pytest.raises(InputError, match=r"item 24 of X \(nothing\): no joint that the model knows"):
+        fitted.predict(given)
+    with pytest.raises(InputError, match=r"item 24 of X \(nothing\)"):
+        make(SkeletonTransformer).fit(recordings).transform(given)
+    with pytest.raises(InputError, match=r"item 24 of X \(nothing\)"):
+        make().fit(given, [*labels, "wave"])
+    with pytest.raises(InputError, match="there are not two classes; got one class, wave"):
+        make().fit(recordings, ["wave"] * 24)
+    with pytest.raises(InputError, match=r"fitted to recordings; layout or joints say .*; got table"):
+        fitted.predict(np.zeros((2, 60)))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make().fit(recordings, labels[:-1])
+    with pytest.raises(InputError, match="folds: too few folds"):
+        make(folds=1).fit(recordings, labels)
+
+
+def test_an_encoder_that_cannot_read_the_recordings_is_said(make: Any, labels: list[str]) -> None:
+    """The coordinates are classified instead, as `fit` does."""
+    flat = [
+        SkeletonSequence.from_positions(motion(label, number).positions[..., :2], KINECT20, unit="px")
+        for number, label in enumerate(labels)
+    ]
+    with pytest.warns(UserWarning, match="was not used, because it cannot read the recordings"):
+        classifier = make().fit(flat, labels)
+    assert classifier.predict(flat).shape == (24,)
+
+
+def test_a_fit_to_a_table_forgets_the_recordings_and_back(
+    make: Any, recordings: list[SkeletonSequence], labels: list[str]
+) -> None:
+    classifier = make(encoder="none").fit(np.random.default_rng(0).normal(size=(24, 3)), labels)
+    assert (classifier.kind_, classifier.n_features_in_) == ("table", 3)
+    classifier.fit(recordings, labels)
+    assert classifier.kind_ == "recordings"
+    assert not hasattr(classifier, "n_features_in_")
+    assert classifier.predict(recordings).shape == (24,)
