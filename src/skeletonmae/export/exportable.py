@@ -13,9 +13,13 @@ from torch import nn
 from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
-from skeletonmae.export.graph import ClassifierGraph, EncoderGraph, RecordingEncoder
-from skeletonmae.inference import predict
+from skeletonmae.export.coordinates import CoordinateEncoder
+from skeletonmae.export.graph import ClassifierGraph, EncoderGraph, FittedGraph, RecordingEncoder
+from skeletonmae.export.heads import scores_of
+from skeletonmae.inference import RecordingClassifier, predict
+from skeletonmae.inference.classifier_file import is_classifier_file
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings, is_human, with_default_parts
+from skeletonmae.inference.featurizers import CoordinateFeaturizer, EncoderFeaturizer
 from skeletonmae.methods import Pooling
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifier
 from skeletonmae.methods.pooling import BODY_PARTS
@@ -50,6 +54,7 @@ class Exportable:
         graph: Makes the graph for recordings of a layout.
         answer: Computes the first output for recordings of that layout in PyTorch, as the other commands do; NaN
             where there is none.
+        classifier: The classifier of `fit`, if it is one: its doubts and warnings are exported too.
     """
 
     kind: Literal["classifier", "encoder"]
@@ -65,6 +70,7 @@ class Exportable:
     in_graph: tuple[str, ...]
     graph: Callable[[Skeleton], nn.Module]
     answer: Callable[[Sequence[SkeletonSequence]], np.ndarray]
+    classifier: RecordingClassifier | None = None
 
 
 def load_exportable(model: str | Path, pooling: Pooling = "parts") -> Exportable:
@@ -77,8 +83,10 @@ def load_exportable(model: str | Path, pooling: Pooling = "parts") -> Exportable
     Raises:
         InputError: There is no such model, or it cannot be exported.
     """
+    name, path = Path(model).name, Path(model)
+    if path.is_file() and is_classifier_file(path):
+        return fitted_to_export(RecordingClassifier.load(path), name)
     checkpoint = load_encoder(model)
-    name = Path(model).name
     if checkpoint.header.role == "classifier":
         return classifier_to_export(checkpoint, name)
     return encoder_to_export(checkpoint, name, pooling)
@@ -171,6 +179,61 @@ def classifier_to_export(checkpoint: Checkpoint, name: str) -> Exportable:
         ),
         graph=graph,
         answer=answer,
+    )
+
+
+def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
+    """Return a classifier of `fit` as a model to export.
+
+    Args:
+        classifier: The classifier.
+        name: Its name.
+
+    Raises:
+        InputError: Its encoder is not that of `joint_patch`.
+    """
+    featurizer = classifier.featurizer
+    scores = scores_of(classifier.head)
+    if isinstance(featurizer, EncoderFeaturizer):
+        checkpoint, pooling = featurizer.checkpoint, featurizer.pooling
+        encoder, header = _encoder_of(checkpoint), checkpoint.header
+        steps = (*clip_steps(header.clips), *encoder_steps(checkpoint, pooling))
+        joints, axes, unit = header.joints, header.axes, header.unit
+        frames, max_persons = header.clips.frames, header.clips.max_persons
+    else:
+        config = featurizer.config
+        joints, unit, frames, max_persons = config.joints, featurizer.unit, config.frames, config.persons
+        axes = 2 if config.axes == 2 else 3
+        turned = ["rotation to face forward"] if config.face_forward else []
+        resampled = f"resampling from the first to the last observed frame to {frames} frames"
+        steps = (f"persons: the first {max_persons} who are observed", resampled, "transform center", *turned)
+        steps = (*steps, "coordinates, and their differences from frame to frame")
+
+    def graph(skeleton: Skeleton) -> nn.Module:
+        if isinstance(featurizer, CoordinateFeaturizer):
+            return FittedGraph(CoordinateEncoder(featurizer.config, skeleton), scores, classifier.temperature)
+        pooled, num_features = pooled_encoder(encoder, header, skeleton, pooling)
+        return FittedGraph(pooled, scores, classifier.temperature, num_features)
+
+    return Exportable(
+        kind="classifier",
+        name=name,
+        license=classifier.license,
+        labels=classifier.classes,
+        joints=joints,
+        axes=axes,
+        unit=unit,
+        frames=frames,
+        max_persons=max_persons,
+        outputs={
+            "probabilities": "float32 (batch, class): calibrated, in the order of labels.json",
+            "features": "float32 (batch, feature): what the probabilities follow from",
+            "is_seen": IS_SEEN,
+        },
+        in_graph=(*steps, f"head: {classifier.head.kind}; temperature {classifier.temperature:.3g}, softmax"),
+        graph=graph,
+        answer=lambda recordings: classifier.predict_proba(recordings).astype(np.float32),
+        classifier=classifier,
     )
 
 

@@ -149,6 +149,35 @@ class ClassifierGraph(nn.Module):
         return self.head(features.values).softmax(1), features.is_seen
 
 
+class FittedGraph(nn.Module):
+    """From recordings to the calibrated probabilities of a classifier of `fit`.
+
+    Args:
+        encoder: From recordings to features: `RecordingEncoder` or `CoordinateEncoder`.
+        scores: The head, from features to scores.
+        temperature: Divides the scores before the softmax.
+        num_features: Number of features that the head takes, from the first; None for all.
+    """
+
+    output_names = ("probabilities", "features", "is_seen")
+
+    def __init__(
+        self, encoder: nn.Module, scores: nn.Module, temperature: float, num_features: int | None = None
+    ) -> None:
+        super().__init__()
+        self.encoder, self.scores = encoder, scores
+        self.temperature, self.num_features = temperature, num_features
+
+    def forward(
+        self, positions: Tensor, observed: Tensor, num_frames: Tensor, fps: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return probabilities, the features that they follow from, and where the encoder saw anything."""
+        features: Features = self.encoder(positions, observed, num_frames, fps)
+        values = features.values[:, : self.num_features]
+        probabilities = (self.scores(values) / self.temperature).softmax(1)
+        return probabilities.float(), values, features.is_seen
+
+
 def _layout_of(joints: tuple[str, ...]) -> Skeleton:
     """Return a layout of the given joints, whose bones do not matter."""
     return Skeleton("known joints", joints, dict.fromkeys(joints[1:], joints[0]))

@@ -1,0 +1,89 @@
+"""The heads of `fit` as modules, in double precision like those in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from skeletonmae.predictions.heads import MIN_SHARE, NEIGHBOR_TEMPERATURE, AnyHead, LinearHead, NeighborHead
+
+
+class Standardize(nn.Module):
+    """Subtract a mean, divide by a deviation, and scale rows to length 1 if asked; see `heads.standardize`.
+
+    Args:
+        mean: Of each feature.
+        deviation: Of each feature.
+        unit_length: Whether rows are scaled to length 1.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray, unit_length: bool) -> None:
+        super().__init__()
+        self.unit_length = unit_length
+        self.register_buffer("mean", as_double(mean))
+        self.register_buffer("deviation", as_double(deviation))
+
+    def forward(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch feature"]:
+        """Return standardized rows in double precision."""
+        rows = (features.double() - self.mean) / self.deviation
+        if self.unit_length:
+            rows = rows / rows.square().sum(1, keepdim=True).sqrt().clamp(min=1e-12)
+        return rows
+
+
+class LinearScores(nn.Module):
+    """The scores of a `LinearHead`."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, head: LinearHead) -> None:
+        super().__init__()
+        self.standardize = Standardize(head.mean, head.deviation, head.unit_length)
+        self.register_buffer("weight", as_double(head.weight))
+        self.register_buffer("bias", as_double(head.bias))
+
+    def forward(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch class"]:
+        """Return a score of each class."""
+        scores: Tensor = self.standardize(features) @ self.weight + self.bias
+        return scores
+
+
+class NeighborScores(nn.Module):
+    """The scores of a `NeighborHead`."""
+
+    columns: Tensor
+    votes_of: Tensor
+
+    def __init__(self, head: NeighborHead) -> None:
+        super().__init__()
+        self.standardize = Standardize(head.mean, head.deviation, True)
+        self.number = min(head.num_neighbors, len(head.rows))
+        self.register_buffer("columns", as_double(head.rows).T.contiguous())
+        votes = one_hot(torch.from_numpy(np.asarray(head.labels, np.int64)), head.num_classes).double()
+        self.register_buffer("votes_of", votes)
+
+    def forward(self, features: Float[Tensor, "batch feature"]) -> Float[Tensor, "batch class"]:
+        """Return the logarithm of each class's share of the votes."""
+        similarity = self.standardize(features) @ self.columns
+        values, nearest = similarity.topk(self.number, 1)
+        votes = ((values - values[:, :1]) / NEIGHBOR_TEMPERATURE).exp()
+        shares = (votes[..., None] * self.votes_of[nearest]).sum(1)
+        scores: Tensor = (shares / shares.sum(1, keepdim=True) + MIN_SHARE).log()
+        return scores
+
+
+def scores_of(head: AnyHead) -> nn.Module:
+    """Return a head as a module from features to scores."""
+    return LinearScores(head) if isinstance(head, LinearHead) else NeighborScores(head)
+
+
+def as_double(array: np.ndarray) -> Tensor:
+    """Return an array as a tensor in double precision."""
+    return torch.from_numpy(np.array(array, dtype=np.float64))
