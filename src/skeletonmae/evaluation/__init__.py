@@ -17,6 +17,7 @@ from skeletonmae.evaluation.reliability import describe_reliability, wilson_inte
 from skeletonmae.evaluation.results_file import RESULTS, ResultsFile
 from skeletonmae.evaluation.retrieval import Retrieval
 from skeletonmae.evaluation.robustness import Robustness
+from skeletonmae.evaluation.segmentation import Segmentation
 
 PROTOCOLS: dict[str, type[Config]] = {
     "linear": LinearProbe,
@@ -26,6 +27,7 @@ PROTOCOLS: dict[str, type[Config]] = {
     "few_shot": FewShot,
     "robustness": Robustness,
     "early": Early,
+    "segmentation": Segmentation,
 }
 """Kind -> protocol."""
 

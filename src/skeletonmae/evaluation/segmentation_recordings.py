@@ -115,10 +115,11 @@ def concatenate(
     for position, (clip, label) in enumerate(zip(clips, labels, strict=True)):
         positions, observed = clip.positions, clip.observed
         if position:
-            last_pose, last_observed = parts[-1][0][:, -1], parts[-1][1][:, -1]
-            positions = _shifted(positions, observed, last_pose, last_observed)
+            last = next(part for part in reversed(parts) if part[0].shape[1])
+            pose = last[0][:, -1], last[1][:, -1]
+            positions = _shifted(positions, observed, *pose)
             clip = replace(clip, positions=positions)
-            parts.append(_blend((last_pose, last_observed), (positions[:, 0], observed[:, 0]), fps, settings, rng))
+            parts.append(_blend(pose, (positions[:, 0], observed[:, 0]), fps, settings, rng))
         start = sum(part[0].shape[1] for part in parts)
         spans.append(LabeledSpan(start, start + clip.num_frames, label))
         parts.append((positions, observed))
