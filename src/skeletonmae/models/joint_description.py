@@ -15,7 +15,7 @@ from skeletonmae.models.known_joints import joint_rows, known_joints
 from skeletonmae.skeletons import Skeleton
 from skeletonmae.skeletons.description import DESCRIBED_PARTS, LIMBS, ROOT_MOTION, SIDES, describe_joints
 
-NUM_PLACE_FEATURES = 7 + len(LIMBS)
+NUM_PLACE_FEATURES = 7 + 2 * len(LIMBS)
 PLACE_STD = 0.25
 """Initial standard deviation of what time, side, part and place each contribute to a position embedding."""
 NUM_OCTAVES = 5
@@ -32,6 +32,7 @@ class LayoutTensors:
         limb: One-hot kind of the part.
         path: Which joints lie on the way from the body center.
         path_in_part: Those of them that belong to the same part.
+        beyond: For each joint, which joints of each kind of part are beyond it: those on whose way it lies.
         same_part: Whether two joints belong to the same part.
         is_further: Whether the second joint lies on the way to the first, or is the first.
         is_joint: False for the path of the body, which is no joint.
@@ -42,6 +43,7 @@ class LayoutTensors:
     limb: Float[Tensor, "joint limb"]
     path: Float[Tensor, "joint joint"]
     path_in_part: Float[Tensor, "joint joint"]
+    beyond: Float[Tensor, "joint joint_and_limb"]
     same_part: Bool[Tensor, "joint joint"]
     is_further: Bool[Tensor, "joint joint"]
     is_joint: Bool[Tensor, " joint"]
@@ -60,12 +62,14 @@ def layout_tensors(skeleton: Skeleton, device: torch.device) -> LayoutTensors:
         same_part = torch.as_tensor(description.same_part, device=device)
         identity = torch.eye(len(path), dtype=torch.bool, device=device)
         is_joint = [joint != ROOT_MOTION for joint in skeleton.joints]
+        limb_flags = one_hot(limb, len(LIMBS)).float()
         return LayoutTensors(
             side=side,
             part=part,
-            limb=one_hot(limb, len(LIMBS)).float(),
+            limb=limb_flags,
             path=path,
             path_in_part=path * same_part,
+            beyond=(path[:, :, None] * limb_flags[:, None]).flatten(1),
             same_part=same_part,
             is_further=(path > 0) | identity,
             is_joint=torch.tensor(is_joint, device=device),
@@ -77,9 +81,10 @@ def place_features(
 ) -> Float[Tensor, "track joint place_feature"]:
     """Return where in the tree each joint is: numbers of about -1 to 1, from the tree and no name.
 
-    They say how far a joint is from the body center and from the tip beyond it, how far along its limb, and how
-    many joints that has. Only joints that were observed in the clip count, so that others change nothing. All are
-    0 for joints that were not observed, and for the path of the body.
+    They say how far a joint is from the body center and from the tip beyond it, how far along its limb, how many
+    joints that has, and how many joints of each kind of part are beyond it: legs beyond a hip, arms beyond a
+    shoulder. Only joints that were observed in the clip count, so that others change nothing. All are 0 for joints
+    that were not observed, and for the path of the body.
 
     Args:
         layout: The description of the layout.
@@ -110,7 +115,8 @@ def place_features(
         ],
         dim=2,
     )
-    features = torch.cat([features, centered[..., None] * layout.limb], dim=2)
+    beyond = torch.log2(1 + (count @ layout.beyond).unflatten(1, (-1, len(LIMBS)))) / 3
+    features = torch.cat([features, centered[..., None] * layout.limb, beyond], dim=2)
     return features * count[..., None]
 
 
