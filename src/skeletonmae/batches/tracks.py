@@ -90,7 +90,7 @@ class Tracks:
         is_present = any_observed(self.observed.flatten(1))
         if is_present.is_cpu and is_present.all():
             return self
-        return self._select(is_present.nonzero().squeeze(1))
+        return self.select(is_present.nonzero().squeeze(1))
 
     def select_clips(self, clips: Bool[Tensor, " batch"] | Int64[Tensor, " clip"]) -> Tracks:
         """Return the tracks of some of the clips, in the order in which these are given.
@@ -105,9 +105,10 @@ class Tracks:
         clip_index = torch.arange(len(clips), device=clips.device).repeat_interleave(num_selected)
         begin = num_selected.cumsum(0) - num_selected
         row = first[clips][clip_index] + torch.arange(len(clip_index), device=clips.device) - begin[clip_index]
-        return replace(self._select(row), clip_index=clip_index, num_clips=len(clips))
+        return replace(self.select(row), clip_index=clip_index, num_clips=len(clips))
 
-    def _select(self, row: Int64[Tensor, " row"]) -> Tracks:
+    def select(self, row: Int64[Tensor, " row"]) -> Tracks:
+        """Return some of the tracks, by their indices in ascending order."""
         return replace(self, **{name: getattr(self, name).index_select(0, row) for name in self.per_track})
 
     def pad(self, values: Shaped[Tensor, "track ..."]) -> Shaped[Tensor, "batch person ..."]:

@@ -11,12 +11,16 @@ from typing import Protocol
 from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.transforms.axis_range import AxisRange
+from skeletonmae.transforms.camera import VirtualCamera
 from skeletonmae.transforms.corruption import DropJoints, Noise
 from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale, Shear
 from skeletonmae.transforms.limbs import ScaleLimbs
 from skeletonmae.transforms.root_motion import RootMotion
+from skeletonmae.transforms.sensor import LoseParts, LosePerson, SensorNoise, SwapSides
 from skeletonmae.transforms.size import NormalizeSize
 from skeletonmae.transforms.smoothing import Smooth
+from skeletonmae.transforms.sub_layout import SubLayout
+from skeletonmae.transforms.tempo import Tempo
 
 
 class Transform(Protocol):
@@ -43,5 +47,12 @@ TRANSFORMS: dict[str, type[Config]] = {
     "mirror": Mirror,
     "noise": Noise,
     "drop_joints": DropJoints,
+    "virtual_camera": VirtualCamera,
+    "sub_layout": SubLayout,
+    "tempo": Tempo,
+    "sensor_noise": SensorNoise,
+    "lose_parts": LoseParts,
+    "swap_sides": SwapSides,
+    "lose_person": LosePerson,
 }
 """Maps each `kind` to its transform."""
