@@ -30,6 +30,8 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "target centered": ((TARGETS["centered"],), {}),
     "target embedding": ((TARGETS["embedding"],), {}),
     "decoder_depth 3": (("method.decoder_depth=3",), {}),
+    "joint mask tokens": (("method.joint_mask_tokens=true",), {}),
+    "joint mask tokens, 1200 steps": (("method.joint_mask_tokens=true",), {"min_steps": 1200}),
     "window 3": (("method.window=3",), {}),
     "1200 steps": ((), {"min_steps": 1200}),
     "remask": (("method.remask=true",), {}),

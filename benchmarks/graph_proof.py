@@ -78,7 +78,7 @@ def run(folder: Path, stages: list[str], seconds: float, max_cells: int) -> None
             num_run += 1
             line = run_cell(cell, weights) | {"stage": stage} | about
             with (folder / "cells.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write("\n" * bool(file.tell()) + json.dumps(line))  # a line that was cut off stays alone
             lines[key(cell)] = line
             print(f"{time.monotonic() - began:6.0f} s  {stage} {describe(cell)}: {line['result']}", flush=True)
 

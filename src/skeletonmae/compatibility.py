@@ -188,9 +188,11 @@ NEW_DEFAULTS: dict[str, object] = {
     "axes": "recorded",
     "optional": False,
     "joint_embedding": "name",
+    "motion_scale": None,
     "description": DescriptionConfig().model_dump(mode="json"),
     "target": "embedding",
     "window": 1,
+    "joint_mask_tokens": False,
 }
 """Settings of clips and methods that older runs did not have, with the values that change nothing."""
 

@@ -562,3 +562,22 @@ def test_settings_that_do_not_fit_are_refused() -> None:
         tiny(target="centered", window=3)
     with pytest.raises(ValueError, match="window must be odd; got 2"):
         tiny(target="coordinates", window=2)
+
+
+def test_each_joint_can_have_a_mask_token_of_its_own(make_batch: Make) -> None:
+    method, batch = tiny(joint_mask_tokens=True), clips(make_batch, lost=0.0)
+    assert method.mask_token.shape == (17, 8)
+    given: list[Tensor] = []
+    method.encoder.register_forward_hook(lambda module, args, out: given.append(args[0] @ args[2]))
+    method(batch).loss.backward()
+    expected = method.embedding(batch.tracks.positions.permute(2, 0, 1, 3).flatten(1, 2))
+    expected[list(ARM_AND_LEG)] = method.mask_token[list(ARM_AND_LEG), None]
+    torch.testing.assert_close(given[0].view_as(expected), expected)
+    gradient = method.mask_token.grad
+    assert gradient is not None
+    assert gradient.any(1).nonzero().flatten().tolist() == sorted(ARM_AND_LEG)
+    other = clips(make_batch, skeleton=PENN13)  # tokens are found by name
+    both = tuple(dict.fromkeys((*COCO17.joints, *PENN13.joints)))
+    assert tiny(joint_mask_tokens=True, joints=both)(other).loss.isfinite()
+    with pytest.raises(InputError, match="no mask token of this joint; expected its joints, got nose"):
+        tiny(joint_mask_tokens=True, joints=PENN13.joints)(batch)

@@ -51,10 +51,10 @@ def test_the_first_updates_are_averaged_and_later_ones_have_a_weight_of_a_hundre
         means.append(by_hand([nodes(seed)])[0])
     np.testing.assert_allclose(statistics.running_mean, np.mean(means, 0), rtol=1e-5)
     statistics.num_batches_tracked.fill_(500)
-    before = statistics.running_mean.numpy().copy()
+    old_mean = statistics.running_mean.numpy().copy()
     statistics.add(*nodes(9), 3)
     statistics.update()
-    expected = 0.99 * before + 0.01 * by_hand([nodes(9)])[0]
+    expected = 0.99 * old_mean + 0.01 * by_hand([nodes(9)])[0]
     np.testing.assert_allclose(statistics.running_mean, expected, rtol=1e-5)
 
 
@@ -78,3 +78,15 @@ def test_too_few_nodes_leave_the_statistics_as_they_are() -> None:
     statistics.update()
     assert statistics.running_mean.tolist() == pytest.approx([2, 4])
     assert statistics.running_var.tolist() == [1, 1]
+
+
+def test_the_sums_of_all_processes_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = JointStatistics(2), JointStatistics(2)
+    here.add(*nodes(0), 3)
+    there.add(*nodes(1, count=20), 3)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda sums: sums.add_(there._sums))
+    here.update()
+    expected = by_hand([nodes(0), nodes(1, count=20)])
+    np.testing.assert_allclose(here.running_mean, expected[0], rtol=1e-5)
+    np.testing.assert_allclose(here.running_var, expected[1], rtol=1e-5)

@@ -10,7 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from skeletonmae.batches import Batch
+from skeletonmae.batches.constants import constant
 from skeletonmae.config import Config, tagged_union
+from skeletonmae.errors import InputError
 from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
 from skeletonmae.methods.frame_graph import FrameGraph
 from skeletonmae.methods.graph_baselines import BASELINES
@@ -62,6 +64,9 @@ class GraphMAEConfig(MethodConfig):
     """Number of decoder layers."""
     heads: int = Field(4, ge=1)
     """Number of attention heads of `gat`."""
+    joint_mask_tokens: bool = False
+    """Whether each joint has a mask token of its own, so that the network knows which joint is hidden. By default
+    all share one. Fine-tuning uses none."""
     remask: bool = True
     """Whether the encoder output of hidden joints is set to 0 before the decoder."""
     beta: float = Field(2.0, ge=1)
@@ -89,7 +94,8 @@ class GraphMAE(Method):
         self.config, self.spec = config, spec
         self.joint_masking: JointMasking = config.joint_masking
         self.embedding = nn.Linear(spec.axes * config.window, config.width)
-        self.mask_token = nn.Parameter(torch.randn(config.width) * 0.02)
+        tokens = (len(spec.joints),) if config.joint_mask_tokens else ()
+        self.mask_token = nn.Parameter(torch.randn(*tokens, config.width) * 0.02)
         self.encoder = GNN(config.gnn, config.width, config.depth, config.heads)
         self.encoder_to_decoder = nn.Linear(config.width, config.width, bias=False)
         self.decoder = GNN(config.gnn, config.width, config.decoder_depth, config.heads, final_norm=False)
@@ -173,14 +179,28 @@ class GraphMAE(Method):
         """
         # Embedding and mask token in one product, instead of an embedding that is then overwritten.
         inputs = torch.cat([inputs, torch.ones_like(inputs[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
-        inputs = torch.cat([inputs, hidden[:, None].to(inputs.dtype)], 1)
-        rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], self.mask_token[None]])
+        token_of, tokens = self._mask_tokens(hidden, graph)
+        inputs = torch.cat([inputs, token_of.to(inputs.dtype)], 1)
+        rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], tokens])
         latent = self.encoder(inputs, graph, rows)
         if self.config.remask:
             latent = latent * ~hidden[:, None]
         # The linear layer between them is the projection of the decoder's input: it commutes with the mask.
         prediction: Tensor = self.decoder(latent, graph, self.encoder_to_decoder.weight.T, selected)
         return prediction
+
+    def _mask_tokens(
+        self, hidden: Bool[Tensor, " node"], graph: SkeletonGraph
+    ) -> tuple[Bool[Tensor, "node token"], Float[Tensor, "token width"]]:
+        """Return which token each node has, if any, and the tokens: one for all joints, or one for each."""
+        if not self.config.joint_mask_tokens:
+            return hidden[:, None], self.mask_token[None]
+        if unknown := [joint for joint in graph.joints if joint not in self.spec.joints]:
+            raise InputError("the model has no mask token of this joint", expected="its joints", got=unknown[0])
+        rows = constant(tuple(map(self.spec.joints.index, graph.joints)), torch.int64, hidden.device)
+        number = torch.arange(len(rows), device=hidden.device)
+        joint = graph.joint_of(torch.arange(len(hidden), device=hidden.device))
+        return (joint[:, None] == number) & hidden[:, None], self.mask_token.index_select(0, rows)
 
     @torch.no_grad()
     def embedding_variance(self, inputs: Float[Tensor, "node value"]) -> Float[Tensor, ""]:

@@ -34,18 +34,20 @@ class SkeletonGraph:
         adjacency: 1 for two joints that a bone connects, else 0.
         num_poses: Number of poses.
         node_index: Index of each node in (joint, pose) order; None if every joint of every pose was observed.
+        joints: Names of the joints, if they are known.
     """
 
     adjacency: Float[Tensor, "joint joint"]
     num_poses: int
     node_index: Int64[Tensor, " node"] | None = None
+    joints: tuple[str, ...] = ()
 
     @classmethod
     def from_observed(cls, skeleton: Skeleton, observed: Bool[Tensor, "joint pose"]) -> SkeletonGraph:
         """Return the graph of the observed joints."""
         adjacency = constant(tuple(map(tuple, skeleton.adjacency.tolist())), torch.float32, observed.device)
         node_index = None if bool(observed.all()) else observed.flatten().nonzero().squeeze(1)
-        return cls(adjacency, observed.shape[1], node_index)
+        return cls(adjacency, observed.shape[1], node_index, skeleton.joints)
 
     def to_nodes(self, dense: Shaped[Tensor, "joint pose ..."]) -> Shaped[Tensor, "node ..."]:
         """Select the values of the nodes."""
