@@ -1,0 +1,69 @@
+"""From the probabilities and features of windows to predictions with doubts and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from skeletonmae.predictions.clip_warnings import TrainingRange
+from skeletonmae.predictions.doubt import COVERAGE, Doubt
+from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
+from skeletonmae.predictions.prediction import NOT_FINITE, Prediction
+from skeletonmae.predictions.windows import Window
+
+
+def window_predictions(
+    windows: Sequence[Window],
+    probabilities: np.ndarray,
+    features: np.ndarray,
+    errors: Sequence[str],
+    *,
+    classes: Sequence[str],
+    doubt: Doubt,
+    reference: ReferencePose,
+    training: TrainingRange,
+    top: int,
+    unknown: bool,
+) -> Iterator[Prediction]:
+    """Yield the prediction of each window.
+
+    Args:
+        windows: What was classified.
+        probabilities: `(window, class)`.
+        features: `(window, feature)`; a row that is not finite has an error.
+        errors: Why a window has no features; empty where it has.
+        classes: Names of the classes.
+        doubt: What says whether a window is unknown.
+        reference: The mean pose of the training clips.
+        training: What the training clips were like.
+        top: Number of classes per prediction.
+        unknown: Whether to say which windows are unknown.
+    """
+    finite = np.isfinite(features).all(1)
+    statistics = [measure_motion(window.recording, reference) for window in windows]
+    familiarity = doubt.familiarity(np.where(finite[:, None], features, 0), probabilities, statistics)
+    for row, window in enumerate(windows):
+        recording = window.recording
+        answer = Prediction(
+            recording.name,
+            window.person,
+            (),
+            errors[row] or ("" if finite[row] else NOT_FINITE),
+            start=window.start,
+            end=window.end,
+            fps=recording.fps,
+        )
+        if answer.error:
+            yield answer
+            continue
+        order = np.argsort(-probabilities[row], kind="stable")[:top].tolist()
+        yield replace(
+            answer,
+            classes=tuple((classes[index], float(probabilities[row, index])) for index in order),
+            unknown=bool(familiarity[row] < 1 - COVERAGE) if unknown else None,
+            familiarity=float(familiarity[row]) if unknown else None,
+            warnings=tuple(training.warnings(statistics[row], is_window=window.end is not None)),
+            reasons=tuple(doubt.reasons(statistics[row])) if unknown else (),
+        )
