@@ -579,5 +579,5 @@ def test_each_joint_can_have_a_mask_token_of_its_own(make_batch: Make) -> None:
     other = clips(make_batch, skeleton=PENN13)  # tokens are found by name
     both = tuple(dict.fromkeys((*COCO17.joints, *PENN13.joints)))
     assert tiny(joint_mask_tokens=True, joints=both)(other).loss.isfinite()
-    with pytest.raises(InputError, match="no mask token of this joint; expected its joints, got nose"):
+    with pytest.raises(InputError, match="no mask token of this joint; expected its joints; got nose"):
         tiny(joint_mask_tokens=True, joints=PENN13.joints)(batch)
