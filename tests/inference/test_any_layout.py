@@ -1,0 +1,253 @@
+"""Features of an encoder that reads any layout: what they depend on, and what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from skeletonmae import SkeletonEncoder
+from skeletonmae.checkpoint import Checkpoint, Header, save_encoder
+from skeletonmae.inference import Embeddings
+from skeletonmae.masking import MotionAware
+from skeletonmae.methods import JointPatchMAE, JointPatchMAEConfig
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import COCO17, KINECT20, VOCABULARY, Skeleton
+from skeletonmae.skeletons.average_body import AVERAGE_BODY
+from skeletonmae.transforms import ClipConfig
+
+Positions = NDArray[np.float32]
+Embed = Callable[..., Embeddings]
+WIDTH = 16
+FIVE = Skeleton(
+    "five",
+    ("withers", "rump", "tail", "paw_l", "paw_r"),
+    {"rump": "withers", "tail": "rump", "paw_l": "withers", "paw_r": "withers"},
+)
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    """An encoder whose embeddings of names, of which training has changed all, are not 0."""
+    clips = ClipConfig.model_validate(
+        {
+            "axes": 3,
+            "frames": 32,
+            "transforms": [
+                {"kind": "normalize_size"}, {"kind": "center"}, {"kind": "face_forward", "optional": True},
+            ],
+            "final_transforms": [{"kind": "root_motion"}],
+        }
+    )  # fmt: skip
+    config = JointPatchMAEConfig(
+        joint_embedding="description",
+        token_frames=4,
+        width=WIDTH,
+        depth=2,
+        heads=2,
+        decoder_width=16,
+        decoder_depth=1,
+    )
+    header = Header(
+        role="method",
+        clips=clips,
+        masking=MotionAware(),
+        method=config,
+        axes=3,
+        unit="m",
+        joints=config.known_joints(KINECT20.joints),
+    )
+    torch.manual_seed(0)
+    method = config.build(header.spec, MotionAware())
+    assert isinstance(method, JointPatchMAE)
+    torch.nn.init.normal_(method.encoder.pos_embed.joint)
+    return Checkpoint(header, method.eval())
+
+
+@pytest.fixture
+def embed(checkpoint: Checkpoint) -> Embed:
+    """Embed arrays, by default of kinect20 at 30 frames per second."""
+
+    def call(
+        recordings: Any, layout: Skeleton = KINECT20, fps: float | None = 30.0, **settings: Any
+    ) -> Embeddings:
+        return SkeletonEncoder(checkpoint).embed(recordings, layout=layout, fps=fps, **settings)
+
+    return call
+
+
+def motion(skeleton: Skeleton = KINECT20, fps: float = 30.0, seconds: float = 3.0, seed: int = 0) -> Positions:
+    """An average adult whose joints swing and who walks, in meters, `(frame, joint, axis)`."""
+    dice = np.random.default_rng(seed)
+    rest = {joint: np.array(AVERAGE_BODY.get(joint, (0.1, 1.0, -0.2))) for joint in skeleton.joints}
+    time = np.arange(round(seconds * fps) + 1)[:, None, None] / fps
+    swing = {joint: (dice.uniform(-0.1, 0.1, 3), dice.uniform(1, 3, 3)) for joint in sorted(skeleton.joints)}
+    amplitude, speed = (np.stack([swing[joint][part] for joint in skeleton.joints]) for part in (0, 1))
+    position = np.stack([rest[joint] for joint in skeleton.joints])
+    walk = time * np.array([0.5, 0.0, 0.2])
+    return (position + amplitude * np.sin(speed * time) + walk).astype(np.float32)
+
+
+def assert_same(found: Embeddings, expected: Embeddings, tolerance: float = 2e-5) -> None:
+    scale = float(np.abs(expected.features).max())
+    np.testing.assert_allclose(found.features, expected.features, atol=tolerance * scale)
+    assert found.feature_names == expected.feature_names
+
+
+def distance(one: Embeddings, other: Embeddings) -> float:
+    """Relative to the length of a feature vector."""
+    return float(np.linalg.norm(one.features - other.features) / np.linalg.norm(one.features))
+
+
+@pytest.mark.parametrize(("factor", "unit"), [(100, "cm"), (1000, "mm"), (37.3, "unknown")])
+def test_the_unit_makes_no_difference(embed: Embed, factor: float, unit: str) -> None:
+    assert_same(embed(motion() * factor, unit=unit), embed(motion()))
+
+
+def test_the_place_makes_no_difference_but_the_path_does(embed: Embed) -> None:
+    assert_same(embed(motion() + np.float32([3, -1, 4])), embed(motion()))
+    standing = motion() - (motion()[:, :1] - motion()[:1, :1])
+    assert distance(embed(standing), embed(motion())) > 0.01
+
+
+def test_the_order_of_the_joints_makes_no_difference(embed: Embed) -> None:
+    order = np.random.default_rng(1).permutation(20)
+    shuffled = replace(KINECT20, name="shuffled", joints=tuple(KINECT20.joints[index] for index in order))
+    assert_same(embed(motion()[:, order], shuffled), embed(motion()))
+
+
+def test_an_empty_second_person_makes_no_difference(embed: Embed) -> None:
+    alone = motion()
+    assert_same(embed(np.stack([alone, np.full_like(alone, np.nan)])), embed(alone))
+    assert_same(embed(np.stack([alone, np.zeros_like(alone)]) * [[[[1]]], [[[np.nan]]]]), embed(alone))
+
+
+@pytest.mark.parametrize("parent", ["pelvis", "right_hand", "head"])
+def test_joints_that_are_never_observed_make_no_difference(embed: Embed, parent: str) -> None:
+    more = Skeleton("more", ("x1", *KINECT20.joints, "x2"), {**KINECT20.parents, "x1": parent, "x2": "x1"})
+    positions = np.pad(motion(), ((0, 0), (1, 1), (0, 0)), constant_values=np.nan)
+    assert_same(embed(positions, more), embed(motion()))
+
+
+def test_a_layout_with_fewer_joints_is_one_in_which_the_others_are_lost(embed: Embed) -> None:
+    lost = [KINECT20.index[joint] for joint in ("left_hand", "right_hand", "left_foot", "right_foot")]
+    kept = np.setdiff1d(np.arange(20), lost)
+    joints = tuple(KINECT20.joints[index] for index in kept)
+    less = Skeleton("less", joints, {j: p for j, p in KINECT20.parents.items() if j in joints}, KINECT20.center)
+    positions = motion()
+    positions[:, lost] = np.nan
+    assert_same(embed(positions), embed(motion()[:, kept], less))
+
+
+def tailed(name: str = "tail", parent: str = "pelvis") -> Skeleton:
+    joints, parents = (*KINECT20.joints, name), {**KINECT20.parents, name: parent}
+    return Skeleton("tailed", joints, parents, KINECT20.center)
+
+
+def test_an_unknown_joint_is_used_whatever_its_name(embed: Embed) -> None:
+    positions, plain = motion(tailed()), motion(tailed())
+    expected = embed(positions, tailed())
+    assert_same(embed(positions, tailed("the_thing_behind")), expected)
+    assert distance(embed(positions, tailed(parent="head")), expected) > 1e-3
+    plain[:, 20] += 0.3 * np.sin(np.arange(len(plain)))[:, None]
+    assert distance(embed(plain, tailed()), expected) > 1e-3
+    plain[:, 20] = np.nan
+    assert distance(embed(plain, tailed()), expected) > 1e-3
+
+
+def test_two_sets_of_unknown_names_are_one(embed: Embed) -> None:
+    names = {joint: f"n{index}" for index, joint in enumerate(FIVE.joints)}
+    names |= {"paw_l": "foot_l", "paw_r": "foot_r"}
+    parents = {names[joint]: names[parent] for joint, parent in FIVE.parents.items()}
+    renamed = Skeleton("renamed", tuple(names[joint] for joint in FIVE.joints), parents)
+    one, other = (embed(motion(FIVE), layout, pooling="mean") for layout in (FIVE, renamed))
+    assert_same(other, one)
+
+
+def test_a_layout_of_five_joints(embed: Embed) -> None:
+    found = embed([motion(FIVE), motion(FIVE, seed=1)], FIVE)
+    parts = dict.fromkeys(name.rpartition("_")[0] for name in found.feature_names)
+    assert tuple(parts) == ("withers", "rump", "paw_l", "paw_r", "root motion")
+    assert np.abs(found.features[0] - found.features[1]).max() > 1e-3
+    assert not found.notes
+
+
+def test_all_human_layouts_have_the_same_features(embed: Embed) -> None:
+    names = {embed(motion(skeleton), skeleton).feature_names for skeleton in (KINECT20, COCO17, tailed())}
+    assert len(names) == 1
+    assert len(names.pop()) == 7 * WIDTH
+
+
+def test_clips_in_2d_are_read_and_are_another_input(embed: Embed) -> None:
+    image = motion(COCO17)[..., :2] * -500 + 300  # pixels, from the left and from the top
+    found = embed(image, COCO17, unit="px")
+    assert len(found) == 1
+    assert_same(embed(image * 2 + 100, COCO17, unit="px"), found)
+    flat = motion(COCO17) * np.float32([1, 1, 0])
+    assert distance(found, embed(flat, COCO17)) > 1e-3
+    upside_down = image * np.float32([1, -1])
+    assert distance(found, embed(upside_down, COCO17, unit="px")) > 1e-3
+
+
+def test_the_frame_rate_hardly_matters_but_the_speed_does(embed: Embed) -> None:
+    expected = embed(motion(fps=30))
+    for fps in (10, 60, 120):
+        assert distance(embed(motion(fps=fps), fps=fps), expected) < 0.02, fps
+    assert distance(embed(motion(fps=30), fps=120), expected) > 0.05
+
+
+def test_an_answer_without_a_frame_rate_says_so(embed: Embed) -> None:
+    found = embed([motion(), motion(seed=1)], fps=None)
+    assert found.notes == (
+        "2 of 2 recordings have no frame rate, so the encoder does not know how fast they move; if you know it,"
+        " give it (fps, --fps)",
+    )
+    assert distance(found, embed([motion(), motion(seed=1)])) > 1e-3
+
+
+def test_half_precision_weights_give_the_same_features(
+    checkpoint: Checkpoint, embed: Embed, tmp_path: Path
+) -> None:
+    """The weights are rounded; whatever is computed with them is in float32."""
+    save_encoder(tmp_path / "half.safetensors", checkpoint)
+    found = SkeletonEncoder.from_pretrained(tmp_path / "half.safetensors").embed(motion(), layout=KINECT20, fps=30)
+    expected = embed(motion())
+    assert found.features.dtype == np.float32
+    assert_same(found, expected, tolerance=5e-3)
+    assert distance(found, expected) > 0
+
+
+@pytest.mark.parametrize("pooling", ["mean", "joints", "parts"])
+def test_stores_and_recordings_have_the_same_features(
+    checkpoint: Checkpoint, embed: Embed, pooling: Literal["mean", "joints", "parts"], tmp_path: Path
+) -> None:
+    from skeletonmae.sequences import SequenceStore, StoreWriter
+
+    arrays = [motion(seed=seed) for seed in range(3)]
+    with StoreWriter(tmp_path / "store", KINECT20, axes=3, unit="m") as writer:
+        for index, positions in enumerate(arrays):
+            writer.add(SkeletonSequence.from_positions(positions, KINECT20, name=f"{index}", fps=30))
+    found = SkeletonEncoder(checkpoint).embed(SequenceStore.open(tmp_path / "store"), pooling=pooling)
+    assert_same(found, embed(arrays, pooling=pooling))
+    num_groups = {"mean": 1, "joints": 21, "parts": 7}[pooling]
+    assert len(found.feature_names) == num_groups * WIDTH
+
+
+def test_names_of_the_vocabulary_help_where_they_are_known(checkpoint: Checkpoint, embed: Embed) -> None:
+    names = {joint: f"n{index}" for index, joint in enumerate(KINECT20.joints)}
+    nameless = Skeleton(
+        "nameless",
+        tuple(names.values()),
+        {names[joint]: names[parent] for joint, parent in KINECT20.parents.items()},
+        parts={part: tuple(names[joint] for joint in joints) for part, joints in KINECT20.parts.items()},
+    )
+    assert set(checkpoint.header.joints) == set(VOCABULARY)
+    found = embed(motion(), nameless)
+    assert found.feature_names == embed(motion()).feature_names
+    assert distance(found, embed(motion())) > 1e-2
