@@ -61,7 +61,7 @@ def test_what_was_left_out(cli: Any, files: Path, tmp_path: Path, tiny_run: Path
 
 def test_mistakes(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) -> None:
     status, _, messages = cli("embed", files, "--encoder", tiny_run, "--out", tmp_path / "features.txt")
-    assert (status, "written as .npz or .csv" in messages) == (1, True)
+    assert (status, "written as .npz, .csv or .parquet" in messages) == (1, True)
     status, _, messages = cli("embed", files, "--encoder", "unknown", "--out", tmp_path / "features.npz")
     assert (status, "there is no such checkpoint or shipped encoder" in messages) == (1, True)
     (files / "only.csv").write_text("nothing")

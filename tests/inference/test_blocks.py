@@ -110,7 +110,7 @@ def test_what_cannot_be_read_keeps_its_place(make_recording: Any) -> None:
 def test_names_labels_and_tags_are_not_stored_but_kept(make_recording: Any) -> None:
     strange = make_recording(0, label="größer\n", tags={"not / a file name": "1"})
     (block,) = collected([strange])
-    assert block.rows == [Row(strange.name, None, "größer\n")]
+    assert block.rows == [Row(strange.name, None, "größer\n", {"not / a file name": "1"})]
     assert block.store is not None
     assert (block.store.classes, block.store.tags) == ((), {})
 

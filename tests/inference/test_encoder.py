@@ -290,8 +290,42 @@ def test_files_of_features(tiny: SkeletonEncoder, recordings: list[SkeletonSeque
     assert header == ["recording", "person", "label", *embeddings.feature_names]
     assert tuple(row[0] for row in rows) == embeddings.names
     assert np.array_equal(np.array([row[3:] for row in rows], np.float32), embeddings.features)
-    with pytest.raises(InputError, match=r"written as \.npz or \.csv; got \.txt"):
+    with pytest.raises(InputError, match=r"written as \.npz, \.csv or \.parquet; got \.txt"):
         embeddings.save(tmp_path / "features.txt")
+
+
+def test_files_have_tags(tiny: SkeletonEncoder, recordings: list[SkeletonSequence], tmp_path: Path) -> None:
+    """An unknown tag is empty, in Parquet null."""
+    pq = pytest.importorskip("pyarrow.parquet")
+    given = [
+        replace(recordings[1], tags={"subject": "anna", "größe m": "1.7"}, name="one"),
+        replace(recordings[2], tags={"subject": "ben"}, label=None, name="two"),
+    ]
+    embeddings = tiny.embed([*given, recordings[0].positions], layout=NTU25, pooling="mean")
+    assert embeddings.tag("subject") == ("anna", "ben", None)
+    for suffix in ("npz", "csv", "parquet"):
+        embeddings.save(tmp_path / f"features.{suffix}")
+    with np.load(tmp_path / "features.npz", allow_pickle=False) as file:
+        assert file["tag_subject"].tolist() == ["anna", "ben", ""]
+        assert file["tag_größe m"].tolist() == ["1.7", "", ""]
+    with (tmp_path / "features.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["tag_subject"] for row in rows] == ["anna", "ben", ""]
+    table = pq.read_table(tmp_path / "features.parquet")
+    assert table.column_names == [
+        "recording", "person", "label", "tag_subject", "tag_größe m", *embeddings.feature_names,
+    ]  # fmt: skip
+    assert table["tag_subject"].to_pylist() == ["anna", "ben", None]
+    assert table["label"].to_pylist() == [recordings[1].label, None, None]
+    assert np.array_equal(np.stack([table[name] for name in embeddings.feature_names], 1), embeddings.features)
+
+
+def test_tags_of_a_store_are_those_of_its_recordings(tiny: SkeletonEncoder, tiny_store: Path) -> None:
+    store = SequenceStore.open(tiny_store)
+    of_store, of_recordings = tiny.embed(store), tiny.embed(list(store))
+    assert of_store.tags == of_recordings.tags
+    assert of_store.tag_names == tuple(store.tags)
+    assert tiny.embed(store, per_person=True).tag_names == tuple(store.tags)
 
 
 def test_features_with_other_meanings_are_not_mixed() -> None:

@@ -98,6 +98,16 @@ class Loader:
             return batch
         return batch.with_second_view(self._view(recording_index, second_view_keys(keys)))
 
+    def clip(self, recording: int, epoch: int = 0) -> Batch:
+        """Return the clip that a recording has in an epoch, as a batch without a second view.
+
+        Args:
+            recording: Its index in the store.
+            epoch: The epoch.
+        """
+        index = np.array([recording], dtype=np.int64)
+        return self._view(index, sample_keys(self.seed, epoch, torch.from_numpy(index + self.first_number)))
+
     @cached_property
     def _order_of_epoch(self) -> Callable[[int], Int32[np.ndarray, " recording"]]:
         """Returns the order of an epoch, which is drawn once and not for every batch."""

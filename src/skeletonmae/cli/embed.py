@@ -37,7 +37,7 @@ def embed(
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Compute the features of recordings with an encoder, and write them to a .npz or .csv file.
+    """Compute the features of recordings with an encoder, and write them to a .npz, .csv or .parquet file.
 
     Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read
     or that do not fit the encoder are listed with the reason, and the exit status is 3; it is 1 if no recording
@@ -51,7 +51,8 @@ def embed(
     Args:
         recordings: Files, folders or stores.
         encoder: Name of a shipped encoder (`skeletonmae info` lists them), or a checkpoint or the folder of a run.
-        out: File to write, .npz or .csv; an existing one is replaced.
+        out: File to write, .npz, .csv or .parquet; an existing one is replaced. Besides the features, it has the
+            names, labels and tags of the recordings.
         pooling: What the features are the mean of: each of the six parts of a body, each joint, or all joints.
         views: Number of random, augmented parts of each recording that are averaged with its middle part.
         seed: Seed of the views.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
 
 from skeletonmae.errors import InputError
@@ -17,6 +18,7 @@ BLOCK_BYTES = 2**26
 """Size of the coordinates at which a block is complete: some 700 recordings of ten seconds."""
 BLOCK_RECORDINGS = 4096
 """Number of recordings at which a block is complete."""
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 Layout: TypeAlias = tuple[Skeleton, str, int]
 """What all recordings of a store share: joints, unit and number of axes."""
 
@@ -27,6 +29,7 @@ class Row(NamedTuple):
     recording: str
     person: int | None
     label: str | None
+    tags: Mapping[str, str] = NO_TAGS
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ class _OpenBlock:
         except InputError as error:
             self.entries.append(LeftOut.of(recording, item.person, error))
         else:
-            self.entries.append(Row(recording.name, item.person, recording.label))
+            self.entries.append(Row(recording.name, item.person, recording.label, recording.tags))
 
 
 def recording_blocks(items: Iterable[PersonRecording | LeftOut]) -> Iterator[Block]:

@@ -39,6 +39,8 @@ class EmbedSettings(NamedTuple):
     per_person: bool = False
     batch_size: int = 64
     precision: Precision = "float32"
+    time_parts: int = 1
+    """Number of equal parts of a clip whose means are concatenated."""
 
 
 def embed_recordings(
@@ -71,7 +73,13 @@ def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSet
         return embed_recordings(checkpoint, store, settings)
     names = [*store.classes, None]
     labels = [names[index] for index in store.labels.tolist()]
-    rows = [Row(store.name(index), None, label) for index, label in enumerate(labels)]
+    tags = {name: store.tag(name).tolist() for name in store.tags}
+    rows = [
+        Row(
+            store.name(index), None, label, {name: values[index] for name, values in tags.items() if values[index]}
+        )
+        for index, label in enumerate(labels)
+    ]
     return _embed_rows(checkpoint, store, rows, settings)
 
 
@@ -145,8 +153,8 @@ def _embed_rows(
     assert total is not None
     mean = (total / num_shown.clamp(min=1)[:, None]).numpy()
     if settings.pooling == "parts" and is_human(header):
-        num_parts = len(part_names(store.skeleton))
-        mean = mean[:, : mean.shape[1] // num_parts * len(BODY_PARTS)]  # other parts have no joint of the encoder
+        by_part = mean.reshape(len(mean), settings.time_parts, len(part_names(store.skeleton)), -1)
+        mean = by_part[:, :, : len(BODY_PARTS)].reshape(len(mean), -1)  # other parts have no joint of the encoder
     is_finite = np.isfinite(mean).all(1)
     is_kept = is_finite & (num_shown > 0).numpy()
     left_out = [
@@ -157,12 +165,13 @@ def _embed_rows(
     kept_rows = [row for row, kept in zip(rows, is_kept.tolist(), strict=True) if kept]
     return Embeddings(
         np.ascontiguousarray(mean[is_kept], dtype=np.float32),
-        _feature_names(header, store.skeleton, settings.pooling, mean.shape[1]),
+        _feature_names(header, store.skeleton, settings, mean.shape[1]),
         tuple(row.recording for row in kept_rows),
         tuple(row.person for row in kept_rows),
         tuple(row.label for row in kept_rows),
         tuple(left_out),
         tuple(_notes(header, store)),
+        tuple(row.tags for row in kept_rows),
     )
 
 
@@ -174,7 +183,7 @@ def _view_features(
 
     def embed(batch: Batch) -> Tensor:
         with autocast(settings.precision, next(method.parameters()).device):
-            return method.embed(batch, settings.pooling).float().cpu()
+            return method.embed(batch, settings.pooling, time_parts=settings.time_parts).float().cpu()
 
     features, is_shown = [], []
     for batch in loader.epoch(epoch):
@@ -190,16 +199,20 @@ def _view_features(
     return torch.cat(features)[order], torch.cat(is_shown)[order]
 
 
-def _feature_names(header: Header, skeleton: Skeleton, pooling: Pooling, num_features: int) -> tuple[str, ...]:
-    """Name features by what they are the mean of, such as `left_arm_17`."""
+def _feature_names(
+    header: Header, skeleton: Skeleton, settings: EmbedSettings, num_features: int
+) -> tuple[str, ...]:
+    """Name features by what they are the mean of, such as `left_arm_17`, or `left_arm_time1_17` of several times."""
     joints = header.joints
     if header.method.reads_any_layout:
         skeleton = pooled_layout(skeleton)
         joints = skeleton.joints
     parts = BODY_PARTS if is_human(header) else part_names(skeleton)
-    groups = {"mean": ("mean",), "joints": joints, "parts": parts}[pooling]
-    width = num_features // len(groups)
-    return tuple(f"{group}_{index}" for group in groups for index in range(width))
+    groups = {"mean": ("mean",), "joints": joints, "parts": parts}[settings.pooling]
+    times = settings.time_parts
+    names = groups if times == 1 else [f"{group}_time{time}" for time in range(times) for group in groups]
+    width = num_features // len(names)
+    return tuple(f"{name}_{index}" for name in names for index in range(width))
 
 
 def _notes(header: Header, store: SequenceStore) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_file
 from skeletonmae.sequences import SkeletonSequence
 
-SUFFIXES = (".npz", ".csv")
+SUFFIXES = (".npz", ".csv", ".parquet")
 FLOAT_FORMAT = "%.9g"
 """Enough digits to tell any two float32 apart."""
 
@@ -52,6 +52,7 @@ class Embeddings:
         labels: Label of the recording of each row; None where it is not known.
         left_out: What has no features, and why.
         notes: What was not used, such as joints that the encoder does not know, in words.
+        tags: Tags of the recording of each row, such as the subject; empty if no recording has any.
     """
 
     features: Float32[np.ndarray, "recording feature"]
@@ -61,46 +62,84 @@ class Embeddings:
     labels: tuple[str | None, ...]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    tags: tuple[Mapping[str, str], ...] = ()
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.names)
 
+    @property
+    def tag_names(self) -> tuple[str, ...]:
+        """Names of all tags."""
+        return tuple(dict.fromkeys(name for tags in self.tags for name in tags))
+
+    def tag(self, name: str) -> tuple[str | None, ...]:
+        """Return the value of a tag of each row; None where it is not known.
+
+        Args:
+            name: Name of the tag, such as `subject`.
+        """
+        return tuple(tags.get(name) for tags in self.tags) if self.tags else (None,) * len(self)
+
     def save(self, path: Path | str) -> None:
         """Write the features to a file; an existing one is replaced.
 
-        A `.npz` has the arrays `features`, `feature_names`, `names`, `persons` (-1 for the whole recording) and
-        `labels` (empty where unknown). A `.csv` has a line for each row, with the columns `recording`, `person`,
-        `label` and the names of the features.
+        A `.npz` has the arrays `features`, `feature_names`, `names`, `persons` (-1 for the whole recording),
+        `labels` and, for each tag, `tag_NAME` (both empty where unknown). A `.csv` and a `.parquet` have a line for
+        each row, with the columns `recording`, `person`, `label`, `tag_NAME` and the names of the features. Parquet
+        needs `skeletonmae[table]`.
 
         Raises:
-            InputError: The file has another suffix.
+            InputError: The file has another suffix, or pyarrow is not installed.
         """
         path = Path(path)
         check_suffix(path)
+        content = {".npz": self._as_npz, ".csv": self._as_csv, ".parquet": self._as_parquet}[path.suffix.lower()]()
         with atomic_file(path) as file:
-            file.write_bytes(self._as_npz() if path.suffix.lower() == ".npz" else self._as_csv())
+            file.write_bytes(content)
 
     def _as_npz(self) -> bytes:
         buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            features=self.features,
-            feature_names=_texts(self.feature_names),
-            names=_texts(self.names),
-            persons=np.array([-1 if person is None else person for person in self.persons], dtype=np.int64),
-            labels=_texts([label or "" for label in self.labels]),
-        )
+        arrays = {
+            "features": self.features,
+            "feature_names": _texts(self.feature_names),
+            "names": _texts(self.names),
+            "persons": np.array([-1 if person is None else person for person in self.persons], dtype=np.int64),
+            "labels": _texts([label or "" for label in self.labels]),
+        }
+        tags = {f"tag_{name}": _texts([value or "" for value in self.tag(name)]) for name in self.tag_names}
+        np.savez(buffer, **arrays, **tags)  # type: ignore[arg-type]  # numpy's own arguments come first
         return buffer.getvalue()
 
     def _as_csv(self) -> bytes:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["recording", "person", "label", *self.feature_names])
-        for row, name, person, label in zip(self.features, self.names, self.persons, self.labels, strict=True):
+        tags = [self.tag(name) for name in self.tag_names]
+        tag_columns = [f"tag_{name}" for name in self.tag_names]
+        writer.writerow(["recording", "person", "label", *tag_columns, *self.feature_names])
+        for index, row in enumerate(self.features):
+            person, label = self.persons[index], self.labels[index]
+            own_tags = [values[index] or "" for values in tags]
             values = [FLOAT_FORMAT % value for value in row.tolist()]
-            writer.writerow([name, "" if person is None else person, label or "", *values])
+            writer.writerow([self.names[index], "" if person is None else person, label or "", *own_tags, *values])
         return text.getvalue().encode()
+
+    def _as_parquet(self) -> bytes:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise InputError("Parquet files need pyarrow: pip install 'skeletonmae[table]'") from error
+        columns = {
+            "recording": pa.array(self.names, pa.string()),
+            "person": pa.array(self.persons, pa.int64()),
+            "label": pa.array(self.labels, pa.string()),
+            **{f"tag_{name}": pa.array(self.tag(name), pa.string()) for name in self.tag_names},
+            **dict(zip(self.feature_names, self.features.T, strict=True)),
+        }
+        buffer = io.BytesIO()
+        pq.write_table(pa.table(columns), buffer)
+        return buffer.getvalue()
 
     @classmethod
     def concat(cls, parts: Sequence[Embeddings]) -> Embeddings:
@@ -125,6 +164,7 @@ class Embeddings:
             tuple(label for part in with_rows for label in part.labels),
             tuple(one for part in parts for one in part.left_out),
             tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            _all_tags(with_rows),
         )
 
 
@@ -135,7 +175,15 @@ def check_suffix(path: Path) -> None:
         InputError: Its suffix is not known.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError("features are written as .npz or .csv", where=path, got=path.suffix or "no suffix")
+        raise InputError(
+            "features are written as .npz, .csv or .parquet", where=path, got=path.suffix or "no suffix"
+        )
+
+
+def _all_tags(parts: Sequence[Embeddings]) -> tuple[Mapping[str, str], ...]:
+    """The tags of all rows; nothing if none has any."""
+    tags = tuple(tags for part in parts for tags in part.tags or ({},) * len(part))
+    return tags if any(tags) else ()
 
 
 def _texts(values: Sequence[str]) -> np.ndarray:

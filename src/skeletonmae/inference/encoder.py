@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import torch
 
-from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.checkpoint import Checkpoint, save_checkpoint, save_encoder
 from skeletonmae.config import Precision
 from skeletonmae.datasets import UnreadFile
 from skeletonmae.datasets.load_recordings import Problem
@@ -21,6 +21,7 @@ from skeletonmae.formats import ReadOptions
 from skeletonmae.formats.axes import Up
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings, embed_store
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
+from skeletonmae.inference.pretrained import Description, PretrainedModel, read_card, read_config
 from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
@@ -31,7 +32,7 @@ MAX_REASONS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class SkeletonEncoder:
+class SkeletonEncoder(PretrainedModel):
     """A frozen encoder, which turns recordings of any length into features of one size.
 
     For example::
@@ -60,17 +61,59 @@ class SkeletonEncoder:
         """Load an encoder; nothing is downloaded, and no code in a file is run.
 
         Args:
-            name_or_path: Name of a shipped encoder, such as `kinect20`, or a checkpoint or the folder of a run.
+            name_or_path: Name of a shipped encoder, such as `kinect20`; a checkpoint, the folder of a run, or a
+                folder that `save_pretrained` wrote.
             device: Where to compute; `auto` uses a GPU if there is one.
             precision: See the class.
 
         Raises:
             InputError: There is no such encoder, the file is damaged, or it is a classifier.
         """
+        shipped, folder = find_shipped(name_or_path), Path(name_or_path)
+        config = None if shipped else read_config(folder)
+        if config and config.kind != "encoder":
+            expected = "an encoder; skeletonmae.load reads both"
+            raise InputError(f"this is a {config.kind}", where=folder, expected=expected)
         checkpoint = load_encoder(name_or_path, choose_device(str(device)))
         _ = checkpoint.method  # refuses a classifier
-        shipped = find_shipped(name_or_path)
-        return cls(checkpoint, shipped.card if shipped else "", precision)
+        card = shipped.card if shipped else read_card(folder) if config else ""
+        return cls(checkpoint, card, precision)
+
+    def _write_weights(self, path: Path) -> None:
+        checkpoint = self.checkpoint
+        if checkpoint.header.role == "encoder":  # in half precision, which these weights have come from
+            save_encoder(path, checkpoint, self.license)
+        else:
+            save_checkpoint(path, checkpoint.method, checkpoint.header)
+
+    def _description(self) -> Description:
+        return Description("encoder", self.license, self.card or self._make_card())
+
+    def _make_card(self) -> str:
+        header = self.checkpoint.header
+        return f"""# An encoder of skeletonmae
+
+It turns recordings of moving skeletons into features of one size.
+
+| | |
+|---|---|
+| method | `{header.method.kind}` |
+| clips | {header.clips.frames} frames, up to {header.clips.max_persons} persons, {header.axes}D |
+| unit | {header.unit} |
+| joints | {", ".join(header.joints)} |
+| terms | {self.license or "not stated"} |
+
+```python
+from skeletonmae import SkeletonEncoder
+
+encoder = SkeletonEncoder.from_pretrained("this folder")
+embeddings = encoder.embed("my recordings")
+```
+"""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return itself: it does not change, and `sklearn.base.clone` copies what is given to an estimator."""
+        return self
 
     @property
     def license(self) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,12 @@ class Shard:
 
     def __len__(self) -> int:
         return len(self.arrays["frames"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle a shard on disk as its folder, so that another process maps its files instead of copying them."""
+        if self.is_in_memory:
+            return Shard, (self.path, self.manifest, self.arrays)
+        return Shard.open, (self.path,)
 
     @property
     def positions(self) -> np.ndarray:

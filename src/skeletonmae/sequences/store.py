@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,10 @@ class SequenceStore:
         self.datasets = tuple(dict.fromkeys(shard.manifest.dataset for shard in shards))
         self.classes = tuple(dict.fromkeys(name for shard in shards for name in shard.manifest.classes))
         self.shard_ends = np.cumsum([len(shard) for shard in shards])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the shards alone."""
+        return SequenceStore, (self.shards,)
 
     @classmethod
     def open(cls, path: Path | str) -> SequenceStore:

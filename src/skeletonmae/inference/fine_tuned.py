@@ -1,0 +1,65 @@
+"""A fine-tuned classifier that `evaluate` wrote, with the methods of the classifiers that `fit` makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.config import Precision
+from skeletonmae.inference.predict import predict
+from skeletonmae.predictions.prediction import Prediction
+from skeletonmae.sequences import SkeletonSequence
+
+
+@dataclass(frozen=True, eq=False)
+class FineTunedClassifier:
+    """A classifier whose encoder was trained for its classes.
+
+    Its probabilities are those of a softmax: they are not calibrated, and nothing is unknown to it.
+
+    Args:
+        checkpoint: The fine-tuned classifier.
+        precision: In which it computes: `float32`, `bf16`, or `auto`.
+    """
+
+    checkpoint: Checkpoint
+    precision: Precision = "float32"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of probabilities."""
+        return self.checkpoint.header.classes
+
+    @property
+    def license(self) -> str:
+        """The terms under which the weights may be used; empty if they are not stated."""
+        return self.checkpoint.header.license
+
+    def predict(
+        self, recordings: Iterable[SkeletonSequence], *, top: int = 3, per_person: bool = False
+    ) -> list[Prediction]:
+        """Predict the classes of recordings; see `skeletonmae.inference.predict`.
+
+        Args:
+            recordings: The recordings.
+            top: Number of classes per prediction.
+            per_person: Classify every person alone, instead of a recording as a whole.
+        """
+        return predict(self.checkpoint, recordings, top=top, per_person=per_person, precision=self.precision)
+
+    def predict_proba(self, recordings: Iterable[SkeletonSequence]) -> np.ndarray:
+        """Return the probability of each class, `(recording, class)`; NaN where there is no prediction.
+
+        Args:
+            recordings: The recordings.
+        """
+        column = {name: index for index, name in enumerate(self.classes)}
+        predictions = self.predict(recordings, top=len(column))
+        probabilities = np.full((len(predictions), len(column)), np.nan)
+        for row, prediction in enumerate(predictions):
+            for name, probability in prediction.classes:
+                probabilities[row, column[name]] = probability
+        return probabilities
