@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -71,17 +71,52 @@ def bone_displacement(
         tracks: The persons.
         growth: Growth of the bone of each joint, as a share of its length.
     """
-    skeleton = tracks.skeleton
-    is_measured = (tracks.observed & ~tracks.bridged)[..., None]
-    displacement = torch.zeros_like(tracks.positions)
-    # Of the nearest measured joint between each joint, itself included, and the root.
-    anchor, carried, has_anchor = tracks.positions.clone(), torch.zeros_like(displacement), is_measured.clone()
-    for name in breadth_first(skeleton.root, skeleton.parents)[1:]:
-        joint, parent = skeleton.index[name], skeleton.index[skeleton.parents[name]]
-        bone = (tracks.positions[:, :, joint] - anchor[:, :, parent]) * has_anchor[:, :, parent]
-        displacement[:, :, joint] = carried[:, :, parent] + bone * growth[:, joint, None, None]
-        was_measured = is_measured[:, :, joint]
-        anchor[:, :, joint] = tracks.positions[:, :, joint].where(was_measured, anchor[:, :, parent])
-        carried[:, :, joint] = displacement[:, :, joint].where(was_measured, carried[:, :, parent])
-        has_anchor[:, :, joint] |= has_anchor[:, :, parent]
+    is_measured = tracks.observed & ~tracks.bridged
+    if not is_measured.is_cpu:
+        return _displacement(tracks.skeleton, tracks.positions, is_measured, growth)
+    is_complete = is_measured.flatten(1).all(1)
+    displacement = torch.empty_like(tracks.positions)
+    for row, complete in ((is_complete.nonzero()[:, 0], True), ((~is_complete).nonzero()[:, 0], False)):
+        if len(row):
+            measured = None if complete else is_measured[row]
+            part = _displacement(tracks.skeleton, tracks.positions[row], measured, growth[row])
+            displacement.index_copy_(0, row, part)
     return displacement
+
+
+def _displacement(
+    skeleton: Skeleton,
+    positions: Float[Tensor, "track frame joint axis"],
+    is_measured: Bool[Tensor, "track frame joint"] | None,
+    growth: Float[Tensor, "track joint"],
+) -> Float[Tensor, "track frame joint axis"]:
+    """Return how far each joint moves, as `bone_displacement` does.
+
+    Args:
+        skeleton: The layout.
+        positions: The persons.
+        is_measured: Which joints were measured; None for all.
+        growth: As in `bone_displacement`.
+    """
+    positions = positions.permute(2, 0, 1, 3).contiguous()  # the loop reads one joint after the other
+    growth = growth.t()[:, :, None, None]
+    displacement = torch.zeros_like(positions)
+    tree = [
+        (skeleton.index[name], skeleton.index[skeleton.parents[name]])
+        for name in breadth_first(skeleton.root, skeleton.parents)[1:]
+    ]
+    if is_measured is None:
+        for joint, parent in tree:
+            bone = positions[joint] - positions[parent]
+            displacement[joint] = displacement[parent] + bone * growth[joint]
+        return displacement.permute(1, 2, 0, 3)
+    measured = is_measured.permute(2, 0, 1)[..., None].contiguous()
+    # Of the nearest measured joint between each joint, itself included, and the root.
+    anchor, carried, has_anchor = positions.clone(), torch.zeros_like(displacement), measured.clone()
+    for joint, parent in tree:
+        bone = (positions[joint] - anchor[parent]) * has_anchor[parent]
+        displacement[joint] = carried[parent] + bone * growth[joint]
+        anchor[joint] = positions[joint].where(measured[joint], anchor[parent])
+        carried[joint] = displacement[joint].where(measured[joint], carried[parent])
+        has_anchor[joint] |= has_anchor[parent]
+    return displacement.permute(1, 2, 0, 3)

@@ -63,28 +63,36 @@ def body_center(
     skeleton: Skeleton,
 ) -> tuple[Float[Tensor, "track frame axis"], Bool[Tensor, "track frame"]]:
     """Return the center of each body in each frame, as described at `RootMotion`, and whether it was observed."""
+    return _center_of(positions, observed, skeleton, 0)
+
+
+def _center_of(
+    positions: Float[Tensor, "track frame joint axis"],
+    observed: Bool[Tensor, "track frame joint"],
+    skeleton: Skeleton,
+    rank: int,
+) -> tuple[Float[Tensor, "track frame axis"], Bool[Tensor, "track frame"]]:
+    """Return the centers, without the first `rank` anchors."""
     is_seen = observed.any(2)
-    num_seen = is_seen.sum(1)
-    center = positions.new_zeros((*positions.shape[:2], positions.shape[3]))
-    center_observed = torch.zeros_like(is_seen)
-    has_center = torch.zeros_like(num_seen, dtype=torch.bool)
-    for anchor in anchors_of(skeleton):
-        joints = constant(tuple(skeleton.index[joint] for joint in anchor), torch.int64, positions.device)
-        mean = positions.index_select(2, joints).mean(2)
-        is_observed = observed.index_select(2, joints).all(2)
-        takes = (2 * is_observed.sum(1) >= num_seen) & ~has_center
-        if takes.is_cpu and takes.all():
-            return mean, is_observed
-        center = torch.where(takes[:, None, None], mean, center)
-        center_observed = torch.where(takes[:, None], is_observed, center_observed)
-        has_center = has_center | takes
-        if has_center.is_cpu and has_center.all():
-            return center, center_observed
-    centroid = positions.sum(2) / observed.sum(2, keepdim=True).clamp(min=1)
-    return (
-        torch.where(has_center[:, None, None], center, centroid),
-        torch.where(has_center[:, None], center_observed, is_seen),
-    )
+    anchors = anchors_of(skeleton)[rank:]
+    if not anchors:
+        return positions.sum(2) / observed.sum(2, keepdim=True).clamp(min=1), is_seen
+    joints = constant(tuple(skeleton.index[joint] for joint in anchors[0]), torch.int64, positions.device)
+    center = positions.index_select(2, joints).mean(2)
+    is_observed = observed.index_select(2, joints).all(2)
+    has_center = 2 * is_observed.sum(1) >= is_seen.sum(1)
+    if not has_center.is_cpu:
+        others = _center_of(positions, observed, skeleton, rank + 1)
+        return (
+            center.where(has_center[:, None, None], others[0]),
+            is_observed.where(has_center[:, None], others[1]),
+        )
+    row = (~has_center).nonzero().squeeze(1)
+    if len(row):
+        others = _center_of(positions[row], observed[row], skeleton, rank + 1)
+        center.index_copy_(0, row, others[0])
+        is_observed.index_copy_(0, row, others[1])
+    return center, is_observed
 
 
 def anchors_of(skeleton: Skeleton) -> list[tuple[str, ...]]:

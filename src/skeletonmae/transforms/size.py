@@ -49,9 +49,13 @@ def body_size(tracks: Tracks) -> Float[Tensor, " track"]:
     size = positions.new_zeros(len(tracks))
     if lengths:
         size = _size_of_limbs(positions, observed, lengths)
-        if size.is_cpu and (size > 0).all():
-            return size
-    return torch.where(size > 0, size, _size_of_spread(positions, observed, tracks.skeleton.joints))
+    joints = tracks.skeleton.joints
+    if not size.is_cpu:
+        return torch.where(size > 0, size, _size_of_spread(positions, observed, joints))
+    row = (size == 0).nonzero().squeeze(1)
+    if not len(row):
+        return size
+    return size.index_copy(0, row, _size_of_spread(positions[row], observed[row], joints))
 
 
 def _size_of_limbs(
