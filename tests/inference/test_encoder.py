@@ -287,9 +287,10 @@ def test_files_of_features(tiny: SkeletonEncoder, recordings: list[SkeletonSeque
     embeddings.save(tmp_path / "features.csv")
     with (tmp_path / "features.csv").open(encoding="utf-8", newline="") as lines:
         header, *rows = csv.reader(lines)
-    assert header == ["recording", "person", "label", *embeddings.feature_names]
+    tags = [f"tag_{name}" for name in embeddings.tag_names]
+    assert header == ["recording", "person", "label", *tags, *embeddings.feature_names]
     assert tuple(row[0] for row in rows) == embeddings.names
-    assert np.array_equal(np.array([row[3:] for row in rows], np.float32), embeddings.features)
+    assert np.array_equal(np.array([row[3 + len(tags) :] for row in rows], np.float32), embeddings.features)
     with pytest.raises(InputError, match=r"written as \.npz, \.csv or \.parquet; got \.txt"):
         embeddings.save(tmp_path / "features.txt")
 
