@@ -36,10 +36,8 @@ SYNTHETIC = "synthetic"
 def train(
     name: str,
     run_folder: Path,
-    *,
     device: str = "auto",
     overrides: Sequence[str] = (),
-    recipes: Path = RECIPES,
     num_synthetic: int = NUM_SYNTHETIC,
 ) -> Path:
     """Pre-train an encoder, or resume; return the folder of the run.
@@ -49,10 +47,9 @@ def train(
         run_folder: Folder of the runs.
         device: cpu, cuda, or auto.
         overrides: Settings that override those of the recipe.
-        recipes: Folder of the recipes.
         num_synthetic: Number of synthetic recordings, if they must be made.
     """
-    recipe = read_recipe(recipes / f"{name}.yaml", overrides)
+    recipe = read_recipe(RECIPES / f"{name}.yaml", overrides)
     for store in _missing_synthetic(recipe):
         write_synthetic(store, num_synthetic)
     with init_distributed(device) as distributed:
@@ -87,8 +84,11 @@ def main() -> int:
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto, which uses a GPU if there is one")
     parser.add_argument("--runs", type=Path, default=Path("runs/encoders"), help="folder of the runs")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the shipped files")
+    parser.add_argument(
+        "--num-synthetic", type=int, default=NUM_SYNTHETIC, help="recordings, if they must be made"
+    )
     parser.add_argument("--commit", default="", help="commit of the code, where there is no repository")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     overrides = [word for word in options.words if "=" in word]
     names = [word for word in options.words if "=" not in word] or list(NAMES)
     commit = options.commit or _commit()
@@ -96,7 +96,7 @@ def main() -> int:
     try:
         for name in names:
             print(f"{name}: training", flush=True)
-            run = train(name, options.runs, device=options.device, overrides=overrides)
+            run = train(name, options.runs, options.device, overrides, options.num_synthetic)
             recipe = f"`recipes/encoders/{name}.yaml`{changes}"
             facts = {"recipe": recipe, "commit": commit, "device": device_name(options.device)}
             options.out.mkdir(parents=True, exist_ok=True)

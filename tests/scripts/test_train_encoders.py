@@ -1,0 +1,77 @@
+"""The script that trains and ships the encoders: on a CPU with tiny settings, resumed, with synthetic motion."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.encoders.shipped import Index
+from skeletonmae.recipe import read_recipe
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+TINY = (
+    "data.frames=8",
+    "method.token_frames=4",
+    "method.width=8",
+    "method.depth=1",
+    "method.heads=2",
+    "method.decoder_width=8",
+    "method.decoder_depth=1",
+    "training.epochs=1",
+    "training.warmup_epochs=0",
+    "training.precision=float32",
+)
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module("train_encoders")
+
+
+def test_train_and_ship(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = tmp_path / "pool" / "synthetic"
+    sources = f"data.pretrain=[{{store: {pool}, use: all, share: 1}}]"
+    words = ["free", "--device", "cpu", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(
+        "sys.argv", ["train_encoders.py", *words, "--commit", "abc", "--num-synthetic", "12", sources, *TINY]
+    )
+    assert script.main() == 0
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert files == ["free.md", "free.safetensors", "index.json"]
+    (entry,) = Index.model_validate_json((tmp_path / "out" / "index.json").read_bytes()).encoders
+    assert entry.license.startswith("Apache License 2.0")
+    card = (tmp_path / "out" / "free.md").read_text(encoding="utf-8")
+    assert "license: apache-2.0\n" in card
+    assert "| commit | abc |" in card
+    assert "12 recordings" in card
+    assert "these weights are not" not in card
+    weights = (tmp_path / "out" / "free.safetensors").read_bytes()
+    assert script.main() == 0  # the run is complete: it is shipped again
+    assert (tmp_path / "out" / "free.safetensors").read_bytes() == weights
+    assert load_checkpoint(tmp_path / "out" / "free.safetensors").header.role == "encoder"
+
+
+def test_a_wrong_setting(script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["train_encoders.py", "small", "training.epoch=1"])
+    assert script.main() == 1
+    assert "did you mean epochs?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["small", "base", "free"])
+def test_recipes(script: Any, name: str) -> None:
+    pool = importlib.import_module("encoder_pool")
+    card = importlib.import_module("encoder_card")
+    recipe = read_recipe(script.RECIPES / f"{name}.yaml")
+    stores = [source.store.name for source in recipe.data.pretrain]
+    assert {source.store.parent for source in recipe.data.pretrain} == {Path("stores/pool")}
+    assert set(stores) == ({"cmu", "synthetic"} if name == "free" else {*pool.SOURCES, "synthetic"})
+    assert not set(stores) & set(pool.UNSEEN)
+    assert all(card._dataset(source).license for source in recipe.data.pretrain)
+    if name != "free":
+        research = ("NW-UCLA", "UTD-MHAD", "Kinder-Gator", "MSR-Action3D", "Penn Action", "Bandai-Namco")
+        assert all(title in card.TEXTS[name].license for title in research)
