@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,3 +234,35 @@ def test_a_cross_decoder_knows_the_positions_of_its_context() -> None:
         found.append(model(latent, mask, queries, joints_of(mask)))
     assert (found[0] - found[1]).abs().max() > 1e-3
     assert (found[0] - found[2]).abs().max() > 1e-3
+
+
+def inputs_with_deviations(patches: Patches) -> tuple[torch.Tensor, TokenIndex]:
+    """What the linear embedding of tokens is given: 6 coordinates, 2 flags and 6 deviations; and of which tokens."""
+    model = JointPatchEncoder(
+        KINECT20.joints, time_steps=3, token_frames=2, axes=3, depth=1, motion_scale=0.1, **SMALL
+    )
+    visible, inputs = TokenMask.all_visible(patches.available).visible_index, list[torch.Tensor]()
+    model.patch_embed.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
+    model(patches, visible)
+    return inputs[0], visible
+
+
+def test_tokens_may_have_their_deviations_from_their_mean_position() -> None:
+    """Small ones in proportion, large ones by their logarithm, and only those that were observed."""
+    patches = patches_of(lost=0.3)
+    inputs, visible = inputs_with_deviations(patches)
+    for row, place in ((0, 0), (1, 5), (3, 17)):
+        token = int(visible.index[row, place])
+        values, observed = (each[row, token // 20, token % 20] for each in (patches.values, patches.observed))
+        deviation = values - values[observed].mean(0)
+        torch.testing.assert_close(
+            inputs[row, place, 8:], (torch.asinh(deviation / 0.1) * observed[:, None]).flatten()
+        )
+
+
+def test_deviations_do_not_depend_on_where_a_token_is() -> None:
+    patches = patches_of(lost=0.0)
+    here, _ = inputs_with_deviations(patches)
+    there, _ = inputs_with_deviations(replace(patches, values=patches.values + 5.0))
+    torch.testing.assert_close(here[..., 8:], there[..., 8:], atol=1e-4, rtol=1e-4)
+    assert (here[..., :6] - there[..., :6]).abs().min() > 1

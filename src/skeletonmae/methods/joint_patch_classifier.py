@@ -106,6 +106,7 @@ def build_encoder(
         dropout=dropout,
         drop_path=drop_path,
         described=config.reads_any_layout,
+        motion_scale=config.motion_scale,
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Interval = Annotated[int, Field(ge=1, le=10_000)]
 """Number of frames from one frame to the other."""
-ENCODER_SETTINGS = ("token_frames", "width", "depth", "heads", "mlp_ratio", "joint_embedding")
+ENCODER_SETTINGS = ("token_frames", "width", "depth", "heads", "mlp_ratio", "joint_embedding", "motion_scale")
 """Settings that an encoder must share with one whose weights it takes over; some leave the shapes as they are."""
 
 
@@ -52,6 +52,9 @@ class JointPatchMAEConfig(MethodConfig):
     `description`: it is the sum of those of its name, if it is known, and of its side, its body part and its place
     in the tree. The model then reads any layout, in 2D and 3D, in any unit, and knows the duration of a clip and
     the path of the body (`root_motion`)."""
+    motion_scale: float | None = Field(None, gt=0)
+    """Give each token also its deviations d from its mean position, as asinh(d / motion_scale): then small
+    movements can be seen beside large ones. In the unit of the clips; null gives positions alone."""
     description: DescriptionConfig = DescriptionConfig()
     """What training leaves out with `joint_embedding: description`; `name` has no such settings."""
     heads: int = Field(8, ge=1)

@@ -88,6 +88,8 @@ class JointPatchEncoder(nn.Module):
         drop_path: Stochastic depth rate of the last block; it grows linearly from 0 at the first.
         described: Whether position embeddings are those of `DescribedPositionEmbedding`, so that all joints are
             used. Tokens then also state whether the third coordinate was observed, and how long the clip is.
+        motion_scale: If given, the input of a token also has its deviations from its mean position; those far
+            below this scale enter in proportion, those far above by their logarithm.
     """
 
     def __init__(
@@ -104,12 +106,14 @@ class JointPatchEncoder(nn.Module):
         dropout: float = 0.0,
         drop_path: float = 0.0,
         described: bool = False,
+        motion_scale: float | None = None,
     ) -> None:
         super().__init__()
         self.time_steps, self.token_frames, self.axes, self.width = time_steps, token_frames, axes, width
-        self.described = described
+        self.described, self.motion_scale = described, motion_scale
         # The input of a token: its coordinates and, for each frame, whether joint (and depth) were observed.
-        self.patch_embed = nn.Linear(token_frames * (axes + (2 if described else 1)), width)
+        num_inputs = axes + (2 if described else 1) + (axes if motion_scale else 0)
+        self.patch_embed = nn.Linear(token_frames * num_inputs, width)
         self.pos_embed = position_embedding(joints, time_steps, width, described=described)
         self.duration_embed = DurationEmbedding(width) if described else None
         self.blocks = nn.ModuleList(
@@ -165,13 +169,27 @@ class JointPatchEncoder(nn.Module):
         if self.described:
             has_depth = patches.has_depth
             inputs.append(observed if has_depth is None else observed * has_depth[:, None, None, None])
-        tokens: Tensor = self.patch_embed(visible.gather(torch.cat(inputs, dim=3).flatten(1, 2)))
+        selected = visible.gather(torch.cat(inputs, dim=3).flatten(1, 2))
+        if self.motion_scale:
+            selected = torch.cat([selected, self._deviations(selected)], dim=2)
+        tokens: Tensor = self.patch_embed(selected)
         tokens = tokens + self.pos_embed.positions(track_joints(patches)).at(visible.index)
         if self.duration_embed is not None:
             unknown = patches.values.new_full((len(tokens),), torch.nan)
             seconds = unknown if patches.duration is None else patches.duration
             tokens = tokens + self.duration_embed(seconds)[:, None]
         return tokens
+
+    def _deviations(
+        self, inputs: Float[Tensor, "track visible input"]
+    ) -> Float[Tensor, "track visible frame_and_axis"]:
+        """Return the compressed deviations of tokens from their mean positions; 0 where not observed."""
+        assert self.motion_scale is not None
+        frames, num_values = self.token_frames, self.token_frames * self.axes
+        values = torch.unflatten(inputs[..., :num_values], 2, (frames, self.axes))
+        observed = inputs[..., num_values : num_values + frames, None]
+        mean = values.sum(2, keepdim=True) / observed.sum(2, keepdim=True).clamp(min=1)
+        return (torch.asinh((values - mean) / self.motion_scale) * observed).flatten(2)
 
 
 class JointPatchDecoder(nn.Module):
