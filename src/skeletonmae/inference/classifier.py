@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.inference.featurizers import AnyFeaturizer, Features
+from skeletonmae.inference.pretrained import Description, PretrainedModel
 from skeletonmae.predictions.clip_warnings import TrainingRange
-from skeletonmae.predictions.doubt import COVERAGE, Doubt
+from skeletonmae.predictions.doubt import Doubt
 from skeletonmae.predictions.heads import AnyHead, softmax
 from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
-from skeletonmae.predictions.prediction import NOT_FINITE, Prediction
+from skeletonmae.predictions.prediction import Prediction
+from skeletonmae.predictions.window_predictions import window_predictions
 from skeletonmae.predictions.windows import ClipLengths, Window, cut_windows
 from skeletonmae.sequences import SkeletonSequence
 
@@ -24,7 +26,7 @@ BLOCK = 256
 
 
 @dataclass(frozen=True, eq=False)
-class RecordingClassifier:
+class RecordingClassifier(PretrainedModel):
     """A classifier of recordings.
 
     For example::
@@ -79,15 +81,15 @@ class RecordingClassifier:
     def familiarity(self, recordings: Sequence[SkeletonSequence], features: np.ndarray) -> np.ndarray:
         """Return how much recordings resemble the training clips, `(recording,)` from 0 to 1.
 
-        It is the share of training clips that resemble those of other subjects less than the recording resembles
-        its nearest training clips. Below `1 - COVERAGE`, `predict` calls a recording unknown.
+        It is the share of training clips that resemble the others no more than the recording does; see
+        `predictions.doubt`. Below `1 - COVERAGE`, `predict` calls a recording unknown.
 
         Args:
             recordings: The recordings.
             features: Their features.
         """
         statistics = [measure_motion(recording, self.reference) for recording in recordings]
-        return self.doubt.familiarity(features, statistics)
+        return self.doubt.familiarity(features, self.probabilities(features), statistics)
 
     def predict_proba(self, recordings: Sequence[SkeletonSequence]) -> np.ndarray:
         """Return the calibrated probability of each class, `(recording, class)`; NaN where there is none."""
@@ -145,31 +147,47 @@ class RecordingClassifier:
             return
         features = self.features([window.recording for window in windows])
         finite = np.isfinite(features.values).all(1)
-        probabilities = self.probabilities(np.where(finite[:, None], features.values, 0))
-        statistics = [measure_motion(window.recording, self.reference) for window in windows]
-        familiarity = self.doubt.familiarity(np.where(finite[:, None], features.values, 0), statistics)
-        for row, window in enumerate(windows):
-            recording = window.recording
-            answer = Prediction(
-                recording.name,
-                window.person,
-                (),
-                features.errors[row] or ("" if finite[row] else NOT_FINITE),
-                start=window.start,
-                end=window.end,
-                fps=recording.fps,
-            )
-            if answer.error:
-                yield answer
-                continue
-            order = np.argsort(-probabilities[row], kind="stable")[:top].tolist()
-            yield replace(
-                answer,
-                classes=tuple((self.classes[index], float(probabilities[row, index])) for index in order),
-                unknown=bool(familiarity[row] < 1 - COVERAGE) if unknown else None,
-                familiarity=float(familiarity[row]) if unknown else None,
-                warnings=tuple(self.training.warnings(statistics[row], is_window=window.end is not None)),
-            )
+        yield from window_predictions(
+            windows,
+            self.probabilities(np.where(finite[:, None], features.values, 0)),
+            features.values,
+            features.errors,
+            classes=self.classes,
+            doubt=self.doubt,
+            reference=self.reference,
+            training=self.training,
+            top=top,
+            unknown=unknown,
+        )
+
+    def _write_weights(self, path: Path) -> None:
+        self.save(path)
+
+    def _description(self) -> Description:
+        accuracy = self.summary.get("accuracy")
+        metrics = {"accuracy": float(accuracy)} if isinstance(accuracy, int | float) else {}
+        facts = [f"| {name} | {value} |" for name, value in self.summary.items()]
+        text = "\n".join(
+            [
+                "# A classifier of recordings, by skeletonmae",
+                "",
+                f"Classes: {', '.join(self.classes)}.",
+                "The accuracy, if it is stated, was measured in cross-validation.",
+                "",
+                "| | |",
+                "|---|---|",
+                *facts,
+                f"| terms | {self.license or 'not stated'} |",
+                "",
+                "```python",
+                "import skeletonmae",
+                "",
+                'classifier = skeletonmae.load("this folder")',
+                'predictions = classifier.predict(skeletonmae.read("my recordings"))',
+                "```",
+            ]
+        )
+        return Description("classifier", self.license, text, metrics)
 
     def save(self, path: Path | str) -> None:
         """Write the classifier to one file, with the encoder in half precision; an existing one is replaced."""

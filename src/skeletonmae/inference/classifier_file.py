@@ -81,6 +81,8 @@ class ClassifierHeader(Config):
     """Header of the encoder's checkpoint, in JSON."""
     pooling: Pooling = "joints"
     """What the encoder's features are the mean of."""
+    time_parts: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Number of parts of the clip whose means are concatenated."""
     coordinates: CoordinateConfig | None = None
     """How recordings become rows of coordinates, where these are classified."""
     unit: str = Field(pattern=f"^({'|'.join(UNITS)})$")
@@ -100,15 +102,15 @@ class ClassifierHeader(Config):
             raise ValueError("num_features is not that of the coordinates")
         return self
 
-    def array_shapes(self) -> dict[str, tuple[int | None, ...]]:
-        """Return the name and the shape of every array but those of the encoder; None for any length."""
+    def array_shapes(self) -> dict[str, tuple[int | str, ...]]:
+        """Return the shape of every array but those of the encoder; a name stands for any length."""
         features, clips, classes = self.num_features, self.num_training_clips, len(self.classes)
-        head: dict[str, tuple[int | None, ...]] = {"mean": (features,), "deviation": (features,)}
+        head: dict[str, tuple[int | str, ...]] = {"mean": (features,), "deviation": (features,)}
         if self.head == "linear":
             head |= {"weight": (features, classes), "bias": (classes,)}
         else:
             head |= {"rows": (clips, features), "labels": (clips,)}
-        doubt = Doubt.array_shapes(features)
+        doubt = Doubt.array_shapes(features, classes)
         return {
             **{f"head.{name}": shape for name, shape in head.items()},
             **{f"doubt.{name}": shape for name, shape in doubt.items()},
@@ -131,6 +133,7 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
             "encoder_sha256": featurizer.sha256,
             "encoder_header": header,
             "pooling": featurizer.pooling,
+            "time_parts": featurizer.time_parts,
             "unit": featurizer.checkpoint.header.unit,
             "axes": featurizer.checkpoint.header.axes,
         }
@@ -253,7 +256,7 @@ def _build_featurizer(
     }
     checkpoint = checkpoint_from_tensors(header.encoder_header, weights, path, device)
     _ = checkpoint.method  # refuses a fine-tuned classifier
-    return EncoderFeaturizer(checkpoint, header.encoder, header.pooling, sha256=header.encoder_sha256)
+    return EncoderFeaturizer(checkpoint, header.encoder, header.pooling, header.time_parts, header.encoder_sha256)
 
 
 def _read_header(text: str, path: Path) -> ClassifierHeader:
@@ -284,9 +287,12 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], header: ClassifierHeade
     if missing := sorted(expected.keys() ^ own.keys()):
         where = f"{path}, {missing[0][:MAX_REASON]}"
         raise InputError("an array is missing or unexpected", where=where)
+    lengths: dict[str, int] = {}
     for name, shape in expected.items():
         got = own[name]
-        if len(got) != len(shape) or any(a not in (None, b) for a, b in zip(shape, got, strict=True)):
+        same = zip(shape, got, strict=False)
+        known = tuple(lengths.setdefault(a, b) if isinstance(a, str) else a for a, b in same)
+        if len(got) != len(shape) or known != got:
             raise InputError("an array has the wrong shape", where=f"{path}, {name}", expected=shape, got=got)
 
 
@@ -302,7 +308,7 @@ def _checked_arrays(tensors: Mapping[str, Tensor], header: ClassifierHeader, pat
             raise InputError("wrong data type", where=where, expected=expected, got=tensor.dtype)
         if expected.is_floating_point and not tensor.isfinite().all():
             raise InputError("some values are not finite", where=where)
-        if name.endswith(".deviation") and (tensor <= 0).any():
+        if name in POSITIVE and (tensor <= 0).any():
             raise InputError("some standard deviations are not above 0", where=where)
         if name == "head.labels" and ((tensor < 0) | (tensor >= len(header.classes))).any():
             raise InputError("some labels are not those of a class", where=where)
@@ -310,5 +316,7 @@ def _checked_arrays(tensors: Mapping[str, Tensor], header: ClassifierHeader, pat
     return arrays
 
 
-ARRAY_TYPES = {"head.labels": torch.int64, "doubt.rows": torch.float16}
+POSITIVE = ("head.deviation", "doubt.deviation", "doubt.scales")
+"""Arrays whose values divide others."""
+ARRAY_TYPES = {"head.labels": torch.int64, "doubt.projection": torch.float16}
 """Data types of arrays; others are float32."""

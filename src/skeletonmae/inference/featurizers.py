@@ -55,6 +55,7 @@ class EncoderFeaturizer:
         checkpoint: The encoder.
         name: Name of the shipped encoder, or of the file.
         pooling: What the features are the mean of.
+        time_parts: Number of parts of the clip that the features are the means of.
         sha256: Checksum of its file; empty if it is not known.
         batch_size: Clips per batch.
     """
@@ -62,6 +63,7 @@ class EncoderFeaturizer:
     checkpoint: Checkpoint
     name: str
     pooling: Pooling = "joints"
+    time_parts: int = 1
     sha256: str = ""
     batch_size: int = 64
     kind: ClassVar[str] = "encoder"
@@ -69,7 +71,7 @@ class EncoderFeaturizer:
     def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
         """Compute the features of the middle part of each recording."""
         numbered = [replace(one, name=str(number), label=None, tags={}) for number, one in enumerate(recordings)]
-        settings = EmbedSettings(pooling=self.pooling, batch_size=self.batch_size)
+        settings = EmbedSettings(pooling=self.pooling, batch_size=self.batch_size, time_parts=self.time_parts)
         embeddings = embed_recordings(self.checkpoint, numbered, settings)
         errors = [""] * len(recordings)
         for left_out in embeddings.left_out:

@@ -19,14 +19,15 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.inference.classifier import BLOCK, RecordingClassifier
 from skeletonmae.inference.classifier_file import is_halvable
+from skeletonmae.inference.doubt_fitting import fit_doubt
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer, Features
 from skeletonmae.inference.folds import Grouping, group_recordings, make_folds
 from skeletonmae.inference.head_choice import Choice, best_choice, cross_validate
 from skeletonmae.inference.head_fitting import coordinate_candidates, encoder_candidates, fit_heads
+from skeletonmae.methods import Pooling
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.coordinates import NUM_PERSONS, CoordinateConfig
-from skeletonmae.predictions.doubt import fit_doubt
 from skeletonmae.predictions.heads import softmax
 from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
@@ -34,6 +35,8 @@ from skeletonmae.sequences import SkeletonSequence
 
 DEFAULT_ENCODER = "kinect20"
 """The encoder that `fit` uses unless another one is named."""
+JOINTS_TIME_PARTS, PARTS_TIME_PARTS = 2, 4
+"""Number of parts of a clip in the features of each joint, and of each part of the body."""
 NO_ENCODER = "none"
 """The name that stands for no encoder: only the coordinates are classified."""
 ENCODER, COORDINATES, TURNED = "encoder", "coordinates", "coordinates facing forward"
@@ -184,7 +187,7 @@ def fit_classifier(
         featurizer=featurizer,
         head=head,
         temperature=chosen.temperature,
-        doubt=fit_doubt(values, statistics, outer or [(np.arange(len(values)),) * 2]),
+        doubt=fit_doubt(values, data.labels, num_classes, chosen.probabilities, statistics, outer),
         reference=reference,
         training=TrainingRange.of(statistics),
         license=license,
@@ -267,7 +270,7 @@ def _describe(
     featurizers: dict[str, AnyFeaturizer] = dict(coordinates)
     notes: list[str] = []
     if checkpoint:
-        encoder = EncoderFeaturizer(checkpoint, config.encoder, sha256=_checksum(config.encoder))
+        encoder = _encoder_featurizer(checkpoint, config.encoder)
         blocks = []
         for start in range(0, len(labeled), BLOCK):
             blocks.append(encoder(labeled[start : start + BLOCK]))
@@ -306,6 +309,14 @@ def _describe(
     labels = np.array([classes.index(one.label or "") for one in chosen], dtype=np.int64)
     values_of = {name: features.values[kept] for name, features in computed.items()}
     return _Data(chosen, classes, labels, values_of, featurizers, left_out, tuple(notes))
+
+
+def _encoder_featurizer(checkpoint: Checkpoint, name: str) -> EncoderFeaturizer:
+    """Return the features of an encoder that are classified: those of each joint, or of parts in any layout."""
+    any_layout = checkpoint.header.method.reads_any_layout
+    pooling: Pooling = "parts" if any_layout else "joints"
+    time_parts = PARTS_TIME_PARTS if any_layout else JOINTS_TIME_PARTS
+    return EncoderFeaturizer(checkpoint, name, pooling, time_parts, _checksum(name))
 
 
 def _coordinate_featurizers(recordings: Sequence[SkeletonSequence]) -> dict[str, CoordinateFeaturizer]:

@@ -11,7 +11,7 @@ from skeletonmae.inference.folds import Fold
 from skeletonmae.inference.head_fitting import Candidate, fit_heads
 from skeletonmae.predictions.heads import softmax
 
-TEMPERATURES = np.geomspace(0.02, 50, 120)
+TEMPERATURES = np.geomspace(0.02, 500, 160)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +23,19 @@ class Choice:
         temperature: Divides its scores so that the probabilities are calibrated.
         accuracy: Its accuracy in the cross-validation that chose it, which is a little too good.
         log_loss: Mean negative logarithm of the probability of the true class, with the temperature.
+        scores: Its scores of the clips, each by a head that was not fitted to it, `(clip, class)`.
     """
 
     candidate: Candidate
     temperature: float
     accuracy: float
     log_loss: float
+    scores: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Calibrated probabilities of the clips, each by a head that was not fitted to it, `(clip, class)`."""
+        return softmax(self.scores, self.temperature)
 
 
 def cross_validate(
@@ -52,10 +59,11 @@ def cross_validate(
     Returns:
         The result of each candidate, in their order.
     """
-    if not folds:
-        return {candidate: Choice(candidate, 1.0, 0.0, float(np.log(num_classes))) for candidate in candidates}
-    tested = np.concatenate([test for _, test in folds])
     scores = {candidate: np.zeros((len(labels), num_classes)) for candidate in candidates}
+    if not folds:
+        no_loss = float(np.log(num_classes))
+        return {candidate: Choice(candidate, 1.0, 0.0, no_loss, scores[candidate]) for candidate in candidates}
+    tested = np.concatenate([test for _, test in folds])
     for fit, test in folds:
         for name in dict.fromkeys(candidate.features for candidate in candidates):
             group = [candidate for candidate in candidates if candidate.features == name]
@@ -69,7 +77,7 @@ def cross_validate(
         rows, truth = scores[candidate][tested], labels[tested]
         temperature, log_loss = fit_temperature(rows, truth)
         accuracy = float((rows.argmax(1) == truth).mean())
-        results[candidate] = Choice(candidate, temperature, accuracy, log_loss)
+        results[candidate] = Choice(candidate, temperature, accuracy, log_loss, scores[candidate])
     return results
 
 

@@ -10,9 +10,14 @@ import numpy as np
 
 from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead, standardize
 
-Method = Literal["logistic", "prototypes", "neighbors", "ridge"]
+Method = Literal["logistic", "discriminant", "prototypes", "neighbors", "ridge"]
 MIN_VARIANCE_SHARE = 1e-9
 """Principal axes with a smaller share of the largest variance hold rounding errors only."""
+
+
+FAR_BELOW = 1000.0
+"""How far the scores of a class without clips are below those of others."""
+STRENGTH_NAMES = {"logistic": "C", "discriminant": "shrinkage", "ridge": "penalty", "neighbors": "k"}
 
 
 class Candidate(NamedTuple):
@@ -22,16 +27,18 @@ class Candidate(NamedTuple):
     """Features that it classifies: those of the encoder, or a kind of coordinates."""
     method: Method
     strength: float
-    """Inverse strength of the penalty (`logistic`), its strength (`ridge`), or the number of neighbors."""
+    """Inverse strength of the penalty (`logistic`), its strength (`ridge`), the shrinkage of the covariance
+    (`discriminant`), or the number of neighbors."""
     scaling: Literal["each", "all"] = "each"
     """Whether each feature is divided by its own standard deviation, or all by a common one."""
 
     def __str__(self) -> str:
-        strength = {"logistic": "C", "ridge": "penalty", "neighbors": "k"}.get(self.method)
+        strength = STRENGTH_NAMES.get(self.method)
         return f"{self.method}, {strength}={self.strength:g}" if strength else self.method
 
 
-LOGISTIC_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+LOGISTIC_STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)
+SHRINKAGES = (0.1, 0.3, 0.6)
 NEIGHBOR_COUNTS = (1, 5)
 RIDGE_STRENGTHS = tuple(10 ** (power / 2) for power in range(0, 15))
 
@@ -42,6 +49,7 @@ def encoder_candidates(features: str) -> list[Candidate]:
         Candidate(features, "prototypes", 0.0),
         *(Candidate(features, "neighbors", float(count)) for count in NEIGHBOR_COUNTS),
         *(Candidate(features, "logistic", strength) for strength in LOGISTIC_STRENGTHS),
+        *(Candidate(features, "discriminant", shrinkage) for shrinkage in SHRINKAGES),
     ]
 
 
@@ -70,7 +78,7 @@ def fit_heads(
     """
     fitted: dict[Candidate, AnyHead] = {}
     for scaling in dict.fromkeys(candidate.scaling for candidate in candidates):
-        mean, deviation = _scaler(features, scaling)
+        mean, deviation = scaler(features, scaling)
         rows = standardize(features, mean, deviation)
         chosen = [candidate for candidate in candidates if candidate.scaling == scaling]
         by_method: dict[str, list[Candidate]] = {}
@@ -79,6 +87,7 @@ def fit_heads(
         for method, group in by_method.items():
             fit = {
                 "logistic": _fit_logistic,
+                "discriminant": _fit_discriminant,
                 "prototypes": _fit_prototypes,
                 "neighbors": _fit_neighbors,
                 "ridge": _fit_ridge,
@@ -88,21 +97,50 @@ def fit_heads(
     return [fitted[candidate] for candidate in candidates]
 
 
-def _scaler(features: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+def scaler(features: np.ndarray, scaling: str = "each") -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the standard deviation of each feature, or a common one; 1 where it is 0."""
     mean, deviation = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
     if scaling == "all":
         deviation = np.full_like(deviation, np.sqrt((deviation**2).mean()))
     return mean, np.where(deviation > 0, deviation, 1.0)
 
 
-def _principal_axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows along their principal axes, and the axes: a rotation, which changes no penalized classifier."""
+def principal_axes(rows: np.ndarray, max_axes: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows along their principal axes, and the axes, `(feature, axis)`, those of large variance first.
+
+    With all axes, this is a rotation, which changes no classifier with a penalty.
+
+    Args:
+        rows: Standardized features, `(clip, feature)`.
+        max_axes: Largest number of axes.
+    """
     if rows.shape[1] <= len(rows):
-        return rows, np.eye(rows.shape[1])
+        values, vectors = np.linalg.eigh(rows.T @ rows)
+        used = np.flatnonzero(values > MIN_VARIANCE_SHARE * values[-1])[::-1][:max_axes]
+        return rows @ vectors[:, used], vectors[:, used]
     values, vectors = np.linalg.eigh(rows @ rows.T)
-    used = values > MIN_VARIANCE_SHARE * values[-1]
+    used = np.flatnonzero(values > MIN_VARIANCE_SHARE * values[-1])[::-1][:max_axes]
     axes = rows.T @ (vectors[:, used] / np.sqrt(values[used]))
     return rows @ axes, axes
+
+
+def shrunken_whitening(components: np.ndarray, labels: np.ndarray, shrinkage: float) -> np.ndarray:
+    """Return axes in which the clips of a class vary equally in all directions, `(component, axis)`.
+
+    Args:
+        components: Features along principal axes, `(clip, component)`.
+        labels: Class index of each clip.
+        shrinkage: Share of a multiple of the identity in the covariance within classes.
+    """
+    present, position = np.unique(labels, return_inverse=True)
+    means = np.stack([components[position == row].mean(0) for row in range(len(present))])
+    deviations = components - means[position]
+    covariance = deviations.T @ deviations / max(1, len(components) - len(present))
+    variance = float(np.trace(covariance)) / len(covariance) or 1.0
+    covariance = (1 - shrinkage) * covariance + shrinkage * variance * np.eye(len(covariance))
+    values, vectors = np.linalg.eigh(covariance)
+    whitening: np.ndarray = vectors / np.sqrt(np.maximum(values, 1e-12 * variance))
+    return whitening
 
 
 def _fit_logistic(
@@ -118,7 +156,7 @@ def _fit_logistic(
     present = np.unique(labels)
     if len(present) == 1:
         return [_constant(present, num_classes, mean, deviation) for _ in strengths]
-    components, axes = _principal_axes(rows)
+    components, axes = principal_axes(rows)
     model = LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
     heads: dict[float, AnyHead] = {}
     for strength in sorted(strengths):
@@ -137,13 +175,35 @@ def _fit_logistic(
 
 def _absent(num_classes: int, num_features: int, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights and biases of classes that no clip has: far below the others."""
-    return np.zeros((num_features, num_classes)), np.full(num_classes, float(bias.min()) - 10.0)
+    return np.zeros((num_features, num_classes)), np.full(num_classes, float(bias.min()) - FAR_BELOW)
 
 
 def _constant(present: np.ndarray, num_classes: int, mean: np.ndarray, deviation: np.ndarray) -> AnyHead:
-    bias = np.full(num_classes, -10.0)
+    bias = np.full(num_classes, -FAR_BELOW)
     bias[present] = 0.0
     return LinearHead(mean, deviation, np.zeros((len(mean), num_classes)), bias)
+
+
+def _fit_discriminant(
+    rows: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    strengths: Sequence[float],
+    mean: np.ndarray,
+    deviation: np.ndarray,
+) -> list[AnyHead]:
+    """Linear discriminant analysis with equal priors: the squared distance to each class mean, whitened."""
+    components, axes = principal_axes(rows)
+    present = np.unique(labels)
+    heads: list[AnyHead] = []
+    for shrinkage in strengths:
+        whitening = shrunken_whitening(components, labels, shrinkage)
+        means = np.stack([(components[labels == label] @ whitening).mean(0) for label in present.tolist()])
+        bias = -(means**2).sum(1) / 2
+        full_weight, full_bias = _absent(num_classes, rows.shape[1], bias)
+        full_weight[:, present], full_bias[present] = axes @ (whitening @ means.T), bias
+        heads.append(LinearHead(mean, deviation, full_weight, full_bias))
+    return heads
 
 
 def _fit_prototypes(
@@ -157,7 +217,7 @@ def _fit_prototypes(
     units = _unit(rows)
     is_of = labels[:, None] == np.arange(num_classes)
     means = is_of.T @ units / np.maximum(is_of.sum(0), 1)[:, None]
-    bias = np.where(is_of.any(0), 0.0, -10.0)
+    bias = np.where(is_of.any(0), 0.0, -FAR_BELOW)
     return [LinearHead(mean, deviation, _unit(means).T, bias, unit_length=True) for _ in strengths]
 
 

@@ -13,6 +13,8 @@ from skeletonmae.predictions.windows import MAX_LENGTH_FACTOR, ClipLengths
 
 MIN_TILT = 45.0
 """Degrees beyond the most tilted training clip from which a body counts as turned."""
+MAX_TILT = 135.0
+"""Degrees from which a body counts as turned unless a training clip is turned further."""
 MAX_SIZE_FACTOR = 3.0
 """A body that is so many times larger or smaller than those of the training clips is in another unit."""
 MIN_OBSERVED_SHARE = 0.5
@@ -75,7 +77,7 @@ class TrainingRange(Config):
             statistics: Its statistics.
             is_window: Whether it is a window of a longer recording, whose length says nothing.
         """
-        if statistics.tilt > min(135.0, self.tilt + MIN_TILT):
+        if statistics.tilt > max(self.tilt, min(MAX_TILT, self.tilt + MIN_TILT)):
             yield (
                 f"the body is turned by {statistics.tilt:.0f} degrees against the training clips: it is upside"
                 " down, or the axes are in another order (see --up)"

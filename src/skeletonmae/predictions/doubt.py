@@ -1,10 +1,10 @@
-"""Whether a recording resembles what a classifier was fitted to: the distance to its nearest training clips."""
+"""Whether a recording resembles what a classifier was fitted to, and if not, why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -12,61 +12,119 @@ from skeletonmae.predictions.heads import Arrays, standardize
 from skeletonmae.predictions.motion_statistics import MotionStatistics
 
 COVERAGE = 0.95
-"""Share of the training clips, each seen as a new one, that are not called unknown."""
-NUM_NEIGHBORS = 5
-LIMITED = ("motion", "roughness", "tilt")
-"""Statistics beyond whose limits a recording is unknown whatever its features."""
+"""Share of training clips, each predicted by a classifier that had not seen it, that are not called unknown."""
+ENTROPY_WEIGHT = 0.25
+"""How much the entropy of the probabilities counts beside the distance, both by their standard deviations."""
+
+
+class Limit(NamedTuple):
+    """A statistic beyond whose limits a recording is unknown whatever its features."""
+
+    statistic: str
+    too_low: str
+    """What a value below its limit means, in words; empty if there is no such limit, or if a warning says it."""
+    too_high: str
+    """What a value above its limit means."""
+
+
+LIMITS = (
+    Limit("motion", "the body hardly moves, compared with the training clips", ""),
+    Limit("roughness", "", "the motion is as irregular as noise, or as frames in random order"),
+    Limit("bone_variation", "", "the lengths of the bones change far more than in the training clips"),
+    Limit("tilt", "", ""),
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Doubt:
     """What says whether a recording is unknown.
 
+    The novelty of a recording is its distance to the nearest class mean, in axes in which the training clips of a
+    class vary equally (the Mahalanobis distance with a shrunken covariance), plus the entropy of its
+    probabilities.
+
     Args:
         mean: Subtracted from the features, `(feature,)`.
         deviation: Divides them after that.
-        rows: Standardized features of the training clips, each of length 1, `(clip, feature)`.
-        distances: Distances of training clips to others, of other subjects where they are known, ascending.
-        low: Smallest value of each of `LIMITED` that is not unknown.
+        projection: The axes, `(feature, axis)`.
+        means: The mean of each class along them, `(class, axis)`.
+        scales: Standard deviations of the distance and of the entropy among training clips, `(2,)`.
+        novelties: Novelties of the training clips, each by a classifier that had not seen it, ascending.
+        low: Smallest value of the statistic of each of `LIMITS` that is not unknown.
         high: Largest one.
     """
 
     mean: np.ndarray
     deviation: np.ndarray
-    rows: np.ndarray
-    distances: np.ndarray
+    projection: np.ndarray
+    means: np.ndarray
+    scales: np.ndarray
+    novelties: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
-    def familiarity(self, features: np.ndarray, statistics: list[MotionStatistics]) -> np.ndarray:
-        """Return the share of the training clips that are at least as far from the others, `(clip,)`.
+    def novelty(self, features: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Return how far clips are from the training clips, `(clip,)`; see the class.
+
+        Args:
+            features: `(clip, feature)`.
+            probabilities: Calibrated probabilities of the classes, `(clip, class)`.
+        """
+        rows = standardize(features, self.mean, self.deviation) @ self.projection
+        distance = nearest_distance(rows, self.means)
+        novelty: np.ndarray = distance / self.scales[0] + ENTROPY_WEIGHT * entropy(probabilities) / self.scales[1]
+        return novelty
+
+    def familiarity(
+        self, features: np.ndarray, probabilities: np.ndarray, statistics: Sequence[MotionStatistics]
+    ) -> np.ndarray:
+        """Return the share of training clips that are at least as novel as each clip, `(clip,)`.
 
         It is 0 where a statistic is beyond its limits.
-        """
-        distance = neighbor_distance(features, self.mean, self.deviation, self.rows)
-        share = 1 - np.searchsorted(self.distances, distance) / len(self.distances)
-        values = _limited(statistics)
-        beyond = (values < self.low) | (values > self.high)  # NaN is beyond nothing
-        return np.where(beyond.any(1), 0.0, share)
 
-    def arrays(self) -> Arrays:
-        """Return the arrays, rows in half precision."""
-        names = ("mean", "deviation", "distances", "low", "high")
-        fields = {name: np.ascontiguousarray(getattr(self, name), dtype=np.float32) for name in names}
-        return {**fields, "rows": np.ascontiguousarray(self.rows, dtype=np.float16)}
+        Args:
+            features: `(clip, feature)`.
+            probabilities: Calibrated probabilities of the classes, `(clip, class)`.
+            statistics: Of each clip.
+        """
+        num_below = np.searchsorted(self.novelties, self.novelty(features, probabilities))
+        count = len(self.novelties)
+        share = (1 + count - num_below) / (1 + count)  # the clip itself counts as one more
+        return np.where([self.is_beyond(one) for one in statistics], 0.0, share)
+
+    def is_beyond(self, statistics: MotionStatistics) -> bool:
+        """Return whether a statistic of a recording is beyond its limits."""
+        values = np.array([getattr(statistics, limit.statistic) for limit in LIMITS])
+        return bool(((values < self.low) | (values > self.high)).any())  # NaN is beyond nothing
+
+    def reasons(self, statistics: MotionStatistics) -> Iterator[str]:
+        """Yield why a recording is unknown whatever its features, unless a warning says it."""
+        for limit, low, high in zip(LIMITS, self.low.tolist(), self.high.tolist(), strict=True):
+            value = getattr(statistics, limit.statistic)
+            reason = limit.too_low if value < low else limit.too_high if value > high else ""
+            if reason:
+                yield reason
 
     @staticmethod
-    def array_shapes(num_features: int) -> dict[str, tuple[int | None, ...]]:
-        """Return the shape of every array; None for any length."""
-        limits = (len(LIMITED),)
+    def array_shapes(num_features: int, num_classes: int) -> dict[str, tuple[int | str, ...]]:
+        """Return the shape of every array; a name stands for any length, the same wherever it occurs."""
+        limits = (len(LIMITS),)
         return {
             "mean": (num_features,),
             "deviation": (num_features,),
-            "rows": (None, num_features),
-            "distances": (None,),
+            "projection": (num_features, "axis"),
+            "means": (num_classes, "axis"),
+            "scales": (2,),
+            "novelties": ("clip",),
             "low": limits,
             "high": limits,
         }
+
+    def arrays(self) -> Arrays:
+        """Return the arrays, the projection in half precision and the others in float32."""
+        fields = {name: getattr(self, name) for name in self.array_shapes(0, 0)}
+        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in fields.items()}
+        return {**arrays, "projection": arrays["projection"].astype(np.float16)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
@@ -74,40 +132,14 @@ class Doubt:
         return cls(**{name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()})
 
 
-def neighbor_distance(
-    features: np.ndarray, mean: np.ndarray, deviation: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    """Return the mean cosine distance to the nearest rows, `(clip,)`."""
-    similarity = standardize(features, mean, deviation, True) @ rows.T
-    number = min(NUM_NEIGHBORS, len(rows))
-    nearest: np.ndarray = -np.partition(-similarity, number - 1, axis=1)[:, :number]
-    distance: np.ndarray = 1 - nearest.mean(1)
+def nearest_distance(rows: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Return the distance of each row to the nearest mean, `(row,)`."""
+    squares = (rows**2).sum(1)[:, None] - 2 * rows @ means.T + (means**2).sum(1)
+    distance: np.ndarray = np.sqrt(np.maximum(squares.min(1), 0))
     return distance
 
 
-def fit_doubt(
-    features: np.ndarray, statistics: list[MotionStatistics], folds: list[tuple[np.ndarray, np.ndarray]]
-) -> Doubt:
-    """Measure how far training clips are from others.
-
-    Args:
-        features: `(clip, feature)`.
-        statistics: Of each clip.
-        folds: (training, test) indices: each clip is compared with those that it is not trained with.
-    """
-    mean, deviation = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
-    deviation = np.where(deviation > 0, deviation, 1.0)
-    rows = standardize(features, mean, deviation, True)
-    distances = [neighbor_distance(features[test], mean, deviation, rows[train]) for train, test in folds]
-    values = _limited(statistics)
-    known = np.where(np.isfinite(values), values, np.nanmedian(values, axis=0))
-    low, high = np.nanmin(known, axis=0), np.nanmax(known, axis=0)
-    low = np.array([low[0] / 2, -1.0, -1.0])
-    high = np.array([np.inf, (1 + high[1]) / 2, min(175.0, high[2] + 30)])
-    high[0] = np.finfo(np.float32).max
-    return Doubt(mean, deviation, rows, np.sort(np.concatenate(distances)), low, high)
-
-
-def _limited(statistics: list[MotionStatistics]) -> np.ndarray:
-    """The statistics that have limits, `(clip, statistic)`."""
-    return np.array([[getattr(one, name) for name in LIMITED] for one in statistics]).reshape(-1, len(LIMITED))
+def entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return the entropy of each row of probabilities, in nats, `(row,)`."""
+    value: np.ndarray = -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(1)
+    return value

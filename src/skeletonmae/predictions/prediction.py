@@ -20,8 +20,8 @@ class Prediction:
         error: Why there is no prediction; empty if there is one.
         unknown: Whether the recording resembles nothing that the classifier was fitted to. None if that was not
             asked, or if the classifier is a fine-tuned checkpoint, which does not know.
-        familiarity: Share of training clips that resemble the other training clips less than this recording does.
-            None where `unknown` is.
+        familiarity: Share of training clips that resemble the others no more than this recording does; 0 if it
+            does not move, or moves or is turned as no training clip is. None where `unknown` is.
         warnings: What is unusual about the recording, such as a body that is upside down.
         start: First frame of the part of the recording that was classified; None for the whole of it.
         end: Frame after the last one of the part.

@@ -64,6 +64,8 @@ def window_predictions(
             classes=tuple((classes[index], float(probabilities[row, index])) for index in order),
             unknown=bool(familiarity[row] < 1 - COVERAGE) if unknown else None,
             familiarity=float(familiarity[row]) if unknown else None,
-            warnings=tuple(training.warnings(statistics[row], is_window=window.end is not None)),
-            reasons=tuple(doubt.reasons(statistics[row])) if unknown else (),
+            warnings=(
+                *training.warnings(statistics[row], is_window=window.end is not None),
+                *(doubt.reasons(statistics[row]) if unknown else ()),
+            ),
         )

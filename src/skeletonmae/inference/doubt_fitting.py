@@ -1,0 +1,101 @@
+"""Fit what says whether a recording is unknown, on the training clips alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from skeletonmae.inference.folds import Fold
+from skeletonmae.inference.head_fitting import principal_axes, scaler, shrunken_whitening
+from skeletonmae.predictions.doubt import ENTROPY_WEIGHT, LIMITS, Doubt, entropy, nearest_distance
+from skeletonmae.predictions.heads import standardize
+from skeletonmae.predictions.motion_statistics import MotionStatistics
+
+SHRINKAGE = 0.1
+"""Share of a multiple of the identity in the covariance within classes."""
+MAX_AXES = 256
+"""Largest number of principal axes of the features."""
+NO_LIMIT = float(np.finfo(np.float32).max)
+QUANTILE = 0.01
+"""Share of the training clips that may be outliers when limits of a statistic are set."""
+
+
+def fit_doubt(
+    features: np.ndarray,
+    labels: np.ndarray,
+    num_classes: int,
+    probabilities: np.ndarray,
+    statistics: Sequence[MotionStatistics],
+    folds: Sequence[Fold],
+) -> Doubt:
+    """Measure how far training clips are from the classes, each without itself and its subject.
+
+    Args:
+        features: `(clip, feature)`.
+        labels: Class index of each clip.
+        num_classes: Number of classes.
+        probabilities: Probabilities of the classes by a classifier that had not seen the clip, `(clip, class)`.
+        statistics: Of each clip.
+        folds: (fit, test) indices; without any, no recording is unknown because of its features.
+    """
+    mean, deviation, projection, means = _whitened_classes(features, labels, num_classes)
+    low, high = fit_limits(statistics)
+    distances, tested = [], []
+    for fit, test in folds:
+        its_mean, its_deviation, its_projection, its_means = _whitened_classes(
+            features[fit], labels[fit], num_classes
+        )
+        rows = standardize(features[test], its_mean, its_deviation) @ its_projection
+        distances.append(nearest_distance(rows, its_means))
+        tested.append(test)
+    distance = np.concatenate([*distances, np.zeros(0)])
+    uncertainty = entropy(probabilities[np.concatenate([*tested, np.zeros(0, np.int64)])])
+    scales = np.array([_deviation(distance), _deviation(uncertainty)])
+    novelties = np.sort(distance / scales[0] + ENTROPY_WEIGHT * uncertainty / scales[1])
+    return Doubt(mean, deviation, projection, means, scales, novelties, low, high)
+
+
+def fit_limits(statistics: Sequence[MotionStatistics]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the smallest and the largest value of the statistic of each of `LIMITS` that is not unknown.
+
+    Each limit lies between the training clips and what is surely something else: no motion at all, noise (a
+    roughness of 1), and a body that is upside down (a tilt of 180 degrees).
+    """
+    low, high = np.full(len(LIMITS), -NO_LIMIT), np.full(len(LIMITS), NO_LIMIT)
+    for row, limit in enumerate(LIMITS):
+        values = np.array([getattr(one, limit.statistic) for one in statistics])
+        values = values[np.isfinite(values)]
+        if not len(values):
+            continue
+        smallest, largest = np.quantile(values, [QUANTILE, 1 - QUANTILE])
+        if limit.statistic == "motion":
+            low[row] = smallest / 4
+        elif limit.statistic == "roughness":
+            high[row] = np.sqrt(np.clip(largest, 0.1, 1))
+        elif limit.statistic == "bone_variation":
+            high[row] = max(0.2, 1.5 * largest)
+        else:
+            high[row] = (largest + 180) / 2
+    return low, high
+
+
+def _whitened_classes(
+    features: np.ndarray, labels: np.ndarray, num_classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the scaler, the whitening axes, and the mean of each class along them.
+
+    A class without clips is where the mean of all is, which is no nearer than the others' clips.
+    """
+    mean, deviation = scaler(features)
+    components, axes = principal_axes(standardize(features, mean, deviation), MAX_AXES)
+    whitening = shrunken_whitening(components, labels, SHRINKAGE)
+    rows = components @ whitening
+    present = np.unique(labels)
+    means = np.stack([rows[labels == label].mean(0) for label in present.tolist()])
+    nearest = np.searchsorted(present, np.arange(num_classes)).clip(max=len(present) - 1)
+    return mean, deviation, axes @ whitening, means[nearest]
+
+
+def _deviation(values: np.ndarray) -> float:
+    return float(values.std()) if len(values) and values.std() > 0 else 1.0
