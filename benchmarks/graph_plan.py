@@ -25,28 +25,30 @@ HIDING = {
 }
 BASE = (TARGETS["coordinates"], HIDING["random parts"])
 
+IDENTITY = "method.joint_identity=all"
 PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "base": ((), {}),
     "target centered": ((TARGETS["centered"],), {}),
     "target embedding": ((TARGETS["embedding"],), {}),
     "decoder_depth 3": (("method.decoder_depth=3",), {}),
-    "joint mask tokens": (("method.joint_mask_tokens=true",), {}),
-    "joint mask tokens, 1200 steps": (("method.joint_mask_tokens=true",), {"min_steps": 1200}),
     "window 3": (("method.window=3",), {}),
-    "1200 steps": ((), {"min_steps": 1200}),
-    "remask": (("method.remask=true",), {}),
-    "remask, decoder_depth 3": (("method.remask=true", "method.decoder_depth=3"), {}),
-    "depth 6": (("method.depth=6",), {}),
-    "width 128": (("method.width=128",), {}),
-    "lr 5e-3": ((), {"lr": 5e-3}),
-    "window 5": (("method.window=5",), {}),
-    "gat": (("method.gnn=gat",), {}),
-    "1 random part": (("method.joint_masking={kind: random_parts, num_parts: 1}",), {}),
-    "3 random parts": (("method.joint_masking={kind: random_parts, num_parts: 3}",), {}),
-    "right arm and leg": ((HIDING["right arm and leg"],), {}),
-    "random joints": ((HIDING["random joints"],), {}),
+    "joint_identity hidden": (("method.joint_identity=hidden",), {}),
+    "joint_identity all": ((IDENTITY,), {}),
+    "identity, lr 5e-3": ((IDENTITY,), {"lr": 5e-3}),
+    "identity, 800 steps": ((IDENTITY,), {"min_steps": 800}),
+    "identity, decoder_depth 3": ((IDENTITY, "method.decoder_depth=3"), {}),
+    "identity, remask, decoder_depth 3": ((IDENTITY, "method.remask=true", "method.decoder_depth=3"), {}),
+    "identity, depth 5": ((IDENTITY, "method.depth=5"), {}),
+    "identity, window 5": ((IDENTITY, "method.window=5"), {}),
+    "identity, width 128": ((IDENTITY, "method.width=128"), {}),
+    "identity, gat": ((IDENTITY, "method.gnn=gat"), {}),
+    "identity, target centered": ((IDENTITY, TARGETS["centered"]), {}),
+    "identity, 1 random part": ((IDENTITY, "method.joint_masking={kind: random_parts, num_parts: 1}"), {}),
+    "identity, 3 random parts": ((IDENTITY, "method.joint_masking={kind: random_parts, num_parts: 3}"), {}),
+    "identity, right arm and leg": ((IDENTITY, HIDING["right arm and leg"]), {}),
+    "identity, random joints": ((IDENTITY, HIDING["random joints"]), {}),
 }
-"""Changes of the base: the target coordinates, two random parts hidden; one at a time. Settings, and training."""
+"""Changes of the base, which predicts the coordinates of two random parts: settings of method and of training."""
 
 CANDIDATES: dict[str, tuple[str, ...]] = {
     "coordinates, random parts": BASE,

@@ -192,7 +192,7 @@ NEW_DEFAULTS: dict[str, object] = {
     "description": DescriptionConfig().model_dump(mode="json"),
     "target": "embedding",
     "window": 1,
-    "joint_mask_tokens": False,
+    "joint_identity": "none",
 }
 """Settings of clips and methods that older runs did not have, with the values that change nothing."""
 

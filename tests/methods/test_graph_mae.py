@@ -564,20 +564,45 @@ def test_settings_that_do_not_fit_are_refused() -> None:
         tiny(target="coordinates", window=2)
 
 
-def test_each_joint_can_have_a_mask_token_of_its_own(make_batch: Make) -> None:
-    method, batch = tiny(joint_mask_tokens=True), clips(make_batch, lost=0.0)
-    assert method.mask_token.shape == (17, 8)
+@pytest.mark.parametrize("which", ["hidden", "all"])
+def test_a_joint_can_have_a_vector_that_says_which_it_is(make_batch: Make, which: str) -> None:
+    method, batch = tiny(joint_identity=which), clips(make_batch, lost=0.0)
+    assert method.joint_identity is not None
+    vectors = method.joint_identity.weight
     given: list[Tensor] = []
-    method.encoder.register_forward_hook(lambda module, args, out: given.append(args[0] @ args[2]))
+    method.encoder.register_forward_hook(
+        lambda module, args, out: given.append(args[0] @ args[2] if len(args) > 2 else args[0])
+    )
     method(batch).loss.backward()
-    expected = method.embedding(batch.tracks.positions.permute(2, 0, 1, 3).flatten(1, 2))
-    expected[list(ARM_AND_LEG)] = method.mask_token[list(ARM_AND_LEG), None]
+    embedded = method.embedding(batch.tracks.positions.permute(2, 0, 1, 3).flatten(1, 2))
+    expected = embedded + (vectors[:, None] if which == "all" else 0.0)
+    expected[list(ARM_AND_LEG)] = method.mask_token + vectors[list(ARM_AND_LEG), None]
     torch.testing.assert_close(given[0].view_as(expected), expected)
-    gradient = method.mask_token.grad
-    assert gradient is not None
-    assert gradient.any(1).nonzero().flatten().tolist() == sorted(ARM_AND_LEG)
-    other = clips(make_batch, skeleton=PENN13)  # tokens are found by name
-    both = tuple(dict.fromkeys((*COCO17.joints, *PENN13.joints)))
-    assert tiny(joint_mask_tokens=True, joints=both)(other).loss.isfinite()
-    with pytest.raises(InputError, match="no mask token of this joint; expected its joints; got nose"):
-        tiny(joint_mask_tokens=True, joints=PENN13.joints)(batch)
+    assert vectors.grad is not None
+    assert vectors.grad.any(1)[list(ARM_AND_LEG)].all()
+    assert vectors.grad.any(1).all() == (which == "all")
+    method.embed(batch)
+    torch.testing.assert_close(
+        given[1].view_as(embedded), embedded + (vectors[:, None] if which == "all" else 0.0)
+    )
+    model = method.classifier(5)
+    names = {name for name, _ in model.named_parameters() if "joint_identity" in name}
+    assert names == ({"strl.joint_identity.weight"} if which == "all" else set())
+    assert all(model.is_encoder(name) and model.layer_id(name) == 0 for name in names)
+    scores = model(batch)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in names:
+                parameter.zero_()
+    assert torch.equal(model(batch), scores) == (which == "hidden")
+
+
+def test_vectors_of_joints_are_found_by_name(make_batch: Make) -> None:
+    method, batch = tiny(joint_identity="all"), clips(make_batch, (1,), skeleton=PENN13, lost=0.0)
+    assert method.joint_identity is not None
+    found = method.joint_identity(FrameGraph(batch.tracks).graph).view(13, 6, 8)
+    for index, joint in enumerate(PENN13.joints):
+        known = joint in COCO17.index
+        expected = method.joint_identity.weight[COCO17.index[joint]] if known else torch.zeros(8)
+        assert torch.equal(found[index], expected.expand(6, -1))
+    assert method(batch).loss.isfinite()

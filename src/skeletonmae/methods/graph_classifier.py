@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from skeletonmae.methods.graph_mae import GraphMAE
 
 
+EMBEDDINGS = ("strl.embed.", "strl.joint_identity.")
+
+
 class STRLClassifierConfig(Config):
     """The classifier of `graph`, STRL."""
 
@@ -45,7 +48,14 @@ class STRLClassifier(Classifier):
         width, frames = method.config.width, method.spec.frames
         self.axes, self.frames, self.window = method.spec.axes, frames, method.config.window
         self.encoder_depth = method.config.depth
-        self.strl = STRL(method.embedding, method.encoder, width=width, frames=frames, depth=config.depth)
+        self.strl = STRL(
+            method.embedding,
+            method.encoder,
+            width=width,
+            frames=frames,
+            depth=config.depth,
+            joint_identity=method.evaluated_identity,
+        )
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(width, config.head_width),
@@ -74,8 +84,8 @@ class STRLClassifier(Classifier):
         """
         if not self.is_encoder(parameter):
             return self.encoder_depth + 1
-        return 0 if parameter.startswith("strl.embed.") else int(parameter.split(".")[5]) + 1
+        return 0 if parameter.startswith(EMBEDDINGS) else int(parameter.split(".")[5]) + 1
 
     def is_encoder(self, parameter: str) -> bool:
         """Return whether a parameter belongs to the joint embedding or to a copy of the encoder."""
-        return parameter.startswith("strl.embed.") or ".encoder." in parameter
+        return parameter.startswith(EMBEDDINGS) or ".encoder." in parameter

@@ -10,9 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from skeletonmae.batches import Batch
-from skeletonmae.batches.constants import constant
 from skeletonmae.config import Config, tagged_union
-from skeletonmae.errors import InputError
 from skeletonmae.masking import JOINT_MASKINGS, JointMasking, Masking, RandomParts
 from skeletonmae.methods.frame_graph import FrameGraph
 from skeletonmae.methods.graph_baselines import BASELINES
@@ -31,7 +29,7 @@ from skeletonmae.methods.method import (
     zero_loss,
 )
 from skeletonmae.methods.pooling import Pooling, check_last_blocks, pool_sums
-from skeletonmae.models.gnn import GNN, GNNType, SkeletonGraph
+from skeletonmae.models.gnn import GNN, GNNType, JointIdentity, SkeletonGraph
 from skeletonmae.models.known_joints import check_any_joint_known
 
 AnyJointMasking: Any = tagged_union(JOINT_MASKINGS)
@@ -64,9 +62,9 @@ class GraphMAEConfig(MethodConfig):
     """Number of decoder layers."""
     heads: int = Field(4, ge=1)
     """Number of attention heads of `gat`."""
-    joint_mask_tokens: bool = False
-    """Whether each joint has a mask token of its own, so that the network knows which joint is hidden. By default
-    all share one. Fine-tuning uses none."""
+    joint_identity: Literal["none", "hidden", "all"] = "none"
+    """Which joints have a learned vector added to their embedding, or to the mask token, that says which joint
+    they are: `hidden` ones, so that only pre-training uses it; or `all`, also in fine-tuning."""
     remask: bool = True
     """Whether the encoder output of hidden joints is set to 0 before the decoder."""
     beta: float = Field(2.0, ge=1)
@@ -94,13 +92,14 @@ class GraphMAE(Method):
         self.config, self.spec = config, spec
         self.joint_masking: JointMasking = config.joint_masking
         self.embedding = nn.Linear(spec.axes * config.window, config.width)
-        tokens = (len(spec.joints),) if config.joint_mask_tokens else ()
-        self.mask_token = nn.Parameter(torch.randn(*tokens, config.width) * 0.02)
+        self.mask_token = nn.Parameter(torch.randn(config.width) * 0.02)
         self.encoder = GNN(config.gnn, config.width, config.depth, config.heads)
         self.encoder_to_decoder = nn.Linear(config.width, config.width, bias=False)
         self.decoder = GNN(config.gnn, config.width, config.decoder_depth, config.heads, final_norm=False)
         self.head = nn.Linear(config.width, spec.axes) if config.target == "coordinates" else None
         self.statistics = JointStatistics(spec.axes) if config.target != "embedding" else None
+        has_identity = config.joint_identity != "none"
+        self.joint_identity = JointIdentity(spec.joints, config.width) if has_identity else None
 
     def forward(self, batch: Batch) -> MethodOutput:
         """Error of the hidden joints, in frames with at least one visible joint of the person."""
@@ -179,28 +178,21 @@ class GraphMAE(Method):
         """
         # Embedding and mask token in one product, instead of an embedding that is then overwritten.
         inputs = torch.cat([inputs, torch.ones_like(inputs[:, :1])], 1).masked_fill(hidden[:, None], 0.0)
-        token_of, tokens = self._mask_tokens(hidden, graph)
-        inputs = torch.cat([inputs, token_of.to(inputs.dtype)], 1)
-        rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], tokens])
+        inputs = torch.cat([inputs, hidden[:, None].to(inputs.dtype)], 1)
+        rows = torch.cat([self.embedding.weight.T, self.embedding.bias[None], self.mask_token[None]])
+        if self.joint_identity:
+            number = torch.arange(len(graph.adjacency), device=hidden.device)
+            is_joint = graph.joint_of(torch.arange(len(hidden), device=hidden.device))[:, None] == number
+            if self.config.joint_identity == "hidden":
+                is_joint = is_joint & hidden[:, None]
+            inputs = torch.cat([inputs, is_joint.to(inputs.dtype)], 1)
+            rows = torch.cat([rows, self.joint_identity.of_layout(graph)])
         latent = self.encoder(inputs, graph, rows)
         if self.config.remask:
             latent = latent * ~hidden[:, None]
         # The linear layer between them is the projection of the decoder's input: it commutes with the mask.
         prediction: Tensor = self.decoder(latent, graph, self.encoder_to_decoder.weight.T, selected)
         return prediction
-
-    def _mask_tokens(
-        self, hidden: Bool[Tensor, " node"], graph: SkeletonGraph
-    ) -> tuple[Bool[Tensor, "node token"], Float[Tensor, "token width"]]:
-        """Return which token each node has, if any, and the tokens: one for all joints, or one for each."""
-        if not self.config.joint_mask_tokens:
-            return hidden[:, None], self.mask_token[None]
-        if unknown := [joint for joint in graph.joints if joint not in self.spec.joints]:
-            raise InputError("the model has no mask token of this joint", expected="its joints", got=unknown[0])
-        rows = constant(tuple(map(self.spec.joints.index, graph.joints)), torch.int64, hidden.device)
-        number = torch.arange(len(rows), device=hidden.device)
-        joint = graph.joint_of(torch.arange(len(hidden), device=hidden.device))
-        return (joint[:, None] == number) & hidden[:, None], self.mask_token.index_select(0, rows)
 
     @torch.no_grad()
     def embedding_variance(self, inputs: Float[Tensor, "node value"]) -> Float[Tensor, ""]:
@@ -216,7 +208,10 @@ class GraphMAE(Method):
         """Average the features of all observed joints; only the last layer has features."""
         check_last_blocks(last_blocks, 1)
         frames = FrameGraph(batch.tracks)
-        features = self.encoder(self.embedding(frames.inputs(self.spec.axes, self.config.window)), frames.graph)
+        x = self.embedding(frames.inputs(self.spec.axes, self.config.window))
+        if self.evaluated_identity:
+            x = x + self.evaluated_identity(frames.graph)
+        features = self.encoder(x, frames.graph)
         if pooling == "mean" and time_parts == 1:
             return frames.mean_features(features)
         joints, known_joints = batch.skeleton.joints, self.spec.joints
@@ -225,6 +220,11 @@ class GraphMAE(Method):
         return batch.tracks.mean_over_persons(
             pool_sums(total, count, joints, batch.skeleton, pooling, known_joints)
         )
+
+    @property
+    def evaluated_identity(self) -> JointIdentity | None:
+        """What evaluation adds to the embeddings of the joints."""
+        return self.joint_identity if self.config.joint_identity == "all" else None
 
     def classifier(self, num_classes: int, config: Config | None = None) -> Classifier:
         """Build an STRL classifier, with a copy of the encoder in every layer."""

@@ -49,6 +49,11 @@ class SkeletonGraph:
         node_index = None if bool(observed.all()) else observed.flatten().nonzero().squeeze(1)
         return cls(adjacency, observed.shape[1], node_index, skeleton.joints)
 
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.adjacency) * self.num_poses if self.node_index is None else len(self.node_index)
+
     def to_nodes(self, dense: Shaped[Tensor, "joint pose ..."]) -> Shaped[Tensor, "node ..."]:
         """Select the values of the nodes."""
         flat = dense.flatten(0, 1)
@@ -85,6 +90,32 @@ class SkeletonGraph:
         if self.node_index is None:
             return (nodes.view(len(self.adjacency), *poses.shape) + poses).flatten(0, 1)
         return nodes + poses.index_select(0, self.node_index % self.num_poses)
+
+
+class JointIdentity(nn.Module):
+    """A learned vector for each joint, by which a network knows which joint a node is.
+
+    Args:
+        joints: Names of the joints.
+        width: Of the nodes.
+    """
+
+    def __init__(self, joints: tuple[str, ...], width: int) -> None:
+        super().__init__()
+        self.joints = joints
+        self.weight = nn.Parameter(torch.randn(len(joints), width) * 0.1)
+
+    def of_layout(self, graph: SkeletonGraph) -> Float[Tensor, "joint width"]:
+        """Return the vectors of the joints of a graph, found by their names; 0 for joints without one."""
+        row = {joint: index for index, joint in enumerate(self.joints)}
+        rows = constant(tuple(row.get(joint, 0) for joint in graph.joints), torch.int64, self.weight.device)
+        is_known = constant(tuple(joint in row for joint in graph.joints), torch.bool, self.weight.device)
+        return self.weight.index_select(0, rows) * is_known[:, None]
+
+    def forward(self, graph: SkeletonGraph) -> Float[Tensor, "node width"]:
+        """Return the vector of each node."""
+        joint = graph.joint_of(torch.arange(graph.num_nodes, device=self.weight.device))
+        return self.of_layout(graph).index_select(0, joint)
 
 
 class GIN(nn.Module):

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from skeletonmae.models.gnn import GNN, SkeletonGraph
+from skeletonmae.models.gnn import GNN, JointIdentity, SkeletonGraph
 from skeletonmae.models.node_layers import NodeBatchNorm
 
 
@@ -93,20 +93,33 @@ class STRL(nn.Module):
         width: Of the nodes.
         frames: Number of frames of a clip.
         depth: Number of layers.
+        joint_identity: Added to the embedding of a joint, if given; it is copied.
     """
 
-    def __init__(self, embed: nn.Linear, encoder: GNN, *, width: int, frames: int, depth: int) -> None:
+    def __init__(
+        self,
+        embed: nn.Linear,
+        encoder: GNN,
+        *,
+        width: int,
+        frames: int,
+        depth: int,
+        joint_identity: JointIdentity | None = None,
+    ) -> None:
         super().__init__()
         self.embed = copy.deepcopy(embed)
+        self.joint_identity = copy.deepcopy(joint_identity)
         self.time_embed = nn.Parameter(torch.randn(frames, width) * 0.02)
         self.layers = nn.ModuleList(STRLLayer(copy.deepcopy(encoder), width) for _ in range(depth))
         self.zero_grad()
 
-    def forward(self, positions: Float[Tensor, "node axis"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
-        """Compute features of the nodes; the poses of `graph` are in (track, frame) order."""
+    def forward(self, positions: Float[Tensor, "node value"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
+        """Compute features of the nodes from their inputs; poses of `graph` are in (track, frame) order."""
         frames = len(self.time_embed)
         time_embed = self.time_embed.repeat(graph.num_poses // frames, 1)
         x: Tensor = graph.add_to_nodes(self.embed(positions), time_embed)
+        if self.joint_identity:
+            x = x + self.joint_identity(graph)
         for layer in self.layers:
             x = layer(x, graph, frames)
         return x
