@@ -21,6 +21,7 @@ from skeletonmae.methods import Pooling
 from skeletonmae.runtime.export_config import CARD, LABELS, MODEL, ExportConfig
 from skeletonmae.runtime.inputs import RecordingAdapter, pad_recordings
 from skeletonmae.runtime.session import GraphSession
+from skeletonmae.runtime.training_clips import TrainingClips
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, Skeleton, get_layout
 from skeletonmae.skeletons.derived import abbreviate
@@ -99,6 +100,8 @@ def export_model(
             raise InputError(problem, where=folder, expected=expected, got=got)
         config = config.model_copy(update={"num_compared": num_compared, "max_difference": max_difference})
         config.save(temporary)
+        if (fitted := exportable.classifier) is not None:
+            TrainingClips(fitted.doubt, fitted.reference, fitted.training).save(temporary)
         if exportable.labels:
             write_text(temporary / LABELS, json.dumps(exportable.labels, indent=1) + "\n")
         write_text(temporary / CARD, model_card(config, exportable.labels))
@@ -141,6 +144,7 @@ def _example(recordings: Sequence[SkeletonSequence]) -> list[torch.Tensor]:
 def _describe(exportable: Exportable, skeleton: Skeleton) -> ExportConfig:
     return ExportConfig(
         kind=exportable.kind,
+        is_fitted=exportable.classifier is not None,
         model=exportable.name,
         layout=skeleton.to_dict(),
         axes=exportable.axes,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from skeletonmae.export.resample import Clip, Resample
 from skeletonmae.export.steps import make_steps
 from skeletonmae.methods import Pooling
-from skeletonmae.methods.pooling import pool_sums
+from skeletonmae.methods.pooling import pool_sums, sum_time_parts
 from skeletonmae.models import JointPatchEncoder
 from skeletonmae.skeletons import Skeleton
 from skeletonmae.transforms import ClipConfig
@@ -42,16 +42,22 @@ class RecordingEncoder(nn.Module):
         clips: The settings of the clips.
         skeleton: The layout of the recordings.
         pooling: Which tokens are averaged.
+        time_parts: Number of parts of the clip that are averaged separately.
     """
 
     known_index: Tensor
     position_embedding: Tensor
 
     def __init__(
-        self, encoder: JointPatchEncoder, clips: ClipConfig, skeleton: Skeleton, pooling: Pooling
+        self,
+        encoder: JointPatchEncoder,
+        clips: ClipConfig,
+        skeleton: Skeleton,
+        pooling: Pooling,
+        time_parts: int = 1,
     ) -> None:
         super().__init__()
-        self.encoder, self.skeleton, self.pooling = encoder, skeleton, pooling
+        self.encoder, self.skeleton, self.pooling, self.time_parts = encoder, skeleton, pooling, time_parts
         self.resample = Resample(clips)
         self.steps = make_steps(clips, skeleton, encoder.axes)
         self.model_joints = tuple(encoder.pos_embed.joint_to_row)
@@ -74,8 +80,8 @@ class RecordingEncoder(nn.Module):
         is_present = clip.observed.flatten(2).any(2)
         tracks = Clip(*(values.index_select(3, self.known_index).flatten(0, 1) for values in clip))
         tokens, available = self.encode(tracks)
-        total = (tokens * available[..., None].to(tokens.dtype)).sum(1, keepdim=True)
-        count = available.to(tokens.dtype).sum(1, keepdim=True)
+        total = sum_time_parts(tokens * available[..., None].to(tokens.dtype), self.time_parts)
+        count = sum_time_parts(available.to(tokens.dtype), self.time_parts)
         by_track = pool_sums(total, count, self.known_joints, self.skeleton, self.pooling, self.model_joints)
         by_person = torch.unflatten(by_track, 0, is_present.shape)
         weight = is_present.to(by_person.dtype)[..., None]
@@ -146,7 +152,8 @@ class ClassifierGraph(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the probabilities of the classes, and of which recordings the encoder saw anything."""
         features: Features = self.encoder(positions, observed, num_frames, fps)
-        return self.head(features.values).softmax(1), features.is_seen
+        logits = self.head(features.values)
+        return probabilities_of(logits), features.is_seen
 
 
 class FittedGraph(nn.Module):
@@ -174,8 +181,14 @@ class FittedGraph(nn.Module):
         """Return probabilities, the features that they follow from, and where the encoder saw anything."""
         features: Features = self.encoder(positions, observed, num_frames, fps)
         values = features.values[:, : self.num_features]
-        probabilities = (self.scores(values) / self.temperature).softmax(1)
+        probabilities = probabilities_of(self.scores(values) / self.temperature)
         return probabilities.float(), values, features.is_seen
+
+
+def probabilities_of(logits: Float[Tensor, "batch class"]) -> Float[Tensor, "batch class"]:
+    """Return the softmax of logits; NaN where one is not finite, which onnxruntime's softmax does not show."""
+    is_finite = logits.isfinite().all(1, keepdim=True)
+    return torch.where(is_finite, logits.softmax(1), torch.nan)
 
 
 def _layout_of(joints: tuple[str, ...]) -> Skeleton:

@@ -29,6 +29,8 @@ class ExportConfig(Config):
     """Version of the package that wrote it; informational."""
     kind: Literal["classifier", "encoder"]
     """Whether the graph returns probabilities or features."""
+    is_fitted: bool = False
+    """Whether it is a classifier of `fit`, which has doubts and warnings."""
     model: str
     """Name of the file that was exported."""
     layout: dict[str, Any]

@@ -36,6 +36,8 @@ class GraphSession:
             raise InputError(f"not an ONNX model that can be run ({reason})", where=model) from error
         self.input_names = {one.name for one in self.session.get_inputs()}
         self.output_names = [one.name for one in self.session.get_outputs()]
+        self.width = self.session.get_outputs()[0].shape[1]
+        """Number of probabilities or features."""
 
     def __call__(self, recordings: Sequence[SkeletonSequence], batch_size: int = 16) -> Arrays:
         """Return every output of the graph, with a row for each recording.
