@@ -16,10 +16,12 @@ from skeletonmae.cli.compare import compare, ensemble
 from skeletonmae.cli.console import OK, USER_ERROR, print_output, print_status
 from skeletonmae.cli.embed import embed
 from skeletonmae.cli.export import export
+from skeletonmae.cli.fit import fit
 from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.info import info
 from skeletonmae.cli.prepare import prepare
 from skeletonmae.cli.repro import repro
+from skeletonmae.cli.segment import segment
 from skeletonmae.cli.streams import streams
 from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
@@ -42,7 +44,9 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "ensemble": ensemble,
     "streams": streams,
     "repro": repro,
+    "fit": fit,
     "predict": commands.predict,
+    "segment": segment,
     "embed": embed,
     "export": export,
     "info": info,

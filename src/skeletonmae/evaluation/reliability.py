@@ -17,13 +17,13 @@ NORMAL_QUANTILE = 1.959963984540054
 """The 97.5 % quantile of the normal distribution, for intervals of 95 %."""
 
 
-def wilson_interval(num_correct: int, num_clips: int) -> tuple[float, float]:
+def wilson_interval(num_correct: float, num_clips: float) -> tuple[float, float]:
     """Return the 95 % score interval of a proportion (Wilson, JASA 1927), as fractions from 0 to 1.
 
     Clips are taken to be independent. Those of one subject are not, so the true uncertainty is larger.
 
     Args:
-        num_correct: Number of clips that were classified correctly.
+        num_correct: Number of clips that were classified correctly; not an integer where clips count in part.
         num_clips: Number of clips. Without any, nothing is known: the interval is from 0 to 1.
     """
     if num_clips == 0:

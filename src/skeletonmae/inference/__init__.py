@@ -5,7 +5,8 @@ from skeletonmae.inference.adapt import adapt_recording
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.inference.encoder import SkeletonEncoder
-from skeletonmae.inference.fit import FitConfig, FitReport, fit_classifier
+from skeletonmae.inference.fit import FitConfig, fit_classifier
+from skeletonmae.inference.fit_report import FitReport
 from skeletonmae.inference.predict import predict
 from skeletonmae.predictions.persons import PersonRecording
 from skeletonmae.predictions.prediction import Prediction

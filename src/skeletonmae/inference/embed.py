@@ -202,7 +202,7 @@ def _view_features(
 def _feature_names(
     header: Header, skeleton: Skeleton, settings: EmbedSettings, num_features: int
 ) -> tuple[str, ...]:
-    """Name features by what they are the mean of, such as `left_arm_17` or, of a part of time, `left_arm_time1_17`."""
+    """Name features by what they are the mean of, such as `left_arm_17`, or `left_arm_time1_17` of a part."""
     joints = header.joints
     if header.method.reads_any_layout:
         skeleton = pooled_layout(skeleton)

@@ -22,8 +22,9 @@ from skeletonmae.inference.classifier_file import is_halvable
 from skeletonmae.inference.doubt_fitting import fit_doubt
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer, Features
+from skeletonmae.inference.fit_report import FitReport, TestedClip
 from skeletonmae.inference.folds import Grouping, group_recordings, make_folds
-from skeletonmae.inference.head_choice import Choice, best_choice, cross_validate
+from skeletonmae.inference.head_choice import best_choice, cross_validate
 from skeletonmae.inference.head_fitting import coordinate_candidates, encoder_candidates, fit_heads
 from skeletonmae.methods import Pooling
 from skeletonmae.predictions.clip_warnings import TrainingRange
@@ -60,52 +61,6 @@ class FitConfig(Config):
     """Number of folds of the rest, on which the head is chosen."""
 
 
-@dataclass(frozen=True)
-class TestedClip:
-    """A recording that was predicted by a classifier that had not seen it, nor its subject if that is known."""
-
-    recording: str
-    label: str
-    predicted: str
-    probability: float
-    """Calibrated probability of the predicted class."""
-    group: str
-    """Value of the tag that says who was recorded; empty if it is not known."""
-
-
-@dataclass(frozen=True, eq=False)
-class FitReport:
-    """What was fitted, and how good it is.
-
-    Args:
-        classes: Names of the classes.
-        counts: Number of recordings of each class.
-        chosen: The head that was chosen.
-        encoder: Name of the encoder; empty if none was used.
-        license: Terms of the encoder.
-        grouping: Which recordings were kept together.
-        tested: Every recording with the prediction of a classifier that had not seen it; empty if there were not
-            enough recordings.
-        accuracies: Accuracy of the chosen kind of classifier (`chosen`), of the encoder's and of the coordinates'
-            alone, in the same folds; each was chosen without the recordings that it was tested on.
-        kinds: Which head each fold chose.
-        left_out: Recordings that could not be used.
-        notes: What else the reader should know, such as joints that the encoder does not use.
-    """
-
-    classes: tuple[str, ...]
-    counts: tuple[int, ...]
-    chosen: Choice
-    encoder: str
-    license: str
-    grouping: Grouping
-    tested: tuple[TestedClip, ...]
-    accuracies: dict[str, float]
-    kinds: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
-    notes: tuple[str, ...]
-
-
 def fit_classifier(
     recordings: Sequence[SkeletonSequence],
     config: FitConfig | None = None,
@@ -128,7 +83,7 @@ def fit_classifier(
     """
     config = config or FitConfig()
     labeled, left_out = _labeled(recordings)
-    checkpoint, encoder_notes = _load_encoder(config.encoder, device)
+    checkpoint = _load_encoder(config.encoder, device)
     data = _describe(labeled, config, checkpoint, on_progress or (lambda *_: None))
     left_out += data.left_out
     grouping = group_recordings(data.recordings, config.group)
@@ -210,7 +165,8 @@ def fit_classifier(
         accuracies=accuracies,
         kinds=tuple(kinds),
         left_out=tuple(left_out),
-        notes=(*encoder_notes, *data.notes),
+        recordings=tuple(data.recordings),
+        notes=data.notes,
     )
     return classifier, report
 
@@ -246,16 +202,16 @@ def _labeled(recordings: Sequence[SkeletonSequence]) -> tuple[list[SkeletonSeque
     return labeled, left_out
 
 
-def _load_encoder(name: str, device: str) -> tuple[Checkpoint | None, tuple[str, ...]]:
+def _load_encoder(name: str, device: str) -> Checkpoint | None:
     """Load an encoder, with its weights rounded to half precision if they will be saved so."""
     if name == NO_ENCODER:
-        return None, ()
+        return None
     checkpoint = load_encoder(name, device)
     _ = checkpoint.method  # refuses a fine-tuned classifier
     if is_halvable(checkpoint):
         for parameter in checkpoint.method.parameters():
             parameter.data.copy_(parameter.data.half())
-    return checkpoint, ()
+    return checkpoint
 
 
 def _describe(
@@ -352,6 +308,7 @@ def _tested(data: _Data, grouping: Grouping, test: np.ndarray, probabilities: np
             data.classes[int(row.argmax())],
             float(row.max()),
             grouping.values[index],
+            index,
         )
         for index, row in zip(test.tolist(), probabilities, strict=True)
     ]

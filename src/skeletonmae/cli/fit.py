@@ -1,0 +1,180 @@
+"""The command that fits a classifier to labeled recordings. Slow imports are inside the functions."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from skeletonmae.cli.console import INCOMPLETE, OK, print_output, print_output_json, print_status, progress_bar
+from skeletonmae.cli.help_text import SourcePath
+from skeletonmae.cli.input_options import Up, read_options, resolve_dataset
+from skeletonmae.errors import InputError
+
+if TYPE_CHECKING:
+    from skeletonmae.formats import ReadOptions
+    from skeletonmae.inference import FitReport
+    from skeletonmae.sequences import SkeletonSequence
+
+MAX_SHOWN = 5
+"""Recordings that were left out that are printed, unless there are more."""
+
+
+def fit(
+    source: SourcePath,
+    out: Path = Path("classifier.safetensors"),
+    encoder: str = "",
+    group: str | None = None,
+    report: Path | None = None,
+    dataset: str = "auto",
+    format: str | None = None,
+    layout: str | None = None,
+    unit: str | None = None,
+    up: Up | None = None,
+    fps: float | None = None,
+    ntu_cleanup: Literal["reference", "none"] = "reference",
+    device: str = "auto",
+    json: bool = False,
+) -> int:
+    """Fit a classifier to labeled recordings, and say how well it will recognize new ones.
+
+    SOURCE is a folder, zip archive, table or store of labeled recordings: with a sub-folder for each class, or a
+    `labels.csv` (recording,label,subject). The classifier is fitted to all of them, on the features of a frozen
+    encoder or on the coordinates, whichever is better. The accuracy is measured by cross-validation on recordings,
+    and on persons if they are known, that the classifier has not seen. Writes the classifier for `predict`, and a
+    page with what is confused and what to record next.
+
+    For example::
+
+        skeletonmae fit recordings/
+        skeletonmae predict classifier.safetensors new/*.csv
+
+    Args:
+        source: Folder, zip archive, table or store.
+        out: Classifier to write; an existing one is replaced.
+        encoder: Name of a shipped encoder (`skeletonmae info` lists them), or a checkpoint or the folder of a run;
+            `none` classifies the coordinates alone. By default the shipped one.
+        group: Tag that says who was recorded, whose recordings are kept together. By default `subject` or similar.
+        report: Page to write. By default beside the classifier, with the suffix .html.
+        dataset: Name of the dataset. By default it is detected from the files.
+        format: Format of all input files. By default it is detected from their content.
+        layout: Joint layout of files that name their joints: a built-in layout or a YAML file.
+        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
+            meters), px, image (fractions of the image's size) or unknown.
+        up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
+            up; left stays left.
+        fps: Frames per second. Overrides the files' own.
+        ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
+            every recorded body.
+        device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        json: Print the result as JSON.
+    """
+    from skeletonmae.inference import FitConfig, fit_classifier
+    from skeletonmae.inference.fit import DEFAULT_ENCODER
+    from skeletonmae.inference.fit_text import describe_accuracy
+    from skeletonmae.plotting.fit_page import make_fit_page
+    from skeletonmae.training import choose_device
+
+    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
+    problems: list[str] = []
+    recordings = list(_read(source, dataset, options, problems))
+    config = FitConfig(encoder=encoder or DEFAULT_ENCODER, group=group)
+    with progress_bar("fitting") as on_progress:
+        classifier, result = fit_classifier(
+            recordings,
+            config,
+            device=str(choose_device(device)),
+            on_progress=lambda _, done, total: on_progress(done, total),
+        )
+    classifier.save(out)
+    page_path: Path | None = report or out.with_suffix(".html")
+    try:
+        make_fit_page(result, source.resolve().name).write(page_path or out)
+    except InputError as error:  # matplotlib is not installed
+        page_path = None
+        print_status(f"no page: {error}")
+    if json:
+        print_output_json(json_module.dumps(_as_json(result, out, page_path)))
+    else:
+        print_output(describe_accuracy(result))
+        _print_details(result)
+        print_output("")
+        print_output(f"classifier: {out}")
+        if page_path:
+            print_output(f"report: {page_path}")
+    if result.license:
+        print_status(f"terms of {result.encoder}, which hold for the classifier too: {result.license}")
+    left_out = [*problems, *(str(one) for one in result.left_out)]
+    for line in left_out[:MAX_SHOWN] if len(left_out) > MAX_SHOWN else left_out:
+        print_status(f"left out: {line}")
+    if len(left_out) > MAX_SHOWN:
+        print_status(f"left out: {len(left_out) - MAX_SHOWN} more" + (f"; see {page_path}" if page_path else ""))
+    return INCOMPLETE if left_out else OK
+
+
+def _read(source: Path, dataset: str, options: ReadOptions, problems: list[str]) -> Iterator[SkeletonSequence]:
+    """Yield the recordings of a store, or of a folder or file as `prepare` reads it; note what cannot be read."""
+    from skeletonmae.datasets import read_all
+    from skeletonmae.sequences import SequenceStore
+    from skeletonmae.sequences.manifest import MANIFEST
+
+    if (source / MANIFEST).is_file():
+        store = SequenceStore.open(source)
+        store.verify()
+        yield from store
+        return
+    chosen = resolve_dataset(source, dataset, options.format)
+    for recording in read_all(chosen, source, options):
+        if isinstance(recording, InputError):
+            problems.append(str(recording))
+        else:
+            yield recording
+
+
+def _print_details(report: FitReport) -> None:
+    from skeletonmae.inference.fit_text import describe_choice, describe_next_recordings, describe_warnings
+
+    print_output(describe_choice(report))
+    sections = (
+        ("Warnings", list(describe_warnings(report))),
+        ("Record next", list(describe_next_recordings(report))),
+        ("Notes", list(report.notes)),
+    )
+    for title, sentences in sections:
+        if sentences:
+            print_output(f"\n{title}:")
+            for sentence in sentences:
+                print_output(f"  - {sentence}")
+
+
+def _as_json(report: FitReport, out: Path, page: Path | None) -> dict[str, Any]:
+    from skeletonmae.inference.fit_text import describe_accuracy, describe_next_recordings, describe_warnings
+
+    return {
+        "summary": describe_accuracy(report),
+        "classifier": str(out),
+        "report": str(page) if page else None,
+        "accuracy": report.accuracy,
+        "interval": list(report.interval),
+        "accuracies": report.accuracies,
+        "calibration_error": report.calibration_error if report.tested else None,
+        "head": str(report.chosen.candidate),
+        "encoder": report.encoder or None,
+        "license": report.license or None,
+        "recordings": len(report.recordings),
+        "kept_together": report.grouping.tag,
+        "classes": [
+            {
+                "name": row.name,
+                "clips": row.num_clips,
+                "recognized": row.accuracy if row.num_tested else None,
+                "confused_with": row.confused_with or None,
+            }
+            for row in report.per_class
+        ],
+        "warnings": list(describe_warnings(report)),
+        "record_next": list(describe_next_recordings(report)),
+        "notes": list(report.notes),
+        "left_out": [one._asdict() for one in report.left_out],
+    }

@@ -1,0 +1,233 @@
+"""What a fit says of itself: how good the classifier is on recordings that it has not seen, and what is weak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from skeletonmae.evaluation.reliability import wilson_interval
+from skeletonmae.inference.embeddings import LeftOut
+from skeletonmae.inference.folds import Grouping
+from skeletonmae.inference.head_choice import Choice
+from skeletonmae.sequences import SkeletonSequence
+
+MIN_CLIPS = 5
+"""Clips of a class, below which its accuracy means nothing."""
+MAX_IMBALANCE = 5.0
+"""A class that has so many times the clips of another one is predicted too often."""
+MIN_CONFUSED, MIN_CONFUSED_SHARE = 3, 0.35
+"""Clips of two classes, and their share, that must be taken for each other to say that the classes are not told
+apart; by chance, half of them would be."""
+MIN_RELIABLE_CLIPS = 30
+"""With fewer clips, an accuracy is a rough estimate."""
+NUM_BINS = 10
+"""Bins of the probability in the calibration error."""
+
+
+@dataclass(frozen=True)
+class TestedClip:
+    """A recording that was predicted by a classifier that had not seen it, nor its subject if that is known."""
+
+    recording: str
+    label: str
+    predicted: str
+    probability: float
+    """Calibrated probability of the predicted class."""
+    group: str
+    """Value of the tag that says who was recorded; empty if it is not known."""
+    index: int
+    """Position among the recordings that were fitted to."""
+
+    @property
+    def is_correct(self) -> bool:
+        """Whether the prediction is right."""
+        return self.label == self.predicted
+
+
+class ClassAccuracy(NamedTuple):
+    """How well a class is recognized."""
+
+    name: str
+    num_clips: int
+    num_tested: int
+    accuracy: float
+    """Share of its clips that are recognized; NaN without any."""
+    interval: tuple[float, float]
+    confused_with: str
+    """Class that its clips are taken for most often; empty if none is."""
+
+
+class ConfusedPair(NamedTuple):
+    """Two classes whose clips are taken for each other."""
+
+    first: str
+    second: str
+    num_confused: int
+    num_clips: int
+    """Clips of either that were taken for either."""
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether they cannot be told apart."""
+        return self.num_confused >= MIN_CONFUSED and self.num_confused >= MIN_CONFUSED_SHARE * self.num_clips
+
+
+class ReliabilityBin(NamedTuple):
+    """Predictions of about the same probability."""
+
+    probability: float
+    accuracy: float
+    num_clips: int
+
+
+@dataclass(frozen=True, eq=False)
+class FitReport:
+    """What was fitted, and how good it is.
+
+    Args:
+        classes: Names of the classes.
+        counts: Number of recordings of each class.
+        chosen: The head that was chosen.
+        encoder: Name of the encoder; empty if none was used.
+        license: Terms of the encoder.
+        grouping: Which recordings were kept together.
+        tested: Every recording with the prediction of a classifier that had not seen it; empty if there were not
+            enough recordings.
+        accuracies: Accuracy of the chosen kind of classifier (`chosen`), of the encoder's and of the coordinates'
+            alone, in the same folds; each was chosen without the recordings that it was tested on.
+        kinds: Which head each fold chose.
+        left_out: Recordings that could not be used.
+        recordings: Those that were fitted to.
+        notes: What else the reader should know, such as joints that the encoder does not use.
+    """
+
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    chosen: Choice
+    encoder: str
+    license: str
+    grouping: Grouping
+    tested: tuple[TestedClip, ...]
+    accuracies: dict[str, float]
+    kinds: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    recordings: tuple[SkeletonSequence, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the tested clips that were recognized; None if none was tested."""
+        return float(np.mean([clip.is_correct for clip in self.tested])) if self.tested else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy, wider if some subjects are recognized better than others."""
+        return grouped_interval([clip.is_correct for clip in self.tested], [clip.group for clip in self.tested])
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Number of tested clips of each class (row) that were taken for each class (column)."""
+        number = {name: index for index, name in enumerate(self.classes)}
+        matrix = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
+        for clip in self.tested:
+            matrix[number[clip.label], number[clip.predicted]] += 1
+        return matrix
+
+    @property
+    def per_class(self) -> list[ClassAccuracy]:
+        """How well each class is recognized, the worst first."""
+        matrix, rows = self.confusion, []
+        for index, (name, count) in enumerate(zip(self.classes, self.counts, strict=True)):
+            tested, correct = int(matrix[index].sum()), int(matrix[index, index])
+            wrong = matrix[index].copy()
+            wrong[index] = 0
+            other = self.classes[int(wrong.argmax())] if wrong.any() else ""
+            accuracy = correct / tested if tested else float("nan")
+            rows.append(ClassAccuracy(name, count, tested, accuracy, wilson_interval(correct, tested), other))
+        return sorted(rows, key=lambda row: (row.accuracy, row.num_clips))
+
+    @property
+    def confused_pairs(self) -> list[ConfusedPair]:
+        """Pairs of classes that are taken for each other, those with most confusions first."""
+        matrix, pairs = self.confusion, []
+        for first in range(len(self.classes)):
+            for second in range(first + 1, len(self.classes)):
+                confused = int(matrix[first, second] + matrix[second, first])
+                number = confused + int(matrix[first, first] + matrix[second, second])
+                if confused:
+                    pairs.append(ConfusedPair(self.classes[first], self.classes[second], confused, number))
+        return sorted(pairs, key=lambda pair: (-pair.num_confused, pair.num_clips))
+
+    @property
+    def reliability(self) -> list[ReliabilityBin]:
+        """Predictions in bins with about the same number of clips, from the least probable."""
+        order = sorted(self.tested, key=lambda clip: clip.probability)
+        number = max(1, min(NUM_BINS, len(order) // 5))
+        bins = []
+        for part in np.array_split(np.arange(len(order)), number):
+            clips = [order[index] for index in part.tolist()]
+            if clips:
+                probability = float(np.mean([clip.probability for clip in clips]))
+                bins.append(
+                    ReliabilityBin(probability, float(np.mean([clip.is_correct for clip in clips])), len(clips))
+                )
+        return bins
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error of the tested clips, in 10 bins of equal width."""
+        return expected_calibration_error(
+            np.array([clip.probability for clip in self.tested]),
+            np.array([clip.is_correct for clip in self.tested], dtype=bool),
+        )
+
+    def worst_clips(self, number: int) -> list[TestedClip]:
+        """Return the wrong predictions with the highest probability."""
+        wrong = [clip for clip in self.tested if not clip.is_correct]
+        return sorted(wrong, key=lambda clip: -clip.probability)[:number]
+
+
+def expected_calibration_error(probabilities: np.ndarray, is_correct: np.ndarray) -> float:
+    """Return the mean difference of probability and accuracy in bins of equal width, weighted by their clips.
+
+    Source: Guo et al., *On Calibration of Modern Neural Networks*, ICML 2017.
+
+    Args:
+        probabilities: Probability of the predicted class of each clip.
+        is_correct: Whether it is right.
+    """
+    if not len(probabilities):
+        return float("nan")
+    number = np.minimum((probabilities * NUM_BINS).astype(int), NUM_BINS - 1)
+    gaps = [
+        abs(float(probabilities[number == index].sum() - is_correct[number == index].sum()))
+        for index in range(NUM_BINS)
+    ]
+    return sum(gaps) / len(probabilities)
+
+
+def grouped_interval(is_correct: Sequence[bool], groups: Sequence[str]) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy whose clips belong to subjects.
+
+    It is Wilson's interval for as many independent clips as these are worth: fewer, if some subjects are
+    recognized better than others (Kish, *Survey Sampling*, 1965: the design effect).
+
+    Args:
+        is_correct: Whether each clip was recognized.
+        groups: The subject of each clip; empty if it is not known.
+    """
+    hits, number = np.array(is_correct, dtype=float), len(is_correct)
+    if not number:
+        return 0.0, 1.0
+    share = float(hits.mean())
+    codes = np.unique(np.array(groups), return_inverse=True)[1]
+    num_groups = int(codes.max()) + 1
+    effect = 1.0
+    if num_groups > 1 and all(groups) and 0 < share < 1:
+        residual = np.bincount(codes, hits - share)
+        variance = float((residual**2).sum()) * num_groups / (num_groups - 1) / number**2
+        effect = max(1.0, variance / (share * (1 - share) / number))
+    return wilson_interval(share * number / effect, number / effect)

@@ -1,0 +1,161 @@
+"""A fit in sentences: what to expect of the classifier, what to be warned of, and what to record next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from skeletonmae.inference.fit_report import (
+    MAX_IMBALANCE,
+    MIN_CLIPS,
+    MIN_RELIABLE_CLIPS,
+    FitReport,
+)
+from skeletonmae.inference.folds import GROUP_TAGS
+
+MAX_NAMES = 5
+"""Names that a sentence lists."""
+MIN_SUBJECTS = 5
+"""With fewer persons, new ones may differ from all of them."""
+FEW_CLIPS = 20
+"""With fewer clips, a class still gains much from more."""
+KINDS = {
+    "logistic": "logistic regression",
+    "discriminant": "linear discriminant analysis",
+    "prototypes": "class prototypes",
+    "neighbors": "nearest neighbors",
+    "ridge": "ridge regression",
+}
+
+
+def describe_accuracy(report: FitReport) -> str:
+    """Say what to expect of the classifier, and how that was measured, in a few sentences."""
+    if report.accuracy is None:
+        return (
+            "How good the classifier is, is not known: there are not enough recordings to keep some of each class"
+            " apart."
+        )
+    low, high = report.interval
+    grouping, number = report.grouping, len(report.tested)
+    sentences = [
+        f"Expect about {percent(report.accuracy)} of new clips to be recognized"
+        f" (95 % interval {percent(low)} to {percent(high)})."
+    ]
+    if grouping.tag:
+        sentences.append(
+            f"Measured on {number} clips of {grouping.num_subjects} subjects (tag {grouping.tag}), each by a"
+            " classifier that had seen no clip of its subject."
+        )
+    else:
+        sentences.append(
+            f"Measured on {number} clips, each by a classifier that had not seen it. Nothing says who was"
+            " recorded, so it may have seen the same person: on new persons, expect less."
+        )
+    if number < MIN_RELIABLE_CLIPS:
+        sentences.append(f"With only {number} clips, this is a rough estimate.")
+    elif min(report.counts) < MIN_CLIPS:
+        sentences.append("Of some classes there are too few clips to say anything.")
+    return " ".join(sentences)
+
+
+def describe_choice(report: FitReport) -> str:
+    """Say which classifier was chosen, and what the others would have achieved."""
+    candidate = report.chosen.candidate
+    kind = KINDS[candidate.method]
+    what = f"the features of the encoder {report.encoder}" if report.encoder else f"the {candidate.features}"
+    text = f"Chosen: {kind} on {what}."
+    names = {"encoder": "the encoder's features", "coordinates": "the coordinates alone"}
+    others = [f"{names[name]} {percent(value)}" for name, value in report.accuracies.items() if name in names]
+    if len(others) > 1:
+        text += f" On the same clips: {', '.join(others)}."
+    most = max(report.counts) / sum(report.counts)
+    return f"{text} The most frequent class has {percent(most)} of the clips."
+
+
+def describe_warnings(report: FitReport) -> Iterator[str]:
+    """Yield what makes the classifier or its accuracy weak."""
+    grouping = report.grouping
+    small = [
+        f"{name} ({count})" for name, count in zip(report.classes, report.counts, strict=True) if count < MIN_CLIPS
+    ]
+    if small:
+        yield f"fewer than {MIN_CLIPS} clips of {_join(small)}: their accuracy means nothing"
+    largest, smallest = max(report.counts), min(report.counts)
+    if largest >= MAX_IMBALANCE * smallest:
+        most = report.classes[report.counts.index(largest)]
+        least = report.classes[report.counts.index(smallest)]
+        yield f"{most} has {largest} clips and {least} {smallest}: the classes with more are predicted too often"
+    if grouping.tag is None:
+        tags = {tag: len({one.tags.get(tag) for one in report.recordings}) for tag in _common_tags(report)}
+        known = next((tag for tag, count in tags.items() if tag in GROUP_TAGS and count == 1), None)
+        if known:
+            yield f"all recordings have the same {known}: how other persons are recognized is not known"
+        else:
+            yield (
+                "nothing says who was recorded: add a column `subject` to labels.csv, so that the accuracy is"
+                " measured on persons that the classifier has not seen"
+            )
+    elif "" in grouping.values:
+        number = grouping.values.count("")
+        yield f"{number} recordings have no {grouping.tag}: they may show a person whom the classifier has seen"
+    copies = [index for index, first in enumerate(grouping.copies.tolist()) if index != first]
+    if copies:
+        pairs = [
+            f"{report.recordings[index].name} of {report.recordings[int(grouping.copies[index])].name}"
+            for index in copies
+        ]
+        yield f"{len(copies)} recordings are exact copies of others: {_join(pairs)}"
+        different = [
+            report.recordings[index].name
+            for index in copies
+            if report.recordings[index].label != report.recordings[int(grouping.copies[index])].label
+        ]
+        if different:
+            yield f"copies with different labels: {_join(different)}"
+    for pair in report.confused_pairs:
+        if pair.is_chance:
+            yield (
+                f"{pair.first} and {pair.second} are hardly told apart: {pair.num_confused} of {pair.num_clips}"
+                " clips are taken for the other"
+            )
+
+
+def describe_next_recordings(report: FitReport) -> Iterator[str]:
+    """Yield what to record next, the most useful first."""
+    grouping = report.grouping
+    if grouping.num_subjects < MIN_SUBJECTS:
+        yield (
+            f"more persons: {grouping.num_subjects or 'it is not known how many'} are in the recordings"
+            if grouping.tag
+            else "several persons, with a column `subject` in labels.csv"
+        )
+    fewest = min(report.counts)
+    if fewest < FEW_CLIPS or max(report.counts) >= 2 * fewest:
+        few = [
+            f"{name} ({count})"
+            for count, name in sorted(zip(report.counts, report.classes, strict=True))
+            if count < max(FEW_CLIPS, max(report.counts) / 2)
+        ]
+        if few:
+            yield f"more clips of the classes with fewest: {_join(few)}"
+    pairs = [
+        f"{pair.first} / {pair.second} ({pair.num_confused} confused)"
+        for pair in report.confused_pairs[:MAX_NAMES]
+    ]
+    if pairs:
+        yield f"clips that show the difference of what is confused most: {_join(pairs)}"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent."""
+    return f"{100 * share:.0f} %"
+
+
+def _common_tags(report: FitReport) -> list[str]:
+    counts = Counter(tag for one in report.recordings for tag in one.tags)
+    return [tag for tag, count in counts.items() if count == len(report.recordings)]
+
+
+def _join(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more
