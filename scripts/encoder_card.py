@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from encoder_results import benchmark_section
 from encoder_texts import OTHER_SOURCES, TEXTS, Terms, Text
 
 from skeletonmae.checkpoint import Checkpoint
@@ -46,9 +47,9 @@ def make_card(
         "method": f"`{header.method.kind}`, target `{header.method.target}`, {header.method.depth} blocks of width"
         f" {header.method.width}",
         "parameters of the encoder": f"{num_weights:,}, shipped in half precision",
-        "clips": f"{header.clips.frames} frames, up to {header.clips.max_persons} persons, {header.axes}D",
-        "unit": header.unit,
-        "joints": ", ".join(header.joints),
+        "clips": f"{header.clips.frames} frames, up to {header.clips.max_persons} persons, {_axes(checkpoint)}",
+        "unit": "any" if header.method.reads_any_layout else header.unit,
+        "joints": _joints(checkpoint),
         "epochs": str(training.epochs),
         "batch size, precision": f"{training.batch_size}, {training.precision}",
         "seed": str(training.seed),
@@ -98,7 +99,7 @@ embeddings = encoder.embed("recordings/")
 
 ## Results
 
-{_results(results, untrained)}
+{_results(results, untrained) or benchmark_section(name) or "Not evaluated yet."}
 
 ## Limits
 
@@ -108,6 +109,17 @@ embeddings = encoder.embed("recordings/")
 
 {text.not_tested}
 """
+
+
+def _axes(checkpoint: Checkpoint) -> str:
+    return "2D and 3D" if checkpoint.header.method.reads_any_layout else f"{checkpoint.header.axes}D"
+
+
+def _joints(checkpoint: Checkpoint) -> str:
+    joints = checkpoint.header.joints
+    if checkpoint.header.method.reads_any_layout:
+        return f"any; {len(joints)} by name, others by their side, body part and place in the layout"
+    return ", ".join(joints)
 
 
 def _of_code(text: Text) -> str:
@@ -124,9 +136,9 @@ def training_hours(folder: Path, recipe: dict[str, Any]) -> str:
 
 
 def _results(results: Sequence[SavedResults], untrained: Sequence[SavedResults]) -> str:
-    """Return the table of results, and what it means."""
+    """Return the table of results, and what it means; empty if there are none."""
     if not results:
-        return "Not evaluated yet."
+        return ""
     lines = []
     by_set = {_test_side(one): one.by_name() for one in untrained}
     for evaluation in results:
