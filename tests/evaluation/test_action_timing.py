@@ -71,8 +71,10 @@ def test_frames_count_where_a_rate_is_not_known() -> None:
 
 def test_ranks_of_speeds() -> None:
     timing = ActionTiming(minimum=(1,), mean=(1,), median=1, in_seconds=True, speeds=(1.0, 2.0, 4.0))
-    ranks = timing.speed_ranks(np.array([0.0, 1.5, 2.0, 9.0, np.nan]))
-    assert ranks[:4].tolist() == [0.0, 0.25, 0.5, 1.0]
+    ranks = timing.speed_ranks(np.array([0.0, 1.0, 2.0, 9.0, np.nan]))
+    # At 1: half of the first, and of the others 1 / (1 + 2**5) and 1 / (1 + 4**5), as the blur is 1/5.
+    assert ranks[:4] == pytest.approx([0.0, (1 / 2 + 1 / 33 + 1 / 1025) / 3, 0.5, 1.0], abs=0.01)
+    assert ranks[1] == pytest.approx((1 / 2 + 1 / 33 + 1 / 1025) / 3, rel=1e-6)
     assert np.isnan(ranks[4])
     assert np.isnan(timing.model_copy(update={"speeds": ()}).speed_ranks(np.ones(2))).all()
 

@@ -19,6 +19,9 @@ NUM_SHARED = 5
 """Number of durations of all classes that count for each class, which few clips then do not set alone."""
 NUM_SPEEDS = 41
 """Number of quantiles of the speeds that are kept."""
+SPEED_BLUR = 0.2
+"""Scale of the logistic distribution by which the logarithms of speeds are blurred: about 20 %."""
+MIN_SPEED = 1e-9
 SPEED_SECONDS = 0.4
 """Duration over which a speed is averaged."""
 
@@ -80,11 +83,18 @@ class ActionTiming(Config):
         return recording.fps if self.in_seconds and recording.fps else DEFAULT_FPS
 
     def speed_ranks(self, speeds: Float64[np.ndarray, " step"]) -> Float64[np.ndarray, " step"]:
-        """Return the share of the speeds of training that are lower than each speed; NaN where it is not known."""
+        """Return the share of the speeds of training that are lower than each speed; NaN where it is not known.
+
+        The speeds of training are blurred by `SPEED_BLUR`, because a person who moves a little slower than anybody
+        in training does not stand still.
+        """
         if not self.speeds:
             return np.full(len(speeds), np.nan)
-        ranks = np.interp(speeds, self.speeds, np.linspace(0, 1, len(self.speeds)))
-        return np.where(np.isfinite(speeds), ranks, np.nan)
+        logarithms, known = (np.log(np.maximum(values, MIN_SPEED)) for values in (speeds, np.array(self.speeds)))
+        ranks: Float64[np.ndarray, " step"] = (
+            1 / (1 + np.exp((known - logarithms[:, None]) / SPEED_BLUR).clip(max=1e12))
+        ).mean(1)
+        return ranks
 
 
 def num_observed_frames(recording: SkeletonSequence) -> int:

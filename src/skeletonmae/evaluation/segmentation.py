@@ -74,8 +74,8 @@ class Segmentation(Config):
     probe: LinearProbe = LinearProbe(pooling="joints", solver="lbfgs", views=2)
     """The linear probe, with the settings of `linear`."""
     windows: Candidates = (0.5, 0.75, 1.0)
-    """Candidate lengths of a window, as shares of the median duration of the training clips. This and the following
-    candidates are chosen on recordings of the validation part, by the sum of frame accuracy and F1 at 50 %."""
+    """Candidate lengths of a window, as shares of the median duration of the training clips. These and the next
+    two are chosen on recordings of the validation part, by the sum of frame accuracy and F1 at 50 %."""
     class_weights: Candidates = (0.2, 0.4, 0.8)
     """Candidate weights of the probabilities of the classes."""
     background_weights: Candidates = (2.0, 4.0, 8.0)
@@ -194,7 +194,7 @@ class Segmentation(Config):
 
 
 class _Model(NamedTuple):
-    """What is fitted to training clips: a probe, durations and speeds, and the clips themselves for the baseline."""
+    """What is fitted to training clips: a probe, durations and speeds, and for the baseline their features."""
 
     task: EvaluationTask
     probe: LinearProbe
@@ -277,9 +277,9 @@ def segmentation_metrics(
 ) -> dict[str, float]:
     """Return the metrics of segmentation, from 0 to 1.
 
-    `frame_accuracy` counts the background as a class. The others are of segments, without the background: the edit
-    score is the mean over recordings, F1 is of all recordings together, and `map_50` and `map` are the mean average
-    precision at an overlap of 50 %, and the mean over 50 % to 95 %.
+    `frame_accuracy` counts the background as a class. The others are of segments, without the background: the
+    edit score is the mean over recordings, F1 is of all recordings together, and `map_50` and `map` are the mean
+    average precision at an overlap of 50 %, and the mean over 50 % to 95 %.
 
     Args:
         recordings: What there is to find.

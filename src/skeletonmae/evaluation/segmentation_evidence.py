@@ -23,7 +23,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class SegmentationSettings(Config):
-    """How windows become segments. The defaults were chosen on training subjects (`benchmarks/segmentation.md`)."""
+    """How windows become segments; the defaults were chosen on training subjects of UTD-MHAD."""
 
     window: Positive = 0.75
     """Length of a window, as a share of the median duration of the training clips."""

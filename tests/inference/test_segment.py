@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from pose_clips import CLASSES, FPS, motion, uncut
+
+from skeletonmae.evaluation.segmentation_metrics import LabeledSpan, f1_counts
+from skeletonmae.inference.segment import UNKNOWN, segment_recording, timing_of
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import KINECT20
+
+
+def recording(positions: np.ndarray, **settings: Any) -> SkeletonSequence:
+    return SkeletonSequence.from_positions(positions, KINECT20, **{"name": "uncut", "fps": FPS} | settings)
+
+
+def test_actions_are_found_where_they_are(pose_classifier: Any) -> None:
+    positions, truth = uncut([0, 1, 2, 0])
+    found = segment_recording(pose_classifier, recording(positions), unknown=False)
+    assert not found.error
+    spans = [LabeledSpan(one.start, one.end, CLASSES.index(one.label)) for one in found.segments]
+    counts = f1_counts([LabeledSpan(*span) for span in truth], spans, 0.6)
+    assert (counts.true_positives, counts.false_positives, counts.false_negatives) == (4, 0, 0)
+    assert all(one.start_s == one.start / FPS and one.end_s == one.end / FPS for one in found.segments)
+    assert all(0.5 < one.score <= 1 for one in found.segments)
+    assert found.persons == (None,)
+
+
+def test_every_person_is_segmented_alone(pose_classifier: Any) -> None:
+    first, _ = uncut([0, 1])
+    second, _ = uncut([2, 0])
+    both = segment_recording(
+        pose_classifier,
+        recording(np.stack([first, second + np.array([3.0, 0, 0])])),
+        per_person=True,
+        unknown=False,
+    )
+    labels = {person: [one.label for one in both.segments if one.person == person] for person in (0, 1)}
+    assert labels == {0: ["left", "right"], 1: ["up", "left"]}
+    assert both.persons == (0, 1)
+
+
+def test_times_in_which_nobody_is_seen_belong_to_no_action(pose_classifier: Any) -> None:
+    positions = motion(0, 240)
+    positions[90:150] = np.nan
+    found = segment_recording(pose_classifier, recording(positions), unknown=False)
+    inside = np.zeros(240, dtype=bool)
+    for one in found.segments:
+        inside[one.start : one.end] = True
+    assert inside[:70].mean() > 0.8
+    assert inside[170:].mean() > 0.8
+    assert inside[110:130].mean() == 0
+
+
+def test_what_was_never_trained_is_unknown(pose_classifier: Any) -> None:
+    positions, _ = uncut([0, 1])
+    middle = motion(2, 60)
+    middle[:, :, 1] *= -1  # upside down
+    found = segment_recording(pose_classifier, recording(np.concatenate([positions, middle, middle])))
+    assert UNKNOWN in {one.label for one in found.segments if one.start > len(positions) - 20}
+    named = segment_recording(pose_classifier, recording(np.concatenate([positions, middle])), unknown=False)
+    assert UNKNOWN not in {one.label for one in named.segments}
+
+
+def test_the_windows_of_a_long_recording_are_made_in_blocks(
+    pose_classifier: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    features = type(pose_classifier).features
+
+    def recorded(self: Any, recordings: Any) -> Any:
+        sizes.append((len(recordings), all(np.shares_memory(one.positions, long.positions) for one in recordings)))
+        return features(self, recordings)
+
+    monkeypatch.setattr(type(pose_classifier), "features", recorded)
+    monkeypatch.setattr("skeletonmae.inference.segment.WINDOWS_AT_ONCE", 16)
+    long = recording(uncut([0, 1, 2])[0])
+    segment_recording(pose_classifier, long, unknown=False)
+    assert max(size for size, _ in sizes) <= 16
+    assert sum(size for size, _ in sizes) > 32
+    assert all(shared for _, shared in sizes)  # windows are views of the recording
+
+
+@pytest.mark.parametrize(
+    ("positions", "error"),
+    [(np.full((50, 20, 3), np.nan), "no joint"), (np.zeros((0, 20, 3)), "no frame")],
+)
+def test_a_recording_without_anybody_has_an_error(pose_classifier: Any, positions: np.ndarray, error: str) -> None:
+    found = segment_recording(pose_classifier, recording(positions))
+    assert error in found.error
+    assert not found.segments
+
+
+def test_another_unit_is_an_error_that_says_so(pose_classifier: Any) -> None:
+    found = segment_recording(pose_classifier, recording(uncut([0])[0], unit="px"))
+    assert "unit" in found.error
+
+
+def test_short_recordings_and_unknown_rates_are_warned_of(pose_classifier: Any) -> None:
+    short = segment_recording(pose_classifier, recording(motion(1, 12)), unknown=False)
+    assert any("shorter than a window" in warning for warning in short.warnings)
+    no_rate = segment_recording(pose_classifier, recording(uncut([0, 1])[0], fps=None), unknown=False)
+    assert any("--fps" in warning for warning in no_rate.warnings)
+    assert {one.start_s for one in no_rate.segments} == {None}
+    assert [one.label for one in no_rate.segments] == ["left", "right"]  # 30 frames are a second
+
+
+def test_a_classifier_without_timing_uses_the_lengths_of_all_clips(pose_classifier: Any) -> None:
+    older = replace(pose_classifier, timing=None)
+    assert timing_of(older).median == pytest.approx(1.5)
+    assert timing_of(older).mean == pytest.approx((1.5,) * 3)
+    assert timing_of(pose_classifier) is pose_classifier.timing
