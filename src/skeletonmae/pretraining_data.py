@@ -83,7 +83,7 @@ class PretrainingData:
             loader = self._loader(store, index, distributed)
             number = np.arange(len(store)) if loader.recording is None else loader.recording
             loaders.append(replace(loader, first_number=int(first), recording=number + first))
-            shares.append(float(len(index)) if source.share is None else source.share)
+            shares.append(float(len(loader)) if source.share is None else source.share)
         return MixedLoader(tuple(loaders), tuple(shares), seed=self.recipe.training.seed)
 
     def describe(self, loader: Loader | MixedLoader) -> Iterator[str]:

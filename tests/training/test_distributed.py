@@ -88,24 +88,34 @@ def recipe_tree(tiny_tree: Any, **training: Any) -> dict[str, Any]:
     return tree
 
 
+def mixed_tree(tiny_tree: Any, **training: Any) -> dict[str, Any]:
+    """Two sources of which every micro-batch takes one."""
+    tree = recipe_tree(tiny_tree, **training)
+    source = tree["data"]["evaluate"]
+    tree["data"]["pretrain"] = [source | {"share": 1}, source | {"split": None, "use": "all", "share": 2}]
+    return tree
+
+
 @pytest.fixture(scope="module")
 def distributed_runs(tmp_path_factory: pytest.TempPathFactory, tiny_tree: Any) -> Path:
     """The folder of runs of two processes: with whole weights, divided ones, and divided ones after a kill."""
     folder = tmp_path_factory.mktemp("runs")
-    recipes = [folder / "ddp.yaml", folder / "fsdp.yaml"]
-    for recipe, training in zip(recipes, ({"ema_decay": 0.5}, {"parallel": "fsdp"}), strict=True):
+    recipes = [folder / "mixed.yaml", folder / "ddp.yaml", folder / "fsdp.yaml"]
+    recipes[0].write_text(yaml.safe_dump(mixed_tree(tiny_tree)))
+    for recipe, training in zip(recipes[1:], ({"ema_decay": 0.5}, {"parallel": "fsdp"}), strict=True):
         recipe.write_text(yaml.safe_dump(recipe_tree(tiny_tree, **training)))
     first, second = run_two_processes(recipes)
-    assert all(str(folder / run / "model.safetensors") in first for run in ("ddp", "fsdp", "killed"))
+    assert all(str(folder / run / "model.safetensors") in first for run in ("mixed", "ddp", "fsdp", "killed"))
     assert second == ""  # only the main process prints
     return folder
 
 
-@pytest.mark.parametrize(("run", "ema_decay"), [("ddp", 0.5), ("fsdp", 0.0)])
+@pytest.mark.parametrize(("run", "ema_decay"), [("ddp", 0.5), ("fsdp", 0.0), ("mixed", 0.0)])
 def test_two_processes_equal_one(
     tmp_path: Path, tiny_tree: Any, alone: DistributedContext, distributed_runs: Path, run: str, ema_decay: float
 ) -> None:
-    recipe = recipe_from(recipe_tree(tiny_tree, ema_decay=ema_decay), "tiny")
+    tree = mixed_tree if run == "mixed" else recipe_tree
+    recipe = recipe_from(tree(tiny_tree, ema_decay=ema_decay), "tiny")
     runs.pretrain(recipe, tmp_path, alone)
     one, both = (load_checkpoint(folder) for folder in (tmp_path, distributed_runs / run))
     torch.manual_seed(recipe.training.seed)
