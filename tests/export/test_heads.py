@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.export.heads import scores_of
-from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead
+from skeletonmae.export.heads import Novelty, scores_of
+from skeletonmae.predictions.doubt import Doubt
+from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead, softmax
 
 RNG = np.random.default_rng(0)
 MEAN, DEVIATION = RNG.normal(size=7), RNG.uniform(0.1, 2, 7)
@@ -25,3 +26,14 @@ def test_scores_are_those_of_the_head(name: str) -> None:
     features = np.concatenate([RNG.normal(size=(20, 7)), MEAN[None]]).astype(np.float32)
     scores = scores_of(HEADS[name])(torch.from_numpy(features)).numpy()
     np.testing.assert_allclose(scores, HEADS[name].scores(features), atol=1e-9)
+
+
+def test_novelty_is_that_of_the_doubt() -> None:
+    means = RNG.normal(size=(4, 3))
+    nothing = np.zeros(4)
+    doubt = Doubt(nothing, nothing, nothing, MEAN, DEVIATION, RNG.normal(size=(7, 3)), means, np.array([0.5, 2.0]))
+    features = RNG.normal(size=(20, 7)).astype(np.float32)
+    probabilities = softmax(RNG.normal(size=(20, 4)))
+    probabilities[0] = [1, 0, 0, 0]
+    novelty = Novelty(doubt)(torch.from_numpy(features), torch.from_numpy(probabilities)).numpy()
+    np.testing.assert_allclose(novelty, doubt.novelty(features, probabilities), atol=1e-9)

@@ -125,7 +125,6 @@ def test_what_cannot_be_answered_has_a_reason(
             replace(seen, observed=np.zeros_like(seen.observed), positions=np.zeros_like(seen.positions)),
             NOTHING_OBSERVED,
         ),
-        (replace(seen, positions=seen.positions * np.float32(5e37)), NOT_FINITE),
         (video, "video"),
         (tmp_path / "absent.csv", "no such folder or file"),
     ]

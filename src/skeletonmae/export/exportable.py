@@ -15,7 +15,7 @@ from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.export.coordinates import CoordinateEncoder
 from skeletonmae.export.graph import ClassifierGraph, EncoderGraph, FittedGraph, RecordingEncoder
-from skeletonmae.export.heads import scores_of
+from skeletonmae.export.heads import Novelty, scores_of
 from skeletonmae.inference import RecordingClassifier, predict
 from skeletonmae.inference.classifier_file import is_classifier_file
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings, is_human, with_default_parts
@@ -107,7 +107,7 @@ def encoder_to_export(checkpoint: Checkpoint, name: str, pooling: Pooling = "par
     encoder = _encoder_of(checkpoint)
 
     def graph(skeleton: Skeleton) -> nn.Module:
-        return EncoderGraph(*pooled_encoder(encoder, header, skeleton, pooling))
+        return EncoderGraph(pooled_encoder(encoder, header, skeleton, pooling))
 
     def answer(recordings: Sequence[SkeletonSequence]) -> np.ndarray:
         return embed_in_order(checkpoint, recordings, pooling)
@@ -149,8 +149,7 @@ def classifier_to_export(checkpoint: Checkpoint, name: str) -> Exportable:
         raise _unsupported(checkpoint)
 
     def graph(skeleton: Skeleton) -> nn.Module:
-        encoder, _ = pooled_encoder(model.encoder, header, skeleton, "joints")
-        return ClassifierGraph(encoder, model.head)
+        return ClassifierGraph(pooled_encoder(model.encoder, header, skeleton, "joints"), model.head)
 
     def answer(recordings: Sequence[SkeletonSequence]) -> np.ndarray:
         predictions = predict(checkpoint, recordings, top=len(header.classes))
@@ -193,11 +192,12 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
         InputError: Its encoder is not that of `joint_patch`.
     """
     featurizer = classifier.featurizer
-    scores = scores_of(classifier.head)
+    scores, novelty = scores_of(classifier.head), Novelty(classifier.doubt)
+    temperature = classifier.temperature
     if isinstance(featurizer, EncoderFeaturizer):
         checkpoint, pooling = featurizer.checkpoint, featurizer.pooling
         encoder, header = _encoder_of(checkpoint), checkpoint.header
-        steps = (*clip_steps(header.clips), *encoder_steps(checkpoint, pooling))
+        steps = (*clip_steps(header.clips), *encoder_steps(checkpoint, pooling, featurizer.time_parts))
         joints, axes, unit = header.joints, header.axes, header.unit
         frames, max_persons = header.clips.frames, header.clips.max_persons
     else:
@@ -211,9 +211,9 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
 
     def graph(skeleton: Skeleton) -> nn.Module:
         if isinstance(featurizer, CoordinateFeaturizer):
-            return FittedGraph(CoordinateEncoder(featurizer.config, skeleton), scores, classifier.temperature)
-        pooled, num_features = pooled_encoder(encoder, header, skeleton, pooling)
-        return FittedGraph(pooled, scores, classifier.temperature, num_features)
+            return FittedGraph(CoordinateEncoder(featurizer.config, skeleton), scores, novelty, temperature)
+        pooled = pooled_encoder(encoder, header, skeleton, pooling, featurizer.time_parts)
+        return FittedGraph(pooled, scores, novelty, temperature)
 
     return Exportable(
         kind="classifier",
@@ -227,10 +227,14 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
         max_persons=max_persons,
         outputs={
             "probabilities": "float32 (batch, class): calibrated, in the order of labels.json",
-            "features": "float32 (batch, feature): what the probabilities follow from",
+            "novelty": "float32 (batch): how far the features are from those of the training clips",
             "is_seen": IS_SEEN,
         },
-        in_graph=(*steps, f"head: {classifier.head.kind}; temperature {classifier.temperature:.3g}, softmax"),
+        in_graph=(
+            *steps,
+            f"head: {classifier.head.kind}; temperature {temperature:.3g}, softmax",
+            "novelty: distance to the nearest class, and entropy of the probabilities",
+        ),
         graph=graph,
         answer=lambda recordings: classifier.predict_proba(recordings).astype(np.float32),
         classifier=classifier,
@@ -238,20 +242,22 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
 
 
 def pooled_encoder(
-    encoder: JointPatchEncoder, header: Header, skeleton: Skeleton, pooling: Pooling
-) -> tuple[RecordingEncoder, int | None]:
-    """Return an encoder with pooling, and how many of its features `SkeletonEncoder.embed` returns; None for all.
+    encoder: JointPatchEncoder, header: Header, skeleton: Skeleton, pooling: Pooling, time_parts: int = 1
+) -> RecordingEncoder:
+    """Return an encoder with pooling, whose features are those of `SkeletonEncoder.embed`.
 
     Args:
         encoder: The encoder.
         header: The header of its checkpoint.
         skeleton: The layout of the recordings.
         pooling: What is averaged.
+        time_parts: Number of parts of the clip that are averaged separately.
     """
-    if pooling != "parts" or not is_human(header):
-        return RecordingEncoder(encoder, header.clips, skeleton, pooling), None
-    skeleton = with_default_parts(skeleton)
-    return RecordingEncoder(encoder, header.clips, skeleton, pooling), len(BODY_PARTS) * encoder.width
+    is_cut = pooling == "parts" and is_human(header)
+    if is_cut:
+        skeleton = with_default_parts(skeleton)
+    max_parts = len(BODY_PARTS) if is_cut else None
+    return RecordingEncoder(encoder, header.clips, skeleton, pooling, time_parts, max_parts)
 
 
 def embed_in_order(checkpoint: Checkpoint, recordings: Sequence[SkeletonSequence], pooling: Pooling) -> np.ndarray:
@@ -283,10 +289,11 @@ def clip_steps(clips: ClipConfig) -> tuple[str, ...]:
     )
 
 
-def encoder_steps(checkpoint: Checkpoint, pooling: Pooling) -> tuple[str, ...]:
+def encoder_steps(checkpoint: Checkpoint, pooling: Pooling, time_parts: int = 1) -> tuple[str, ...]:
     """Describe what the graph does from the clip to features."""
     kind = checkpoint.header.method.kind
-    return (f"encoder of method {kind}", f"pooling {pooling}, mean over persons")
+    parts = f" of each of {time_parts} parts of the clip" if time_parts > 1 else ""
+    return (f"encoder of method {kind}", f"pooling {pooling}{parts}, mean over persons")
 
 
 def _encoder_of(checkpoint: Checkpoint) -> JointPatchEncoder:

@@ -43,6 +43,7 @@ class RecordingEncoder(nn.Module):
         skeleton: The layout of the recordings.
         pooling: Which tokens are averaged.
         time_parts: Number of parts of the clip that are averaged separately.
+        max_parts: Number of body parts that are kept with pooling `parts`, from the first; None for all.
     """
 
     known_index: Tensor
@@ -55,8 +56,10 @@ class RecordingEncoder(nn.Module):
         skeleton: Skeleton,
         pooling: Pooling,
         time_parts: int = 1,
+        max_parts: int | None = None,
     ) -> None:
         super().__init__()
+        self.max_parts = max_parts
         self.encoder, self.skeleton, self.pooling, self.time_parts = encoder, skeleton, pooling, time_parts
         self.resample = Resample(clips)
         self.steps = make_steps(clips, skeleton, encoder.axes)
@@ -83,6 +86,9 @@ class RecordingEncoder(nn.Module):
         total = sum_time_parts(tokens * available[..., None].to(tokens.dtype), self.time_parts)
         count = sum_time_parts(available.to(tokens.dtype), self.time_parts)
         by_track = pool_sums(total, count, self.known_joints, self.skeleton, self.pooling, self.model_joints)
+        if self.max_parts:
+            by_part = torch.unflatten(by_track, 1, (self.time_parts, -1, self.encoder.width))
+            by_track = by_part[:, :, : self.max_parts].flatten(1)
         by_person = torch.unflatten(by_track, 0, is_present.shape)
         weight = is_present.to(by_person.dtype)[..., None]
         features = (by_person * weight).sum(1) / weight.sum(1).clamp(min=1)
@@ -116,21 +122,20 @@ class EncoderGraph(nn.Module):
 
     Args:
         encoder: From recordings to features.
-        num_features: Number of features to return, from the first; None for all.
     """
 
     output_names = ("features", "is_seen")
 
-    def __init__(self, encoder: RecordingEncoder, num_features: int | None = None) -> None:
+    def __init__(self, encoder: RecordingEncoder) -> None:
         super().__init__()
-        self.encoder, self.num_features = encoder, num_features
+        self.encoder = encoder
 
     def forward(
         self, positions: Tensor, observed: Tensor, num_frames: Tensor, fps: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return the features of recordings, and of which of them the encoder saw anything."""
         features: Features = self.encoder(positions, observed, num_frames, fps)
-        return features.values[:, : self.num_features], features.is_seen
+        return features.values, features.is_seen
 
 
 class ClassifierGraph(nn.Module):
@@ -162,27 +167,30 @@ class FittedGraph(nn.Module):
     Args:
         encoder: From recordings to features: `RecordingEncoder` or `CoordinateEncoder`.
         scores: The head, from features to scores.
+        novelty: From features and probabilities to how far they are from the training clips.
         temperature: Divides the scores before the softmax.
-        num_features: Number of features that the head takes, from the first; None for all.
     """
 
-    output_names = ("probabilities", "features", "is_seen")
+    output_names = ("probabilities", "novelty", "is_seen")
 
     def __init__(
-        self, encoder: nn.Module, scores: nn.Module, temperature: float, num_features: int | None = None
+        self,
+        encoder: nn.Module,
+        scores: nn.Module,
+        novelty: nn.Module,
+        temperature: float,
     ) -> None:
         super().__init__()
-        self.encoder, self.scores = encoder, scores
-        self.temperature, self.num_features = temperature, num_features
+        self.encoder, self.scores, self.novelty, self.temperature = encoder, scores, novelty, temperature
 
     def forward(
         self, positions: Tensor, observed: Tensor, num_frames: Tensor, fps: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return probabilities, the features that they follow from, and where the encoder saw anything."""
+        """Return probabilities, novelties, and of which recordings the encoder saw anything."""
         features: Features = self.encoder(positions, observed, num_frames, fps)
-        values = features.values[:, : self.num_features]
-        probabilities = probabilities_of(self.scores(values) / self.temperature)
-        return probabilities.float(), values, features.is_seen
+        probabilities = probabilities_of(self.scores(features.values) / self.temperature)
+        novelty = self.novelty(features.values, probabilities)
+        return probabilities.float(), novelty.float(), features.is_seen
 
 
 def probabilities_of(logits: Float[Tensor, "batch class"]) -> Float[Tensor, "batch class"]:

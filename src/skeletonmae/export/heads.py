@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from skeletonmae.predictions.doubt import ENTROPY_WEIGHT, Doubt
 from skeletonmae.predictions.heads import MIN_SHARE, NEIGHBOR_TEMPERATURE, AnyHead, LinearHead, NeighborHead
 
 
@@ -77,6 +78,31 @@ class NeighborScores(nn.Module):
         shares = (votes[..., None] * self.votes_of[nearest]).sum(1)
         scores: Tensor = (shares / shares.sum(1, keepdim=True) + MIN_SHARE).log()
         return scores
+
+
+class Novelty(nn.Module):
+    """How far features are from those of the training clips; see `Doubt.novelty`."""
+
+    projection: Tensor
+    means: Tensor
+
+    def __init__(self, doubt: Doubt) -> None:
+        super().__init__()
+        self.standardize = Standardize(doubt.mean, doubt.deviation, False)
+        self.register_buffer("projection", as_double(doubt.projection))
+        self.register_buffer("means", as_double(doubt.means))
+        self.distance_scale, self.entropy_scale = (float(scale) for scale in doubt.scales)
+
+    def forward(
+        self, features: Float[Tensor, "batch feature"], probabilities: Float[Tensor, "batch class"]
+    ) -> Float[Tensor, " batch"]:
+        """Return the novelty of each row of features with these probabilities."""
+        rows = self.standardize(features) @ self.projection
+        squares = rows.square().sum(1)[:, None] - 2 * rows @ self.means.T + self.means.square().sum(1)
+        distance = squares.amin(1).clamp(min=0).sqrt()
+        entropy = -(probabilities * probabilities.clamp(min=1e-12).log()).sum(1)
+        novelty: Tensor = distance / self.distance_scale + ENTROPY_WEIGHT * entropy / self.entropy_scale
+        return novelty
 
 
 def scores_of(head: AnyHead) -> nn.Module:

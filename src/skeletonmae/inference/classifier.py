@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -102,7 +102,7 @@ class RecordingClassifier(PretrainedModel):
 
     def predict(
         self,
-        recordings: Sequence[SkeletonSequence],
+        recordings: Iterable[SkeletonSequence],
         *,
         top: int = 3,
         per_person: bool = False,
@@ -112,7 +112,7 @@ class RecordingClassifier(PretrainedModel):
         """Predict the classes of recordings, with calibrated probabilities, doubts and warnings.
 
         Args:
-            recordings: The recordings.
+            recordings: The recordings, of which a block at a time is held in memory.
             top: Number of classes per prediction.
             per_person: Classify every person alone, instead of a recording as a whole.
             unknown: Whether to say which recordings resemble nothing that the classifier was fitted to.
@@ -127,7 +127,7 @@ class RecordingClassifier(PretrainedModel):
 
     def _predict_all(
         self,
-        recordings: Sequence[SkeletonSequence],
+        recordings: Iterable[SkeletonSequence],
         lengths: ClipLengths | None,
         top: int,
         per_person: bool,
@@ -147,10 +147,12 @@ class RecordingClassifier(PretrainedModel):
             return
         features = self.features([window.recording for window in windows])
         finite = np.isfinite(features.values).all(1)
+        values = np.where(finite[:, None], features.values, 0)
+        probabilities = self.probabilities(values)
         yield from window_predictions(
             windows,
-            self.probabilities(np.where(finite[:, None], features.values, 0)),
-            features.values,
+            probabilities,
+            np.where(finite, self.doubt.novelty(values, probabilities), np.nan),
             features.errors,
             classes=self.classes,
             doubt=self.doubt,

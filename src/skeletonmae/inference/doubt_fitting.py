@@ -16,6 +16,8 @@ SHRINKAGE = 0.1
 """Share of a multiple of the identity in the covariance within classes."""
 MAX_AXES = 256
 """Largest number of principal axes of the features."""
+MIN_DEVIATION = 1e-6
+"""Distances and entropies that vary less do not vary."""
 NO_LIMIT = float(np.finfo(np.float32).max)
 QUANTILE = 0.01
 """Share of the training clips that may be outliers when limits of a statistic are set."""
@@ -53,7 +55,7 @@ def fit_doubt(
     uncertainty = entropy(probabilities[np.concatenate([*tested, np.zeros(0, np.int64)])])
     scales = np.array([_deviation(distance), _deviation(uncertainty)])
     novelties = np.sort(distance / scales[0] + ENTROPY_WEIGHT * uncertainty / scales[1])
-    return Doubt(mean, deviation, projection, means, scales, novelties, low, high)
+    return Doubt(novelties, low, high, mean, deviation, projection, means, scales)
 
 
 def fit_limits(statistics: Sequence[MotionStatistics]) -> tuple[np.ndarray, np.ndarray]:
@@ -98,4 +100,6 @@ def _whitened_classes(
 
 
 def _deviation(values: np.ndarray) -> float:
-    return float(values.std()) if len(values) and values.std() > 0 else 1.0
+    """The standard deviation of values; 1 where they hardly vary."""
+    deviation = float(values.std()) if len(values) else 0.0
+    return deviation if deviation > MIN_DEVIATION else 1.0

@@ -91,8 +91,8 @@ class TrainingRange(Config):
         share = statistics.observed * statistics.joints
         if share < MIN_OBSERVED_SHARE * self.observed * self.joints:
             yield (
-                f"few joints were observed: {statistics.joints:.0f} joints in {100 * statistics.observed:.0f} % of the"
-                f" frames, and {self.joints:.0f} in {100 * self.observed:.0f} % in the training clips"
+                f"few joints were observed: {statistics.joints:.0f} joints in {100 * statistics.observed:.0f} % of"
+                f" the frames, and {self.joints:.0f} in {100 * self.observed:.0f} % in the training clips"
             )
         length = statistics.seconds if self.in_seconds else statistics.frames
         unit = "s" if self.in_seconds else " frames"

@@ -36,58 +36,29 @@ LIMITS = (
 
 
 @dataclass(frozen=True, eq=False)
-class Doubt:
-    """What says whether a recording is unknown.
-
-    The novelty of a recording is its distance to the nearest class mean, in axes in which the training clips of a
-    class vary equally (the Mahalanobis distance with a shrunken covariance), plus the entropy of its
-    probabilities.
+class Familiarity:
+    """What says how much a recording of known novelty resembles the training clips.
 
     Args:
-        mean: Subtracted from the features, `(feature,)`.
-        deviation: Divides them after that.
-        projection: The axes, `(feature, axis)`.
-        means: The mean of each class along them, `(class, axis)`.
-        scales: Standard deviations of the distance and of the entropy among training clips, `(2,)`.
         novelties: Novelties of the training clips, each by a classifier that had not seen it, ascending.
         low: Smallest value of the statistic of each of `LIMITS` that is not unknown.
         high: Largest one.
     """
 
-    mean: np.ndarray
-    deviation: np.ndarray
-    projection: np.ndarray
-    means: np.ndarray
-    scales: np.ndarray
     novelties: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
-    def novelty(self, features: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-        """Return how far clips are from the training clips, `(clip,)`; see the class.
-
-        Args:
-            features: `(clip, feature)`.
-            probabilities: Calibrated probabilities of the classes, `(clip, class)`.
-        """
-        rows = standardize(features, self.mean, self.deviation) @ self.projection
-        distance = nearest_distance(rows, self.means)
-        novelty: np.ndarray = distance / self.scales[0] + ENTROPY_WEIGHT * entropy(probabilities) / self.scales[1]
-        return novelty
-
-    def familiarity(
-        self, features: np.ndarray, probabilities: np.ndarray, statistics: Sequence[MotionStatistics]
-    ) -> np.ndarray:
+    def familiarity_of(self, novelty: np.ndarray, statistics: Sequence[MotionStatistics]) -> np.ndarray:
         """Return the share of training clips that are at least as novel as each clip, `(clip,)`.
 
         It is 0 where a statistic is beyond its limits.
 
         Args:
-            features: `(clip, feature)`.
-            probabilities: Calibrated probabilities of the classes, `(clip, class)`.
+            novelty: Of each clip, `(clip,)`.
             statistics: Of each clip.
         """
-        num_below = np.searchsorted(self.novelties, self.novelty(features, probabilities))
+        num_below = np.searchsorted(self.novelties, novelty)
         count = len(self.novelties)
         share = (1 + count - num_below) / (1 + count)  # the clip itself counts as one more
         return np.where([self.is_beyond(one) for one in statistics], 0.0, share)
@@ -104,6 +75,56 @@ class Doubt:
             reason = limit.too_low if value < low else limit.too_high if value > high else ""
             if reason:
                 yield reason
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt(Familiarity):
+    """What says whether a recording is unknown.
+
+    The novelty of a recording is its distance to the nearest class mean, in axes in which the training clips of
+    a class vary equally (the Mahalanobis distance with a shrunken covariance), plus the entropy of its
+    probabilities.
+
+    Args:
+        novelties: As in `Familiarity`.
+        low: Likewise.
+        high: Likewise.
+        mean: Subtracted from the features, `(feature,)`.
+        deviation: Divides them after that.
+        projection: The axes, `(feature, axis)`.
+        means: The mean of each class along them, `(class, axis)`.
+        scales: Standard deviations of the distance and of the entropy among training clips, `(2,)`.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    projection: np.ndarray
+    means: np.ndarray
+    scales: np.ndarray
+
+    def novelty(self, features: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Return how far clips are from the training clips, `(clip,)`; see the class.
+
+        Args:
+            features: `(clip, feature)`.
+            probabilities: Calibrated probabilities of the classes, `(clip, class)`.
+        """
+        rows = standardize(features, self.mean, self.deviation) @ self.projection
+        distance = nearest_distance(rows, self.means)
+        novelty: np.ndarray = distance / self.scales[0] + ENTROPY_WEIGHT * entropy(probabilities) / self.scales[1]
+        return novelty
+
+    def familiarity(
+        self, features: np.ndarray, probabilities: np.ndarray, statistics: Sequence[MotionStatistics]
+    ) -> np.ndarray:
+        """Return the share of training clips that are at least as novel as each clip; see `familiarity_of`.
+
+        Args:
+            features: `(clip, feature)`.
+            probabilities: Calibrated probabilities of the classes, `(clip, class)`.
+            statistics: Of each clip.
+        """
+        return self.familiarity_of(self.novelty(features, probabilities), statistics)
 
     @staticmethod
     def array_shapes(num_features: int, num_classes: int) -> dict[str, tuple[int | str, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from skeletonmae.predictions.clip_warnings import TrainingRange
-from skeletonmae.predictions.doubt import COVERAGE, Doubt
+from skeletonmae.predictions.doubt import COVERAGE, Familiarity
 from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
 from skeletonmae.predictions.prediction import NOT_FINITE, Prediction
 from skeletonmae.predictions.windows import Window
@@ -17,11 +17,11 @@ from skeletonmae.predictions.windows import Window
 def window_predictions(
     windows: Sequence[Window],
     probabilities: np.ndarray,
-    features: np.ndarray,
+    novelty: np.ndarray,
     errors: Sequence[str],
     *,
     classes: Sequence[str],
-    doubt: Doubt,
+    doubt: Familiarity,
     reference: ReferencePose,
     training: TrainingRange,
     top: int,
@@ -32,7 +32,7 @@ def window_predictions(
     Args:
         windows: What was classified.
         probabilities: `(window, class)`.
-        features: `(window, feature)`; a row that is not finite has an error.
+        novelty: How far each window is from the training clips, `(window,)`; one that is not finite has an error.
         errors: Why a window has no features; empty where it has.
         classes: Names of the classes.
         doubt: What says whether a window is unknown.
@@ -41,9 +41,9 @@ def window_predictions(
         top: Number of classes per prediction.
         unknown: Whether to say which windows are unknown.
     """
-    finite = np.isfinite(features).all(1)
+    finite = np.isfinite(novelty)
     statistics = [measure_motion(window.recording, reference) for window in windows]
-    familiarity = doubt.familiarity(np.where(finite[:, None], features, 0), probabilities, statistics)
+    familiarity = doubt.familiarity_of(np.where(finite, novelty, 0), statistics)
     for row, window in enumerate(windows):
         recording = window.recording
         answer = Prediction(

@@ -220,10 +220,10 @@ class Runtime:
             predictions = window_predictions(
                 [answer.window for answer in predicted],
                 np.array([answer.outputs["probabilities"] for answer in predicted]),
-                np.array([answer.outputs["features"] for answer in predicted]),
+                np.array([answer.outputs["novelty"] for answer in predicted]),
                 [""] * len(predicted),
                 classes=self.labels,
-                doubt=self.training.doubt,
+                doubt=self.training.familiarity,
                 reference=self.training.reference,
                 training=self.training.training,
                 top=top,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,12 +15,13 @@ from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_file
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.predictions.clip_warnings import TrainingRange
-from skeletonmae.predictions.doubt import Doubt
+from skeletonmae.predictions.doubt import LIMITS, Familiarity
 from skeletonmae.predictions.motion_statistics import ReferencePose
 
 FILE = "training_clips.safetensors"
 METADATA_KEY = "skeletonmae_training_clips"
-DOUBT_PREFIX = "doubt."
+FAMILIARITY = ("novelties", "low", "high")
+"""Arrays of `Familiarity`, in the order of its fields."""
 
 
 class _Header(Config):
@@ -34,12 +34,12 @@ class TrainingClips:
     """What is known of the clips that a classifier of `fit` was fitted to.
 
     Args:
-        doubt: What says whether a recording is unknown.
+        familiarity: What says how much a recording resembles them.
         reference: Their mean pose.
         training: What they were like.
     """
 
-    doubt: Doubt
+    familiarity: Familiarity
     reference: ReferencePose
     training: TrainingRange
 
@@ -48,8 +48,9 @@ class TrainingClips:
         from safetensors.numpy import save
 
         header = _Header(training=self.training, reference_joints=self.reference.joints)
-        arrays = {f"{DOUBT_PREFIX}{name}": array for name, array in self.doubt.arrays().items()}
-        arrays["reference"] = self.reference.positions
+        fields = {name: getattr(self.familiarity, name) for name in FAMILIARITY}
+        fields["reference"] = self.reference.positions
+        arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in fields.items()}
         with atomic_file(folder / FILE) as file:
             file.write_bytes(save(arrays, {METADATA_KEY: header.model_dump_json()}))
 
@@ -72,33 +73,33 @@ class TrainingClips:
             raise InputError(
                 f"the facts about the training clips cannot be read ({reason})", where=path
             ) from error
-        doubt = {
-            name.removeprefix(DOUBT_PREFIX): array
-            for name, array in arrays.items()
-            if name.startswith(DOUBT_PREFIX)
-        }
-        _check_arrays(doubt, arrays, header, path)
+        shapes = _expected_shapes(header)
+        if different := sorted(shapes.keys() ^ arrays.keys()):
+            raise InputError("an array is missing or unexpected", where=f"{path}, {different[0]}")
+        for name, shape in shapes.items():
+            _check_array(arrays[name], shape, f"{path}, {name}")
         return cls(
-            Doubt.from_arrays(doubt),
-            ReferencePose(header.reference_joints, np.asarray(arrays["reference"], np.float32)),
+            Familiarity(*(arrays[name] for name in FAMILIARITY)),
+            ReferencePose(header.reference_joints, arrays["reference"]),
             header.training,
         )
 
 
-def _check_arrays(
-    doubt: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray], header: _Header, path: Path
-) -> None:
-    """Compare the arrays of a file with those that are needed."""
-    num_features = len(doubt["mean"]) if "mean" in doubt else 0
-    expected: dict[str, tuple[int | None, ...]] = {
-        **{f"{DOUBT_PREFIX}{name}": shape for name, shape in Doubt.array_shapes(num_features).items()},
+def _expected_shapes(header: _Header) -> dict[str, tuple[int | None, ...]]:
+    """Return the shape of every array; None for any length."""
+    limits = (len(LIMITS),)
+    return {
+        "novelties": (None,),
+        "low": limits,
+        "high": limits,
         "reference": (len(header.reference_joints), None),
     }
-    if different := sorted(expected.keys() ^ arrays.keys()):
-        raise InputError("an array is missing or unexpected", where=f"{path}, {different[0]}")
-    for name, shape in expected.items():
-        got = arrays[name].shape
-        if len(got) != len(shape) or any(a not in (None, b) for a, b in zip(shape, got, strict=True)):
-            raise InputError("an array has the wrong shape", where=f"{path}, {name}", expected=shape, got=got)
-        if not np.isfinite(arrays[name]).all():
-            raise InputError("some values are not finite", where=f"{path}, {name}")
+
+
+def _check_array(array: np.ndarray, shape: tuple[int | None, ...], where: str) -> None:
+    if array.dtype != np.float32:
+        raise InputError("wrong data type", where=where, expected="float32", got=array.dtype)
+    if array.ndim != len(shape) or any(a not in (None, b) for a, b in zip(shape, array.shape, strict=True)):
+        raise InputError("an array has the wrong shape", where=where, expected=shape, got=array.shape)
+    if not np.isfinite(array).all():
+        raise InputError("some values are not finite", where=where)
