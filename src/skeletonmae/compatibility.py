@@ -12,7 +12,8 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from skeletonmae.checkpoint import Header, load_checkpoint
+from skeletonmae.checkpoint import Header
+from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
 from skeletonmae.methods.joint_patch_config import DescriptionConfig
@@ -154,7 +155,7 @@ def find_pretrained(store: SequenceStore, header: Header, max_stages: int = 8) -
     """
     try:
         recipe = Recipe.model_validate(header.recipe)
-        start = load_checkpoint(recipe.init_from).header if recipe.init_from and max_stages > 1 else None
+        start = load_encoder(recipe.init_from).header if recipe.init_from and max_stages > 1 else None
     except (ValidationError, InputError):  # a recipe of another version, or no such checkpoint
         return None
     if recipe.init_from and not start:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,6 +25,7 @@ from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
 from skeletonmae.methods.method import Method
 from skeletonmae.renames import renamed_setting
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences.manifest import MANIFEST
 from skeletonmae.training import TrainingConfig
 from skeletonmae.transforms import ClipConfig
 
@@ -247,7 +248,7 @@ class Recipe(Config):
         return method
 
 
-def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+def read_recipe(path: Path, overrides: Sequence[str] = (), defaults: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe from a YAML file, and override some of its settings.
 
     A recipe may name another one, `base: mamp.yaml`, relative to its own folder, and state only what differs.
@@ -256,12 +257,20 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Args:
         path: The YAML file.
         overrides: Settings such as `data.stream=bone` or `evaluation.0.epochs=50`; values are read as YAML.
+        defaults: Settings that the file need not state. With them, `path` may also be the folder of a store, the
+            recordings to pre-train on.
 
     Raises:
         InputError: The file does not exist or is not YAML, a setting is unknown (the message names the nearest
             known one) or was renamed, or a value has the wrong type or is out of range.
     """
-    tree = _read_tree(path)
+    if "\0" not in str(path) and (path / MANIFEST).is_file():
+        if defaults is None:
+            expected = "a recipe, or --from with an encoder that pre-training goes on from"
+            raise InputError("this is a store, not a recipe", where=path, expected=expected)
+        tree = _merged(dict(defaults), {"data": {"evaluate": {"store": str(path)}}})
+    else:
+        tree = _merged(dict(defaults or {}), _read_tree(path))
     for override in overrides:
         _override(tree, override)
     return recipe_from(tree, " ".join([str(path), *(["with", *overrides] if overrides else [])]))

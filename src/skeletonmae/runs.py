@@ -102,6 +102,8 @@ def pretrain(
     if on_message and distributed.is_main:
         for message in data.describe(loader):
             on_message(message)
+        if header.license:
+            on_message(f"the weights have the terms of {recipe.init_from}: {header.license}")
     method = _init_method(recipe, header.spec, recipe.training.seed)
     if start:
         method.start_from(start.method)

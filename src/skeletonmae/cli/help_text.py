@@ -12,6 +12,7 @@ SourcePath = Annotated[Positional[Path], arg(metavar="SOURCE")]
 OutPath = Annotated[Positional[Path], arg(metavar="OUT")]
 RecipePath = Annotated[Positional[Path], arg(metavar="RECIPE")]
 CheckpointPath = Annotated[Positional[Path], arg(metavar="CHECKPOINT")]
+FromEncoder = Annotated[str | None, arg(name="from", metavar="ENCODER")]
 
 
 def unwrap_docstring(text: str) -> str:
