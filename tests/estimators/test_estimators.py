@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from samples.motion import CLASSES, motion, write_folder
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
@@ -21,26 +22,6 @@ from skeletonmae.estimators import SkeletonClassifier, SkeletonTransformer
 from skeletonmae.inference import RecordingClassifier, fit
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
-
-CLASSES = ("wave", "bow", "kick")
-
-
-def motion(label: str, seed: int) -> SkeletonSequence:
-    """A body whose hand, spine or foot moves."""
-    rng = np.random.default_rng(seed)
-    positions = np.repeat(POSE[None], 24, 0) + rng.normal(scale=0.01, size=(24, 20, 3))
-    joints = {"wave": ("right_hand", "right_wrist"), "bow": ("head", "shoulder_center"), "kick": ("left_foot",)}[
-        label
-    ]
-    path = np.sin(np.linspace(0, 2 * np.pi * (1 + seed % 2), 24))
-    for joint in joints:
-        positions[:, KINECT20.index[joint]] += path[:, None] * np.array([0.1, 0.3, 0.2])
-    tags = {"subject": str(seed % 4)}
-    name = f"{label} {seed}"
-    return SkeletonSequence.from_positions(positions, KINECT20, name=name, label=label, tags=tags, fps=30)
-
-
-POSE = np.random.default_rng(7).normal(scale=0.4, size=(20, 3))
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +109,9 @@ def test_labels_of_the_recordings_are_the_default(make: Any, recordings: list[Sk
 
 
 def test_folders_files_and_arrays(
-    make: Any, recordings: list[SkeletonSequence], labels: list[str], tmp_path: Path, write_sample: Any
+    make: Any, recordings: list[SkeletonSequence], labels: list[str], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "Aufnahmen ä 動作"
-    for one in recordings:
-        (folder / (one.label or "")).mkdir(parents=True, exist_ok=True)
-        write_sample("nw_ucla", folder / (one.label or "") / f"{one.name}.json", one.positions[0])
+    folder = write_folder(tmp_path / "Aufnahmen ä 動作")
     of_folder = make(encoder="none").fit(folder)
     files = sorted(folder.rglob("*.json"))
     assert of_folder.predict(files).tolist() == [file.parent.name for file in files]
@@ -174,7 +152,7 @@ def test_groups_stay_together_where_the_head_is_chosen(
     monkeypatch.setattr(fit, "make_folds", recorded)
     names = np.array(subjects)
     make(encoder="none").fit(recordings, labels)
-    names = np.array([f"pair {int(subject) // 2}" for subject in subjects])
+    names = np.array(["pair 1" if subject in ("anna", "ben") else "pair 2" for subject in subjects])
     make(encoder="none").fit(recordings, labels, groups=names)
     assert len(seen) == 4 + 2
     assert all(not train & test for train, test in seen)

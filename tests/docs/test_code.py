@@ -1,0 +1,33 @@
+"""The examples in Python on the pages run, in the order in which a reader meets them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from samples.motion import write_folder
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/python.md", "docs/encoders.md", "docs/concepts.md")
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def blocks(page: str) -> list[str]:
+    return BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_run(page: str, tmp_path: Path, tiny_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder whose name has a space and letters beyond ASCII."""
+    folder = tmp_path / "my work ä"
+    write_folder(folder / "my recordings")
+    shutil.copytree(tiny_store, folder / "stores" / "synthetic")
+    monkeypatch.chdir(folder)
+    namespace: dict[str, object] = {}
+    code = blocks(page)
+    assert code
+    for number, block in enumerate(code):
+        exec(compile(block, f"{page}, block {number}", "exec"), namespace)
