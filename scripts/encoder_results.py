@@ -13,9 +13,9 @@ PROTOCOLS = {"linear": "all labels", "few 1": "1 clip a class", "few 5": "5 clip
 """Protocol -> what the card calls it."""
 TEXT = """Top-1 accuracy in percent of the frozen encoder on the test side, by `benchmarks/encoders.py`: logistic
 regression on the means of six body parts, over all of a clip (first number) and over each eighth of it (second
-number); with few clips, the mean of 20 draws. One pre-training. "Untrained" is the same network with random weights.
-"Ridge" is a ridge classifier on the coordinates, the better of two scalings. `benchmarks/encoders.md` has the
-intervals."""
+number); with few clips, the mean of 20 draws. One pre-training. "Untrained" is the same network with random
+weights. "Ridge" is a ridge classifier on the coordinates, the better of two scalings. `benchmarks/encoders.md` has
+the intervals."""
 
 
 def benchmark_section(name: str, file: Path | None = None) -> str:

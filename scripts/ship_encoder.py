@@ -24,6 +24,9 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.saved_results import SavedResults
 from skeletonmae.files import write_text
 
+TERMS = "TERMS.md"
+"""Page with the terms of all encoders, one of the license files of the wheel."""
+
 
 def ship(
     checkpoint: Path,
@@ -66,7 +69,24 @@ def ship(
     others = Index.model_validate_json(index.read_bytes()).encoders if index.exists() else ()
     encoders = (*(one for one in others if one.name != name), entry)
     write_text(index, Index(encoders=encoders).model_dump_json(indent=1) + "\n")
+    if (terms := folder / TERMS).exists():
+        write_text(terms, add_terms(terms.read_text(encoding="utf-8"), name, text.license))
     return file
+
+
+def add_terms(page: str, name: str, license: str) -> str:
+    """Return the page with the terms of all encoders with a row for an encoder that has none.
+
+    Raises:
+        InputError: The page has no table.
+    """
+    lines = page.splitlines()
+    rows = [number for number, line in enumerate(lines) if line.startswith("|")]
+    if not rows:
+        raise InputError("the page with the terms has no table of encoders", where=TERMS)
+    if not any(lines[number].startswith(f"| `{name}` |") for number in rows):
+        lines.insert(rows[-1] + 1, f"| `{name}` | {license[0].upper()}{license[1:]}. |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:

@@ -22,6 +22,7 @@ from encoder_pool import NUM_SYNTHETIC, write_synthetic
 from ship_encoder import ship
 
 from skeletonmae import runs
+from skeletonmae.cli.console import training_progress
 from skeletonmae.encoders.shipped import FOLDER
 from skeletonmae.errors import InputError
 from skeletonmae.recipe import Recipe, read_recipe
@@ -52,8 +53,8 @@ def train(
     recipe = read_recipe(RECIPES / f"{name}.yaml", overrides)
     for store in _missing_synthetic(recipe):
         write_synthetic(store, num_synthetic)
-    with init_distributed(device) as distributed:
-        runs.pretrain(recipe, run_folder / name, distributed)
+    with init_distributed(device) as distributed, training_progress() as on_progress:
+        runs.pretrain(recipe, run_folder / name, distributed, on_progress)
     return run_folder / name
 
 

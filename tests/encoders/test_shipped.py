@@ -26,7 +26,7 @@ def bundle(tiny_run: Path, ship_tiny: Any) -> Path:
 @pytest.mark.parametrize("encoder", SHIPPED, ids=lambda encoder: encoder.name)
 def test_what_is_shipped(encoder: shipped.ShippedEncoder) -> None:
     encoder.check_file()
-    assert encoder.path.stat().st_size < 4 * 2**20
+    assert encoder.path.stat().st_size < (16 if encoder.name == "base" else 4) * 2**20
     assert f"# {encoder.name}\n" in encoder.card
     assert encoder.license in encoder.card
     for section in ("## Data and terms", "## Training", "## Results", "## Limits", "## Not tested"):

@@ -110,3 +110,17 @@ def test_a_large_encoder(script: Any, tiny_run: Path, tmp_path: Path, monkeypatc
     with pytest.raises(InputError, match="the encoder is too large"):
         script.ship(tiny_run, "tiny", {}, folder=tmp_path)
     assert not (tmp_path / "index.json").exists()
+
+
+def test_terms(script: Any, tiny_run: Path, tmp_path: Path) -> None:
+    page = tmp_path / "TERMS.md"
+    page.write_text(
+        "# Terms\n\n| encoder | terms |\n|---|---|\n| `other` | Yours. |\n\nThe end.\n", encoding="utf-8"
+    )
+    for _ in range(2):  # a second time, the row is there
+        script.ship(tiny_run, "tiny", {}, folder=tmp_path)
+        assert page.read_text(encoding="utf-8") == (
+            "# Terms\n\n| encoder | terms |\n|---|---|\n| `other` | Yours. |\n| `tiny` | Free. |\n\nThe end.\n"
+        )
+    with pytest.raises(InputError, match="no table"):
+        script.add_terms("# Terms\n", "tiny", "free")
