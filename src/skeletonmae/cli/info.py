@@ -70,6 +70,7 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
     from skeletonmae.evaluation.model_size import count_model_parameters
 
     header, path = checkpoint.header, checkpoint.path
+    any_layout = header.method.reads_any_layout
     data = header.recipe.get("data", {})
     sources = data.get("pretrain") or ([data["evaluate"]] if data.get("evaluate") else [])
     fields: dict[str, Any] = {
@@ -81,8 +82,9 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "frames": header.clips.frames,
         "stream": header.clips.stream,
         "persons": header.clips.max_persons,
-        "axes": header.axes,
-        "unit": header.unit,
+        "layouts": "any" if any_layout else "those with joints of the list",
+        "axes": "2 or 3" if any_layout else header.axes,
+        "unit": "any" if any_layout else header.unit,
         "joints": list(header.joints),
         "pretrained_on": [Path(str(source.get("store", ""))).name for source in sources],
         "recordings": header.num_recordings,

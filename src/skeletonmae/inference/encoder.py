@@ -122,7 +122,7 @@ embeddings = encoder.embed("my recordings")
 
     @property
     def joints(self) -> tuple[str, ...]:
-        """Names of the joints that the encoder knows; it uses no others."""
+        """Names of the joints that the encoder knows. Others are only used if it reads any layout."""
         return self.checkpoint.header.joints
 
     @property
@@ -148,7 +148,8 @@ embeddings = encoder.embed("my recordings")
         """Compute the features of recordings.
 
         A recording may have any layout that has joints of the encoder; they are matched by name, and others are
-        not used. What cannot be used is in `left_out` of the result, with the reason.
+        not used, unless the encoder reads any layout (`joint_embedding: description`). What cannot be used is in
+        `left_out` of the result, with the reason.
 
         Args:
             recordings: What to embed, or several of it; see `skeletonmae.read`. An array is one recording,
