@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from skeletonmae.batches import SampleRng
 from skeletonmae.skeletons import KINECT20
-from skeletonmae.transforms.sensor import LoseParts, LosePerson, SensorNoise, SwapSides, normal_numbers
+from skeletonmae.transforms.sensor import LoseFrames, LoseParts, LosePerson, SensorNoise, SwapSides, normal_numbers
 
 Make = Callable[..., Any]
 
@@ -68,6 +68,16 @@ def test_a_part_is_lost_for_a_moment(make_batch: Make) -> None:
         assert joints.sum() == (KINECT20.part_index == part.copy().pop()).sum()
         parts += part
     assert set(parts) == set(KINECT20.part_index.tolist())
+
+
+def test_a_person_is_lost_for_a_moment(make_batch: Make) -> None:
+    batch = make_batch((1, 2) * 100, lost=0.0)
+    lost = ~LoseFrames(probability=0.5, length=(0.25, 0.5))(batch).tracks.observed
+    assert torch.equal(lost.any(2), lost.all(2))
+    num_frames = lost.all(2).sum(1)
+    assert (num_frames > 0).float().mean().item() == pytest.approx(0.5, abs=0.1)
+    assert num_frames[num_frames > 0].min() >= 4
+    assert num_frames.max() <= 9
 
 
 def test_sides_are_exchanged_for_a_moment(make_batch: Make) -> None:

@@ -15,8 +15,9 @@ from skeletonmae.transforms.camera import VirtualCamera
 from skeletonmae.transforms.corruption import DropJoints, Noise
 from skeletonmae.transforms.geometry import BodySize, Center, FaceForward, Mirror, Rotate, Scale, Shear
 from skeletonmae.transforms.limbs import ScaleLimbs
+from skeletonmae.transforms.lower_rate import LowerRate
 from skeletonmae.transforms.root_motion import RootMotion
-from skeletonmae.transforms.sensor import LoseParts, LosePerson, SensorNoise, SwapSides
+from skeletonmae.transforms.sensor import LoseFrames, LoseParts, LosePerson, SensorNoise, SwapSides
 from skeletonmae.transforms.size import NormalizeSize
 from skeletonmae.transforms.smoothing import Smooth
 from skeletonmae.transforms.sub_layout import SubLayout
@@ -51,6 +52,8 @@ TRANSFORMS: dict[str, type[Config]] = {
     "sub_layout": SubLayout,
     "tempo": Tempo,
     "sensor_noise": SensorNoise,
+    "lower_rate": LowerRate,
+    "lose_frames": LoseFrames,
     "lose_parts": LoseParts,
     "swap_sides": SwapSides,
     "lose_person": LosePerson,

@@ -123,6 +123,19 @@ class LoseParts(_Moment):
         return batch.with_tracks(tracks.positions, tracks.observed & ~is_lost)
 
 
+class LoseFrames(_Moment):
+    """Lose sight of a whole person for a moment."""
+
+    kind: Literal["lose_frames"] = "lose_frames"
+
+    def __call__(self, batch: Batch) -> Batch:
+        """Lose frames of some persons."""
+        tracks = batch.tracks
+        draw = batch.track_rng("lose_frames").uniform(3)
+        is_lost = self._frames(draw, tracks.positions.shape[1])
+        return batch.with_tracks(tracks.positions, tracks.observed & ~is_lost[:, :, None])
+
+
 class SwapSides(_Moment):
     """Exchange the left and the right joints of a person for a moment, as pose estimators do."""
 
@@ -163,7 +176,8 @@ class LosePerson(Config):
         """Lose a person in some of the clips."""
         tracks = batch.tracks
         draw = batch.rng("lose_person").uniform(2)
-        num_persons = torch.bincount(tracks.clip_index, minlength=tracks.num_clips)
+        num_persons = torch.zeros(tracks.num_clips, dtype=torch.int64, device=draw.device)
+        num_persons.index_add_(0, tracks.clip_index, torch.ones_like(tracks.clip_index))
         first = num_persons.cumsum(0) - num_persons
         number = torch.arange(len(tracks), device=draw.device) - first[tracks.clip_index]
         lost = (draw[:, 1] * num_persons).long()

@@ -48,17 +48,17 @@ def body_size(tracks: Tracks) -> Float[Tensor, " track"]:
     lengths = measured_lengths(tracks.skeleton)
     size = positions.new_zeros(len(tracks))
     if lengths:
-        size = _size_of_limbs(positions, observed, lengths)
+        size = size_of_limbs(positions, observed, lengths)
     joints = tracks.skeleton.joints
     if not size.is_cpu:
-        return torch.where(size > 0, size, _size_of_spread(positions, observed, joints))
+        return torch.where(size > 0, size, size_of_spread(positions, observed, joints))
     row = (size == 0).nonzero().squeeze(1)
     if not len(row):
         return size
-    return size.index_copy(0, row, _size_of_spread(positions[row], observed[row], joints))
+    return size.index_copy(0, row, size_of_spread(positions[row], observed[row], joints))
 
 
-def _size_of_limbs(
+def size_of_limbs(
     positions: Float[Tensor, "track frame joint axis"],
     observed: Bool[Tensor, "track frame joint"],
     lengths: tuple[tuple[int, int, float], ...],
@@ -72,7 +72,7 @@ def _size_of_limbs(
     return _median(ratio, observed.index_select(2, one) & observed.index_select(2, other))
 
 
-def _size_of_spread(
+def size_of_spread(
     positions: Float[Tensor, "track frame joint axis"],
     observed: Bool[Tensor, "track frame joint"],
     joints: tuple[str, ...],
