@@ -2,11 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/stream.py stores/utd_mhad
 
-A classifier is fitted to the training side. Speed: a minute of frames, 30 a second, of one person, on one core; the
-time is that of the processor, since others may use the machine. Memory: an hour of frames, classified once a second.
-Answers: recordings of test clips in a row (as in segmentation.py) go through a stream. An answer is right if its
-class is that of an action that is going on, or that ended less than a window before, and that had no answer yet.
-The delay is the time from the true beginning of the action to the answer.
+A classifier is fitted to the training side. Speed: a minute of frames, 30 a second, of one person, on one core;
+the time is that of the processor, since others may use the machine. Memory: an hour of frames, classified once a
+second. Answers: recordings of test clips in a row (as in segmentation.py) go through a stream. An answer is right
+if its class is that of an action that is going on, or that ended less than a window before, and that had no answer
+yet. The delay is the time from the true beginning of the action to the answer.
 """
 
 from __future__ import annotations

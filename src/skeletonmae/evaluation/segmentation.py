@@ -189,7 +189,7 @@ class Segmentation(Config):
             },
             best_params=best,
             seconds=seconds,
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
 
 

@@ -117,11 +117,11 @@ def segment_recording(
             errors.append(str(error).removeprefix(f"recording {recording.name!r}: "))
         else:
             segments += _described(classifier, part, person, found, unknown)
-    error = errors[0] if len(errors) == len(parts) else ""
+    problem = errors[0] if len(errors) == len(parts) else ""
     persons = tuple(person for person, _ in parts)
-    warnings = () if error else tuple(_warnings(classifier, timing, recording, settings))
+    warnings = () if problem else tuple(_warnings(classifier, timing, recording, settings))
     return SegmentedRecording(
-        recording.name, recording.num_frames, recording.fps, persons, tuple(segments), error, warnings
+        recording.name, recording.num_frames, recording.fps, persons, tuple(segments), problem, warnings
     )
 
 
@@ -214,8 +214,8 @@ def _described(
             score = dict(answer.classes).get(label, span.score)
             if answer.unknown and answer.familiarity is not None:
                 label, score = UNKNOWN, 1 - answer.familiarity
-            times = (span.start / fps, span.end / fps) if fps else (None, None)
-            yield Segment(recording.name, person, span.start, span.end, *times, label, score)
+            start_s, end_s = (span.start / fps, span.end / fps) if fps else (None, None)
+            yield Segment(recording.name, person, span.start, span.end, start_s, end_s, label, score)
 
 
 def _warnings(

@@ -259,5 +259,5 @@ def _check_frame(frame: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, np.
         raise InputError("the frame does not consist of numbers", where="Stream", got=values.dtype)
     with np.errstate(over="ignore"):
         positions = values.astype(np.float32)
-    observed = np.isfinite(positions).all(-1)
+    observed: np.ndarray = np.array(np.isfinite(positions).all(-1))
     return np.where(observed[..., None], positions, np.float32(0)), observed
