@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from skeletonmae.export.resample import Resample
+from skeletonmae.export.resample import Clip, Resample
 from skeletonmae.transforms import ClipConfig
 
 
@@ -57,7 +57,10 @@ def test_clips_equal_those_of_the_reader(
     clip = Resample(clips)(*padded(recordings))
     persons = batch.positions.shape[1]
     assert not clip.observed[:, persons:].any()
-    clip = clip._make(values[:, :persons] for values in clip)
+    for one, other in zip(clip.duration, batch.duration, strict=True):
+        assert one == pytest.approx(other, nan_ok=True)
+    positions, observed, bridged = (values[:, :persons] for values in clip[:3])
+    clip = Clip(positions, observed, bridged, clip.duration)
     assert torch.equal(clip.observed, batch.observed)
     assert torch.equal(clip.bridged, batch.bridged)
     assert batch.bridged.any() == bool(clips.bridge_seconds)
@@ -76,5 +79,5 @@ def test_frames_after_the_end_of_a_recording_do_not_count(make_recording: Callab
     short, long = make_recording(1, 1, 10, fps=5.0), make_recording(2, 1, 50, fps=5.0)
     resample = Resample(ClipConfig(frames=8, bridge_seconds=1.0))
     together, alone = resample(*padded([short, long])), resample(*padded([short]))
-    for one, other in zip(together, alone, strict=True):
+    for one, other in zip(together[:4], alone[:4], strict=True):
         assert torch.equal(one[:1], other)

@@ -23,6 +23,7 @@ def export(
     model: ModelName,
     out: OutPath,
     layout: str | None = None,
+    axes: Literal[2, 3] | None = None,
     pooling: Literal["parts", "joints", "mean"] = "parts",
     compare_on: tuple[Path, ...] = (),
     json: bool = False,
@@ -44,7 +45,9 @@ def export(
             encoder.
         out: Folder to create.
         layout: Joint layout of the recordings that the exported model will read: a built-in layout or a YAML
-            file. By default the built-in layout with the joints of the model.
+            file. By default the built-in layout with the joints of the model. A model that reads any layout needs
+            it.
+        axes: Number of coordinates of the recordings, for a model that reads 2D and 3D. By default 3.
         pooling: What the features of an encoder are the mean of: each of the six parts of a body, each joint, or
             all joints.
         compare_on: Files, folders or stores for the comparison with PyTorch, besides made recordings.
@@ -57,7 +60,9 @@ def export(
     loaded, problems = (
         load_recordings(compare_on, read_options(layout, None), ignored.append) if compare_on else ([], [])
     )
-    report = export_model(model, out, layout=layout, pooling=pooling, recordings=loaded, on_message=print_status)
+    report = export_model(
+        model, out, layout=layout, axes=axes, pooling=pooling, recordings=loaded, on_message=print_status
+    )
     if json:
         print_output_json(json_module.dumps({**asdict(report), "folder": str(report.folder)}))
     else:

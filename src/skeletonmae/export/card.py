@@ -21,6 +21,7 @@ def model_card(config: ExportConfig, labels: Sequence[str]) -> str:
         labels: Classes of a classifier.
     """
     skeleton = config.skeleton
+    unit = UNITS[config.unit] if config.unit else "any unit"
     call = "predict" if config.kind == "classifier" else "embed"
     listed = [f"| `{MODEL}` | the graph, with its weights |", f"| `{CONFIG}` | what it takes and returns |"]
     listed += [f"| `{LABELS}` | the {len(labels)} classes, in the order of the probabilities |"] if labels else []
@@ -56,7 +57,7 @@ def model_card(config: ExportConfig, labels: Sequence[str]) -> str:
             "| input | type | content |",
             "|---|---|---|",
             f"| `positions` | float32 (batch, person, frame, {skeleton.num_joints}, {config.axes}) | coordinates"
-            f" in {UNITS[config.unit]}, {AXES[config.axes]}; 0 where not observed |",
+            f" in {unit}, {AXES[config.axes]}; 0 where not observed |",
             f"| `observed` | bool (batch, person, frame, {skeleton.num_joints}) | whether a joint was observed;"
             " False in frames after the last |",
             "| `num_frames` | int64 (batch) | frames of each recording |",

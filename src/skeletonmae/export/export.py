@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -56,6 +57,7 @@ def export_model(
     folder: Path | str,
     *,
     layout: Skeleton | str | None = None,
+    axes: Literal[2, 3] | None = None,
     pooling: Pooling = "parts",
     recordings: Sequence[SkeletonSequence] = (),
     on_message: Callable[[str], None] | None = None,
@@ -69,7 +71,8 @@ def export_model(
             name of a shipped encoder.
         folder: The folder to create.
         layout: Joint layout of the recordings that the exported model will read. By default the built-in layout
-            with the joints of the model.
+            with the joints of the model. An encoder that reads any layout needs it.
+        axes: Number of coordinates of the recordings, for models that read 2D and 3D; 3 by default.
         pooling: What the features of an encoder are the mean of; a classifier has its own.
         recordings: Recordings for the comparison, besides made ones.
         on_message: Called with what is being done.
@@ -82,14 +85,15 @@ def export_model(
     tell = on_message or (lambda _: None)
     exportable = load_exportable(model, pooling)
     skeleton = choose_layout(exportable, layout)
-    graph = exportable.graph(skeleton).eval()
-    made = made_recordings(skeleton, exportable.axes, exportable.unit)
+    num_axes = choose_axes(exportable, axes)
+    graph = exportable.graph(skeleton, num_axes).eval()
+    made = made_recordings(skeleton, num_axes, exportable.unit or "m")
     with atomic_folder(Path(folder)) as temporary:
         tell("writing the graph")
         output_names = tuple(exportable.outputs)
         write_onnx(graph, _example(made), output_names, temporary / MODEL)
         tell("comparing it with PyTorch")
-        config = _describe(exportable, skeleton)
+        config = _describe(exportable, skeleton, num_axes)
         adapt = RecordingAdapter(config)
         given = [adapt(recording) for recording in recordings]
         session = GraphSession(temporary / MODEL)
@@ -119,7 +123,7 @@ def choose_layout(exportable: Exportable, layout: Skeleton | str | None) -> Skel
     Raises:
         InputError: There is no such layout, or the model knows none of its joints.
     """
-    if layout is None:
+    if layout is None:  # a model that reads any layout has the joints of all of them
         same = [one for one in LAYOUTS.values() if set(one.joints) == set(exportable.joints)]
         if not same:
             problem = "no built-in layout has the joints of the model; name that of the recordings with --layout"
@@ -141,13 +145,28 @@ def _example(recordings: Sequence[SkeletonSequence]) -> list[torch.Tensor]:
     return [torch.from_numpy(arrays[name]) for name in INPUT_NAMES]
 
 
-def _describe(exportable: Exportable, skeleton: Skeleton) -> ExportConfig:
+def choose_axes(exportable: Exportable, axes: Literal[2, 3] | None) -> Literal[2, 3]:
+    """Return the number of coordinates of the recordings that the exported model reads.
+
+    Args:
+        exportable: The model.
+        axes: The number that is asked for; None for that of the model, or 3 if it reads both.
+
+    Raises:
+        InputError: The model reads another number.
+    """
+    if exportable.axes and axes and axes != exportable.axes:
+        raise InputError("the model takes another number of axes", expected=exportable.axes, got=axes)
+    return exportable.axes or axes or 3
+
+
+def _describe(exportable: Exportable, skeleton: Skeleton, axes: Literal[2, 3]) -> ExportConfig:
     return ExportConfig(
         kind=exportable.kind,
         is_fitted=exportable.classifier is not None,
         model=exportable.name,
         layout=skeleton.to_dict(),
-        axes=exportable.axes,
+        axes=axes,
         unit=exportable.unit,
         frames=exportable.frames,
         max_persons=exportable.max_persons,

@@ -45,13 +45,13 @@ class Exportable:
         license: Its terms; empty if they are not stated.
         labels: Classes, in the order of the probabilities.
         joints: Names of the joints that it knows.
-        axes: Number of coordinates of a joint.
-        unit: Unit of the coordinates.
+        axes: Number of coordinates of a joint; None for a model that reads 2D and 3D.
+        unit: Unit of the coordinates; None for a model that reads any.
         frames: Number of frames of a clip.
         max_persons: Maximum number of persons of a clip.
         outputs: Output of the graph -> what it is.
         in_graph: What the graph computes, in this order.
-        graph: Makes the graph for recordings of a layout.
+        graph: Makes the graph for recordings of a layout and a number of axes.
         answer: Computes the first output for recordings of that layout in PyTorch, as the other commands do; NaN
             where there is none.
         classifier: The classifier of `fit`, if it is one: its doubts and warnings are exported too.
@@ -62,13 +62,13 @@ class Exportable:
     license: str
     labels: tuple[str, ...]
     joints: tuple[str, ...]
-    axes: Literal[2, 3]
-    unit: str
+    axes: Literal[2, 3] | None
+    unit: str | None
     frames: int
     max_persons: int
     outputs: Mapping[str, str]
     in_graph: tuple[str, ...]
-    graph: Callable[[Skeleton], nn.Module]
+    graph: Callable[[Skeleton, Literal[2, 3]], nn.Module]
     answer: Callable[[Sequence[SkeletonSequence]], np.ndarray]
     classifier: RecordingClassifier | None = None
 
@@ -106,8 +106,8 @@ def encoder_to_export(checkpoint: Checkpoint, name: str, pooling: Pooling = "par
     header = checkpoint.header
     encoder = _encoder_of(checkpoint)
 
-    def graph(skeleton: Skeleton) -> nn.Module:
-        return EncoderGraph(pooled_encoder(encoder, header, skeleton, pooling))
+    def graph(skeleton: Skeleton, axes: Literal[2, 3]) -> nn.Module:
+        return EncoderGraph(pooled_encoder(encoder, header, skeleton, pooling, axes=axes))
 
     def answer(recordings: Sequence[SkeletonSequence]) -> np.ndarray:
         return embed_in_order(checkpoint, recordings, pooling)
@@ -123,8 +123,8 @@ def encoder_to_export(checkpoint: Checkpoint, name: str, pooling: Pooling = "par
         license=header.license,
         labels=(),
         joints=header.joints,
-        axes=header.axes,
-        unit=header.unit,
+        axes=recorded_axes(header),
+        unit=recorded_unit(header),
         frames=header.clips.frames,
         max_persons=header.clips.max_persons,
         outputs={"features": f"float32 (batch, feature): {means[pooling]}", "is_seen": IS_SEEN},
@@ -148,8 +148,9 @@ def classifier_to_export(checkpoint: Checkpoint, name: str) -> Exportable:
     if not isinstance(model, JointPatchClassifier):
         raise _unsupported(checkpoint)
 
-    def graph(skeleton: Skeleton) -> nn.Module:
-        return ClassifierGraph(pooled_encoder(model.encoder, header, skeleton, "joints"), model.head)
+    def graph(skeleton: Skeleton, axes: Literal[2, 3]) -> nn.Module:
+        pooling: Pooling | Literal["groups"] = "groups" if model.encoder.described else "joints"
+        return ClassifierGraph(pooled_encoder(model.encoder, header, skeleton, pooling, axes=axes), model.head)
 
     def answer(recordings: Sequence[SkeletonSequence]) -> np.ndarray:
         predictions = predict(checkpoint, recordings, top=len(header.classes))
@@ -163,8 +164,8 @@ def classifier_to_export(checkpoint: Checkpoint, name: str) -> Exportable:
         license=header.license,
         labels=header.classes,
         joints=header.joints,
-        axes=header.axes,
-        unit=header.unit,
+        axes=recorded_axes(header),
+        unit=recorded_unit(header),
         frames=header.clips.frames,
         max_persons=header.clips.max_persons,
         outputs={
@@ -198,7 +199,7 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
         checkpoint, pooling = featurizer.checkpoint, featurizer.pooling
         encoder, header = _encoder_of(checkpoint), checkpoint.header
         steps = (*clip_steps(header.clips), *encoder_steps(checkpoint, pooling, featurizer.time_parts))
-        joints, axes, unit = header.joints, header.axes, header.unit
+        joints, axes, unit = header.joints, recorded_axes(header), recorded_unit(header)
         frames, max_persons = header.clips.frames, header.clips.max_persons
     else:
         config = featurizer.config
@@ -209,10 +210,10 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
         steps = (f"persons: the first {max_persons} who are observed", resampled, "transform center", *turned)
         steps = (*steps, "coordinates, and their differences from frame to frame")
 
-    def graph(skeleton: Skeleton) -> nn.Module:
+    def graph(skeleton: Skeleton, axes: Literal[2, 3]) -> nn.Module:
         if isinstance(featurizer, CoordinateFeaturizer):
             return FittedGraph(CoordinateEncoder(featurizer.config, skeleton), scores, novelty, temperature)
-        pooled = pooled_encoder(encoder, header, skeleton, pooling, featurizer.time_parts)
+        pooled = pooled_encoder(encoder, header, skeleton, pooling, featurizer.time_parts, axes)
         return FittedGraph(pooled, scores, novelty, temperature)
 
     return Exportable(
@@ -242,7 +243,12 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
 
 
 def pooled_encoder(
-    encoder: JointPatchEncoder, header: Header, skeleton: Skeleton, pooling: Pooling, time_parts: int = 1
+    encoder: JointPatchEncoder,
+    header: Header,
+    skeleton: Skeleton,
+    pooling: Pooling | Literal["groups"],
+    time_parts: int = 1,
+    axes: Literal[2, 3] | None = None,
 ) -> RecordingEncoder:
     """Return an encoder with pooling, whose features are those of `SkeletonEncoder.embed`.
 
@@ -252,12 +258,23 @@ def pooled_encoder(
         skeleton: The layout of the recordings.
         pooling: What is averaged.
         time_parts: Number of parts of the clip that are averaged separately.
+        axes: Number of coordinates of the recordings.
     """
-    is_cut = pooling == "parts" and is_human(header)
+    is_cut = pooling == "parts" and is_human(header) and not encoder.described
     if is_cut:
         skeleton = with_default_parts(skeleton)
     max_parts = len(BODY_PARTS) if is_cut else None
-    return RecordingEncoder(encoder, header.clips, skeleton, pooling, time_parts, max_parts)
+    return RecordingEncoder(encoder, header.clips, skeleton, pooling, time_parts, max_parts, axes)
+
+
+def recorded_axes(header: Header) -> Literal[2, 3] | None:
+    """Return the number of axes of the recordings of a model; None if it reads 2D and 3D."""
+    return None if header.method.reads_any_layout else header.axes
+
+
+def recorded_unit(header: Header) -> str | None:
+    """Return the unit of the recordings of a model; None if it reads any."""
+    return None if header.method.reads_any_layout else header.unit
 
 
 def embed_in_order(checkpoint: Checkpoint, recordings: Sequence[SkeletonSequence], pooling: Pooling) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from skeletonmae.export.resample import Clip, Resample
 from skeletonmae.export.steps import make_steps
+from skeletonmae.export.tokens import DescribedTokens, NamedTokens
 from skeletonmae.methods import Pooling
+from skeletonmae.methods.described_pooling import GROUPS, group_of_joint, pooled_layout
 from skeletonmae.methods.pooling import pool_sums, sum_time_parts
 from skeletonmae.models import JointPatchEncoder
 from skeletonmae.skeletons import Skeleton
@@ -41,35 +43,41 @@ class RecordingEncoder(nn.Module):
         encoder: The encoder; its weights are shared.
         clips: The settings of the clips.
         skeleton: The layout of the recordings.
-        pooling: Which tokens are averaged.
+        pooling: Which tokens are averaged; `groups` is that of a fine-tuned classifier of any layout.
         time_parts: Number of parts of the clip that are averaged separately.
         max_parts: Number of body parts that are kept with pooling `parts`, from the first; None for all.
+        axes: Number of coordinates of the recordings; None for those of the encoder.
     """
-
-    known_index: Tensor
-    position_embedding: Tensor
 
     def __init__(
         self,
         encoder: JointPatchEncoder,
         clips: ClipConfig,
         skeleton: Skeleton,
-        pooling: Pooling,
+        pooling: Pooling | Literal["groups"],
         time_parts: int = 1,
         max_parts: int | None = None,
+        axes: int | None = None,
     ) -> None:
         super().__init__()
-        self.max_parts = max_parts
-        self.encoder, self.skeleton, self.pooling, self.time_parts = encoder, skeleton, pooling, time_parts
+        axes = axes or encoder.axes
+        self.pooling, self.time_parts, self.max_parts = pooling, time_parts, max_parts
         self.resample = Resample(clips)
-        self.steps = make_steps(clips, skeleton, encoder.axes)
-        self.model_joints = tuple(encoder.pos_embed.joint_to_row)
-        self.known_joints = tuple(joint for joint in skeleton.joints if joint in encoder.pos_embed.joint_to_row)
-        known_index = torch.tensor([skeleton.index[joint] for joint in self.known_joints])
-        self.register_buffer("known_index", known_index, persistent=False)
-        with torch.no_grad():  # computed here, because layouts have caches that must not see a traced tensor
-            position_embedding = encoder.pos_embed(_layout_of(self.known_joints))
-        self.register_buffer("position_embedding", position_embedding, persistent=False)
+        self.steps = make_steps(clips, skeleton, axes)
+        self.tokens: NamedTokens | DescribedTokens
+        if encoder.described:
+            self.tokens = DescribedTokens(encoder, skeleton, has_depth=axes == 3)
+            self.skeleton = pooled_layout(skeleton)
+            self.token_joints = self.model_joints = self.skeleton.joints
+        else:
+            self.tokens = NamedTokens(encoder, skeleton)
+            self.skeleton, self.token_joints = skeleton, self.tokens.joints
+            self.model_joints = tuple(encoder.pos_embed.joint_to_row)
+        self.encoder = encoder
+        groups = group_of_joint(skeleton) if pooling == "groups" else ()
+        self.groups = [
+            [row for row, group in enumerate(groups) if group == number] for number in range(len(GROUPS))
+        ]
 
     def forward(
         self,
@@ -81,11 +89,15 @@ class RecordingEncoder(nn.Module):
         """Compute the features of recordings; see `Resample.forward` for the inputs."""
         clip = self.clip(positions, observed, num_frames, fps)
         is_present = clip.observed.flatten(2).any(2)
-        tracks = Clip(*(values.index_select(3, self.known_index).flatten(0, 1) for values in clip))
-        tokens, available = self.encode(tracks)
-        total = sum_time_parts(tokens * available[..., None].to(tokens.dtype), self.time_parts)
-        count = sum_time_parts(available.to(tokens.dtype), self.time_parts)
-        by_track = pool_sums(total, count, self.known_joints, self.skeleton, self.pooling, self.model_joints)
+        tokens, available = self.encode(clip)
+        flags = available.to(tokens.dtype)
+        if self.pooling == "groups":
+            by_track = self._mean_over_groups((tokens * flags[..., None]).sum(1), flags.sum(1))
+        else:
+            total, count = (
+                sum_time_parts(values, self.time_parts) for values in (tokens * flags[..., None], flags)
+            )
+            by_track = pool_sums(total, count, self.token_joints, self.skeleton, self.pooling, self.model_joints)
         if self.max_parts:
             by_part = torch.unflatten(by_track, 1, (self.time_parts, -1, self.encoder.width))
             by_track = by_part[:, :, : self.max_parts].flatten(1)
@@ -102,19 +114,24 @@ class RecordingEncoder(nn.Module):
         return clip
 
     def encode(
-        self, tracks: Clip
+        self, clip: Clip
     ) -> tuple[Float[Tensor, "track time_step joint width"], Bool[Tensor, "track time_step joint"]]:
-        """Compute the features of all tokens of the joints that the model knows, and which were observed."""
-        encoder = self.encoder
-        shape = (encoder.time_steps, encoder.token_frames)
-        values = torch.unflatten(tracks.positions, 1, shape).transpose(2, 3)
-        flags = torch.unflatten(tracks.observed, 1, shape).transpose(2, 3)
-        available = flags.any(3)
-        inputs = torch.cat([values.flatten(3), flags.to(values.dtype)], 3).flatten(1, 2)
-        x = encoder.patch_embed(inputs) + self.position_embedding
-        for block in encoder.blocks:
+        """Compute the features of all tokens of all persons, and which of them were observed."""
+        x, available = self.tokens(clip)
+        for block in self.encoder.blocks:
             x = block(x, attn_mask=available.flatten(1))
-        return torch.unflatten(encoder.norm(x), 1, available.shape[1:]), available
+        return torch.unflatten(self.encoder.norm(x), 1, available.shape[1:]), available
+
+    def _mean_over_groups(
+        self, total: Float[Tensor, "track joint width"], count: Float[Tensor, "track joint"]
+    ) -> Float[Tensor, "track feature"]:
+        """Average the tokens of the joints of each group, as `embed_groups` does."""
+        means = []
+        for members in self.groups:
+            index = torch.tensor(members, dtype=torch.int64)
+            num = count.index_select(1, index).sum(1).clamp(min=1)
+            means.append(total.index_select(1, index).sum(1) / num[:, None])
+        return torch.stack(means, 1).flatten(1)
 
 
 class EncoderGraph(nn.Module):
@@ -197,8 +214,3 @@ def probabilities_of(logits: Float[Tensor, "batch class"]) -> Float[Tensor, "bat
     """Return the softmax of logits; NaN where one is not finite, which onnxruntime's softmax does not show."""
     is_finite = logits.isfinite().all(1, keepdim=True)
     return torch.where(is_finite, logits.softmax(1), torch.nan)
-
-
-def _layout_of(joints: tuple[str, ...]) -> Skeleton:
-    """Return a layout of the given joints, whose bones do not matter."""
-    return Skeleton("known joints", joints, dict.fromkeys(joints[1:], joints[0]))

@@ -34,6 +34,7 @@ def write_onnx(graph: nn.Module, example: Sequence[Tensor], output_names: Sequen
     any_length = torch.export.Dim.DYNAMIC
     lengths = [dict.fromkeys(range(min(3, tensor.dim())), any_length) for tensor in example]
     with _quiet(), torch.inference_mode(False), torch.no_grad():
+        graph(*example)  # fills the caches of constants, which must not see a traced tensor
         program = torch.onnx.export(
             graph,
             tuple(example),

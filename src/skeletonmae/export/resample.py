@@ -22,11 +22,17 @@ class Clip(NamedTuple):
         positions: Coordinates; 0 where not observed.
         observed: Whether each joint was observed, or bridged.
         bridged: Which observed joints are interpolated in a short gap.
+        duration: Seconds from the first to the last frame; NaN where the frame rate is unknown.
+        root: Path of each body, as in `Tracks`; None while it is part of the positions.
+        root_observed: In which frames it was observed.
     """
 
     positions: Float[Tensor, "batch person frame joint axis"]
     observed: Bool[Tensor, "batch person frame joint"]
     bridged: Bool[Tensor, "batch person frame joint"]
+    duration: Float[Tensor, " batch"]
+    root: Float[Tensor, "batch person frame axis"] | None = None
+    root_observed: Bool[Tensor, "batch person frame"] | None = None
 
     def moved(self, positions: Float[Tensor, "batch person frame joint axis"]) -> Clip:
         """Return the clips with other positions, which become 0 where not observed."""
@@ -64,7 +70,9 @@ class Resample(nn.Module):
             fps: Frames per second of each recording; 0 or NaN where it is unknown.
         """
         observed = observed & self._first_persons(observed)[:, :, None, None]
-        times = (self._times(num_frames.double()) * DECIMALS).round() / DECIMALS
+        times = self._times(num_frames.double())
+        duration = torch.where(fps > 0, (times[:, -1] - times[:, 0]) / fps.double(), torch.nan).float()
+        times = (times * DECIMALS).round() / DECIMALS
         last = (num_frames - 1).clamp(min=0)[:, None]
         before = times.floor()
         weight = (times - before).to(positions.dtype)
@@ -75,14 +83,14 @@ class Resample(nn.Module):
             ends = [_bridged_frames(positions, observed, frame, max_gap) for frame in (low, high)]
         else:
             ends = [
-                Clip(_at(positions, frame), _at(observed, frame), torch.zeros_like(_at(observed, frame)))
+                _Frames(_at(positions, frame), _at(observed, frame), torch.zeros_like(_at(observed, frame)))
                 for frame in (low, high)
             ]
         first, second = ends
         share = weight[:, None, :, None, None]
         seen = first.observed & second.observed
         frames = first.positions * (1 - share) + second.positions * share
-        clip = Clip(frames, seen, (first.bridged | second.bridged) & seen)
+        clip = Clip(frames, seen, (first.bridged | second.bridged) & seen, duration)
         return clip.moved(frames)
 
     def _first_persons(self, observed: Bool[Tensor, "batch person time joint"]) -> Bool[Tensor, "batch person"]:
@@ -111,6 +119,14 @@ class Resample(nn.Module):
         return torch.where(is_known, frames, float(UNKNOWN_RATE_GAP)).long()
 
 
+class _Frames(NamedTuple):
+    """Frames of recordings, with short gaps bridged."""
+
+    positions: Float[Tensor, "batch person frame joint axis"]
+    observed: Bool[Tensor, "batch person frame joint"]
+    bridged: Bool[Tensor, "batch person frame joint"]
+
+
 def _at(values: Shaped[Tensor, "batch person time joint *rest"], frame: Int64[Tensor, "batch frame"]) -> Tensor:
     """Return the values of the given frames of each recording."""
     index = frame.view(frame.shape[0], 1, frame.shape[1], *(1 for _ in values.shape[3:]))
@@ -122,7 +138,7 @@ def _bridged_frames(
     observed: Bool[Tensor, "batch person time joint"],
     frame: Int64[Tensor, "batch frame"],
     max_gap: Int64[Tensor, " batch"],
-) -> Clip:
+) -> _Frames:
     """Return recorded frames, with the joints in short gaps interpolated between the observed frames around them.
 
     The frames in which a joint is observed are numbered in order; the numbers at a frame name the observed frames
@@ -146,4 +162,4 @@ def _bridged_frames(
     passed = (frame[:, None, :, None] - before).to(positions.dtype)
     share = passed / (after - before).clamp(min=1).to(positions.dtype)
     bridge = start + (end - start) * share[..., None]
-    return Clip(torch.where(is_bridged[..., None], bridge, own), seen | is_bridged, is_bridged)
+    return _Frames(torch.where(is_bridged[..., None], bridge, own), seen | is_bridged, is_bridged)

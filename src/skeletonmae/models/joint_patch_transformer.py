@@ -171,7 +171,7 @@ class JointPatchEncoder(nn.Module):
             inputs.append(observed if has_depth is None else observed * has_depth[:, None, None, None])
         selected = visible.gather(torch.cat(inputs, dim=3).flatten(1, 2))
         if self.motion_scale:
-            selected = torch.cat([selected, self._deviations(selected)], dim=2)
+            selected = torch.cat([selected, self.deviations(selected)], dim=2)
         tokens: Tensor = self.patch_embed(selected)
         tokens = tokens + self.pos_embed.positions(track_joints(patches)).at(visible.index)
         if self.duration_embed is not None:
@@ -180,7 +180,7 @@ class JointPatchEncoder(nn.Module):
             tokens = tokens + self.duration_embed(seconds)[:, None]
         return tokens
 
-    def _deviations(
+    def deviations(
         self, inputs: Float[Tensor, "track visible input"]
     ) -> Float[Tensor, "track visible frame_and_axis"]:
         """Return the compressed deviations of tokens from their mean positions; 0 where not observed."""

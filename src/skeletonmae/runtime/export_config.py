@@ -37,8 +37,8 @@ class ExportConfig(Config):
     """The joint layout of the input, with the joints in their order; see `Skeleton.to_dict`."""
     axes: Literal[2, 3]
     """Number of coordinates of a joint."""
-    unit: str = Field(pattern=f"^({'|'.join(UNITS)})$")
-    """Unit of the coordinates."""
+    unit: str | None = Field(pattern=f"^({'|'.join(UNITS)})$")
+    """Unit of the coordinates; null for any."""
     frames: int = Field(ge=1)
     """Number of frames of a clip, to which recordings of any length are resampled in the graph."""
     max_persons: int = Field(ge=1)

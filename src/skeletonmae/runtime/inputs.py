@@ -41,7 +41,7 @@ class RecordingAdapter:
         axes = recording.positions.shape[3]
         if axes != config.axes:
             raise InputError("the model takes 3D coordinates", where=where, expected="3 axes", got=axes)
-        if recording.unit != config.unit:
+        if config.unit is not None and recording.unit != config.unit:
             problem = (
                 f"the model takes another unit; if the coordinates are in {config.unit}, state unit {config.unit}"
             )

@@ -1,0 +1,235 @@
+"""An exported classifier beside PyTorch: CPU time for a recording, size and accuracy.
+
+    OMP_NUM_THREADS=1 python benchmarks/export.py --store stores/nw_ucla --out benchmarks
+
+A classifier is fitted to the training side of the store with `fit_classifier`, exported, and asked for the
+probabilities of test recordings that are in memory. `eager` is `RecordingClassifier.predict_proba`. The other
+rows run the same graph: as a module of PyTorch, compiled by `torch.compile`, and as an ONNX file by onnxruntime,
+in float32 and with the weights of linear layers in int8 (`onnxruntime.quantization.quantize_dynamic`). The graph
+computes all tokens and masks those that were not observed, so that its time does not depend on lost joints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from environment import environment
+
+from skeletonmae.datasets import DATASETS
+from skeletonmae.export import export_model
+from skeletonmae.export.exportable import fitted_to_export
+from skeletonmae.export.graph import INPUT_NAMES
+from skeletonmae.inference import FitConfig, RecordingClassifier, fit_classifier
+from skeletonmae.runtime import Runtime
+from skeletonmae.runtime.export_config import MODEL
+from skeletonmae.runtime.inputs import make_batches, pad_recordings
+from skeletonmae.runtime.session import GraphSession
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+
+BATCHES = (1, 16)
+MAX_COMPILE_SECONDS = 120.0
+Probabilities = Callable[[Sequence[SkeletonSequence]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to compute the probabilities of recordings that have the layout of the exported model.
+
+    Args:
+        name: What it is called in the table.
+        call: Computes the probabilities of up to 16 recordings.
+        megabytes: Size of its file; None where it is that of another row.
+    """
+
+    name: str
+    call: Probabilities
+    megabytes: float | None = None
+
+
+def measure(rows: Sequence[Row], recordings: Sequence[SkeletonSequence], repeats: int) -> dict[str, list[float]]:
+    """Return the median CPU milliseconds of a recording for each size of a batch, with the rows in alternation."""
+    found: dict[str, list[float]] = {row.name: [] for row in rows}
+    for size in BATCHES:
+        times: dict[str, list[float]] = {row.name: [] for row in rows}
+        for turn in range(repeats + 1):
+            part = [recordings[(turn * size + number) % len(recordings)] for number in range(size)]
+            for row in rows:
+                started = time.process_time()
+                row.call(part)
+                if turn:  # the first is a warm-up
+                    times[row.name].append((time.process_time() - started) / size)
+        for name, seconds in times.items():
+            found[name].append(1000 * float(np.median(seconds)))
+    return found
+
+
+def module_call(graph: Callable[..., Any]) -> Probabilities:
+    """Return a function that runs the graph as a module of PyTorch."""
+
+    def call(recordings: Sequence[SkeletonSequence]) -> np.ndarray:
+        arrays = pad_recordings(recordings)
+        with torch.inference_mode():
+            probabilities: np.ndarray = graph(*(torch.from_numpy(arrays[name]) for name in INPUT_NAMES))[0].numpy()
+        return probabilities
+
+    return call
+
+
+def session_call(session: GraphSession) -> Probabilities:
+    """Return a function that runs an ONNX file on one batch."""
+    return lambda recordings: session.run(pad_recordings(recordings))["probabilities"]
+
+
+def all_probabilities(call: Probabilities, recordings: Sequence[SkeletonSequence]) -> np.ndarray:
+    """Return the probabilities of all recordings, `(recording, class)`."""
+    rows: list[np.ndarray | None] = [None] * len(recordings)
+    for indices, _ in make_batches(recordings, BATCHES[-1]):
+        for index, row in zip(indices, call([recordings[index] for index in indices]), strict=True):
+            rows[index] = row
+    return np.array(rows)
+
+
+def quantize(model: Path, folder: Path) -> Path:
+    """Write the model with the weights of its linear layers in int8."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    prepared, quantized = folder / "prepared.onnx", folder / "int8.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        quant_pre_process(str(model), str(prepared), skip_symbolic_shape=True)
+        quantize_dynamic(str(prepared), str(quantized), weight_type=QuantType.QInt8)
+    return quantized
+
+
+def compiled_call(graph: torch.nn.Module, example: Sequence[SkeletonSequence]) -> tuple[Probabilities | None, str]:
+    """Return the compiled graph and what compiling took, or None and the reason."""
+    call = module_call(torch.compile(graph, dynamic=True))
+    started = time.process_time()
+    try:
+        for size in BATCHES:
+            call(list(example[:size]))
+    except Exception as error:  # noqa: BLE001 - whatever the compiler raises is the result
+        return None, f"`torch.compile` failed: {type(error).__name__}"
+    seconds = time.process_time() - started
+    if seconds > MAX_COMPILE_SECONDS:
+        return None, f"left out: compiling took {seconds:.0f} s of a core"
+    return call, f"compiling took {seconds:.0f} s of a core, once in each process"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, required=True, help="store of labeled recordings, such as NW-UCLA")
+    parser.add_argument("--classifier", type=Path, help="classifier of `fit`; by default one is fitted")
+    parser.add_argument("--repeats", type=int, default=15, help="repeats of each")
+    parser.add_argument("--out", type=Path, help="folder for export.md; if not given, it is printed")
+    arguments = parser.parse_args()
+    threads = int(os.environ.get("OMP_NUM_THREADS", 1))
+    torch.set_num_threads(threads)
+    facts = environment(threads, arguments.repeats)
+    store = SequenceStore.open(arguments.store)
+    dataset = DATASETS[store.dataset]
+    split = dataset.splits[dataset.default_split].split(store)
+    if arguments.classifier:
+        classifier = RecordingClassifier.load(arguments.classifier)
+    else:
+        classifier, _ = fit_classifier([store[index] for index in split.train], FitConfig())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        classifier.save(folder / "classifier.safetensors")
+        classifier = RecordingClassifier.load(folder / "classifier.safetensors")
+        report = export_model(folder / "classifier.safetensors", folder / "exported")
+        runtime = Runtime(folder / "exported", num_threads=threads)
+        tested = [runtime.adapt(store[index]) for index in split.test]
+        labels = [store[index].label for index in split.test]
+        graph = (
+            fitted_to_export(classifier, "classifier").graph(runtime.adapt.skeleton, runtime.config.axes).eval()
+        )
+        model, int8 = folder / "exported" / MODEL, quantize(folder / "exported" / MODEL, folder)
+        compiled, compile_note = compiled_call(graph, tested)
+        rows = [
+            Row("eager", classifier.predict_proba, (folder / "classifier.safetensors").stat().st_size / 1e6),
+            Row("graph, PyTorch", module_call(graph)),
+            *([Row("graph, compiled", compiled)] if compiled else []),
+            Row("ONNX, float32", session_call(runtime.session), model.stat().st_size / 1e6),
+            Row("ONNX, int8", session_call(GraphSession(int8, threads)), int8.stat().st_size / 1e6),
+        ]
+        milliseconds = measure(rows, tested, arguments.repeats)
+        answers = {row.name: all_probabilities(row.call, tested) for row in rows}
+    page = write_page(
+        facts, arguments, rows, milliseconds, answers, classifier, labels, report.max_difference, compile_note
+    )
+    print(page)
+    if arguments.out:
+        (arguments.out / "export.md").write_text(page, encoding="utf-8")
+
+
+def write_page(
+    facts: dict[str, Any],
+    arguments: argparse.Namespace,
+    rows: Sequence[Row],
+    milliseconds: dict[str, list[float]],
+    answers: dict[str, np.ndarray],
+    classifier: RecordingClassifier,
+    labels: Sequence[str | None],
+    max_difference: float,
+    compile_note: str,
+) -> str:
+    """Return the page with the table."""
+    eager, eager_answers = milliseconds[rows[0].name], answers[rows[0].name]
+    is_right = np.array([label in classifier.classes for label in labels])
+    truth = np.array(
+        [classifier.classes.index(str(label)) if ok else -1 for label, ok in zip(labels, is_right, strict=True)]
+    )
+    lines = []
+    for row in rows:
+        own, predicted = milliseconds[row.name], answers[row.name]
+        times = " | ".join(f"{value:.1f}" for value in own)
+        ratios = " | ".join(f"**{before / value:.2f}**" for before, value in zip(eager, own, strict=True))
+        accuracy = (predicted.argmax(1) == truth).mean()
+        same = (predicted.argmax(1) == eager_answers.argmax(1)).mean()
+        difference = np.abs(predicted - eager_answers).max()
+        size = "" if row.megabytes is None else f"{row.megabytes:.1f}"
+        lines.append(
+            f"| {row.name} | {times} | {ratios} | {accuracy:.1%} | {same:.1%} | {difference:.0e} | {size} |"
+        )
+    first, _, *about = (__doc__ or "").strip().split("\n\n")
+    return "\n".join(
+        [
+            "# Exported models",
+            "",
+            first,
+            "",
+            *about,
+            "",
+            f"    {facts['command']}",
+            "",
+            f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['threads']} thread, CPU"
+            f" time; Python {facts['python']}, torch {facts['torch']}; medians of {arguments.repeats} repeats in"
+            f" alternation. {len(labels)} test recordings of {arguments.store.name}; head:"
+            f" {classifier.head.kind}. Columns `1` and `16`: recordings per call.",
+            "",
+            "| | ms a recording, 1 | 16 | faster than eager, 1 | 16 | accuracy | same class as eager |"
+            " largest difference of a probability | MB |",
+            "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+            *lines,
+            "",
+            f"The graph compiled: {compile_note}. The largest difference of a probability that the export found on"
+            f" made recordings was {max_difference:.0e}.",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
