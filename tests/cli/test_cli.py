@@ -404,13 +404,13 @@ def test_predict_reads_files_as_prepare_did(
 ) -> None:
     """A gap of 30 frames is short at 120 frames per second, and is bridged; without a rate it is not."""
     all_options: list[Any] = []
-    load = inference.load_recordings
+    load = inference.iter_recordings
 
-    def load_recordings(paths: Any, options: Any, *more: Any) -> Any:
+    def iter_recordings(paths: Any, options: Any, *more: Any) -> Any:
         all_options.append(options)
         return load(paths, options, *more)
 
-    monkeypatch.setattr(inference, "load_recordings", load_recordings)
+    monkeypatch.setattr(inference, "iter_recordings", iter_recordings)
     lines = ["frame,joint,x,y,z,layout"]
     for frame in range(100):
         lines.append(f"{frame},head,0,1.7,{0.001 * frame},ntu25")

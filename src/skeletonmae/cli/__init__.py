@@ -19,6 +19,7 @@ from skeletonmae.cli.export import export
 from skeletonmae.cli.fit import fit
 from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.info import info
+from skeletonmae.cli.predict import predict
 from skeletonmae.cli.prepare import prepare
 from skeletonmae.cli.repro import repro
 from skeletonmae.cli.segment import segment
@@ -29,8 +30,8 @@ from skeletonmae.memory import retain_freed_memory
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognize actions with few labels.
 
-Start with `skeletonmae demo`. For your own recordings: validate, prepare, pretrain, evaluate, predict; or
-embed, with a shipped encoder (`skeletonmae info` lists them).
+Start with `skeletonmae demo`. For your own labeled recordings: fit, then predict, with a shipped encoder
+(`skeletonmae info` lists them). To train your own: validate, prepare, pretrain, evaluate.
 Exit status: 0 success; 1 invalid input; 2 invalid command line; 3 success, but something was left out;
 4 a result was not reproduced; 130 interrupted."""
 
@@ -45,7 +46,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "streams": streams,
     "repro": repro,
     "fit": fit,
-    "predict": commands.predict,
+    "predict": predict,
     "segment": segment,
     "embed": embed,
     "export": export,

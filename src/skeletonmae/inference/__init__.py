@@ -1,6 +1,6 @@
 """Features and predictions for recordings, with pre-trained and fine-tuned checkpoints."""
 
-from skeletonmae.datasets.load_recordings import Problem, load_recordings
+from skeletonmae.datasets.load_recordings import Problem, iter_recordings, load_recordings
 from skeletonmae.inference.adapt import adapt_recording
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
@@ -23,6 +23,7 @@ __all__ = [
     "SkeletonEncoder",
     "adapt_recording",
     "fit_classifier",
+    "iter_recordings",
     "load_recordings",
     "predict",
 ]

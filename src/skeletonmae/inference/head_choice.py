@@ -89,17 +89,16 @@ def best_choice(results: Mapping[Candidate, Choice]) -> Choice:
 def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Return the temperature with the lowest log loss, and that log loss.
 
-    With few clips, all of them may be right by chance. Each clip therefore counts a little for the other classes:
-    by one in as many clips as its class has, and two more (Platt, *Probabilistic Outputs for Support Vector
+    Few clips may all be right by chance. Each therefore counts a little for the other classes: by one in the
+    number of clips and two more, the rule of succession (as in Platt, *Probabilistic Outputs for Support Vector
     Machines*, 1999).
 
     Args:
         scores: `(clip, class)`, of clips that the head was not fitted to.
         labels: Class index of each clip.
     """
-    num_classes, counts = scores.shape[1], np.bincount(labels, minlength=scores.shape[1])
-    other = 1 / (counts[labels] + 2)
-    targets = np.repeat(other[:, None] / max(1, num_classes - 1), num_classes, axis=1)
+    other = 1 / (len(labels) + 2)
+    targets = np.full(scores.shape, other / max(1, scores.shape[1] - 1))
     targets[np.arange(len(labels)), labels] = 1 - other
     losses = [
         float(-(targets * np.log(np.maximum(softmax(scores, temperature), 1e-12))).sum(1).mean())
