@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skeletonmae.datasets.sources import read
     from skeletonmae.estimators import SkeletonClassifier, SkeletonTransformer
-    from skeletonmae.inference import RecordingClassifier, SkeletonEncoder
+    from skeletonmae.inference import RecordingClassifier, SkeletonEncoder, Stream
     from skeletonmae.inference.load import load
     from skeletonmae.sequences import SequenceStore, SkeletonSequence
     from skeletonmae.transforms.torch_dataset import SkeletonDataset
@@ -21,6 +21,7 @@ __all__ = [
     "SkeletonEncoder",
     "SkeletonSequence",
     "SkeletonTransformer",
+    "Stream",
     "__version__",
     "load",
     "read",
@@ -36,6 +37,7 @@ if not TYPE_CHECKING:  # or else every name would be an attribute
         "SkeletonEncoder": "skeletonmae.inference",
         "SkeletonSequence": "skeletonmae.sequences",
         "SkeletonTransformer": "skeletonmae.estimators",
+        "Stream": "skeletonmae.inference",
         "load": "skeletonmae.inference.load",
         "read": "skeletonmae.datasets.sources",
     }
