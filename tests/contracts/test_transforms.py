@@ -76,3 +76,25 @@ def test_empty_batches_and_clips_without_persons(make_batch: Make, kind: str, pe
     moved = apply(kind, make_batch(persons))
     assert len(moved) == len(persons)
     assert not moved.positions.any()
+
+
+@entries
+def test_what_is_computed_on_a_gpu_is_the_same(
+    make_batch: Make, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The paths of the code for a GPU, which never wait for a number on it, taken on the CPU."""
+    batch = make_batch((2, 1, 2, 0, 1, 3), lost=0.3)
+    observed = batch.observed.clone()
+    observed[0, :, :, 4:] = False  # neither hips nor legs
+    batch = batch.with_positions(batch.positions, observed)
+    expected = apply(kind, batch).tracks
+    monkeypatch.setattr(torch.Tensor, "is_cpu", property(lambda _: False), raising=False)
+    result = apply(kind, batch).tracks
+    monkeypatch.undo()
+    torch.testing.assert_close(result.positions, expected.positions, atol=1e-5, rtol=1e-5)
+    assert torch.equal(result.observed, expected.observed)
+    assert torch.equal(result.has_depth, expected.has_depth)
+    torch.testing.assert_close(result.duration, expected.duration, equal_nan=True)
+    if expected.root is not None:
+        torch.testing.assert_close(result.root, expected.root, atol=1e-5, rtol=1e-5)
+        assert torch.equal(result.root_observed, expected.root_observed)
