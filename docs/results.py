@@ -49,7 +49,8 @@ seeds: each seed has its own label subset, order of clips, crops and head, and f
 there is one pre-training. The deviation of a gain is over the differences of the individual seeds. A gain is given
 only where both networks were tested on the same clips. Where test clips are exact copies of training clips, the
 first number is without them, and the second is the usual one, with them. `mAP` is the mean average precision.
-Where a split has folds, the numbers are the mean and the standard deviation over the folds.
+Where a split has folds, the numbers are the mean and the standard deviation over the folds, and the number of
+labeled clips is that of a fold.
 
 Two commits or dates in a row are those of the pre-trained network and of the one from scratch. A recipe is named
 by its present path; if it had another path at the commit of the run, that path is given below the table.
@@ -160,7 +161,7 @@ def _over_folds(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "top1": means,
         "mean": statistics.fmean(means),
         "spread": statistics.stdev(means) if len(means) > 1 else None,
-        "num_train": first["num_train"] + first["num_test"],
+        "num_train": round(statistics.fmean(row["num_train"] for row in rows)),
         "num_test": sum(row["num_test"] for row in rows),
         "num_test_left_out": sum(row.get("num_test_left_out", 0) for row in rows),
     }

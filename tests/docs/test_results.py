@@ -157,6 +157,6 @@ def test_the_folds_of_a_split_share_a_row(results: Any) -> None:
         for number, mean in enumerate(means, start=1)
     ]
     assert cells(results, *folds)[:6] == [
-        "linear probe", "100% (70 clips)", "85.0 ± 7.1 (2 folds)", "60.0 ± 14.1 (2 folds)", "+25.0 ± 7.1", f"`{RECIPE}`",
+        "linear probe", "100% (30 clips)", "85.0 ± 7.1 (2 folds)", "60.0 ± 14.1 (2 folds)", "+25.0 ± 7.1", f"`{RECIPE}`",
     ]  # fmt: skip
     assert "## own, 2 folds by pair, 80 test clips\n" in results.page(folds, [], "")
