@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
 from skeletonmae.cli.console import (
-    INCOMPLETE,
     OK,
-    USER_ERROR,
     print_output,
     print_output_json,
     print_output_table,
     print_status,
     training_progress,
 )
-from skeletonmae.cli.help_text import CheckpointPath, RecipePath
-from skeletonmae.cli.input_options import Up, print_ignored, read_options
+from skeletonmae.cli.help_text import FromEncoder, RecipePath
+from skeletonmae.cli.input_options import Up, read_options
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
-    from skeletonmae.datasets import UnreadFile
     from skeletonmae.evaluation import Result
-    from skeletonmae.inference import Prediction
 
 
 CURVES = ("robustness", "early")
@@ -37,6 +32,7 @@ CURVES = ("robustness", "early")
 def pretrain(
     recipe: RecipePath,
     overrides: Positional[tuple[str, ...]] = (),
+    from_encoder: FromEncoder = None,
     out: Path | None = None,
     device: str = "auto",
     json: bool = False,
@@ -51,19 +47,24 @@ def pretrain(
 
         skeletonmae pretrain recipes/nw_ucla/mamp.yaml --out runs/mine
         skeletonmae pretrain recipes/nw_ucla/mamp.yaml data.stream=bone training.epochs=50
+        skeletonmae pretrain stores/mine --from kinect20 --out runs/mine
 
     Args:
-        recipe: Recipe, a YAML file.
+        recipe: Recipe, a YAML file; with --from also the folder of a store, the recordings to pre-train on.
         overrides: Settings that override those of the recipe, such as training.epochs=50.
+        from_encoder: Shipped encoder, checkpoint or run to go on from. Clips, method and training have its
+            settings where the recipe states no others.
         out: Folder of the run. By default runs/<folder and name of the recipe>.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the path of the model as JSON.
     """
     from skeletonmae import runs
+    from skeletonmae.encoders import settings_to_continue
     from skeletonmae.recipe import read_recipe
     from skeletonmae.training import init_distributed
 
-    settings = read_recipe(recipe, overrides)
+    defaults = settings_to_continue(from_encoder) if from_encoder else None
+    settings = read_recipe(recipe, overrides, defaults)
     folder = out or Path("runs") / run_name(recipe)
     with init_distributed(device) as distributed, training_progress() as on_progress:
         model = runs.pretrain(settings, folder, distributed, on_progress, print_status)
@@ -130,80 +131,6 @@ def evaluate(
             _print_cost(folder)
             print_status(f"results written to {folder}")
     return OK
-
-
-def predict(
-    checkpoint: CheckpointPath,
-    recordings: Positional[tuple[Path, ...]],
-    top: int = 3,
-    per_person: bool = False,
-    format: str | None = None,
-    layout: str | None = None,
-    unit: str | None = None,
-    up: Up | None = None,
-    fps: float | None = None,
-    ntu_cleanup: Literal["reference", "none"] = "reference",
-    precision: Precision = "float32",
-    device: str = "auto",
-    json: bool = False,
-) -> int:
-    """Predict the actions of recordings.
-
-    Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read,
-    that do not fit the model, or in which no joint that the model knows was observed, are listed with the reason,
-    and the exit status is 3; it is 1 if no recording could be classified. 3D recordings are converted to 2D for a
-    2D model.
-
-    For example::
-
-        skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/*.csv
-        skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/ --per-person --json
-
-    Args:
-        checkpoint: Fine-tuned classifier that `evaluate` wrote.
-        recordings: Files, folders or stores.
-        top: Number of classes to print for each recording.
-        per_person: Classify every person on its own instead of the recording as a whole.
-        format: Format of all input files. By default it is detected from their content.
-        layout: Joint layout of files that name their joints, as for `prepare`. By default the joints of the model.
-        unit: Unit of the coordinates in the files, in place of what they state: m, cm or mm (converted to
-            meters), px, image (fractions of the image's size) or unknown.
-        up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
-            up; left stays left.
-        fps: Frames per second, as given to `prepare`. Overrides the files' own.
-        ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
-            every recorded body.
-        precision: float32, bf16, or auto, which is bf16 where the device has instructions for it. bf16 is faster,
-            and probabilities differ slightly.
-        device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
-        json: Print the predictions as JSON.
-    """
-    from skeletonmae.checkpoint import load_checkpoint
-    from skeletonmae.inference import Prediction, load_recordings, predict
-    from skeletonmae.training import choose_device
-
-    if top < 1:
-        raise InputError("--top must be at least 1", got=top)
-    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
-    model = load_checkpoint(checkpoint, choose_device(device))
-    if options.layout is None:
-        options = replace(options, layout=model.header.custom_layout)
-    ignored: list[UnreadFile] = []
-    loaded, problems = load_recordings(recordings, options, ignored.append)
-    predictions = predict(model, loaded, top=top, per_person=per_person, precision=precision)
-    if json:
-        unread = [Prediction(problem.recording, None, (), problem.reason) for problem in problems]
-        print_output_json(_to_json([asdict(prediction) for prediction in [*predictions, *unread]]))
-    else:
-        for prediction in predictions:
-            print_output(_format_prediction(prediction))
-    print_ignored(ignored)
-    for problem in problems:
-        print_status(f"skipped: {problem}")
-    if all(prediction.error for prediction in predictions):
-        print_status("error: there is no recording that the model could classify")
-        return USER_ERROR
-    return INCOMPLETE if problems or any(prediction.error for prediction in predictions) else OK
 
 
 def demo(
@@ -279,14 +206,6 @@ def _print_cost(folder: Path) -> None:
     if cost["pretraining_seconds"] is not None:
         numbers += [f"pre-trained in {cost['pretraining_seconds'] / 60:.1f} minutes"]
     print_status(f"encoder: {', '.join(numbers)}")
-
-
-def _format_prediction(prediction: Prediction) -> str:
-    name = prediction.recording
-    if prediction.person is not None:
-        name = f"{name}, person {prediction.person}"
-    classes = ", ".join(f"{class_name} {probability:.0%}" for class_name, probability in prediction.classes)
-    return f"{name}: {prediction.error or classes}"
 
 
 def _plot_confusion_matrices(results: list[Result], folder: Path) -> None:
