@@ -56,6 +56,7 @@ def test_the_place_of_a_joint_says_how_far_along_its_limb_it_is() -> None:
     to_tip = [found[f"left_{joint}"][TO_TIP].item() for joint in ("elbow", "wrist", "hand")]
     assert to_tip == pytest.approx([math.log2(3) / 2, 0.5, 0.0])
     assert found["spine"][DEPTH] == -1
+    assert found["head"][ALONG] == 0  # a limb of one joint has no beginning and no end
     assert found["left_hand"][DEPTH] == 1
     assert found["left_hand"][DEPTH_LOG] == pytest.approx(math.log2(6) / 2)
 
