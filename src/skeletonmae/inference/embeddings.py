@@ -85,9 +85,9 @@ class Embeddings:
         """Write the features to a file; an existing one is replaced.
 
         A `.npz` has the arrays `features`, `feature_names`, `names`, `persons` (-1 for the whole recording),
-        `labels` and, for each tag, `tag_NAME` (both empty where unknown). A `.csv` and a `.parquet` have a line for
-        each row, with the columns `recording`, `person`, `label`, `tag_NAME` and the names of the features. Parquet
-        needs `skeletonmae[table]`.
+        `labels` and, for each tag, `tag_NAME` (both empty where unknown). A `.csv` and a `.parquet` have a line
+        for each row, with the columns `recording`, `person`, `label`, `tag_NAME` and the names of the features.
+        Parquet needs `skeletonmae[table]`.
 
         Raises:
             InputError: The file has another suffix, or pyarrow is not installed.
