@@ -7,6 +7,8 @@ from statistics import fmean
 from typing import Any
 
 Cell = dict[str, Any]
+Row = tuple[str, int, float]
+"""Name of a pre-training or of a network from scratch, layers of STRL, and factor of the encoder's rate."""
 SELECTION_SETS = ("penn_action", "nw_ucla")
 PROOF_SETS = ("penn_action", "nw_ucla", "pyskl_sample", "utd_mhad")
 DRAWS_TO_SELECT, DRAWS, PRETRAININGS = 4, 5, 3
@@ -52,13 +54,18 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 CANDIDATES: dict[str, tuple[str, ...]] = {
     "coordinates, random parts": BASE,
+    "coordinates, random parts, identity": (*BASE, IDENTITY),
     "centered, random parts": (TARGETS["centered"], HIDING["random parts"]),
     "embedding, random parts": (TARGETS["embedding"], HIDING["random parts"]),
     "coordinates, right arm and leg": (TARGETS["coordinates"], HIDING["right arm and leg"]),
-    "coordinates, random joints": (TARGETS["coordinates"], HIDING["random joints"]),
     "embedding, right arm and leg": (TARGETS["embedding"], HIDING["right arm and leg"]),
+    "coordinates, random joints": (TARGETS["coordinates"], HIDING["random joints"]),
 }
-"""Targets and hiding to choose from."""
+"""Pre-trainings to choose from; they share one network, but for the identity of joints."""
+SCRATCH: dict[str, tuple[str, ...]] = {"from scratch": BASE, "from scratch, identity": (*BASE, IDENTITY)}
+"""Networks that are not pre-trained; what the base predicts has no influence on them."""
+FIRST = (*SCRATCH, "coordinates, random parts", "coordinates, random parts, identity")
+"""What is run first, and the only ones with more than one layer of STRL."""
 
 
 def pretrain_cell(dataset: str, part: str, settings: tuple[str, ...], seed: int, **training: Any) -> Cell:
@@ -69,11 +76,19 @@ def pretrain_cell(dataset: str, part: str, settings: tuple[str, ...], seed: int,
 
 
 def finetune_cell(
-    dataset: str, part: str, start: Cell | None, *, draw: int, depth: int, encoder_lr: float, fraction: float = 0.1
+    name: str,
+    dataset: str,
+    part: str,
+    seed: int,
+    draw: int,
+    depth: int,
+    encoder_lr: float,
+    fraction: float = 0.1,
 ) -> Cell:
-    """Return a fine-tuning, from scratch if it has no start."""
+    """Return a fine-tuning of a pre-training in `CANDIDATES`, or of a network in `SCRATCH`."""
+    start = pretrain_cell(dataset, part, CANDIDATES[name], seed) if name in CANDIDATES else None
     names = {"kind": "finetune", "dataset": dataset, "part": part, "start": start}
-    settings = start["settings"] if start else list(BASE)
+    settings = start["settings"] if start else list(SCRATCH[name])
     training = {"encoder_lr": encoder_lr}
     return names | {
         "settings": settings, "fraction": fraction, "draw": draw, "depth": depth, "training": training,
@@ -93,85 +108,84 @@ def merged(settings: tuple[str, ...], changes: tuple[str, ...]) -> tuple[str, ..
 
 
 def select_cells() -> Iterator[Cell]:
-    """Yield the fine-tunings on the validation parts; from scratch and the first candidate come first."""
-    first, *others = CANDIDATES
-    for depth in DEPTHS:
-        for candidates in ((None, first), others):
-            for rate in RATES:
-                for dataset in SELECTION_SETS:
-                    for candidate in candidates:
-                        yield from _select(dataset, candidate, depth, rate)
+    """Yield the fine-tunings on the validation parts, the most telling first."""
+    others = tuple(name for name in CANDIDATES if name not in FIRST)
+    for depth, names in ((DEPTHS[0], FIRST), (DEPTHS[0], others), (DEPTHS[1], FIRST)):
+        for rate in RATES:
+            for dataset in SELECTION_SETS:
+                for name in names:
+                    yield from _select(dataset, name, depth, rate)
 
 
-def _select(dataset: str, candidate: str | None, depth: int, rate: float) -> Iterator[Cell]:
-    start = pretrain_cell(dataset, "selection", CANDIDATES[candidate], 0) if candidate else None
+def _select(dataset: str, name: str, depth: int, rate: float) -> Iterator[Cell]:
     for draw in range(DRAWS_TO_SELECT):
-        yield finetune_cell(dataset, "selection", start, draw=draw, depth=depth, encoder_lr=rate)
+        yield finetune_cell(name, dataset, "selection", 0, draw, depth, rate)
 
 
 def mean_accuracy(lines: dict[str, Any], cells: Iterator[Cell], key: Any) -> float | None:
     """Return the mean accuracy of cells; None if one is not finished."""
     results = [lines.get(key(cell)) for cell in cells]
-    return fmean(line["result"]["top1"] for line in results) if all(results) else None
+    return fmean(line["result"]["top1"] for line in results if line) if all(results) else None
 
 
-def selection_table(lines: dict[str, Any], key: Any) -> dict[tuple[str | None, int, float], dict[str, float]]:
-    """Return the validation accuracy of each candidate (None is from scratch), depth and rate, by dataset."""
+def selection_table(lines: dict[str, Any], key: Any) -> dict[Row, dict[str, float]]:
+    """Return the validation accuracy of each name, depth and rate, by dataset."""
     table = {}
-    for candidate in (None, *CANDIDATES):
+    for name in (*SCRATCH, *CANDIDATES):
         for depth in DEPTHS:
             for rate in RATES:
                 found = {
-                    dataset: mean_accuracy(lines, _select(dataset, candidate, depth, rate), key)
+                    dataset: mean_accuracy(lines, _select(dataset, name, depth, rate), key)
                     for dataset in SELECTION_SETS
                 }
-                table[candidate, depth, rate] = {name: value for name, value in found.items() if value is not None}
+                table[name, depth, rate] = {name: value for name, value in found.items() if value is not None}
     return table
 
 
-def choose(table: dict[tuple[str | None, int, float], dict[str, float]]) -> tuple[str, int, float, float] | None:
-    """Return candidate, depth and rate with the best mean over the datasets, and the best rate from scratch.
+def choose(table: dict[Row, dict[str, float]]) -> tuple[Row, Row] | None:
+    """Return name, depth and rate with the best mean over the datasets: of all pre-trainings, and from scratch.
 
-    The rate from scratch is chosen for the same depth. None if no candidate is finished on all datasets.
+    The depth from scratch is that of the pre-training. None if nothing is finished on all datasets.
     """
     means = {row: fmean(found.values()) for row, found in table.items() if len(found) == len(SELECTION_SETS)}
-    pretrained = [row for row in means if row[0] is not None]
-    if not pretrained:
+    pretrained = max((row for row in means if row[0] in CANDIDATES), key=lambda row: means[row], default=None)
+    if pretrained is None:
         return None
-    candidate, depth, rate = max(pretrained, key=lambda row: means[row])
-    scratch = [row for row in means if row[0] is None and row[1] == depth]
-    return str(candidate), depth, rate, max(scratch, key=lambda row: means[row])[2]
+    scratch = [row for row in means if row[0] in SCRATCH and row[1] == pretrained[1]]
+    return (pretrained, max(scratch, key=lambda row: means[row])) if scratch else None
 
 
-def proof_cells(candidate: str, depth: int, rate: float, scratch_rate: float) -> Iterator[Cell]:
+def proof_cells(chosen: tuple[Row, Row]) -> Iterator[Cell]:
     """Yield the cells of the proof with one setting for all datasets, a tenth of the labels first."""
-    settings = CANDIDATES[candidate]
     for dataset in PROOF_SETS:
-        yield from few_labels(dataset, settings, depth, rate)
-        yield from few_labels(dataset, None, depth, scratch_rate)
-    other_depth = next(other for other in DEPTHS if other != depth)
-    for other, other_rate in ((other_depth, rate), *((depth, each) for each in RATES if each != rate)):
-        yield from few_labels(PROOF_SETS[0], settings, other, other_rate)
-    for other, other_rate in (
-        (other_depth, scratch_rate),
-        *((depth, each) for each in RATES if each != scratch_rate),
-    ):
-        yield from few_labels(PROOF_SETS[0], None, other, other_rate)
+        for row in chosen:
+            yield from few_labels(dataset, row)
+    for row in chosen:
+        for other in other_rows(row):
+            yield from few_labels(PROOF_SETS[0], other)
     for seed in range(PRETRAININGS):
         for dataset in PROOF_SETS:
-            yield all_labels(dataset, settings, depth, rate, seed)
-            yield all_labels(dataset, None, depth, scratch_rate, seed)
+            for row in chosen:
+                yield all_labels(dataset, row, seed)
 
 
-def few_labels(dataset: str, settings: tuple[str, ...] | None, depth: int, rate: float) -> Iterator[Cell]:
+def other_rows(row: Row) -> list[Row]:
+    """Return the same with the other depth, and with the other rates."""
+    name, depth, rate = row
+    return [(name, other, rate) for other in DEPTHS if other != depth] + [
+        (name, depth, other) for other in RATES if other != rate
+    ]
+
+
+def few_labels(dataset: str, row: Row) -> Iterator[Cell]:
     """Yield every draw of every pre-training, or every draw from scratch."""
-    for seed in range(PRETRAININGS if settings else 1):
-        start = pretrain_cell(dataset, "test", settings, seed) if settings else None
+    name, depth, rate = row
+    for seed in range(PRETRAININGS if name in CANDIDATES else 1):
         for draw in range(DRAWS):
-            yield finetune_cell(dataset, "test", start, draw=draw, depth=depth, encoder_lr=rate)
+            yield finetune_cell(name, dataset, "test", seed, draw, depth, rate)
 
 
-def all_labels(dataset: str, settings: tuple[str, ...] | None, depth: int, rate: float, seed: int) -> Cell:
+def all_labels(dataset: str, row: Row, seed: int) -> Cell:
     """Return the fine-tuning of one pre-training with all labels, or one from scratch."""
-    start = pretrain_cell(dataset, "test", settings, seed) if settings else None
-    return finetune_cell(dataset, "test", start, draw=seed, depth=depth, encoder_lr=rate, fraction=1.0)
+    name, depth, rate = row
+    return finetune_cell(name, dataset, "test", seed, seed, depth, rate, fraction=1.0)

@@ -55,7 +55,7 @@ def cells(stage: str, lines: dict[str, Any]) -> Iterator[plan.Cell]:
     chosen = plan.choose(plan.selection_table(lines, key)) if stage == "proof" else None
     if stage == "proof" and chosen is None:
         return
-    for cell in plan.proof_cells(*chosen) if chosen else plan.select_cells():
+    for cell in plan.proof_cells(chosen) if chosen else plan.select_cells():
         if cell["start"]:
             yield cell["start"]
         yield cell
@@ -132,38 +132,35 @@ def report(folder: Path) -> Iterator[str]:
     yield f"| start | depth | rate | {' | '.join(plan.SELECTION_SETS)} | mean |"
     yield "|---|---|---|" + "---|" * (len(plan.SELECTION_SETS) + 1)
     table = plan.selection_table(lines, key)
-    for (candidate, depth, rate), found in table.items():
+    for (name, depth, rate), found in table.items():
         if found:
-            shown = [f"{100 * found[name]:.1f}" if name in found else "" for name in plan.SELECTION_SETS]
+            shown = [f"{100 * found[each]:.1f}" if each in found else "" for each in plan.SELECTION_SETS]
             mean = f"{100 * fmean(found.values()):.1f}" if len(found) == len(plan.SELECTION_SETS) else ""
-            yield f"| {candidate or 'from scratch'} | {depth} | x{rate:g} | {' | '.join(shown)} | {mean} |"
+            yield f"| {name} | {depth} | x{rate:g} | {' | '.join(shown)} | {mean} |"
     chosen = plan.choose(table)
-    yield f"\nchosen (candidate, depth, rate, rate from scratch): {chosen}\n"
+    yield f"\nchosen (name, depth, rate): {chosen}\n"
     if chosen:
         yield from proof_table(lines, *chosen)
 
 
-def proof_table(
-    lines: dict[str, Any], candidate: str, depth: int, rate: float, scratch_rate: float
-) -> Iterator[str]:
-    """Yield the lines of the table of the proof."""
-    settings = plan.CANDIDATES[candidate]
+def proof_table(lines: dict[str, Any], pretrained: plan.Row, scratch: plan.Row) -> Iterator[str]:
+    """Yield the lines of the table of the proof; on the first dataset, also with the other depth and rates."""
     yield "| dataset | labels | depth | rate | pre-trained | from scratch | gain |"
     yield "|---|---|---|---|---|---|---|"
-    others = [(other, each) for other in plan.DEPTHS for each in plan.RATES]
     for dataset in plan.PROOF_SETS:
-        for shown_depth, shown_rate in others if dataset == plan.PROOF_SETS[0] else [(depth, rate)]:
-            own = [finished(lines, cell) for cell in plan.few_labels(dataset, settings, shown_depth, shown_rate)]
-            base = [finished(lines, cell) for cell in plan.few_labels(dataset, None, shown_depth, scratch_rate)]
-            yield from proof_row(f"{dataset} | 10 % | {shown_depth} | x{shown_rate:g}", own, base, plan.DRAWS)
-        own = [
-            finished(lines, plan.all_labels(dataset, settings, depth, rate, s)) for s in range(plan.PRETRAININGS)
-        ]
-        base = [
-            finished(lines, plan.all_labels(dataset, None, depth, scratch_rate, s))
-            for s in range(plan.PRETRAININGS)
-        ]
-        yield from proof_row(f"{dataset} | all | {depth} | x{rate:g}", own, base, plan.PRETRAININGS)
+        rows = [pretrained, *(plan.other_rows(pretrained) if dataset == plan.PROOF_SETS[0] else ())]
+        for row in rows:
+            _, depth, rate = row
+            own = [finished(lines, cell) for cell in plan.few_labels(dataset, row)]
+            base = [finished(lines, cell) for cell in plan.few_labels(dataset, (scratch[0], depth, scratch[2]))]
+            yield from proof_row(f"{dataset} | 10 % | {depth} | x{rate:g}", own, base, plan.DRAWS)
+        own, base = (
+            [finished(lines, plan.all_labels(dataset, row, seed)) for seed in range(plan.PRETRAININGS)]
+            for row in (pretrained, scratch)
+        )
+        yield from proof_row(
+            f"{dataset} | all | {pretrained[1]} | x{pretrained[2]:g}", own, base, plan.PRETRAININGS
+        )
 
 
 def finished(lines: dict[str, Any], cell: plan.Cell) -> float | None:

@@ -43,7 +43,10 @@ def fake_run(proof: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
         return {"cell": cell, "result": result, "cpu_seconds": 10.0}
 
     monkeypatch.setattr(proof, "run_cell", run_cell)
-    monkeypatch.setattr(proof.plan, "CANDIDATES", dict(list(proof.plan.CANDIDATES.items())[:3]))
+    names = ("coordinates, random parts", "embedding, random parts")
+    monkeypatch.setattr(proof.plan, "CANDIDATES", {name: proof.plan.CANDIDATES[name] for name in names})
+    monkeypatch.setattr(proof.plan, "SCRATCH", {"from scratch": proof.plan.BASE})
+    monkeypatch.setattr(proof.plan, "FIRST", ("from scratch", names[0]))
     return run
 
 
@@ -60,10 +63,7 @@ def test_a_run_that_was_stopped_continues_and_proves_what_was_chosen(
     assert len(keys) == len(set(keys))
     lines = proof.read_lines(tmp_path)
     chosen = proof.plan.choose(proof.plan.selection_table(lines, proof.key))
-    assert chosen == ("coordinates, random parts", 1, 0.1, 1.0)
-    assert {cell["part"] for cell in run[: keys.index(proof.key(next(proof.plan.proof_cells(*chosen))))]} >= {
-        "selection"
-    }
+    assert chosen == (("coordinates, random parts", 1, 0.1), ("from scratch", 1, 1.0))
     text = "\n".join(proof.report(tmp_path))
     # 0.62 + 0.001 draw with pre-training, 0.57 + 0.001 draw from scratch: the draws cancel.
     assert "| utd_mhad | 10 % | 1 | x0.1 | 62.2 ± 0.1 | 57.2 ± 0.2 | +5.0 ± 0.0 |" in text
@@ -96,7 +96,7 @@ def test_the_interval_of_crossed_pretrainings_and_draws(proof: Any) -> None:
 def test_every_cell_of_the_plan_can_be_written_and_is_unique(proof: Any) -> None:
     plan = proof.plan
     every = [*plan.pretext_cells("penn_action"), *plan.select_cells()]
-    every += list(plan.proof_cells("coordinates, random parts", 1, 0.1, 1.0))
+    every += list(plan.proof_cells((("coordinates, random parts", 1, 0.1), ("from scratch", 1, 1.0))))
     keys = [proof.key(cell) for cell in every]
     assert len(set(keys)) == len(keys)
     assert all(json.loads(key) == cell for key, cell in zip(keys, every, strict=True))
