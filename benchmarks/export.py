@@ -138,8 +138,8 @@ def main() -> None:
     torch.set_num_threads(threads)
     facts = environment(threads, arguments.repeats)
     store = SequenceStore.open(arguments.store)
-    dataset = DATASETS[store.dataset]
-    split = dataset.splits[dataset.default_split].split(store)
+    dataset = DATASETS[next(iter(store.datasets))]
+    split = dataset.splits[dataset.default_split](store)
     if arguments.classifier:
         classifier = RecordingClassifier.load(arguments.classifier)
     else:

@@ -35,13 +35,16 @@ def copied(tmp_path: Path) -> Path:
     return shutil.copytree(FROZEN / "classifier", tmp_path / "exported módel")
 
 
-def test_a_model_of_this_version_stays_readable(runtime: Runtime, recordings: list[Any]) -> None:
-    expected = json.loads((FROZEN / "classifier" / "expected.json").read_text())
-    predictions = runtime.predict(recordings)
-    assert [prediction.recording for prediction in predictions] == [name for name, _ in expected]
-    for prediction, (_, shares) in zip(predictions, expected, strict=True):
+@pytest.mark.parametrize("name", ["classifier", "fitted"])
+def test_a_model_of_this_version_stays_readable(name: str, recordings: list[Any]) -> None:
+    expected = json.loads((FROZEN / name / "expected.json").read_text())
+    predictions = Runtime(FROZEN / name).predict(recordings)
+    for prediction, (recording, shares, familiarity, warnings) in zip(predictions, expected, strict=True):
+        assert prediction.recording == recording
         assert dict(prediction.classes) == pytest.approx(shares, abs=1e-5)
         assert list(dict(prediction.classes)) == sorted(shares, key=lambda label: -shares[label])
+        assert prediction.familiarity == pytest.approx(familiarity, abs=1e-6)
+        assert list(prediction.warnings) == warnings
 
 
 def test_one_by_one_equals_all_at_once(runtime: Runtime, recordings: list[Any]) -> None:

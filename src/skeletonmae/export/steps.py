@@ -172,7 +172,8 @@ def _root_motion(transform: Any, skeleton: Skeleton, axes: int) -> Step:  # noqa
             has_center = (2 * is_anchored.sum(2) >= num_seen)[..., None]
             mean = clip.positions.index_select(3, joints).mean(3)
             center = torch.where(has_center[..., None], mean, center)
-            is_observed = torch.where(has_center, is_anchored, is_observed)
+            # onnxruntime has no `where` of flags.
+            is_observed = (is_anchored & has_center) | (is_observed & ~has_center)
         frame = torch.arange(observed.shape[2])
         # Of each frame, the last one up to it with an observed center, or else the first one after it.
         before = torch.where(is_observed[:, :, None] & (frame <= frame[:, None]), frame, -1).amax(3)

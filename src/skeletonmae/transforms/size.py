@@ -84,7 +84,7 @@ def size_of_spread(
     of_average_body = constant(average, torch.float32, device) / BODY_SIZE
     is_known = observed & constant(known, torch.bool, device)
     use_known = is_known.sum(2, keepdim=True) >= 2
-    used = torch.where(use_known, is_known, observed)
+    used = (is_known & use_known) | (observed & ~use_known)  # onnxruntime has no `where` of flags
     expected = _spread(of_average_body.expand(*used.shape, 3), used)
     expected = torch.where(use_known[..., 0] & (expected > 0), expected, 1.0)
     return _median((_spread(positions, used) / expected)[..., None], (used.sum(2, keepdim=True) >= 2))
