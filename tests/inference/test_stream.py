@@ -8,7 +8,7 @@ from pose_clips import FPS, motion, uncut
 
 from skeletonmae.errors import InputError
 from skeletonmae.inference.frame_buffer import FrameBuffer
-from skeletonmae.inference.stream import MAX_PERSONS, Decision, Stream, StreamSettings
+from skeletonmae.inference.stream import MAX_PERSONS, Decision, Stream, StreamSettings, _Track
 
 FRAME = np.zeros((20, 3))
 
@@ -85,7 +85,7 @@ def test_a_person_who_leaves_for_long_is_forgotten_and_may_return(pose_classifie
 
 def test_nothing_is_answered_while_nobody_moves_or_is_sure(pose_classifier: Any) -> None:
     assert decisions(stream_of(pose_classifier), np.repeat(motion(0, 1), 200, 0)) == []
-    strict = StreamSettings(confidence=0.999999)
+    strict = StreamSettings(confidence=0.999999, memory=0)
     assert decisions(stream_of(pose_classifier, settings=strict), motion(0, 90)) == []
 
 
@@ -100,6 +100,17 @@ def test_more_windows_must_agree(pose_classifier: Any) -> None:
     (late,) = decisions(stream_of(pose_classifier, settings=StreamSettings(num_windows=5)), motion(0, 90))
     step = stream_of(pose_classifier).step_seconds
     assert late.time - early.time == pytest.approx(4 * step, abs=0.15)
+
+
+def test_windows_are_sure_together_before_each_is_alone() -> None:
+    track = _Track(FrameBuffer(1.0, (1, 20, 3)), 0.0)
+    window = np.array([0.5, 0.3, 0.2])
+    assert track.remember(window, 0.5) == pytest.approx(window)
+    # 1.5 times the logarithm: 0.5 ** 1.5, 0.3 ** 1.5 and 0.2 ** 1.5 are 0.3536, 0.1643 and 0.0894.
+    assert track.remember(window, 0.5) == pytest.approx([0.5822, 0.2706, 0.1473], abs=1e-4)
+    track.rest(1.0)
+    assert track.remember(window, 0.5) == pytest.approx(window)
+    assert track.remember(window, 0.0) == pytest.approx(window)
 
 
 def test_reset_forgets_everything(pose_classifier: Any) -> None:

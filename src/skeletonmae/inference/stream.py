@@ -15,8 +15,7 @@ from skeletonmae.evaluation.action_timing import DEFAULT_FPS, local_speed
 from skeletonmae.evaluation.segmentation_evidence import Positive, SegmentationSettings, background_evidence
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.frame_buffer import RATE, FrameBuffer
-from skeletonmae.inference.segment import timing_of
-from skeletonmae.predictions.doubt import COVERAGE
+from skeletonmae.inference.segment import MIN_PROBABILITY, timing_of
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton, get_layout
@@ -28,16 +27,22 @@ MIN_SEEN = 0.5
 
 
 class StreamSettings(Config):
-    """When a stream answers."""
+    """When a stream answers; the defaults were chosen on training subjects of UTD-MHAD."""
 
     window: Positive = 0.75
     """Length of a window, as a share of the median duration of the training clips."""
     stride: Positive = 0.1
     """Time from one window to the next, as a share of that duration."""
+    memory: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    """Weight of the windows before: the logarithms of the calibrated probabilities are added up, and each window
+    multiplies those of the windows before it by this. 0 takes each window alone."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    """Calibrated probability from which a window counts as sure."""
-    num_windows: Annotated[int, Field(ge=1)] = 3
-    """Number of successive windows that must be sure of the same class."""
+    """Probability of a class, by the windows together, from which a stream is sure."""
+    num_windows: Annotated[int, Field(ge=1)] = 2
+    """Number of successive windows after which it must be sure of the same class."""
+    familiarity: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Share of the training clips that must be less familiar than a window. Most windows do not show an action
+    from its beginning to its end, so this is less than is asked of a clip."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Decision:
 
     Args:
         label: The class.
-        probability: Calibrated probability of the class in the last window.
+        probability: Probability of the class by the last windows together. They overlap, and are weighted as if
+            they did not, so it is higher than the share of such answers that are right.
         person: Who did it, as named to `update_persons`; None after `update`.
         time: Time of the frame with which the answer came, in seconds.
         latency: Time from when the motion began, as far as it is known, to the answer, in seconds.
@@ -62,9 +68,9 @@ class Decision:
 class Stream:
     """Recognizes actions while they happen.
 
-    Every few frames, the last seconds are classified as a clip. An answer comes when several successive windows
-    are sure of the same class, and resemble the training clips; the same action is answered once. Work and memory
-    of a frame do not grow with the length of the stream.
+    Every few frames, the last seconds are classified as a clip, and the probabilities of successive windows are
+    multiplied. An answer comes when they are sure of a class for several windows, and these resemble the training
+    clips; an action is answered once. Work and memory of a frame do not grow with the length of the stream.
 
     For example::
 
@@ -204,11 +210,11 @@ class Stream:
             return []
         if features.errors[0]:
             raise InputError(features.errors[0], where="Stream")
-        probability = self.classifier.probabilities(features.values)[0]
+        probability = track.remember(self.classifier.probabilities(features.values)[0], self.settings.memory)
         best = int(probability.argmax())
         is_sure = probability[best] >= self.settings.confidence
         if is_sure and self.unknown:
-            is_sure = self.classifier.familiarity([clip], features.values)[0] >= 1 - COVERAGE
+            is_sure = self.classifier.familiarity([clip], features.values)[0] >= self.settings.familiarity
         track.count = track.count + 1 if is_sure and best == track.candidate else int(is_sure)
         track.candidate = best if is_sure else -1
         if track.count < self.settings.num_windows or track.answered == best:
@@ -235,13 +241,24 @@ class _Track:
     candidate: int = -1
     count: int = 0
     answered: int = -1
+    evidence: np.ndarray | None = None
+    """Weighted sum of the logarithms of the probabilities, `(class,)`."""
 
     def __post_init__(self) -> None:
         self.began = self.created
 
+    def remember(self, probability: np.ndarray, memory: float) -> np.ndarray:
+        """Add the probabilities of a window, and return those of all windows together."""
+        added = np.log(np.maximum(probability, MIN_PROBABILITY))
+        self.evidence = added if self.evidence is None else memory * self.evidence + added
+        together = np.exp(self.evidence - self.evidence.max())
+        normalized: np.ndarray = together / together.sum()
+        return normalized
+
     def rest(self, time: float) -> None:
         """Nothing happens: whatever follows is another action."""
         self.began, self.candidate, self.count, self.answered = max(time, self.created), -1, 0, -1
+        self.evidence = None
 
 
 def _check_frame(frame: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
