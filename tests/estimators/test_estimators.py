@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from samples.motion import CLASSES, motion, write_folder
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict, cross_val_score
@@ -164,6 +166,31 @@ def test_cross_validation_with_groups(
     accuracy = cross_val_score(make(encoder="none"), recordings, labels, groups=subjects, cv=GroupKFold(4))
     assert accuracy.shape == (4,)
     assert accuracy.mean() > 0.9
+
+
+def test_groups_reach_the_classifier_by_metadata_routing(
+    make: Any,
+    recordings: list[SkeletonSequence],
+    labels: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six groups that no tag states: five in each fit, whole in its folds."""
+    untagged = [replace(one, tags={}) for one in recordings]
+    groups = [number // 4 for number in range(24)]
+    seen = []
+    make_folds = fit.make_folds
+
+    def recorded(codes: Any, numbers: Any, *settings: Any) -> Any:
+        folds = make_folds(codes, numbers, *settings)
+        overlaps = [set(numbers[train]) & set(numbers[test]) for train, test in folds]
+        seen.append((len(set(numbers)), len(folds), any(overlaps)))
+        return folds
+
+    monkeypatch.setattr(fit, "make_folds", recorded)
+    with config_context(enable_metadata_routing=True):
+        classifier = make(encoder="none").set_fit_request(groups=True)
+        cross_val_score(classifier, untagged, labels, params={"groups": groups}, cv=GroupKFold(6))
+    assert seen == [(5, 5, False)] * 6
 
 
 def test_in_a_pipeline_and_a_grid_search(

@@ -91,6 +91,8 @@ def test_a_classifier_there_and_back(
     again = skeletonmae.load(folder, device="cpu")
     assert isinstance(again, RecordingClassifier)
     np.testing.assert_allclose(again.predict_proba(recordings), classifier.predict_proba(recordings), atol=1e-5)
+    of_class = RecordingClassifier.load(folder)
+    np.testing.assert_array_equal(of_class.predict_proba(recordings), again.predict_proba(recordings))
     assert matter(folder)["metrics"] == ["accuracy"]
     assert "Classes: a, b." in (folder / "README.md").read_text(encoding="utf-8")
     with pytest.raises(

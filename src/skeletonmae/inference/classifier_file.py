@@ -189,12 +189,17 @@ def is_halvable(checkpoint: Checkpoint) -> bool:
 
 
 def is_classifier_file(path: Path) -> bool:
-    """Return whether a file is a classifier of `fit`; False if it cannot be read."""
+    """Return whether a file or folder is a classifier of `fit`; False if it cannot be read."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(_weights(path), framework="pt") as file:
             return METADATA_KEY in (file.metadata() or {})
     except (SafetensorError, OSError):
         return False
+
+
+def _weights(path: Path) -> Path:
+    """The file in a folder that `save_pretrained` wrote; any other path as it is."""
+    return path / "model.safetensors" if path.is_dir() else path
 
 
 def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
@@ -206,6 +211,7 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
         InputError: The file does not exist, is damaged, is no classifier of `fit`, or holds arrays that do not fit
             its header or cannot be those of a classifier.
     """
+    path = _weights(path)
     if not path.is_file():
         raise InputError("there is no such classifier", where=path, expected="a file that `fit` wrote")
     try:
