@@ -1,0 +1,87 @@
+"""Probes of frozen features: solutions, draws, and what their settings are chosen on."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def probes(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    return importlib.import_module("encoder_probes")
+
+
+@pytest.fixture
+def task(probes: Any) -> Any:
+    """Four subjects, three classes that one feature shows; the last two subjects are the test side."""
+    rng = np.random.default_rng(0)
+    labels = np.tile([0, 1, 2], 40)
+    features = rng.normal(size=(120, 6))
+    features[:, 0] += 6 * labels
+    features[:, 5] = 1.5  # a constant feature has no weight
+    groups = np.repeat(["a", "b", "c", "d"], 30)
+    return probes.Task(features, labels, groups, np.arange(60), np.arange(60, 120), 3)
+
+
+def test_what_is_clear_is_classified(probes: Any, task: Any) -> None:
+    for fit, least in ((probes.logistic, 0.95), (probes.ridge_each, 0.75), (probes.ridge_all, 0.75)):
+        assert probes.full(task, fit).mean() > least
+    one_hot = np.eye(3)[task.labels] + 0.1 * task.features[:, 1:4]
+    assert probes.nearest(task._replace(features=one_hot)).mean() > 0.95
+    one, ten = (np.mean(probes.few_shot(task, probes.logistic, shots, 3)) for shots in (1, 10))
+    assert 0.35 < one <= ten
+
+
+def test_labels_of_the_test_side_do_not_change_a_choice(probes: Any, task: Any) -> None:
+    labels = task.labels.copy()
+    labels[task.test] = (labels[task.test] + 1) % 3
+    features = task.features.copy()
+    features[task.test] *= -3
+    other = task._replace(labels=labels, features=features)
+    for fit in (probes.logistic, probes.ridge_each):
+        assert probes.choose_by_folds(task, fit) == probes.choose_by_folds(other, fit)
+        assert probes.choose_by_draws(task, fit, 5) == probes.choose_by_draws(other, fit, 5)
+
+
+def test_the_choice_follows_the_validation(probes: Any, task: Any) -> None:
+    scores = {}
+
+    def fit(features: Any, labels: Any, num_classes: int, settings: Any = range(3)) -> Any:
+        return [
+            lambda rows, right=setting == 1: (rows[:, 0] > 3).astype(int) + right * (rows[:, 0] > 9)
+            for setting in settings
+        ]
+
+    scores["folds"], scores["draws"] = probes.choose_by_folds(task, fit), probes.choose_by_draws(task, fit, 1)
+    assert scores == {"folds": 1, "draws": 1}
+
+
+def test_folds_keep_groups_together(probes: Any, task: Any) -> None:
+    for to_fit, to_validate in probes.folds(task):
+        assert not set(task.groups[to_fit]) & set(task.groups[to_validate])
+        assert set(to_fit) | set(to_validate) == set(task.train)
+    unknown = task._replace(groups=np.full(120, ""))
+    assert len(probes.folds(unknown)) == probes.NUM_FOLDS
+
+
+def test_draws(probes: Any, task: Any) -> None:
+    labels = task.labels.copy()
+    labels[:60][labels[:60] == 2] = 1
+    labels[4] = 2
+    chosen = probes.draw_clips(labels, task.train, 5, np.random.default_rng(0))
+    assert [(labels[chosen] == label).sum() for label in range(3)] == [5, 5, 1]
+    assert set(chosen) <= set(task.train)
+    again = probes.draw_clips(labels, task.train, 5, np.random.default_rng(1))
+    assert set(again) != set(chosen)
+
+
+def test_a_half_is_whole_groups_or_half_of_each_class(probes: Any, task: Any) -> None:
+    half = probes._half(task, np.random.default_rng(0))
+    assert len(set(task.groups[task.train][half])) == 1
+    half = probes._half(task._replace(groups=np.full(120, "")), np.random.default_rng(0))
+    assert [(task.labels[task.train][half] == label).sum() for label in range(3)] == [10, 10, 10]
