@@ -258,6 +258,7 @@ def test_a_low_frame_rate_bridges_between_frames_that_are_kept(tmp_path: Path, m
     batch = read(store, AlteredClips.of(clips, LowFrameRate(step=4)))
     assert torch.equal(batch.positions[0], batch.positions[1])  # what is between is never seen
     assert torch.equal(batch.bridged[0], batch.bridged[1])
+    torch.testing.assert_close(batch.duration, torch.full((2,), 32 / 48))
     torch.testing.assert_close(batch.positions[0, 0, :, 4, 0], torch.arange(33.0))
     assert batch.bridged[0, 0, :, 3].nonzero().flatten().tolist() == list(range(5, 12))
     assert batch.observed[0, 0, :, 5].tolist() == [frame <= 4 or frame >= 24 for frame in range(33)]
