@@ -34,7 +34,7 @@ FIVE = Skeleton(
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    """An encoder whose embeddings of names, of which training has changed all, are not 0."""
+    """An encoder whose embeddings of names and durations are as if trained; new ones are 0."""
     clips = ClipConfig.model_validate(
         {
             "axes": 3,
@@ -67,6 +67,8 @@ def checkpoint() -> Checkpoint:
     method = config.build(header.spec, MotionAware())
     assert isinstance(method, JointPatchMAE)
     torch.nn.init.normal_(method.encoder.pos_embed.joint)
+    assert method.encoder.duration_embed is not None
+    torch.nn.init.normal_(method.encoder.duration_embed.linear.weight, std=0.3)
     return Checkpoint(header, method.eval())
 
 

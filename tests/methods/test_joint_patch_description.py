@@ -37,7 +37,7 @@ switches = pytest.mark.parametrize("change", SWITCHES, ids=lambda change: "-".jo
 
 
 def tiny(masking: Any = None, **change: Any) -> JointPatchMAE:
-    """A method whose embeddings of names and of an unknown duration are as if trained."""
+    """A method whose embeddings of names and durations are as if trained; new ones are 0."""
     torch.manual_seed(0)
     config = JointPatchMAEConfig.model_validate(TINY | change)
     method = config.build(InputSpec(16, 3, tuple(VOCABULARY)), masking or MotionAware(ratio=0.7))
@@ -45,7 +45,8 @@ def tiny(masking: Any = None, **change: Any) -> JointPatchMAE:
     for weights in [embedding.joint for embedding in embeddings]:
         torch.nn.init.normal_(weights)
     assert method.encoder.duration_embed is not None
-    torch.nn.init.normal_(method.encoder.duration_embed.unknown)
+    for weights in method.encoder.duration_embed.parameters():
+        torch.nn.init.normal_(weights, std=0.5)
     return method
 
 
@@ -164,6 +165,22 @@ def test_the_duration_is_an_input(make_batch: Make) -> None:
     found = [method.embed(with_facts(batch, duration=[seconds])) for seconds in (1.0, 4.0, math.nan)]
     assert (found[0] - found[1]).abs().max() > 1e-3
     assert (found[0] - found[2]).abs().max() > 1e-3
+
+
+def test_in_a_new_encoder_the_duration_makes_no_difference_but_it_can_be_learned(make_batch: Make) -> None:
+    torch.manual_seed(0)
+    config = JointPatchMAEConfig.model_validate(TINY)
+    method = config.build(InputSpec(16, 3, tuple(VOCABULARY)), MotionAware(ratio=0.7))
+    assert isinstance(method, JointPatchMAE)
+    short, long, unknown = (with_facts(make_batch((1,)), duration=[seconds]) for seconds in (0.5, 8.0, math.nan))
+    with torch.no_grad():
+        assert torch.equal(method.embed(short), method.embed(long))
+        assert torch.equal(method.embed(short), method.embed(unknown))
+    method.eval()(short).loss.backward()
+    assert method.encoder.duration_embed is not None
+    gradient = method.encoder.duration_embed.linear.weight.grad
+    assert gradient is not None
+    assert gradient.abs().max() > 0
 
 
 def test_names_and_durations_are_left_out_per_clip_and_again_in_the_same_way(make_batch: Make) -> None:

@@ -122,6 +122,9 @@ class JointPatchEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.apply(init_weights)
+        if self.duration_embed is not None:
+            # As if unknown: a random vector would be a large part of the features that nothing removes.
+            nn.init.zeros_(self.duration_embed.linear.weight)
 
     def known_patches(self, patches: Patches) -> Patches:
         """Return the patches with the joints that the model does not know marked as unobserved.
