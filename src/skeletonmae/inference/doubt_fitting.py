@@ -33,6 +33,9 @@ def fit_doubt(
 ) -> Doubt:
     """Measure how far training clips are from the classes, each without itself and its subject.
 
+    With few clips of many features, a training clip may be farther from the mean of its class than any new clip
+    is, because the axes fit it. Its novelty is therefore at least that by these axes, so that it is not unknown.
+
     Args:
         features: `(clip, feature)`.
         labels: Class index of each clip.
@@ -52,9 +55,11 @@ def fit_doubt(
         distances.append(nearest_distance(rows, its_means))
         tested.append(test)
     distance = np.concatenate([*distances, np.zeros(0)])
-    uncertainty = entropy(probabilities[np.concatenate([*tested, np.zeros(0, np.int64)])])
+    order = np.concatenate([*tested, np.zeros(0, np.int64)])
+    uncertainty = entropy(probabilities[order])
     scales = np.array([_deviation(distance), _deviation(uncertainty)])
-    novelties = np.sort(distance / scales[0] + ENTROPY_WEIGHT * uncertainty / scales[1])
+    own = nearest_distance(standardize(features, mean, deviation) @ projection, means)[order]
+    novelties = np.sort(np.maximum(distance, own) / scales[0] + ENTROPY_WEIGHT * uncertainty / scales[1])
     return Doubt(novelties, low, high, mean, deviation, projection, means, scales)
 
 

@@ -41,6 +41,11 @@ def describe_accuracy(report: FitReport) -> str:
         f"Expect about {percent(report.accuracy)} of new clips to be recognized"
         f" (95 % interval {percent(low)} to {percent(high)})."
     ]
+    if report.accuracy == 1:
+        sentences = [
+            f"All {number} clips were recognized; expect at least {percent(low)} of new ones"
+            f" (95 % interval {percent(low)} to {percent(high)})."
+        ]
     if grouping.tag:
         sentences.append(
             f"Measured on {number} clips of {grouping.num_subjects} subjects (tag {grouping.tag}), each by a"

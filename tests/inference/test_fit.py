@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from skeletonmae.errors import InputError
+from skeletonmae.inference import FitConfig, FitReport, RecordingClassifier, fit, fit_classifier
+from skeletonmae.inference.classifier_file import METADATA_KEY, is_classifier_file
+from skeletonmae.inference.featurizers import CoordinateFeaturizer, EncoderFeaturizer
+from skeletonmae.inference.head_choice import Choice, best_choice
+from skeletonmae.inference.head_fitting import Candidate
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
+
+
+@pytest.fixture(scope="module")
+def recordings(tiny_store: Path) -> list[SkeletonSequence]:
+    """Forty recordings of four classes by eight persons."""
+    store = SequenceStore.open(tiny_store)
+    chosen = [store[index] for index in range(len(store)) if store.labels[index] < 25]
+    names = sorted({one.label or "" for one in chosen})
+    return [
+        replace(one, label=names[number % 4], tags={"subject": str(number % 8 // 1)}, name=f"clip {number}")
+        for number, one in enumerate(_moving(chosen[:40]))
+    ]
+
+
+def _moving(recordings: list[SkeletonSequence]) -> list[SkeletonSequence]:
+    """Recordings with motion of their own for each of four classes."""
+    changed = []
+    for number, one in enumerate(recordings):
+        positions = one.positions.copy()
+        time = np.linspace(0, 2 * np.pi, one.num_frames, dtype=np.float32)
+        joint = 4 + 3 * (number % 4)
+        positions[:, :, joint, 1] += 0.4 * np.sin(time)
+        changed.append(replace(one, positions=np.where(one.observed[..., None], positions, np.float32(0))))
+    return changed
+
+
+@pytest.fixture(scope="module")
+def fitted(recordings: list[SkeletonSequence], tiny_run: Path) -> tuple[RecordingClassifier, FitReport]:
+    """A classifier on the features of an encoder, even if the coordinates are better."""
+    config = FitConfig(encoder=str(tiny_run / "model.safetensors"), folds=2, inner_folds=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "best_choice", prefer_the_encoder)
+        classifier, report = fit_classifier(recordings, config)
+    assert isinstance(classifier.featurizer, EncoderFeaturizer)
+    return classifier, report
+
+
+def prefer_the_encoder(results: Mapping[Candidate, Choice]) -> Choice:
+    """The best candidate on the features of the encoder, if there is one."""
+    by_encoder = {key: value for key, value in results.items() if key.features == fit.ENCODER}
+    return best_choice(by_encoder or results)
+
+
+@pytest.fixture(scope="module")
+def on_coordinates(recordings: list[SkeletonSequence]) -> tuple[RecordingClassifier, FitReport]:
+    """A classifier on the coordinates."""
+    return fit_classifier(recordings, FitConfig(encoder="none", folds=2, inner_folds=2))
+
+
+@pytest.fixture(params=["fitted", "on_coordinates"])
+def either(request: pytest.FixtureRequest) -> tuple[RecordingClassifier, FitReport]:
+    answer: tuple[RecordingClassifier, FitReport] = request.getfixturevalue(request.param)
+    return answer
+
+
+def test_every_recording_is_tested_by_a_classifier_that_had_not_seen_it(
+    either: tuple[RecordingClassifier, FitReport], recordings: list[SkeletonSequence]
+) -> None:
+    classifier, report = either
+    assert sorted(clip.index for clip in report.tested) == list(range(40))
+    assert report.accuracy == report.accuracies["chosen"]
+    assert report.confusion.sum() == 40
+    assert report.counts == (10, 10, 10, 10)
+    assert report.grouping.tag == "subject"
+    assert report.interval[0] <= (report.accuracy or 0) <= report.interval[1]
+    assert (classifier.predict_proba(recordings).argmax(1) == [n % 4 for n in range(40)]).mean() > 0.5
+
+
+def test_the_accuracy_of_random_labels_is_that_of_chance(recordings: list[SkeletonSequence]) -> None:
+    rng = np.random.default_rng(1)
+    shuffled = [replace(one, label=str(rng.integers(2))) for one in recordings]
+    _, report = fit_classifier(shuffled, FitConfig(encoder="none", folds=2, inner_folds=2))
+    assert 0.2 < (report.accuracy or 0) < 0.8  # a leak between folds makes it 1
+
+
+def test_a_file_gives_the_same_answers(
+    either: tuple[RecordingClassifier, FitReport], recordings: list[SkeletonSequence], tmp_path: Path
+) -> None:
+    classifier, _ = either
+    path = tmp_path / "a folder" / "größe.safetensors"
+    classifier.save(path)
+    assert is_classifier_file(path)
+    loaded = RecordingClassifier.load(path)
+    assert loaded.classes == classifier.classes
+    here, there = classifier.predict(recordings[:9]), loaded.predict(recordings[:9])
+    for one, other in zip(here, there, strict=True):
+        assert (one.recording, one.unknown, one.warnings) == (other.recording, other.unknown, other.warnings)
+        assert one.familiarity == pytest.approx(other.familiarity, abs=0.06)
+        assert dict(one.classes) == pytest.approx(dict(other.classes), abs=1e-3)
+
+
+def test_the_file_holds_the_encoder_and_its_terms(
+    recordings: list[SkeletonSequence],
+    ship_tiny: Any,
+    tiny_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ship_tiny(tiny_run / "model.safetensors")
+    monkeypatch.setattr(fit, "best_choice", prefer_the_encoder)
+    classifier, report = fit_classifier(recordings, FitConfig(encoder="tiny", folds=2), measure=False)
+    assert report.license == "for tests"
+    classifier.save(tmp_path / "c.safetensors")
+    with safe_open(tmp_path / "c.safetensors", "pt") as file:
+        header = json.loads(file.metadata()[METADATA_KEY])
+        assert {file.get_tensor(name).dtype for name in file.keys() if "encoder/" in name} == {torch.float16}  # noqa: SIM118
+    assert (header["encoder"], header["license"], len(header["encoder_sha256"])) == ("tiny", "for tests", 64)
+
+
+def tampered(path: Path, change: Callable[[dict[str, Any], dict[str, torch.Tensor]], None]) -> Path:
+    """A copy of a classifier with something changed."""
+    with safe_open(path, "pt") as file:
+        header = json.loads(file.metadata()[METADATA_KEY])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    change(header, tensors)
+    other = path.with_name("tampered.safetensors")
+    save_file(tensors, other, {METADATA_KEY: json.dumps(header)})
+    return other
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda header, _: header.update(format=2), "newer format"),
+        (lambda header, _: header.update(classes=[]), "the header is invalid \\(classes"),
+        (lambda header, _: header.update(num_features=10**12), "wrong shape|num_features"),
+        (lambda header, _: header.update(classes=header["classes"][:-1]), "wrong shape"),
+        (lambda header, _: header.update(temperature=0), "temperature"),
+        (lambda _, arrays: arrays.pop("reference"), "missing or unexpected"),
+        (lambda _, arrays: arrays.update(more=torch.zeros(1)), "missing or unexpected"),
+        (lambda _, arrays: arrays.update({"encoder/x": torch.zeros(1)}), "encoder|weights do not fit"),
+        (lambda _, arrays: arrays["head.mean"].fill_(float("nan")), "not finite"),
+        (lambda _, arrays: arrays["head.deviation"].fill_(0.0), "not above 0"),
+        (lambda _, arrays: arrays.update(reference=arrays["reference"].half()), "wrong data type"),
+    ],
+)
+def test_a_damaged_file_is_refused(
+    either: tuple[RecordingClassifier, FitReport], tmp_path: Path, change: Any, message: str
+) -> None:
+    either[0].save(tmp_path / "c.safetensors")
+    with pytest.raises(InputError, match=message) as error:
+        RecordingClassifier.load(tampered(tmp_path / "c.safetensors", change))
+    assert "tampered.safetensors" in str(error.value)
+
+
+def test_what_is_no_classifier_is_refused(tiny_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no classifier of `fit`"):
+        RecordingClassifier.load(tiny_run / "model.safetensors")
+    with pytest.raises(InputError, match="no such classifier"):
+        RecordingClassifier.load(tmp_path / "absent.safetensors")
+    (tmp_path / "text.safetensors").write_text("hello")
+    with pytest.raises(InputError, match="damaged, or not safetensors"):
+        RecordingClassifier.load(tmp_path / "text.safetensors")
+    assert not is_classifier_file(tmp_path / "text.safetensors")
+
+
+def test_what_is_unusual_is_said(
+    either: tuple[RecordingClassifier, FitReport], recordings: list[SkeletonSequence]
+) -> None:
+    classifier, one = either[0], recordings[0]
+    assert classifier.predict([one])[0].warnings == ()
+
+    def said(positions: np.ndarray) -> str:
+        changed = replace(one, positions=(positions * one.observed[..., None]).astype(np.float32))
+        (answer,) = classifier.predict([changed])
+        return "; ".join(answer.warnings)
+
+    assert "upside down" in said(one.positions * np.array([1, -1, 1]))
+    assert "another unit" in said(one.positions * 100)
+    middle = one.num_frames // 2
+    assert "hardly moves" in said(np.repeat(one.positions[:, middle : middle + 1], one.num_frames, 1))
+    assert "noise" in said(np.random.default_rng(0).normal(size=one.positions.shape))
+    few = one.observed.copy()
+    few[:, :, 5:] = False
+    lost = replace(one, observed=few, positions=np.where(few[..., None], one.positions, np.float32(0)))
+    assert any("few joints" in warning for warning in classifier.predict([lost])[0].warnings)
+
+
+def test_long_recordings_are_cut(
+    either: tuple[RecordingClassifier, FitReport], recordings: list[SkeletonSequence]
+) -> None:
+    classifier, one = either[0], recordings[0]
+    frames = int(5 * classifier.training.longest * (one.fps or 1 if classifier.training.in_seconds else 1))
+    index = np.arange(frames) % one.num_frames
+    long = replace(one, positions=one.positions[:, index], observed=one.observed[:, index])
+    answers = classifier.predict([long])
+    assert len(answers) > 4
+    assert answers[0].start == 0
+    assert answers[-1].end == frames
+    (whole,) = classifier.predict([long], windows=False)
+    assert whole.end is None
+    assert any("longer or slower" in warning for warning in whole.warnings)
+
+
+def test_unknown_can_be_switched_off(
+    either: tuple[RecordingClassifier, FitReport], recordings: list[SkeletonSequence]
+) -> None:
+    noise = replace(
+        recordings[0], positions=np.random.default_rng(0).normal(size=recordings[0].positions.shape).astype(np.float32),
+        observed=np.ones_like(recordings[0].observed),
+    )  # fmt: skip
+    (answer,) = either[0].predict([noise])
+    assert (answer.unknown, answer.familiarity) == (True, 0.0)
+    (answer,) = either[0].predict([noise], unknown=False)
+    assert (answer.unknown, answer.familiarity) == (None, None)
+    assert not any("noise" in warning for warning in answer.warnings)
+
+
+def test_2d_recordings_fall_back_to_the_coordinates(recordings: list[SkeletonSequence], tiny_run: Path) -> None:
+    flat = [replace(one, positions=one.positions[..., :2].copy(), unit="px") for one in recordings]
+    config = FitConfig(encoder=str(tiny_run / "model.safetensors"), folds=2, inner_folds=2)
+    classifier, report = fit_classifier(flat, config)
+    assert isinstance(classifier.featurizer, CoordinateFeaturizer)
+    assert report.encoder == ""
+    assert "cannot read the recordings" in report.notes[0]
+    assert classifier.predict(flat[:1])[0].classes
+    assert "another unit" in classifier.predict([replace(flat[0], unit="m")])[0].error
+
+
+def test_what_cannot_be_used_is_left_out(recordings: list[SkeletonSequence]) -> None:
+    nobody = replace(
+        recordings[0], name="nobody", observed=np.zeros_like(recordings[0].observed),
+        positions=np.zeros_like(recordings[0].positions),
+    )  # fmt: skip
+    odd = [replace(recordings[0], name="no label", label=None), nobody]
+    _, report = fit_classifier([*recordings, *odd], FitConfig(encoder="none"), measure=False)
+    assert [one.recording for one in report.left_out] == ["no label", "nobody"]
+    assert len(report.recordings) == 40
+    for few in ([], recordings[:1], [replace(one, label="a") for one in recordings]):
+        with pytest.raises(InputError, match="there are not two classes"):
+            fit_classifier(few, FitConfig(encoder="none"))
+
+
+def test_one_clip_of_a_class_is_enough_to_fit(recordings: list[SkeletonSequence]) -> None:
+    classifier, report = fit_classifier(recordings[:2], FitConfig(encoder="none"))
+    assert report.accuracy is None
+    assert classifier.predict(recordings[:1])[0].unknown is False
+    one_short = [replace(recordings[8], label="rare"), *recordings[:8]]
+    _, report = fit_classifier(one_short, FitConfig(encoder="none", folds=2, inner_folds=2))
+    assert {row.name: row.num_clips for row in report.per_class}["rare"] == 1

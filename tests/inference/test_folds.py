@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skeletonmae.errors import InputError
+from skeletonmae.inference.folds import group_recordings, make_folds
+
+
+def test_subjects_and_copies_stay_together(make_recording: Any) -> None:
+    recordings = [make_recording(seed, tags={"subject": str(seed % 4), "trial": "1"}) for seed in range(12)]
+    recordings.append(replace(recordings[0], name="copy", tags={"subject": "9"}))
+    grouping = group_recordings(recordings)
+    assert grouping.tag == "subject"
+    assert grouping.num_subjects == 5
+    assert grouping.copies.tolist() == [*range(12), 0]
+    assert len(set(grouping.groups[[0, 4, 8, 12]])) == 1  # the copy joins the subjects 0 and 9
+    assert len(set(grouping.groups)) == 4
+
+
+def test_a_tag_with_one_value_divides_nothing(make_recording: Any) -> None:
+    recordings = [make_recording(seed, tags={"subject": "1", "actor": str(seed % 2)}) for seed in range(4)]
+    assert group_recordings(recordings).tag == "actor"
+    assert group_recordings(recordings[::2]).tag is None
+    assert len(set(group_recordings(recordings[::2]).groups)) == 2
+
+
+def test_the_tag_can_be_named(make_recording: Any) -> None:
+    recordings = [make_recording(seed, tags={"subject": str(seed), "room": str(seed % 2)}) for seed in range(6)]
+    assert group_recordings(recordings, "room").groups.tolist() == [0, 1, 0, 1, 0, 1]
+    with pytest.raises(InputError, match=r"no recording has this tag.*expected one of room, subject"):
+        group_recordings(recordings, "house")
+
+
+def test_no_group_is_on_both_sides_and_every_clip_is_tested_once() -> None:
+    rng = np.random.default_rng(0)
+    labels, groups = rng.integers(0, 3, 60), rng.integers(0, 7, 60)
+    folds = make_folds(labels, groups, 5)
+    assert len(folds) == 5
+    for fit, test in folds:
+        assert not set(groups[fit]) & set(groups[test])
+        assert len(fit) + len(test) == 60
+    assert sorted(np.concatenate([test for _, test in folds]).tolist()) == list(range(60))
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "number"),
+    [([0, 0, 1, 1], [0, 1, 2, 3], 2), ([0, 1, 2], [0, 1, 2], 0), ([0, 0, 1, 1], [0, 0, 0, 0], 0), ([], [], 0)],
+)
+def test_small_sets_have_few_folds_or_none(labels: list[int], groups: list[int], number: int) -> None:
+    folds = make_folds(np.array(labels, dtype=np.int64), np.array(groups, dtype=np.int64), 5)
+    assert len(folds) == number
