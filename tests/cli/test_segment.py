@@ -52,8 +52,9 @@ def session(tmp_path: Path) -> Path:
 
 
 def test_segments_are_printed(cli: Any, session: Path, model: Path) -> None:
-    status, text, _ = cli(session, "--classifier", model, "--fps", 30, "--unknown", "off")
+    status, text, messages = cli(session, "--classifier", model, "--fps", 30, "--unknown", "off")
     assert status == 0
+    assert "note: this classifier compares coordinates" in messages
     lines = text.splitlines()
     assert [next(name for name in CLASSES if f": {name} " in line) for line in lines] == ["left", "right", "up"]
     assert all(line.startswith("first one: ") and " s: " in line for line in lines)

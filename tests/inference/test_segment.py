@@ -8,7 +8,7 @@ import pytest
 from pose_clips import CLASSES, FPS, motion, uncut
 
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan, f1_counts
-from skeletonmae.inference.segment import UNKNOWN, segment_recording, timing_of
+from skeletonmae.inference.segment import UNKNOWN, Segment, _merged, segment_recording, timing_of
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -106,6 +106,19 @@ def test_short_recordings_and_unknown_rates_are_warned_of(pose_classifier: Any) 
     assert any("--fps" in warning for warning in no_rate.warnings)
     assert {one.start_s for one in no_rate.segments} == {None}
     assert [one.label for one in no_rate.segments] == ["left", "right"]  # 30 frames are a second
+
+
+def test_neighbors_of_the_same_label_are_one_segment() -> None:
+    def part(start: int, end: int, label: str, score: float, person: int = 0) -> Segment:
+        return Segment("a", person, start, end, start / 10, end / 10, label, score)
+
+    parts = [part(0, 10, "x", 0.5), part(10, 20, "x", 0.7), part(20, 25, "y", 0.4), part(26, 30, "y", 0.9)]
+    assert list(_merged(parts)) == [part(0, 20, "x", 0.7), *parts[2:]]
+    assert list(_merged([part(0, 10, "x", 0.5), part(10, 20, "x", 0.7, 1)])) == [
+        part(0, 10, "x", 0.5),
+        part(10, 20, "x", 0.7, 1),
+    ]
+    assert list(_merged([])) == []
 
 
 def test_a_classifier_without_timing_uses_the_lengths_of_all_clips(pose_classifier: Any) -> None:

@@ -84,6 +84,11 @@ def segment(
     model = RecordingClassifier.load(classifier, str(choose_device(device)))
     if model.license:
         print_status(f"terms of {classifier}: {model.license}")
+    if model.featurizer.kind == "coordinates":
+        print_status(
+            "note: this classifier compares coordinates, and so depends on where in a window an action begins;"
+            " one on an encoder finds more in uncut recordings"
+        )
     ignored: list[UnreadFile] = []
     problems: list[str] = []
     segmented: list[SegmentedRecording] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from skeletonmae.evaluation.segmentation_evidence import (
     spans_of_steps,
 )
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan
-from skeletonmae.evaluation.segmentation_windows import window_centers
+from skeletonmae.evaluation.segmentation_windows import step_of_frame, window_centers
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.predictions.motion_statistics import measure_motion
 from skeletonmae.predictions.persons import split_persons
@@ -31,6 +31,8 @@ WINDOWS_AT_ONCE = 256
 MAX_DESCRIBED_FRAMES = 10_000
 """Frames from the middle of a recording that warnings are based on."""
 MIN_PROBABILITY = 1e-6
+MIN_SHARE = 1e-4
+"""Added to probabilities before they are multiplied, so that none excludes a class alone."""
 WIDENED = 0.2
 """Share of its length that is added to both ends of a segment to classify it as a whole."""
 DEFAULT_SETTINGS = SegmentationSettings()
@@ -112,11 +114,11 @@ def segment_recording(
     errors: list[str] = []
     for person, part in parts:
         try:
-            found = _segment_part(classifier, timing, part, settings)
+            found = list(_segment_part(classifier, timing, part, settings))
         except InputError as error:
             errors.append(str(error).removeprefix(f"recording {recording.name!r}: "))
         else:
-            segments += _described(classifier, part, person, found, unknown)
+            segments += _merged(_described(classifier, part, person, found, unknown))
     problem = errors[0] if len(errors) == len(parts) else ""
     persons = tuple(person for person, _ in parts)
     warnings = () if problem else tuple(_warnings(classifier, timing, recording, settings))
@@ -130,8 +132,8 @@ def _segment_part(
     timing: ActionTiming,
     recording: SkeletonSequence,
     settings: SegmentationSettings,
-) -> list[LabeledSpan]:
-    """The segments of a recording that is classified as a whole.
+) -> Iterator[tuple[LabeledSpan, Float64[np.ndarray, " class"]]]:
+    """Yield the segments of a recording that is classified as a whole, with the mean probability of each class.
 
     Raises:
         InputError: The classifier has no answer for any window.
@@ -151,7 +153,10 @@ def _segment_part(
     log_probability = np.log(np.maximum(probability, MIN_PROBABILITY))
     emissions = log_emissions(log_probability, background_evidence(timing, speeds, settings), settings)
     labels = decode(emissions, timing, recording.num_frames / len(centers) / fps, settings)
-    return list(spans_of_steps(labels, log_probability, recording.num_frames))
+    steps = step_of_frame(recording.num_frames, len(centers))
+    for span in spans_of_steps(labels, log_probability, recording.num_frames):
+        rows = np.unique(steps[span.start : span.end])
+        yield span, np.nan_to_num(np.nanmean(probability[rows], axis=0))
 
 
 def window_probabilities(
@@ -193,29 +198,46 @@ def _described(
     classifier: RecordingClassifier,
     recording: SkeletonSequence,
     person: int | None,
-    spans: list[LabeledSpan],
+    found: list[tuple[LabeledSpan, Float64[np.ndarray, " class"]]],
     unknown: bool,
 ) -> Iterator[Segment]:
-    """Classify each segment once more as a whole, for its score and for what is unknown.
+    """Classify each segment once more as a whole, and name it by this and by its windows together.
 
     It is widened, because clips of training begin and end with moments in which little happens.
     """
     num_classes, fps = len(classifier.classes), recording.fps
-    for begin in range(0, len(spans), WINDOWS_AT_ONCE):
-        part = spans[begin : begin + WINDOWS_AT_ONCE]
-        margins = [round(WIDENED * (span.end - span.start)) for span in part]
+    for begin in range(0, len(found), WINDOWS_AT_ONCE):
+        part = found[begin : begin + WINDOWS_AT_ONCE]
+        margins = [round(WIDENED * (span.end - span.start)) for span, _ in part]
         clips = [
             cut(recording, max(0, span.start - margin), min(recording.num_frames, span.end + margin))
-            for span, margin in zip(part, margins, strict=True)
+            for (span, _), margin in zip(part, margins, strict=True)
         ]
         answers = classifier.predict(clips, top=num_classes, unknown=unknown, windows=False)
-        for span, answer in zip(part, answers, strict=True):
-            label = classifier.classes[span.label]
-            score = dict(answer.classes).get(label, span.score)
+        for (span, by_windows), answer in zip(part, answers, strict=True):
+            whole = dict(answer.classes)
+            scores = np.array([whole.get(name, 0.0) for name in classifier.classes])
+            together = np.log(scores + MIN_SHARE) + np.log(by_windows + MIN_SHARE)
+            best = int(together.argmax()) if whole else span.label
+            label, score = classifier.classes[best], float(scores[best]) if whole else span.score
             if answer.unknown and answer.familiarity is not None:
                 label, score = UNKNOWN, 1 - answer.familiarity
             start_s, end_s = (span.start / fps, span.end / fps) if fps else (None, None)
             yield Segment(recording.name, person, span.start, span.end, start_s, end_s, label, score)
+
+
+def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Join segments of the same label of which one begins where the other ends."""
+    last: Segment | None = None
+    for segment in segments:
+        if last and (last.end, last.label, last.person) == (segment.start, segment.label, segment.person):
+            last = replace(last, end=segment.end, end_s=segment.end_s, score=max(last.score, segment.score))
+            continue
+        if last:
+            yield last
+        last = segment
+    if last:
+        yield last
 
 
 def _warnings(

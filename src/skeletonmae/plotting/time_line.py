@@ -13,8 +13,10 @@ from skeletonmae.plotting.figure import GRAY, INK, PALE, PANEL, Axes, Figure, ne
 WIDTH, ROW_HEIGHT = 12.0, 0.42
 MAX_ROWS = 60
 """Rows of a picture; the others are left out, and the title says so."""
-SHADES = (0.0, 0.45, -0.35)
+SHADES = (0.0, -0.45, 0.55)
 """How much white (or, if negative, black) is mixed with the colors when they are used again."""
+DARK = 110.0
+"""Mean of red, green and blue below which a label is white."""
 CHARACTERS_PER_INCH = 13
 MAX_NAME = 40
 
@@ -84,8 +86,9 @@ def _draw(axes: Axes, row: int, segment: Segment, fps: float, colors: dict[str, 
         hatch="///" if is_unknown else None,
     )
     text = shorten(segment.label, 30)
+    ink = "white" if _brightness(colors[segment.label]) < DARK else INK
     if len(text) <= width / end * (WIDTH - 2) * CHARACTERS_PER_INCH:
-        axes.text(start + width / 2, row, text, ha="center", va="center", fontsize=7, color=INK, clip_on=True)
+        axes.text(start + width / 2, row, text, ha="center", va="center", fontsize=7, color=ink, clip_on=True)
 
 
 def _legend(figure: Figure, labels: Sequence[str], colors: dict[str, str], has_unknown: bool) -> None:
@@ -104,6 +107,15 @@ def _color(index: int) -> str:
     """A color for each class; after seven, the same ones lighter, and then darker."""
     base = LINE_COLORS[index % len(LINE_COLORS)]
     shade = SHADES[index // len(LINE_COLORS) % len(SHADES)]
-    values = np.array([int(base[place : place + 2], 16) for place in (1, 3, 5)], dtype=float)
+    values = _rgb(base)
     mixed = values + (255 - values) * shade if shade >= 0 else values * (1 + shade)
     return "#" + "".join(f"{round(value):02x}" for value in mixed)
+
+
+def _rgb(color: str) -> np.ndarray:
+    """Red, green and blue from 0 to 255."""
+    return np.array([int(color[place : place + 2], 16) for place in (1, 3, 5)], dtype=float)
+
+
+def _brightness(color: str) -> float:
+    return float(_rgb(color).mean())
