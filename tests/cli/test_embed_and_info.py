@@ -99,6 +99,16 @@ def test_info_of_an_encoder_and_a_checkpoint(cli: Any, tiny_run: Path, ship_tiny
     assert len(classifier["classes"]) == 25
 
 
+def test_info_of_a_classifier(cli: Any) -> None:
+    """A file that `fit` wrote, or the folder of `save_pretrained`."""
+    frozen = Path(__file__).parents[1] / "fixtures" / "frozen"
+    for name in ("classifier.safetensors", "classifier_folder"):
+        fields = json.loads(cli("info", frozen / name, "--json")[1])
+        assert (fields["role"], fields["features"]) == ("classifier", "encoder")
+        assert fields["classes"] == ["bow", "kick", "wave"]
+        assert fields["recordings"] == 12
+
+
 def test_info_of_a_store(cli: Any, tiny_store: Path) -> None:
     status, text, _ = cli("info", tiny_store)
     assert status == 0

@@ -205,6 +205,7 @@ def test_in_a_pipeline_and_a_grid_search(
     assert alone.fit(recordings, labels, groups=subjects).score(recordings, labels) > 0.9
 
 
+@pytest.mark.slow
 def test_two_processes_answer_as_one(
     make: Any, recordings: list[SkeletonSequence], labels: list[str], subjects: list[str]
 ) -> None:

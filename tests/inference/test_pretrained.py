@@ -18,7 +18,7 @@ from skeletonmae import SkeletonEncoder
 from skeletonmae.errors import InputError
 from skeletonmae.inference import FitConfig, RecordingClassifier, fit_classifier
 from skeletonmae.inference.fine_tuned import FineTunedClassifier
-from skeletonmae.inference.pretrained import card_text
+from skeletonmae.inference.pretrained import split_card
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 
@@ -53,7 +53,7 @@ def test_an_encoder_there_and_back(
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     again = SkeletonEncoder.from_pretrained(folder, device="cpu")
     np.testing.assert_array_equal(again.embed(recordings).features, encoder.embed(recordings).features)
-    assert again.card.startswith("# An encoder of skeletonmae")
+    assert split_card(again.card)[1].startswith("# An encoder of skeletonmae")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert (config["library_name"], config["kind"], config["format"]) == ("skeletonmae", "encoder", 1)
     assert config["model"]["joints"] == list(encoder.joints)
@@ -72,7 +72,7 @@ def test_a_shipped_encoder_keeps_its_terms_its_card_and_its_size(
     shipped = SkeletonEncoder.from_pretrained("tiny", device="cpu")
     folder = shipped.save_pretrained(tmp_path / "tiny", metrics={"accuracy": 0.5})
     again = SkeletonEncoder.from_pretrained(folder, device="cpu")
-    assert (again.license, again.card) == ("for tests", "# tiny\n")
+    assert (again.license, split_card(again.card)[1]) == ("for tests", "# tiny\n")
     assert (folder / "model.safetensors").read_bytes() == (shipped_folder / "tiny.safetensors").read_bytes()
     np.testing.assert_array_equal(again.embed(recordings).features, shipped.embed(recordings).features)
     fields = matter(folder)
@@ -171,9 +171,25 @@ def test_a_file_is_no_folder(encoder: SkeletonEncoder, tmp_path: Path) -> None:
         encoder.save_pretrained(tmp_path / "file")
 
 
-def test_cards_without_front_matter() -> None:
-    assert card_text("# Title\n---\ntext") == "# Title\n---\ntext"
-    assert card_text("---\na: 1\n---\n\n# Title\n---\n") == "# Title\n---\n"
+def test_front_matter_is_split_off() -> None:
+    assert split_card("# Title\n---\ntext") == ({}, "# Title\n---\ntext")
+    assert split_card("---\na: 1\n---\n\n# Title\n---\n") == ({"a": 1}, "# Title\n---\n")
+    for strange in ("---\n[\n---\nx", "---\nword\n---\nx", "---\nno end"):
+        assert split_card(strange) == ({}, strange)
+
+
+def test_the_front_matter_of_a_card_is_kept(encoder: SkeletonEncoder, tmp_path: Path) -> None:
+    """As that of a shipped encoder, which names its terms; it is not written twice."""
+    card = "---\nlicense: other\nlicense_name: research-only\ndatasets: [mine]\ntags: [own]\n---\n\n# Mine\n"
+    folder = replace(encoder, card=card).save_pretrained(tmp_path / "encoder", metrics={"accuracy": 0.5})
+    fields = matter(folder)
+    assert (fields["license_name"], fields["datasets"], fields["tags"][0]) == ("research-only", ["mine"], "own")
+    again = SkeletonEncoder.from_pretrained(folder, device="cpu")
+    assert split_card(again.card)[1] == "# Mine\n"
+    again.save_pretrained(tmp_path / "encoder")
+    assert matter(tmp_path / "encoder") == fields
+    again.save_pretrained(tmp_path / "encoder", license="mit")
+    assert "license_name" not in matter(tmp_path / "encoder")
 
 
 def test_load_finds_out_what_it_is(

@@ -31,10 +31,11 @@ def info(what: Subject = "", json: bool = False) -> int:
         skeletonmae info runs/mine
 
     Args:
-        what: Name of a shipped encoder, a checkpoint, the folder of a run, or a store.
+        what: Name of a shipped encoder, a checkpoint, the folder of a run, a classifier of `fit`, or a store.
         json: Print JSON.
     """
     from skeletonmae.encoders import find_shipped, load_encoder, shipped_encoders
+    from skeletonmae.inference.classifier_file import is_classifier_file
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.sequences.manifest import MANIFEST
 
@@ -49,10 +50,12 @@ def info(what: Subject = "", json: bool = False) -> int:
     shipped = find_shipped(what)
     if not shipped and (Path(what) / MANIFEST).is_file():
         fields = _describe_store(SequenceStore.open(what))
+    elif not shipped and Path(what).exists() and is_classifier_file(Path(what)):
+        fields = _describe_classifier(Path(what))
     elif shipped or Path(what).exists():
         fields = _describe_checkpoint(load_encoder(what))
     else:
-        expected = "the name of a shipped encoder, a checkpoint, the folder of a run, or a store"
+        expected = "the name of a shipped encoder, a checkpoint, the folder of a run, a classifier, or a store"
         raise InputError("there is no such thing", where=what, expected=expected)
     if shipped:
         fields = shipped.model_dump() | fields
@@ -94,6 +97,21 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "license": header.license or None,
     }
     return fields | ({"classes": list(header.classes)} if header.role == "classifier" else {})
+
+
+def _describe_classifier(path: Path) -> dict[str, Any]:
+    """What a classifier of `fit` was fitted to, and how good it was."""
+    from skeletonmae.inference import RecordingClassifier
+
+    classifier = RecordingClassifier.load(path)
+    return {
+        "file": str(path),
+        "role": "classifier",
+        "classes": list(classifier.classes),
+        "features": classifier.featurizer.kind,
+        **classifier.summary,
+        "license": classifier.license or None,
+    }
 
 
 def _describe_store(store: SequenceStore) -> dict[str, Any]:

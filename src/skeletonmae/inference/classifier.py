@@ -168,7 +168,7 @@ class RecordingClassifier(PretrainedModel):
     def _description(self) -> Description:
         accuracy = self.summary.get("accuracy")
         metrics = {"accuracy": float(accuracy)} if isinstance(accuracy, int | float) else {}
-        facts = [f"| {name} | {value} |" for name, value in self.summary.items()]
+        facts = [f"| {name} | {value} |" for name, value in self.summary.items() if value is not None]
         text = "\n".join(
             [
                 "# A classifier of recordings, by skeletonmae",

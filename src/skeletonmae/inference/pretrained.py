@@ -58,7 +58,7 @@ class Description:
     Args:
         kind: What it is.
         license: Its terms, in a sentence; empty if they are not stated.
-        text: The card without front matter, in Markdown.
+        text: The card, in Markdown. Front matter that it has is kept.
         metrics: Name of a metric -> value.
     """
 
@@ -164,13 +164,19 @@ def make_card(description: Description, name: str, license: str | None, metrics:
         metrics: Further metrics.
     """
     metrics = description.metrics | metrics
+    own, text = split_card(description.text)
+    own_tags = tags if isinstance(tags := own.get("tags"), list) else []
+    default = own.get("license") or (OTHER_LICENSE if description.license else UNKNOWN_LICENSE)
     matter: dict[str, Any] = {
-        "license": license or (OTHER_LICENSE if description.license else UNKNOWN_LICENSE),
+        **own,
+        "license": license or default,
         "library_name": "skeletonmae",
-        "tags": [*TAGS, description.kind],
+        "tags": list(dict.fromkeys([*own_tags, *TAGS, description.kind])),
     }
-    if matter["license"] == OTHER_LICENSE and description.license:
-        matter["license_name"] = "see-card"
+    if matter["license"] == OTHER_LICENSE:
+        matter.setdefault("license_name", "see-card")
+    else:
+        matter.pop("license_name", None)
     if metrics:
         matter["metrics"] = list(metrics)
         matter["model-index"] = [
@@ -185,16 +191,20 @@ def make_card(description: Description, name: str, license: str | None, metrics:
                 ],
             }
         ]
-    text = yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)
-    return f"{FENCE}{text}{FENCE}\n{description.text.strip()}\n"
+    front = yaml.safe_dump(matter, sort_keys=False, allow_unicode=True)
+    return f"{FENCE}{front}{FENCE}\n{text.strip()}\n"
 
 
-def card_text(card: str) -> str:
-    """Return a card without its front matter."""
+def split_card(card: str) -> tuple[dict[str, Any], str]:
+    """Return the front matter of a card, empty if it has none that can be read, and the text below it."""
     if not card.startswith(FENCE):
-        return card
-    _, _, rest = card.removeprefix(FENCE).partition(f"\n{FENCE}")
-    return rest.lstrip("\n")
+        return {}, card
+    front, _, text = card.removeprefix(FENCE).partition(f"\n{FENCE}")
+    try:
+        matter = yaml.safe_load(front)
+    except yaml.YAMLError:
+        return {}, card
+    return (matter, text.lstrip("\n")) if isinstance(matter, dict) else ({}, card)
 
 
 def read_config(folder: Path) -> PretrainedConfig | None:
@@ -231,6 +241,6 @@ def read_config(folder: Path) -> PretrainedConfig | None:
 
 
 def read_card(folder: Path) -> str:
-    """Return the text of a folder's card without its front matter; empty if there is none."""
+    """Return the card of a folder, in Markdown with its front matter; empty if there is none."""
     file = folder / CARD
-    return card_text(file.read_text(encoding="utf-8")) if file.is_file() else ""
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
