@@ -115,7 +115,7 @@ def place_features(
         ],
         dim=2,
     )
-    beyond = torch.log2(1 + (count @ layout.beyond).unflatten(1, (-1, len(LIMBS)))) / 3
+    beyond = torch.log2(1 + torch.unflatten(count @ layout.beyond, 1, (-1, len(LIMBS)))) / 3
     features = torch.cat([features, centered[..., None] * layout.limb, beyond], dim=2)
     return features * count[..., None]
 
