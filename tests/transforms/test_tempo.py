@@ -30,6 +30,12 @@ def test_speeds_are_drawn_in_proportion_and_some_are_unknown(make_batch: Make) -
     assert speed.std().item() == pytest.approx(1 / 3**0.5, abs=0.03)
 
 
+def test_twice_as_fast_is_half_as_long(make_batch: Make) -> None:
+    batch = make_batch((1,))
+    batch = batch.of_tracks(replace(batch.tracks, duration=torch.tensor([3.0])))
+    assert Tempo(low=2.0, high=2.0, unknown=0.0)(batch).tracks.duration.item() == pytest.approx(1.5)
+
+
 def test_an_unknown_duration_stays_unknown(make_batch: Make) -> None:
     assert Tempo(unknown=0.0)(make_batch()).tracks.duration.isnan().all()
     with pytest.raises(ValidationError, match="low must not be above high"):
