@@ -200,6 +200,9 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
         encoder, header = _encoder_of(checkpoint), checkpoint.header
         steps = (*clip_steps(header.clips), *encoder_steps(checkpoint, pooling, featurizer.time_parts))
         joints, axes, unit = header.joints, recorded_axes(header), recorded_unit(header)
+        if header.method.reads_any_layout:  # the head has seen only what it was fitted to
+            joints = classifier.reference.joints
+            axes = 2 if classifier.reference.positions.shape[1] == 2 else 3
         frames, max_persons = header.clips.frames, header.clips.max_persons
     else:
         config = featurizer.config

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from skeletonmae.checkpoint import Checkpoint, Header
+from skeletonmae.errors import InputError
+from skeletonmae.export.export import choose_axes, choose_layout
+from skeletonmae.export.exportable import Exportable, encoder_to_export, fitted_to_export
+from skeletonmae.inference import RecordingClassifier
+from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer
+from skeletonmae.masking import RandomTokens
+from skeletonmae.methods import InputSpec, JointPatchMAEConfig
+from skeletonmae.predictions.clip_warnings import TrainingRange
+from skeletonmae.predictions.coordinates import CoordinateConfig
+from skeletonmae.predictions.doubt import LIMITS, Doubt
+from skeletonmae.predictions.heads import LinearHead
+from skeletonmae.predictions.motion_statistics import ReferencePose
+from skeletonmae.skeletons import COCO17, KINECT20, VOCABULARY, Skeleton
+from skeletonmae.transforms import ClipConfig
+
+SIZES = {
+    "token_frames": 4,
+    "width": 8,
+    "depth": 1,
+    "heads": 2,
+    "mlp_ratio": 2.0,
+    "decoder_width": 8,
+    "decoder_depth": 1,
+}
+ANY_LAYOUT = {
+    "axes": 3,
+    "transforms": ({"kind": "normalize_size"}, {"kind": "center"}, {"kind": "face_forward", "optional": True}),
+    "final_transforms": ({"kind": "root_motion"},),
+}
+RANGE = TrainingRange(
+    smallest=0.5, largest=0.7, tilt=9, joints=3, observed=0.9, shortest=1, median=2, longest=4, in_seconds=False
+)
+
+
+def make_encoder(kind: str) -> Checkpoint:
+    """An encoder of Kinect's joints, or of any layout."""
+    torch.manual_seed(0)
+    is_any = kind == "any layout"
+    config = JointPatchMAEConfig(**SIZES, joint_embedding="description" if is_any else "name")
+    clips = ClipConfig(frames=8, **(ANY_LAYOUT if is_any else {}))
+    joints = tuple(VOCABULARY) if is_any else KINECT20.joints
+    method = config.build(InputSpec(8, 3, joints), RandomTokens())
+    header = Header(
+        role="method", clips=clips, masking=RandomTokens(), method=config, axes=3, unit="m", joints=joints
+    )
+    return Checkpoint(header, method.eval())
+
+
+def make_classifier(featurizer: AnyFeaturizer, recordings: list[Any], skeleton: Skeleton) -> RecordingClassifier:
+    """A classifier with a random head."""
+    rng, num_features = np.random.default_rng(0), featurizer(recordings).values.shape[1]
+    mean, deviation = rng.normal(size=num_features), rng.uniform(0.5, 2, num_features)
+    limit, projection = np.zeros(len(LIMITS)), rng.normal(size=(num_features, 2))
+    doubt = Doubt(np.arange(3.0), limit, limit, mean, deviation, projection, rng.normal(size=(3, 2)), np.ones(2))
+    return RecordingClassifier(
+        classes=("a", "b", "c"),
+        featurizer=featurizer,
+        head=LinearHead(mean, deviation, rng.normal(size=(num_features, 3)) / num_features, rng.normal(size=3)),
+        temperature=0.7,
+        doubt=doubt,
+        reference=ReferencePose(
+            skeleton.joints, np.zeros((skeleton.num_joints, recordings[0].positions.shape[3]))
+        ),
+        training=RANGE,
+        license="for tests",
+    )
+
+
+@pytest.mark.parametrize("kind", ["encoder", "any layout", "coordinates"])
+def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
+    kind: str, make_recording: Callable[..., Any], padded: Any
+) -> None:
+    skeleton, axes = (COCO17, 2) if kind == "any layout" else (KINECT20, 3)
+    recordings = [
+        make_recording(seed, 1 + seed % 2, frames, skeleton, axes=axes, fps=20.0, lost=0.2)
+        for seed, frames in enumerate((30, 9, 64, 21))
+    ]
+    featurizer: AnyFeaturizer
+    if kind == "coordinates":
+        config = CoordinateConfig(joints=skeleton.joints, axes=3, persons=2, frames=6, face_forward=True)
+        featurizer = CoordinateFeaturizer(config, "m")
+    else:
+        pooling: Any = "parts" if kind == "any layout" else "joints"
+        featurizer = EncoderFeaturizer(make_encoder(kind), kind, pooling, time_parts=2)
+    classifier = make_classifier(featurizer, recordings, skeleton)
+    exportable = fitted_to_export(classifier, "mine")
+    assert (exportable.labels, exportable.license, exportable.kind) == (("a", "b", "c"), "for tests", "classifier")
+    assert choose_layout(exportable, None) == skeleton
+    assert choose_axes(exportable, None) == axes
+    with torch.no_grad():
+        probabilities, novelty, is_seen = exportable.graph(skeleton, axes)(*padded(recordings))
+    expected = classifier.predict_proba(recordings)
+    assert is_seen.tolist() == np.isfinite(expected).all(1).tolist()
+    assert is_seen.sum() >= 3
+    seen = is_seen.numpy()
+    np.testing.assert_allclose(probabilities[seen], expected[seen], atol=1e-5)
+    np.testing.assert_allclose(exportable.answer(recordings)[seen], expected[seen], atol=1e-6)
+    features = classifier.features(recordings).values[seen]
+    np.testing.assert_allclose(novelty[seen], classifier.doubt.novelty(features, expected[seen]), rtol=1e-3)
+
+
+def test_a_layout_and_its_axes_are_chosen() -> None:
+    named, any_layout = (encoder_to_export(make_encoder(kind), kind) for kind in ("encoder", "any layout"))
+    assert choose_layout(named, None) == KINECT20
+    assert choose_layout(named, "ntu25").name == "ntu25"
+    with pytest.raises(InputError, match=r"name that of the recordings with --layout; expected .*coco17"):
+        choose_layout(any_layout, None)
+    assert choose_layout(any_layout, COCO17) == COCO17
+    numbers: list[tuple[Exportable, Any, int]] = [
+        (named, None, 3),
+        (named, 3, 3),
+        (any_layout, None, 3),
+        (any_layout, 2, 2),
+    ]
+    for exportable, axes, expected in numbers:
+        assert choose_axes(exportable, axes) == expected
+    with pytest.raises(InputError, match="another number of axes; expected 3; got 2"):
+        choose_axes(named, 2)
