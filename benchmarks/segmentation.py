@@ -75,8 +75,15 @@ def measure(name: str, store: SequenceStore, encoder: str, every: int, methods: 
         joints=checkpoint.header.joints,
     )
     rows = [measure_command(name, task, encoder)] if "command" in methods else []
+    rows = [row | {"every": every} for row in rows]
     for result in PROTOCOL.run(task) if "protocol" in methods else []:
-        row = {"set": name, "method": result.setting, "interval": result.top1_interval, "seconds": result.seconds}
+        row = {
+            "set": name,
+            "method": result.setting,
+            "interval": result.top1_interval,
+            "seconds": result.seconds,
+            "every": every,
+        }
         rows.append(row | result.metrics | {"best_params": result.best_params})
     return rows
 
@@ -128,15 +135,14 @@ def write_page(content: dict[str, Any]) -> None:
         cells = []
         for key in COLUMNS:
             value = row[key]
-            text = f"{100 * value:.1f}" if isinstance(value, float) and key != "num_recordings" else str(value)
-            cells.append(
-                f"{text} ({low:.1f} to {high:.1f})" if key == "frame_accuracy" else text.removesuffix(".0")
-            )
+            text = str(value) if isinstance(value, str) else f"{100 * value:.1f}"
+            text = f"{value:.0f}" if key == "num_recordings" else text
+            cells.append(f"{text} ({low:.1f} to {high:.1f})" if key == "frame_accuracy" else text)
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "| set | chosen by the protocol | classifier of `segment` | share of background |",
-        "|---|---|---|---|",
+        "| set | test clips | chosen by the protocol | classifier of `segment` | share of background |",
+        "|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(row["set"] for row in content["rows"]):
         rows = {row["method"]: row for row in content["rows"] if row["set"] == name}
@@ -144,7 +150,9 @@ def write_page(content: dict[str, Any]) -> None:
         best = ", ".join(f"{key} {value:g}" for key, value in protocol.get("best_params", {}).items())
         share = f"{protocol['background_share']:.0%}" if protocol else ""
         head = f"{command['features']}: {command['head']}" if command else ""
-        lines.append(f"| {name} | {best} | {head} | {share} |")
+        every = next(iter(rows.values()))["every"]
+        used = "all" if every == 1 else f"one of {every}"
+        lines.append(f"| {name} | {used} | {best} | {head} | {share} |")
     about = content["about"]
     lines += [
         "",
