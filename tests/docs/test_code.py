@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from samples.motion import write_folder
+from samples.motion import motion, write_folder
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/python.md", "docs/encoders.md", "docs/concepts.md")
+PAGES = (
+    "README.md", "docs/python.md", "docs/encoders.md", "docs/concepts.md", "docs/answers.md", "docs/streaming.md",
+)  # fmt: skip
+FROZEN = ROOT / "tests" / "fixtures" / "frozen"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -24,9 +27,11 @@ def test_examples_run(page: str, tmp_path: Path, tiny_store: Path, monkeypatch: 
     """In a folder whose name has a space and letters beyond ASCII."""
     folder = tmp_path / "my work ä"
     write_folder(folder / "my recordings")
+    write_folder(folder / "new recordings", num_each=2)
     shutil.copytree(tiny_store, folder / "stores" / "synthetic")
     monkeypatch.chdir(folder)
-    namespace: dict[str, object] = {}
+    shutil.copy(FROZEN / "classifier.safetensors", folder)
+    namespace: dict[str, object] = {"camera": motion("wave", 9).positions[0]}
     code = blocks(page)
     assert code
     for number, block in enumerate(code):
