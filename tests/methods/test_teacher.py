@@ -74,13 +74,7 @@ def reference_targets(method: JointPatchMAE, batch: Any, layers: int) -> list[Te
     encoder, targets = teacher_of(method).encoder, []
     for track in range(len(batch.tracks)):
         tracks = batch.tracks
-        one = replace(
-            tracks,
-            **{
-                name: getattr(tracks, name)[track : track + 1]
-                for name in ("positions", "observed", "clip_index", "person_index", "bridged")
-            },
-        )
+        one = replace(tracks, **{name: getattr(tracks, name)[track : track + 1] for name in tracks.per_track})
         patches = make_patches(encoder, one)
         inputs = torch.cat([patches.values.flatten(3), patches.observed.float()], 3).flatten(1, 2)
         available = patches.available.flatten(1)[0]
