@@ -8,7 +8,7 @@ import pytest
 
 from skeletonmae.inference.fit_report import (
     FitReport,
-    TestedClip,
+    HeldOutClip,
     expected_calibration_error,
     grouped_interval,
 )
@@ -33,7 +33,7 @@ def make_report(make_recording: Any) -> Any:
         ]
         classes = tuple(sorted(set(labels)))
         tested = [
-            TestedClip(one.name, label, guess, 0.9, one.tags.get("subject", ""), index)
+            HeldOutClip(one.name, label, guess, 0.9, one.tags.get("subject", ""), index)
             for index, (one, label, guess) in enumerate(zip(recordings, labels, predicted, strict=True))
         ]
         chosen = Choice(
@@ -83,7 +83,7 @@ def test_weak_sets_are_warned_of(make_report: Any) -> None:
     assert "a has 12 clips and b 2" in said("a" * 12 + "bb", "a" * 12 + "bb", "12" * 7)
     assert "all recordings have the same subject" in said("aaaaabbbbb", "aaaaabbbbb", "1" * 10)
     assert "add a column `subject`" in said("aaaaabbbbb", "aaaaabbbbb")
-    assert "a and b are hardly told apart: 5 of 10" in said("aaaaabbbbb", "aabbbaaabb", "1212121212")
+    assert "a and b are hardly told apart: 6 of 10" in said("aaaaabbbbb", "aabbbaaabb", "1212121212")
     assert "hardly" not in said("aaaaabbbbb", "aaaabbbbbb", "1212121212")
 
 

@@ -22,7 +22,7 @@ from skeletonmae.inference.classifier_file import is_halvable
 from skeletonmae.inference.doubt_fitting import fit_doubt
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer, Features
-from skeletonmae.inference.fit_report import FitReport, TestedClip
+from skeletonmae.inference.fit_report import FitReport, HeldOutClip
 from skeletonmae.inference.folds import Grouping, group_recordings, make_folds
 from skeletonmae.inference.head_choice import best_choice, cross_validate
 from skeletonmae.inference.head_fitting import coordinate_candidates, encoder_candidates, fit_heads
@@ -103,7 +103,7 @@ def fit_classifier(
         if on_progress:
             on_progress("cross-validation", min(done, steps), steps)
 
-    tested: list[TestedClip] = []
+    tested: list[HeldOutClip] = []
     correct: dict[str, list[bool]] = {name: [] for name in ("chosen", *candidates)}
     kinds: list[str] = []
     for fit, test in outer if measure else []:
@@ -300,9 +300,9 @@ def _checksum(encoder: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _tested(data: _Data, grouping: Grouping, test: np.ndarray, probabilities: np.ndarray) -> list[TestedClip]:
+def _tested(data: _Data, grouping: Grouping, test: np.ndarray, probabilities: np.ndarray) -> list[HeldOutClip]:
     return [
-        TestedClip(
+        HeldOutClip(
             data.recordings[index].name,
             data.classes[data.labels[index]],
             data.classes[int(row.argmax())],

@@ -28,7 +28,7 @@ NUM_BINS = 10
 
 
 @dataclass(frozen=True)
-class TestedClip:
+class HeldOutClip:
     """A recording that was predicted by a classifier that had not seen it, nor its subject if that is known."""
 
     recording: str
@@ -110,7 +110,7 @@ class FitReport:
     encoder: str
     license: str
     grouping: Grouping
-    tested: tuple[TestedClip, ...]
+    tested: tuple[HeldOutClip, ...]
     accuracies: dict[str, float]
     kinds: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
@@ -184,7 +184,7 @@ class FitReport:
             np.array([clip.is_correct for clip in self.tested], dtype=bool),
         )
 
-    def worst_clips(self, number: int) -> list[TestedClip]:
+    def worst_clips(self, number: int) -> list[HeldOutClip]:
         """Return the wrong predictions with the highest probability."""
         wrong = [clip for clip in self.tested if not clip.is_correct]
         return sorted(wrong, key=lambda clip: -clip.probability)[:number]

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from skeletonmae.cli import main
+from skeletonmae.skeletons import KINECT20
+
+
+class Output(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a command here."""
+
+    def run(*words: object) -> Output:
+        status = main([str(word) for word in words])
+        output = capsys.readouterr()
+        return Output(status, output.out, output.err)
+
+    return run
+
+
+def write_clip(path: Path, action: int, seed: int, frames: int = 24, flip: float = 1.0) -> Path:
+    """A table of one body that swings another arm or leg in each action."""
+    rng = np.random.default_rng(seed)
+    pose = np.random.default_rng(7).normal(0, 0.1, (20, 3))
+    pose[:, 1] += np.linspace(1.8, 0, 20)
+    positions = pose + 0.003 * rng.normal(size=(frames, 20, 3))
+    swing = (0.4 + 0.1 * rng.random()) * np.sin(np.linspace(0, 2 * np.pi, frames) + rng.random())
+    positions[:, 4 + 4 * action : 8 + 4 * action, 1] += swing[:, None]
+    positions[..., 1] *= flip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["frame,joint,x,y,z"]
+    lines += [
+        f"{frame},{joint},{x:.4f},{y:.4f},{z:.4f}"
+        for frame in range(frames)
+        for joint, (x, y, z) in zip(KINECT20.joints, positions[frame], strict=True)
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight clips of each of two actions, by four persons."""
+    folder = tmp_path_factory.mktemp("my clips") / "größer"
+    lines = ["recording,label,subject"]
+    for number in range(16):
+        action, person = number % 2, number // 4
+        write_clip(folder / f"clip{number}.csv", action, number)
+        lines.append(f"clip{number},action {action},{person}")
+    (folder / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def classifier(cli: Any, clips: Path, tmp_path: Path) -> Path:
+    output = cli(
+        "fit", clips, "--unit", "m", "--fps", 30, "--encoder", "none", "--out", tmp_path / "c.safetensors"
+    )
+    assert output.status == 0
+    return tmp_path / "c.safetensors"
+
+
+def test_fit_says_what_to_expect_first(cli: Any, clips: Path, tmp_path: Path) -> None:
+    output = cli("fit", clips, "--unit", "m", "--encoder", "none", "--out", tmp_path / "c.safetensors")
+    assert output.status == 0
+    first, *others = output.out.splitlines()
+    assert first.startswith(("Expect about", "All 16 clips were recognized"))
+    assert "4 subjects (tag subject)" in first
+    assert any(line.startswith("Chosen: ridge regression on the coordinates") for line in others)
+    assert "<h1>A classifier of größer</h1>" in (tmp_path / "c.html").read_text(encoding="utf-8")
+    numbers = cli("fit", clips, "--unit", "m", "--encoder", "none", "--out", tmp_path / "d.safetensors", "--json")
+    result = json.loads(numbers.out)
+    assert result["recordings"] == 16
+    assert result["kept_together"] == "subject"
+    assert result["accuracy"] > 0.9
+    assert result["summary"] == first
+
+
+def test_predict_answers_and_warns(cli: Any, classifier: Path, tmp_path: Path) -> None:
+    new = write_clip(tmp_path / "new.csv", 1, 99)
+    output = cli("predict", classifier, new, "--unit", "m", "--fps", 30)
+    assert output.status == 0
+    assert output.out.startswith("new: action 1 ")
+    flipped = write_clip(tmp_path / "flipped.csv", 1, 99, flip=-1)
+    output = cli("predict", classifier, new, flipped, "--unit", "m", "--fps", 30, "--json")
+    assert output.status == 3
+    assert "warning: flipped: the body is turned by" in output.err
+    right, wrong = json.loads(output.out)
+    assert right["classes"][0][0] == "action 1"
+    assert (right["unknown"], wrong["unknown"]) == (False, True)
+
+
+def test_predict_writes_files(cli: Any, classifier: Path, tmp_path: Path) -> None:
+    new = write_clip(tmp_path / "new.csv", 0, 98)
+    long = write_clip(tmp_path / "long.csv", 0, 97, frames=120)
+    for suffix in (".jsonl", ".csv", ".txt"):
+        output = cli(
+            "predict", classifier, new, long, "--unit", "m", "--fps", 30, "--out", tmp_path / f"answers{suffix}"
+        )
+        assert output.status in (0, 3)
+    lines = (tmp_path / "answers.jsonl").read_text().splitlines()
+    with (tmp_path / "answers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(lines) > 5  # the long one is cut in windows
+    assert rows[0]["recording"] == "new"
+    assert rows[0]["label"] == "action 0"
+    assert (rows[1]["start"], rows[1]["start_s"]) == ("0", "0.000")
+    assert json.loads(lines[-1])["end"] == 120
+    assert "0.0 to 0.8 s" in (tmp_path / "answers.txt").read_text()
+    wrong = cli("predict", classifier, new, "--out", tmp_path / "answers.xls")
+    assert wrong.status == 1
+    assert "unknown format of predictions" in wrong.err
+
+
+def test_mistakes_are_named(cli: Any, clips: Path, tmp_path: Path) -> None:
+    write_clip(tmp_path / "one" / "a" / "x.csv", 0, 1)
+    one = cli("fit", tmp_path / "one", "--unit", "m", "--encoder", "none", "--out", tmp_path / "c.safetensors")
+    assert one.status == 1
+    assert "there are not two classes" in one.err
+    assert not (tmp_path / "c.safetensors").exists()
+    assert cli("fit", tmp_path / "absent").status == 1
+    named = cli("fit", clips, "--unit", "m", "--encoder", "none", "--group", "camera")
+    assert named.status == 1
+    assert "no recording has this tag" in named.err
+    unknown = cli("fit", clips, "--unit", "m", "--encoder", "larg")
+    assert unknown.status == 1
+    assert "no such checkpoint or shipped encoder" in unknown.err
