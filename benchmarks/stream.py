@@ -138,8 +138,9 @@ def write_page(content: dict[str, Any]) -> None:
     lines += ["| milliseconds for a frame | |", "|---|---|"]
     lines += [
         f"| mean | {speed['mean_ms']:.2f} |",
-        f"| a frame without a window (median) | {speed['median_ms']:.3f} |",
-        f"| one with a window, {speed['windows_per_second']:.1f} a second (median) | {speed['window_ms']:.1f} |",
+        f"| a frame at which none is due (median) | {speed['median_ms']:.3f} |",
+        f"| one at which a window is due, {speed['windows_per_second']:.1f} a second (median; at rest, nothing is"
+        f" encoded) | {speed['window_ms']:.1f} |",
         f"| 99 % quantile | {speed['p99_ms']:.1f} |",
         f"| maximum | {speed['max_ms']:.1f} |",
     ]
