@@ -76,7 +76,17 @@ def test_offenders_are_found() -> None:
     assert offenders(for_types + "import skeletonmae.recipe", "__init__.py") == ["recipe"]
 
 
-NO_TORCH = ["", ".skeletons", ".sequences", ".formats", ".datasets", ".validation", ".predictions", ".runtime", ".cli"]
+NO_TORCH = [
+    "",
+    ".skeletons",
+    ".sequences",
+    ".formats",
+    ".datasets",
+    ".validation",
+    ".predictions",
+    ".runtime",
+    ".cli",
+]
 
 
 def test_these_do_without_torch() -> None:

@@ -48,7 +48,9 @@ def test_of_a_tail_its_side_and_no_part_are_known() -> None:
 
 
 def test_a_part_that_the_layout_declares_counts_and_states_the_side() -> None:
-    robot = Skeleton("robot", ("a", "b", "c"), {"b": "a", "c": "b"}, parts={"core": ("a",), "left_arm": ("b", "c")})
+    robot = Skeleton(
+        "robot", ("a", "b", "c"), {"b": "a", "c": "b"}, parts={"core": ("a",), "left_arm": ("b", "c")}
+    )
     assert described(robot)["c"] == ("left", "left_arm", "arm")
     assert described(robot)["a"] == ("middle", OTHER, OTHER)
 

@@ -3,8 +3,8 @@
     python work/12/pack_state.py pack runs/encoders/small/state.pt work/12/small.pt
     python work/12/pack_state.py unpack work/12/small.pt runs/encoders/small/state.pt
 
-Weights stay in float32. The first moment becomes bfloat16, and the second moment 8 bits of its logarithm, in steps of
-15 %: with betas of (0.9, 0.95), AdamW forgets both within some fifty steps.
+Weights stay in float32. The first moment becomes bfloat16, and the second moment 8 bits of its logarithm, in steps
+of 15 %: with betas of (0.9, 0.95), AdamW forgets both within some fifty steps.
 """
 
 import sys
@@ -16,6 +16,7 @@ STEPS_PER_OCTAVE, LOWEST = 5, -48  # 2 ** (1 / 5) = 1.15 between steps, 256 of t
 
 
 def pack(state):
+    """Return the state with moments of fewer bits."""
     for moments in state["optimizer"]["state"].values():
         moments["exp_avg"] = moments["exp_avg"].bfloat16()
         logarithm = moments["exp_avg_sq"].clamp(min=2.0**LOWEST).log2()
@@ -24,6 +25,7 @@ def pack(state):
 
 
 def unpack(state):
+    """Return the state with moments of 32 bits."""
     for moments in state["optimizer"]["state"].values():
         moments["exp_avg"] = moments["exp_avg"].float()
         level = moments["exp_avg_sq"].float()

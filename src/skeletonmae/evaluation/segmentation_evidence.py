@@ -57,8 +57,9 @@ def background_evidence(
     counts as the highest.
     """
     ranks = np.nan_to_num(timing.speed_ranks(speeds), nan=1.0)
-    evidence = np.log(settings.stillness) + (settings.stillness - 1) * np.log(np.maximum(ranks, MIN_RANK))
-    return settings.background_weight * evidence
+    log_ranks = np.log(np.maximum(ranks, MIN_RANK))
+    evidence: np.ndarray = np.log(settings.stillness) + (settings.stillness - 1) * log_ranks
+    return evidence * settings.background_weight
 
 
 def log_emissions(

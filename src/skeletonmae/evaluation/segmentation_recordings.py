@@ -223,7 +223,7 @@ def without_repeats(index: np.ndarray, labels: np.ndarray) -> list[int]:
         index: Indices of the clips.
         labels: Class index of every clip of the store.
     """
-    order = index.tolist()
+    order: list[int] = index.tolist()
     for position in range(1, len(order)):
         before = labels[order[position - 1]]
         others = (later for later in range(position, len(order)) if labels[order[later]] != before)

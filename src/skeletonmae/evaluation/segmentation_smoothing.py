@@ -19,7 +19,8 @@ def log_transitions(num_classes: int, pause_share: float = 0.5) -> Float64[np.nd
     probability[-1] = 1 / num_classes
     np.fill_diagonal(probability, 0.0)
     with np.errstate(divide="ignore"):
-        return np.log(probability)
+        logarithm: np.ndarray = np.log(probability)
+    return logarithm
 
 
 def most_probable_states(
