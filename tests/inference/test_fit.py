@@ -236,6 +236,17 @@ def test_2d_recordings_fall_back_to_the_coordinates(recordings: list[SkeletonSeq
     assert "cannot read the recordings" in report.notes[0]
     assert classifier.predict(flat[:1])[0].classes
     assert "another unit" in classifier.predict([replace(flat[0], unit="m")])[0].error
+    with pytest.raises(InputError, match=r"no features of an encoder.*cannot read the recordings"):
+        fit_classifier(flat, config.model_copy(update={"features": "encoder"}))
+
+
+def test_the_features_of_the_encoder_can_be_asked_for(recordings: list[SkeletonSequence], tiny_run: Path) -> None:
+    config = FitConfig(encoder=str(tiny_run / "model.safetensors"), features="encoder", folds=2, inner_folds=2)
+    classifier, report = fit_classifier(recordings, config)
+    assert isinstance(classifier.featurizer, EncoderFeaturizer)
+    assert report.chosen.candidate.features == "encoder"
+    assert set(report.accuracies) == {"chosen", "encoder", "coordinates"}
+    assert report.accuracies["chosen"] == report.accuracies["encoder"]
 
 
 def test_what_cannot_be_used_is_left_out(recordings: list[SkeletonSequence]) -> None:

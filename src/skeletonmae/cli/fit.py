@@ -25,6 +25,7 @@ def fit(
     source: SourcePath,
     out: Path = Path("classifier.safetensors"),
     encoder: str = "",
+    features: Literal["best", "encoder"] = "best",
     group: str | None = None,
     report: Path | None = None,
     dataset: str = "auto",
@@ -55,6 +56,8 @@ def fit(
         out: Classifier to write; an existing one is replaced.
         encoder: Name of a shipped encoder (`skeletonmae info` lists them), or a checkpoint or the folder of a run;
             `none` classifies the coordinates alone. By default the shipped one.
+        features: What to classify: the encoder's features or the coordinates, whichever are better, or always the
+            encoder's, which is better for `segment`.
         group: Tag that says who was recorded, whose recordings are kept together. By default `subject` or similar.
         report: Page to write. By default beside the classifier, with the suffix .html.
         dataset: Name of the dataset. By default it is detected from the files.
@@ -79,7 +82,7 @@ def fit(
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
     problems: list[str] = []
     recordings = list(_read(source, dataset, options, problems))
-    config = FitConfig(encoder=encoder or DEFAULT_ENCODER, group=group)
+    config = FitConfig(encoder=encoder or DEFAULT_ENCODER, features=features, group=group)
     with progress_bar("fitting") as on_progress:
         classifier, result = fit_classifier(
             recordings,

@@ -87,7 +87,7 @@ def segment(
     if model.featurizer.kind == "coordinates":
         print_status(
             "note: this classifier compares coordinates, and so depends on where in a window an action begins;"
-            " one on an encoder finds more in uncut recordings"
+            " `fit --features encoder` makes one that finds more in uncut recordings"
         )
     ignored: list[UnreadFile] = []
     problems: list[str] = []

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -53,6 +53,9 @@ class FitConfig(Config):
 
     encoder: str = DEFAULT_ENCODER
     """Name of a shipped encoder, a checkpoint or the folder of a run; `none` classifies the coordinates alone."""
+    features: Literal["best", "encoder"] = "best"
+    """What is classified: the encoder's features or the coordinates, whichever are better, or always the encoder's.
+    The latter is better for `segment` and `Stream`, whose windows seldom show an action whole."""
     group: str | None = None
     """Tag that says who was recorded. By default `subject` or a similar one, if the recordings have it."""
     folds: Annotated[int, Field(ge=2, le=100)] = 5
@@ -90,6 +93,7 @@ def fit_classifier(
     candidates = {ENCODER: encoder_candidates(ENCODER)} if ENCODER in data.features else {}
     floor = [candidate for name in data.features if name != ENCODER for candidate in coordinate_candidates(name)]
     candidates |= {COORDINATES: floor}
+    allowed = _allowed(config, list(candidates), data.notes)
     every = [candidate for group in candidates.values() for candidate in group]
     num_classes = len(data.classes)
 
@@ -114,7 +118,7 @@ def fit_classifier(
             name: best_choice({candidate: results[candidate] for candidate in group})
             for name, group in candidates.items()
         }
-        chosen = best_choice({choice.candidate: choice for choice in best.values()})
+        chosen = best_choice({best[name].candidate: best[name] for name in allowed})
         probabilities = {}
         for name, choice in best.items():
             values = data.features[choice.candidate.features]
@@ -128,7 +132,7 @@ def fit_classifier(
         step()
 
     results = cross_validate(data.features, data.labels, num_classes, outer, every, step)
-    chosen = best_choice(results)
+    chosen = best_choice({candidate: results[candidate] for name in allowed for candidate in candidates[name]})
     values = data.features[chosen.candidate.features]
     (head,) = fit_heads(values, data.labels, num_classes, [chosen.candidate])
     featurizer = data.featurizers[chosen.candidate.features]
@@ -182,6 +186,20 @@ class _Data:
     featurizers: dict[str, AnyFeaturizer]
     left_out: list[LeftOut]
     notes: tuple[str, ...]
+
+
+def _allowed(config: FitConfig, candidates: list[str], notes: tuple[str, ...]) -> list[str]:
+    """Return which groups of candidates may be chosen.
+
+    Raises:
+        InputError: Only the encoder's features may, and there are none.
+    """
+    if config.features == "best":
+        return candidates
+    if ENCODER not in candidates:
+        reason = notes[0] if notes else "no encoder was named"
+        raise InputError("there are no features of an encoder", expected="an encoder that reads them", got=reason)
+    return [ENCODER]
 
 
 def _labeled(recordings: Sequence[SkeletonSequence]) -> tuple[list[SkeletonSequence], list[LeftOut]]:
