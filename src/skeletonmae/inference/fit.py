@@ -54,8 +54,8 @@ class FitConfig(Config):
     encoder: str = DEFAULT_ENCODER
     """Name of a shipped encoder, a checkpoint or the folder of a run; `none` classifies the coordinates alone."""
     features: Literal["best", "encoder"] = "best"
-    """What is classified: the encoder's features or the coordinates, whichever are better, or always the encoder's.
-    The latter is better for `segment` and `Stream`, whose windows seldom show an action whole."""
+    """What is classified: the encoder's features or the coordinates, whichever are better, or always the former.
+    The encoder's are better for `segment` and `Stream`, whose windows seldom show an action whole."""
     group: str | None = None
     """Tag that says who was recorded. By default `subject` or a similar one, if the recordings have it."""
     folds: Annotated[int, Field(ge=2, le=100)] = 5
