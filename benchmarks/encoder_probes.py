@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -58,26 +59,23 @@ def logistic(
     return [predict(model) for model in models]
 
 
-def ridge_each(
+def ridge_scaled(
     features: np.ndarray,
     labels: np.ndarray,
     num_classes: int,
     settings: Sequence[int] = range(len(ridge.STRENGTHS)),
+    *,
+    scaling: str,
 ) -> list[Predict]:
-    """Fit the ridge classifier of `ridge.py`, each feature divided by its own standard deviation."""
+    """Fit the ridge classifier of `ridge.py`, with one of its scalings of the features."""
     strengths = tuple(ridge.STRENGTHS[setting] for setting in settings)
-    return [model.predict for model in ridge.fit(features, labels, num_classes, strengths, "each")]
+    return [model.predict for model in ridge.fit(features, labels, num_classes, strengths, scaling)]
 
 
-def ridge_all(
-    features: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    settings: Sequence[int] = range(len(ridge.STRENGTHS)),
-) -> list[Predict]:
-    """Fit the ridge classifier of `ridge.py`, all features divided by a common standard deviation."""
-    strengths = tuple(ridge.STRENGTHS[setting] for setting in settings)
-    return [model.predict for model in ridge.fit(features, labels, num_classes, strengths, "all")]
+ridge_each = partial(ridge_scaled, scaling="each")
+"""Each feature is divided by its own standard deviation."""
+ridge_all = partial(ridge_scaled, scaling="all")
+"""All features are divided by a common standard deviation."""
 
 
 class Fit(Protocol):

@@ -43,6 +43,20 @@ NEIGHBOR_COUNTS = (1, 5)
 RIDGE_STRENGTHS = tuple(10 ** (power / 2) for power in range(0, 15))
 
 
+class FittingTask(NamedTuple):
+    """What one kind of head is fitted to, once for each of some strengths."""
+
+    rows: np.ndarray
+    """Standardized features, `(clip, feature)`."""
+    labels: np.ndarray
+    num_classes: int
+    strengths: Sequence[float]
+    mean: np.ndarray
+    """Was subtracted from the features."""
+    deviation: np.ndarray
+    """Divided them after that."""
+
+
 def encoder_candidates(features: str) -> list[Candidate]:
     """Return the heads of the encoder's features, from the simplest."""
     return [
@@ -93,7 +107,8 @@ def fit_heads(
                 "ridge": _fit_ridge,
             }[method]
             strengths = [candidate.strength for candidate in group]
-            fitted |= dict(zip(group, fit(rows, labels, num_classes, strengths, mean, deviation), strict=True))
+            task = FittingTask(rows, labels, num_classes, strengths, mean, deviation)
+            fitted |= dict(zip(group, fit(task), strict=True))
     return [fitted[candidate] for candidate in candidates]
 
 
@@ -143,34 +158,30 @@ def shrunken_whitening(components: np.ndarray, labels: np.ndarray, shrinkage: fl
     return whitening
 
 
-def _fit_logistic(
-    rows: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    strengths: Sequence[float],
-    mean: np.ndarray,
-    deviation: np.ndarray,
-) -> list[AnyHead]:
+def _fit_logistic(task: FittingTask) -> list[AnyHead]:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    present = np.unique(labels)
+    present = np.unique(task.labels)
     if len(present) == 1:
-        return [_constant(present, num_classes, mean, deviation) for _ in strengths]
-    components, axes = principal_axes(rows)
+        return [_constant(present, task.num_classes, task.mean, task.deviation) for _ in task.strengths]
+    components, axes = principal_axes(task.rows)
     model = LogisticRegression(max_iter=300, tol=1e-3, warm_start=True)
     heads: dict[float, AnyHead] = {}
-    for strength in sorted(strengths):
+    for strength in sorted(task.strengths):
         model.set_params(C=strength)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a few more iterations do not change what is predicted
-            model.fit(components, labels)
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # a few more iterations do not change what is predicted
+            model.fit(components, task.labels)
         weight, bias = model.coef_, model.intercept_
         if len(present) == 2:  # one row of weights for two classes
             weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-        full_weight, full_bias = _absent(num_classes, rows.shape[1], bias)
+        full_weight, full_bias = _absent(task.num_classes, task.rows.shape[1], bias)
         full_weight[:, present], full_bias[present] = axes @ weight.T, bias
-        heads[strength] = LinearHead(mean, deviation, full_weight, full_bias)
-    return [heads[strength] for strength in strengths]
+        heads[strength] = LinearHead(task.mean, task.deviation, full_weight, full_bias)
+    return [heads[strength] for strength in task.strengths]
 
 
 def _absent(num_classes: int, num_features: int, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -184,72 +195,47 @@ def _constant(present: np.ndarray, num_classes: int, mean: np.ndarray, deviation
     return LinearHead(mean, deviation, np.zeros((len(mean), num_classes)), bias)
 
 
-def _fit_discriminant(
-    rows: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    strengths: Sequence[float],
-    mean: np.ndarray,
-    deviation: np.ndarray,
-) -> list[AnyHead]:
+def _fit_discriminant(task: FittingTask) -> list[AnyHead]:
     """Linear discriminant analysis with equal priors: the squared distance to each class mean, whitened."""
-    components, axes = principal_axes(rows)
-    present = np.unique(labels)
+    components, axes = principal_axes(task.rows)
+    present = np.unique(task.labels)
     heads: list[AnyHead] = []
-    for shrinkage in strengths:
-        whitening = shrunken_whitening(components, labels, shrinkage)
-        means = np.stack([(components[labels == label] @ whitening).mean(0) for label in present.tolist()])
+    for shrinkage in task.strengths:
+        whitening = shrunken_whitening(components, task.labels, shrinkage)
+        means = np.stack([(components[task.labels == label] @ whitening).mean(0) for label in present.tolist()])
         bias = -(means**2).sum(1) / 2
-        full_weight, full_bias = _absent(num_classes, rows.shape[1], bias)
+        full_weight, full_bias = _absent(task.num_classes, task.rows.shape[1], bias)
         full_weight[:, present], full_bias[present] = axes @ (whitening @ means.T), bias
-        heads.append(LinearHead(mean, deviation, full_weight, full_bias))
+        heads.append(LinearHead(task.mean, task.deviation, full_weight, full_bias))
     return heads
 
 
-def _fit_prototypes(
-    rows: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    strengths: Sequence[float],
-    mean: np.ndarray,
-    deviation: np.ndarray,
-) -> list[AnyHead]:
-    units = _unit(rows)
-    is_of = labels[:, None] == np.arange(num_classes)
+def _fit_prototypes(task: FittingTask) -> list[AnyHead]:
+    units = _unit(task.rows)
+    is_of = task.labels[:, None] == np.arange(task.num_classes)
     means = is_of.T @ units / np.maximum(is_of.sum(0), 1)[:, None]
     bias = np.where(is_of.any(0), 0.0, -FAR_BELOW)
-    return [LinearHead(mean, deviation, _unit(means).T, bias, unit_length=True) for _ in strengths]
+    return [LinearHead(task.mean, task.deviation, _unit(means).T, bias, unit_length=True) for _ in task.strengths]
 
 
-def _fit_neighbors(
-    rows: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    strengths: Sequence[float],
-    mean: np.ndarray,
-    deviation: np.ndarray,
-) -> list[AnyHead]:
-    units = _unit(rows)
-    return [NeighborHead(mean, deviation, units, labels, num_classes, int(count)) for count in strengths]
+def _fit_neighbors(task: FittingTask) -> list[AnyHead]:
+    units = _unit(task.rows)
+    return [
+        NeighborHead(task.mean, task.deviation, units, task.labels, task.num_classes, int(count))
+        for count in task.strengths
+    ]
 
 
-def _fit_ridge(
-    rows: np.ndarray,
-    labels: np.ndarray,
-    num_classes: int,
-    strengths: Sequence[float],
-    mean: np.ndarray,
-    deviation: np.ndarray,
-) -> list[AnyHead]:
+def _fit_ridge(task: FittingTask) -> list[AnyHead]:
     """Ridge regression to +1 for the class and -1 for every other one; the intercept has no penalty."""
-    targets = np.where(labels[:, None] == np.arange(num_classes), 1.0, -1.0)
+    targets = np.where(task.labels[:, None] == np.arange(task.num_classes), 1.0, -1.0)
     bias = targets.mean(0)
-    values, vectors = np.linalg.eigh(rows @ rows.T)
+    values, vectors = np.linalg.eigh(task.rows @ task.rows.T)
     projected = vectors.T @ (targets - bias)
     values = values.clip(min=0)[:, None]
     return [
-        LinearHead(mean, deviation, rows.T @ (vectors @ (projected / (values + strength))), bias)
-        for strength in strengths
+        LinearHead(task.mean, task.deviation, task.rows.T @ (vectors @ (projected / (values + strength))), bias)
+        for strength in task.strengths
     ]
 
 
