@@ -1,0 +1,5 @@
+"""Video -> recordings, per person. Needs the extra `video`; knows numpy, av and onnxruntime, never torch."""
+
+from skeletonmae.pose.person_pose import PersonPose, PoseEstimator
+
+__all__ = ["PersonPose", "PoseEstimator"]
