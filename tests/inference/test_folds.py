@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from skeletonmae.errors import InputError
 from skeletonmae.inference.folds import group_recordings, make_folds
+from skeletonmae.sequences import SequenceStore
+from skeletonmae.validation.near_duplicates import Match
 
 
 def test_subjects_and_copies_stay_together(make_recording: Any) -> None:
@@ -16,9 +19,35 @@ def test_subjects_and_copies_stay_together(make_recording: Any) -> None:
     grouping = group_recordings(recordings)
     assert grouping.tag == "subject"
     assert grouping.num_subjects == 5
-    assert grouping.copies.tolist() == [*range(12), 0]
+    assert grouping.copies == (Match(12, 0, "same"),)
     assert len(set(grouping.groups[[0, 4, 8, 12]])) == 1  # the copy joins the subjects 0 and 9
     assert len(set(grouping.groups)) == 4
+
+
+def test_near_copies_stay_together(tiny_store: Path) -> None:
+    """A moved and a cropped recording join the subject of the original."""
+    store = SequenceStore.open(tiny_store)
+    originals = [replace(store[index], tags={"subject": str(index % 3)}) for index in range(6)]
+    first, second = originals[0], originals[1]
+    moved = np.where(first.observed[..., None], 1.1 * first.positions + np.float32(0.5), np.float32(0))
+    part = slice(0, 3 * second.num_frames // 4)
+    copies = [
+        replace(first, name="moved", positions=moved, tags={"subject": "8"}),
+        replace(
+            second,
+            name="cropped",
+            positions=second.positions[:, part].copy(),
+            observed=second.observed[:, part].copy(),
+            tags={"subject": "9"},
+        ),
+    ]
+    grouping = group_recordings([*originals, *copies])
+    assert grouping.copies == (Match(6, 0, "near"), Match(7, 1, "frames"))
+    groups = grouping.groups
+    assert (groups[6], groups[7]) == (groups[0], groups[1])
+    assert len(set(groups)) == 3
+    for fit, test in make_folds(np.array([0, 1] * 4), groups, 3):
+        assert not set(groups[fit]) & set(groups[test])
 
 
 def test_a_tag_with_one_value_divides_nothing(make_recording: Any) -> None:

@@ -12,6 +12,7 @@ from skeletonmae.inference.fit_report import (
     FitReport,
 )
 from skeletonmae.inference.folds import GROUP_TAGS
+from skeletonmae.validation.near_duplicates import MatchKind
 
 MAX_NAMES = 5
 """Names that a sentence lists."""
@@ -25,6 +26,13 @@ KINDS = {
     "prototypes": "class prototypes",
     "neighbors": "nearest neighbors",
     "ridge": "ridge regression",
+}
+
+
+COPIES: dict[MatchKind, str] = {
+    "same": "exact copies of other recordings",
+    "frames": "recordings that share frames with others",
+    "near": "near copies of other recordings (moved, turned, mirrored, scaled or at another rate)",
 }
 
 
@@ -103,20 +111,7 @@ def describe_warnings(report: FitReport) -> Iterator[str]:
     elif "" in grouping.values:
         number = grouping.values.count("")
         yield f"{number} recordings have no {grouping.tag}: they may show a person whom the classifier has seen"
-    copies = [index for index, first in enumerate(grouping.copies.tolist()) if index != first]
-    if copies:
-        pairs = [
-            f"{report.recordings[index].name} of {report.recordings[int(grouping.copies[index])].name}"
-            for index in copies
-        ]
-        yield f"{len(copies)} recordings are exact copies of others: {_join(pairs)}"
-        different = [
-            report.recordings[index].name
-            for index in copies
-            if report.recordings[index].label != report.recordings[int(grouping.copies[index])].label
-        ]
-        if different:
-            yield f"copies with different labels: {_join(different)}"
+    yield from _describe_copies(report)
     for pair in report.confused_pairs:
         if pair.is_chance:
             yield (
@@ -154,6 +149,23 @@ def describe_next_recordings(report: FitReport) -> Iterator[str]:
 def percent(share: float) -> str:
     """Write a share in percent."""
     return f"{100 * share:.0f} %"
+
+
+def _describe_copies(report: FitReport) -> Iterator[str]:
+    """Yield which recordings copy others, and which of these have different labels."""
+    copies = report.grouping.copies
+    names = [one.name for one in report.recordings]
+    for kind, what in COPIES.items():
+        pairs = [f"{names[one.index]} and {names[one.other_index]}" for one in copies if one.kind == kind]
+        if pairs:
+            yield f"{what}: {len(pairs)}, kept on the same side of a fold ({_join(pairs)})"
+    different = [
+        names[match.index]
+        for match in copies
+        if report.recordings[match.index].label != report.recordings[match.other_index].label
+    ]
+    if different:
+        yield f"copies with different labels: {_join(different)}"
 
 
 def _common_tags(report: FitReport) -> list[str]:

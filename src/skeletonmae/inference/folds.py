@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.validation.block import iter_blocks
+from skeletonmae.validation.near_duplicates import ContentIndex, Match, find_copies
 
 GROUP_TAGS = ("subject", "performer", "participant", "person", "actor", "pair", "animal", "individual")
 """Tags that say who was recorded; the first with at least two values is used."""
@@ -27,13 +28,14 @@ class Grouping:
         values: Its value for each recording; empty where it has none.
         groups: Number of the group of each recording, `(recording,)`: that of its subject, if it is known, and of
             its copies.
-        copies: For each recording, the index of the first one with the same content, `(recording,)`.
+        copies: Recordings that are the same as an earlier one, share frames with it, or are nearly the same
+            (turned, mirrored, moved, scaled, at another frame rate), each with that one.
     """
 
     tag: str | None
     values: tuple[str, ...]
     groups: np.ndarray
-    copies: np.ndarray
+    copies: tuple[Match, ...]
 
     @property
     def num_subjects(self) -> int:
@@ -42,7 +44,7 @@ class Grouping:
 
 
 def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = None) -> Grouping:
-    """Find out which recordings belong together: those of one subject, and exact copies.
+    """Find out which recordings belong together: those of one subject, copies, and near copies.
 
     Args:
         recordings: The recordings.
@@ -72,9 +74,10 @@ def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = N
 
     first_of: dict[str, int] = {}
     for index, value in enumerate(values):
-        parent[find(index)] = find(int(copies[index]))
         if value:
             parent[find(index)] = find(first_of.setdefault(value, index))
+    for match in copies:
+        parent[find(match.index)] = find(match.other_index)
     roots = np.array([find(index) for index in range(len(recordings))])
     return Grouping(chosen, values, np.unique(roots, return_inverse=True)[1], copies)
 
@@ -104,14 +107,9 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, num_folds: int, seed: int
     return folds if len(folds) > 1 else []
 
 
-def _find_copies(recordings: Sequence[SkeletonSequence]) -> np.ndarray:
-    """For each recording, the index of the first one with the same coordinates."""
-    first: dict[bytes, int] = {}
-    numbers = np.empty(len(recordings), dtype=np.int64)
-    for index, recording in enumerate(recordings):
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(f"{recording.skeleton.joints} {recording.positions.shape}".encode())
-        digest.update(np.ascontiguousarray(recording.positions).tobytes())
-        digest.update(np.ascontiguousarray(recording.observed).tobytes())
-        numbers[index] = first.setdefault(digest.digest(), index)
-    return numbers
+def _find_copies(recordings: Sequence[SkeletonSequence]) -> tuple[Match, ...]:
+    """Return the recordings that copy an earlier one, each once, as `validate` finds them."""
+    contents, index = ContentIndex(), np.arange(len(recordings))
+    for block in iter_blocks(recordings):
+        contents.add(block)
+    return tuple(find_copies(contents, index, contents, index))
