@@ -1,0 +1,54 @@
+"""Whole images made smaller by libswscale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from skeletonmae.errors import InputError
+
+MAX_SIDE = 640
+"""Pixels of the longer side to which larger images are reduced: more do not change the poses by more than 1 % of
+the height of a body, because the networks see 256 pixels of a person."""
+
+
+def import_av() -> Any:
+    """Return the module `av`.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise InputError("reading videos needs PyAV: pip install 'skeletonmae[video]'") from error
+    return av
+
+
+def resize(
+    image: UInt8[np.ndarray, "height width 3"], height: int, width: int
+) -> UInt8[np.ndarray, "new_height new_width 3"]:
+    """Return an image in another size; pixels are averaged where it becomes smaller."""
+    if image.shape[:2] == (height, width):
+        return image
+    frame = import_av().VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    resized: np.ndarray = frame.reformat(width=width, height=height, interpolation="AREA").to_ndarray()
+    return resized
+
+
+def fitted_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """The height and width of an image whose longer side becomes `side`, in proportion."""
+    longer = max(height, width)
+    return max(1, round(height * side / longer)), max(1, round(width * side / longer))
+
+
+def limit_size(
+    image: UInt8[np.ndarray, "height width 3"],
+) -> tuple[UInt8[np.ndarray, "small_height small_width 3"], float]:
+    """Return an image whose longer side is at most `MAX_SIDE`, and by how much it became smaller."""
+    height, width = image.shape[:2]
+    if max(height, width) <= MAX_SIDE:
+        return image, 1.0
+    return resize(image, *fitted_size(height, width, MAX_SIDE)), max(height, width) / MAX_SIDE
