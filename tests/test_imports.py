@@ -15,7 +15,7 @@ ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
     "errors", "config", "renames", "files", "limits", "memory", "skeletons", "sequences", "formats", "pose", "datasets", "validation", "predictions", "runtime",
     "batches", "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "pretraining_data", "checkpoint", "encoders", "compatibility", "runs",
-    "inference", "estimators", "export", "plotting", "demo", "cli", "__main__",
+    "inference", "estimators", "export", "plotting", "rendering", "live", "demo", "cli", "__main__",
 )  # fmt: skip
 ALLOWED = {("formats/video.py", "pose")}
 """A video is read like any other file, and its reader needs the pose estimators when it reads."""

@@ -21,6 +21,7 @@ from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.info import info
 from skeletonmae.cli.predict import predict
 from skeletonmae.cli.prepare import prepare
+from skeletonmae.cli.render import render
 from skeletonmae.cli.repro import repro
 from skeletonmae.cli.segment import segment
 from skeletonmae.cli.streams import streams
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "fit": fit,
     "predict": predict,
     "segment": segment,
+    "render": render,
     "embed": embed,
     "export": export,
     "info": info,
