@@ -19,6 +19,8 @@ MAX_DISTANCE = 0.25
 """Distance from the expected place, in sides of the region, up to which a pose may be that of the person."""
 DISTANCE_PER_FRAME = 0.02
 """What is added for each frame of absence."""
+DISTANCE_PER_SECOND = 0.6
+"""What is added for each second since the last pose, if that is more: the same at 30 frames a second."""
 MAX_SIZE_RATIO = 2.0
 """Ratio of sizes up to which a pose may be that of the person."""
 SIZE_WEIGHT = 0.25
@@ -62,7 +64,8 @@ class Track:
         side = max(old.region.side, new.region.side)
         distance = float(np.hypot(*(new.region.center - self.expected_center(time)))) / side
         size = abs(float(np.log(new.region.side / old.region.side)))
-        if distance > MAX_DISTANCE + DISTANCE_PER_FRAME * self.absence or size > np.log(MAX_SIZE_RATIO):
+        allowance = max(DISTANCE_PER_FRAME * self.absence, DISTANCE_PER_SECOND * (time - self.time))
+        if distance > MAX_DISTANCE + allowance or size > np.log(MAX_SIZE_RATIO):
             return np.inf
         both = old.body_seen & new.body_seen
         shape = 0.0
