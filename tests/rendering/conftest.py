@@ -24,7 +24,7 @@ def standing(frames: int = 6, persons: int = 1, shift: float = 2.0) -> np.ndarra
     motion = np.repeat(body[None], frames, 0)
     hand = [KINECT20.joints.index(joint) for joint in ("left_wrist", "left_hand")]
     motion[:, hand, 1] = 1.2 + np.linspace(0, 1, frames)[:, None]
-    return np.stack([motion + [shift * person, 0, 0] for person in range(persons)])
+    return np.stack([motion + np.array([shift * person, 0, 0]) for person in range(persons)])
 
 
 @pytest.fixture

@@ -35,7 +35,10 @@ def test_predictions(tmp_path: Path, name: str) -> None:
 
 
 def test_segments_of_one_recording_may_have_another_name(tmp_path: Path) -> None:
-    segments = [Segment("a", None, 5, 9, 0.5, 0.9, "wave", 0.75), Segment("a", None, 12, 20, 1.2, 2.0, UNKNOWN, 0.99)]
+    segments = [
+        Segment("a", None, 5, 9, 0.5, 0.9, "wave", 0.75),
+        Segment("a", None, 12, 20, 1.2, 2.0, UNKNOWN, 0.99),
+    ]
     write_segments(tmp_path / "s.csv", segments)
     assert read_labels(tmp_path / "s.csv", "renamed", 50, 10.0) == [
         Label(None, 5, 9, "wave", 0.75),

@@ -15,12 +15,15 @@ from skeletonmae.cli.console import (
     print_output_json,
     print_status,
     progress_bar,
+    progress_bars,
 )
 from skeletonmae.cli.input_options import Up, read_options
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae.formats import ReadOptions
+    from skeletonmae.rendering.render import Rendered
+    from skeletonmae.rendering.settings import RenderSettings
     from skeletonmae.sequences import SkeletonSequence
 
 Source = Annotated[Positional[Path], arg(metavar="VIDEO_OR_RECORDING")]
@@ -41,6 +44,8 @@ def render(
     time_line: bool = True,
     stage: bool = False,
     blur_faces: bool = False,
+    persons: str = "all",
+    estimator: str = "blazepose",
     format: str | None = None,
     layout: str | None = None,
     unit: str | None = None,
@@ -79,6 +84,8 @@ def render(
         time_line: Whether to draw the time line below the picture.
         stage: Draw the skeletons of a video on a white stage, without the video.
         blur_faces: Blur the heads of the persons who are found in a video. Others are not blurred.
+        persons: Persons of a video: all, largest, or so many of the largest ones.
+        estimator: Pose estimator of videos.
         format: Format of the file. By default it is detected from its content.
         layout: Joint layout of files that name their joints, as for `prepare`.
         unit: Unit of the coordinates in the file, in place of what it states: m, cm or mm (converted to meters),
@@ -89,12 +96,14 @@ def render(
         device: Where the classifier computes: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print as JSON what was written.
     """
-    from skeletonmae.rendering.render import render_recording
+    from skeletonmae.rendering.render_video import is_video
     from skeletonmae.rendering.settings import RenderSettings, parse_size
     from skeletonmae.rendering.write_picture import check_out
 
     path = out or Path(f"{source.stem}-skeletons.mp4")
     check_out(path)
+    if source.is_file() and path.exists() and path.samefile(source):
+        raise InputError("--out is the file that is drawn", where=path, expected="another file")
     settings = RenderSettings(
         size=parse_size(size) if size else None,
         start=start,
@@ -107,19 +116,21 @@ def render(
         unknown=unknown == "on",
         device=device,
     )
-    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
-    chosen = _choose(source, options, recording)
-    for note in chosen.notes:
-        print_status(f"note: {note}")
-    with progress_bar("draw") as on_progress:
-        done = render_recording(chosen, path, classifier, settings, on_progress)
+    if is_video(source):
+        name, done = source.stem, _render_video(source, path, classifier, settings, persons, estimator)
+    else:
+        if stage or blur_faces:
+            got = "another file" if source.exists() else "no file"
+            raise InputError("--stage and --blur-faces are for videos", where=source, expected="a video", got=got)
+        options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
+        name, done = _render_recording(source, recording, options, path, classifier, settings)
     for note in done.notes:
         print_status(f"note: {note}")
     width, height = done.size
     if json:
         summary = {
             "out": str(done.path),
-            "recording": chosen.name,
+            "recording": name,
             "frames": done.num_frames,
             "width": width,
             "height": height,
@@ -129,7 +140,52 @@ def render(
         print_output_json(json_module.dumps(summary))
     else:
         print_output(f"{done.num_frames} frames of {width} x {height}: {done.path}")
-    return INCOMPLETE if classifier and not done.labels else OK
+    if classifier and not done.labels:
+        print_status("note: nobody has a label")
+        return INCOMPLETE
+    return OK
+
+
+def _render_recording(
+    source: Path,
+    name: str | None,
+    options: ReadOptions,
+    out: Path,
+    answers: Path | None,
+    settings: RenderSettings,
+) -> tuple[str, Rendered]:
+    from skeletonmae.rendering.render import render_recording
+
+    chosen = _choose(source, options, name)
+    for note in chosen.notes:
+        print_status(f"note: {note}")
+    with progress_bar("draw") as on_progress:
+        return chosen.name, render_recording(chosen, out, answers, settings, on_progress)
+
+
+def _render_video(
+    source: Path, out: Path, answers: Path | None, settings: RenderSettings, persons: str, estimator: str
+) -> Rendered:
+    from skeletonmae.formats.video_options import VideoOptions, VideoProgress
+    from skeletonmae.pose.cache import FOLDER
+    from skeletonmae.pose.person_choice import check_persons
+    from skeletonmae.rendering.render_video import render_video
+
+    with progress_bars() as show:
+
+        def on_pose(progress: VideoProgress) -> None:
+            show("find persons", progress.num_frames, progress.total or progress.num_frames + 1)
+
+        options = VideoOptions(
+            persons=check_persons(persons),
+            estimator=estimator,
+            cache_folders=(out.absolute().parent / FOLDER,),
+            on_progress=on_pose,
+            on_message=print_status,
+        )
+        return render_video(
+            source, out, answers, settings, options, on_progress=lambda done, total: show("draw", done, total)
+        )
 
 
 def _choose(source: Path, options: ReadOptions, name: str | None) -> SkeletonSequence:

@@ -53,3 +53,12 @@ def without_overlap(labels: Sequence[Label]) -> list[Label]:
             if end > label.start:
                 result.append(replace(label, end=end))
     return result
+
+
+def labels_between(labels: Sequence[Label], first: int, last: int) -> list[Label]:
+    """Return labels of some frames, counted from the first of these."""
+    return [
+        replace(label, start=max(label.start, first) - first, end=min(label.end, last) - first)
+        for label in labels
+        if label.start < last and label.end > first
+    ]

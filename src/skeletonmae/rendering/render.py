@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skeletonmae.errors import InputError
 from skeletonmae.rendering.label_files import is_label_file, read_labels
-from skeletonmae.rendering.labels import Label
+from skeletonmae.rendering.labels import Label, labels_between
 from skeletonmae.rendering.moving_picture import DEFAULT_FPS, StagePicture
 from skeletonmae.rendering.settings import RenderSettings
 from skeletonmae.rendering.write_picture import OnProgress, check_out, write_picture
@@ -74,14 +74,19 @@ def render_recording(
 
 
 def find_labels(
-    recording: SkeletonSequence, answers: Path | None, settings: RenderSettings
+    recording: SkeletonSequence,
+    answers: Path | None,
+    settings: RenderSettings,
+    with_axes: Callable[[int], SkeletonSequence] | None = None,
 ) -> tuple[list[Label], tuple[str, ...]]:
     """Read the labels of a recording from a file of answers, or ask a classifier.
 
     Args:
-        recording: The recording.
+        recording: The recording that is drawn.
         answers: A classifier, or a file of answers; None for no labels.
         settings: How to ask a classifier.
+        with_axes: Gives the recording in 2 or 3 axes, of which a classifier gets those that it was made for; by
+            default it gets the recording that is drawn.
 
     Returns:
         The labels, and remarks.
@@ -93,29 +98,19 @@ def find_labels(
         return [], ()
     if is_label_file(answers):
         labels = read_labels(answers, recording.name, recording.num_frames, recording.fps)
-        beyond = {label.person for label in labels if label.person and label.person >= recording.num_persons}
-        if beyond:
-            got = f"person {max(beyond)}"
+        absent = {label.person for label in labels if label.person and label.person >= recording.num_persons}
+        if absent:
+            problem, got = "an answer is about a person who is not there", f"person {max(absent)}"
             expected = f"persons 0 to {recording.num_persons - 1} of recording {recording.name!r}"
-            raise InputError(
-                "an answer is about a person who is not there", where=answers, expected=expected, got=got
-            )
+            raise InputError(problem, where=answers, expected=expected, got=got)
         return labels, ()
-    from skeletonmae.rendering.label_models import label_recording, load_any_classifier
+    from skeletonmae.rendering.label_models import axes_of, label_recording, load_any_classifier
 
     model = load_any_classifier(answers, settings.device)
     terms = (f"terms of {answers}: {model.license}",) if model.license else ()
-    labels, notes = label_recording(model, recording, per_person=settings.per_person, unknown=settings.unknown)
+    asked = with_axes(axes_of(model)) if with_axes else recording
+    labels, notes = label_recording(model, asked, per_person=settings.per_person, unknown=settings.unknown)
     return labels, (*terms, *notes)
-
-
-def labels_between(labels: Sequence[Label], first: int, last: int) -> list[Label]:
-    """Return labels of some frames, counted from the first of these."""
-    return [
-        replace(label, start=max(label.start, first) - first, end=min(label.end, last) - first)
-        for label in labels
-        if label.start < last and label.end > first
-    ]
 
 
 def has_time_line(out: Path, settings: RenderSettings) -> bool:

@@ -1,0 +1,93 @@
+"""Render videos: the persons are found, labeled, and drawn on the video or on a white stage."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, cast
+
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.video_options import VideoOptions
+from skeletonmae.pose.estimate import estimate_poses
+from skeletonmae.pose.person_pose import PoseEstimator
+from skeletonmae.pose.recordings import recording_from_poses
+from skeletonmae.pose.video_reader import demuxer
+from skeletonmae.rendering.labels import labels_between
+from skeletonmae.rendering.moving_picture import StagePicture
+from skeletonmae.rendering.render import Rendered, find_labels, has_time_line
+from skeletonmae.rendering.settings import RenderSettings
+from skeletonmae.rendering.video_picture import VideoPicture
+from skeletonmae.rendering.write_picture import OnProgress, check_out, write_picture
+from skeletonmae.sequences import SkeletonSequence
+
+ONLY_FOUND = "only the heads of persons who were found are blurred: look at the whole video before you publish it"
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is a video, by its first bytes."""
+    return path.is_file() and demuxer(InputFile(path).head()) is not None
+
+
+def render_video(
+    path: Path,
+    out: Path,
+    answers: Path | None = None,
+    settings: RenderSettings | None = None,
+    options: VideoOptions | None = None,
+    *,
+    estimator: PoseEstimator | None = None,
+    on_progress: OnProgress | None = None,
+) -> Rendered:
+    """Draw the skeletons of the persons in a video.
+
+    Args:
+        path: The video.
+        out: File to write, .mp4, .gif or .png; an existing one is replaced.
+        answers: A classifier, or a file of answers about the video; None for no labels.
+        settings: How to draw.
+        options: How to find the persons. The axes follow from the classifier.
+        estimator: A pose estimator in place of the one that `options` name.
+        on_progress: Called with the number of frames that were drawn, and of all that are.
+
+    Raises:
+        InputError: A file cannot be read or written, or nobody was found.
+    """
+    settings, options = settings or RenderSettings(), options or VideoOptions()
+    check_out(out)
+    # Heads are blurred of everybody, also of persons whose skeletons are not asked for.
+    found = replace(options, persons="all") if settings.blur_faces else options
+    poses = estimate_poses(path, found, estimator)
+
+    def recording_with(axes: int) -> SkeletonSequence:
+        chosen = replace(options, axes=cast(Literal[2, 3], axes))
+        return recording_from_poses(poses, chosen, name=path.stem, where=path)
+
+    recording = recording_with(2)
+    labels, notes = find_labels(recording, answers, settings, recording_with)
+    notes = (*recording.notes, *notes)
+    size = settings.size_for(out, of_video=not settings.stage)
+    if settings.stage:
+        fps = recording.fps or 1.0
+        first, last = settings.interval([frame / fps for frame in range(recording.num_frames)], str(path))
+        part = replace(
+            recording, positions=recording.positions[:, first:last], observed=recording.observed[:, first:last]
+        )
+        shown = labels_between(labels, first, last)
+        stage = StagePicture(part, shown, width=size[0], height=size[1], time_line=has_time_line(out, settings))
+        num_frames = write_picture(stage, out, num_frames=settings.num_frames, on_progress=on_progress)
+        return Rendered(out, num_frames, stage.size, tuple(shown), (*notes, *stage.notes))
+    first, last = settings.interval(poses.times.tolist(), str(path))
+    picture = VideoPicture(
+        path,
+        poses,
+        recording,
+        labels,
+        size=size,
+        first=first,
+        last=last,
+        blur_faces=settings.blur_faces,
+        time_line=has_time_line(out, settings),
+    )
+    num_frames = write_picture(picture, out, num_frames=settings.num_frames, on_progress=on_progress)
+    notes = (*notes, ONLY_FOUND) if settings.blur_faces else notes
+    return Rendered(out, num_frames, picture.size, tuple(picture.annotations.labels), notes)

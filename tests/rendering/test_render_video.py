@@ -1,0 +1,171 @@
+"""Videos are drawn with their persons: at the right places, at the right times, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("av")
+
+from fake_poses import HEIGHT, WIDTH, FakeEstimator, write_video
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats.video_options import VideoOptions
+from skeletonmae.pose.estimate import estimate_poses
+from skeletonmae.pose.recordings import recording_from_poses
+from skeletonmae.rendering.colors import OVERLAY_SIDE_COLORS
+from skeletonmae.rendering.faces import blur_heads, find_heads, head_of
+from skeletonmae.rendering.render_video import is_video, render_video
+from skeletonmae.rendering.settings import RenderSettings
+from skeletonmae.rendering.video_picture import VideoPicture, at_times
+from skeletonmae.skeletons import MEDIAPIPE33
+
+LEFT_HIP, LEFT_ANKLE, RIGHT_KNEE = (MEDIAPIPE33.index[joint] for joint in ("left_hip", "left_ankle", "right_knee"))
+
+
+def distance(image: np.ndarray, point: np.ndarray, color: tuple[int, int, int]) -> int:
+    x, y = np.rint(point).astype(int)
+    return int(np.abs(image[y, x].astype(int) - color).max())
+
+
+def test_skeletons_lie_on_the_persons_and_the_video_behind_them(decode: Any, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    done = render_video(video, tmp_path / "out.mp4", estimator=FakeEstimator())
+    images, times, about = decode(tmp_path / "out.mp4")
+    assert done.size == (WIDTH, HEIGHT)
+    assert len(images) == done.num_frames == 10
+    np.testing.assert_allclose(times, np.arange(10) / 20, atol=1e-3)
+    assert about["codec"] == "h264"
+    points = FakeEstimator().update(images[0], 0.0)[0].points
+    for frame in (0, 9):
+        assert distance(images[frame], points[LEFT_ANKLE], OVERLAY_SIDE_COLORS["left"]) < 70
+        assert distance(images[frame], points[RIGHT_KNEE], (100 + 2 * frame,) * 3) < 8  # not observed, not drawn
+        assert distance(images[frame], np.array([5, 100]), (100 + 2 * frame,) * 3) < 8
+
+
+def test_a_reduced_video_has_smaller_skeletons(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", size=(191, 127))
+    poses = estimate_poses(video, VideoOptions(), FakeEstimator())
+    recording = recording_from_poses(poses, VideoOptions())
+    whole = VideoPicture(video, poses, recording, size=(1000, 1000))
+    half = VideoPicture(video, poses, recording, size=(96, 96))
+    assert whole.size == (190, 126)
+    assert half.size == (96, 64)
+    np.testing.assert_allclose(half.annotations.points, whole.annotations.points * 96 / 191, atol=1e-3)
+    for picture in (whole, half):
+        image = next(picture.frames([4]))
+        assert image.shape[:2] == picture.size[::-1]
+        point = picture.annotations.points[0, 4, LEFT_HIP]
+        assert distance(image, point, OVERLAY_SIDE_COLORS["left"]) < 60
+
+
+def test_a_variable_rate_keeps_its_times(decode: Any, tmp_path: Path) -> None:
+    times = np.cumsum([0, 0.05, 0.05, 0.2, 0.05, 0.1, 0.3, 0.05, 0.05, 0.05])
+    video = write_video(tmp_path / "a.mp4", times=times)
+    render_video(video, tmp_path / "out.mp4", estimator=FakeEstimator())
+    np.testing.assert_allclose(decode(tmp_path / "out.mp4")[1], times, atol=2e-3)
+
+
+def test_poses_between_regular_times_are_interpolated() -> None:
+    poses_at = np.arange(4, dtype=np.float32)
+    positions = np.zeros((1, 4, 33, 2), np.float32)
+    positions[0, :, :, 0] = 10 * poses_at[:, None] + 1
+    observed = np.ones((1, 4, 33), bool)
+    observed[0, 2, 5] = False
+    positions[0, 2, 5] = 0
+    from skeletonmae.sequences import SkeletonSequence
+
+    recording = SkeletonSequence(positions, observed, MEDIAPIPE33, unit="px", fps=10.0)
+    found = at_times(recording, np.array([0.0, 0.05, 0.2, 0.25, 0.31]))
+    np.testing.assert_allclose(found.positions[0, :, 0, 0], [1, 6, 21, 26, 31], atol=1e-3)
+    assert found.observed[0, :, 5].tolist() == [True, True, False, False, True]
+    assert at_times(recording, np.arange(4) / 10) is recording
+
+
+def test_part_of_a_video(decode: Any, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", 20)
+    (tmp_path / "answers.csv").write_text(
+        "recording,person,start,end,label,score\na,,4,8,up,0.9\na,,12,16,down,0.9\n"
+    )
+    settings = RenderSettings(start=0.5, end=0.8)
+    done = render_video(video, tmp_path / "out.mp4", tmp_path / "answers.csv", settings, estimator=FakeEstimator())
+    images, _, _ = decode(tmp_path / "out.mp4")
+    assert len(images) == 6
+    assert [(label.text, label.start, label.end) for label in done.labels] == [("down", 2, 6)]
+    assert distance(images[0], np.array([5, 100]), (120,) * 3) < 8  # frame 10
+    assert images[0].shape[0] > HEIGHT  # the time line
+
+
+def test_heads_are_blurred_also_between_the_frames_in_which_they_were_found(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", 12)
+
+    class Blinking(FakeEstimator):
+        def update(self, image: np.ndarray, time: float) -> Any:
+            found = super().update(image, time)
+            return found if len(self.times) % 3 else []
+
+    poses = estimate_poses(video, VideoOptions(), Blinking())
+    recording = recording_from_poses(poses, VideoOptions())
+    settings = {"size": (1000, 1000), "time_line": False}
+    sharp = list(VideoPicture(video, poses, recording, **settings).frames(range(12)))
+    blurred = list(VideoPicture(video, poses, recording, blur_faces=True, **settings).frames(range(12)))
+    x, _, radius = head_of(FakeEstimator().update(sharp[0], 0.0)[0].points, MEDIAPIPE33)
+    edge = (round(float(x + 0.75 * radius)), HEIGHT // 4)  # where dark meets bright
+    for before, after in zip(sharp, blurred, strict=True):
+        strip = np.s_[edge[1] - 2 : edge[1] + 2, edge[0]]
+        assert np.ptp(before[strip].astype(int), axis=0).max() > 50
+        assert np.ptp(after[strip].astype(int), axis=0).max() < 40
+        assert (before[100:, :10] == after[100:, :10]).all()
+
+
+def test_a_blurred_face_keeps_a_few_colors_at_most() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (100, 100, 3)).astype(np.uint8)
+    before = image.copy()
+    blur_heads(image, np.array([[50, 50, 20], [-30, 5, 10], [np.nan, 1, 2]], np.float32))
+    inside = image[40:60, 40:60].astype(float)
+    assert np.abs(np.diff(inside, axis=0)).max() < 20
+    assert (image[:25] == before[:25]).all()
+
+
+def test_a_head_is_found_from_behind_and_held_where_it_was() -> None:
+    points = FakeEstimator().update(np.zeros((400, 400, 3), np.uint8), 0.0)[0].points
+    x, y, radius = head_of(points, MEDIAPIPE33)
+    nose = points[0]
+    assert np.hypot(x - nose[0], y - nose[1]) < radius
+    hips = (points[23] + points[24]) / 2
+    shoulders = (points[11] + points[12]) / 2
+    assert 0.3 * np.linalg.norm(hips - shoulders) < radius < 0.7 * np.linalg.norm(hips - shoulders)
+
+
+def test_a_person_who_is_left_out_is_blurred_too(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    poses = estimate_poses(video, VideoOptions(), FakeEstimator(2))
+    recording = recording_from_poses(poses, replace(VideoOptions(), persons=1))
+    assert recording.num_persons == 1
+    assert all(len(circles) == 2 for circles in find_heads(poses).values())
+
+
+def test_the_stage_shows_no_video(decode: Any, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    settings = RenderSettings(size=(200, 100), stage=True)
+    done = render_video(video, tmp_path / "out.mp4", settings=settings, estimator=FakeEstimator())
+    images, _, _ = decode(tmp_path / "out.mp4")
+    assert done.size == (200, 100)
+    assert (images[0][:, :40] > 245).all()
+
+
+def test_files_that_are_no_videos(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_text("no video")
+    assert not is_video(tmp_path / "a.mp4")
+    assert not is_video(tmp_path)
+    assert is_video(write_video(tmp_path / "b.mp4"))
+    data = (tmp_path / "b.mp4").read_bytes()
+    (tmp_path / "c.mp4").write_bytes(data[: len(data) // 3])
+    with pytest.raises(InputError, match=r"c\.mp4"):
+        render_video(tmp_path / "c.mp4", tmp_path / "out.mp4", estimator=FakeEstimator())
+    assert not (tmp_path / "out.mp4").exists()
