@@ -36,6 +36,8 @@ class BlazePoseReader:
 
     skeleton: Skeleton = MEDIAPIPE33
     has_depth = True
+    min_confidence = 0.5
+    """What MediaPipe's own drawing requires."""
 
     def __init__(self, threads: int = 1) -> None:
         self.session = BLAZEPOSE_FULL.load(threads)

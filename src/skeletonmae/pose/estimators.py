@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.video_options import Persons
 from skeletonmae.pose.blazepose import BlazePoseReader
 from skeletonmae.pose.blazepose_detector import BlazePoseDetector
 from skeletonmae.pose.movenet import MoveNet, MoveNetEstimator
-from skeletonmae.pose.person_choice import Persons, check_persons
+from skeletonmae.pose.person_choice import check_persons
 from skeletonmae.pose.person_pose import PoseEstimator
+from skeletonmae.pose.rtmpose import RTMPoseReader
 from skeletonmae.pose.top_down import TopDownEstimator
 
 
@@ -41,9 +43,17 @@ def _make_movenet(options: EstimatorOptions) -> PoseEstimator:
     return MoveNetEstimator(options.persons, options.threads)
 
 
+def _make_rtmpose(options: EstimatorOptions) -> PoseEstimator:
+    if options.model is None:
+        raise InputError("rtmpose needs the path of its ONNX file", where="model", expected="a file", got="none")
+    reader = RTMPoseReader(options.model, options.threads)
+    return TopDownEstimator(MoveNet(options.threads), reader, options.persons, options.every)
+
+
 ESTIMATORS: Mapping[str, Callable[[EstimatorOptions], PoseEstimator]] = {
     "blazepose": _make_blazepose,
     "movenet": _make_movenet,
+    "rtmpose": _make_rtmpose,
 }
 """Name -> function that makes the estimator."""
 
@@ -64,7 +74,7 @@ def make_estimator(
             with its own detector, and several with MoveNet.
         every: Frames from one search for persons to the next. `movenet` finds persons in every frame.
         threads: Number of threads that run the networks.
-        model: The ONNX file of `rtmpose`.
+        model: The ONNX file of `rtmpose`; the others take none.
 
     Raises:
         InputError: There is no such estimator, a setting is invalid, or onnxruntime or PyAV is not installed.
@@ -74,5 +84,7 @@ def make_estimator(
     for setting, value in (("every", every), ("threads", threads)):
         if value < 1:
             raise InputError("not a positive number", where=setting, expected="1 or more", got=value)
+    if model is not None and name != "rtmpose":
+        raise InputError(f"{name} takes no file", where="model", expected="rtmpose", got=model)
     options = EstimatorOptions(check_persons(persons), every, threads, None if model is None else Path(model))
     return ESTIMATORS[name](options)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from skeletonmae.formats.video_options import Persons
 from skeletonmae.pose.image_scaling import fitted_size, limit_size, resize
 from skeletonmae.pose.model_files import MOVENET_MULTIPOSE
-from skeletonmae.pose.person_choice import Persons, choose
+from skeletonmae.pose.person_choice import choose
 from skeletonmae.pose.person_pose import PersonPose
 from skeletonmae.pose.reading import MIN_CONFIDENCE, Reading, body_indices, remove_duplicates
 from skeletonmae.pose.regions import Region
@@ -105,6 +106,9 @@ class MoveNetEstimator:
         persons: How many are followed: a number, "largest" or "all".
         threads: Number of threads that run the network.
     """
+
+    min_confidence = 0.3
+    """Confidence from which on a joint counts as observed."""
 
     def __init__(self, persons: Persons, threads: int = 1) -> None:
         self.network, self.persons = MoveNet(threads), persons

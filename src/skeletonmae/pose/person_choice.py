@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 from skeletonmae.errors import InputError
+from skeletonmae.formats.video_options import Persons
 
-Persons: TypeAlias = int | Literal["largest", "all"]
-"""How many persons are followed: all, at most so many, or the largest one."""
 LARGER = 1.25
 """Ratio of sizes from which on another person becomes the largest one."""
 

@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import UInt8
 
+from skeletonmae.formats.video_options import Persons
 from skeletonmae.pose.cropping import Cropper
 from skeletonmae.pose.image_scaling import limit_size
-from skeletonmae.pose.person_choice import Persons, choose
+from skeletonmae.pose.person_choice import choose
 from skeletonmae.pose.person_pose import PersonPose
 from skeletonmae.pose.reading import Reading, remove_duplicates
 from skeletonmae.pose.regions import Region
@@ -34,6 +35,7 @@ class PersonReader(Protocol):
 
     skeleton: Skeleton
     has_depth: bool
+    min_confidence: float
 
     def read(self, cropper: Cropper, region: Region) -> Reading | None:
         """Return the pose in a region of the image that `cropper` holds; None if nobody is there."""
@@ -66,6 +68,11 @@ class TopDownEstimator:
     def has_depth(self) -> bool:
         """Whether the poses have `world` coordinates."""
         return self.reader.has_depth
+
+    @property
+    def min_confidence(self) -> float:
+        """Confidence from which on a joint counts as observed."""
+        return self.reader.min_confidence
 
     def reset(self) -> None:
         """Forget all persons: the next frame starts another video."""
