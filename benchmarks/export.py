@@ -12,6 +12,7 @@ computes all tokens and masks those that were not observed, so that its time doe
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -157,7 +158,7 @@ def main() -> None:
     parser.add_argument("--exported", type=Path, help="exported folder of it; by default it is exported")
     parser.add_argument("--compile-seconds", type=float, default=120.0, help="limit of compiling; 0 leaves it out")
     parser.add_argument("--repeats", type=int, default=15, help="repeats of each")
-    parser.add_argument("--out", type=Path, help="folder for export.md; if not given, it is printed")
+    parser.add_argument("--out", type=Path, help="folder for export.json and .md; by default it is printed")
     arguments = parser.parse_args()
     threads = int(os.environ.get("OMP_NUM_THREADS", 1))
     torch.set_num_threads(threads)
@@ -193,50 +194,46 @@ def main() -> None:
         ]
         milliseconds = measure(rows, tested, arguments.repeats)
         answers = {row.name: all_probabilities(row.call, tested) for row in rows}
-    page = write_page(
-        facts,
-        arguments,
-        rows,
-        milliseconds,
-        answers,
-        classifier,
-        labels,
-        runtime.config.max_difference,
-        compile_note,
-    )
-    print(page)
+    eager = answers[rows[0].name]
+    truth = np.array([classifier.classes.index(str(one)) if one in classifier.classes else -1 for one in labels])
+    result = {
+        **facts,
+        "repeats": arguments.repeats,
+        "store": arguments.store.name,
+        "num_test": len(labels),
+        "head": classifier.head.kind,
+        "compiling": compile_note,
+        "max_difference": runtime.config.max_difference,
+        "rows": [
+            {
+                "name": row.name,
+                "ms": milliseconds[row.name],
+                "accuracy": float((answers[row.name].argmax(1) == truth).mean()),
+                "same_class": float((answers[row.name].argmax(1) == eager.argmax(1)).mean()),
+                "difference": float(np.abs(answers[row.name] - eager).max()),
+                "megabytes": row.megabytes,
+            }
+            for row in rows
+        ],
+    }
+    print(page(result))
     if arguments.out:
-        (arguments.out / "export.md").write_text(page, encoding="utf-8")
+        text = json.dumps(result, indent=1) + "\n"
+        (arguments.out / "export.json").write_text(text, encoding="utf-8")
+        (arguments.out / "export.md").write_text(page(result), encoding="utf-8")
 
 
-def write_page(
-    facts: dict[str, Any],
-    arguments: argparse.Namespace,
-    rows: Sequence[Row],
-    milliseconds: dict[str, list[float]],
-    answers: dict[str, np.ndarray],
-    classifier: RecordingClassifier,
-    labels: Sequence[str | None],
-    max_difference: float,
-    compile_note: str,
-) -> str:
+def page(result: dict[str, Any]) -> str:
     """Return the page with the table."""
-    eager, eager_answers = milliseconds[rows[0].name], answers[rows[0].name]
-    is_right = np.array([label in classifier.classes for label in labels])
-    truth = np.array(
-        [classifier.classes.index(str(label)) if ok else -1 for label, ok in zip(labels, is_right, strict=True)]
-    )
+    rows = result["rows"]
     lines = []
     for row in rows:
-        own, predicted = milliseconds[row.name], answers[row.name]
-        times = " | ".join(f"{value:.1f}" for value in own)
-        ratios = " | ".join(f"**{before / value:.2f}**" for before, value in zip(eager, own, strict=True))
-        accuracy = (predicted.argmax(1) == truth).mean()
-        same = (predicted.argmax(1) == eager_answers.argmax(1)).mean()
-        difference = np.abs(predicted - eager_answers).max()
-        size = "" if row.megabytes is None else f"{row.megabytes:.1f}"
+        times = " | ".join(f"{value:.1f}" for value in row["ms"])
+        ratios = " | ".join(f"**{eager / own:.1f}**" for eager, own in zip(rows[0]["ms"], row["ms"], strict=True))
+        size = "" if row["megabytes"] is None else f"{row['megabytes']:.1f}"
         lines.append(
-            f"| {row.name} | {times} | {ratios} | {accuracy:.1%} | {same:.1%} | {difference:.0e} | {size} |"
+            f"| {row['name']} | {times} | {ratios} | {row['accuracy']:.1%} | {row['same_class']:.1%} |"
+            f" {row['difference']:.0e} | {size} |"
         )
     first, _, *about = (__doc__ or "").strip().split("\n\n")
     return "\n".join(
@@ -247,20 +244,20 @@ def write_page(
             "",
             *about,
             "",
-            f"    {facts['command']}",
+            f"    {result['command']}",
             "",
-            f"{facts['date']}, commit {facts['commit']}; {facts['processor']}, {facts['threads']} thread, CPU"
-            f" time; Python {facts['python']}, torch {facts['torch']}; medians of {arguments.repeats} repeats in"
-            f" alternation. {len(labels)} test recordings of {arguments.store.name}; head:"
-            f" {classifier.head.kind}. Columns `1` and `16`: recordings per call.",
+            f"{result['date']}, commit {result['commit']}; {result['processor']}, {result['threads']} thread, CPU"
+            f" time; Python {result['python']}, torch {result['torch']}; medians of {result['repeats']} repeats in"
+            f" alternation. {result['num_test']} test recordings of {result['store']}; head: {result['head']}."
+            " Columns `1` and `16`: recordings per call.",
             "",
             "| | ms a recording, 1 | 16 | faster than eager, 1 | 16 | accuracy | same class as eager |"
             " largest difference of a probability | MB |",
             "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
             *lines,
             "",
-            f"The graph compiled: {compile_note}. The largest difference of a probability that the export found on"
-            f" made recordings was {max_difference:.0e}.",
+            f"The graph compiled: {result['compiling']}. The largest difference of a probability that the export"
+            f" found on made recordings was {result['max_difference']:.0e}.",
             "",
         ]
     )

@@ -1,6 +1,7 @@
 """Maintain docs/results.json and write docs/results.md from it.
 
-`add` takes the results of a run into docs/results.json; `write` only writes the page. Two keys of a row are
+`add` takes the results of a run into docs/results.json; `write` only writes the page, with tables of benchmarks
+where docs/results.template.md has a mark such as `<!-- table: doubt -->`. Two keys of a row are
 written by hand: `caveat`, a sentence below the table, and `recipe_at_commit`, the path of the recipe at the commit
 of the run if it was another.
 
@@ -19,6 +20,8 @@ import statistics
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from benchmark_tables import insert_tables
 
 DOCS = Path(__file__).parent
 DATA = DOCS / "results.json"
@@ -135,7 +138,7 @@ def page(rows: list[dict[str, Any]], ablations: list[dict[str, Any]], text: str)
     lines, rows = [INTRODUCTION], merge_folds(rows)
     for name in dict.fromkeys(row["set"] for row in rows):
         lines += _set_table([row for row in rows if row["set"] == name])
-    return "\n".join([*lines, *_ablation_table(ablations)]) + "\n" + text
+    return "\n".join([*lines, *_ablation_table(ablations)]) + "\n" + insert_tables(text)
 
 
 def merge_folds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -160,3 +160,28 @@ def test_the_folds_of_a_split_share_a_row(results: Any) -> None:
         "linear probe", "100% (30 clips)", "85.0 ± 7.1 (2 folds)", "60.0 ± 14.1 (2 folds)", "+25.0 ± 7.1", f"`{RECIPE}`",
     ]  # fmt: skip
     assert "## own, 2 folds by pair, 80 test clips\n" in results.page(folds, [], "")
+
+
+def test_tables_of_benchmarks_say_which_goals_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    tables = importlib.import_module("benchmark_tables")
+    kind = {"refused_at_95": 0.97, "softmax_refused_at_95": 0.1, "auroc": 0.79, "softmax_auroc": 0.5}
+    row = {"store": "own", "accuracy": 0.8, "ece": 0.04, "answered": 0.9}
+    row |= dict.fromkeys([*tables.REFUSED, tables.LEFT_OUT], kind)
+    about = {"date": "2026-01-01", "commit": "aaa1111", "processor": "a CPU", "encoder": "tiny"}
+    (tmp_path / "doubt.json").write_text(json.dumps({**about, "rows": [row]}), encoding="utf-8")
+    page = tables.insert_tables("before\n<!-- table: doubt -->\nafter", tmp_path)
+    lines = page.splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert "| own | white noise | 99% | 97.0% | 10.0% | 0.790 | 0.500 | **missed** |" in lines
+    assert "| own | upside down | 95% | 97.0% | 10.0% | 0.790 | 0.500 | reached |" in lines
+    assert "| own | classes left out | AUROC 0.80 | 97.0% | 10.0% | 0.790 | 0.500 | **missed** |" in lines
+    assert "| own | 80.0% | 0.040 | reached | 90.0% | **missed** |" in lines
+    assert "commit aaa1111" in lines[-2]
+
+
+def test_the_page_has_the_numbers_of_the_files(results: Any) -> None:
+    rows, ablations = (json.loads(path.read_text(encoding="utf-8")) for path in (results.DATA, results.ABLATIONS))
+    page = results.page(rows, ablations, results.TEMPLATE.read_text(encoding="utf-8"))
+    assert page == results.PAGE.read_text(encoding="utf-8"), "run python docs/results.py write"
+    assert "<!-- table" not in page

@@ -1,0 +1,134 @@
+"""Tables of docs/results.md whose numbers come from the JSON files of benchmarks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+MARK = re.compile(r"<!-- table: (\w+) -->")
+"""A line of docs/results.template.md in whose place a table is written."""
+REFUSED = {
+    "white noise": 0.99,
+    "noise about the mean pose": 0.99,
+    "shuffled frames": 0.99,
+    "motionless": 0.99,
+    "motionless, 1 cm of noise": 0.99,
+    "upside down": 0.95,
+}
+"""Clips -> share of them that should be refused where 95 % of the known ones are answered."""
+LEFT_OUT, MIN_AUROC = "classes left out", 0.80
+ANSWERED, MAX_CALIBRATION_ERROR = 0.95, 0.05
+MAX_FRAME_MS = 10.0
+
+
+def insert_tables(text: str, folder: Path = BENCHMARKS) -> str:
+    """Return a page with a table in place of each mark.
+
+    Args:
+        text: The page.
+        folder: Where the JSON files of the benchmarks are.
+    """
+
+    def table(found: re.Match[str]) -> str:
+        result = json.loads((folder / f"{found[1]}.json").read_text(encoding="utf-8"))
+        return "\n".join(TABLES[found[1]](result))
+
+    return MARK.sub(table, text)
+
+
+def doubt_table(result: dict[str, Any]) -> list[str]:
+    """What is refused on subjects that a classifier has not seen, beside the maximum softmax probability."""
+    lines = ["| set | clips | goal | refused | by maximum softmax | AUROC | of maximum softmax | |"]
+    lines += ["|---|---|---|---|---|---|---|---|"]
+    for row in result["rows"]:
+        for kind, goal in [*REFUSED.items(), (LEFT_OUT, None)]:
+            own = row[kind]
+            is_reached = own["auroc"] >= MIN_AUROC if goal is None else own["refused_at_95"] >= goal
+            cells = [
+                row["store"],
+                kind,
+                f"AUROC {MIN_AUROC:.2f}" if goal is None else f"{goal:.0%}",
+                f"{own['refused_at_95']:.1%}",
+                f"{own['softmax_refused_at_95']:.1%}",
+                f"{own['auroc']:.3f}",
+                f"{own['softmax_auroc']:.3f}",
+                _mark(is_reached),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "| set | accuracy | expected calibration error | | answered by the threshold of `fit` | |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for row in result["rows"]:
+        calibrated, answered = row["ece"] <= MAX_CALIBRATION_ERROR, row["answered"] >= ANSWERED
+        cells = [row["store"], f"{row['accuracy']:.1%}", f"{row['ece']:.3f}", _mark(calibrated)]
+        cells += [f"{row['answered']:.1%}", _mark(answered)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", _origin(result, f"encoder `{result['encoder']}`")]
+
+
+def segmentation_table(result: dict[str, Any]) -> list[str]:
+    """The segments of long recordings beside those of the nearest window."""
+    names = {"frame accuracy": "frame_accuracy", "edit": "edit", "F1@10": "f1_10", "F1@25": "f1_25"}
+    names |= {"F1@50": "f1_50", "mAP@50": "map_50", "mAP": "map"}
+    lines = [f"| set | method | recordings | {' | '.join(names)} |", "|" + "---|" * (len(names) + 3)]
+    for row in result["rows"]:
+        low, high = row["interval"]
+        cells = [row["set"], row["method"], f"{row['num_recordings']:.0f}"]
+        cells += [f"{100 * row['frame_accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})"]
+        cells += [f"{100 * row[key]:.1f}" for key in names.values() if key != "frame_accuracy"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", _origin(result["about"], f"encoder `{result['encoder']}`")]
+
+
+def stream_table(result: dict[str, Any]) -> list[str]:
+    """The time and the memory of a stream, and its answers."""
+    speed, memory = result["speed"], result["memory"]
+    growth = memory["after_60_minutes_mb"] - memory["after_6_minutes_mb"]
+    lines = ["| | goal | measured | |", "|---|---|---|---|"]
+    lines += [
+        f"| milliseconds a frame, mean | below {MAX_FRAME_MS:g} | {speed['mean_ms']:.2f} |"
+        f" {_mark(speed['mean_ms'] < MAX_FRAME_MS)} |",
+        f"| milliseconds a frame, 99 % quantile | below {MAX_FRAME_MS:g} | {speed['p99_ms']:.1f} |"
+        f" {_mark(speed['p99_ms'] < MAX_FRAME_MS)} |",
+        f"| growth of memory from 6 minutes to an hour | none | {growth:.1f} MB | {_mark(growth < 1)} |",
+    ]
+    lines += ["", "| set | unknown | actions | answered rightly | wrong answers | median delay |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for row in result["answers"]:
+        right = f"{row['right']} ({row['right'] / row['actions']:.0%})"
+        cells = [row["set"], row["unknown"], str(row["actions"]), right, str(row["wrong"])]
+        cells += [f"{row['median_delay_s']:.1f} s"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", _origin(result["about"], result["head"])]
+
+
+def export_table(result: dict[str, Any]) -> list[str]:
+    """Exported models beside PyTorch."""
+    lines = ["| model | ms a recording | in batches of 16 | accuracy | largest difference of a probability |"]
+    lines += ["|---|---|---|---|---|"]
+    for row in result["rows"]:
+        single, batched = row["ms"]
+        difference = "" if row is result["rows"][0] else f"{row['difference']:.0e}"
+        cells = [row["name"], f"{single:.1f}", f"{batched:.1f}", f"{row['accuracy']:.1%}", difference]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, "", _origin(result, f"{result['num_test']} test clips of {result['store']}")]
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+    "doubt": doubt_table,
+    "segmentation": segmentation_table,
+    "stream": stream_table,
+    "export": export_table,
+}
+
+
+def _mark(is_reached: bool) -> str:
+    return "reached" if is_reached else "**missed**"
+
+
+def _origin(about: dict[str, Any], what: str) -> str:
+    place = f"one core: {about['processor']}"
+    return f"{what[0].upper()}{what[1:]}; {about['date']}, commit {about['commit']}, {place}."
