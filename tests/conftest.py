@@ -72,6 +72,16 @@ def samples(written: dict[str, tuple[Path, list[Any]]]) -> dict[str, Path]:
     return {name: path for name, (path, _) in written.items()}
 
 
+@pytest.fixture
+def pixel_estimator(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The pose estimator of videos that `samples.pose_video` writes, in place of those of the package."""
+    from samples.pose_video import PixelEstimator
+
+    estimator = PixelEstimator()
+    monkeypatch.setattr("skeletonmae.pose.estimate.make_estimator", lambda *_, **__: estimator)
+    return estimator
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real recordings; the test is skipped where there is none."""

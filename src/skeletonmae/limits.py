@@ -60,6 +60,9 @@ MAX_LAYOUT_BYTES = 200_000
 MAX_COORDINATE = 1e9
 """Largest absolute coordinate that a motion-capture file may have, in its own unit."""
 
+MAX_FRAME_PIXELS = 8192 * 4608
+"""Pixels of a frame of a video; a decoder holds several frames."""
+
 MAX_JSON_MEMORY = 2**30
 """Bytes that the objects of a JSON file may take once it is parsed."""
 

@@ -242,7 +242,7 @@ def test_what_is_not_read_changes_the_status_only_if_it_could_hold_recordings(
         (raw / name).write_bytes(b"x")
     status, _, err = cli("prepare", raw, tmp_path / "harmless")
     assert status == 0
-    assert "ignored: 3 files without recordings (hidden, a document, a picture or a video), such as " in err
+    assert "ignored: 3 files without recordings (hidden, a document, a picture), such as " in err
     status, out, _ = cli("validate", raw, "--all")
     assert all(f"note: unread: {raw / name}: " in out for name in ("README", ".hidden", "a.png"))
     (raw / "walk.fbx").write_bytes(b"x")

@@ -37,7 +37,7 @@ from skeletonmae.datasets.unread import UnreadFile, unread_files
 from skeletonmae.datasets.utd_mhad import UTD_MHAD
 from skeletonmae.errors import InputError
 from skeletonmae.formats import describe_head
-from skeletonmae.formats.file_kinds import VIDEOS_AND_IMAGES
+from skeletonmae.formats.file_kinds import IMAGES
 from skeletonmae.formats.file_listing import list_files
 from skeletonmae.formats.unknown_files import advice
 
@@ -110,8 +110,8 @@ def describe_files(root: Path) -> str:
     suffixes = Counter(file.path.suffix.lower() or "no suffix" for file in files)
     counts = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.most_common(5))
     text = f"{len(files)} file{'s' * (len(files) != 1)}: {counts}"
-    if all(suffix in VIDEOS_AND_IMAGES for suffix in suffixes):
-        return f"{text}; run a pose estimator on videos and images first"
+    if all(suffix in IMAGES for suffix in suffixes):
+        return f"{text}; make a video of images, of which the poses are estimated"
     example = next((file for file in FOLDER.files(root)), None)
     if example is None or not example.exists:
         return text

@@ -19,7 +19,7 @@ from skeletonmae.datasets.labels_file import LabelTable, match_files, parse_labe
 from skeletonmae.datasets.splits import GivenSplit, GroupSplit, StratifiedSplit
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, detect, find_files
-from skeletonmae.formats.file_kinds import BODY_SHAPE, harmless_kind
+from skeletonmae.formats.file_kinds import BODY_SHAPE, VIDEOS, harmless_kind
 from skeletonmae.formats.file_listing import list_files
 from skeletonmae.sequences import SkeletonSequence
 
@@ -33,9 +33,13 @@ class FolderDataset(Dataset):
     reads_any_format: ClassVar[bool] = True
 
     def files(self, root: Path) -> list[InputFile]:
-        """Find every file with the suffix of a known format, except `labels.csv` at the top and documents."""
+        """Find every file with the suffix of a known format, except `labels.csv` at the top and documents.
+
+        Videos beside recordings are left out: they are what those were made from.
+        """
         labels = top_folder(root) / LABELS
-        return [file for file in find_files(root) if file.path == root or _is_recording(file, labels)]
+        files = [file for file in find_files(root) if file.path == root or _is_recording(file, labels)]
+        return _without_source_videos(files)
 
     def auxiliary_files(self, root: Path) -> list[InputFile]:
         """Return `labels.csv` if it exists."""
@@ -93,8 +97,21 @@ def _is_recording(file: InputFile, labels: Path) -> bool:
     """Whether a file is neither the table of labels nor a document, such as README.txt, that no reader knows."""
     if file.path == labels:
         return False
-    kind = "" if file.frame_files else harmless_kind(file.path.name)
+    kind = "" if file.frame_files or _is_video(file) else harmless_kind(file.path.name)
     return not kind or (kind != BODY_SHAPE and any(file_format.matches(file) for file_format in FORMATS.values()))
+
+
+def _without_source_videos(files: list[InputFile]) -> list[InputFile]:
+    """Leave out videos if any other file is a recording."""
+    others = [file for file in files if not _is_video(file)]
+    is_mixed = 0 < len(others) < len(files)
+    has_recordings = is_mixed and any(entry.matches(file) for file in others for entry in FORMATS.values())
+    return others if has_recordings else files
+
+
+def _is_video(file: InputFile) -> bool:
+    """Whether a file is a video, by its name."""
+    return file.path.suffix.lower() in VIDEOS
 
 
 def top_folder(root: Path) -> Path:
@@ -148,7 +165,8 @@ def _label_table(labels: InputFile, root: Path, modified: int) -> LabelTable:  #
     """Read the table; `modified` is part of the key of the cache, so that a changed file is read again."""
     suffixes = tuple(suffix for file_format in FORMATS.values() for suffix in file_format.suffixes)
     files = list_files(root, lambda name: name.lower().endswith(suffixes))
-    paths = [_relative_path(file, root).as_posix() for file in files if file.path != labels.path]
+    files = _without_source_videos([file for file in files if file.path != labels.path])
+    paths = [_relative_path(file, root).as_posix() for file in files]
     return match_files(labels.path, parse_labels(labels), paths)
 
 

@@ -79,6 +79,7 @@ class ReadSettings:
             self.dataset.name,
             self.dataset.cache_key(self.root),
             [options.unit, options.up, options.fps, options.ntu_cleanup, options.format, options.split_actions],
+            options.video.key,
             [layout and layout.to_dict(), target and target.to_dict(), self.converter.axes],
             [template.skeleton.to_dict(), template.positions.shape[3], template.unit, self.dtype],
             [self.dataset.file_key(file) for file in files],

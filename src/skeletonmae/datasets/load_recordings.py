@@ -9,7 +9,7 @@ from typing import NamedTuple
 from skeletonmae.datasets import FOLDER, UnreadFile, describe_files, read_all, unread_files
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
-from skeletonmae.formats.file_kinds import harmless_kind
+from skeletonmae.formats.file_kinds import VIDEOS, harmless_kind
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import MANIFEST
 
@@ -93,7 +93,8 @@ def _read_path(
         store.verify()
         yield from store
         return
-    if path.is_file() and (kind := harmless_kind(path.name)) and not FOLDER.matches(path):
+    kind = "" if path.suffix.lower() in VIDEOS else harmless_kind(path.name)
+    if path.is_file() and kind and not FOLDER.matches(path):
         yield Problem(str(path), kind)
         return
     is_empty = True

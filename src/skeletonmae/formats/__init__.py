@@ -41,6 +41,8 @@ from skeletonmae.formats.table import PARQUET, TABLE
 from skeletonmae.formats.trc import TRC
 from skeletonmae.formats.unknown_files import UnknownFormatError, advice, describe_content, describe_head
 from skeletonmae.formats.utd_mhad import UTD_MHAD
+from skeletonmae.formats.video import VIDEO
+from skeletonmae.formats.video_options import VideoOptions, VideoProgress
 from skeletonmae.formats.videopose3d_npz import VIDEOPOSE3D_NPZ
 from skeletonmae.formats.wide_table import WIDE_TABLE
 from skeletonmae.formats.yolo import YOLO_JSON, YOLO_TXT
@@ -53,6 +55,8 @@ __all__ = [
     "InputFile",
     "ReadOptions",
     "UnknownFormatError",
+    "VideoOptions",
+    "VideoProgress",
     "describe_content",
     "describe_head",
     "detect",
@@ -96,6 +100,7 @@ FORMATS: dict[str, Format] = {
         DEEPLABCUT,
         SLEAP,
         MOVEMENT_NC,
+        VIDEO,
     )
 }
 """Format name -> reader. To add one: a file of its own, and its name here."""

@@ -6,10 +6,15 @@ import re
 
 from skeletonmae.formats.decoders.text_numbers import is_number
 
-VIDEOS_AND_IMAGES = {
-    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".wmv", ".m4v", ".mpg", ".mpeg", ".mts", ".flv", ".png", ".jpg",
-    ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".svg", ".heic", ".ico", ".dng",
+VIDEOS = {
+    ".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".ogv", ".mpg", ".mpeg",
+    ".mts", ".m2ts",
 }  # fmt: skip
+IMAGES = {
+    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".svg", ".heic", ".ico", ".dng",
+}  # fmt: skip
+VIDEOS_AND_IMAGES = VIDEOS | IMAGES
+VIDEO = "a video beside other recordings; to estimate its poses, read it alone"
 SOUNDS = {".wav", ".mp3", ".flac", ".m4a", ".ogg", ".aac"}
 DOCUMENTS = {
     ".md", ".rst", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".htm", ".html", ".css", ".bib",
@@ -69,8 +74,10 @@ def harmless_kind(name: str) -> str:
         name: Name of the file, without its folders.
     """
     stem, ending = _split(name)
-    if ending in VIDEOS_AND_IMAGES:
-        return "a picture or a video; run a pose estimator on it first"
+    if ending in VIDEOS:
+        return VIDEO
+    if ending in IMAGES:
+        return "a picture"
     if BODY_SHAPE_NAMES.fullmatch(name):
         return BODY_SHAPE
     if ending in SOUNDS:

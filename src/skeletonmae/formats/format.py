@@ -10,6 +10,7 @@ from typing import Literal
 from skeletonmae.errors import InputError
 from skeletonmae.formats.axes import METERS, Up, convert_axes, convert_unit
 from skeletonmae.formats.files import InputFile, as_input_file
+from skeletonmae.formats.video_options import DEFAULT_VIDEO_OPTIONS, VideoOptions
 from skeletonmae.limits import FILE_VALUES
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
@@ -36,6 +37,7 @@ class ReadOptions:
             as it was recorded.
         format: Name of the format of files whose content does not tell it. By default it is detected.
         split_actions: Whether a long recording with a list of its actions is split into one recording per action.
+        video: How the poses of videos are estimated.
         on_error: Called with the error of one recording in a file whose other recordings may be valid. The
             default raises it.
     """
@@ -47,6 +49,7 @@ class ReadOptions:
     ntu_cleanup: Literal["reference", "none"] = "reference"
     format: str | None = None
     split_actions: bool = True
+    video: VideoOptions = DEFAULT_VIDEO_OPTIONS
     on_error: Callable[[InputError], None] = raise_error
 
 

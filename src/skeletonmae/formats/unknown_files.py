@@ -7,7 +7,9 @@ from pathlib import Path
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.decoders.npy import first_member, sniff_header
+from skeletonmae.formats.file_kinds import VIDEOS
 from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.video_containers import CONTAINER_NAMES
 
 COLUMNS = (
     "columns frame, joint, x, y with a line per joint, or nose_x, nose_y, left_wrist_x, ... with a line per frame "
@@ -74,6 +76,8 @@ def advice(name: str, head: bytes) -> str:
         head: Its first bytes.
     """
     ending = name.lower().rpartition(".")[2]
+    if f".{ending}" in VIDEOS:
+        return f"a video in {CONTAINER_NAMES}"
     text = head.removeprefix(b"\xef\xbb\xbf")
     if export := next((export for pattern, export in EXPORTS if pattern.match(text)), None):
         return export

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal, cast
 
 from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.video_containers import demuxer
 from skeletonmae.formats.video_options import VideoOptions
 from skeletonmae.pose.estimate import estimate_poses
 from skeletonmae.pose.person_pose import PoseEstimator
 from skeletonmae.pose.recordings import recording_from_poses
-from skeletonmae.pose.video_reader import demuxer
 from skeletonmae.rendering.labels import labels_between
 from skeletonmae.rendering.moving_picture import StagePicture
 from skeletonmae.rendering.render import Rendered, find_labels, has_time_line

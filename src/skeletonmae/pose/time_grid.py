@@ -1,0 +1,106 @@
+"""The frame rate of a video by the times of its frames, and poses at regular times where those are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from skeletonmae.limits import FRAME_SPAN
+
+MAX_SHIFT = 0.5
+"""Frames that are so many intervals or less from a regular time are regular."""
+MAX_GAP_SECONDS = 0.25
+"""Between two frames that are farther apart, nothing was observed."""
+SAME_TIME = 0.1
+"""A frame that is so many intervals or less from a time is taken for it as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class TimeGrid:
+    """Regular times for the frames of a video.
+
+    Args:
+        fps: Frames per second.
+        times: Regular times at which poses are interpolated; None if the frames of the video are regular.
+        note: What had to be done, in words; empty if nothing.
+    """
+
+    fps: float
+    times: Float64[np.ndarray, " time"] | None = None
+    note: str = ""
+
+    @classmethod
+    def of(cls, times: np.ndarray, stated_fps: float | None) -> TimeGrid:
+        """Return the grid of a video.
+
+        A rate that the file states holds if no frame is farther than `MAX_SHIFT` from its place; else the mean
+        rate, if it fits as well. Otherwise the rate is variable: its median is that of the grid.
+
+        Args:
+            times: Seconds of each frame, increasing; two or more.
+            stated_fps: What the file states.
+        """
+        mean_fps = (len(times) - 1) / (times[-1] - times[0])
+        for fps in (stated_fps, mean_fps):
+            if fps is not None and _is_regular(times, fps):
+                return cls(round(float(fps), 3))
+        intervals = np.diff(times)
+        fps = float(1 / np.median(intervals))
+        count = (times[-1] - times[0]) * fps + 1
+        if not count <= FRAME_SPAN.of(len(times)):
+            fps = stated_fps or fps
+            note = (
+                f"the time stamps of the video are not plausible (intervals of {intervals.min():.3g} to "
+                f"{intervals.max():.3g} s): its frames count as regular, at {fps:.3g} frames per second"
+            )
+            return cls(round(fps, 3), None, note)
+        grid = times[0] + np.arange(int(count + 1e-6)) / fps
+        note = (
+            f"the frame rate of the video is variable (intervals of {1000 * intervals.min():.0f} to "
+            f"{1000 * intervals.max():.0f} ms): its poses were interpolated at {fps:.3g} frames per second, "
+            f"{len(grid)} frames in place of {len(times)}"
+        )
+        return cls(fps, grid, note)
+
+
+def interpolate(
+    values: np.ndarray,
+    observed: Bool[np.ndarray, "frame joint"],
+    times: Float64[np.ndarray, " frame"],
+    at: Float64[np.ndarray, " time"],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate poses linearly in time.
+
+    A joint is observed at a time if it was observed in the frames before and after, and these are not more than
+    `MAX_GAP_SECONDS` apart; or if it was observed in a frame that is almost at that time.
+
+    Args:
+        values: `(frame, joint, axis)`.
+        observed: Whether each joint was observed.
+        times: Seconds of the frames, increasing.
+        at: The times to interpolate at.
+
+    Returns:
+        The values `(time, joint, axis)`, and whether each joint was observed `(time, joint)`.
+    """
+    after = np.clip(np.searchsorted(times, at), 1, len(times) - 1)
+    before = after - 1
+    gap = times[after] - times[before]
+    weight = np.clip((at - times[before]) / gap, 0, 1)
+    interval = np.median(np.diff(at)) if len(at) > 1 else gap.min()
+    alone_before = weight * gap <= SAME_TIME * interval
+    alone_after = (1 - weight) * gap <= SAME_TIME * interval
+    weight = np.where(alone_before, 0.0, np.where(alone_after, 1.0, weight))
+    is_near = (gap <= MAX_GAP_SECONDS) | alone_before | alone_after
+    seen_before, seen_after = observed[before] | (weight == 1)[:, None], observed[after] | (weight == 0)[:, None]
+    is_observed = seen_before & seen_after & is_near[:, None]
+    share = weight[:, None, None].astype(values.dtype)
+    return values[before] * (1 - share) + values[after] * share, is_observed
+
+
+def _is_regular(times: np.ndarray, fps: float) -> bool:
+    """Whether every frame is near its regular time, counted from the first frame."""
+    places = (times - times[0]) * fps
+    return bool(np.abs(places - np.arange(len(times))).max() <= MAX_SHIFT)

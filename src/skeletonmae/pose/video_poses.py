@@ -1,0 +1,171 @@
+"""The poses of all frames of a video, as an estimator gives them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float32, Float64, Int64
+
+from skeletonmae.errors import InputError
+from skeletonmae.pose.person_pose import PersonPose, PoseEstimator
+from skeletonmae.skeletons import Skeleton
+
+MIN_CONFIDENCE = 0.5
+"""A joint is observed if the estimator is at least so confident of it, as MediaPipe's own drawing requires; an
+estimator with other scores states another value, `min_confidence`."""
+
+
+@dataclass(frozen=True, eq=False)
+class VideoPoses:
+    """The poses of all persons in all frames of a video, before anything is left out, smoothed or resampled.
+
+    Args:
+        skeleton: The joint layout.
+        width: Width of the displayed video in pixels.
+        height: Height of the displayed video in pixels.
+        fps: Frames per second that the file states; None if it states none.
+        times: Seconds of each frame from the first one, increasing.
+        frame_index: Frame of each pose, ascending.
+        identity: Number of the person of each pose, the same in all frames.
+        points: Joints in pixels of the displayed video.
+        confidence: From 0 to 1.
+        world: Joints in meters from the center of the hips, in the axes of `SkeletonSequence`; None for an
+            estimator without depth.
+        score: What the estimator says of each pose, from 0 to 1.
+        min_confidence: Confidence from which on a joint counts as observed; it depends on the estimator.
+        notes: What is odd about the video.
+
+    Raises:
+        InputError: The arrays do not agree.
+    """
+
+    skeleton: Skeleton
+    width: int
+    height: int
+    fps: float | None
+    times: Float64[np.ndarray, " frame"]
+    frame_index: Int64[np.ndarray, " pose"]
+    identity: Int64[np.ndarray, " pose"]
+    points: Float32[np.ndarray, "pose joint 2"]
+    confidence: Float32[np.ndarray, "pose joint"]
+    world: Float32[np.ndarray, "pose joint 3"] | None
+    score: Float32[np.ndarray, " pose"]
+    min_confidence: float = MIN_CONFIDENCE
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        count, joints = len(self.frame_index), self.skeleton.num_joints
+        shapes = {
+            "times": (self.times, (len(self.times),), "float64"),
+            "frame_index": (self.frame_index, (count,), "int64"),
+            "identity": (self.identity, (count,), "int64"),
+            "points": (self.points, (count, joints, 2), "float32"),
+            "confidence": (self.confidence, (count, joints), "float32"),
+            "score": (self.score, (count,), "float32"),
+        }
+        if self.world is not None:
+            shapes["world"] = (self.world, (count, joints, 3), "float32")
+        for name, (values, shape, dtype) in shapes.items():
+            if values.shape != shape or values.dtype != dtype:
+                got = f"{values.dtype} {values.shape}"
+                raise InputError(
+                    f"{name} has the wrong shape", where="poses", expected=f"{dtype} {shape}", got=got
+                )
+        frames = self.frame_index
+        if count and (frames[0] < 0 or frames[-1] >= len(self.times) or (np.diff(frames) < 0).any()):
+            raise InputError("the frames of the poses are not frames of the video in their order", where="poses")
+        if (np.diff(self.times) <= 0).any() or not np.isfinite(self.times).all():
+            raise InputError("the times do not increase", where="poses")
+        if min(self.width, self.height) < 1 or (count and self.identity.min() < 0):
+            raise InputError("a size below 1, or a number of a person below 0", where="poses")
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames of the video."""
+        return len(self.times)
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        """Where the poses of each frame begin."""
+        return np.searchsorted(self.frame_index, np.arange(self.num_frames + 1))
+
+    def at(self, frame: int) -> list[PersonPose]:
+        """Return the persons in a frame of the video, as the estimator gave them.
+
+        Args:
+            frame: Number of the frame, from 0.
+        """
+        return [
+            PersonPose(
+                int(self.identity[row]),
+                self.points[row],
+                self.confidence[row],
+                None if self.world is None else self.world[row],
+                float(self.score[row]),
+            )
+            for row in range(int(self._starts[frame]), int(self._starts[frame + 1]))
+        ]
+
+
+class PoseCollector:
+    """Takes the poses of one frame after the other, in a few hundred bytes each.
+
+    Args:
+        estimator: The estimator whose poses they are.
+    """
+
+    def __init__(self, estimator: PoseEstimator) -> None:
+        self.skeleton = estimator.skeleton
+        self.min_confidence = float(getattr(estimator, "min_confidence", MIN_CONFIDENCE))
+        self.times = array("d")
+        self.frame_index, self.identity = array("q"), array("q")
+        self.points, self.confidence, self.score = array("f"), array("f"), array("f")
+        self.world = array("f") if estimator.has_depth else None
+
+    def add(self, time: float, poses: Sequence[PersonPose], scale: tuple[float, float]) -> None:
+        """Add a frame.
+
+        Args:
+            time: Its time in seconds.
+            poses: The persons in it.
+            scale: Pixels of the video for each pixel of the image that the estimator was given, in x and y.
+        """
+        for pose in poses:
+            self.frame_index.append(len(self.times))
+            self.identity.append(pose.identity)
+            self.points.frombytes((pose.points * np.array(scale, np.float32)).astype(np.float32).tobytes())
+            self.confidence.frombytes(pose.confidence.astype(np.float32).tobytes())
+            self.score.append(pose.score)
+            if self.world is not None and pose.world is not None:
+                self.world.frombytes(pose.world.astype(np.float32).tobytes())
+        self.times.append(time)
+
+    def poses(self, width: int, height: int, fps: float | None, notes: Sequence[str]) -> VideoPoses:
+        """Return what was added.
+
+        Args:
+            width: Width of the displayed video in pixels.
+            height: Height of the displayed video in pixels.
+            fps: Frames per second that the file states.
+            notes: What is odd about the video.
+        """
+        joints = self.skeleton.num_joints
+        return VideoPoses(
+            self.skeleton,
+            width,
+            height,
+            fps,
+            np.array(self.times, dtype=np.float64),
+            np.array(self.frame_index, dtype=np.int64),
+            np.array(self.identity, dtype=np.int64),
+            np.array(self.points, dtype=np.float32).reshape(-1, joints, 2),
+            np.array(self.confidence, dtype=np.float32).reshape(-1, joints),
+            None if self.world is None else np.array(self.world, dtype=np.float32).reshape(-1, joints, 3),
+            np.array(self.score, dtype=np.float32),
+            self.min_confidence,
+            tuple(notes),
+        )

@@ -1,0 +1,381 @@
+"""Frames of a video, with the times at which they are shown. Needs the extra `video`.
+
+Only the containers of `formats.video_containers` are opened, each by its own demuxer: other formats that FFmpeg
+knows, such as playlists, could name other files or addresses on the network.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from skeletonmae.errors import InputError
+from skeletonmae.formats.files import InputFile
+from skeletonmae.formats.video_containers import CONTAINER_NAMES, demuxer
+from skeletonmae.limits import MAX_FRAME_PIXELS
+from skeletonmae.pose.image_scaling import MAX_SIDE, import_av
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+ASSUMED_FPS = 25.0
+"""Frames per second of a video that states neither times nor a rate."""
+MAX_PIXEL_ASPECT = 4.0
+"""Wider or narrower pixels than that are an error in the file."""
+TRUNCATED_SECONDS, TRUNCATED_SHARE = 0.5, 0.02
+"""A video breaks off if it ends so many seconds, and such a share of its length, before the end that it states."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video states of itself.
+
+    Args:
+        width: Width in pixels as the video is displayed: turned upright, and with square pixels.
+        height: Height in pixels as the video is displayed.
+        fps: Frames per second, on average; None if the file does not say.
+        num_frames: Number of frames; None if the file does not say. It may be wrong.
+        duration: Seconds; None if the file does not say. It may be wrong.
+        rotation: Degrees by which stored frames are turned clockwise to be displayed: 0, 90, 180 or 270.
+    """
+
+    width: int
+    height: int
+    fps: float | None
+    num_frames: int | None
+    duration: float | None
+    rotation: int
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFrame:
+    """One frame as it is displayed.
+
+    Args:
+        image: RGB.
+        time: Seconds from the first frame; greater than that of the frame before.
+        index: Number of the frame, from 0.
+    """
+
+    image: UInt8[np.ndarray, "height width 3"]
+    time: float
+    index: int
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How stored frames are turned to be displayed: first transposed, then mirrored.
+
+    Args:
+        is_transposed: Whether rows become columns.
+        flips_x: Whether left and right are exchanged then.
+        flips_y: Whether top and bottom are exchanged then.
+    """
+
+    is_transposed: bool = False
+    flips_x: bool = False
+    flips_y: bool = False
+
+    @classmethod
+    def of_matrix(cls, matrix: bytes) -> Orientation:
+        """Read a display matrix of FFmpeg: nine integers, of which the first and second column turn the image."""
+        if len(matrix) < 36:
+            return cls()
+        a, b, _, c, d = struct.unpack("=5i", matrix[:20])
+        if abs(b) > abs(a):  # x' = c y, y' = b x
+            return cls(True, c < 0, b < 0)
+        return cls(False, a < 0, d < 0)
+
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise; of mirrored frames, of what is mirrored then."""
+        if self.is_transposed:
+            return 90 if self.flips_x else 270
+        return 180 if self.flips_y else 0
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Turn an image, `(row, column, channel)`."""
+        if self == Orientation():
+            return image
+        turned = image.transpose(1, 0, 2) if self.is_transposed else image
+        turned = turned[:: -1 if self.flips_y else 1, :: -1 if self.flips_x else 1]
+        return np.ascontiguousarray(turned)
+
+
+@dataclass(eq=False)
+class Video:
+    """An open video, whose frames can be read once.
+
+    Args:
+        path: The file, for messages.
+        info: What it states.
+        scale: Pixels of the displayed video for each pixel of the frames, in x and y.
+        notes: What is odd about it; complete when all frames were read.
+    """
+
+    path: Path
+    info: VideoInfo
+    scale: tuple[float, float]
+    _frames: Iterator[VideoFrame]
+    notes: list[str] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Yield the frames in the order in which they are shown; one at a time is in memory."""
+        return self._frames
+
+
+@contextmanager
+def open_video(path: Path, long_side: int | None = MAX_SIDE, name: Path | None = None) -> Iterator[Video]:
+    """Open a video. Sound is ignored.
+
+    Args:
+        path: The file.
+        long_side: Larger frames are reduced to so many pixels on their longer side; None keeps their size.
+        name: The file in messages, if it is a copy of another one.
+
+    Raises:
+        InputError: av is not installed, or this is not a video of which a frame can be decoded.
+    """
+    where = name or path
+    try:
+        import_av()
+    except InputError as error:
+        raise InputError(str(error), where=where) from error
+    import av
+
+    container_format = demuxer(InputFile(path).head())
+    if container_format is None:
+        raise InputError("not a video", where=where, expected=CONTAINER_NAMES, got=_describe(path))
+    try:
+        container = av.open(str(path), format=container_format, metadata_errors="replace")
+    except (av.FFmpegError, ValueError, OSError, MemoryError) as error:
+        expected = "a complete video file"
+        raise InputError(
+            f"the video cannot be opened ({_reason(error)})", where=where, expected=expected, got=_describe(path)
+        ) from error
+    with container:
+        stream = _video_stream(container, where)
+        decoder = _Decoder(container, stream)
+        frames = decoder.frames()
+        try:
+            first = next(frames, None)
+        except (ValueError, MemoryError) as error:  # sizes and formats that cannot be
+            raise InputError(f"the video cannot be decoded ({_reason(error)})", where=where) from error
+        if first is None:
+            got = f"{decoder.num_failed} damaged packets" if decoder.num_failed else "no frame"
+            got += f" ({decoder.failure})" if decoder.failure else ""
+            raise InputError("no frame could be decoded", where=where, expected="a video with frames", got=got)
+        side_data: Any = first.side_data  # whose stub knows motion vectors alone
+        matrices = [bytes(data) for data in side_data if data.type.name == "DISPLAYMATRIX"]
+        orientation = Orientation.of_matrix(matrices[0]) if matrices else Orientation()
+        stored = (max(1, round(first.width * _pixel_aspect(stream))), first.height)
+        shown = stored[::-1] if orientation.is_transposed else stored
+        factor = min(1.0, long_side / max(shown)) if long_side else 1.0
+        reduced = (max(1, round(stored[0] * factor)), max(1, round(stored[1] * factor)))
+        image_size = reduced[::-1] if orientation.is_transposed else reduced
+        fps = _rate(stream)
+        duration = _duration(container, stream)
+        info = VideoInfo(*shown, fps, stream.frames or None, duration, orientation.rotation)
+        video = Video(where, info, (shown[0] / image_size[0], shown[1] / image_size[1]), iter(()))
+        clock = _Clock(1 / (fps or ASSUMED_FPS))
+        images = _images(first, frames, clock, reduced, orientation)
+        video._frames = _until_the_end(images, lambda last: video.notes.extend(_notes(decoder, clock, info, last)))
+        yield video
+
+
+def read_video(path: Path, long_side: int | None = MAX_SIDE) -> Iterator[VideoFrame]:
+    """Yield the frames of a video; see `open_video`.
+
+    Args:
+        path: The file.
+        long_side: Larger frames are reduced to so many pixels on their longer side; None keeps their size.
+
+    Raises:
+        InputError: av is not installed, or this is not a video of which a frame can be decoded.
+    """
+    with open_video(path, long_side) as video:
+        yield from video
+
+
+class _Decoder:
+    """Decodes packets; those that are damaged are counted and left out."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.container, self.stream = container, stream
+        self.num_failed = 0
+        self.failure = ""
+        """Why the file could not be read to its end; empty if it could."""
+        self.last_failure = ""
+        stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Yield what can be decoded."""
+        import av
+
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+                self.failure = _reason(error)
+                return
+            try:
+                yield from packet.decode()
+            except (av.FFmpegError, ValueError, MemoryError) as error:
+                self.num_failed += 1
+                self.last_failure = _reason(error)
+
+
+class _Clock:
+    """The time of each frame; of those without one, or with one that is not later, an interval after the last."""
+
+    def __init__(self, interval: float) -> None:
+        self.interval = interval
+        self.num_without = self.num_wrong = 0
+        self.start = self.last = math.nan
+
+    def __call__(self, stamp: float | None) -> float:
+        """Return seconds from the first frame.
+
+        Args:
+            stamp: The time that the file states.
+        """
+        if stamp is None or not math.isfinite(stamp):
+            self.num_without += 1
+            self.last = 0.0 if math.isnan(self.last) else self.last + self.interval
+            return self.last
+        if math.isnan(self.start):  # of a first frame without a time, too
+            self.start = stamp - (0.0 if math.isnan(self.last) else self.last + self.interval)
+        time = stamp - self.start
+        if time <= self.last:
+            self.num_wrong += 1
+            time = self.last + self.interval
+        self.last = time
+        return time
+
+
+def _images(
+    first: av.VideoFrame,
+    others: Iterator[av.VideoFrame],
+    clock: _Clock,
+    size: tuple[int, int],
+    orientation: Orientation,
+) -> Iterator[VideoFrame]:
+    """Yield RGB images of one size, turned upright; frames of another size are stretched."""
+    frame: av.VideoFrame | None = first
+    index = 0
+    while frame is not None:
+        image = frame.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray()
+        yield VideoFrame(orientation.apply(image), clock(frame.time), index)
+        index += 1
+        frame = next(others, None)
+
+
+def _until_the_end(frames: Iterator[VideoFrame], at_end: Callable[[VideoFrame], None]) -> Iterator[VideoFrame]:
+    last = None
+    for last in frames:
+        yield last
+    if last is not None:
+        at_end(last)
+
+
+def _notes(decoder: _Decoder, clock: _Clock, info: VideoInfo, last: VideoFrame) -> Iterator[str]:
+    """What is odd about a video that was read to its end."""
+    end = last.time + clock.interval
+    is_short = info.duration is not None and info.duration - end > max(
+        TRUNCATED_SECONDS, TRUNCATED_SHARE * info.duration
+    )
+    if decoder.container.format.name == "avi" and info.num_frames:  # its length follows from what there is
+        is_short |= info.num_frames * (1 - TRUNCATED_SHARE) > last.index + 2
+    if decoder.failure or is_short:
+        of_frames = f" of {info.num_frames}" if info.num_frames and info.num_frames > last.index + 1 else ""
+        of_seconds = f" of {info.duration:.1f}" if info.duration and info.duration > end else ""
+        why = f" ({decoder.failure})" if decoder.failure else ""
+        read = f"{last.index + 1}{of_frames} frames, {end:.1f}{of_seconds} s, could be read"
+        yield f"the video breaks off{why}: {read}"
+    if decoder.num_failed:
+        yield (
+            f"{decoder.num_failed} damaged packets of the video were left out ({decoder.last_failure}); "
+            f"{last.index + 1} frames could be read"
+        )
+    if clock.num_without == last.index + 1 and info.fps is None:
+        yield f"the video states neither times nor a frame rate: {ASSUMED_FPS:.0f} frames per second are assumed"
+    elif clock.num_without:
+        yield f"{clock.num_without} of {last.index + 1} frames have no time stamp: they follow at the frame rate"
+    if clock.num_wrong:
+        yield (
+            f"{clock.num_wrong} of {last.index + 1} frames have a time stamp that is not later than that of the "
+            "frame before: they follow at the frame rate"
+        )
+
+
+def _video_stream(container: InputContainer, where: Path) -> VideoStream:
+    """Return the first stream of moving pictures.
+
+    Raises:
+        InputError: There is none, or no decoder for it.
+    """
+    streams = [stream for stream in container.streams.video if not _is_picture(stream)]
+    if not streams:
+        kinds = ", ".join(dict.fromkeys(stream.type for stream in container.streams)) or "no stream"
+        raise InputError("no video stream", where=where, expected="moving pictures", got=kinds)
+    stream = streams[0]
+    if stream.codec_context is None:
+        got = f"the codec tag {stream.codec_tag!r}" if hasattr(stream, "codec_tag") else "another one"
+        raise InputError("the video codec is not known", where=where, expected="one that FFmpeg decodes", got=got)
+    if stream.width * stream.height > MAX_FRAME_PIXELS:
+        expected, got = f"at most {MAX_FRAME_PIXELS:,} pixels", f"{stream.width} x {stream.height}"
+        raise InputError("the frames are too large", where=where, expected=expected, got=got)
+    return stream
+
+
+def _is_picture(stream: VideoStream) -> bool:
+    """Whether a stream is the cover of a piece of music."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _pixel_aspect(stream: VideoStream) -> float:
+    """Width of a pixel over its height."""
+    ratio = stream.sample_aspect_ratio
+    value = float(ratio) if ratio else 1.0
+    return value if 1 / MAX_PIXEL_ASPECT <= value <= MAX_PIXEL_ASPECT else 1.0
+
+
+def _rate(stream: VideoStream) -> float | None:
+    """Frames per second that the file states."""
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return next((float(rate) for rate in rates if rate and 0.01 < rate < 100_000), None)
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    """Seconds that the file states."""
+    if stream.duration and stream.time_base:
+        seconds = float(stream.duration * stream.time_base)
+    else:
+        seconds = (container.duration or 0) / 1_000_000
+    return seconds if 0 < seconds < 1e9 else None
+
+
+def _reason(error: BaseException) -> str:
+    """What FFmpeg says of an error, without the name of the file."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).splitlines()[0][:200]
+
+
+def _describe(path: Path) -> str:
+    size = path.stat().st_size
+    return "an empty file" if not size else f"a file of {size:,} bytes"
