@@ -53,13 +53,23 @@ def body(x: float, y: float, size: float, raised: float = 0.0) -> np.ndarray:
     return points
 
 
+def raised(label: str, time: float) -> float:
+    """How high the left hand of a class is at a time, in trunks; a body that rests does not move."""
+    return {"high": 1.2 + 0.5 * np.sin(6 * time), "low": 0.2 * np.sin(6 * time)}.get(label, 0.0)
+
+
 class FakeEstimator:
-    """Sees persons side by side, each with a left arm that goes up and down."""
+    """Sees persons side by side; `script` says what each does when: (second, label), in the order of time."""
 
     skeleton: Skeleton = MEDIAPIPE33
 
-    def __init__(self, num_persons: int = 1, has_depth: bool = True) -> None:
-        self.num_persons, self.has_depth = num_persons, has_depth
+    def __init__(
+        self,
+        num_persons: int = 1,
+        has_depth: bool = True,
+        script: tuple[tuple[float, str], ...] = ((0.0, "high"),),
+    ) -> None:
+        self.num_persons, self.has_depth, self.script = num_persons, has_depth, script
         self.times: list[float] = []
 
     def update(self, image: np.ndarray, time: float) -> list[PersonPose]:
@@ -68,9 +78,10 @@ class FakeEstimator:
         poses = []
         for person in range(self.num_persons):
             x = width * (person + 0.5) / self.num_persons
-            raised = 1 + np.sin(4 * time)
-            points = body(x, height * 0.6, height * 0.22, raised)
-            flat = body(0, 0, 0.5, raised)
+            label = [name for start, name in self.script if start <= time][-1]
+            sway = 0.0 if label == "rest" else 0.15 * np.cos(6 * time)  # never still while the hand turns round
+            points = body(x + sway * height * 0.22, height * 0.6, height * 0.22, raised(label, time))
+            flat = body(sway * 0.5, 0, 0.5, raised(label, time))
             world = np.stack([-flat[:, 0], -flat[:, 1], np.zeros(33)], 1).astype(np.float32)
             confidence = np.where(np.arange(33) == 26, 0.1, 0.9).astype(np.float32)  # the right knee is not seen
             poses.append(PersonPose(person + 3, points, confidence, world if self.has_depth else None, 0.9))

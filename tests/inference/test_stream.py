@@ -64,6 +64,19 @@ def test_missing_joints_and_frames_are_bridged(pose_classifier: Any) -> None:
     assert [one.label for one in decisions(stream_of(pose_classifier), frames)] == ["left", "right", "up"]
 
 
+def test_an_answer_is_current_until_the_body_rests(pose_classifier: Any) -> None:
+    positions, _ = uncut([0, 1])
+    stream = stream_of(pose_classifier)
+    seen: list[str | None] = []
+    for frame in positions:
+        decision = stream.update(frame)
+        current = stream.current.get(None)
+        assert decision is None or current == decision.label
+        if not seen or seen[-1] != current:
+            seen.append(current)
+    assert seen == [None, "left", None, "right", None]
+
+
 def test_persons_have_answers_of_their_own(pose_classifier: Any) -> None:
     first, second = uncut([0, 1])[0], uncut([2, 0])[0]
     stream = stream_of(pose_classifier)

@@ -19,6 +19,7 @@ from skeletonmae.cli.export import export
 from skeletonmae.cli.fit import fit
 from skeletonmae.cli.help_text import unwrap_docstring
 from skeletonmae.cli.info import info
+from skeletonmae.cli.live import live
 from skeletonmae.cli.predict import predict
 from skeletonmae.cli.prepare import prepare
 from skeletonmae.cli.render import render
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "predict": predict,
     "segment": segment,
     "render": render,
+    "live": live,
     "embed": embed,
     "export": export,
     "info": info,

@@ -116,6 +116,15 @@ class Stream:
         self.time = -np.inf
         self.tracks: dict[Hashable | None, _Track] = {}
 
+    @property
+    def current(self) -> dict[Hashable | None, str]:
+        """Each person who is there and has not rested since the last answer -> its class."""
+        return {
+            person: self.classifier.classes[track.answered]
+            for person, track in self.tracks.items()
+            if track.answered >= 0
+        }
+
     def update(self, frame: np.ndarray | None, time: float | None = None) -> Decision | None:
         """Add a frame of one person, or of several who act together.
 
