@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skeletonmae.errors import InputError
+from skeletonmae.pose import make_estimator
+from skeletonmae.pose.cropping import Cropper
+from skeletonmae.pose.regions import Region
+from skeletonmae.pose.rtmpose import RTMPoseReader, decode_simcc
+from skeletonmae.pose.top_down import TopDownEstimator
+from skeletonmae.skeletons import COCO17
+
+WIDTH, HEIGHT = 48, 64
+# Pixels from the bright spot of an image to each joint: shoulders above the hips, the rest somewhere.
+OFFSETS = {"shoulder": (0, -10), "hip": (0, 0), "ankle": (2, 12)}
+
+
+def offsets(num_joints: int) -> np.ndarray:
+    names = [COCO17.joints[joint].rpartition("_")[2] if joint < 17 else "" for joint in range(num_joints)]
+    return np.array([OFFSETS.get(name, (joint % 5 - 2, joint % 7 - 3)) for joint, name in enumerate(names)])
+
+
+@pytest.fixture
+def write_rtmpose(tmp_path: Path) -> Callable[..., Path]:
+    """A network of RTMPose's signature which sees every joint at its offset from the brightest spot."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper, numpy_helper
+
+    def write(num_joints: int = 17, names: tuple[str, str] = ("simcc_x", "simcc_y"), channels: int = 3) -> Path:
+        nodes, constants = [], []
+        for axis, (name, size) in enumerate(zip(names, (WIDTH, HEIGHT), strict=True)):
+            places = np.arange(2 * size) // 2 - offsets(num_joints)[:, axis : axis + 1]
+            constants.append(
+                numpy_helper.from_array(places.clip(0, size - 1)[None].astype(np.int64), f"places{axis}")
+            )
+            nodes += [
+                helper.make_node("ReduceMax", ["input"], [f"line{axis}"], axes=[0, 1, 2 + axis], keepdims=0),
+                helper.make_node("Gather", [f"line{axis}", f"places{axis}"], [name]),
+            ]
+        graph = helper.make_graph(
+            nodes,
+            "rtmpose",
+            [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", channels, HEIGHT, WIDTH])],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", num_joints, 2 * size])
+                for name, size in zip(names, (WIDTH, HEIGHT), strict=True)
+            ],
+            constants,
+        )
+        path = tmp_path / "rtmpose.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        return path
+
+    return write
+
+
+def spot(x: int, y: int) -> Cropper:
+    image = np.zeros((240, 320, 3), dtype=np.uint8)
+    image[y - 1 : y + 2, x - 1 : x + 2] = 255
+    cropper = Cropper()
+    cropper.load(image)
+    return cropper
+
+
+@pytest.mark.parametrize(
+    ("joints", "layout", "kept"),
+    [(17, "coco17", 17), (26, "halpe26", 26), (133, "coco17", 17), (136, "halpe26", 26)],
+)
+def test_points_are_those_of_the_image(
+    write_rtmpose: Callable[..., Path], joints: int, layout: str, kept: int
+) -> None:
+    reader = RTMPoseReader(write_rtmpose(joints))
+    region = Region(np.array([170.0, 115.0]), 64.0, np.array([0.6, -0.8]))  # upright, whatever the region says
+    found = reader.read(spot(165, 120), region)
+    assert found is not None
+    assert reader.skeleton.name == layout
+    assert found.points.shape == (kept, 2)
+    assert found.world is None
+    scale = 128 / HEIGHT
+    np.testing.assert_allclose(found.points, [165, 120] + scale * offsets(kept), atol=scale)
+    np.testing.assert_allclose(found.confidence, 1)  # scores may be larger
+    np.testing.assert_allclose(found.region.center, [165, 120], atol=scale)
+
+
+def test_nobody_in_a_black_image(write_rtmpose: Callable[..., Path]) -> None:
+    cropper = Cropper()
+    cropper.load(np.zeros((240, 320, 3), np.uint8))
+    reader = RTMPoseReader(write_rtmpose())
+    assert reader.read(cropper, Region(np.array([160.0, 120.0]), 64.0, np.array([0.0, -1.0]))) is None
+
+
+def test_decoding_worked_out_by_hand() -> None:
+    x, y = np.zeros((2, 96), np.float32), np.zeros((2, 128), np.float32)
+    x[0, 31], y[0, 90], x[1, 5], y[1, 4] = 0.7, 0.4, 0.2, 0.9
+    y[1] -= 2
+    places, scores = decode_simcc(x, y, 48, 64)
+    np.testing.assert_allclose(places, [[15.5, 45], [2.5, 2]])
+    np.testing.assert_allclose(scores, [0.4, 0])  # the smaller one, never negative
+
+
+def test_the_estimator_finds_persons_with_movenet(write_rtmpose: Callable[..., Path]) -> None:
+    estimator = make_estimator("rtmpose", model=write_rtmpose(26), persons=2, every=5)
+    assert isinstance(estimator, TopDownEstimator)
+    assert (estimator.skeleton.name, estimator.has_depth) == ("halpe26", False)
+    assert estimator.update(np.zeros((120, 160, 3), np.uint8), 0.0) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_joints": 5}, "no layout is known for the joints; expected 17, 26, 133, 136 joints; got 5"),
+        ({"channels": 1}, r"not an RTMPose; expected RTMPose's input \(1, 3, height, width\)"),
+    ],
+)
+def test_other_networks_are_refused(
+    write_rtmpose: Callable[..., Path], settings: dict[str, int], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        RTMPoseReader(write_rtmpose(**settings))
+
+
+def test_outputs_may_have_other_names(write_rtmpose: Callable[..., Path]) -> None:
+    assert RTMPoseReader(write_rtmpose(names=("a", "b"))).outputs == ["a", "b"]
+
+
+def test_a_detector_is_no_rtmpose() -> None:
+    pytest.importorskip("onnxruntime")
+    from skeletonmae.pose.model_files import BLAZEPOSE_DETECTOR
+
+    with pytest.raises(InputError, match="not an RTMPose"):
+        RTMPoseReader(BLAZEPOSE_DETECTOR.path)
