@@ -30,7 +30,7 @@ from environment import environment
 
 from skeletonmae.datasets import DATASETS
 from skeletonmae.export import export_model
-from skeletonmae.export.exportable import fitted_to_export
+from skeletonmae.export.fitted import fitted_to_export
 from skeletonmae.export.graph import INPUT_NAMES
 from skeletonmae.inference import FitConfig, RecordingClassifier, fit_classifier
 from skeletonmae.runtime import Runtime

@@ -14,6 +14,7 @@ from skeletonmae.runtime import Runtime
 from skeletonmae.sequences import SequenceStore
 
 CLASSIFIER = "finetune-1-seed0.safetensors"
+FITTED = Path(__file__).parents[1] / "fixtures" / "frozen" / "classifier.safetensors"
 
 
 @pytest.mark.slow
@@ -44,6 +45,41 @@ def test_a_fine_tuned_classifier_is_exported_and_answers_as_before(
     assert main(words) == 1
     assert "already exists" in capsys.readouterr().err
     assert (folder / "model.onnx").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def exported_fit(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A classifier of `fit` on an encoder, and the folder that it is exported to."""
+    from skeletonmae.export import export_model
+    from skeletonmae.inference import RecordingClassifier
+
+    folder = tmp_path_factory.mktemp("exported") / "fit"
+    export_model(FITTED, folder)
+    return RecordingClassifier.load(FITTED), folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per_person", [False, True])
+def test_long_recordings_of_two_persons_are_answered_as_by_pytorch(
+    exported_fit: tuple[Any, Path], make_recording: Callable[..., Any], per_person: bool
+) -> None:
+    classifier, folder = exported_fit
+    frames = int(5 * classifier.training.longest * (20 if classifier.training.in_seconds else 1))
+    recordings = [make_recording(seed, 2, frames, fps=20.0, lost=0.1) for seed in range(2)]
+    recordings.append(make_recording(2, 1, 20, fps=20.0))
+    expected = classifier.predict(recordings, per_person=per_person)
+    answers = Runtime(folder, num_threads=1).predict(recordings, per_person=per_person)
+    assert len(answers) > 8
+    assert {one.person for one in answers} >= ({0, 1} if per_person else {None})
+    for one, other in zip(answers, expected, strict=True):
+        assert (one.recording, one.person, one.start, one.end) == (
+            other.recording,
+            other.person,
+            other.start,
+            other.end,
+        )
+        assert (one.error, one.unknown, one.warnings) == (other.error, other.unknown, other.warnings)
+        assert dict(one.classes) == pytest.approx(dict(other.classes), abs=1e-4)
 
 
 def test_what_cannot_be_exported_is_refused_with_what_can(

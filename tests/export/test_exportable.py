@@ -10,11 +10,17 @@ import torch
 from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.errors import InputError
 from skeletonmae.export.export import choose_axes, choose_layout
-from skeletonmae.export.exportable import Exportable, encoder_to_export, fitted_to_export
+from skeletonmae.export.exportable import Exportable, encoder_to_export
+from skeletonmae.export.fitted import fitted_to_export
 from skeletonmae.inference import RecordingClassifier
-from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer
+from skeletonmae.inference.featurizers import (
+    AnyFeaturizer,
+    CoordinateFeaturizer,
+    EncoderFeaturizer,
+    FineTunedFeaturizer,
+)
 from skeletonmae.masking import RandomTokens
-from skeletonmae.methods import InputSpec, JointPatchMAEConfig
+from skeletonmae.methods import InputSpec, JointPatchClassifierConfig, JointPatchMAEConfig
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.coordinates import CoordinateConfig
 from skeletonmae.predictions.doubt import LIMITS, Doubt
@@ -76,11 +82,20 @@ def make_classifier(featurizer: AnyFeaturizer, recordings: list[Any], skeleton: 
     )
 
 
-@pytest.mark.parametrize("kind", ["encoder", "any layout", "coordinates"])
+def make_fine_tuned(kind: str) -> FineTunedFeaturizer:
+    """A fine-tuned classifier with random weights."""
+    frozen = make_encoder(kind)
+    config = JointPatchClassifierConfig(head_width=8)
+    about = {"role": "classifier", "classes": ("a", "b", "c"), "classifier": config}
+    header = Header.model_validate(frozen.header.model_dump() | about)
+    return FineTunedFeaturizer(Checkpoint(header, frozen.method.classifier(3, config).eval()), kind)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "any layout", "coordinates", "fine-tuned", "fine-tuned any layout"])
 def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
     kind: str, make_recording: Callable[..., Any], padded: Any
 ) -> None:
-    skeleton, axes = (COCO17, 2) if kind == "any layout" else (KINECT20, 3)
+    skeleton, axes = (COCO17, 2) if kind.endswith("any layout") else (KINECT20, 3)
     recordings = [
         make_recording(seed, 1 + seed % 2, frames, skeleton, axes=axes, fps=20.0, lost=0.2)
         for seed, frames in enumerate((30, 9, 64, 21))
@@ -89,6 +104,8 @@ def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
     if kind == "coordinates":
         config = CoordinateConfig(joints=skeleton.joints, axes=3, persons=2, frames=6, face_forward=True)
         featurizer = CoordinateFeaturizer(config, "m")
+    elif kind.startswith("fine-tuned"):
+        featurizer = make_fine_tuned(kind.removeprefix("fine-tuned "))
     else:
         pooling: Any = "parts" if kind == "any layout" else "joints"
         featurizer = EncoderFeaturizer(make_encoder(kind), kind, pooling, time_parts=2)

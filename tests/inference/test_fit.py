@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from skeletonmae.errors import InputError
-from skeletonmae.inference import FitConfig, FitReport, RecordingClassifier, fit, fit_classifier
+from skeletonmae.inference import FitConfig, FitReport, RecordingClassifier, fit_classifier
 from skeletonmae.inference.classifier_file import METADATA_KEY, is_classifier_file
 from skeletonmae.inference.featurizers import CoordinateFeaturizer, EncoderFeaturizer
-from skeletonmae.inference.head_choice import Choice, best_choice
-from skeletonmae.inference.head_fitting import Candidate
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 
@@ -48,18 +46,10 @@ def _moving(recordings: list[SkeletonSequence]) -> list[SkeletonSequence]:
 @pytest.fixture(scope="module")
 def fitted(recordings: list[SkeletonSequence], tiny_run: Path) -> tuple[RecordingClassifier, FitReport]:
     """A classifier on the features of an encoder, even if the coordinates are better."""
-    config = FitConfig(encoder=str(tiny_run / "model.safetensors"), folds=2, inner_folds=2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fit, "best_choice", prefer_the_encoder)
-        classifier, report = fit_classifier(recordings, config)
+    config = FitConfig(encoder=str(tiny_run / "model.safetensors"), features="encoder", folds=2, inner_folds=2)
+    classifier, report = fit_classifier(recordings, config)
     assert isinstance(classifier.featurizer, EncoderFeaturizer)
     return classifier, report
-
-
-def prefer_the_encoder(results: Mapping[Candidate, Choice]) -> Choice:
-    """The best candidate on the features of the encoder, if there is one."""
-    by_encoder = {key: value for key, value in results.items() if key.features == fit.ENCODER}
-    return best_choice(by_encoder or results)
 
 
 @pytest.fixture(scope="module")
@@ -115,11 +105,10 @@ def test_the_file_holds_the_encoder_and_its_terms(
     ship_tiny: Any,
     tiny_run: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ship_tiny(tiny_run / "model.safetensors")
-    monkeypatch.setattr(fit, "best_choice", prefer_the_encoder)
-    classifier, report = fit_classifier(recordings, FitConfig(encoder="tiny", folds=2), measure=False)
+    config = FitConfig(encoder="tiny", features="encoder", folds=2)
+    classifier, report = fit_classifier(recordings, config, measure=False)
     assert report.license == "for tests"
     classifier.save(tmp_path / "c.safetensors")
     with safe_open(tmp_path / "c.safetensors", "pt") as file:

@@ -54,6 +54,8 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         encoder: Name of a shipped encoder, a checkpoint, a folder that `save_pretrained` wrote, or an encoder that
             was loaded from one of them; `none` classifies coordinates alone.
         folds: Number of folds on which the head is chosen.
+        finetune: Whether to fine-tune the encoder too, and to keep the result if it recognizes more clips in the
+            same folds; it takes minutes to hours.
         layout: Layout of arrays, and of files that name their joints.
         joints: Names of the joints of arrays, in their order.
         axes: Number of axes of a joint in channels and flattened frames.
@@ -75,6 +77,7 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         encoder: str | Path | SkeletonEncoder = DEFAULT_ENCODER,
         *,
         folds: int = 5,
+        finetune: bool = False,
         layout: Skeleton | str | Path | None = None,
         joints: Sequence[str] | None = None,
         axes: Literal[2, 3] = 3,
@@ -85,6 +88,7 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
     ) -> None:
         self.encoder = encoder
         self.folds = folds
+        self.finetune = finetune
         self.layout = layout
         self.joints = joints
         self.axes = axes
@@ -150,7 +154,10 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         if self.folds < 2:
             raise InputError("too few folds", where="folds", expected="2 or more", got=self.folds)
         config = FitConfig(
-            encoder=self._encoder_path(), group=None if groups is None else GROUP_TAG, folds=self.folds
+            encoder=self._encoder_path(),
+            finetune=self.finetune,
+            group=None if groups is None else GROUP_TAG,
+            folds=self.folds,
         )
         device = str(choose_device(self.device))
         self.classifier_, self.report_ = fit_classifier(labeled, config, device=device, measure=False)

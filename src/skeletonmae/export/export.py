@@ -13,8 +13,9 @@ import torch
 
 from skeletonmae.errors import InputError
 from skeletonmae.export.card import model_card
-from skeletonmae.export.exportable import Exportable, load_exportable
+from skeletonmae.export.exportable import Exportable
 from skeletonmae.export.graph import INPUT_NAMES
+from skeletonmae.export.load import load_exportable
 from skeletonmae.export.onnx_file import check_onnx_installed, write_onnx
 from skeletonmae.export.parity import MAX_DIFFERENCE, compare, made_recordings
 from skeletonmae.files import atomic_folder, write_text

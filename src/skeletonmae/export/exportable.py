@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from torch import nn
 
 from skeletonmae.checkpoint import Checkpoint, Header
-from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
-from skeletonmae.export.coordinates import CoordinateEncoder
-from skeletonmae.export.graph import ClassifierGraph, EncoderGraph, FittedGraph, RecordingEncoder
-from skeletonmae.export.heads import Novelty, scores_of
+from skeletonmae.export.graph import ClassifierGraph, EncoderGraph, RecordingEncoder
 from skeletonmae.inference import RecordingClassifier, predict
-from skeletonmae.inference.classifier_file import is_classifier_file
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings, is_human, with_default_parts
-from skeletonmae.inference.featurizers import CoordinateFeaturizer, EncoderFeaturizer
 from skeletonmae.methods import Pooling
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifier
 from skeletonmae.methods.pooling import BODY_PARTS
@@ -73,25 +67,6 @@ class Exportable:
     classifier: RecordingClassifier | None = None
 
 
-def load_exportable(model: str | Path, pooling: Pooling = "parts") -> Exportable:
-    """Load a model to export.
-
-    Args:
-        model: Name of a shipped encoder, a checkpoint, the folder of a run, or a classifier.
-        pooling: What the features of an encoder are the mean of.
-
-    Raises:
-        InputError: There is no such model, or it cannot be exported.
-    """
-    name, path = Path(model).name, Path(model)
-    if path.is_file() and is_classifier_file(path):
-        return fitted_to_export(RecordingClassifier.load(path), name)
-    checkpoint = load_encoder(model)
-    if checkpoint.header.role == "classifier":
-        return classifier_to_export(checkpoint, name)
-    return encoder_to_export(checkpoint, name, pooling)
-
-
 def encoder_to_export(checkpoint: Checkpoint, name: str, pooling: Pooling = "parts") -> Exportable:
     """Return an encoder as a model to export.
 
@@ -104,7 +79,7 @@ def encoder_to_export(checkpoint: Checkpoint, name: str, pooling: Pooling = "par
         InputError: It is not an encoder of `joint_patch`.
     """
     header = checkpoint.header
-    encoder = _encoder_of(checkpoint)
+    encoder = encoder_of(checkpoint)
 
     def graph(skeleton: Skeleton, axes: Literal[2, 3]) -> nn.Module:
         return EncoderGraph(pooled_encoder(encoder, header, skeleton, pooling, axes=axes))
@@ -146,7 +121,7 @@ def classifier_to_export(checkpoint: Checkpoint, name: str) -> Exportable:
     """
     header, model = checkpoint.header, checkpoint.classifier
     if not isinstance(model, JointPatchClassifier):
-        raise _unsupported(checkpoint)
+        raise unsupported(checkpoint)
 
     def graph(skeleton: Skeleton, axes: Literal[2, 3]) -> nn.Module:
         pooling: Pooling | Literal["groups"] = "groups" if model.encoder.described else "joints"
@@ -179,69 +154,6 @@ def classifier_to_export(checkpoint: Checkpoint, name: str) -> Exportable:
         ),
         graph=graph,
         answer=answer,
-    )
-
-
-def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
-    """Return a classifier of `fit` as a model to export.
-
-    Args:
-        classifier: The classifier.
-        name: Its name.
-
-    Raises:
-        InputError: Its encoder is not that of `joint_patch`.
-    """
-    featurizer = classifier.featurizer
-    scores, novelty = scores_of(classifier.head), Novelty(classifier.doubt)
-    temperature = classifier.temperature
-    if isinstance(featurizer, EncoderFeaturizer):
-        checkpoint, pooling = featurizer.checkpoint, featurizer.pooling
-        encoder, header = _encoder_of(checkpoint), checkpoint.header
-        steps = (*clip_steps(header.clips), *encoder_steps(checkpoint, pooling, featurizer.time_parts))
-        joints, axes, unit = header.joints, recorded_axes(header), recorded_unit(header)
-        if header.method.reads_any_layout:  # the head has seen only what it was fitted to
-            joints = classifier.reference.joints
-            axes = 2 if classifier.reference.positions.shape[1] == 2 else 3
-        frames, max_persons = header.clips.frames, header.clips.max_persons
-    else:
-        config = featurizer.config
-        joints, unit, frames, max_persons = config.joints, featurizer.unit, config.frames, config.persons
-        axes = 2 if config.axes == 2 else 3
-        turned = ["rotation to face forward"] if config.face_forward else []
-        resampled = f"resampling from the first to the last observed frame to {frames} frames"
-        steps = (f"persons: the first {max_persons} who are observed", resampled, "transform center", *turned)
-        steps = (*steps, "coordinates, and their differences from frame to frame")
-
-    def graph(skeleton: Skeleton, axes: Literal[2, 3]) -> nn.Module:
-        if isinstance(featurizer, CoordinateFeaturizer):
-            return FittedGraph(CoordinateEncoder(featurizer.config, skeleton), scores, novelty, temperature)
-        pooled = pooled_encoder(encoder, header, skeleton, pooling, featurizer.time_parts, axes)
-        return FittedGraph(pooled, scores, novelty, temperature)
-
-    return Exportable(
-        kind="classifier",
-        name=name,
-        license=classifier.license,
-        labels=classifier.classes,
-        joints=joints,
-        axes=axes,
-        unit=unit,
-        frames=frames,
-        max_persons=max_persons,
-        outputs={
-            "probabilities": "float32 (batch, class): calibrated, in the order of labels.json",
-            "novelty": "float32 (batch): how far the features are from those of the training clips",
-            "is_seen": IS_SEEN,
-        },
-        in_graph=(
-            *steps,
-            f"head: {classifier.head.kind}; temperature {temperature:.3g}, softmax",
-            "novelty: distance to the nearest class, and entropy of the probabilities",
-        ),
-        graph=graph,
-        answer=lambda recordings: classifier.predict_proba(recordings).astype(np.float32),
-        classifier=classifier,
     )
 
 
@@ -309,21 +221,29 @@ def clip_steps(clips: ClipConfig) -> tuple[str, ...]:
     )
 
 
-def encoder_steps(checkpoint: Checkpoint, pooling: Pooling, time_parts: int = 1) -> tuple[str, ...]:
+def encoder_steps(
+    checkpoint: Checkpoint, pooling: Pooling | Literal["groups"], time_parts: int = 1
+) -> tuple[str, ...]:
     """Describe what the graph does from the clip to features."""
     kind = checkpoint.header.method.kind
     parts = f" of each of {time_parts} parts of the clip" if time_parts > 1 else ""
     return (f"encoder of method {kind}", f"pooling {pooling}{parts}, mean over persons")
 
 
-def _encoder_of(checkpoint: Checkpoint) -> JointPatchEncoder:
+def encoder_of(checkpoint: Checkpoint) -> JointPatchEncoder:
+    """Return the encoder of a pre-trained model.
+
+    Raises:
+        InputError: It is not that of `joint_patch`.
+    """
     method = checkpoint.method
     encoder = getattr(method, "evaluated_encoder", None) or getattr(method, "encoder", None)
     if not isinstance(encoder, JointPatchEncoder):
-        raise _unsupported(checkpoint)
+        raise unsupported(checkpoint)
     return encoder
 
 
-def _unsupported(checkpoint: Checkpoint) -> InputError:
+def unsupported(checkpoint: Checkpoint) -> InputError:
+    """Return the error that a model cannot be exported."""
     got = f"{checkpoint.header.role} of method {checkpoint.header.method.kind}"
     return InputError("this kind of model cannot be exported", where=checkpoint.path, expected=SUPPORTED, got=got)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple, TypeAlias
@@ -76,7 +76,7 @@ class _OpenBlock:
         recording = item.recording
         if self.builder is None:
             self.layout = layout_of(item)
-            self.builder = _builder(self.layout)
+            self.builder = store_builder(self.layout)
         try:
             self.builder.add(replace(recording, label=None, tags={}))
         except InputError as error:
@@ -123,7 +123,13 @@ def layout_of(item: PersonRecording) -> Layout:
     return recording.skeleton, recording.unit, recording.positions.shape[3]
 
 
-def _builder(layout: Layout) -> MemoryStoreBuilder:
+def store_builder(layout: Layout, classes: Sequence[str] = ()) -> MemoryStoreBuilder:
+    """Return an empty store in memory for recordings of a layout.
+
+    Args:
+        layout: The layout.
+        classes: Names of the labels, in the order of their indices.
+    """
     skeleton, unit, num_axes = layout
     axes: Literal[2, 3] = 2 if num_axes == 2 else 3
-    return MemoryStoreBuilder(skeleton, axes=axes, unit=unit)
+    return MemoryStoreBuilder(skeleton, axes=axes, unit=unit, classes=classes)

@@ -15,19 +15,20 @@ from safetensors.torch import save
 from torch import Tensor
 
 from skeletonmae import __version__
-from skeletonmae.checkpoint import (
-    MAX_CLASSES,
-    MAX_REASON,
-    Checkpoint,
-    checkpoint_from_tensors,
-    encoder_tensors,
-)
+from skeletonmae.checkpoint import MAX_CLASSES, MAX_REASON, checkpoint_from_tensors
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.files import atomic_file
 from skeletonmae.inference.classifier import RecordingClassifier
-from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer
+from skeletonmae.inference.featurizers import (
+    AnyFeaturizer,
+    CoordinateFeaturizer,
+    EncoderFeaturizer,
+    FineTunedFeaturizer,
+    last_layer,
+)
+from skeletonmae.inference.portable_weights import portable_weights
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.methods import Pooling
 from skeletonmae.predictions.clip_warnings import TrainingRange
@@ -53,7 +54,7 @@ class ClassifierHeader(Config):
     """Version of the package that wrote the file; informational."""
     classes: tuple[str, ...] = Field(min_length=1, max_length=MAX_CLASSES)
     """Names of the classes, in the order of the probabilities."""
-    features: Literal["encoder", "coordinates"]
+    features: Literal["encoder", "fine-tuned", "coordinates"]
     """What is classified."""
     num_features: Count
     """Number of features."""
@@ -78,7 +79,7 @@ class ClassifierHeader(Config):
     encoder_sha256: str = ""
     """Checksum of the encoder's file that was used; the weights are in this file."""
     encoder_header: str = ""
-    """Header of the encoder's checkpoint, in JSON."""
+    """Header of the checkpoint of the encoder, or of the fine-tuned classifier, in JSON."""
     pooling: Pooling = "joints"
     """What the encoder's features are the mean of."""
     time_parts: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -125,21 +126,19 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
     for prefix, arrays in (("head", head.arrays()), ("doubt", classifier.doubt.arrays())):
         tensors |= {f"{prefix}.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     fields: dict[str, Any] = {}
-    if isinstance(featurizer, EncoderFeaturizer):
+    if isinstance(featurizer, EncoderFeaturizer | FineTunedFeaturizer):
         header, weights = portable_weights(featurizer.checkpoint, classifier.license)
         tensors |= {f"{ENCODER_PREFIX}{name}": tensor for name, tensor in weights.items()}
         fields = {
             "encoder": featurizer.name,
             "encoder_sha256": featurizer.sha256,
             "encoder_header": header,
-            "pooling": featurizer.pooling,
-            "time_parts": featurizer.time_parts,
             "unit": featurizer.checkpoint.header.unit,
-            "axes": featurizer.checkpoint.header.axes,
         }
+        if isinstance(featurizer, EncoderFeaturizer):
+            fields |= {"pooling": featurizer.pooling, "time_parts": featurizer.time_parts}
     else:
-        axes = featurizer.config.axes
-        fields = {"coordinates": featurizer.config.model_dump(), "unit": featurizer.unit, "axes": axes}
+        fields = {"coordinates": featurizer.config.model_dump(), "unit": featurizer.unit}
     head_fields: dict[str, Any] = {}
     if isinstance(head, NeighborHead):
         head_fields = {"num_neighbors": head.num_neighbors, "num_training_clips": len(head.rows)}
@@ -154,6 +153,7 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
             "temperature": classifier.temperature,
             "training": classifier.training.model_dump(),
             "reference_joints": classifier.reference.joints,
+            "axes": classifier.reference.positions.shape[1],
             "license": classifier.license,
             "summary": classifier.summary,
             "timing": classifier.timing and classifier.timing.model_dump(),
@@ -163,29 +163,6 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
     )
     with atomic_file(path) as file:
         file.write_bytes(save(tensors, {METADATA_KEY: file_header.model_dump_json()}))
-
-
-def portable_weights(checkpoint: Checkpoint, license: str) -> tuple[str, dict[str, Tensor]]:
-    """Return the header and the weights of an encoder as they are saved inside a classifier.
-
-    An encoder that `encoder_tensors` can save alone is in half precision; any other method is saved whole.
-
-    Args:
-        checkpoint: The encoder.
-        license: Its terms.
-    """
-    if is_halvable(checkpoint):
-        header, tensors = encoder_tensors(checkpoint, license)
-        return header.model_dump_json(), tensors
-    weights = checkpoint.method.state_dict()
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    return checkpoint.header.model_copy(update={"license": license}).model_dump_json(), tensors
-
-
-def is_halvable(checkpoint: Checkpoint) -> bool:
-    """Return whether an encoder is saved alone and in half precision."""
-    method = checkpoint.header.method
-    return bool(method.kind == "joint_patch" and method.target != "teacher")
 
 
 def is_classifier_file(path: Path) -> bool:
@@ -261,6 +238,10 @@ def _build_featurizer(
         if name.startswith(ENCODER_PREFIX)
     }
     checkpoint = checkpoint_from_tensors(header.encoder_header, weights, path, device)
+    if header.features == FineTunedFeaturizer.kind:
+        if last_layer(checkpoint.classifier).in_features != header.num_features:
+            raise InputError("the head does not fit the classifier", where=path)
+        return FineTunedFeaturizer(checkpoint, header.encoder, header.encoder_sha256)
     _ = checkpoint.method  # refuses a fine-tuned classifier
     return EncoderFeaturizer(checkpoint, header.encoder, header.pooling, header.time_parts, header.encoder_sha256)
 

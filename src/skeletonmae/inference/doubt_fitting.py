@@ -30,6 +30,7 @@ def fit_doubt(
     probabilities: np.ndarray,
     statistics: Sequence[MotionStatistics],
     folds: Sequence[Fold],
+    fold_features: Sequence[np.ndarray] | None = None,
 ) -> Doubt:
     """Measure how far training clips are from the classes, each without itself and its subject.
 
@@ -43,15 +44,18 @@ def fit_doubt(
         probabilities: Probabilities of the classes by a classifier that had not seen the clip, `(clip, class)`.
         statistics: Of each clip.
         folds: (fit, test) indices; without any, no recording is unknown because of its features.
+        fold_features: For each fold, the features of all clips by an encoder that was fine-tuned without the
+            tested ones, `(clip, feature)`; None if all folds have the same features.
     """
     mean, deviation, projection, means = _whitened_classes(features, labels, num_classes)
     low, high = fit_limits(statistics)
     distances, tested = [], []
-    for fit, test in folds:
+    for number, (fit, test) in enumerate(folds):
+        values = features if fold_features is None else fold_features[number]
         its_mean, its_deviation, its_projection, its_means = _whitened_classes(
-            features[fit], labels[fit], num_classes
+            values[fit], labels[fit], num_classes
         )
-        rows = standardize(features[test], its_mean, its_deviation) @ its_projection
+        rows = standardize(values[test], its_mean, its_deviation) @ its_projection
         distances.append(nearest_distance(rows, its_means))
         tested.append(test)
     distance = np.concatenate([*distances, np.zeros(0)])

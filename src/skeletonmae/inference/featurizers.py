@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.datasets import RecordingConverter
 from skeletonmae.errors import InputError
+from skeletonmae.inference.adapt import adapted_recordings
+from skeletonmae.inference.blocks import Block, recording_blocks
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings
-from skeletonmae.methods import Pooling
+from skeletonmae.methods import Classifier, Pooling
 from skeletonmae.predictions.coordinates import CoordinateConfig, coordinate_features
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
@@ -82,6 +86,68 @@ class EncoderFeaturizer:
 
 
 @dataclass(frozen=True, eq=False)
+class FineTunedFeaturizer:
+    """What the last layer of a fine-tuned classifier is given.
+
+    Args:
+        checkpoint: The classifier.
+        name: Name of the shipped encoder that was fine-tuned, or of its file.
+        sha256: Checksum of the file of that encoder; empty if it is not known.
+        batch_size: Clips per batch.
+    """
+
+    checkpoint: Checkpoint
+    name: str
+    sha256: str = ""
+    batch_size: int = 64
+    kind: ClassVar[str] = "fine-tuned"
+
+    def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
+        """Compute the features of the middle part of each recording."""
+        numbered = [replace(one, name=str(number), label=None, tags={}) for number, one in enumerate(recordings)]
+        errors = [""] * len(recordings)
+        values = np.zeros((len(recordings), last_layer(self.checkpoint.classifier).in_features), np.float32)
+        for block in recording_blocks(adapted_recordings(self.checkpoint.header, numbered)):
+            for left_out in block.left_out:
+                errors[int(left_out.recording)] = left_out.reason
+            numbers = [int(row.recording) for row in block.rows]
+            for number, row, is_seen in zip(numbers, *self._rows(block), strict=True):
+                if is_seen:
+                    values[number] = row
+                else:
+                    errors[number] = NOTHING_OBSERVED
+        return Features(values, tuple(errors))
+
+    @torch.inference_mode()
+    def _rows(self, block: Block) -> tuple[list[np.ndarray], list[bool]]:
+        """Return the features of each recording of a block, and whether the model sees any of its joints."""
+        header, model = self.checkpoint.header, self.checkpoint.classifier
+        given: list[Tensor] = []
+        rows: list[np.ndarray] = []
+        is_seen: list[bool] = []
+        if block.store is None:
+            return rows, is_seen
+        device = next(model.parameters()).device
+        index = np.arange(len(block.store))
+        hook = last_layer(model).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+        try:
+            for batch in header.clips.loader(
+                block.store, index, batch_size=self.batch_size, device=device
+            ).epoch():
+                model(batch)
+                rows += list(given.pop().float().cpu().numpy())
+                is_seen += batch.has_observed(header.used_joints(batch.skeleton)).tolist()
+        finally:
+            hook.remove()
+        return rows, is_seen
+
+
+def last_layer(classifier: Classifier) -> nn.Linear:
+    """Return the layer of a fine-tuned classifier that computes its logits."""
+    return [module for module in classifier.modules() if isinstance(module, nn.Linear)][-1]
+
+
+@dataclass(frozen=True, eq=False)
 class CoordinateFeaturizer:
     """The coordinates themselves, resampled and centered.
 
@@ -127,4 +193,4 @@ class CoordinateFeaturizer:
         return coordinate_features(recording, self.config)
 
 
-AnyFeaturizer = EncoderFeaturizer | CoordinateFeaturizer
+AnyFeaturizer = EncoderFeaturizer | FineTunedFeaturizer | CoordinateFeaturizer

@@ -83,6 +83,21 @@ class ReliabilityBin(NamedTuple):
     num_clips: int
 
 
+class FineTuningOutcome(NamedTuple):
+    """How good the fine-tuned encoder is, beside the frozen choice."""
+
+    accuracy: float
+    """Share of clips that it recognized, which it was not fine-tuned on."""
+    frozen_accuracy: float
+    """That of the best head on frozen features or coordinates, on the same clips, which chose it."""
+    num_clips: int
+    """Number of these clips."""
+    num_folds: int
+    """Number of folds that they are from; 1 for a held-out part."""
+    is_kept: bool
+    """Whether the fine-tuned encoder was kept."""
+
+
 @dataclass(frozen=True, eq=False)
 class FitReport:
     """What was fitted, and how good it is.
@@ -102,6 +117,7 @@ class FitReport:
         left_out: Recordings that could not be used.
         recordings: Those that were fitted to.
         notes: What else the reader should know, such as joints that the encoder does not use.
+        fine_tuning: How good the fine-tuned encoder is; None if there is none.
     """
 
     classes: tuple[str, ...]
@@ -116,6 +132,7 @@ class FitReport:
     left_out: tuple[LeftOut, ...]
     recordings: tuple[SkeletonSequence, ...]
     notes: tuple[str, ...]
+    fine_tuning: FineTuningOutcome | None = None
 
     @property
     def accuracy(self) -> float | None:

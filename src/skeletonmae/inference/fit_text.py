@@ -9,6 +9,7 @@ from skeletonmae.inference.fit_report import (
     MAX_IMBALANCE,
     MIN_CLIPS,
     MIN_RELIABLE_CLIPS,
+    FineTuningOutcome,
     FitReport,
 )
 from skeletonmae.inference.folds import GROUP_TAGS
@@ -26,6 +27,7 @@ KINDS = {
     "prototypes": "class prototypes",
     "neighbors": "nearest neighbors",
     "ridge": "ridge regression",
+    "fine-tuned": "the fine-tuned head",
 }
 
 
@@ -54,16 +56,21 @@ def describe_accuracy(report: FitReport) -> str:
             f"All {number} clips were recognized; expect at least {percent(low)} of new ones"
             f" (95 % interval {percent(low)} to {percent(high)})."
         ]
+    is_one_fold = report.fine_tuning and report.fine_tuning.is_kept and report.fine_tuning.num_folds == 1
+    by = "by one classifier that" if is_one_fold else "each by a classifier that"
     if grouping.tag:
+        num_subjects = len({clip.group for clip in report.tested} - {""})
         sentences.append(
-            f"Measured on {number} clips of {grouping.num_subjects} subjects (tag {grouping.tag}), each by a"
-            " classifier that had seen no clip of its subject."
+            f"Measured on {number} clips of {num_subjects} subjects (tag {grouping.tag}), {by} had seen no clip of"
+            f" {'these subjects' if is_one_fold else 'its subject'}."
         )
     else:
         sentences.append(
-            f"Measured on {number} clips, each by a classifier that had not seen it. Nothing says who was"
-            " recorded, so it may have seen the same person: on new persons, expect less."
+            f"Measured on {number} clips, {by} had not seen {'them' if is_one_fold else 'it'}. Nothing says who"
+            " was recorded, so it may have seen the same person: on new persons, expect less."
         )
+    if is_one_fold:
+        sentences.append("These are one held-out part of the clips: another part would give another number.")
     if number < MIN_RELIABLE_CLIPS:
         sentences.append(f"With only {number} clips, this is a rough estimate.")
     elif min(report.counts) < MIN_CLIPS:
@@ -77,6 +84,8 @@ def describe_choice(report: FitReport) -> str:
     kind = KINDS[candidate.method]
     what = f"the features of the encoder {report.encoder}" if report.encoder else f"the {candidate.features}"
     text = f"Chosen: {kind} on {what}."
+    if report.fine_tuning:
+        text = _describe_fine_tuning(report, report.fine_tuning, text)
     names = {"encoder": "the encoder's features", "coordinates": "the coordinates alone"}
     others = [f"{names[name]} {percent(value)}" for name, value in report.accuracies.items() if name in names]
     if len(others) > 1:
@@ -149,6 +158,17 @@ def describe_next_recordings(report: FitReport) -> Iterator[str]:
 def percent(share: float) -> str:
     """Write a share in percent."""
     return f"{100 * share:.0f} %"
+
+
+def _describe_fine_tuning(report: FitReport, outcome: FineTuningOutcome, chosen: str) -> str:
+    """Say whether the fine-tuned encoder was kept, and why."""
+    numbers = (
+        f"of the same {outcome.num_clips} clips, the fine-tuned encoder recognized {percent(outcome.accuracy)},"
+        f" and the best frozen choice {percent(outcome.frozen_accuracy)}"
+    )
+    if outcome.is_kept:
+        return f"Chosen: the encoder {report.encoder}, fine-tuned together with a head: {numbers}."
+    return f"{chosen} Fine-tuning did not help, and was not kept: {numbers}."
 
 
 def _describe_copies(report: FitReport) -> Iterator[str]:

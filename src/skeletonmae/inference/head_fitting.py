@@ -10,7 +10,7 @@ import numpy as np
 
 from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead, standardize
 
-Method = Literal["logistic", "discriminant", "prototypes", "neighbors", "ridge"]
+Method = Literal["logistic", "discriminant", "prototypes", "neighbors", "ridge", "fine-tuned"]
 MIN_VARIANCE_SHARE = 1e-9
 """Principal axes with a smaller share of the largest variance hold rounding errors only."""
 

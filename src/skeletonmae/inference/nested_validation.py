@@ -1,0 +1,121 @@
+"""Measure how good the choice of a head is on recordings that were kept out of it: nested cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skeletonmae.inference.fit_data import FitData
+from skeletonmae.inference.fit_report import HeldOutClip
+from skeletonmae.inference.folds import Fold, Grouping, make_folds
+from skeletonmae.inference.head_choice import Choice, best_choice, cross_validate
+from skeletonmae.inference.head_fitting import Candidate, fit_heads
+from skeletonmae.predictions.heads import softmax
+
+SEED = 0
+CHOSEN = "chosen"
+
+
+@dataclass(frozen=True, eq=False)
+class NestedValidation:
+    """Predictions of recordings by classifiers that had not seen them.
+
+    Args:
+        tested: The predictions of the chosen classifiers.
+        hits: `chosen`, or the name of a group of candidates -> whether each recording was recognized,
+            `(recording,)` float; NaN where it was not tested.
+        kinds: Which head each fold chose.
+    """
+
+    tested: tuple[HeldOutClip, ...]
+    hits: dict[str, np.ndarray]
+    kinds: tuple[str, ...]
+
+    def accuracies(self, clips: np.ndarray | None = None) -> dict[str, float]:
+        """Return the accuracy of each group on the tested recordings, or on some of them.
+
+        Args:
+            clips: Indices of the recordings; None for all.
+        """
+        rows = {name: hits if clips is None else hits[clips] for name, hits in self.hits.items()}
+        return {name: float(np.nanmean(hits)) for name, hits in rows.items() if np.isfinite(hits).any()}
+
+
+def validate_choice(
+    data: FitData,
+    grouping: Grouping,
+    folds: Sequence[Fold],
+    num_inner: int,
+    candidates: Mapping[str, Sequence[Candidate]],
+    allowed: Sequence[str],
+    on_fold: Callable[[], None],
+) -> NestedValidation:
+    """Choose a head on each fold's recordings, by cross-validation within them, and test it on the others.
+
+    Args:
+        data: The recordings.
+        grouping: Which of them are kept together.
+        folds: (fit, test) indices.
+        num_inner: Number of folds on which the head is chosen.
+        candidates: Name of a group -> its heads; the best of each group is tested.
+        allowed: The groups that the head may be chosen from.
+        on_fold: Called after each fold, and after each fold within it.
+    """
+    labels, num_classes = data.labels, len(data.classes)
+    every = [candidate for group in candidates.values() for candidate in group]
+    hits = {name: np.full(len(labels), np.nan) for name in (CHOSEN, *candidates)}
+    tested: list[HeldOutClip] = []
+    kinds: list[str] = []
+    for fit, test in folds:
+        part = {name: values[fit] for name, values in data.features.items()}
+        inner = make_folds(labels[fit], grouping.groups[fit], num_inner, SEED)
+        results = cross_validate(part, labels[fit], num_classes, inner, every, on_fold)
+        best = best_of_groups(results, candidates)
+        chosen = best_choice({best[name].candidate: best[name] for name in allowed})
+        for name, choice in best.items():
+            values = data.features[choice.candidate.features]
+            (head,) = fit_heads(values[fit], labels[fit], num_classes, [choice.candidate])
+            probabilities = softmax(head.scores(values[test]), choice.temperature)
+            hits[name][test] = probabilities.argmax(1) == labels[test]
+            if choice is chosen:
+                hits[CHOSEN][test] = hits[name][test]
+                tested += held_out_clips(data, grouping, test, probabilities)
+        kinds.append(str(chosen.candidate))
+        on_fold()
+    return NestedValidation(tuple(tested), hits, tuple(kinds))
+
+
+def best_of_groups(
+    results: Mapping[Candidate, Choice], candidates: Mapping[str, Sequence[Candidate]]
+) -> dict[str, Choice]:
+    """Return the best candidate of each group."""
+    return {
+        name: best_choice({candidate: results[candidate] for candidate in group})
+        for name, group in candidates.items()
+    }
+
+
+def held_out_clips(
+    data: FitData, grouping: Grouping, test: np.ndarray, probabilities: np.ndarray
+) -> list[HeldOutClip]:
+    """Return the predictions of some recordings by a classifier that had not seen them.
+
+    Args:
+        data: The recordings.
+        grouping: Which of them are kept together.
+        test: Indices of the predicted ones.
+        probabilities: Their probabilities of the classes, `(test, class)`.
+    """
+    return [
+        HeldOutClip(
+            data.recordings[index].name,
+            data.classes[data.labels[index]],
+            data.classes[int(row.argmax())],
+            float(row.max()),
+            grouping.values[index],
+            index,
+        )
+        for index, row in zip(test.tolist(), probabilities, strict=True)
+    ]
