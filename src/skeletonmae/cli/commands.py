@@ -17,7 +17,7 @@ from skeletonmae.cli.console import (
     training_progress,
 )
 from skeletonmae.cli.help_text import FromEncoder, RecipePath
-from skeletonmae.cli.input_options import Up, read_options
+from skeletonmae.cli.input_options import DEFAULT_FLAGS, Up, read_options, video_options
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
 
@@ -164,7 +164,8 @@ def demo(
     from skeletonmae.training import init_distributed
 
     with init_distributed(device) as distributed, training_progress() as on_progress:
-        options = read_options(layout, unit, fps, up=up)
+        of_videos = video_options(DEFAULT_FLAGS, 2, out)
+        options = read_options(layout, unit, fps, up=up, video=of_videos)
         results = run_demo(out, data, distributed, on_progress, print_status, options)
     if json:
         print_output_json((out / "result.json").read_text(encoding="utf-8"))

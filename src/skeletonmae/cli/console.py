@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from rich.table import Table
 from skeletonmae.files import name_full_disk
 
 if TYPE_CHECKING:
+    from skeletonmae.formats import VideoProgress
     from skeletonmae.training import Progress as TrainingProgress
 
 OK, USER_ERROR, INCOMPLETE = 0, 1, 3
@@ -28,6 +30,12 @@ TABLE_WIDTH = 160
 """Columns of a table where there is no terminal."""
 
 stderr = Console(stderr=True, markup=False, highlight=False)
+_displays: list[_ProgressDisplay] = []
+"""Those that are shown, the innermost last."""
+_last_line: dict[str, float] = {}
+"""What is in progress without a display -> seconds from its start to its last line."""
+_printed: set[str] = set()
+"""What `print_status_once` has printed."""
 
 
 def escape_control(text: str) -> str:
@@ -75,6 +83,13 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Show the progress of several things. The yielded function takes which, and as that of `progress_bar`."""
+    with _ProgressDisplay() as display:
+        yield lambda description, completed, total: display.update(description, completed, total, "")
+
+
+@contextmanager
 def training_progress() -> Iterator[Callable[[str, TrainingProgress], None]]:
     """Show loss, speed and remaining time. The yielded function takes what is being trained and its progress."""
     with _ProgressDisplay() as display:
@@ -85,6 +100,39 @@ def training_progress() -> Iterator[Callable[[str, TrainingProgress], None]]:
             display.update(description, progress.step, progress.total, text)
 
         yield on_progress
+
+
+def video_progress(progress: VideoProgress) -> None:
+    """Show how far the poses of a video are, with frames per second: within the progress that is shown, if any."""
+    if stderr.is_terminal and multiprocessing.parent_process() is not None:
+        return  # a worker would draw over the bars of its parent
+    description = f"poses of {progress.path.name}"
+    rate = f"{progress.num_frames / max(progress.seconds, 1e-3):.0f} frames/s"
+    count = f"{progress.num_frames}/{progress.total}" if progress.total else f"{progress.num_frames}"
+    if _displays and stderr.is_terminal:
+        _displays[-1].update_part(description, progress.num_frames, progress.total, rate, progress.is_done)
+    elif progress.is_done or progress.seconds - _last_line.get(description, 0) > _seconds_between_lines():
+        _last_line[description] = progress.seconds
+        if progress.is_done:
+            del _last_line[description]
+        if stderr.is_terminal:
+            end = "\n" if progress.is_done else "\r"
+            stderr.print(
+                escape_control(f"{description}: {count}  {rate}"), end=end, overflow="ellipsis", no_wrap=True
+            )
+        else:
+            print_status(f"{description}: {count}  {rate}")
+
+
+def print_status_once(text: str) -> None:
+    """Print a message to stderr, unless it was printed before."""
+    if text not in _printed:
+        _printed.add(text)
+        print_status(text)
+
+
+def _seconds_between_lines() -> float:
+    return 0.2 if stderr.is_terminal else SECONDS_BETWEEN_LINES
 
 
 class _ProgressDisplay:
@@ -101,10 +149,21 @@ class _ProgressDisplay:
         self.bars.start()
         self.description, self.last_line = "", 0.0
         self.task: TaskID | None = None
+        self.parts: dict[str, TaskID] = {}
+        _displays.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        _displays.remove(self)
         self.bars.stop()
+
+    def update_part(self, description: str, completed: int, total: int | None, text: str, is_done: bool) -> None:
+        """Show a bar beside the others, until it is done."""
+        if description not in self.parts:
+            self.parts[description] = self.bars.add_task(description, text="")
+        self.bars.update(self.parts[description], completed=completed, total=total, text=text)
+        if is_done:
+            self.bars.remove_task(self.parts.pop(description))
 
     def update(self, description: str, completed: int, total: int, text: str) -> None:
         now, is_new = time.monotonic(), description != self.description

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import Positional, arg
 
 from skeletonmae.cli.console import INCOMPLETE, OK, print_output, print_output_json, print_status
-from skeletonmae.cli.input_options import Up, print_ignored, read_options
+from skeletonmae.cli.input_options import (
+    DEFAULT_FLAGS,
+    OfVideos,
+    Up,
+    print_ignored,
+    read_options,
+    video_options,
+)
 from skeletonmae.config import Precision
 
 if TYPE_CHECKING:
@@ -31,7 +38,9 @@ def embed(
     unit: str | None = None,
     up: Up | None = None,
     fps: float | None = None,
+    axes: Literal[2, 3] | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
+    video: OfVideos = DEFAULT_FLAGS,
     batch_size: int = 64,
     precision: Precision = "float32",
     device: str = "auto",
@@ -64,8 +73,10 @@ def embed(
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         fps: Frames per second, as given to `prepare`. Overrides the files' own.
+        axes: Axes of the poses of videos: 2 (pixels of the image) or 3 (meters). By default those of the encoder.
         ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
             every recorded body.
+        video: Options for videos.
         batch_size: Clips per batch.
         precision: float32, bf16, or auto, which is bf16 where the device has instructions for it. bf16 is faster,
             and features differ slightly.
@@ -77,8 +88,9 @@ def embed(
     from skeletonmae.inference.embeddings import check_suffix
 
     check_suffix(out)
-    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
     model = SkeletonEncoder.from_pretrained(encoder, device=device, precision=precision)
+    of_videos = video_options(video, axes or model.checkpoint.header.axes, out)
+    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     if model.license:
         print_status(f"terms of {encoder}: {model.license}")
     ignored: list[UnreadFile] = []

@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from skeletonmae.cli.console import INCOMPLETE, OK, print_output, print_output_json, print_status, progress_bar
+from skeletonmae.cli.console import INCOMPLETE, OK, print_output, print_output_json, print_status, progress_bars
 from skeletonmae.cli.help_text import SourcePath
-from skeletonmae.cli.input_options import Up, read_options, resolve_dataset
+from skeletonmae.cli.input_options import (
+    DEFAULT_FLAGS,
+    OfVideos,
+    Up,
+    print_notes,
+    read_options,
+    resolve_dataset,
+    video_options,
+)
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +34,8 @@ def fit(
     out: Path = Path("classifier.safetensors"),
     encoder: str = "",
     features: Literal["best", "encoder"] = "best",
+    finetune: bool = False,
+    finetune_minutes: float = 60.0,
     group: str | None = None,
     report: Path | None = None,
     dataset: str = "auto",
@@ -34,7 +44,9 @@ def fit(
     unit: str | None = None,
     up: Up | None = None,
     fps: float | None = None,
+    axes: Literal[2, 3] | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
+    video: OfVideos = DEFAULT_FLAGS,
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -58,6 +70,10 @@ def fit(
             `none` classifies the coordinates alone. By default the shipped one.
         features: What to classify: the encoder's features or the coordinates, whichever are better, or always the
             encoder's, which is better for `segment`.
+        finetune: Fine-tune the encoder too, and keep the result if it recognizes more clips. Worth it from some
+            hundreds of clips; it takes minutes to hours, and says how long before it begins.
+        finetune_minutes: If cross-validation of the fine-tuning would take longer, its accuracy is measured on one
+            held-out part of the clips instead.
         group: Tag that says who was recorded, whose recordings are kept together. By default `subject` or similar.
         report: Page to write. By default beside the classifier, with the suffix .html.
         dataset: Name of the dataset. By default it is detected from the files.
@@ -68,27 +84,41 @@ def fit(
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         fps: Frames per second. Overrides the files' own.
+        axes: Axes of the poses of videos: 2 (pixels of the image) or 3 (meters). By default those of the encoder.
         ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
             every recorded body.
+        video: Options for videos.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the result as JSON.
     """
     from skeletonmae.inference import FitConfig, fit_classifier
+    from skeletonmae.inference.fine_tuning import FineTuningConfig
     from skeletonmae.inference.fit import DEFAULT_ENCODER
     from skeletonmae.inference.fit_text import describe_accuracy
     from skeletonmae.plotting.fit_page import make_fit_page
     from skeletonmae.training import choose_device
 
-    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
+    of_videos = video_options(video, axes or _encoder_axes(encoder or DEFAULT_ENCODER), out)
+    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     problems: list[str] = []
     recordings = list(_read(source, dataset, options, problems))
-    config = FitConfig(encoder=encoder or DEFAULT_ENCODER, features=features, group=group)
-    with progress_bar("fitting") as on_progress:
+    print_notes([(recording.name, note) for recording in recordings for note in recording.notes])
+    if not finetune_minutes > 0:
+        raise InputError("--finetune-minutes must be greater than 0", got=finetune_minutes)
+    config = FitConfig(
+        encoder=encoder or DEFAULT_ENCODER,
+        features=features,
+        finetune=finetune,
+        fine_tuning=FineTuningConfig(max_minutes=finetune_minutes),
+        group=group,
+    )
+    with progress_bars() as on_progress:
         classifier, result = fit_classifier(
             recordings,
             config,
             device=str(choose_device(device)),
-            on_progress=lambda _, done, total: on_progress(done, total),
+            on_progress=on_progress,
+            on_message=print_status,
         )
     classifier.save(out)
     page_path: Path | None = report or out.with_suffix(".html")
@@ -114,6 +144,14 @@ def fit(
     if len(left_out) > MAX_SHOWN:
         print_status(f"left out: {len(left_out) - MAX_SHOWN} more" + (f"; see {page_path}" if page_path else ""))
     return INCOMPLETE if left_out else OK
+
+
+def _encoder_axes(encoder: str) -> Literal[2, 3]:
+    """Axes that an encoder was trained on; 2 without an encoder."""
+    from skeletonmae.encoders import load_encoder
+    from skeletonmae.inference.fit import NO_ENCODER
+
+    return 2 if encoder == NO_ENCODER else load_encoder(encoder).header.axes
 
 
 def _read(source: Path, dataset: str, options: ReadOptions, problems: list[str]) -> Iterator[SkeletonSequence]:
@@ -163,6 +201,7 @@ def _as_json(report: FitReport, out: Path, page: Path | None) -> dict[str, Any]:
         "accuracies": report.accuracies,
         "calibration_error": report.calibration_error if report.tested else None,
         "head": str(report.chosen.candidate),
+        "fine_tuning": report.fine_tuning._asdict() if report.fine_tuning else None,
         "encoder": report.encoder or None,
         "license": report.license or None,
         "recordings": len(report.recordings),

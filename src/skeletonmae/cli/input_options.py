@@ -4,20 +4,82 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from skeletonmae.cli.console import print_status
+from tyro.conf import arg
+
+from skeletonmae.cli.console import print_status, print_status_once, video_progress
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae import datasets
     from skeletonmae.datasets import UnreadFile
     from skeletonmae.datasets.report import SkippedFile
-    from skeletonmae.formats import ReadOptions
+    from skeletonmae.formats import ReadOptions, VideoOptions
 
 Up = Literal["y", "z", "-y"]
 """Values of `--up`, as in `formats.axes`, which is slow to import."""
+
+NO_CACHE = "none"
+
+
+@dataclass(frozen=True)
+class VideoFlags:
+    """Options for videos.
+
+    Args:
+        persons: Persons of a video: all, largest, or so many of the largest ones.
+        estimator: Pose estimator of videos: blazepose, movenet or rtmpose.
+        pose_model: ONNX file of the pose estimator rtmpose.
+        root_motion: Let 3D poses of videos also move to the sides and up, by the place of the hips in the image.
+        pose_cache: Folder in which the poses of videos are kept for the next time, or none. By default
+            .skeletonmae_poses beside the output, or in the current folder, where poses are looked for too.
+    """
+
+    persons: str = "all"
+    estimator: str = "blazepose"
+    pose_model: Path | None = None
+    root_motion: bool = False
+    pose_cache: str | None = None
+
+
+OfVideos = Annotated[VideoFlags, arg(name="")]
+"""The flags without a prefix."""
+DEFAULT_FLAGS = VideoFlags()
+
+
+def video_options(flags: VideoFlags, axes: Literal[2, 3], out: Path | None = None) -> VideoOptions:
+    """Make `VideoOptions` of command-line flags.
+
+    Args:
+        flags: The flags.
+        axes: Axes of the poses.
+        out: What the command writes, if anything.
+
+    Raises:
+        InputError: `--persons` is no number of persons.
+    """
+    from skeletonmae.formats import VideoOptions
+    from skeletonmae.pose.cache import FOLDER
+    from skeletonmae.pose.person_choice import check_persons
+
+    folders: tuple[Path, ...] = (Path(FOLDER),)
+    if out and out.absolute().parent != Path.cwd():
+        folders = (out.parent / FOLDER, *folders)
+    if flags.pose_cache is not None:
+        folders = () if flags.pose_cache == NO_CACHE else (Path(flags.pose_cache),)
+    return VideoOptions(
+        axes=axes,
+        persons=check_persons(flags.persons),
+        estimator=flags.estimator,
+        model=flags.pose_model,
+        root_motion=flags.root_motion,
+        cache_folders=folders,
+        on_progress=video_progress,
+        on_message=print_status_once,
+    )
 
 
 def read_options(
@@ -28,6 +90,7 @@ def read_options(
     split_actions: bool = True,
     format: str | None = None,
     up: Up | None = None,
+    video: VideoOptions | None = None,
 ) -> ReadOptions:
     """Make `ReadOptions` of command-line flags.
 
@@ -36,6 +99,7 @@ def read_options(
     """
     from skeletonmae.formats import FORMATS, ReadOptions
     from skeletonmae.formats.axes import INPUT_UNITS
+    from skeletonmae.formats.video_options import DEFAULT_VIDEO_OPTIONS
     from skeletonmae.skeletons import get_layout
 
     if unit is not None and unit not in INPUT_UNITS:
@@ -52,7 +116,25 @@ def read_options(
         ntu_cleanup=ntu_cleanup,
         format=format,
         split_actions=split_actions,
+        video=video or DEFAULT_VIDEO_OPTIONS,
     )
+
+
+def print_notes(recordings: Sequence[tuple[str, str]], max_lines: int = 10) -> None:
+    """Print what the readers have to say about recordings, one line for those with the same note.
+
+    Args:
+        recordings: Name of a recording, and a note on it.
+        max_lines: Number of notes that are printed.
+    """
+    names_by_note: dict[str, list[str]] = {}
+    for name, note in recordings:
+        names_by_note.setdefault(note, []).append(name)
+    for note, names in list(names_by_note.items())[:max_lines]:
+        others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        print_status(f"note: {names[0]}{others}: {note}")
+    if len(names_by_note) > max_lines:
+        print_status(f"note: {len(names_by_note) - max_lines} more notes on recordings; `validate` prints all")
 
 
 def resolve_dataset(source: Path, name: str, format: str | None = None) -> datasets.Dataset:

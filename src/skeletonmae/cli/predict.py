@@ -12,7 +12,15 @@ from tyro.conf import Positional
 
 from skeletonmae.cli.console import INCOMPLETE, OK, USER_ERROR, print_output, print_output_json, print_status
 from skeletonmae.cli.help_text import CheckpointPath
-from skeletonmae.cli.input_options import Up, print_ignored, read_options
+from skeletonmae.cli.input_options import (
+    DEFAULT_FLAGS,
+    OfVideos,
+    Up,
+    print_ignored,
+    print_notes,
+    read_options,
+    video_options,
+)
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
 
@@ -36,7 +44,9 @@ def predict(
     unit: str | None = None,
     up: Up | None = None,
     fps: float | None = None,
+    axes: Literal[2, 3] | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
+    video: OfVideos = DEFAULT_FLAGS,
     precision: Precision = "float32",
     device: str = "auto",
     json: bool = False,
@@ -75,8 +85,11 @@ def predict(
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         fps: Frames per second, as given to `prepare`. Overrides the files' own.
+        axes: Axes of the poses of videos: 2 (pixels of the image) or 3 (meters). By default those of the
+            recordings that the classifier was fitted to.
         ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
             every recorded body.
+        video: Options for videos.
         precision: float32, bf16, or auto, which is bf16 where the device has instructions for it. bf16 is faster,
             and probabilities differ slightly; only with a fine-tuned classifier.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
@@ -86,7 +99,7 @@ def predict(
     from skeletonmae.checkpoint import load_checkpoint
     from skeletonmae.datasets.load_recordings import Problem
     from skeletonmae.inference.classifier_file import is_classifier_file
-    from skeletonmae.inference.featurizers import EncoderFeaturizer
+    from skeletonmae.inference.featurizers import CoordinateFeaturizer
     from skeletonmae.predictions.prediction import Prediction
     from skeletonmae.predictions.prediction_files import (
         check_suffix,
@@ -100,7 +113,10 @@ def predict(
         raise InputError("--top must be at least 1", got=top)
     if out:
         check_suffix(out)
-    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
+    options = read_options(
+        layout, unit, fps, ntu_cleanup, format=format, up=up, video=video_options(video, axes or 2, out)
+    )
+    notes: list[tuple[str, str]] = []
     ignored: list[UnreadFile] = []
     problems: list[Problem] = []
     num_read = 0
@@ -112,13 +128,15 @@ def predict(
                 problems.append(item)
             else:
                 num_read += 1
+                notes.extend((item.name, note) for note in item.notes)
                 yield item
 
     predictions: list[Prediction]
     if is_classifier_file(classifier):
         fitted = inference.RecordingClassifier.load(classifier, str(choose_device(device)))
-        if options.layout is None and isinstance(fitted.featurizer, EncoderFeaturizer):
+        if options.layout is None and not isinstance(fitted.featurizer, CoordinateFeaturizer):
             options = replace(options, layout=fitted.featurizer.checkpoint.header.custom_layout)
+        options = replace(options, video=replace(options.video, axes=axes or fitted.axes))
         predictions = fitted.predict(
             readable(), top=top, per_person=per_person, unknown=unknown == "on", windows=windows == "auto"
         )
@@ -127,6 +145,7 @@ def predict(
         _ = model.classifier  # refuses a model without classes before anything is read
         if options.layout is None:
             options = replace(options, layout=model.header.custom_layout)
+        options = replace(options, video=replace(options.video, axes=axes or model.header.axes))
         predictions = inference.predict(model, readable(), top=top, per_person=per_person, precision=precision)
     if not num_read:
         reasons = "\n".join(map(str, problems)) or "no file or folder was named"
@@ -140,6 +159,7 @@ def predict(
         for prediction in predictions:
             print_output(describe_prediction(prediction))
     print_ignored(ignored)
+    print_notes(notes)
     for problem in problems:
         print_status(f"skipped: {problem}")
     num_warnings = 0

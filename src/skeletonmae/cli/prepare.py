@@ -17,7 +17,15 @@ from skeletonmae.cli.console import (
     progress_bar,
 )
 from skeletonmae.cli.help_text import OutPath, SourcePath
-from skeletonmae.cli.input_options import Up, print_ignored, read_options, resolve_dataset
+from skeletonmae.cli.input_options import (
+    DEFAULT_FLAGS,
+    OfVideos,
+    Up,
+    print_ignored,
+    read_options,
+    resolve_dataset,
+    video_options,
+)
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,6 +46,7 @@ def prepare(
     split_actions: bool = True,
     convert_to: str | None = None,
     axes: Literal[2, 3] | None = None,
+    video: OfVideos = DEFAULT_FLAGS,
     num_recordings: int = 2000,
     seed: int = 0,
     workers: int = 0,
@@ -80,7 +89,9 @@ def prepare(
             kept whole and without a label.
         convert_to: Joint layout to convert to: a built-in layout or a YAML file. The conversion of each joint is
             printed.
-        axes: 2 removes the distance from the camera, for use with 2D recordings.
+        axes: 2 removes the distance from the camera, for use with 2D recordings. Poses of videos are in pixels of
+            the image with 2, the default, and in meters with 3.
+        video: Options for videos.
         num_recordings: Number of synthetic recordings.
         seed: Seed of the synthetic recordings.
         workers: Number of reading processes; 0 uses all CPU cores.
@@ -98,7 +109,8 @@ def prepare(
     from skeletonmae.validation import check_basics, describe_warnings
     from skeletonmae.validation.finding import pluralize
 
-    options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
+    of_videos = video_options(video, axes or 2, out)
+    options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up, of_videos)
     converter = datasets.RecordingConverter(get_layout(convert_to) if convert_to else None, axes)
     source_dataset = resolve_dataset(source, dataset, format)
     if isinstance(source_dataset, datasets.SyntheticDataset):
@@ -106,8 +118,9 @@ def prepare(
     part = datasets.ShardNumber.parse(shard) if shard else None
     if part and join:
         raise InputError("--shard prepares a part, and --join joins all parts; give one of them")
-    is_changed = options != replace(DEFAULT_OPTIONS, format=format) or converter != datasets.RecordingConverter()
-    if join and (is_changed or dtype != "float32"):
+    unchanged = replace(DEFAULT_OPTIONS, format=format, video=of_videos)
+    is_changed = options != unchanged or converter != datasets.RecordingConverter()
+    if join and (is_changed or video != DEFAULT_FLAGS or dtype != "float32"):
         raise InputError("--join takes layout, unit, axes, rate and dtype from the shards; give them to --shard")
     if join:
         report = datasets.join_shards(source_dataset, source, out, strict=strict)

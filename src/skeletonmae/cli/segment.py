@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 from skeletonmae.cli.console import INCOMPLETE, OK, USER_ERROR, print_output, print_output_json, print_status
-from skeletonmae.cli.input_options import Up, print_ignored, read_options
+from skeletonmae.cli.input_options import (
+    DEFAULT_FLAGS,
+    OfVideos,
+    Up,
+    print_ignored,
+    print_notes,
+    read_options,
+    video_options,
+)
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,7 +43,9 @@ def segment(
     unit: str | None = None,
     up: Up | None = None,
     fps: float | None = None,
+    axes: Literal[2, 3] | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
+    video: OfVideos = DEFAULT_FLAGS,
     device: str = "auto",
     json: bool = False,
 ) -> int:
@@ -69,8 +79,11 @@ def segment(
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         fps: Frames per second. Overrides the files' own.
+        axes: Axes of the poses of videos: 2 (pixels of the image) or 3 (meters). By default those of the
+            recordings that the classifier was fitted to.
         ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`: that of published results, or none, which keeps
             every recorded body.
+        video: Options for videos.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the segments as JSON.
     """
@@ -80,8 +93,10 @@ def segment(
     from skeletonmae.training import choose_device
 
     _check_out(out, out_format)
-    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
+    of_videos = video_options(video, axes or 2, out[0] if out else None)
+    options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     model = RecordingClassifier.load(classifier, str(choose_device(device)))
+    options = replace(options, video=replace(of_videos, axes=axes or model.axes))
     if model.license:
         print_status(f"terms of {classifier}: {model.license}")
     if model.featurizer.kind == "coordinates":
@@ -91,11 +106,13 @@ def segment(
         )
     ignored: list[UnreadFile] = []
     problems: list[str] = []
+    notes: list[tuple[str, str]] = []
     segmented: list[SegmentedRecording] = []
     for item in iter_recordings(recordings, options, ignored.append):
         if isinstance(item, Problem):
             problems.append(str(item))
             continue
+        notes += [(item.name, note) for note in item.notes]
         found = segment_recording(model, item, per_person=per_person, unknown=unknown == "on")
         if found.error:
             problems.append(f"{found.name}: {found.error}")
@@ -111,6 +128,7 @@ def segment(
         for path in out:
             _write(path, segmented, segments, out_format)
     print_ignored(ignored)
+    print_notes(notes)
     for one in segmented:
         for warning in one.warnings:
             print_status(f"warning: {one.name}: {warning}")

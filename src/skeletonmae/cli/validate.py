@@ -17,7 +17,7 @@ from skeletonmae.cli.console import (
     progress_bar,
 )
 from skeletonmae.cli.help_text import SourcePath
-from skeletonmae.cli.input_options import Up, read_options, resolve_dataset
+from skeletonmae.cli.input_options import DEFAULT_FLAGS, OfVideos, Up, read_options, resolve_dataset, video_options
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ def validate(
     unit: str | None = None,
     up: Up | None = None,
     fps: float | None = None,
+    axes: Literal[2, 3] | None = None,
     ntu_cleanup: Literal["reference", "none"] = "reference",
     split_actions: bool = True,
+    video: OfVideos = DEFAULT_FLAGS,
     recipe: Path | None = None,
     picture: Path | None = None,
     all: bool = False,
@@ -71,9 +73,11 @@ def validate(
         up: Axis that points up in the files: y, z, or -y if y points down. The recordings are turned so that y is
             up; left stays left.
         fps: Frames per second. Overrides the files' own.
+        axes: Axes of the poses of videos: 2 (pixels of the image, the default) or 3 (meters).
         ntu_cleanup: Clean-up of NTU RGB+D: that of published results, or none, which keeps every recorded body.
         split_actions: Split long recordings with action lists into one recording per action. If off, they are
             kept whole and without a label.
+        video: Options for videos.
         recipe: Recipe whose clips are measured: how much of them is observed after resampling and the bridging of
             short gaps. By default clips of 64 frames, as a recipe without settings of clips makes them.
         picture: PNG file for a few skeletons of each class. More than twelve classes give several files.
@@ -95,7 +99,7 @@ def validate(
     to_plot: SequenceStore | Iterator[SkeletonSequence]
     if (source / MANIFEST).is_file():
         is_default = ntu_cleanup == "reference" and split_actions and dataset == "auto"
-        if format or layout or unit or up or fps or not is_default:
+        if format or layout or unit or up or fps or axes or video != DEFAULT_FLAGS or not is_default:
             problem = "a store has already been prepared, so options for reading files do not apply"
             raise InputError(
                 problem,
@@ -108,7 +112,8 @@ def validate(
         to_plot = store
     else:
         source_dataset = resolve_dataset(source, dataset, format)
-        options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up)
+        of_videos = video_options(video, axes or 2, picture)
+        options = read_options(layout, unit, fps, ntu_cleanup, split_actions, format, up, of_videos)
         rule = _raw_split(source_dataset, split)
         with progress_bar("validate") as progress:
             paths: list[Path] = []

@@ -19,12 +19,14 @@ class VideoProgress(NamedTuple):
         num_frames: Frames that are done.
         total: All frames; None if the file does not say how many there are.
         seconds: Seconds since the first frame.
+        is_done: Whether these were all; `total` is the number of frames then.
     """
 
     path: Path
     num_frames: int
     total: int | None
     seconds: float
+    is_done: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class VideoOptions:
     estimator: str = "blazepose"
     model: Path | None = None
     root_motion: bool = False
-    cache_folders: tuple[Path, ...] = ()
+    cache_folders: tuple[Path, ...] = field(default=(), compare=False)
     on_progress: Callable[[VideoProgress], None] | None = field(default=None, compare=False)
     on_message: Callable[[str], None] | None = field(default=None, compare=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
@@ -58,6 +58,11 @@ class RecordingClassifier(PretrainedModel):
     license: str = ""
     summary: dict[str, str | int | float | None] = field(default_factory=dict)
     timing: ActionTiming | None = None
+
+    @property
+    def axes(self) -> Literal[2, 3]:
+        """Number of coordinates of a joint in the training clips."""
+        return 2 if self.reference.positions.shape[1] == 2 else 3
 
     def features(self, recordings: Sequence[SkeletonSequence]) -> Features:
         """Compute the features of recordings, which may have any layout with joints that the classifier knows.

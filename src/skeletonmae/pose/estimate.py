@@ -67,7 +67,7 @@ def _estimate(path: Path, name: Path, options: VideoOptions, estimator: PoseEsti
                 options.on_progress(VideoProgress(name, frame.index + 1, video.info.num_frames, seconds))
         num_frames = len(collector.times)
         if options.on_progress:
-            options.on_progress(VideoProgress(name, num_frames, num_frames, time.monotonic() - start))
+            options.on_progress(VideoProgress(name, num_frames, num_frames, time.monotonic() - start, True))
         if num_frames < MIN_FRAMES:
             got = "; ".join(["one frame", *video.notes])
             raise InputError("the video shows no motion", where=name, expected="two frames or more", got=got)

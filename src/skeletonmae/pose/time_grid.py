@@ -11,6 +11,8 @@ from skeletonmae.limits import FRAME_SPAN
 
 MAX_SHIFT = 0.5
 """Frames that are so many intervals or less from a regular time are regular."""
+ROUNDING = 0.03
+"""By such a share, times in whole milliseconds change a rate of 60 frames per second."""
 MAX_GAP_SECONDS = 0.25
 """Between two frames that are farther apart, nothing was observed."""
 SAME_TIME = 0.1
@@ -36,7 +38,8 @@ class TimeGrid:
         """Return the grid of a video.
 
         A rate that the file states holds if no frame is farther than `MAX_SHIFT` from its place; else the mean
-        rate, if it fits as well. Otherwise the rate is variable: its median is that of the grid.
+        rate, if it fits as well. Otherwise the rate is variable: its median is that of the grid, or the stated
+        rate if they are equal but for rounding.
 
         Args:
             times: Seconds of each frame, increasing; two or more.
@@ -48,6 +51,8 @@ class TimeGrid:
                 return cls(round(float(fps), 3))
         intervals = np.diff(times)
         fps = float(1 / np.median(intervals))
+        if stated_fps and abs(fps / stated_fps - 1) <= ROUNDING:
+            fps = stated_fps
         count = (times[-1] - times[0]) * fps + 1
         if not count <= FRAME_SPAN.of(len(times)):
             fps = stated_fps or fps
