@@ -52,12 +52,13 @@ def test_discriminant_analysis_is_that_of_scikit_learn() -> None:
     np.testing.assert_allclose(softmax(head.scores(features)), model.predict_proba(features), atol=1e-2)
 
 
-def test_ridge_is_the_solution_of_the_normal_equations() -> None:
-    features, labels = clusters(40, 8)
+@pytest.mark.parametrize("num_features", [8, 60])
+def test_ridge_is_the_solution_of_the_normal_equations(num_features: int) -> None:
+    features, labels = clusters(40, num_features)
     (head,) = fit_heads(features, labels, 3, [Candidate("x", "ridge", 7.0)])
     rows = (features - features.mean(0)) / features.std(0)
     targets = np.where(labels[:, None] == np.arange(3), 1.0, -1.0)
-    weight = np.linalg.solve(rows.T @ rows + 7 * np.eye(8), rows.T @ (targets - targets.mean(0)))
+    weight = np.linalg.solve(rows.T @ rows + 7 * np.eye(num_features), rows.T @ (targets - targets.mean(0)))
     np.testing.assert_allclose(head.scores(features), rows @ weight + targets.mean(0), atol=1e-8)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead, standardize
 
-Method = Literal["logistic", "discriminant", "prototypes", "neighbors", "ridge", "fine-tuned"]
+Method = Literal["logistic", "discriminant", "prototypes", "neighbors", "ridge"]
 MIN_VARIANCE_SHARE = 1e-9
 """Principal axes with a smaller share of the largest variance hold rounding errors only."""
 
@@ -25,7 +25,8 @@ class Candidate(NamedTuple):
 
     features: str
     """Features that it classifies: those of the encoder, or a kind of coordinates."""
-    method: Method
+    method: Method | Literal["fine-tuned"]
+    """The last is no head that is fitted to features, but what fine-tuning leaves."""
     strength: float
     """Inverse strength of the penalty (`logistic`), its strength (`ridge`), the shrinkage of the covariance
     (`discriminant`), or the number of neighbors."""
@@ -230,13 +231,14 @@ def _fit_ridge(task: FittingTask) -> list[AnyHead]:
     """Ridge regression to +1 for the class and -1 for every other one; the intercept has no penalty."""
     targets = np.where(task.labels[:, None] == np.arange(task.num_classes), 1.0, -1.0)
     bias = targets.mean(0)
-    values, vectors = np.linalg.eigh(task.rows @ task.rows.T)
-    projected = vectors.T @ (targets - bias)
+    is_primal = task.rows.shape[1] < len(task.rows)  # the smaller of the two systems of equations
+    gram = task.rows.T @ task.rows if is_primal else task.rows @ task.rows.T
+    values, vectors = np.linalg.eigh(gram)
+    projected = vectors.T @ (task.rows.T @ (targets - bias) if is_primal else targets - bias)
     values = values.clip(min=0)[:, None]
-    return [
-        LinearHead(task.mean, task.deviation, task.rows.T @ (vectors @ (projected / (values + strength))), bias)
-        for strength in task.strengths
-    ]
+    solutions = [vectors @ (projected / (values + strength)) for strength in task.strengths]
+    weights = solutions if is_primal else [task.rows.T @ one for one in solutions]
+    return [LinearHead(task.mean, task.deviation, weight, bias) for weight in weights]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
