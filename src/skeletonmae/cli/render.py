@@ -39,6 +39,7 @@ def render(
     start: float = 0.0,
     end: float | None = None,
     num_frames: int = 12,
+    segments: Literal["auto", "on", "off"] = "auto",
     per_person: bool = True,
     unknown: Literal["on", "off"] = "on",
     time_line: bool = True,
@@ -79,6 +80,8 @@ def render(
         start: Second to begin with.
         end: Second to end with. By default the end of the recording.
         num_frames: Number of frames of a sheet.
+        segments: Whether the classifier looks for segments in the recording; if not, it is labeled as a whole.
+            auto looks for segments if the recording is longer than the training clips.
         per_person: Whether the classifier labels each person alone; if not, all together.
         unknown: Whether to label unknown what resembles no training clip.
         time_line: Whether to draw the time line below the picture.
@@ -112,6 +115,7 @@ def render(
         time_line=time_line,
         stage=stage,
         blur_faces=blur_faces,
+        segments=segments,
         per_person=per_person,
         unknown=unknown == "on",
         device=device,

@@ -14,7 +14,7 @@ OVERLAY_SIDE_COLORS = {"left": rgb(SKY), "right": rgb(AMBER), "middle": (255, 25
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 TEXT, MUTED, LINE, GROUND = rgb(INK), rgb(GRAY), rgb(PALE), rgb(PANEL)
 UNKNOWN_COLOR = rgb("#8a919c")
-PALETTE = (rgb(GREEN), rgb(PINK), rgb(AMBER), rgb(BLUE), rgb(YELLOW), rgb(SKY), rgb(ORANGE), rgb("#6a51a3"))
+PALETTE = (rgb(GREEN), rgb(PINK), rgb(AMBER), rgb(SKY), rgb(YELLOW), rgb(ORANGE), rgb("#8f7cc7"), rgb(BLUE))
 DARK = 140.0
 """Brightness below which text on a color is white."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from skeletonmae.errors import InputError
 from skeletonmae.inference.classifier import RecordingClassifier
@@ -12,10 +13,12 @@ from skeletonmae.inference.fine_tuned import FineTunedClassifier
 from skeletonmae.inference.load import load
 from skeletonmae.inference.segment import segment_recording
 from skeletonmae.predictions.prediction import Prediction
-from skeletonmae.predictions.windows import MAX_LENGTH_FACTOR
 from skeletonmae.rendering.labels import UNKNOWN, Label
 from skeletonmae.sequences import SkeletonSequence
 
+MAX_LENGTH_FACTOR = 1.25
+"""A recording that is longer than so many times the longest training clip is searched for segments."""
+Segments = Literal["auto", "on", "off"]
 Classifier = RecordingClassifier | FineTunedClassifier
 
 
@@ -43,13 +46,19 @@ def axes_of(classifier: Classifier) -> int:
 
 
 def label_recording(
-    classifier: Classifier, recording: SkeletonSequence, *, per_person: bool = True, unknown: bool = True
+    classifier: Classifier,
+    recording: SkeletonSequence,
+    *,
+    segments: Segments = "auto",
+    per_person: bool = True,
+    unknown: bool = True,
 ) -> tuple[list[Label], tuple[str, ...]]:
-    """Label a recording: its segments if it is much longer than the training clips, else the recording as a whole.
+    """Label a recording: the segments in it, or the recording as a whole.
 
     Args:
         classifier: The classifier.
         recording: The recording.
+        segments: Whether to find segments; `auto` does if the recording is longer than the training clips.
         per_person: Whether to label each person alone; if not, or if there is only one, all together.
         unknown: Whether to label `unknown` what resembles no training clip.
 
@@ -58,7 +67,7 @@ def label_recording(
     """
     per_person = per_person and recording.num_persons > 1
     if isinstance(classifier, RecordingClassifier):
-        if _is_long(classifier, recording):
+        if segments == "on" or (segments == "auto" and _is_long(classifier, recording)):
             found = segment_recording(classifier, recording, per_person=per_person, unknown=unknown)
             labels = [
                 Label(one.person, one.start, one.end, one.label, None if one.label == UNKNOWN else one.score)

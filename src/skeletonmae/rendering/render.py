@@ -109,7 +109,13 @@ def find_labels(
     model = load_any_classifier(answers, settings.device)
     terms = (f"terms of {answers}: {model.license}",) if model.license else ()
     asked = with_axes(axes_of(model)) if with_axes else recording
-    labels, notes = label_recording(model, asked, per_person=settings.per_person, unknown=settings.unknown)
+    labels, notes = label_recording(
+        model,
+        asked,
+        segments=settings.segments,
+        per_person=settings.per_person,
+        unknown=settings.unknown,
+    )
     return labels, (*terms, *notes)
 
 

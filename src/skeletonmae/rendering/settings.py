@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from skeletonmae.errors import InputError
 from skeletonmae.rendering.picture_files import SHEET_FRAMES
@@ -29,6 +30,8 @@ class RenderSettings:
         time_line: Whether there is a time line, if there are labels.
         stage: Whether the skeletons of a video are drawn on white, without the video.
         blur_faces: Whether the heads of persons who were found in a video are blurred.
+        segments: Whether a classifier looks for segments in the recording (`on`) or labels it as a whole (`off`);
+            `auto` looks for segments if it is longer than the training clips.
         per_person: Whether a classifier labels each person alone.
         unknown: Whether a classifier says what resembles no training clip.
         device: Where a classifier computes.
@@ -41,6 +44,7 @@ class RenderSettings:
     time_line: bool = True
     stage: bool = False
     blur_faces: bool = False
+    segments: Literal["auto", "on", "off"] = "auto"
     per_person: bool = True
     unknown: bool = True
     device: str = "auto"

@@ -16,7 +16,9 @@ from skeletonmae.sequences import SkeletonSequence
 AZIMUTH = 25.0
 """Degrees by which a body that faces forward is turned, so that depth shows."""
 OUTLIERS = 0.005
-"""Share of the observed joints at each edge that may lie outside the picture."""
+"""Share of the joints at each edge that may lie outside the picture, such as wrong ones far away."""
+RARE = 0.001
+"""Share of the joints that may lie above the picture."""
 MARGIN, ABOVE, BELOW = 0.06, 0.16, 0.07
 """Free space on the left and right, above and below, as shares of the picture; labels stand above."""
 MIN_AGREEMENT = 0.3
@@ -63,11 +65,15 @@ class Stage:
         flat = project(facing_forward(recording), AZIMUTH if is_3d else 0.0).astype(np.float64)
         notes: tuple[str, ...] = ()
         if is_3d and _are_in_one_place(flat, observed):
-            heights = _extent(flat[observed])[1]
-            flat[..., 0] += (np.arange(len(flat)) * APART * heights)[:, None, None]
+            distance = APART * _extent(flat[observed])[1]
+            flat[..., 0] += (np.arange(len(flat)) * distance)[:, None, None]
             notes = ("persons are shown side by side: the recording does not say where they stand",)
-        seen = flat[observed]
-        low, high = np.quantile(seen, OUTLIERS, axis=0), np.quantile(seen, 1 - OUTLIERS, axis=0)
+        low, high = _bounds(flat, observed)
+        if is_3d:
+            # The feet stand on the floor, and a raised hand is in the picture, but no place is left for both a
+            # jump and a raised hand if they do not come together.
+            heights = flat[observed][:, 1]
+            low[1], high[1] = np.quantile(heights, OUTLIERS), min(high[1], np.quantile(heights, 1 - RARE))
         size = np.maximum(high - low, 1e-6 * max(float(np.abs(high - low).max()), 1e-9))
         room = np.array([width * (1 - 2 * MARGIN), height * (1 - ABOVE - BELOW)])
         scale = float((room / size).min())
@@ -137,6 +143,16 @@ def _are_in_one_place(points: np.ndarray, observed: np.ndarray) -> bool:
     mean = (center * there[..., None]).sum(0) / there.sum(0)[:, None]
     distance = np.linalg.norm(center - mean, axis=-1)[there]
     return bool(np.median(distance) < SAME_PLACE * _extent(points[observed])[1])
+
+
+def _bounds(points: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Left and lower, right and upper edge of all bodies: of their middles, and how far joints are from these."""
+    hidden = np.where(observed[..., None], points, np.nan)
+    there = observed.any(2)
+    middle = np.nanmedian(hidden[there], axis=1)
+    reach = (hidden[there] - middle[:, None])[observed[there]]
+    low, high = np.quantile(reach, (OUTLIERS, 1 - OUTLIERS), axis=0)
+    return middle.min(0) + low, middle.max(0) + high
 
 
 def _extent(points: np.ndarray) -> np.ndarray:
