@@ -63,8 +63,11 @@ def root_motion(
     """
     if missing := [joint for joint in HIPS if joint not in skeleton.index]:
         raise InputError("no root motion without hips", where=skeleton.name, expected=", ".join(missing))
-    hips = points[:, [skeleton.index[joint] for joint in HIPS]].mean(1)
-    in_meters = -world[..., :2]  # as in the image: x to the right, y down
+    index = [skeleton.index[joint] for joint in HIPS]
+    hips = points[:, index].mean(1)
+    in_meters = (
+        world[:, index, :2].mean(1, keepdims=True) - world[..., :2]
+    )  # as in the image: x to the right, y down
     in_pixels = points - hips[:, None]
     fit = (in_pixels * in_meters).sum((1, 2)) / np.maximum((in_meters**2).sum((1, 2)), 1e-6)
     is_valid = fit > 0

@@ -21,7 +21,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.video_containers import CONTAINER_NAMES, demuxer
 from skeletonmae.limits import MAX_FRAME_PIXELS
-from skeletonmae.pose.image_scaling import MAX_SIDE, import_av
+from skeletonmae.pose.image_scaling import MAX_SIDE, import_av, rgb_image
 
 if TYPE_CHECKING:
     import av
@@ -239,7 +239,7 @@ class _Decoder:
 
 
 class _Clock:
-    """The time of each frame; of those without one, or with one that is not later, an interval after the last."""
+    """The time of each frame: an interval after the last without a stamp, and half of it if that is not later."""
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
@@ -261,7 +261,7 @@ class _Clock:
         time = stamp - self.start
         if time <= self.last:
             self.num_wrong += 1
-            time = self.last + self.interval
+            time = self.last + self.interval / 2  # so that the next frame can be later at its own time
         self.last = time
         return time
 
@@ -277,7 +277,7 @@ def _images(
     frame: av.VideoFrame | None = first
     index = 0
     while frame is not None:
-        image = frame.reformat(*size, format="rgb24", interpolation="AREA").to_ndarray()
+        image = rgb_image(frame, *size)
         yield VideoFrame(orientation.apply(image), clock(frame.time), index)
         index += 1
         frame = next(others, None)
@@ -317,7 +317,7 @@ def _notes(decoder: _Decoder, clock: _Clock, info: VideoInfo, last: VideoFrame) 
     if clock.num_wrong:
         yield (
             f"{clock.num_wrong} of {last.index + 1} frames have a time stamp that is not later than that of the "
-            "frame before: they follow at the frame rate"
+            "frame before: they count as half an interval later"
         )
 
 
