@@ -16,6 +16,8 @@ SHRINKAGE = 0.1
 """Share of a multiple of the identity in the covariance within classes."""
 MAX_AXES = 256
 """Largest number of principal axes of the features."""
+ENTROPY_SHARE = 0.5
+"""How much the entropy of the probabilities counts beside the distance, both by their standard deviations."""
 MIN_DEVIATION = 1e-6
 """Distances and entropies that vary less do not vary."""
 NO_LIMIT = float(np.finfo(np.float32).max)
@@ -34,8 +36,10 @@ def fit_doubt(
 ) -> Doubt:
     """Measure how far training clips are from the classes, each without itself and its subject.
 
-    With few clips of many features, a training clip may be farther from the mean of its class than any new clip
-    is, because the axes fit it. Its novelty is therefore at least that by these axes, so that it is not unknown.
+    Distances grow with the number of axes, which the number of clips limits. Distances in folds and by all clips
+    therefore have the same number, so that the former say how far new clips will be. With few clips of many
+    features, a training clip may still be farther from the mean of its class than any new clip is, because the
+    axes fit it. Its novelty is therefore at least that by these axes, so that it is not unknown.
 
     Args:
         features: `(clip, feature)`.
@@ -47,13 +51,14 @@ def fit_doubt(
         fold_features: For each fold, the features of all clips by an encoder that was fine-tuned without the
             tested ones, `(clip, feature)`; None if all folds have the same features.
     """
-    mean, deviation, projection, means = _whitened_classes(features, labels, num_classes)
+    num_axes = max(1, min([MAX_AXES, *(len(fit) - 1 for fit, _ in folds)]))
+    mean, deviation, projection, means = _whitened_classes(features, labels, num_classes, num_axes)
     low, high = fit_limits(statistics)
     distances, tested = [], []
     for number, (fit, test) in enumerate(folds):
         values = features if fold_features is None else fold_features[number]
         its_mean, its_deviation, its_projection, its_means = _whitened_classes(
-            values[fit], labels[fit], num_classes
+            values[fit], labels[fit], num_classes, num_axes
         )
         rows = standardize(values[test], its_mean, its_deviation) @ its_projection
         distances.append(nearest_distance(rows, its_means))
@@ -61,7 +66,8 @@ def fit_doubt(
     distance = np.concatenate([*distances, np.zeros(0)])
     order = np.concatenate([*tested, np.zeros(0, np.int64)])
     uncertainty = entropy(probabilities[order])
-    scales = np.array([_deviation(distance), _deviation(uncertainty)])
+    entropy_scale = _deviation(uncertainty) * ENTROPY_WEIGHT / ENTROPY_SHARE
+    scales = np.array([_deviation(distance), entropy_scale])
     own = nearest_distance(standardize(features, mean, deviation) @ projection, means)[order]
     novelties = np.sort(np.maximum(distance, own) / scales[0] + ENTROPY_WEIGHT * uncertainty / scales[1])
     return Doubt(novelties, low, high, mean, deviation, projection, means, scales)
@@ -92,14 +98,14 @@ def fit_limits(statistics: Sequence[MotionStatistics]) -> tuple[np.ndarray, np.n
 
 
 def _whitened_classes(
-    features: np.ndarray, labels: np.ndarray, num_classes: int
+    features: np.ndarray, labels: np.ndarray, num_classes: int, max_axes: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the scaler, the whitening axes, and the mean of each class along them.
 
     A class without clips is where the mean of all is, which is no nearer than the others' clips.
     """
     mean, deviation = scaler(features)
-    components, axes = principal_axes(standardize(features, mean, deviation), MAX_AXES)
+    components, axes = principal_axes(standardize(features, mean, deviation), max_axes)
     whitening = shrunken_whitening(components, labels, SHRINKAGE)
     rows = components @ whitening
     present = np.unique(labels)

@@ -14,7 +14,7 @@ from skeletonmae.predictions.motion_statistics import MotionStatistics
 COVERAGE = 0.95
 """Share of training clips, each predicted by a classifier that had not seen it, that are not called unknown."""
 ENTROPY_WEIGHT = 0.25
-"""How much the entropy of the probabilities counts beside the distance, both by their standard deviations."""
+"""Multiplies the entropy of the probabilities, which `Doubt.scales` divides. Saved classifiers rely on it."""
 
 
 class Limit(NamedTuple):
@@ -93,7 +93,8 @@ class Doubt(Familiarity):
         deviation: Divides them after that.
         projection: The axes, `(feature, axis)`.
         means: The mean of each class along them, `(class, axis)`.
-        scales: Standard deviations of the distance and of the entropy among training clips, `(2,)`.
+        scales: Divide the distance and the entropy, `(2,)`: their standard deviations among training clips, by how
+            much each counts.
     """
 
     mean: np.ndarray
