@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skeletonmae.pose.image_scaling import fitted_size, limit_size, resize
+from skeletonmae.pose.image_scaling import fitted_size, limit_size, resize, rgb_image
 
 
 def test_sizes_stay_in_proportion() -> None:
@@ -34,3 +34,20 @@ def test_only_large_images_become_smaller() -> None:
     assert limit_size(small)[0] is small
     reduced, factor = limit_size(np.zeros((1920, 1080, 3), np.uint8))
     assert (reduced.shape, factor) == ((640, 360, 3), 3.0)
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuvj420p", "yuv444p", "gray", "rgb24"])
+def test_a_decoded_frame_becomes_rgb_of_another_size(pixels: str) -> None:
+    av = pytest.importorskip("av")
+    image = np.zeros((240, 322, 3), dtype=np.uint8)
+    image[:, :160], image[:, 160:] = (200, 40, 90), (20, 160, 220)
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixels)
+    for size in ((161, 120), (322, 240)):
+        found = rgb_image(frame, *size).astype(int)
+        assert found.shape == (size[1], size[0], 3)
+        left, right = found[10:-10, 10 : size[0] // 2 - 10], found[10:-10, size[0] // 2 + 10 : -10]
+        expected = image[0, [0, -1]].astype(int)
+        if pixels == "gray":
+            expected = np.repeat((expected @ [0.299, 0.587, 0.114])[:, None], 3, axis=1)
+        np.testing.assert_allclose(left.mean((0, 1)), expected[0], atol=4)
+        np.testing.assert_allclose(right.mean((0, 1)), expected[1], atol=4)

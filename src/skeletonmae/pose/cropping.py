@@ -7,13 +7,15 @@ from jaxtyping import Float32, Float64, UInt8
 
 MARGIN = 2
 """Black pixels on each side, so that neighbors outside the image need no special case."""
-BLOCK = 64
-"""Rows that are computed at once. Larger temporary arrays would be requested from the system each time."""
-ONE = 1 << 16
-"""A pixel in the fixed-point numbers of positions, of whose fraction the upper `FRACTION_BITS` are used."""
+BLOCK_PIXELS = 8192
+"""Pixels that are computed at once. The system would have to provide larger temporary arrays anew each time, which
+takes as long as the computation."""
 FRACTION_BITS = 4
-HALF = ONE >> (FRACTION_BITS + 1)
-"""Half a step of the fraction, so that positions are rounded and not cut off."""
+"""Bits of the fraction of a position in the image."""
+FIXED_BITS = 12
+"""Bits of the fraction while positions are added up; they are rounded to `FRACTION_BITS` afterwards."""
+MAX_POSITION = 2.0**17
+"""Pixels beyond which a position is not told from others outside the image; two of them fit into 32 bits."""
 
 
 class Cropper:
@@ -55,47 +57,51 @@ class Cropper:
             width: Columns of the crop.
         """
         rows, columns = np.arange(height)[:, None], np.arange(width)
-        starts = [_fixed(origin[axis] + rows * down[axis]) + HALF for axis in (0, 1)]
-        steps = [_fixed(columns * right[axis]) for axis in (0, 1)]
+        half = 1 << (FIXED_BITS - FRACTION_BITS - 1)
+        start_x, start_y = (_fixed(origin[axis] + rows * down[axis]) + half for axis in (0, 1))
+        step_x, step_y = (_fixed(columns * right[axis]) for axis in (0, 1))
+        lowest, height_limit, width_limit = (size << FIXED_BITS for size in (-MARGIN, *self.size))
         flat, stride = self.pixels.view(np.uint64).ravel(), self.pixels.shape[1]
-        limits = self.size[1] * ONE, self.size[0] * ONE
         result = np.empty((height, width, 3), dtype=np.float32)
         scale = np.float32(1 / (255 << 2 * FRACTION_BITS))
-        for first in range(0, height, BLOCK):
-            part = slice(first, first + BLOCK)
-            x, y = (
-                np.clip(start[part] + step, -MARGIN * ONE, limit)
-                for start, step, limit in zip(starts, steps, limits, strict=True)
-            )
-            sum_of_four = _interpolate(flat, stride, x, y)
-            channels = sum_of_four.view(np.uint16).reshape(-1, width, 4)[..., :3]
-            np.multiply(channels, scale, out=result[part])
+        num_rows = max(1, BLOCK_PIXELS // width)
+        for first in range(0, height, num_rows):
+            part = slice(first, first + num_rows)
+            x, y = start_x[part] + step_x, start_y[part] + step_y
+            np.clip(x, lowest, width_limit, out=x)
+            np.clip(y, lowest, height_limit, out=y)
+            channels = _interpolate(flat, stride, x, y).view(np.uint16).reshape(-1, width, 4)
+            np.multiply(channels[..., :3], scale, out=result[part])
         return result
 
 
 def _fixed(values: np.ndarray) -> np.ndarray:
-    fixed: np.ndarray = np.rint(np.clip(values, -(2.0**30), 2.0**30) * ONE).astype(np.int64)
+    fixed: np.ndarray = np.rint(np.clip(values, -MAX_POSITION, MAX_POSITION) * (1 << FIXED_BITS)).astype(np.int32)
     return fixed
 
 
 def _interpolate(flat: np.ndarray, stride: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Weighted sums of four neighbors, 256 times too large; `x` and `y` are overwritten."""
-    shift, bits = 16 - FRACTION_BITS, np.uint64(FRACTION_BITS)
-    mask = (1 << FRACTION_BITS) - 1
-    along, below = ((x >> shift) & mask).view(np.uint64), ((y >> shift) & mask).view(np.uint64)
-    x >>= 16
-    y >>= 16
-    y += MARGIN
+    mask, bits = (1 << FRACTION_BITS) - 1, np.uint64(FRACTION_BITS)
+    x >>= FIXED_BITS - FRACTION_BITS
+    y >>= FIXED_BITS - FRACTION_BITS
+    along, below = (x & mask).astype(np.uint64), (y & mask).astype(np.uint64)
+    x >>= FRACTION_BITS
+    y >>= FRACTION_BITS
     y *= stride
     y += x
-    y += MARGIN
-    index = y
+    y += MARGIN * (stride + 1)
+    index = y.astype(np.intp)
     both = along * below
     along <<= bits
     below <<= bits
-    total: np.ndarray = flat.take(index) * (np.uint64(1 << 2 * FRACTION_BITS) - along - below + both)
     along -= both
     below -= both
+    here = np.uint64(1 << 2 * FRACTION_BITS) - along
+    here -= below
+    here -= both
+    total: np.ndarray = flat.take(index)
+    total *= here
     for offset, weight in ((1, along), (stride, both), (-1, below)):
         index += offset
         neighbor = flat.take(index)
