@@ -60,6 +60,36 @@ def test_a_still_body_does_not_move_even_if_the_sensor_is_noisy() -> None:
     assert measure_motion(changed(still, still.positions + noise)).motion < 0.01
 
 
+def test_a_body_that_sways_as_a_whole_does_not_change_its_pose() -> None:
+    recording, rng = body(60), np.random.default_rng(0)
+    sway = 0.05 * np.sin(np.arange(60) / 8)[:, None, None] * [1.0, 0.0, 0.0]
+    swaying = recording.positions[:, :1] + sway + rng.normal(0, 0.004, recording.positions.shape)
+    statistics = measure_motion(changed(recording, swaying))
+    assert statistics.motion > 0.04
+    assert statistics.pose_motion < 0.005
+    assert measure_motion(recording).pose_motion == pytest.approx(measure_motion(recording).motion, rel=0.2)
+
+
+def test_a_random_walk_has_smooth_positions_and_rough_velocities() -> None:
+    recording, rng = body(200), np.random.default_rng(0)
+    walk = recording.positions + np.cumsum(rng.normal(0, 0.02, recording.positions.shape), axis=1)
+    statistics = measure_motion(changed(recording, walk))
+    assert statistics.roughness < 0.1
+    assert statistics.velocity_roughness == pytest.approx(1, abs=0.1)
+    noise = measure_motion(changed(recording, rng.normal(size=recording.positions.shape)))
+    assert noise.velocity_roughness == pytest.approx(1.5, abs=0.1)
+    assert measure_motion(recording).velocity_roughness < 0.02
+
+
+def test_joints_that_come_and_go_do_not_move_the_pose() -> None:
+    recording = body(60)
+    still = np.repeat(recording.positions[:, :1], 60, axis=1)
+    observed = recording.observed.copy()
+    observed[:, 20:40, 3:9] = False
+    lost = replace(recording, positions=(still * observed[..., None]).astype(np.float32), observed=observed)
+    assert measure_motion(lost).pose_motion < 1e-6
+
+
 def test_the_unit_and_the_place_change_the_size_alone() -> None:
     recording = body()
     other = changed(recording, 1000 * (recording.positions + np.array([3.0, 1.0, 2.0])))

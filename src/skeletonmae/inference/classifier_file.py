@@ -33,7 +33,7 @@ from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.methods import Pooling
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.coordinates import CoordinateConfig
-from skeletonmae.predictions.doubt import Doubt
+from skeletonmae.predictions.doubt import Doubt, check_limits
 from skeletonmae.predictions.heads import NeighborHead, build_head
 from skeletonmae.predictions.motion_statistics import ReferencePose
 from skeletonmae.sequences.sequence import UNITS
@@ -206,6 +206,7 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
     arrays = _checked_arrays(tensors, header, path)
     head = {name.removeprefix("head."): array for name, array in arrays.items() if name.startswith("head.")}
     doubt = {name.removeprefix("doubt."): array for name, array in arrays.items() if name.startswith("doubt.")}
+    check_limits(doubt["low"], doubt["high"], path)
     return RecordingClassifier(
         classes=header.classes,
         featurizer=_build_featurizer(header, tensors, path, device),

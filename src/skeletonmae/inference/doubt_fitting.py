@@ -21,6 +21,8 @@ ENTROPY_SHARE = 0.5
 MIN_DEVIATION = 1e-6
 """Distances and entropies that vary less do not vary."""
 NO_LIMIT = float(np.finfo(np.float32).max)
+MAX_VELOCITY_ROUGHNESS = 0.9
+"""The velocities of training clips that are rougher, as at a low frame rate, are not told from a random walk."""
 QUANTILE = 0.01
 """Share of the training clips that may be outliers when limits of a statistic are set."""
 
@@ -77,7 +79,8 @@ def fit_limits(statistics: Sequence[MotionStatistics]) -> tuple[np.ndarray, np.n
     """Return the smallest and the largest value of the statistic of each of `LIMITS` that is not unknown.
 
     Each limit lies between the training clips and what is surely something else: no motion at all, noise (a
-    roughness of 1), and a body that is upside down (a tilt of 180 degrees).
+    roughness of 1), a random walk (a roughness of the velocities of 1), and a body that is upside down (a tilt of
+    180 degrees).
     """
     low, high = np.full(len(LIMITS), -NO_LIMIT), np.full(len(LIMITS), NO_LIMIT)
     for row, limit in enumerate(LIMITS):
@@ -86,14 +89,16 @@ def fit_limits(statistics: Sequence[MotionStatistics]) -> tuple[np.ndarray, np.n
         if not len(values):
             continue
         smallest, largest = np.quantile(values, [QUANTILE, 1 - QUANTILE])
-        if limit.statistic == "motion":
+        if limit.statistic in ("motion", "pose_motion"):
             low[row] = smallest / 4
         elif limit.statistic == "roughness":
             high[row] = np.sqrt(np.clip(largest, 0.1, 1))
         elif limit.statistic == "bone_variation":
             high[row] = max(0.2, 1.5 * largest)
-        else:
+        elif limit.statistic == "tilt":
             high[row] = (largest + 180) / 2
+        elif largest < MAX_VELOCITY_ROUGHNESS:
+            high[row] = (largest + 1) / 2
     return low, high
 
 

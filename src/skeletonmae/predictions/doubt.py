@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 
+from skeletonmae.errors import InputError
 from skeletonmae.predictions.heads import Arrays, standardize
 from skeletonmae.predictions.motion_statistics import MotionStatistics
 
@@ -32,7 +34,10 @@ LIMITS = (
     Limit("roughness", "", "the motion is as irregular as noise, or as frames in random order"),
     Limit("bone_variation", "", "the lengths of the bones change far more than in the training clips"),
     Limit("tilt", "", ""),
+    Limit("pose_motion", "the body moves as a whole, but its pose hardly changes", ""),
+    Limit("velocity_roughness", "", "the motion is as irregular as a random walk"),
 )
+"""New ones are added at the end: saved classifiers have the first of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +46,7 @@ class Familiarity:
 
     Args:
         novelties: Novelties of the training clips, each by a classifier that had not seen it, ascending.
-        low: Smallest value of the statistic of each of `LIMITS` that is not unknown.
+        low: Smallest value of the statistic of each of `LIMITS`, or the first of them, that is not unknown.
         high: Largest one.
     """
 
@@ -65,12 +70,12 @@ class Familiarity:
 
     def is_beyond(self, statistics: MotionStatistics) -> bool:
         """Return whether a statistic of a recording is beyond its limits."""
-        values = np.array([getattr(statistics, limit.statistic) for limit in LIMITS])
+        values = np.array([getattr(statistics, limit.statistic) for limit in LIMITS[: len(self.low)]])
         return bool(((values < self.low) | (values > self.high)).any())  # NaN is beyond nothing
 
     def reasons(self, statistics: MotionStatistics) -> Iterator[str]:
         """Yield why a recording is unknown whatever its features, unless a warning says it."""
-        for limit, low, high in zip(LIMITS, self.low.tolist(), self.high.tolist(), strict=True):
+        for limit, low, high in zip(LIMITS, self.low.tolist(), self.high.tolist(), strict=False):
             value = getattr(statistics, limit.statistic)
             reason = limit.too_low if value < low else limit.too_high if value > high else ""
             if reason:
@@ -130,7 +135,6 @@ class Doubt(Familiarity):
     @staticmethod
     def array_shapes(num_features: int, num_classes: int) -> dict[str, tuple[int | str, ...]]:
         """Return the shape of every array; a name stands for any length, the same wherever it occurs."""
-        limits = (len(LIMITS),)
         return {
             "mean": (num_features,),
             "deviation": (num_features,),
@@ -138,8 +142,8 @@ class Doubt(Familiarity):
             "means": (num_classes, "axis"),
             "scales": (2,),
             "novelties": ("clip",),
-            "low": limits,
-            "high": limits,
+            "low": ("limit",),
+            "high": ("limit",),
         }
 
     def arrays(self) -> Arrays:
@@ -152,6 +156,17 @@ class Doubt(Familiarity):
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """Build it from its arrays, whose shapes have been checked."""
         return cls(**{name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()})
+
+
+def check_limits(low: np.ndarray, high: np.ndarray, where: Path | str) -> None:
+    """Check the number of the limits of a file; those of earlier versions have fewer.
+
+    Raises:
+        InputError: There are more than `LIMITS`, or not as many low as high ones.
+    """
+    if not len(low) == len(high) <= len(LIMITS):
+        expected, got = f"the same number of both, up to {len(LIMITS)}", f"{len(low)} and {len(high)}"
+        raise InputError("wrong number of limits, low and high", where=where, expected=expected, got=got)
 
 
 def nearest_distance(rows: np.ndarray, means: np.ndarray) -> np.ndarray:

@@ -25,9 +25,14 @@ class MotionStatistics(NamedTuple):
     motion: float
     """Standard deviation of the joints over time without what changes from each frame to the next, as noise does;
     as a share of the size of the body. A motionless body, noise and shuffled frames have 0."""
+    pose_motion: float
+    """Likewise without the motion of the body as a whole: a body that slides or sways without a change of its pose
+    has 0."""
     roughness: float
     """Mean squared difference of successive frames by that of frames in random order: near 0 for smooth motion,
     and 1 for noise and shuffled frames (von Neumann's ratio, divided by 2)."""
+    velocity_roughness: float
+    """Likewise for velocities: near 0 for smooth motion, 1 for a random walk, and 1.5 for noise."""
     bone_variation: float
     """Standard deviation of the length of a bone over time by its mean, the median over bones."""
     tilt: float
@@ -103,11 +108,14 @@ def _measure_person(recording: SkeletonSequence, person: int, reference: Referen
     positions = recording.positions[person, frames].astype(np.float64)
     observed = recording.observed[person, frames]
     size = _median_size(positions, observed)
-    variance, difference = _variances(positions, observed)
+    both = observed[1:] & observed[:-1]
+    velocities = np.diff(positions, axis=0) * both[..., None]
     num_frames = len(positions)
     return MotionStatistics(
-        motion=float(np.sqrt(max(0.0, variance - difference / 2))) / size if size > 0 else 0.0,
-        roughness=difference / 2 / variance if variance > 1e-12 * size**2 else float("nan"),
+        motion=_motion(positions, observed, size),
+        pose_motion=_motion(_relative(positions, observed), observed, size),
+        roughness=_roughness(positions, observed, size),
+        velocity_roughness=_roughness(velocities, both, size) if num_frames > 1 else float("nan"),
         bone_variation=_bone_variation(recording, positions, observed),
         tilt=_tilt(recording, positions, observed, reference),
         size=size,
@@ -116,6 +124,27 @@ def _measure_person(recording: SkeletonSequence, person: int, reference: Referen
         frames=float(num_frames),
         seconds=num_frames / recording.fps if recording.fps else float("nan"),
     )
+
+
+def _motion(positions: np.ndarray, observed: np.ndarray, size: float) -> float:
+    """Standard deviation over time without what changes from each frame to the next, as a share of the size."""
+    variance, difference = _variances(positions, observed)
+    return float(np.sqrt(max(0.0, variance - difference / 2))) / size if size > 0 else 0.0
+
+
+def _roughness(values: np.ndarray, observed: np.ndarray, size: float) -> float:
+    """Half the mean squared difference of successive values by their variance; NaN where they hardly vary."""
+    variance, difference = _variances(values, observed)
+    return difference / 2 / variance if variance > 1e-12 * size**2 else float("nan")
+
+
+def _relative(positions: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Positions relative to the mean, in each frame, of the joints that are observed in every frame."""
+    always = observed.all(0)
+    used = observed & always if always.sum() > 1 else observed
+    center = (positions * used[..., None]).sum(1) / np.maximum(used.sum(1), 1)[:, None]
+    relative: np.ndarray = (positions - center[:, None]) * observed[..., None]
+    return relative
 
 
 def _variances(positions: np.ndarray, observed: np.ndarray) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_file
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.predictions.clip_warnings import TrainingRange
-from skeletonmae.predictions.doubt import LIMITS, Familiarity
+from skeletonmae.predictions.doubt import Familiarity, check_limits
 from skeletonmae.predictions.motion_statistics import ReferencePose
 
 FILE = "training_clips.safetensors"
@@ -78,6 +78,7 @@ class TrainingClips:
             raise InputError("an array is missing or unexpected", where=f"{path}, {different[0]}")
         for name, shape in shapes.items():
             _check_array(arrays[name], shape, f"{path}, {name}")
+        check_limits(arrays["low"], arrays["high"], path)
         return cls(
             Familiarity(*(arrays[name] for name in FAMILIARITY)),
             ReferencePose(header.reference_joints, arrays["reference"]),
@@ -87,11 +88,10 @@ class TrainingClips:
 
 def _expected_shapes(header: _Header) -> dict[str, tuple[int | None, ...]]:
     """Return the shape of every array; None for any length."""
-    limits = (len(LIMITS),)
     return {
         "novelties": (None,),
-        "low": limits,
-        "high": limits,
+        "low": (None,),
+        "high": (None,),
         "reference": (len(header.reference_joints), None),
     }
 
