@@ -40,6 +40,7 @@ def live(
     record: Path | None = None,
     persons: str = "all",
     estimator: str = "blazepose",
+    pose_model: Path | None = None,
     unknown: Literal["on", "off"] = "on",
     device: str = "auto",
     json: bool = False,
@@ -65,7 +66,8 @@ def live(
         stage: Draw the skeletons on white on the page, without the picture.
         record: New folder for poses and answers: poses_2d.csv (pixels), poses_3d.csv (meters) and answers.jsonl.
         persons: Persons who are followed: all, largest, or so many of the largest ones.
-        estimator: Pose estimator.
+        estimator: Pose estimator: blazepose, movenet or rtmpose.
+        pose_model: ONNX file of the pose estimator rtmpose.
         unknown: Whether to give no answer for what resembles no training clip.
         device: Where the classifier computes: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print each answer as a line of JSON, and at the end what happened.
@@ -89,7 +91,7 @@ def live(
     model = _load(classifier, device)
     if model.license:
         print_status(f"terms of {classifier}: {model.license}")
-    poses = make_estimator(estimator, persons=check_persons(persons))
+    poses = make_estimator(estimator, persons=check_persons(persons), model=pose_model)
     recognizer = LiveRecognizer(model, poses, unknown=unknown == "on")
     with ExitStack() as stack:
         if video:

@@ -17,7 +17,14 @@ from skeletonmae.cli.console import (
     progress_bar,
     progress_bars,
 )
-from skeletonmae.cli.input_options import Up, read_options
+from skeletonmae.cli.input_options import (
+    DEFAULT_FLAGS,
+    OfVideos,
+    Up,
+    VideoFlags,
+    read_options,
+    video_options,
+)
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,8 +52,7 @@ def render(
     time_line: bool = True,
     stage: bool = False,
     blur_faces: bool = False,
-    persons: str = "all",
-    estimator: str = "blazepose",
+    video: OfVideos = DEFAULT_FLAGS,
     format: str | None = None,
     layout: str | None = None,
     unit: str | None = None,
@@ -87,8 +93,7 @@ def render(
         time_line: Whether to draw the time line below the picture.
         stage: Draw the skeletons of a video on a white stage, without the video.
         blur_faces: Blur the heads of the persons who are found in a video. Others are not blurred.
-        persons: Persons of a video: all, largest, or so many of the largest ones.
-        estimator: Pose estimator of videos.
+        video: Options for videos.
         format: Format of the file. By default it is detected from its content.
         layout: Joint layout of files that name their joints, as for `prepare`.
         unit: Unit of the coordinates in the file, in place of what it states: m, cm or mm (converted to meters),
@@ -121,12 +126,13 @@ def render(
         device=device,
     )
     if is_video(source):
-        name, done = source.stem, _render_video(source, path, classifier, settings, persons, estimator)
+        name, done = source.stem, _render_video(source, path, classifier, settings, video)
     else:
         if stage or blur_faces:
             got = "another file" if source.exists() else "no file"
             raise InputError("--stage and --blur-faces are for videos", where=source, expected="a video", got=got)
-        options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up)
+        of_videos = video_options(video, 2, path)  # of those in a folder or an archive
+        options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
         name, done = _render_recording(source, recording, options, path, classifier, settings)
     for note in done.notes:
         print_status(f"note: {note}")
@@ -168,27 +174,18 @@ def _render_recording(
 
 
 def _render_video(
-    source: Path, out: Path, answers: Path | None, settings: RenderSettings, persons: str, estimator: str
+    source: Path, out: Path, answers: Path | None, settings: RenderSettings, flags: VideoFlags
 ) -> Rendered:
-    from skeletonmae.formats.video_options import VideoOptions, VideoProgress
-    from skeletonmae.pose.cache import FOLDER
-    from skeletonmae.pose.person_choice import check_persons
     from skeletonmae.rendering.render_video import render_video
 
     with progress_bars() as show:
-
-        def on_pose(progress: VideoProgress) -> None:
-            show("find persons", progress.num_frames, progress.total or progress.num_frames + 1)
-
-        options = VideoOptions(
-            persons=check_persons(persons),
-            estimator=estimator,
-            cache_folders=(out.absolute().parent / FOLDER,),
-            on_progress=on_pose,
-            on_message=print_status,
-        )
         return render_video(
-            source, out, answers, settings, options, on_progress=lambda done, total: show("draw", done, total)
+            source,
+            out,
+            answers,
+            settings,
+            video_options(flags, 2, out),  # a 3D classifier gets 3D poses
+            on_progress=lambda done, total: show("draw", done, total),
         )
 
 
