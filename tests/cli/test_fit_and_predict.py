@@ -33,7 +33,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Any:
 def write_clip(path: Path, action: int, seed: int, frames: int = 24, flip: float = 1.0) -> Path:
     """A table of one body that swings another arm or leg in each action."""
     rng = np.random.default_rng(seed)
-    pose = np.random.default_rng(7).normal(0, 0.1, (20, 3))
+    pose = np.random.default_rng(7).normal(0, 0.1, (20, 3)) + rng.normal(0, 0.04, (20, 3))
     pose[:, 1] += np.linspace(1.8, 0, 20)
     positions = pose + 0.003 * rng.normal(size=(frames, 20, 3))
     swing = (0.4 + 0.1 * rng.random()) * np.sin(np.linspace(0, 2 * np.pi, frames) + rng.random())
@@ -122,6 +122,25 @@ def test_predict_writes_files(cli: Any, classifier: Path, tmp_path: Path) -> Non
     wrong = cli("predict", classifier, new, "--out", tmp_path / "answers.xls")
     assert wrong.status == 1
     assert "unknown format of predictions" in wrong.err
+
+
+def test_every_file_that_is_left_out_is_on_the_page_and_in_the_json(cli: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    for number in range(8):
+        write_clip(folder / f"action {number % 2}" / f"clip{number}.csv", number % 2, number, frames=6)
+        (folder / "action 0" / f"broken{number}.csv").write_text("frame,joint,x,y,z\n0,hip center,1,x,2\n")
+    output = cli("fit", folder, "--unit", "m", "--encoder", "none", "--out", tmp_path / "c.safetensors", "--json")
+    assert output.status == 3
+    left_out = json.loads(output.out)["left_out"]
+    page = (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert len(left_out) == 8
+    for number, one in enumerate(left_out):
+        assert one["recording"].startswith(str(folder / "action 0" / f"broken{number}.csv"))
+        assert one["recording"] not in one["reason"]
+        assert f"broken{number}.csv" in page
+    assert "8 files or recordings left out" in page
+    assert output.err.count("left out: ") == 6
+    assert f"left out: 3 more; see {tmp_path / 'c.html'}" in output.err
 
 
 def test_mistakes_are_named(cli: Any, clips: Path, tmp_path: Path) -> None:

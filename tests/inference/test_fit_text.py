@@ -61,6 +61,53 @@ def test_the_accuracy_says_on_whom_it_was_measured(make_report: Any) -> None:
     assert "only 4 clips" in unknown
 
 
+def test_one_person_in_each_class_is_no_measure(make_report: Any) -> None:
+    all_apart = make_report("aaaaabbbbb", "bbbbbaaaaa", "1111122222")
+    assert all_apart.grouping.tag is None
+    assert all_apart.grouping.confounded_tag == "subject"
+    assert "each class shows one subject only" in describe_accuracy(all_apart)
+    assert "record each action with two persons or more" in "\n".join(describe_warnings(all_apart))
+    assert next(describe_next_recordings(all_apart)).startswith("each action with two persons or more")
+
+    some_apart = make_report("aaaaabbbbbccccc", "aaaaabbbbbaaabb", "121211212133333")
+    assert some_apart.single_subject_classes == ["c"]
+    assert "The class c shows one subject only" in describe_accuracy(some_apart)
+    warnings = "\n".join(describe_warnings(some_apart))
+    assert "c: recorded with one subject only; record each action with two persons or more" in warnings
+    assert "hardly told apart" not in warnings
+    advice = list(describe_next_recordings(some_apart))
+    assert advice[0].startswith("more persons for c")
+    assert advice[1] == "more clips of every class: there are 5 of each"
+    assert len(advice) == 2
+
+
+def test_chance_is_said(make_report: Any) -> None:
+    assert "no better than chance: always answering the most frequent class is right in 50 %" in describe_accuracy(
+        make_report("aabb" * 5, "abab" * 5, "1234" * 5)
+    )
+    assert "cannot be told from chance" in describe_accuracy(make_report("aabb", "aaba", "1212"))
+    assert "chance" not in describe_accuracy(make_report("aabb" * 5, "aabb" * 5, "1234" * 5))
+
+
+def test_a_choice_that_is_worse_here_is_explained(make_report: Any) -> None:
+    accuracies = {"chosen": 0.25, "encoder": 0.25, "coordinates": 0.5}
+    by = {"encoder": 0.4, "coordinates": 0.35}
+    text = describe_choice(make_report("aaab", "aaab", accuracies=accuracies, choice_accuracies=by))
+    assert "where the encoder's features had 40 % and the coordinates alone 35 %" in text
+    assert "neither is surely better" in text
+    better = {**accuracies, "encoder": 0.5}
+    same = describe_choice(make_report("aaab", "aaab", accuracies=better, choice_accuracies=by))
+    assert "surely" not in same
+
+
+def test_clips_without_motion_are_warned_of(make_report: Any) -> None:
+    labels, subjects = "aaaaabbbbb", "1212121212"
+    still = "\n".join(describe_warnings(make_report(labels, labels, subjects, num_motionless=10)))
+    assert "in 10 of 10 clips nobody moves" in still
+    noisy = "\n".join(describe_warnings(make_report(labels, labels, subjects, num_noisy=9)))
+    assert "the motion of 9 of 10 clips is as irregular as noise" in noisy
+
+
 def test_nothing_tested_is_said(make_report: Any) -> None:
     report = replace(make_report("ab", "ab"), tested=())
     assert report.accuracy is None

@@ -50,11 +50,33 @@ def test_near_copies_stay_together(tiny_store: Path) -> None:
         assert not set(groups[fit]) & set(groups[test])
 
 
+def test_recordings_that_are_all_alike_are_no_copies(tiny_store: Path) -> None:
+    original = SequenceStore.open(tiny_store)[0]
+    moved = [
+        replace(original, name=f"moved {number}", positions=scale * original.positions)
+        for number, scale in enumerate(np.linspace(1, 1.2, 4, dtype=np.float32))
+    ]
+    grouping = group_recordings(moved)
+    assert grouping.copies == ()
+    assert len(set(grouping.groups)) == 4
+
+
 def test_a_tag_with_one_value_divides_nothing(make_recording: Any) -> None:
     recordings = [make_recording(seed, tags={"subject": "1", "actor": str(seed % 2)}) for seed in range(4)]
     assert group_recordings(recordings).tag == "actor"
     assert group_recordings(recordings[::2]).tag is None
     assert len(set(group_recordings(recordings[::2]).groups)) == 2
+
+
+def test_a_person_who_has_a_class_alone_is_not_held_out(make_recording: Any) -> None:
+    alone = [make_recording(seed, label="ab"[seed % 2], tags={"subject": str(seed % 2)}) for seed in range(6)]
+    grouping = group_recordings(alone)
+    assert (grouping.tag, grouping.confounded_tag) == (None, "subject")
+    assert len(set(grouping.groups)) == 6
+    shared = [*alone, make_recording(6, label="a", tags={"subject": "1"})]
+    grouping = group_recordings(shared)
+    assert (grouping.tag, grouping.confounded_tag) == ("subject", None)
+    assert len(set(grouping.groups)) == 2
 
 
 def test_the_tag_can_be_named(make_recording: Any) -> None:

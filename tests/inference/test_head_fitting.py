@@ -72,6 +72,17 @@ def test_principal_axes_keep_all_products(shape: tuple[int, int]) -> None:
     assert components.var(0)[0] == max(components.var(0))
 
 
+@pytest.mark.parametrize("num_clips", [1, 4])
+@pytest.mark.parametrize("method", get_args(Method))
+def test_clips_that_do_not_differ_get_finite_scores(method: Method, num_clips: int) -> None:
+    features, labels = np.ones((num_clips, 30)), np.arange(num_clips) % 2
+    (head,) = fit_heads(features, labels, 2, [Candidate("x", method, STRENGTH[method])])
+    assert np.isfinite(head.scores(features)).all()
+    components, axes = principal_axes(features - 1)
+    assert components.shape == (num_clips, 1)
+    assert not axes.any()
+
+
 def test_the_best_head_is_chosen_on_clips_it_has_not_seen() -> None:
     rng = np.random.default_rng(0)
     features, labels = clusters(90)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,11 +23,11 @@ from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae.formats import ReadOptions
-    from skeletonmae.inference import FitReport
+    from skeletonmae.inference import FitReport, LeftOut
     from skeletonmae.sequences import SkeletonSequence
 
 MAX_SHOWN = 5
-"""Recordings that were left out that are printed, unless there are more."""
+"""Recordings that were left out that are printed, if there is a page that lists all."""
 
 
 def fit(
@@ -100,7 +101,7 @@ def fit(
 
     of_videos = video_options(video, axes or _encoder_axes(encoder or DEFAULT_ENCODER), out)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
-    problems: list[str] = []
+    problems: list[LeftOut] = []
     recordings = list(_read(source, dataset, options, problems))
     print_notes([(recording.name, note) for recording in recordings for note in recording.notes])
     if not finetune_minutes > 0:
@@ -120,6 +121,7 @@ def fit(
             on_progress=on_progress,
             on_message=print_status,
         )
+    result = replace(result, left_out=(*problems, *result.left_out))
     classifier.save(out)
     page_path: Path | None = report or out.with_suffix(".html")
     try:
@@ -138,12 +140,12 @@ def fit(
             print_output(f"report: {page_path}")
     if result.license:
         print_status(f"terms of {result.encoder}, which hold for the classifier too: {result.license}")
-    left_out = [*problems, *(str(one) for one in result.left_out)]
-    for line in left_out[:MAX_SHOWN] if len(left_out) > MAX_SHOWN else left_out:
-        print_status(f"left out: {line}")
-    if len(left_out) > MAX_SHOWN:
-        print_status(f"left out: {len(left_out) - MAX_SHOWN} more" + (f"; see {page_path}" if page_path else ""))
-    return INCOMPLETE if left_out else OK
+    num_shown = MAX_SHOWN if page_path else len(result.left_out)
+    for one in result.left_out[:num_shown]:
+        print_status(f"left out: {one}")
+    if len(result.left_out) > num_shown:
+        print_status(f"left out: {len(result.left_out) - num_shown} more; see {page_path}")
+    return INCOMPLETE if result.left_out else OK
 
 
 def _encoder_axes(encoder: str) -> Literal[2, 3]:
@@ -154,9 +156,10 @@ def _encoder_axes(encoder: str) -> Literal[2, 3]:
     return 2 if encoder == NO_ENCODER else load_encoder(encoder).header.axes
 
 
-def _read(source: Path, dataset: str, options: ReadOptions, problems: list[str]) -> Iterator[SkeletonSequence]:
+def _read(source: Path, dataset: str, options: ReadOptions, problems: list[LeftOut]) -> Iterator[SkeletonSequence]:
     """Yield the recordings of a store, or of a folder or file as `prepare` reads it; note what cannot be read."""
     from skeletonmae.datasets import read_all
+    from skeletonmae.inference import LeftOut
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.sequences.manifest import MANIFEST
 
@@ -168,7 +171,8 @@ def _read(source: Path, dataset: str, options: ReadOptions, problems: list[str])
     chosen = resolve_dataset(source, dataset, options.format)
     for recording in read_all(chosen, source, options):
         if isinstance(recording, InputError):
-            problems.append(str(recording))
+            where = str(recording.where or source)
+            problems.append(LeftOut(where, None, str(recording).removeprefix(f"{where}: ")))
         else:
             yield recording
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NamedTuple
 
@@ -38,18 +39,23 @@ from skeletonmae.inference.nested_validation import (
     CHOSEN,
     SEED,
     NestedValidation,
+    best_of_groups,
     held_out_clips,
     validate_choice,
 )
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.heads import AnyHead
-from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
+from skeletonmae.predictions.motion_statistics import MotionStatistics, ReferencePose, measure_motion
 from skeletonmae.sequences import SkeletonSequence
 
 __all__ = ["DEFAULT_ENCODER", "NO_ENCODER", "SEED", "FitConfig", "fit_classifier"]
 
 DEFAULT_ENCODER = "kinect20"
 """The encoder that `fit` uses unless another one is named."""
+MIN_MOTION = 0.003
+"""Motion, as a share of the size of a body, below which nobody moves."""
+NOISE_ROUGHNESS = 0.7
+"""Roughness from which motion is as irregular as noise, which has 1."""
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -117,7 +123,8 @@ def fit_classifier(
     )
     every = [candidate for group in candidates.values() for candidate in group]
     results = cross_validate(data.features, data.labels, len(data.classes), folds, every, on_fold)
-    chosen = best_choice({candidate: results[candidate] for name in allowed for candidate in candidates[name]})
+    best = best_of_groups(results, candidates)
+    chosen = best_choice({best[name].candidate: best[name] for name in allowed})
     notes, tuned = list(data.notes), None
     if config.finetune and folds:
         tuner = _make_tuner(data, config.fine_tuning)
@@ -135,7 +142,9 @@ def fit_classifier(
         "accuracy": accuracies.get(CHOSEN),
         "kept_together": grouping.tag,
     }
-    classifier = _make_classifier(data, fitted, license, summary)
+    reference = ReferencePose.of(data.recordings)
+    statistics = [measure_motion(one, reference) for one in data.recordings]
+    classifier = _make_classifier(data, fitted, reference, statistics, license, summary)
     report = FitReport(
         classes=data.classes,
         counts=tuple(np.bincount(data.labels, minlength=len(data.classes)).tolist()),
@@ -150,6 +159,9 @@ def fit_classifier(
         recordings=tuple(data.recordings),
         notes=tuple(notes),
         fine_tuning=tuned.outcome if tuned else None,
+        choice_accuracies={name: best[name].accuracy for name in allowed} if folds else {},
+        num_motionless=sum(one.motion < MIN_MOTION for one in statistics),
+        num_noisy=sum(one.roughness > NOISE_ROUGHNESS for one in statistics),
     )
     return classifier, report
 
@@ -223,10 +235,13 @@ def _tuned_parts(data: FitData, tuned: FineTuned) -> _Fitted:
 
 
 def _make_classifier(
-    data: FitData, fitted: _Fitted, license: str, summary: dict[str, str | int | float | None]
+    data: FitData,
+    fitted: _Fitted,
+    reference: ReferencePose,
+    statistics: Sequence[MotionStatistics],
+    license: str,
+    summary: dict[str, str | int | float | None],
 ) -> RecordingClassifier:
-    reference = ReferencePose.of(data.recordings)
-    statistics = [measure_motion(one, reference) for one in data.recordings]
     num_classes = len(data.classes)
     return RecordingClassifier(
         classes=data.classes,
@@ -246,5 +261,6 @@ def _make_classifier(
         training=TrainingRange.of(statistics),
         license=license,
         timing=ActionTiming.of(data.recordings, data.labels, num_classes),
+        skeleton=Counter(one.skeleton for one in data.recordings).most_common(1)[0][0],
         summary=summary,
     )

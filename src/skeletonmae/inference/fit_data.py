@@ -21,6 +21,7 @@ from skeletonmae.methods import Pooling
 from skeletonmae.predictions.coordinates import NUM_PERSONS, CoordinateConfig
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.validation.finding import pluralize
 
 JOINTS_TIME_PARTS, PARTS_TIME_PARTS = 2, 4
 """Number of parts of a clip in the features of each joint, and of each part of the body."""
@@ -73,7 +74,8 @@ def select_labeled(recordings: Sequence[SkeletonSequence]) -> tuple[list[Skeleto
     names = sorted({one.label for one in labeled if one.label})
     if len(names) < 2:
         expected = "two or more: a sub-folder for each class, or a labels.csv with the columns recording,label"
-        got = f"{len(recordings)} recordings with {names[0] if names else 'no label'}"
+        found = f"the label {names[0]}" if names else "no label"
+        got = f"{pluralize(len(recordings), 'recording')} with {found}"
         raise InputError("there are not two classes", expected=expected, got=got)
     return labeled, left_out
 

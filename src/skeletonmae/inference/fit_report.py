@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -118,6 +118,10 @@ class FitReport:
         recordings: Those that were fitted to.
         notes: What else the reader should know, such as joints that the encoder does not use.
         fine_tuning: How good the fine-tuned encoder is; None if there is none.
+        choice_accuracies: Accuracy of the best head on the encoder's features, and on coordinates, in the
+            cross-validation on all recordings that chose among them.
+        num_motionless: Number of recordings in which nobody moves.
+        num_noisy: Number of recordings whose motion is as irregular as noise.
     """
 
     classes: tuple[str, ...]
@@ -133,6 +137,9 @@ class FitReport:
     recordings: tuple[SkeletonSequence, ...]
     notes: tuple[str, ...]
     fine_tuning: FineTuningOutcome | None = None
+    choice_accuracies: Mapping[str, float] = field(default_factory=dict)
+    num_motionless: int = 0
+    num_noisy: int = 0
 
     @property
     def accuracy(self) -> float | None:
@@ -200,6 +207,21 @@ class FitReport:
             np.array([clip.probability for clip in self.tested]),
             np.array([clip.is_correct for clip in self.tested], dtype=bool),
         )
+
+    @property
+    def single_subject_classes(self) -> list[str]:
+        """Classes of one subject only: without the subject's clips, there are none to learn them from."""
+        if not self.grouping.tag:
+            return []
+        groups_of: dict[str, set[int]] = {name: set() for name in self.classes}
+        for recording, group in zip(self.recordings, self.grouping.groups.tolist(), strict=True):
+            groups_of[recording.label or ""].add(group)
+        return [name for name, groups in groups_of.items() if len(groups) == 1]
+
+    @property
+    def majority_share(self) -> float:
+        """Share of the clips that the most frequent class has: the accuracy of always answering that."""
+        return max(self.counts) / sum(self.counts)
 
     def worst_clips(self, number: int) -> list[HeldOutClip]:
         """Return the wrong predictions with the highest probability."""

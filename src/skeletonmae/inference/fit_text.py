@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from skeletonmae.inference.fit_report import (
     MAX_IMBALANCE,
     MIN_CLIPS,
     MIN_RELIABLE_CLIPS,
+    ConfusedPair,
     FineTuningOutcome,
     FitReport,
 )
 from skeletonmae.inference.folds import GROUP_TAGS
+from skeletonmae.validation.finding import pluralize
 from skeletonmae.validation.near_duplicates import MatchKind
 
 MAX_NAMES = 5
@@ -64,11 +66,24 @@ def describe_accuracy(report: FitReport) -> str:
             f"Measured on {number} clips of {num_subjects} subjects (tag {grouping.tag}), {by} had seen no clip of"
             f" {'these subjects' if is_one_fold else 'its subject'}."
         )
+    elif grouping.confounded_tag:
+        sentences.append(
+            f"Measured on {number} clips, {by} had not seen {'them' if is_one_fold else 'it'}, but had seen the"
+            f" same person: each class shows one {grouping.confounded_tag} only. Whether actions are told apart"
+            " or persons, nothing can show; on new persons, expect much less."
+        )
     else:
         sentences.append(
             f"Measured on {number} clips, {by} had not seen {'them' if is_one_fold else 'it'}. Nothing says who"
             " was recorded, so it may have seen the same person: on new persons, expect less."
         )
+    if alone := report.single_subject_classes:
+        sentences.append(
+            f"{'Each of' if len(alone) > 1 else 'The class'} {_join(alone)} shows one {grouping.tag} only, without"
+            " whom nothing is left to learn it from: its clips count as not recognized."
+        )
+    if chance := _describe_chance(report):
+        sentences.append(chance)
     if is_one_fold:
         sentences.append("These are one held-out part of the clips: another part would give another number.")
     if number < MIN_RELIABLE_CLIPS:
@@ -90,13 +105,21 @@ def describe_choice(report: FitReport) -> str:
     others = [f"{names[name]} {percent(value)}" for name, value in report.accuracies.items() if name in names]
     if len(others) > 1:
         text += f" On the same clips: {', '.join(others)}."
-    most = max(report.counts) / sum(report.counts)
-    return f"{text} The most frequent class has {percent(most)} of the clips."
+    text += _describe_other_order(report, names)
+    return f"{text} The most frequent class has {percent(report.majority_share)} of the clips."
 
 
 def describe_warnings(report: FitReport) -> Iterator[str]:
     """Yield what makes the classifier or its accuracy weak."""
     grouping = report.grouping
+    number = len(report.recordings)
+    if 2 * report.num_motionless >= number:
+        yield f"in {report.num_motionless} of {number} clips nobody moves: only poses are told apart, not actions"
+    if 2 * report.num_noisy >= number:
+        yield (
+            f"the motion of {report.num_noisy} of {number} clips is as irregular as noise: look at the recordings"
+            " (skeletonmae validate)"
+        )
     small = [
         f"{name} ({count})" for name, count in zip(report.classes, report.counts, strict=True) if count < MIN_CLIPS
     ]
@@ -107,7 +130,14 @@ def describe_warnings(report: FitReport) -> Iterator[str]:
         most = report.classes[report.counts.index(largest)]
         least = report.classes[report.counts.index(smallest)]
         yield f"{most} has {largest} clips and {least} {smallest}: the classes with more are predicted too often"
-    if grouping.tag is None:
+    if alone := report.single_subject_classes:
+        yield f"{_join(alone)}: recorded with one {grouping.tag} only; record each action with two persons or more"
+    if grouping.confounded_tag:
+        yield (
+            f"each class shows one {grouping.confounded_tag} only: record each action with two persons or more,"
+            " and each person in several actions"
+        )
+    elif grouping.tag is None:
         tags = {tag: len({one.tags.get(tag) for one in report.recordings}) for tag in _common_tags(report)}
         known = next((tag for tag, count in tags.items() if tag in GROUP_TAGS and count == 1), None)
         if known:
@@ -119,9 +149,13 @@ def describe_warnings(report: FitReport) -> Iterator[str]:
             )
     elif "" in grouping.values:
         number = grouping.values.count("")
-        yield f"{number} recordings have no {grouping.tag}: they may show a person whom the classifier has seen"
+        have = "has" if number == 1 else "have"
+        yield (
+            f"{pluralize(number, 'recording')} {have} no {grouping.tag}, and may show a person whom the classifier"
+            " has seen"
+        )
     yield from _describe_copies(report)
-    for pair in report.confused_pairs:
+    for pair in _learned_pairs(report):
         if pair.is_chance:
             yield (
                 f"{pair.first} and {pair.second} are hardly told apart: {pair.num_confused} of {pair.num_clips}"
@@ -132,7 +166,11 @@ def describe_warnings(report: FitReport) -> Iterator[str]:
 def describe_next_recordings(report: FitReport) -> Iterator[str]:
     """Yield what to record next, the most useful first."""
     grouping = report.grouping
-    if grouping.num_subjects < MIN_SUBJECTS:
+    if grouping.confounded_tag:
+        yield "each action with two persons or more, and each person in several actions"
+    elif alone := report.single_subject_classes:
+        yield f"more persons for {_join(alone)}: without the only one there is, nothing is left of the class"
+    elif grouping.num_subjects < MIN_SUBJECTS:
         yield (
             f"more persons: {grouping.num_subjects or 'it is not known how many'} are in the recordings"
             if grouping.tag
@@ -145,11 +183,13 @@ def describe_next_recordings(report: FitReport) -> Iterator[str]:
             for count, name in sorted(zip(report.counts, report.classes, strict=True))
             if count < max(FEW_CLIPS, max(report.counts) / 2)
         ]
-        if few:
+        if few and fewest == max(report.counts):
+            yield f"more clips of every class: there {'is one' if fewest == 1 else f'are {fewest}'} of each"
+        elif few:
             yield f"more clips of the classes with fewest: {_join(few)}"
     pairs = [
         f"{pair.first} / {pair.second} ({pair.num_confused} confused)"
-        for pair in report.confused_pairs[:MAX_NAMES]
+        for pair in _learned_pairs(report)[:MAX_NAMES]
     ]
     if pairs:
         yield f"clips that show the difference of what is confused most: {_join(pairs)}"
@@ -158,6 +198,37 @@ def describe_next_recordings(report: FitReport) -> Iterator[str]:
 def percent(share: float) -> str:
     """Write a share in percent."""
     return f"{100 * share:.0f} %"
+
+
+def _learned_pairs(report: FitReport) -> list[ConfusedPair]:
+    """Pairs of confused classes, without those of a class that no fold could learn."""
+    alone = set(report.single_subject_classes)
+    return [pair for pair in report.confused_pairs if not {pair.first, pair.second} & alone]
+
+
+def _describe_chance(report: FitReport) -> str:
+    """Say that the accuracy is no better than chance, or may be; nothing if it is surely better."""
+    share, accuracy = report.majority_share, report.accuracy or 0.0
+    if report.interval[0] > share:
+        return ""
+    what = f"chance: always answering the most frequent class is right in {percent(share)}"
+    return f"This is no better than {what}." if accuracy <= share else f"This cannot be told from {what}."
+
+
+def _describe_other_order(report: FitReport, names: Mapping[str, str]) -> str:
+    """Say why something was chosen that is worse on the tested clips; nothing if it is not."""
+    own = "encoder" if report.chosen.candidate.features == "encoder" else "coordinates"
+    other = "coordinates" if own == "encoder" else "encoder"
+    measured, chosen_by = report.accuracies, report.choice_accuracies
+    if report.fine_tuning or not {own, other} <= measured.keys() & chosen_by.keys():
+        return ""
+    if measured[other] <= measured[own]:
+        return ""
+    return (
+        f" The choice was made by cross-validation on all clips, where {names[own]} had"
+        f" {percent(chosen_by[own])} and {names[other]} {percent(chosen_by[other])}; as the order differs here,"
+        " neither is surely better."
+    )
 
 
 def _describe_fine_tuning(report: FitReport, outcome: FineTuningOutcome, chosen: str) -> str:

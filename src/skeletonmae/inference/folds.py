@@ -30,12 +30,16 @@ class Grouping:
             its copies.
         copies: Recordings that are the same as an earlier one, share frames with it, or are nearly the same
             (turned, mirrored, moved, scaled, at another frame rate), each with that one.
+        confounded_tag: A tag that says who was recorded, but is not used, because every class shows one of its
+            values only: without the recordings of a person, nothing is left of the person's classes. None if there
+            is no such tag.
     """
 
     tag: str | None
     values: tuple[str, ...]
     groups: np.ndarray
     copies: tuple[Match, ...]
+    confounded_tag: str | None = None
 
     @property
     def num_subjects(self) -> int:
@@ -45,6 +49,9 @@ class Grouping:
 
 def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = None) -> Grouping:
     """Find out which recordings belong together: those of one subject, copies, and near copies.
+
+    Subjects are not kept together if every class shows a single one, and near copies are not if all recordings are
+    near copies of each other.
 
     Args:
         recordings: The recordings.
@@ -62,9 +69,30 @@ def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = N
         if len({value for one in recordings if (value := one.tags.get(name))}) > 1:
             chosen = name
             break
-    values = tuple(one.tags.get(chosen, "") if chosen else "" for one in recordings)
     copies = _find_copies(recordings)
-    parent = list(range(len(recordings)))
+    if len(set(_groups(("",) * len(recordings), copies).tolist())) < 2:  # they are alike, but hardly copies
+        copies = tuple(match for match in copies if match.kind != "near")
+    if chosen:
+        values = tuple(one.tags.get(chosen, "") for one in recordings)
+        groups = _groups(values, copies)
+        if not _is_confounded([one.label for one in recordings], values):
+            return Grouping(chosen, values, groups, copies)
+    unknown = ("",) * len(recordings)
+    return Grouping(None, unknown, _groups(unknown, copies), copies, confounded_tag=chosen)
+
+
+def _is_confounded(labels: Sequence[str | None], values: Sequence[str]) -> bool:
+    """Return whether every class was recorded with one value of a tag only, and there are several of both."""
+    values_of: dict[str | None, set[str]] = {}
+    for label, value in zip(labels, values, strict=True):
+        values_of.setdefault(label, set()).add(value)
+    has_one = all(len(found) == 1 and "" not in found for found in values_of.values())
+    return has_one and len(values_of) > 1 and len(set(values)) > 1
+
+
+def _groups(values: Sequence[str], copies: Sequence[Match]) -> np.ndarray:
+    """Return the number of the group of each recording: that of its value, if it has one, and of its copies."""
+    parent = list(range(len(values)))
 
     def find(index: int) -> int:
         while parent[index] != index:
@@ -78,8 +106,9 @@ def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = N
             parent[find(index)] = find(first_of.setdefault(value, index))
     for match in copies:
         parent[find(match.index)] = find(match.other_index)
-    roots = np.array([find(index) for index in range(len(recordings))])
-    return Grouping(chosen, values, np.unique(roots, return_inverse=True)[1], copies)
+    roots = np.array([find(index) for index in range(len(values))])
+    numbers: np.ndarray = np.unique(roots, return_inverse=True)[1]
+    return numbers
 
 
 def make_folds(labels: np.ndarray, groups: np.ndarray, num_folds: int, seed: int = 0) -> list[Fold]:

@@ -124,12 +124,15 @@ def scaler(features: np.ndarray, scaling: str = "each") -> tuple[np.ndarray, np.
 def principal_axes(rows: np.ndarray, max_axes: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return rows along their principal axes, and the axes, `(feature, axis)`, those of large variance first.
 
-    With all axes, this is a rotation, which changes no classifier with a penalty.
+    With all axes, this is a rotation, which changes no classifier with a penalty. Rows that do not vary, such as a
+    single one, have one axis, along which all of them are 0.
 
     Args:
         rows: Standardized features, `(clip, feature)`.
         max_axes: Largest number of axes.
     """
+    if not rows.any():
+        return np.zeros((len(rows), 1)), np.zeros((rows.shape[1], 1))
     if rows.shape[1] <= len(rows):
         values, vectors = np.linalg.eigh(rows.T @ rows)
         used = np.flatnonzero(values > MIN_VARIANCE_SHARE * values[-1])[::-1][:max_axes]

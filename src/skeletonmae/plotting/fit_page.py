@@ -22,7 +22,7 @@ MAX_CLASSES = 80
 """With more classes, a confusion matrix is unreadable."""
 MIN_CALIBRATED = 50
 """With fewer clips, a reliability diagram shows chance."""
-MAX_LEFT_OUT = 20
+MAX_LEFT_OUT = 1000
 """Recordings that could not be used that are listed."""
 
 
@@ -70,7 +70,9 @@ def make_fit_page(report: FitReport, name: str) -> HtmlReport:
             page.add_paragraph(f"{note[0].upper()}{note[1:]}.")
         if report.left_out:
             rows = [[one.recording, one.reason] for one in report.left_out[:MAX_LEFT_OUT]]
-            caption = f"{len(report.left_out)} recordings were left out"
+            number = len(report.left_out)
+            caption = f"{number} file{'s' * (number > 1)} or recording{'s' * (number > 1)} left out"
+            caption += f"; these are the first {MAX_LEFT_OUT}" if number > MAX_LEFT_OUT else ""
             page.add_table(("recording", "reason"), rows, caption)
     return page
 
