@@ -108,3 +108,16 @@ def test_two_people_who_pass_each_other_keep_their_numbers(videos: Path) -> None
     for identity, direction in zip(starts, (1, -1), strict=True):
         steps = np.diff([row[identity] for row in places if identity in row]) * direction
         assert (steps > -5).all()  # nobody turns back
+
+
+def test_legs_outside_the_picture_are_not_invented(videos: Path) -> None:
+    rows = poses_of(videos / "intel_sign_again.mkv", 12)
+    assert [[pose.identity for pose in row] for row in rows] == [[0]] * 12
+    confidence = np.array([row[0].confidence for row in rows])
+    legs = [
+        index for index, joint in enumerate(MEDIAPIPE33.joints) if joint.endswith(("knee", "ankle", "heel", "toe"))
+    ]
+    arms = [MEDIAPIPE33.index[f"{side}_{joint}"] for side in ("left", "right") for joint in ("shoulder", "wrist")]
+    assert len(legs) == 8
+    assert confidence[:, legs].max() < 0.5
+    assert confidence[:, arms].min() > 0.5

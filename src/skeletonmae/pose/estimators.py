@@ -35,11 +35,13 @@ class EstimatorOptions:
 
 
 def _make_blazepose(options: EstimatorOptions) -> PoseEstimator:
+    _refuse_file("blazepose", options)
     finder = BlazePoseDetector(options.threads) if options.persons == 1 else MoveNet(options.threads)
     return TopDownEstimator(finder, BlazePoseReader(options.threads), options.persons, options.every)
 
 
 def _make_movenet(options: EstimatorOptions) -> PoseEstimator:
+    _refuse_file("movenet", options)
     return MoveNetEstimator(options.persons, options.threads)
 
 
@@ -48,6 +50,11 @@ def _make_rtmpose(options: EstimatorOptions) -> PoseEstimator:
         raise InputError("rtmpose needs the path of its ONNX file", where="model", expected="a file", got="none")
     reader = RTMPoseReader(options.model, options.threads)
     return TopDownEstimator(MoveNet(options.threads), reader, options.persons, options.every)
+
+
+def _refuse_file(name: str, options: EstimatorOptions) -> None:
+    if options.model is not None:
+        raise InputError(f"{name} takes no file", where="model", got=options.model)
 
 
 ESTIMATORS: Mapping[str, Callable[[EstimatorOptions], PoseEstimator]] = {
@@ -84,7 +91,5 @@ def make_estimator(
     for setting, value in (("every", every), ("threads", threads)):
         if value < 1:
             raise InputError("not a positive number", where=setting, expected="1 or more", got=value)
-    if model is not None and name != "rtmpose":
-        raise InputError(f"{name} takes no file", where="model", expected="rtmpose", got=model)
     options = EstimatorOptions(check_persons(persons), every, threads, None if model is None else Path(model))
     return ESTIMATORS[name](options)
