@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_tables import insert_tables
+from result_curves import CURVES, early_table, robustness_table
 
 DOCS = Path(__file__).parent
 DATA = DOCS / "results.json"
@@ -41,8 +42,6 @@ PROTOCOLS = {
 }
 FOLD = re.compile(r" data\.evaluate\.split=fold(\d+)")
 """Override of a recipe that selects a fold of its split."""
-CURVES = ("robustness", "early")
-"""Protocols with a table of their own, with one row for all their levels."""
 INTRODUCTION = """\
 <!-- docs/results.py writes the tables from docs/results.json; the text below them is docs/results.template.md. -->
 # Results
@@ -200,62 +199,8 @@ def _set_table(rows: list[dict[str, Any]]) -> list[str]:
         if "recipe_at_commit" in row
     )
     lines += [line for note in notes for line in ("", note)]
-    lines += _robustness_table(rows) + _early_table(rows)
+    lines += robustness_table(rows) + early_table(rows)
     return [*lines, "", f"Device: {'; '.join(dict.fromkeys(row['device'] for row in rows))}.", ""]
-
-
-def _robustness_table(rows: list[dict[str, Any]]) -> list[str]:
-    """One row for each probe: its accuracy on clean clips, and its mean over the levels of each corruption."""
-    clean = [row for row in rows if row["protocol"] == "robustness" and row["setting"].split()[0] == "clean"]
-    names = list(dict.fromkeys(name for row in clean for name in row["metrics"] if name != "mean_top1"))
-    return _curve_table(
-        "Robustness: mean accuracy over the levels of each corruption",
-        ["clean", *(name.replace("_", " ") for name in names), "mean"],
-        [
-            (row, [row["mean"], *(_percent(row["metrics"].get(name)) for name in [*names, "mean_top1"])])
-            for row in clean
-        ],
-    )
-
-
-def _early_table(rows: list[dict[str, Any]]) -> list[str]:
-    """One row for each probe: its accuracy on the first part of the test clips."""
-    curves: dict[tuple[Any, ...], dict[float, dict[str, Any]]] = {}
-    for row in rows:
-        if row["protocol"] == "early":
-            part, *rest = row["setting"].split()
-            key = (row["recipe"], row["stream"], row["label_fraction"], row["pretrained"], " ".join(rest))
-            curves.setdefault(key, {})[float(part.removeprefix("first="))] = row
-    shares = sorted({share for curve in curves.values() for share in curve})
-    return _curve_table(
-        "Early recognition: accuracy on the first part of the test clips",
-        [f"{100 * share:g} %" for share in shares],
-        [
-            (next(iter(curve.values())), [curve[share]["mean"] if share in curve else None for share in shares])
-            for curve in curves.values()
-        ],
-    )
-
-
-def _curve_table(
-    title: str, columns: list[str], curves: list[tuple[dict[str, Any], list[float | None]]]
-) -> list[str]:
-    if not curves:
-        return []
-    lines = ["", f"{title}.", "", f"| probe | encoder | {' | '.join(columns)} | recipe | commit | date |"]
-    lines += ["|" + "---|" * (len(columns) + 5)]
-    for row, values in curves:
-        setting = " ".join(word for word in row["setting"].split()[1:]) or "mean"
-        names = [setting, f"({row['stream']})" if row["stream"] != "joint" else ""]
-        cells = [" ".join(filter(None, names)), "pre-trained" if row["pretrained"] else "from scratch"]
-        cells += ["" if value is None else f"{value:.1f}" for value in values]
-        cells += [f"`{row['recipe']}`", row["commit"], row["date"]]
-        lines += [f"| {' | '.join(cells)} |"]
-    return lines
-
-
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
 
 
 def _ablation_table(rows: list[dict[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from encoder_card import TEXTS, make_card, training_hours
@@ -35,6 +36,7 @@ def ship(
     results: Sequence[Path] = (),
     untrained: Sequence[Path] = (),
     folder: Path = FOLDER,
+    bridge_seconds: float | None = None,
 ) -> Path:
     """Write the files of an encoder and its entry of the index; return the file with the weights.
 
@@ -45,10 +47,17 @@ def ship(
         results: Folders of evaluations of the encoder.
         untrained: Folders of evaluations of the same network with random weights.
         folder: Where to write.
+        bridge_seconds: Longest gap that the shipped encoder bridges; by default that of the pre-training.
     """
     if name not in TEXTS:
         raise InputError("there is no text for the card of this encoder", expected=", ".join(TEXTS), got=name)
     model = load_checkpoint(checkpoint)
+    if bridge_seconds is not None:
+        trained = model.header.clips
+        clips = trained.model_copy(update={"bridge_seconds": bridge_seconds})
+        model = replace(model, header=model.header.model_copy(update={"clips": clips}))
+        bridging = f"{bridge_seconds:g} s in the shipped file, {trained.bridge_seconds:g} s in the pre-training"
+        facts = {**facts, "bridging of gaps": bridging}
     hours = {"duration": training_hours(model.path.parent, model.header.recipe)} if model.path else {}
     evaluations, baselines = ([SavedResults.read(path) for path in paths] for paths in (results, untrained))
     card = make_card(name, model, {**facts, **hours}, evaluations, baselines)
@@ -99,10 +108,14 @@ def main() -> int:
     parser.add_argument("--device", required=True, help="device that the encoder was trained on, in words")
     parser.add_argument("--results", type=Path, nargs="*", default=[])
     parser.add_argument("--untrained", type=Path, nargs="*", default=[])
+    parser.add_argument(
+        "--bridge-seconds", type=float, help="longest gap that is bridged, in place of the recipe's"
+    )
     options = parser.parse_args()
     facts = {"recipe": f"`{options.recipe}`", "commit": options.commit, "device": options.device}
     try:
-        file = ship(options.checkpoint, options.name, facts, options.results, options.untrained)
+        settings = {"bridge_seconds": options.bridge_seconds}
+        file = ship(options.checkpoint, options.name, facts, options.results, options.untrained, **settings)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

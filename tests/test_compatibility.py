@@ -33,16 +33,17 @@ def test_the_recipe_and_the_store_of_the_model_fit(header: Header, tiny_tree: An
     check_store_fits_model(SequenceStore.open(tiny_store), header, tiny_store)
 
 
-def test_crops_augmentation_and_persons_may_differ(header: Header, tiny_tree: Any) -> None:
+def test_crops_augmentation_persons_and_bridging_may_differ(header: Header, tiny_tree: Any) -> None:
     tree = tiny_tree()
     tree["data"] |= {"crop": [0.2, 0.9], "test_crop": 0.5, "augment": [{"kind": "mirror"}], "max_persons": 1}
+    tree["data"] |= {"bridge_seconds": 0}
     check_recipe_fits_model(recipe_from(tree, ""), header)
 
 
-@pytest.mark.parametrize("key", ["frames", "sampling", "stream", "transforms", "bridge_seconds"])
+@pytest.mark.parametrize("key", ["frames", "sampling", "stream", "transforms"])
 def test_other_clips_do_not_fit(header: Header, tiny_tree: Any, key: str) -> None:
     tree = tiny_tree()
-    changed = {"frames": 12, "sampling": "segments", "stream": "bone", "transforms": [], "bridge_seconds": 0}
+    changed = {"frames": 12, "sampling": "segments", "stream": "bone", "transforms": []}
     tree["data"] |= {key: changed[key]}
     with pytest.raises(
         InputError, match=rf"data\.{key}: the model was pre-trained with another value; expected .*got"

@@ -20,8 +20,9 @@ from skeletonmae.methods.joint_patch_config import DescriptionConfig
 from skeletonmae.recipe import Recipe, Source, read_recipe
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
-CLIP_SETTINGS = ("frames", "sampling", "axes", "stream", "transforms", "final_transforms", "bridge_seconds")
-"""Settings of clips that must be those of the pre-training; others, such as the augmentation, may differ."""
+CLIP_SETTINGS = ("frames", "sampling", "axes", "stream", "transforms", "final_transforms")
+"""Settings of clips that must be those of the pre-training; others, such as the augmentation and the bridging of
+gaps, may differ."""
 
 
 def check_recipe_fits_model(recipe: Recipe, header: Header) -> None:

@@ -116,6 +116,24 @@ def test_a_robustness_curve_has_one_row(results: Any) -> None:
     assert len(table) == 4
 
 
+def test_curves_have_the_accuracy_without_copies_first(results: Any) -> None:
+    def level(setting: str, mean: float, without: float, **fields: Any) -> dict[str, Any]:
+        return row(True, setting=setting, mean=mean, mean_without_copies=without, **fields)
+
+    metrics = {"noise": 0.5, "frame_rate": 0.3, "mean_top1": 0.4}
+    rows = [
+        level("clean", 75.0, 70.0, protocol="robustness", metrics=metrics),
+        level("noise=0.01", 60.0, 50.0, protocol="robustness"),
+        level("noise=0.02", 40.0, 20.0, protocol="robustness"),
+        level("frame_rate=1/2", 30.0, 25.0, protocol="robustness"),
+        level("noise=0.01 joints", 99.0, 99.0, protocol="robustness"),  # of another probe
+        level("first=0.5", 40.0, 33.0, protocol="early"),
+    ]
+    page = results.page(rows, [], "")
+    assert "| mean | pre-trained | 70.0 / 75.0 | 35.0 / 50.0 | 25.0 / 30.0 | 30.0 / 40.0 |" in page
+    assert "| mean | pre-trained | 33.0 / 40.0 |" in page
+
+
 def test_an_early_curve_has_one_row(results: Any) -> None:
     shares = {"first=0.1": 20.0, "first=0.5": 40.0, "first=1": 75.0}
     rows = [row(True, protocol="early", setting=setting, mean=mean) for setting, mean in shares.items()]

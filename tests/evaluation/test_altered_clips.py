@@ -10,6 +10,7 @@ import torch
 from skeletonmae.evaluation.altered_clips import (
     Alteration,
     AlteredClips,
+    DroppedFrames,
     FirstPart,
     LostFrames,
     LostJoints,
@@ -28,6 +29,7 @@ PLAIN = ClipConfig(frames=8, transforms=(), test_crop=1.0, bridge_seconds=0)
 HARMLESS = (
     Alteration(), Noise(level=0), LostJoints(share=0), LostFrames(share=0), TurnedCamera(degrees=0),
     TiltedCamera(degrees=0), LowFrameRate(step=1), FirstPart(share=1), FirstPart(share=1, stretch=False),
+    DroppedFrames(share=0),
 )  # fmt: skip
 
 
@@ -118,6 +120,30 @@ def test_lost_frames_are_lost_for_all_persons(make_batch: Any) -> None:
     assert torch.equal(lost[:, 0], lost[:, 1])
     assert lost[:, 0, :, 0].sum(1).tolist() == [4, 4]
     assert not torch.equal(lost[0], lost[1])
+
+
+def test_dropped_frames_are_those_of_the_recording_and_are_bridged(tmp_path: Path, make_store: Any) -> None:
+    values = np.broadcast_to(np.arange(40.0)[None, :, None, None], (2, 40, 20, 3)).copy()
+    values[1, :6] = np.nan  # the second person comes later
+    recordings = [SkeletonSequence.from_positions(values, KINECT20, name=n, label=n, fps=20) for n in "abc"]
+    store = make_store(tmp_path / "store", recordings)
+    plain = PLAIN.model_copy(update={"frames": 40})
+    whole = read(store, plain).observed
+    lost = whole & ~read(store, AlteredClips.of(plain, DroppedFrames(share=0.25))).observed
+    assert lost[:, 0, :, 0].sum(1).tolist() == [10] * 3
+    assert torch.equal(lost[:, 0, 6:], lost[:, 1, 6:])  # all joints of both persons
+    assert (lost.any(3) == lost.all(3)).all()
+    assert not torch.equal(lost[0], lost[1])
+    more = whole & ~read(store, AlteredClips.of(plain, DroppedFrames(share=0.5))).observed
+    assert (more | ~lost).all()  # a curve loses more and more of the same
+    bridging = plain.model_copy(update={"bridge_seconds": 0.25})  # up to 5 frames
+    batch = read(store, AlteredClips.of(bridging, DroppedFrames(share=0.25)))
+    assert batch.bridged.any()
+    assert torch.equal(batch.bridged, batch.observed & lost)
+    for number in range(3):
+        kept = (~lost[number, 0, :, 0]).nonzero().flatten().tolist()
+        between = range(kept[0], kept[-1] + 1)  # no gap is longer than 5 frames
+        assert batch.positions[number, 0, between, 7, 1].tolist() == pytest.approx(list(between), abs=1e-4)
 
 
 def test_one_of_several_persons_is_lost(make_batch: Any) -> None:

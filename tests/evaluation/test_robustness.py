@@ -72,6 +72,22 @@ def test_the_head_is_fitted_once_on_clean_clips(task: Any, reads: list[Any]) -> 
     assert {read.count(index) for index in task.split.test} == {4}
 
 
+def test_frames_that_were_not_recorded_are_bridged_as_the_clips_say(task: Any) -> None:
+    levels = {"lost_frames": [0.5], "dropped_frames": [0.3, 0.5], "probe": {"epochs": 5}}
+    clean, *corrupted = Robustness.model_validate(NOTHING | levels).run(task)
+    assert [result.setting for result in corrupted] == [
+        "lost_frames=0.5",
+        "dropped_frames=0.3",
+        "dropped_frames=0.5",
+    ]
+    means = clean.metrics
+    assert means["dropped_frames"] == pytest.approx((corrupted[1].top1 + corrupted[2].top1) / 2)
+    assert means["mean_top1"] == pytest.approx((means["lost_frames"] + means["dropped_frames"]) / 2)
+    unbridged = replace(task, clips=task.clips.model_copy(update={"bridge_seconds": 0}))
+    again = Robustness.model_validate(NOTHING | levels).run(unbridged)
+    assert again[-1].confusion_matrix != corrupted[-1].confusion_matrix
+
+
 def test_a_corruption_that_cannot_be_is_left_out(task: Any) -> None:
     single = np.flatnonzero(task.store.num_persons[task.split.test] == 1)
     alone = replace(task, split=Split(task.split.train, task.split.test[single]))

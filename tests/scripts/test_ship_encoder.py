@@ -57,12 +57,23 @@ def test_the_duration_counts_the_batches_of_accumulation(script: Any, tmp_path: 
 def test_the_example_of_the_script_is_accepted(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     example = script.__doc__.replace("\\\n", " ").splitlines()[2]
     monkeypatch.setattr(
-        script, "ship", lambda checkpoint, *_: checkpoint_files.append(checkpoint) or Path(script.__file__)
+        script, "ship", lambda checkpoint, *_, **__: checkpoint_files.append(checkpoint) or Path(script.__file__)
     )
     checkpoint_files: list[Path] = []
     monkeypatch.setattr("sys.argv", shlex.split(example)[1:])
     assert script.main() == 0
     assert checkpoint_files == [Path("runs/nw_ucla-mamp")]
+
+
+def test_a_shipped_encoder_may_bridge_other_gaps_than_its_pretraining(
+    script: Any, tiny_run: Path, tmp_path: Path
+) -> None:
+    assert load_checkpoint(tiny_run).header.clips.bridge_seconds == 0.25
+    header = load_checkpoint(script.ship(tiny_run, "tiny", {}, folder=tmp_path, bridge_seconds=0.5)).header
+    assert header.clips.bridge_seconds == 0.5
+    assert header.recipe["data"]["bridge_seconds"] == 0.25  # that of the pre-training
+    row = "| bridging of gaps | 0.5 s in the shipped file, 0.25 s in the pre-training |"
+    assert row in (tmp_path / "tiny.md").read_text(encoding="utf-8")
 
 
 def test_results(script: Any, tiny_run: Path, tmp_path: Path) -> None:

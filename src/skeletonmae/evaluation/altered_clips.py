@@ -112,6 +112,17 @@ class LostFrames(Alteration):
         return batch.with_positions(batch.positions, batch.observed & is_kept[:, None, :, None])
 
 
+class DroppedFrames(Alteration):
+    """Nothing was recorded in some frames of the recording. The gaps are bridged as in any other recording."""
+
+    share: float = Field(ge=0, lt=1)
+    """Share of the frames of the recording, rounded to a number of frames."""
+
+    def reader(self, reader: ClipReader) -> ClipReader:
+        """Return a reader of recordings without these frames."""
+        return _DroppedFramesReader(reader, self.share, self.seed)
+
+
 class LostPerson(Alteration):
     """One of the persons is not observed, in clips that show two or more."""
 
@@ -216,6 +227,37 @@ class _LowRateReader(ClipReader):
         positions, bits = self.shard_tensors[shard]
         reader.shard_tensors[shard] = positions.index_select(0, rows), bits.index_select(0, rows)
         return ClipReader._read_shard(reader, shard, kept, times)
+
+
+class _DroppedFramesReader(ClipReader):
+    """Reads recordings in which no joint of any person was observed in some of the frames."""
+
+    def __init__(self, reader: ClipReader, share: float, seed: int) -> None:
+        vars(self).update(vars(reader))
+        self.shard_tensors = [
+            (positions, self._without_frames(shard, bits, share, seed))
+            for shard, (positions, bits) in enumerate(reader.shard_tensors)
+        ]
+        self.shard_is_complete = [is_complete and not share for is_complete in reader.shard_is_complete]
+
+    def _without_frames(self, shard: int, bits: Tensor, share: float, seed: int) -> Tensor:
+        """Return the bits of the observed joints of a shard, without those of random frames of each recording."""
+        first_recording = 0 if shard == 0 else int(self.store.shard_ends[shard - 1])
+        recordings = np.arange(first_recording, int(self.store.shard_ends[shard]))
+        first_track, end_track = self.store.shards[shard].check_recordings(recordings - first_recording)
+        arrays, is_lost = self.store.shards[shard].arrays, np.zeros(len(bits), dtype=bool)
+        for recording, first, end in zip(
+            recordings.tolist(), first_track.tolist(), end_track.tolist(), strict=True
+        ):
+            num_frames = int(self.store.num_frames[recording])
+            is_frame_lost = np.zeros(num_frames, dtype=bool)
+            order = np.random.default_rng((seed, recording)).permutation(num_frames)
+            is_frame_lost[order[: round(share * num_frames)]] = True
+            for track in range(first, end):
+                row, end_row = int(arrays["track_rows"][track]), int(arrays["track_rows"][track + 1])
+                start = int(arrays["track_starts"][track])
+                is_lost[row:end_row] = is_frame_lost[start : start + end_row - row]
+        return bits * self._to_device(~is_lost)[:, None]
 
 
 class _FirstPartReader(ClipReader):

@@ -10,6 +10,7 @@ from pydantic import Field
 from skeletonmae.config import Config
 from skeletonmae.evaluation.altered_clips import (
     Alteration,
+    DroppedFrames,
     LostFrames,
     LostJoints,
     LostPerson,
@@ -41,6 +42,9 @@ class Robustness(Config):
     """Shares of the joints that are not observed in the whole clip."""
     lost_frames: Shares = (0.1, 0.25, 0.5, 0.75)
     """Shares of the frames of the clip in which nothing is observed; they are not bridged."""
+    dropped_frames: Shares = ()
+    """Shares of the frames of the recording that were not recorded, at random; the gaps are bridged as the setting
+    `bridge_seconds` of the clips says."""
     lost_person: bool = True
     """Whether one of the persons is lost, in clips of several; left out where no test recording has several."""
     turned_camera: Levels = (15, 30, 60, 90)
@@ -81,6 +85,9 @@ class Robustness(Config):
             },
             "lost_frames": {
                 f"lost_frames={share:g}": LostFrames(share=share, seed=seed) for share in self.lost_frames
+            },
+            "dropped_frames": {
+                f"dropped_frames={share:g}": DroppedFrames(share=share, seed=seed) for share in self.dropped_frames
             },
             "lost_person": {"lost_person": LostPerson(seed=seed)} if lost_person else {},
             "turned_camera": {
