@@ -115,13 +115,12 @@ def video_progress(progress: VideoProgress) -> None:
         _last_line[description] = progress.seconds
         if progress.is_done:
             del _last_line[description]
+        text = escape_control(f"{description}: {count}  {rate}")
         if stderr.is_terminal:
             end = "\n" if progress.is_done else "\r"
-            stderr.print(
-                escape_control(f"{description}: {count}  {rate}"), end=end, overflow="ellipsis", no_wrap=True
-            )
+            stderr.print(text.ljust(stderr.width - 1), end=end, overflow="ellipsis", no_wrap=True)
         else:
-            print_status(f"{description}: {count}  {rate}")
+            print_status(text)
 
 
 def print_status_once(text: str) -> None:
