@@ -16,7 +16,8 @@ def robustness_table(rows: list[dict[str, Any]]) -> list[str]:
     """One row for each probe: its accuracy on clean clips, and its mean over the levels of each corruption."""
     curves = _curves(rows, "robustness")
     clean = {key: curve["clean"] for key, curve in curves.items() if "clean" in curve}
-    names = list(dict.fromkeys(name for row in clean.values() for name in row["metrics"] if name != "mean_top1"))
+    longest_first = sorted(clean.values(), key=lambda row: -len(row["metrics"]))
+    names = list(dict.fromkeys(name for row in longest_first for name in row["metrics"] if name != "mean_top1"))
     table = []
     for key, row in clean.items():
         metrics = row["metrics"]
@@ -33,7 +34,7 @@ def robustness_table(rows: list[dict[str, Any]]) -> list[str]:
         cells = [_cell(row["mean"], row.get("mean_without_copies"))]
         cells += [_cell(_percent(metrics.get(name)), without.get(name)) for name in [*names, "mean_top1"]]
         table.append((row, cells))
-    title = "Robustness: mean accuracy over the levels of each corruption"
+    title = "Robustness: mean accuracy over the levels of each corruption, and over the corruptions of the row"
     return _table(title, ["clean", *(name.replace("_", " ") for name in names), "mean"], table)
 
 
