@@ -102,10 +102,15 @@ def test_nothing_is_answered_while_nobody_moves_or_is_sure(pose_classifier: Any)
     assert decisions(stream_of(pose_classifier, settings=strict), motion(0, 90)) == []
 
 
-def test_what_was_never_trained_is_not_answered(pose_classifier: Any) -> None:
-    upside_down, any_answer = motion(2, 90) * np.array([1, -1, 1]), StreamSettings(confidence=0.3)
-    assert decisions(stream_of(pose_classifier, settings=any_answer), upside_down)
-    assert decisions(stream_of(pose_classifier, settings=any_answer, unknown=True), upside_down) == []
+UNTRAINED = {"upside down": motion(2, 90) * np.array([1, -1, 1]), "another unit": 1000 * motion(2, 90)}
+
+
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_what_was_never_trained_is_not_answered(name: str, pose_classifier: Any) -> None:
+    frames, any_answer = UNTRAINED[name], StreamSettings(confidence=0.3, familiarity=0)
+    assert decisions(stream_of(pose_classifier, settings=any_answer), frames)
+    by_default = StreamSettings(confidence=0.3)
+    assert decisions(stream_of(pose_classifier, settings=by_default, unknown=True), frames) == []
 
 
 def test_more_windows_must_agree(pose_classifier: Any) -> None:

@@ -16,6 +16,7 @@ from skeletonmae.evaluation.segmentation_evidence import Positive, SegmentationS
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.frame_buffer import RATE, FrameBuffer
 from skeletonmae.inference.segment import MIN_PROBABILITY, timing_of
+from skeletonmae.predictions.motion_statistics import measure_motion
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton, get_layout
@@ -223,13 +224,19 @@ class Stream:
         best = int(probability.argmax())
         is_sure = probability[best] >= self.settings.confidence
         if is_sure and self.unknown:
-            is_sure = self.classifier.familiarity([clip], features.values)[0] >= self.settings.familiarity
+            is_sure = self._is_familiar(clip, features.values)
         track.count = track.count + 1 if is_sure and best == track.candidate else int(is_sure)
         track.candidate = best if is_sure else -1
         if track.count < self.settings.num_windows or track.answered == best:
             return []
         track.answered = best
         return [(self.classifier.classes[best], float(probability[best]))]
+
+    def _is_familiar(self, clip: SkeletonSequence, features: np.ndarray) -> bool:
+        """Whether a window resembles the training clips, in the same unit."""
+        if self.classifier.training.is_another_unit(measure_motion(clip)):
+            return False
+        return bool(self.classifier.familiarity([clip], features)[0] >= self.settings.familiarity)
 
     def _is_still(self, clip: SkeletonSequence) -> bool:
         """Whether hardly anything moves in the middle of a window, compared with the training clips."""

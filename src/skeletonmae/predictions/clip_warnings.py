@@ -70,6 +70,11 @@ class TrainingRange(Config):
         """How long the training clips are."""
         return ClipLengths(self.median, self.longest, self.in_seconds)
 
+    def is_another_unit(self, statistics: MotionStatistics) -> bool:
+        """Return whether the body is so much larger or smaller that its coordinates may be in another unit."""
+        too_large = statistics.size > MAX_SIZE_FACTOR * self.largest
+        return too_large or statistics.size * MAX_SIZE_FACTOR < self.smallest
+
     def warnings(self, statistics: MotionStatistics, is_window: bool = False) -> Iterator[str]:
         """Yield what is unusual about a recording.
 
@@ -82,7 +87,7 @@ class TrainingRange(Config):
                 f"the body is turned by {statistics.tilt:.0f} degrees against the training clips: it is upside"
                 " down, or the axes are in another order (see --up)"
             )
-        if statistics.size > MAX_SIZE_FACTOR * self.largest or statistics.size * MAX_SIZE_FACTOR < self.smallest:
+        if self.is_another_unit(statistics):
             factor = statistics.size / np.sqrt(self.smallest * self.largest)
             yield (
                 f"the body is {factor:.3g} times as large as in the training clips: the coordinates may be in"
