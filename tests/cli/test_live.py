@@ -64,7 +64,7 @@ def test_a_video_as_a_camera(cli: Any, model: Path, tmp_path: Path) -> None:
     assert first.endswith(" s after it began")
     assert last == f"poses and answers: {tmp_path / 'session'}"
     assert "a.mp4: high, low. Ctrl-C ends." in messages
-    assert "1 answers in 6.0 s, 120 frames" in messages
+    assert "1 answer in 6.0 s, 120 frames" in messages
     assert "decode " in messages
     assert load_recordings([tmp_path / "session" / "poses_3d.csv"])[0][0].num_frames == 120
     status, _, messages = cli(model, *words)

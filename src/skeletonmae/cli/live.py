@@ -137,7 +137,16 @@ def _display(json: bool) -> Iterator[Callable[[LiveResult, LiveSession], None]]:
     with ExitStack() as stack:
         screen = None
         if stderr.is_terminal:
-            screen = stack.enter_context(Live(Text(), console=stderr, auto_refresh=False, transient=True))
+            # Answers appear above the display if they go to the same terminal, and else where they are sent.
+            screen = stack.enter_context(
+                Live(
+                    Text(),
+                    console=stderr,
+                    auto_refresh=False,
+                    transient=True,
+                    redirect_stdout=sys.stdout.isatty(),
+                )
+            )
         last = [time.monotonic()]
 
         def on_result(result: LiveResult, session: LiveSession) -> None:
@@ -197,6 +206,7 @@ def _print_summary(summary: LiveSummary, session: LiveSession, record: Path | No
         )
     else:
         print_status(session.budget_line)
-        print_status(f"{summary.num_answers} answers in {summary.seconds:.1f} s, {summary.num_frames} frames")
+        answers = "1 answer" if summary.num_answers == 1 else f"{summary.num_answers} answers"
+        print_status(f"{answers} in {summary.seconds:.1f} s, {summary.num_frames} frames")
         if record:
             print_output(f"poses and answers: {record}")
