@@ -273,9 +273,10 @@ The calibration error is the expected one in 10 bins (Guo et al., 2017), on all 
 
 Test subjects: {subjects}; for SBU, all pairs in {SBU_FOLDS} folds,
 and the clips of all folds are put together. The score, its constants, the limits and the temperature were
-chosen on the training subjects of NW-UCLA and UTD-MHAD and the odd ones of MSR-Action3D. Of the test subjects, the encoder was pre-trained, without labels, on the clips
-of NW-UCLA from cameras 1 and 2. Changed clips are at most {MAX_CHANGED} of a store or fold. {result["date"]},
-commit {result["commit"]}: `{result["command"]}`.
+chosen on the training subjects of NW-UCLA and UTD-MHAD and the odd ones of MSR-Action3D. Of the test subjects,
+the encoder was pre-trained, without labels, on the clips of NW-UCLA from cameras 1 and 2. Changed clips are at
+most {MAX_CHANGED} of a store or fold. {result["date"]}, commit {result["commit"]}:
+`{result["command"]}`.
 """
 
 
