@@ -104,6 +104,7 @@ def test_trainings_that_vary_more_than_they_differ_differ_by_noise(tmp_path: Pat
     (made,), _ = compare(before, after)
     assert made.difference == pytest.approx(0.1)
     assert (made.verdict, made.scope) == ("noise", "trainings")
+    assert made.pretrained == (True, True)  # fine-tunings of two encoders
 
 
 def test_clips_are_paired_by_name_and_not_by_position(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def compare(
     Each run is compared with the first, clip by clip. The interval of a difference comes from a bootstrap over the
     clips and the seeds. The verdict is noise if the interval contains 0 or, with one seed, if McNemar's p is 0.05
     or more. With one seed, it is about these two models on other test clips; evaluate several seeds to see
-    what another training would change. Protocols of one run only are listed, with exit status 3.
+    what another training would change. The seeds of a pre-trained encoder are several fine-tunings of this one
+    encoder: they do not say what another pre-training would change. Protocols of one run only are listed, with
+    exit status 3.
 
     For example::
 
@@ -92,6 +94,12 @@ def compare(
         print_output_table(COMPARISON_COLUMNS, _comparison_rows(runs[0], found))
         if any(comparison.scope == "these two models" for _, comparisons in found for comparison in comparisons):
             print_status("with one seed, a verdict is about these two models; another seed can change more")
+        if any(
+            comparison.scope == "trainings" and any(comparison.pretrained)
+            for _, comparisons in found
+            for comparison in comparisons
+        ):
+            print_status("the seeds of a pre-trained encoder share its one pre-training; another can change more")
     known = {path: set(run.by_name()) for path, run in zip(runs, saved, strict=True)}
     for path, names in left_out:
         for only, other in ((runs[0], path), (path, runs[0])):

@@ -31,6 +31,8 @@ class Comparison:
         difference: Accuracy of the run minus that of the baseline.
         interval: 95 % interval of the difference, by a bootstrap over the clips and over the seeds.
         mcnemar_p: Two-sided p-value of McNemar's exact test; None with several seeds.
+        pretrained: Whether the encoders of the baseline, and of the run, were pre-trained. All seeds of a run then
+            start from the same encoder.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Comparison:
     difference: float
     interval: tuple[float, float]
     mcnemar_p: float | None
+    pretrained: tuple[bool, bool] = (False, False)
 
     @property
     def verdict(self) -> str:
@@ -51,7 +54,10 @@ class Comparison:
 
     @property
     def scope(self) -> str:
-        """What the verdict is about: `trainings` with several seeds of both, otherwise `these models`."""
+        """What the verdict is about: `trainings` with several seeds of both, otherwise `these models`.
+
+        The trainings of a pre-trained encoder are its fine-tunings: another pre-training can change more.
+        """
         counts = [len(seeds) for seeds in self.seeds]
         return "trainings" if min(counts) > 1 else "these two models" if max(counts) == 1 else "these models"
 
@@ -125,6 +131,7 @@ def _compare(
         difference=float((second - first).mean()),
         interval=difference_interval(correct[: len(results)], correct[len(results) :], num_resamples, seed),
         mcnemar_p=mcnemar_p(int((second > first).sum()), int((first > second).sum())) if has_one_seed else None,
+        pretrained=(results[0].pretrained, other_results[0].pretrained),
     )
 
 
