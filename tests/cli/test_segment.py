@@ -60,6 +60,19 @@ def test_segments_are_printed(cli: Any, session: Path, model: Path) -> None:
     assert all(line.startswith("first one: ") and " s: " in line for line in lines)
 
 
+def test_unknown_segments_are_printed_with_the_nearest_class_and_the_reason(
+    cli: Any, tmp_path: Path, model: Path
+) -> None:
+    positions = uncut([0, 1])[0]
+    positions[..., 1] *= -1
+    status, text, messages = cli(write(tmp_path / "over.csv", positions), "--classifier", model, "--fps", 30)
+    assert status == 3
+    lines = [line for line in text.splitlines() if ": unknown " in line]
+    assert lines
+    assert all("(nearest: " in line and ("turned" in line or "upside" in line) for line in lines)
+    assert f"note: {len(lines)} of {len(text.splitlines())} segments are unknown" in messages
+
+
 def test_files_of_all_formats(cli: Any, session: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "résultats à voir"
     names = ["a.csv", "a.json", "a.srt", "a.vtt", "a.tsv", "a.png"]
@@ -80,7 +93,8 @@ def test_json(cli: Any, session: Path, model: Path) -> None:
     status, text, _ = cli(session, "--classifier", model, "--fps", 30, "--unknown", "off", "--json")
     segments = json.loads(text)
     assert status == 0
-    assert list(segments[0]) == ["recording", "person", "start", "end", "start_s", "end_s", "label", "score"]
+    columns = ["recording", "person", "start", "end", "start_s", "end_s", "label", "score"]
+    assert list(segments[0]) == [*columns, "nearest", "nearest_score", "reasons"]
     assert [segment["label"] for segment in segments] == ["left", "right", "up"]
 
 

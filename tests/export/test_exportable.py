@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,24 @@ def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
     np.testing.assert_allclose(exportable.answer(recordings)[seen], expected[seen], atol=1e-6)
     features = classifier.features(recordings).values[seen]
     np.testing.assert_allclose(novelty[seen], classifier.doubt.novelty(features, expected[seen]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("is_stated", [True, False])
+def test_the_layout_is_that_of_the_training_clips_and_not_of_the_encoder(
+    is_stated: bool, make_recording: Callable[..., Any], padded: Any
+) -> None:
+    recordings = [make_recording(seed, 1, 20 + seed, COCO17, fps=20.0, lost=0.1) for seed in range(4)]
+    classifier = make_classifier(EncoderFeaturizer(make_encoder("encoder"), "kinect"), recordings, COCO17)
+    classifier = replace(classifier, skeleton=COCO17 if is_stated else None)
+    exportable = fitted_to_export(classifier, "mine")
+    assert choose_layout(exportable, None) == COCO17
+    assert choose_layout(exportable, "ntu25").name == "ntu25"
+    with torch.no_grad():
+        probabilities, _, is_seen = exportable.graph(COCO17, 3)(*padded(recordings))
+    seen, expected = is_seen.numpy(), classifier.predict_proba(recordings)
+    assert seen.sum() >= 3
+    assert seen.tolist() == np.isfinite(expected).all(1).tolist()
+    np.testing.assert_allclose(probabilities[seen], expected[seen], atol=1e-5)
 
 
 def test_a_layout_and_its_axes_are_chosen() -> None:

@@ -93,6 +93,7 @@ def test_a_file_gives_the_same_answers(
     assert is_classifier_file(path)
     loaded = RecordingClassifier.load(path)
     assert loaded.classes == classifier.classes
+    assert loaded.skeleton == recordings[0].skeleton
     here, there = classifier.predict(recordings[:9]), loaded.predict(recordings[:9])
     for one, other in zip(here, there, strict=True):
         assert (one.recording, one.unknown, one.warnings) == (other.recording, other.unknown, other.warnings)
@@ -136,6 +137,7 @@ def tampered(path: Path, change: Callable[[dict[str, Any], dict[str, torch.Tenso
         (lambda header, _: header.update(num_features=10**12), "wrong shape|num_features"),
         (lambda header, _: header.update(classes=header["classes"][:-1]), "wrong shape"),
         (lambda header, _: header.update(temperature=0), "temperature"),
+        (lambda header, _: header.update(layout={"joints": 3}), "layout: not a description of a skeleton"),
         (lambda _, arrays: arrays.pop("reference"), "missing or unexpected"),
         (lambda _, arrays: arrays.update(more=torch.zeros(1)), "missing or unexpected"),
         (lambda _, arrays: arrays.update({"encoder/x": torch.zeros(1)}), "encoder|weights do not fit"),

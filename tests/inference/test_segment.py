@@ -60,7 +60,11 @@ def test_what_was_never_trained_is_unknown(pose_classifier: Any) -> None:
     middle = motion(2, 60)
     middle[:, :, 1] *= -1  # upside down
     found = segment_recording(pose_classifier, recording(np.concatenate([positions, middle, middle])))
-    assert UNKNOWN in {one.label for one in found.segments if one.start > len(positions) - 20}
+    unknown = [one for one in found.segments if one.start > len(positions) - 20 and one.label == UNKNOWN]
+    assert unknown
+    assert unknown[0].nearest in pose_classifier.classes
+    assert 0 < unknown[0].nearest_score <= 1
+    assert any("turned" in reason or "upside" in reason for reason in unknown[0].reasons)
     named = segment_recording(pose_classifier, recording(np.concatenate([positions, middle])), unknown=False)
     assert UNKNOWN not in {one.label for one in named.segments}
 
@@ -119,6 +123,10 @@ def test_neighbors_of_the_same_label_are_one_segment() -> None:
         part(10, 20, "x", 0.7, 1),
     ]
     assert list(_merged([])) == []
+    near = replace(part(0, 10, UNKNOWN, 1.0), nearest="x", nearest_score=0.3, reasons=("noise",))
+    nearer = replace(part(10, 20, UNKNOWN, 0.99), nearest="y", nearest_score=0.6)
+    (both,) = _merged([near, nearer])
+    assert (both.nearest, both.nearest_score, both.reasons, both.score) == ("y", 0.6, ("noise",), 1.0)
 
 
 def test_a_classifier_without_timing_uses_the_lengths_of_all_clips(pose_classifier: Any) -> None:

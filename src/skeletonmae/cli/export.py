@@ -45,8 +45,8 @@ def export(
             encoder.
         out: Folder to create.
         layout: Joint layout of the recordings that the exported model will read: a built-in layout or a YAML
-            file. By default the built-in layout with the joints of the model. A model that reads any layout needs
-            it.
+            file. By default that of the clips which a classifier was fitted to, otherwise the built-in one with
+            the joints of the model. An encoder that reads any layout needs it.
         axes: Number of coordinates of the recordings, for a model that reads 2D and 3D. By default 3.
         pooling: What the features of an encoder are the mean of: each of the six parts of a body, each joint, or
             all joints.

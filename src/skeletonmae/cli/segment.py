@@ -129,6 +129,7 @@ def segment(
             _write(path, segmented, segments, out_format)
     print_ignored(ignored)
     print_notes(notes)
+    _print_unknown(segments)
     for one in segmented:
         for warning in one.warnings:
             print_status(f"warning: {one.name}: {warning}")
@@ -207,4 +208,26 @@ def _print_segments(found: SegmentedRecording) -> None:
             times = f"frames {one.start} to {one.end}"
         else:
             times = f"{one.start_s:.1f} to {one.end_s:.1f} s"
-        print_output(f"{one.recording}{person}: {times}: {one.label} {one.score:.0%}")
+        print_output(f"{one.recording}{person}: {times}: {_describe_label(one)}")
+
+
+def _describe_label(segment: Segment) -> str:
+    """The label with its probability; of an unknown segment, the nearest class and what is unusual."""
+    from skeletonmae.inference.segment import UNKNOWN
+
+    if segment.label != UNKNOWN:
+        return f"{segment.label} {segment.score:.0%}"
+    reasons = "; ".join(segment.reasons) or "its motion resembles that of no class"
+    return f"unknown (nearest: {segment.nearest} {segment.nearest_score:.0%}): {reasons}"
+
+
+def _print_unknown(segments: Sequence[Segment]) -> None:
+    """Say what to do if most segments are unknown."""
+    from skeletonmae.inference.segment import UNKNOWN
+
+    number = sum(one.label == UNKNOWN for one in segments)
+    if 2 * number > len(segments):
+        print_status(
+            f"note: {number} of {len(segments)} segments are unknown: they may show other actions, persons or"
+            " conditions of recording than the training clips; `--unknown off` names the nearest class of each"
+        )

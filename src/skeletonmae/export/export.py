@@ -71,8 +71,9 @@ def export_model(
         model: A classifier that `fit` or `evaluate` wrote, an encoder's checkpoint or the folder of a run, or the
             name of a shipped encoder.
         folder: The folder to create.
-        layout: Joint layout of the recordings that the exported model will read. By default the built-in layout
-            with the joints of the model. An encoder that reads any layout needs it.
+        layout: Joint layout of the recordings that the exported model will read. By default that of the clips
+            which a classifier was fitted to, otherwise the built-in one with the joints of the model. An encoder
+            that reads any layout needs it.
         axes: Number of coordinates of the recordings, for models that read 2D and 3D; 3 by default.
         pooling: What the features of an encoder are the mean of; a classifier has its own.
         recordings: Recordings for the comparison, besides made ones.
@@ -119,11 +120,14 @@ def choose_layout(exportable: Exportable, layout: Skeleton | str | None) -> Skel
 
     Args:
         exportable: The model.
-        layout: A layout, or its name or file; None for the built-in one with the joints of the model.
+        layout: A layout, or its name or file; None for that which the model was made for, or else the built-in one
+            with the joints of the model.
 
     Raises:
         InputError: There is no such layout, or the model knows none of its joints.
     """
+    if layout is None and exportable.layout:
+        return exportable.layout
     if layout is None:  # a model that reads any layout has the joints of all of them
         same = [one for one in LAYOUTS.values() if set(one.joints) == set(exportable.joints)]
         if not same:

@@ -49,6 +49,7 @@ class Exportable:
         answer: Computes the first output for recordings of that layout in PyTorch, as the other commands do; NaN
             where there is none.
         classifier: The classifier of `fit`, if it is one: its doubts and warnings are exported too.
+        layout: Layout of the recordings that it was made for; None if that is not known.
     """
 
     kind: Literal["classifier", "encoder"]
@@ -65,6 +66,7 @@ class Exportable:
     graph: Callable[[Skeleton, Literal[2, 3]], nn.Module]
     answer: Callable[[Sequence[SkeletonSequence]], np.ndarray]
     classifier: RecordingClassifier | None = None
+    layout: Skeleton | None = None
 
 
 def encoder_to_export(checkpoint: Checkpoint, name: str, pooling: Pooling = "parts") -> Exportable:

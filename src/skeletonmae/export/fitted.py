@@ -25,7 +25,7 @@ from skeletonmae.export.heads import Novelty, scores_of
 from skeletonmae.inference import RecordingClassifier
 from skeletonmae.inference.featurizers import CoordinateFeaturizer, FineTunedFeaturizer
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifier
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons import LAYOUTS, Skeleton
 
 
 class _Parts(NamedTuple):
@@ -81,7 +81,14 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
         graph=graph,
         answer=lambda recordings: classifier.predict_proba(recordings).astype(np.float32),
         classifier=classifier,
+        layout=classifier.skeleton or _smallest_layout(classifier.reference.joints),
     )
+
+
+def _smallest_layout(joints: tuple[str, ...]) -> Skeleton | None:
+    """The smallest built-in layout that has all joints of the mean pose, which has those of the training clips."""
+    having = [one for one in LAYOUTS.values() if joints and set(joints) <= set(one.joints)]
+    return min(having, key=lambda one: one.num_joints, default=None)
 
 
 def _of_coordinates(featurizer: CoordinateFeaturizer) -> _Parts:

@@ -20,6 +20,7 @@ from skeletonmae.predictions.prediction import Prediction
 from skeletonmae.predictions.window_predictions import window_predictions
 from skeletonmae.predictions.windows import ClipLengths, Window, cut_windows
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import Skeleton
 
 BLOCK = 256
 """Recordings whose features are computed at once."""
@@ -46,6 +47,7 @@ class RecordingClassifier(PretrainedModel):
         license: Terms of the encoder; empty if there is none, or if they are not stated.
         summary: How the classifier was fitted and how good it was in cross-validation, for people to read.
         timing: How long the actions of the training clips take, for `segment` and `Stream`.
+        skeleton: Joint layout of the training clips, of most of them if they have several; None in earlier files.
     """
 
     classes: tuple[str, ...]
@@ -58,6 +60,7 @@ class RecordingClassifier(PretrainedModel):
     license: str = ""
     summary: dict[str, str | int | float | None] = field(default_factory=dict)
     timing: ActionTiming | None = None
+    skeleton: Skeleton | None = None
 
     @property
     def axes(self) -> Literal[2, 3]:

@@ -37,6 +37,7 @@ from skeletonmae.predictions.doubt import Doubt, check_limits
 from skeletonmae.predictions.heads import NeighborHead, build_head
 from skeletonmae.predictions.motion_statistics import ReferencePose
 from skeletonmae.sequences.sequence import UNITS
+from skeletonmae.skeletons import Skeleton
 
 METADATA_KEY = "skeletonmae_classifier"
 FORMAT: Final = 1
@@ -94,11 +95,20 @@ class ClassifierHeader(Config):
     """How the classifier was fitted and how good it was, for people to read."""
     timing: ActionTiming | None = None
     """How long the actions of the training clips take."""
+    layout: dict[str, Any] | None = None
+    """Joint layout of the training clips; see `Skeleton.to_dict`."""
+
+    @property
+    def skeleton(self) -> Skeleton | None:
+        """The joint layout of the training clips."""
+        return Skeleton.from_dict(self.layout, "layout") if self.layout is not None else None
 
     @model_validator(mode="after")
     def _check_features(self) -> ClassifierHeader:
         if self.features == "coordinates" and self.coordinates is None:
             raise ValueError("features coordinates needs the settings coordinates")
+        if (skeleton := self.skeleton) and skeleton.num_joints > MAX_JOINTS:
+            raise ValueError(f"too many joints: {skeleton.num_joints}")
         if self.coordinates and self.num_features != self.coordinates.num_features:
             raise ValueError("num_features is not that of the coordinates")
         return self
@@ -157,6 +167,7 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
             "license": classifier.license,
             "summary": classifier.summary,
             "timing": classifier.timing and classifier.timing.model_dump(),
+            "layout": classifier.skeleton and classifier.skeleton.to_dict(),
             **fields,
             **head_fields,
         }
@@ -224,6 +235,7 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
         license=header.license,
         summary=header.summary,
         timing=header.timing,
+        skeleton=header.skeleton,
     )
 
 

@@ -33,6 +33,9 @@ MAX_DESCRIBED_FRAMES = 10_000
 MIN_PROBABILITY = 1e-6
 MIN_SHARE = 1e-4
 """Added to probabilities before they are multiplied, so that none excludes a class alone."""
+FAMILIARITY = 0.01
+"""A segment is unknown if it is less familiar than all but this share of the training clips. Its ends are not
+where an annotator would put them, so this is less than is asked of a clip."""
 WIDENED = 0.2
 """Share of its length that is added to both ends of a segment to classify it as a whole."""
 DEFAULT_SETTINGS = SegmentationSettings()
@@ -52,6 +55,9 @@ class Segment:
         label: Class, or `unknown`.
         score: Calibrated probability of the class for the frames of the segment; for `unknown`, the share of the
             training clips that are more familiar.
+        nearest: For `unknown`, the class that the segment would have.
+        nearest_score: Its calibrated probability.
+        reasons: What is unusual about an unknown segment, if more than its features are.
     """
 
     recording: str
@@ -62,6 +68,9 @@ class Segment:
     end_s: float | None
     label: str
     score: float
+    nearest: str = ""
+    nearest_score: float = 0.0
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -220,10 +229,13 @@ def _described(
             together = np.log(scores + MIN_SHARE) + np.log(by_windows + MIN_SHARE)
             best = int(together.argmax()) if whole else span.label
             label, score = classifier.classes[best], float(scores[best]) if whole else span.score
-            if answer.unknown and answer.familiarity is not None:
-                label, score = UNKNOWN, 1 - answer.familiarity
             start_s, end_s = (span.start / fps, span.end / fps) if fps else (None, None)
-            yield Segment(recording.name, person, span.start, span.end, start_s, end_s, label, score)
+            segment = Segment(recording.name, person, span.start, span.end, start_s, end_s, label, score)
+            if answer.familiarity is not None and answer.familiarity < FAMILIARITY:
+                reasons = answer.warnings
+                segment = replace(segment, label=UNKNOWN, score=1 - answer.familiarity, nearest=label)
+                segment = replace(segment, nearest_score=score, reasons=reasons)
+            yield segment
 
 
 def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:
@@ -231,7 +243,16 @@ def _merged(segments: Iterable[Segment]) -> Iterator[Segment]:
     last: Segment | None = None
     for segment in segments:
         if last and (last.end, last.label, last.person) == (segment.start, segment.label, segment.person):
-            last = replace(last, end=segment.end, end_s=segment.end_s, score=max(last.score, segment.score))
+            nearest = max((last, segment), key=lambda one: one.nearest_score)
+            last = replace(
+                last,
+                end=segment.end,
+                end_s=segment.end_s,
+                score=max(last.score, segment.score),
+                nearest=nearest.nearest,
+                nearest_score=nearest.nearest_score,
+                reasons=tuple(dict.fromkeys((*last.reasons, *segment.reasons))),
+            )
             continue
         if last:
             yield last
