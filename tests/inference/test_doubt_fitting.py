@@ -22,6 +22,7 @@ USUAL = MotionStatistics(
     joints=20.0,
     frames=60.0,
     seconds=2.0,
+    gap=0.0,
 )
 
 

@@ -139,6 +139,17 @@ def test_unobserved_joints_frames_and_persons_do_not_count() -> None:
     assert here.motion == pytest.approx(there.motion, rel=0.02)
 
 
+def test_the_gap_is_the_longest_time_without_a_joint() -> None:
+    recording = body(60, fps=20.0)
+    observed = recording.observed.copy()
+    observed[:, :5] = observed[:, 10:14] = observed[:, 20:27] = False
+    observed[:, 30:40, 1:] = False  # one joint is observed
+    lost = replace(recording, positions=recording.positions * observed[..., None], observed=observed)
+    assert measure_motion(lost).gap == pytest.approx(7 / 20)
+    assert measure_motion(recording).gap == 0
+    assert np.isnan(measure_motion(replace(lost, fps=None)).gap)
+
+
 def test_nobody_is_nan() -> None:
     nobody = SkeletonSequence.from_positions(np.full((5, 20, 3), np.nan), KINECT20)
     assert all(np.isnan(value) for value in measure_motion(nobody))

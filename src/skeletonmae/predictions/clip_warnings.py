@@ -19,6 +19,8 @@ MAX_SIZE_FACTOR = 3.0
 """A body that is so many times larger or smaller than those of the training clips is in another unit."""
 MIN_OBSERVED_SHARE = 0.5
 """A recording with a smaller share of the training clips' observed joints has few of them."""
+MIN_GAP = 0.25
+"""Seconds without an observed joint that are bridged by interpolation, and do not matter."""
 MIN_LENGTH_SHARE = 0.5
 """A recording that is shorter than this share of the shortest training clip is short."""
 
@@ -44,6 +46,8 @@ class TrainingRange(Config):
     """Length of the longest clip."""
     in_seconds: bool
     """Whether lengths are in seconds."""
+    gap: float | None = None
+    """Longest time without an observed joint, in seconds; None where it is not known."""
 
     @classmethod
     def of(cls, statistics: Sequence[MotionStatistics]) -> TrainingRange:
@@ -53,6 +57,7 @@ class TrainingRange(Config):
         in_seconds = bool(np.isfinite(column["seconds"]).all())
         lengths = column["seconds" if in_seconds else "frames"]
         tilt = column["tilt"][np.isfinite(column["tilt"])]
+        gap = column["gap"][np.isfinite(column["gap"])]
         return cls(
             smallest=float(max(1e-9, column["size"].min())),
             largest=float(max(1e-9, column["size"].max())),
@@ -63,6 +68,7 @@ class TrainingRange(Config):
             median=float(np.median(lengths)),
             longest=float(lengths.max()),
             in_seconds=in_seconds,
+            gap=float(gap.max()) if len(gap) else None,
         )
 
     @property
@@ -98,6 +104,11 @@ class TrainingRange(Config):
             yield (
                 f"few joints were observed: {statistics.joints:.0f} joints in {100 * statistics.observed:.0f} % of"
                 f" the frames, and {self.joints:.0f} in {100 * self.observed:.0f} % in the training clips"
+            )
+        if self.gap is not None and statistics.gap > max(MIN_GAP, self.gap):
+            yield (
+                f"nothing was observed for {statistics.gap:.2g} s in between: gaps of more than {MIN_GAP:g} s are"
+                f" not bridged, and those of the training clips are at most {self.gap:.2g} s long"
             )
         length = statistics.seconds if self.in_seconds else statistics.frames
         unit = "s" if self.in_seconds else " frames"

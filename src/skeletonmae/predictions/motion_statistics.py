@@ -48,6 +48,8 @@ class MotionStatistics(NamedTuple):
     """Number of frames from the first to the last with an observed joint."""
     seconds: float
     """Their duration, if the frame rate is known."""
+    gap: float
+    """Longest time in between without an observed joint, in seconds, if the frame rate is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,7 @@ def _measure_person(recording: SkeletonSequence, person: int, reference: Referen
         joints=float("nan") if reference is None else _num_known(recording, observed, reference),
         frames=float(num_frames),
         seconds=num_frames / recording.fps if recording.fps else float("nan"),
+        gap=(np.diff(seen_frames).max(initial=1) - 1) / recording.fps if recording.fps else float("nan"),
     )
 
 
