@@ -12,6 +12,7 @@ from samples.motion import motion, write_folder
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md", "docs/python.md", "docs/encoders.md", "docs/concepts.md", "docs/answers.md", "docs/streaming.md",
+    "docs/render.md",
 )  # fmt: skip
 FROZEN = ROOT / "tests" / "fixtures" / "frozen"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -61,7 +61,7 @@ class LiveView:
 
     def _drawn(self, person: LivePerson) -> DrawnPerson:
         height = body_height(person.points, person.observed)
-        x, y = anchor_of(person.points, person.observed, height)
+        x, y = anchor_of(person.points, person.observed, self.shape, height)
         if before := self._anchors.get(person.number):
             x, y = (KEPT * old + (1 - KEPT) * new for old, new in zip(before, (x, y), strict=True))
         answer = person.answer

@@ -36,6 +36,7 @@ class BodyShape:
         bone_sizes: 1, or less in the face.
         joint_sides: Side of each joint.
         joint_sizes: 1, or less in the face.
+        is_arm: Which joints belong to an arm.
         shoulders: The joints whose middle is the neck; None if the layout has a spine.
     """
 
@@ -44,6 +45,7 @@ class BodyShape:
     bone_sizes: tuple[float, ...]
     joint_sides: tuple[str, ...]
     joint_sizes: tuple[float, ...]
+    is_arm: Bool[np.ndarray, " joint"]
     shoulders: tuple[int, int] | None = None
 
     @classmethod
@@ -56,6 +58,13 @@ class BodyShape:
             parent = parents.get(left)
             if left in index and right in index and parent and (parent == "nose" or side_of(parent) != "middle"):
                 bones.append((left, right))
+        arms = {
+            joint
+            for part, names in skeleton.parts.items()
+            if part.endswith("arm")
+            for joint in names
+            if not joint.endswith("_shoulder")
+        }
         has_neck = all(parents.get(f"{side}_shoulder") == "nose" for side in ("left", "right"))
         if has_neck:
             bones.append((NECK, "nose"))
@@ -67,6 +76,7 @@ class BodyShape:
             tuple(size[joint] for joint, _ in bones),
             tuple(side_of(joint) for joint in skeleton.joints),
             tuple(size[joint] for joint in skeleton.joints),
+            np.array([joint in arms for joint in skeleton.joints], bool),
             (index["left_shoulder"], index["right_shoulder"]) if has_neck else None,
         )
 

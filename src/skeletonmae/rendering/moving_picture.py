@@ -83,7 +83,7 @@ class Annotations:
         self.colors = label_colors([label.text for label in labels], UNKNOWN)
         self.heights = [typical_height(*one) for one in zip(points, observed, strict=True)]
         self.anchors = [
-            anchors_of(one, seen, height, fps)
+            anchors_of(one, seen, self.shape, height, fps)
             for one, seen, height in zip(points, observed, self.heights, strict=True)
         ]
         self.time_line = None

@@ -19,6 +19,8 @@ FONT_SHARE, MIN_FONT, MAX_FONT = 0.033, 12, 48
 """Size of a font: as a share of the height of the picture, and in pixels."""
 MAX_TEXT = 28
 PLATE = (31, 36, 43)
+ABOVE_HEAD, ABOVE_HANDS = 0.09, 0.03
+"""How far a label is above the highest joint of the head and of the hands, as shares of the height of the body."""
 SMOOTHING = 0.25
 """Seconds over which the place of a label is averaged, so that it does not tremble."""
 
@@ -161,6 +163,7 @@ def _draw_plate(
 def anchors_of(
     points: Float32[np.ndarray, "frame joint 2"],
     observed: Bool[np.ndarray, "frame joint"],
+    shape: BodyShape,
     height: float,
     fps: float,
 ) -> Float32[np.ndarray, "frame 2"]:
@@ -169,6 +172,7 @@ def anchors_of(
     Args:
         points: Joints in pixels.
         observed: Which joints were observed.
+        shape: The layout.
         height: How large the body is in the picture.
         fps: Frames per second.
     """
@@ -178,7 +182,7 @@ def anchors_of(
     anchors = np.zeros((len(points), 2), np.float32)
     if not len(seen):
         return anchors
-    place = np.array([anchor_of(points[frame], observed[frame], height) for frame in seen])
+    place = np.array([anchor_of(points[frame], observed[frame], shape, height) for frame in seen])
     every = np.arange(len(points))
     x, y = (np.interp(every, seen, place[:, axis]) for axis in (0, 1))
     width = max(1, round(SMOOTHING * fps)) * 2 + 1
@@ -188,11 +192,25 @@ def anchors_of(
 
 
 def anchor_of(
-    points: Float32[np.ndarray, "joint 2"], observed: Bool[np.ndarray, " joint"], height: float
+    points: Float32[np.ndarray, "joint 2"],
+    observed: Bool[np.ndarray, " joint"],
+    shape: BodyShape,
+    height: float,
 ) -> tuple[float, float]:
-    """Return where the label of a person in one frame stands: above the middle of the body."""
+    """Return where the label of a person in one frame stands: above head and hands, over the middle of the body.
+
+    Args:
+        points: Joints in pixels.
+        observed: Which joints were observed.
+        shape: The layout.
+        height: How large the body is in the picture.
+    """
     seen = points[observed]
-    return float(np.median(seen[:, 0])), float(seen[:, 1].min() - 0.09 * height)
+    top = float(seen[:, 1].min()) - ABOVE_HANDS * height
+    trunk = points[observed & ~shape.is_arm]
+    if len(trunk):
+        top = min(top, float(trunk[:, 1].min()) - ABOVE_HEAD * height)
+    return float(np.median(seen[:, 0])), top
 
 
 def typical_height(
