@@ -47,10 +47,31 @@ def test_the_region_of_a_trunk_alone() -> None:
     assert region.half_side == pytest.approx(1.25 * 1.5 * 0.3 * 200, rel=1e-5)
 
 
-@pytest.mark.parametrize("part", ["shoulder", "hip"])
-def test_no_region_without_shoulders_or_hips(part: str) -> None:
-    confidence = np.array([0.0 if joint.endswith(part) else 1.0 for joint in COCO17.joints], np.float32)
-    assert region_of_joints(figure(100).astype(np.float32), confidence) is None
+def without(*parts: str) -> np.ndarray:
+    """Confidences of the joints if some are not seen."""
+    return np.array([0.0 if joint.endswith(parts) else 1.0 for joint in COCO17.joints], np.float32)
+
+
+def test_somebody_behind_a_desk_has_hips_below_nose_and_shoulders() -> None:
+    points = np.zeros((17, 2), dtype=np.float32)
+    points[COCO17.index["nose"]] = 200, 100
+    points[COCO17.index["left_shoulder"]], points[COCO17.index["right_shoulder"]] = (250, 150), (150, 150)
+    behind = np.array(
+        [joint in ("nose", "left_shoulder", "right_shoulder") for joint in COCO17.joints], np.float32
+    )
+    region = region_of_joints(points, behind)
+    assert region is not None
+    np.testing.assert_allclose(region.center, [200, 150 + 140])  # 1.4 of a width of 100; twice the neck is less
+    np.testing.assert_allclose(region.up, [0, -1], atol=1e-6)
+    points[COCO17.index["nose"]] = 200, 60
+    region = region_of_joints(points, behind)
+    assert region is not None
+    np.testing.assert_allclose(region.center, [200, 150 + 180])
+
+
+@pytest.mark.parametrize("parts", [("shoulder",), ("hip", "nose"), ("hip", "left_shoulder")])
+def test_no_region_where_too_little_is_seen(parts: tuple[str, ...]) -> None:
+    assert region_of_joints(figure(100).astype(np.float32), without(*parts)) is None
 
 
 class Given:

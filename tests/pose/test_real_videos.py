@@ -121,3 +121,11 @@ def test_legs_outside_the_picture_are_not_invented(videos: Path) -> None:
     assert len(legs) == 8
     assert confidence[:, legs].max() < 0.5
     assert confidence[:, arms].min() > 0.5
+
+
+def test_somebody_whose_hips_are_outside_the_picture_is_found(videos: Path) -> None:
+    estimator = make_estimator()
+    for frame in islice(read_video(videos / "intel_sign_again.mkv"), 5):
+        (pose,) = estimator.update(frame.image[:300], frame.time)
+        assert pose.confidence[MEDIAPIPE33.index["left_shoulder"]] > 0.5
+        assert pose.confidence[MEDIAPIPE33.index["left_hip"]] < 0.5

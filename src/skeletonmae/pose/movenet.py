@@ -29,7 +29,11 @@ REACH = 1.1
 """Radius of a person around the hips, in distances to the farthest joint."""
 MIN_TRUNKS = 1.5
 """Smallest radius, in distances from the hips to the shoulders."""
+TRUNK_PER_WIDTH, TRUNK_PER_NECK = 1.4, 2.0
+"""Distance from the shoulders to the hips where no hip is seen, by the width of the shoulders and by the distance
+from the nose to their center; the larger one counts."""
 BODY_INDICES = body_indices(COCO17)
+NOSE = COCO17.index["nose"]
 SHOULDERS, HIPS = (
     [COCO17.index[f"{side}_{joint}"] for side in ("left", "right")] for joint in ("shoulder", "hip")
 )
@@ -46,7 +50,7 @@ class MoveNet:
         self.session = MOVENET_MULTIPOSE.load(threads)
 
     def read(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Reading]:
-        """Return the persons of whom at least a shoulder and a hip are seen, the most certain first."""
+        """Return the persons of whom enough is seen to have a region, the most certain first."""
         height, width = fitted_size(image.shape[0], image.shape[1], SIDE)
         padded = np.zeros((1, -height % MULTIPLE + height, -width % MULTIPLE + width, 3), dtype=np.int32)
         padded[0, :height, :width] = resize(image, height, width)
@@ -84,12 +88,23 @@ def decode_persons(persons: Float32[np.ndarray, "person 56"], size: np.ndarray) 
 def region_of_joints(
     points: Float32[np.ndarray, "joint 2"], confidence: Float32[np.ndarray, " joint"]
 ) -> Region | None:
-    """Return the region around the 17 joints of a person; None without a shoulder or without a hip."""
+    """Return the region around the 17 joints of a person.
+
+    Where no hip is seen, as of somebody behind a desk, the hips are taken to be below nose and shoulders.
+
+    Returns:
+        None without a shoulder, and without a hip unless both shoulders and the nose are seen.
+    """
     seen = confidence >= MIN_CONFIDENCE
     hips, shoulders = ([joint for joint in pair if seen[joint]] for pair in (HIPS, SHOULDERS))
-    if not hips or not shoulders:
+    if not shoulders:
         return None
-    center = points[hips].mean(0)
+    if hips:
+        center = points[hips].mean(0)
+    elif len(shoulders) == 2 and seen[NOSE]:
+        center = _assumed_hips(points[shoulders], points[NOSE])
+    else:
+        return None
     trunk = points[shoulders].mean(0) - center
     length = float(np.hypot(*trunk))
     if length == 0:
@@ -97,6 +112,15 @@ def region_of_joints(
     farthest = float(np.hypot(*(points[seen] - center).T).max())
     radius = max(REACH * farthest, MIN_TRUNKS * length)
     return Region.from_points(center, center + trunk * (radius / length))
+
+
+def _assumed_hips(shoulders: np.ndarray, nose: np.ndarray) -> np.ndarray:
+    middle = shoulders.mean(0)
+    neck = middle - nose
+    length = max(float(np.hypot(*neck)), 1e-6)
+    trunk = max(TRUNK_PER_WIDTH * float(np.hypot(*(shoulders[0] - shoulders[1]))), TRUNK_PER_NECK * length)
+    hips: np.ndarray = middle + neck * (trunk / length)
+    return hips
 
 
 class MoveNetEstimator:
