@@ -88,6 +88,7 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
             "num_test": group[0]["num_test"],
             "num_test_left_out": run_results.get("empty_clips", {}).get("test", 0),
             **_optional(group),
+            **({"weights_digest": digest} if (digest := run_results.get("weights_digest")) else {}),
             "best_params": [result["best_params"] for result in group],
             "commit": commit,
             "device": device,

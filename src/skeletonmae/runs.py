@@ -230,6 +230,7 @@ def evaluate(
         )
         on_message(f"{len(copies)} test clips are exact copies of training clips; {outcome}")
     protocol_runs = [run for protocol in recipe.evaluation for run in _split_seeds(protocol)]
+    digest = weights_digest(method)
     fields = {
         "dataset": store.datasets[0],
         "split": split_rule.model_dump(mode="json"),
@@ -244,10 +245,11 @@ def evaluate(
         "test_copies": [store.name(index) for index in copies.tolist()],
         "recipe": recipe.model_dump(mode="json"),
         "weights": header.weights,
+        "weights_digest": digest,
         "pretraining_recipe": header.recipe if checkpoint else None,
         "pretraining_store_fingerprints": list(header.store_fingerprints),
     }
-    key = [repr(protocol_runs), weights_digest(method)]
+    key = [repr(protocol_runs), digest]
     with lock_folder(folder, distributed.rank) if folder else nullcontext():
         results_file = ResultsFile(
             folder,

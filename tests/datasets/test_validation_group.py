@@ -6,7 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skeletonmae.datasets.validation_group import ValidationGroup, describe_validation, split_by_group
+from skeletonmae.datasets.validation_group import (
+    ValidationGroup,
+    describe_folds,
+    describe_validation,
+    folds_by_group,
+    split_by_group,
+)
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore
 
@@ -62,3 +68,33 @@ def test_it_is_described() -> None:
     assert describe_validation("subject") == "20 % of the training side, by subject"
     group = ValidationGroup(tag="camera", values=("1", "2"))
     assert describe_validation(group) == "camera 1, 2 of the training side"
+
+
+def test_every_value_is_held_out_once(store: SequenceStore) -> None:
+    index = np.arange(2, 6)  # cameras 1, 3, 2, 1
+    divisions = folds_by_group(store, index, "camera", 5 - 1)
+    assert sorted(val.tolist() for _, val in divisions) == [[2, 5], [3], [4]]
+    assert all(sorted([*fit, *val]) == index.tolist() for fit, val in divisions)
+    two = folds_by_group(store, index, "camera", 2)
+    assert sorted(val.tolist() for _, val in two) == [[2, 5], [3, 4]]
+    assert describe_folds("camera", 5) == "5 folds of the training side, by camera"
+
+
+def test_without_values_every_recording_is_held_out_once(store: SequenceStore) -> None:
+    for group, index in ((None, np.arange(2, 7)), ("camera", np.array([2, 5]))):  # one camera is no group
+        divisions = folds_by_group(store, index, group, 2)
+        assert len(divisions) == 2
+        assert sorted(np.concatenate([val for _, val in divisions]).tolist()) == index.tolist()
+    with pytest.raises(
+        InputError, match="too few recordings to select settings in folds; expected 5 or more; got 2"
+    ):
+        folds_by_group(store, np.array([2, 5]), None, 5)
+    assert describe_folds(None, 5) == "5 folds of the training side, by class"
+
+
+def test_named_values_stay_one_validation_part(store: SequenceStore) -> None:
+    group = ValidationGroup(tag="camera", values=("1", "3"))
+    ((fit, val),) = folds_by_group(store, np.arange(7), group, 5)
+    expected = split_by_group(store, np.arange(7), group, seed=0)
+    assert (fit.tolist(), val.tolist()) == tuple(part.tolist() for part in expected)
+    assert describe_folds(group, 5) == "camera 1, 3 of the training side"

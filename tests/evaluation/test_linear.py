@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from skeletonmae.evaluation import KNN, EvaluationTask, LinearProbe
 from skeletonmae.transforms import ClipConfig
-from skeletonmae.transforms.geometry import Scale
+from skeletonmae.transforms.geometry import Mirror, Scale
 
 RNG = np.random.default_rng(0)
 CLASSES = ("0", "1", "2", "3")
@@ -76,6 +76,62 @@ def test_weight_decay_is_selected_on_the_validation_part(make_task: Any, reads: 
         assert not fit & val
         assert fit | val == set(range(200))
         assert rest == [set(range(200)), set(range(200, 320))]
+
+
+def test_of_folds_the_sum_decides(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the first of three folds, the labels are inverted: the strength that spoils the predictions is better."""
+    side = np.arange(300) % 2
+    features, labels = (side * 2.0 - 1)[:, None], np.where(np.arange(300) < 250, side, 1 - side)
+    divisions = [(np.arange(150), np.arange(first, first + 50)) for first in (250, 150, 200)]
+    asked: list[int] = []
+
+    def folds(task: Any, index: np.ndarray, num_folds: int) -> Any:
+        asked.append(num_folds)
+        return divisions[: 1 if len(asked) == 1 else 3]
+
+    monkeypatch.setattr(EvaluationTask, "folds", folds)
+    task = make_task(features, labels, features[:2], [0, 1], classes=("0", "1"))
+    probe = LinearProbe(epochs=10, weight_decays=(0.0, 100.0), selection_folds=3)
+    (result,) = probe.run(task)
+    assert result.best_params == {"weight_decay": 100.0}  # of one fold alone
+    (result,) = probe.run(task)
+    assert result.best_params == {"weight_decay": 0.0}  # 100 of 150 clips
+    assert asked == [3, 3]
+    assert result.name == "linear folds=3"
+    assert result.details["selection"] == "3 folds of the training side, by class"
+
+
+def test_folds_use_the_views_of_the_probe(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is fitted and selected in a fold is what a single validation part with the same clips has."""
+    task = task_of(make_task, test=TEST + RNG.normal(size=TEST.shape) * 3)
+    division = np.arange(0, 150), np.arange(150, 200)
+    monkeypatch.setattr(EvaluationTask, "folds", lambda task, index, num_folds: [division])
+    monkeypatch.setattr(EvaluationTask, "train_val_split", lambda task, index, seed: division)
+    one, other = (
+        list(LinearProbe(views=2, test_views=1, selection_folds=folds)._divisions(task, np.arange(200)))
+        for folds in (1, 2)
+    )
+    for side, same in zip(one[0], other[0], strict=True):
+        assert len(side[0]) in (150 * 3, 50)
+        assert all(torch.equal(*pair) for pair in zip(side, same, strict=True))
+
+
+def test_views_can_do_without_mirror_images(make_task: Any) -> None:
+    augment = (Mirror(probability=1.0), Scale(low=3.0, high=3.0))
+    clips = ClipConfig(frames=1, transforms=(), augment=augment, crop=(1.0, 1.0), test_crop=1.0)
+    task = task_of(make_task, clips=clips)
+    probe = LinearProbe(test_views=1, epochs=2, mirror_views=False)
+    classifier, _ = probe.fit(task, task.split.train)
+    logits, _ = probe.predict(task, classifier, task.split.test)
+    middle, scaled = (classifier(torch.from_numpy(TEST).float() @ torch.eye(4, 60) * by) for by in (1, 3))
+    torch.testing.assert_close(logits, (middle + scaled) / 2, rtol=1e-4, atol=1e-4)
+    mirrored, _ = probe.model_copy(update={"mirror_views": True}).predict(task, classifier, task.split.test)
+    assert not torch.allclose(logits, mirrored)
+    (result,) = probe.run(task)
+    assert result.name == "linear test_views=1 unmirrored"
+    assert result.details["mirror_views"] == "no"
+    with pytest.raises(ValidationError, match="mirror_views false changes nothing without views"):
+        LinearProbe(mirror_views=False)
 
 
 def test_the_validation_labels_decide(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:

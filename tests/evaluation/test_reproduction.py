@@ -128,6 +128,22 @@ def test_one_clip_is_always_allowed() -> None:
     assert not check_agreement(published, results(80.3, 80.3)).agrees
 
 
+def test_a_frozen_encoder_with_the_same_weights_may_differ_by_one_clip() -> None:
+    published = row(weights_digest="abc")
+    assert check_agreement(published, results(80.25), "abc").agrees
+    made = check_agreement(published, results(80.5), "abc")
+    assert not made.agrees
+    assert "where 0.25 is allowed, one test clip, because the weights are those of the row" in made.sentence
+    for digest in ("abd", ""):
+        assert check_agreement(published, results(80.5), digest).agrees  # within the interval of the row
+    assert check_agreement(row(), results(80.5), "").agrees
+    tuned = published | {"protocol": "finetune"}
+    made = check_agreement(
+        tuned, [each.model_copy(update={"protocol": "finetune"}) for each in results(80.5)], "abc"
+    )
+    assert made.agrees  # fine-tuning trains other weights
+
+
 def test_other_seeds_and_other_clips_are_refused() -> None:
     with pytest.raises(InputError, match=r"with seeds \[0, 1\]; got seeds \[0\]"):
         check_agreement(row(seeds=[0, 1]), results(80))

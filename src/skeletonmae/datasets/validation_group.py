@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -69,6 +70,51 @@ def split_by_group(
         check_tag(store, group)
         group = group if len(set(store.tag(group)[index])) > 1 else None
     return train_val_split(store, index, group_by=group, seed=seed)
+
+
+def folds_by_group(
+    store: SequenceStore, index: Index, group: str | ValidationGroup | None, num_folds: int
+) -> list[tuple[Index, Index]]:
+    """Divide recordings several times into those to fit on and those to select settings on.
+
+    Every recording is among the latter once. Named values to hold out are one part, so that nothing is fitted to
+    any of them: then there is one division, that of `split_by_group`.
+
+    Args:
+        store: The store that `index` refers to.
+        index: Recordings of the training side.
+        group: As in `split_by_group`.
+        num_folds: Number of parts, of which there are at most as many as values of the tag.
+
+    Raises:
+        InputError: As `split_by_group`, or there are fewer recordings than parts.
+    """
+    from sklearn.model_selection import GroupKFold, StratifiedKFold  # slow to import
+
+    if isinstance(group, ValidationGroup):
+        return [group.split(store, index)]
+    if len(index) < num_folds:
+        problem = "too few recordings to select settings in folds"
+        raise InputError(problem, where=WHERE, expected=f"{num_folds} or more", got=len(index))
+    if group:
+        check_tag(store, group)
+    values = np.asarray(store.tag(group))[index] if group else np.zeros(len(index))
+    num_values = len(np.unique(values))
+    if num_values > 1:
+        parts = GroupKFold(min(num_folds, num_values)).split(index, groups=values)
+    else:
+        with warnings.catch_warnings():  # of classes with fewer clips than parts
+            warnings.simplefilter("ignore", UserWarning)
+            splitter = StratifiedKFold(num_folds, shuffle=True, random_state=0)
+            parts = list(splitter.split(index, store.labels[index]))
+    return [(index[fit], index[val]) for fit, val in parts]
+
+
+def describe_folds(group: str | ValidationGroup | None, num_folds: int) -> str:
+    """Describe the recordings that settings are selected on in folds."""
+    if isinstance(group, ValidationGroup):
+        return describe_validation(group)
+    return f"{num_folds} folds of the training side, by {group or 'class'}"
 
 
 def describe_validation(group: str | ValidationGroup | None) -> str:

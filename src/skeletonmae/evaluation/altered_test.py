@@ -76,6 +76,7 @@ def altered_logits(
         prior: Share of each class among the training clips.
         alteration: What is changed.
     """
+    task = probe.with_views(task)
     altered = replace(task, clips=AlteredClips.of(task.clips, alteration))
     mean = probe.extract_mean(altered, task.split.test, views=probe.test_views, seed=probe.seed)
     logits: Tensor = classifier(mean.features.to(task.distributed.device)).cpu()

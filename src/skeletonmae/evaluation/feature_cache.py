@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 MAX_BYTES = 2 * 2**30
@@ -23,6 +23,10 @@ class ViewFeatures:
 
     features: Float[Tensor, "recording feature"]
     is_kept: Bool[Tensor, " recording"]
+
+    def select(self, rows: Int64[Tensor, " row"]) -> ViewFeatures:
+        """Return the features of some of the recordings."""
+        return ViewFeatures(self.features[rows], self.is_kept[rows])
 
     @property
     def num_bytes(self) -> int:

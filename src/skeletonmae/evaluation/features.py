@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
@@ -55,6 +57,12 @@ class FeatureConfig(Config):
             seed=seed,
         )
 
+    def extract_views(
+        self, task: EvaluationTask, index: np.ndarray, *, views: int = 0, seed: int = 0
+    ) -> list[ViewFeatures]:
+        """Return the features of the middle part of every recording, and of each of `views` random parts."""
+        return _extract_views(task, index, self.pooling, self.time_parts, self.last_blocks, views, seed)
+
     def extract_mean(
         self, task: EvaluationTask, index: np.ndarray, *, views: int = 0, seed: int = 0
     ) -> ViewFeatures:
@@ -69,7 +77,7 @@ class FeatureConfig(Config):
         Returns:
             The features, on the CPU, and which recordings have a view that shows the model a joint.
         """
-        return _average(_extract_views(task, index, self.pooling, self.time_parts, self.last_blocks, views, seed))
+        return _average(self.extract_views(task, index, views=views, seed=seed))
 
     @property
     def feature_setting(self) -> str:
@@ -118,11 +126,20 @@ def extract_features(
     """
     labels = torch.from_numpy(task.labels[index].astype(np.int64))
     found = _extract_views(task, index, pooling, time_parts, last_blocks, views, seed, batch_size)
-    if average_views:
-        mean = _average(found)
-        return mean.features[mean.is_kept], labels[mean.is_kept]
-    features = torch.cat([view.features[view.is_kept] for view in found])
-    return features, torch.cat([labels[view.is_kept] for view in found])
+    return join_views(found, labels, average=average_views)
+
+
+def join_views(views: Sequence[ViewFeatures], labels: Int64[Tensor, " recording"], *, average: bool) -> Features:
+    """Return the features and labels of the views of recordings that show the model a joint.
+
+    Args:
+        views: The views, each of all recordings.
+        labels: Labels of the recordings.
+        average: Average the views of each recording; otherwise all clips of the first view come first.
+    """
+    kept = [_average(list(views))] if average else views
+    features = torch.cat([view.features[view.is_kept] for view in kept])
+    return features, torch.cat([labels[view.is_kept] for view in kept])
 
 
 def _extract_views(

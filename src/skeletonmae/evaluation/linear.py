@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int64
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from skeletonmae.datasets.subsets import Draw, label_subset
-from skeletonmae.evaluation.features import FeatureConfig, Features
+from skeletonmae.datasets.validation_group import ValidationGroup
+from skeletonmae.evaluation.features import FeatureConfig, Features, join_views
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_lbfgs, fit_sgd
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
@@ -43,6 +47,9 @@ class LinearProbe(FeatureConfig):
     test_views: int = Field(0, ge=0, le=10_000)
     """Number of random, augmented parts of each test recording whose logits are averaged with those of its middle
     part."""
+    mirror_views: bool = True
+    """Whether augmented parts may be mirrored, where the recipe mirrors. Mirrored parts blur actions of one side,
+    such as `swipe left`, and are of use where both sides mean the same."""
     solver: Solver = "sgd"
     """`sgd`: stochastic gradient descent, as published. `lbfgs`: the minimum of the same loss, by L-BFGS."""
     epochs: int = Field(100, ge=1)
@@ -54,11 +61,18 @@ class LinearProbe(FeatureConfig):
     weight_decays: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] | None = None
     """Candidate strengths of the L2 penalty; of several, the best on the validation part of the training split is
     used. By default 0 for `sgd`, and eight from 1 to 0.0003 for `lbfgs`."""
+    selection_folds: int = Field(1, ge=1, le=20)
+    """Number of parts of the training side on which the strength is selected, each with a classifier of the
+    others; the best is that with the most correct clips in all of them. Parts are whole groups if
+    `data.validation_group` is a tag. With 1, or if the values to hold out are named, there is the one validation
+    part."""
     seed: int = 0
     """Seed of the label subset, the validation part, the views, the initial weights and the order of clips."""
 
     @model_validator(mode="after")
-    def _check_solver(self) -> Self:
+    def _check_settings(self) -> Self:
+        if not self.mirror_views and not self.views and not self.test_views:
+            raise ValueError("mirror_views false changes nothing without views or test_views")
         if self.solver == "lbfgs":
             fields = type(self).model_fields
             if changed := [name for name in SGD_SETTINGS if getattr(self, name) != fields[name].default]:
@@ -76,10 +90,12 @@ class LinearProbe(FeatureConfig):
     def setting(self) -> str:
         """What distinguishes the results from those of the default settings."""
         views = {"views": self.views, "test_views": self.test_views}
+        folds = [f"folds={self.selection_folds}"] if self.selection_folds > 1 else []
+        unmirrored = [] if self.mirror_views else ["unmirrored"]
         solver = [self.solver] if self.solver != "sgd" else []
         draw = ["plain draw"] if self.draw == "plain" else []
         numbers = [f"{name}={number}" for name, number in views.items() if number]
-        parts = [self.feature_setting, *numbers, *solver, *draw]
+        parts = [self.feature_setting, *numbers, *unmirrored, *solver, *folds, *draw]
         return " ".join(part for part in parts if part)
 
     def run(self, task: EvaluationTask) -> list[Result]:
@@ -118,7 +134,8 @@ class LinearProbe(FeatureConfig):
             **({"draw": self.draw} if self.label_fraction < 1 else {}),
             "views_train": 1 + self.views,
             "views_test": 1 + self.test_views,
-            "selection": task.describe_validation() if len(self.candidates) > 1 else "none",
+            **({} if self.mirror_views else {"mirror_views": "no"}),
+            "selection": task.describe_validation(self.selection_folds) if len(self.candidates) > 1 else "none",
         }
 
     def fit(self, task: EvaluationTask, train_index: np.ndarray) -> tuple[LinearClassifier, float]:
@@ -129,17 +146,40 @@ class LinearProbe(FeatureConfig):
             train_index: Indices of the recordings to fit on. Of several weight decays, the best on a validation
                 part of them is used for all of them.
         """
-        weight_decay = self.candidates[0]
-        if len(self.candidates) > 1:
-            fit_index, val_index = task.train_val_split(train_index, self.seed)
-            classifiers = self._fit(task, self._train_features(task, fit_index), self.candidates)
-            features, labels = self._test_features(task, val_index)
-            accuracy = {
-                candidate: float((_logits(classifier, features).argmax(1) == labels).float().mean())
-                for candidate, classifier in zip(self.candidates, classifiers, strict=True)
-            }
-            weight_decay = max(accuracy, key=lambda candidate: accuracy[candidate])
+        weight_decay = self._select(task, train_index) if len(self.candidates) > 1 else self.candidates[0]
         return self._fit(task, self._train_features(task, train_index), (weight_decay,))[0], weight_decay
+
+    def _select(self, task: EvaluationTask, train_index: np.ndarray) -> float:
+        """Return the candidate with the most correct clips where it was not fitted; of equal ones, the first."""
+        num_correct = np.zeros(len(self.candidates), dtype=np.int64)
+        for to_fit, (features, labels) in self._divisions(task, train_index):
+            classifiers = self._fit(task, to_fit, self.candidates)
+            answers = [_logits(classifier, features).argmax(1) for classifier in classifiers]
+            num_correct += [int((answer == labels).sum()) for answer in answers]
+        return self.candidates[int(num_correct.argmax())]
+
+    def _divisions(self, task: EvaluationTask, train_index: np.ndarray) -> Iterator[tuple[Features, Features]]:
+        """Yield the clips to fit on and to select on, once or for each fold."""
+        if self.selection_folds == 1 or isinstance(task.validation_group, ValidationGroup):
+            fit_index, val_index = task.train_val_split(train_index, self.seed)
+            yield self._train_features(task, fit_index), self._test_features(task, val_index)
+            return
+        num_views = max(self.views, self.test_views)
+        views = self.extract_views(self.with_views(task), train_index, views=num_views, seed=self.seed)
+        labels = torch.from_numpy(task.labels[train_index].astype(np.int64))
+        position = {recording: row for row, recording in enumerate(train_index.tolist())}
+        for division in task.folds(train_index, self.selection_folds):
+            fit, val = (torch.tensor([position[recording] for recording in part.tolist()]) for part in division)
+            to_fit = [view.select(fit) for view in views[: 1 + self.views]]
+            to_select = [view.select(val) for view in views[: 1 + self.test_views]]
+            yield join_views(to_fit, labels[fit], average=False), join_views(to_select, labels[val], average=True)
+
+    def with_views(self, task: EvaluationTask) -> EvaluationTask:
+        """Return the task with the augmentation of the views."""
+        if self.mirror_views:
+            return task
+        augment = tuple(transform for transform in task.clips.augment if transform.kind != "mirror")
+        return replace(task, clips=task.clips.model_copy(update={"augment": augment}))
 
     def predict(
         self, task: EvaluationTask, classifier: LinearClassifier, index: np.ndarray
@@ -149,10 +189,11 @@ class LinearProbe(FeatureConfig):
         return _logits(classifier, features), labels
 
     def _train_features(self, task: EvaluationTask, index: np.ndarray) -> Features:
-        return self.extract(task, index, views=self.views, seed=self.seed)
+        return self.extract(self.with_views(task), index, views=self.views, seed=self.seed)
 
     def _test_features(self, task: EvaluationTask, index: np.ndarray) -> Features:
         # The mean of logits is the logits of the mean feature.
+        task = self.with_views(task)
         return self.extract(task, index, views=self.test_views, average_views=True, seed=self.seed)
 
     def _fit(

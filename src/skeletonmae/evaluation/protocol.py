@@ -14,7 +14,13 @@ from torch import nn
 
 from skeletonmae.config import Config, Precision
 from skeletonmae.datasets.splits import Split
-from skeletonmae.datasets.validation_group import ValidationGroup, describe_validation, split_by_group
+from skeletonmae.datasets.validation_group import (
+    ValidationGroup,
+    describe_folds,
+    describe_validation,
+    folds_by_group,
+    split_by_group,
+)
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores, ScoreKind
 from skeletonmae.evaluation.feature_cache import FeatureCache
@@ -150,8 +156,18 @@ class EvaluationTask:
         """
         return split_by_group(self.store, index, self.validation_group, seed)
 
-    def describe_validation(self) -> str:
+    def folds(self, index: np.ndarray, num_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Divide `index` several times into recordings to fit on and recordings to select settings on.
+
+        Raises:
+            InputError: The store has no such tag or value, or too few recordings to divide.
+        """
+        return folds_by_group(self.store, index, self.validation_group, num_folds)
+
+    def describe_validation(self, num_folds: int = 1) -> str:
         """Describe the recordings that settings are selected on."""
+        if num_folds > 1:
+            return describe_folds(self.validation_group, num_folds)
         return describe_validation(self.validation_group)
 
 
