@@ -11,7 +11,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, ReadOptions, detect
 from skeletonmae.formats.decoders.csv_table import BLOCK_LINES
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, MEDIAPIPE33, NTU25, Skeleton
+from skeletonmae.skeletons import COCO17, KINECT20, LAYOUTS, MEDIAPIPE33, NTU25, SBU15, Skeleton
 
 
 def table(tmp_path: Path, *lines: str) -> Path:
@@ -41,7 +41,7 @@ def test_two_persons_come_and_go(tmp_path: Path) -> None:
         "a,7,ann,head,4,5,6,wave,s1,25",
         "a,9,tom,left_wrist,7,8,9,wave,s1,25",
         "b,0,ann,spine,1,1,1,,,",
-        "b,0,ann,left_hand,1,1,1,,,",
+        *(f"b,1,ann,{joint},1,1,1,,," for joint in KINECT20.joints[:10]),
     )
     first, second = read(path)
     assert first.skeleton == KINECT20  # the smallest layout with these joints
@@ -63,7 +63,7 @@ def test_two_persons_come_and_go(tmp_path: Path) -> None:
 def test_two_axes_are_pixels_unless_said(tmp_path: Path) -> None:
     lines = ("recording,frame,person,joint,x,y,confidence", "a,0,0,nose,10,20,0.5", "a,0,0,left_ear,11,21,0")
     (recording,) = read(table(tmp_path, *lines))
-    assert (recording.skeleton, recording.unit, recording.positions.shape[3]) == (COCO17, "px", 2)
+    assert (recording.unit, recording.positions.shape[3]) == ("px", 2)
     assert recording.observed.sum() == 1  # confidence 0 is not observed
     (recording,) = read(table(tmp_path, *lines), unit="image", fps=12.5)
     assert (recording.unit, recording.fps) == ("image", 12.5)
@@ -120,6 +120,19 @@ def test_the_smallest_layout_that_has_all_joints(name: str, tmp_path: Path) -> N
     fitting = {other: skeleton for other, skeleton in LAYOUTS.items() if set(joints) <= set(skeleton.joints)}
     assert recording.skeleton.num_joints == min(skeleton.num_joints for skeleton in fitting.values())
     assert set(joints) <= set(recording.skeleton.joints)
+
+
+def test_a_small_part_of_any_layout_is_a_layout_of_its_own(tmp_path: Path) -> None:
+    names = ("head", "hand_l", "hand_r", "foot_l", "foot_r")
+    for order in (names, names[::-1]):
+        (recording,) = read(table(tmp_path, "frame,joint,x,y", *(f"0,{joint},1,2" for joint in order)))
+        joints = ("head", "left_hand", "left_foot", "right_hand", "right_foot")
+        assert (recording.skeleton.name, recording.skeleton.joints) == ("table5", joints)
+        assert recording.skeleton.mirror["left_hand"] == "right_hand"
+        assert recording.observed.all()
+    half = SBU15.joints[:8]
+    (recording,) = read(table(tmp_path, "frame,joint,x,y", *(f"0,{joint},1,2" for joint in half)))
+    assert recording.skeleton == SBU15
 
 
 @pytest.mark.parametrize("spelled", ["left_wrist", "Left Wrist", "LeftWrist", "LEFT-WRIST", " leftWrist "])
@@ -321,11 +334,13 @@ def test_without_pyarrow_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pyte
 
 
 def test_joints_by_the_names_of_other_programs(tmp_path: Path) -> None:
-    joints = ("SpineBase", "HandTipLeft", "SpineShoulder", "spine base")
+    others = [joint for joint in NTU25.joints if joint not in ("pelvis", "left_hand_tip", "shoulder_center")]
+    joints = ("SpineBase", "HandTipLeft", "SpineShoulder", "spine base", *others)
     lines = [f"{frame},{joint},1,2,3" for frame, joint in enumerate(joints)]
     (recording,) = read(table(tmp_path, "frame,joint,x,y,z", *lines))
     index = NTU25.index
     seen = [index["pelvis"], index["left_hand_tip"], index["shoulder_center"], index["pelvis"]]
+    seen += [index[joint] for joint in others]
     assert recording.skeleton == NTU25
     assert np.argwhere(recording.observed[0]).tolist() == [[frame, joint] for frame, joint in enumerate(seen)]
 
@@ -374,7 +389,7 @@ def test_other_names_of_columns(header: str, axes: int, tmp_path: Path) -> None:
     if axes == 2 and "score" not in header:
         path = table(tmp_path, header, "3,NOSE,1,2", "5,LEFT_EAR,1,2")
     (recording,) = read(path)
-    assert (recording.skeleton, recording.positions.shape) == (COCO17, (1, 3, 17, axes))
+    assert (recording.skeleton.joints, recording.positions.shape) == (("nose", "left_ear"), (1, 3, 2, axes))
     assert recording.observed.sum() == 2
 
 

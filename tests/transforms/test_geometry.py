@@ -178,6 +178,19 @@ def test_center_uses_the_first_frame_in_which_the_root_is_observed(make_batch: M
     assert not moved.positions[0, 1, 0, root].any()  # the first person's never comes
 
 
+def test_without_any_center_the_mean_of_the_observed_joints_is_taken(make_batch: Make) -> None:
+    batch = make_batch((2, 1), lost=0.0)
+    observed = batch.observed.clone()
+    observed[0, :, :, KINECT20.index["spine"]] = False
+    observed[0, 0, :3] = False
+    moved = Center()(batch.with_positions(batch.positions, observed))
+    mean = moved.positions[0, 0, 3].sum(0) / observed[0, 0, 3].sum()
+    torch.testing.assert_close(mean, torch.zeros(3), atol=1e-6, rtol=0)
+    assert not moved.positions[1, 0, 0, KINECT20.index["spine"]].any()  # the other clip has one
+    shifted = Center()(batch.with_positions(batch.positions + torch.tensor([3.0, -2.0, 7.0]), observed))
+    torch.testing.assert_close(shifted.positions, moved.positions, atol=2e-6, rtol=0)
+
+
 def test_the_center_of_two_hips_is_the_mean_of_the_observed_ones(make_batch: Make) -> None:
     batch = make_batch((1, 1), skeleton=COCO17, lost=0.0)
     hips, observed = [COCO17.index["left_hip"], COCO17.index["right_hip"]], batch.observed.clone()

@@ -87,10 +87,22 @@ def _center(transform: Any, skeleton: Skeleton, axes: int) -> Step:  # noqa: ARG
         at_frame = at_frame.gather(2, frame.expand(-1, -1, 1, *at_frame.shape[3:])).squeeze(2)
         num = observed.gather(2, frame.squeeze(4).expand(-1, -1, 1, observed.shape[3])).squeeze(2).sum(2)
         value = at_frame.sum(2) / num.clamp(min=1)[..., None].to(at_frame.dtype)
-        origin = _of_first_person(is_observed.any(2), value)
+        has_center = is_observed.any(2)
+        origin = _of_first_person(has_center, value)
+        origin = torch.where(has_center.any(1)[:, None], origin, _mean_of_first_person(clip))
         return clip.moved(clip.positions - origin[:, None, None, None])
 
     return center
+
+
+def _mean_of_first_person(clip: Clip) -> Tensor:
+    """Mean of the joints of the first person in the first frame in which any is observed, `(clip, axis)`."""
+    is_seen = clip.observed.any(3)
+    frame = is_seen.int().argmax(2)[:, :, None, None, None]
+    at_frame = clip.positions.gather(2, frame.expand(-1, -1, 1, *clip.positions.shape[3:])).squeeze(2)
+    num = clip.observed.gather(2, frame.squeeze(4).expand(-1, -1, 1, clip.observed.shape[3])).squeeze(2).sum(2)
+    mean = at_frame.sum(2) / num.clamp(min=1)[..., None].to(at_frame.dtype)
+    return _of_first_person(is_seen.any(2), mean)
 
 
 def _face_forward(transform: Any, skeleton: Skeleton, axes: int) -> Step:

@@ -11,7 +11,8 @@ columns (`label`; `layout`, `unit` and `fps`; any other is a tag) hold one value
 comma, a semicolon or a tab; case and spaces in column names do not matter, and joint names may have any of the
 spellings in `skeletons.aliases`. A joint is unobserved where its line is missing, a coordinate is empty or `nan`,
 the confidence is 0, the visibility below 0.5 or the likelihood below 0.6. The default layout is the smallest
-built-in one that has all joints of the file, and of several the first in `LAYOUTS`. The default unit is meters in
+built-in one that has all joints of the file, and of several the first in `LAYOUTS`; if these are less than half of
+its joints, they are a layout of their own, as they are in wide tables and arrays. The default unit is meters in
 3D and pixels in 2D, except for MediaPipe's landmarks with a column `visibility` (`wide_coordinates`). The lines of
 a recording are consecutive, its frame numbers may start anywhere, and the file is read in blocks.
 """
@@ -28,6 +29,7 @@ from skeletonmae.formats.decoders.parquet_table import MAGIC, read_parquet
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import Format, ReadOptions
 from skeletonmae.formats.joint_names import JointLookup, joint_indices, normalize_joint_name
+from skeletonmae.formats.named_skeletons import skeleton_from_names
 from skeletonmae.formats.table_recording import TableRecording
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.sequences import SkeletonSequence
@@ -39,7 +41,7 @@ from skeletonmae.skeletons.plausible_tree import suggested_layout
 
 def _parse(file: InputFile, options: ReadOptions, read: ReadBlocks) -> Iterator[SkeletonSequence]:
     first_lines = _joint_names(file, read)
-    layout = options.layout or (_smallest_layout(file, first_lines) if first_lines else None)
+    layout = options.layout or (_layout_of(file, first_lines) if first_lines else None)
     lookups: dict[str, JointLookup] = {}
     names: set[str] = set()
     recording: TableRecording | None = None
@@ -98,8 +100,8 @@ def _lookup(layout: Skeleton, names: list[str]) -> JointLookup:
     return lookup
 
 
-def _smallest_layout(file: InputFile, first_lines: dict[str, int]) -> Skeleton:
-    """The smallest built-in layout with all joints of the file."""
+def _layout_of(file: InputFile, first_lines: dict[str, int]) -> Skeleton:
+    """The smallest built-in layout with all joints of the file, or their own if it has more than twice as many."""
     lines: dict[str, int] = {}
     for name, line in first_lines.items():
         lines.setdefault(normalize_joint_name(name), line)
@@ -114,7 +116,10 @@ def _smallest_layout(file: InputFile, first_lines: dict[str, int]) -> Skeleton:
         raise InputError(
             "no built-in layout has all joints", where=file.path, expected=_how_to_declare(list(joints))
         )
-    return min(layouts, key=lambda layout: layout.num_joints)
+    smallest = min(layouts, key=lambda layout: layout.num_joints)
+    if 2 * len(joints) >= smallest.num_joints:
+        return smallest
+    return skeleton_from_names(file, f"table{len(joints)}", [joint for joint in VOCABULARY if joint in joints])
 
 
 def _how_to_declare(joints: list[str]) -> str:

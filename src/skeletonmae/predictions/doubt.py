@@ -38,6 +38,8 @@ LIMITS = (
     Limit("velocity_roughness", "", "the motion is as irregular as a random walk"),
 )
 """New ones are added at the end: saved classifiers have the first of them."""
+IMPLIED = {"roughness": ("motion", "pose_motion", "velocity_roughness"), "motion": ("pose_motion",)}
+"""Statistic -> others that are beyond their limits for the same reason: noise has no motion either."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +76,14 @@ class Familiarity:
         return bool(((values < self.low) | (values > self.high)).any())  # NaN is beyond nothing
 
     def reasons(self, statistics: MotionStatistics) -> Iterator[str]:
-        """Yield why a recording is unknown whatever its features, unless a warning says it."""
+        """Yield why a recording is unknown whatever its features, unless a warning or another reason says it."""
+        reasons: dict[str, str] = {}
         for limit, low, high in zip(LIMITS, self.low.tolist(), self.high.tolist(), strict=False):
             value = getattr(statistics, limit.statistic)
-            reason = limit.too_low if value < low else limit.too_high if value > high else ""
-            if reason:
-                yield reason
+            if reason := limit.too_low if value < low else limit.too_high if value > high else "":
+                reasons[limit.statistic] = reason
+        implied = {other for statistic in reasons for other in IMPLIED.get(statistic, ())}
+        yield from (reason for statistic, reason in reasons.items() if statistic not in implied)
 
 
 @dataclass(frozen=True, eq=False)

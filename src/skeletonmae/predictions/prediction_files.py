@@ -89,8 +89,8 @@ def as_text(predictions: Iterable[Prediction]) -> str:
 def describe_prediction(prediction: Prediction) -> str:
     """Say what is predicted, in one line without the warnings."""
     classes = ", ".join(f"{name} {probability:.0%}" for name, probability in prediction.classes)
-    if prediction.unknown:
-        classes = f"unknown (nearest: {classes})"
+    if prediction.unknown:  # a probability would read as certainty
+        classes = f"unknown (nearest: {', '.join(name for name, _ in prediction.classes)})"
     return f"{describe_place(prediction)}: {prediction.error or classes}"
 
 

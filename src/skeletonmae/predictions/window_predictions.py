@@ -9,9 +9,25 @@ import numpy as np
 
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.doubt import COVERAGE, Familiarity
-from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
+from skeletonmae.predictions.motion_statistics import MotionStatistics, ReferencePose, measure_motion
 from skeletonmae.predictions.prediction import NOT_FINITE, Prediction
 from skeletonmae.predictions.windows import Window
+from skeletonmae.skeletons.derived import abbreviate
+
+MAX_JOINT_NAMES = 6
+"""Names of joints that a message lists."""
+
+
+def _missing_joints(window: Window, statistics: MotionStatistics, reference: ReferencePose) -> str:
+    """Say that no joint of the training clips was observed; nothing if any was."""
+    if statistics.joints != 0 or not reference.joints:
+        return ""
+    joints = window.recording.skeleton.joints
+    seen = [joints[index] for index in np.flatnonzero(window.recording.observed.any((0, 1))).tolist()]
+    return (
+        "none of the joints of the training clips was observed; expected some of"
+        f" {abbreviate(reference.joints, MAX_JOINT_NAMES)}; got {abbreviate(seen, MAX_JOINT_NAMES)}"
+    )
 
 
 def window_predictions(
@@ -50,7 +66,9 @@ def window_predictions(
             recording.name,
             window.person,
             (),
-            errors[row] or ("" if finite[row] else NOT_FINITE),
+            errors[row]
+            or ("" if finite[row] else NOT_FINITE)
+            or _missing_joints(window, statistics[row], reference),
             start=window.start,
             end=window.end,
             fps=recording.fps,

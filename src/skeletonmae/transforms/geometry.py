@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from skeletonmae.batches import Batch
+from skeletonmae.batches import Batch, Tracks
 from skeletonmae.batches.constants import constant
 from skeletonmae.batches.unobserved import set_unobserved_to_zero_
 from skeletonmae.config import Config
@@ -21,7 +21,10 @@ from skeletonmae.transforms.depth import set_depth_to_zero_
 
 
 class Center(Config):
-    """Move the origin to the body center of the first person, in the first frame in which it is observed."""
+    """Move the origin to the body center of the first person, in the first frame in which it is observed.
+
+    Where nobody's center is ever observed, it is the mean of the joints that are, in the first frame with any.
+    """
 
     kind: Literal["center"] = "center"
 
@@ -35,10 +38,25 @@ class Center(Config):
         track = torch.arange(len(tracks), device=frame.device)
         center = tracks.positions[track, frame].index_select(1, joints).sum(1)
         center = center / observed[track, frame].sum(1, keepdim=True).clamp(min=1)
-        origin = tracks.of_first_person(is_observed.any(1), center)
+        has_center = is_observed.any(1)
+        origin = tracks.of_first_person(has_center, center)
+        if not (has_center.is_cpu and has_center.all()):  # on a GPU, to look would mean to wait
+            origin = _origin_without_center(tracks, has_center, origin)
         # Whole frames are moved, since long rows are subtracted much faster than single points.
         moved = tracks.positions.flatten(2) - origin.repeat(1, batch.skeleton.num_joints)[:, None]
         return moved_batch(batch, set_unobserved_to_zero_(moved.view_as(tracks.positions), tracks.observed))
+
+
+def _origin_without_center(
+    tracks: Tracks, has_center: Bool[Tensor, " track"], origin: Float[Tensor, "track axis"]
+) -> Float[Tensor, "track axis"]:
+    """Return the origin of each track; of clips without any center, the mean of the first person's joints."""
+    is_known = tracks.of_first_person(has_center, torch.ones_like(origin))
+    is_seen = tracks.observed.any(2)
+    frame, track = is_seen.int().argmax(1), torch.arange(len(tracks), device=origin.device)
+    num_joints = tracks.observed[track, frame].sum(1, keepdim=True).clamp(min=1)
+    mean = tracks.positions[track, frame].sum(1) / num_joints
+    return origin.where(is_known > 0, tracks.of_first_person(is_seen.any(1), mean))
 
 
 class FaceForward(Config):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.validation.base import Check
-from skeletonmae.validation.block import iter_blocks
+from skeletonmae.validation.block import BLOCK_ROWS, iter_blocks
 from skeletonmae.validation.finding import Finding
 from skeletonmae.validation.frame_rate import FrameRate
 from skeletonmae.validation.left_right import Mirrored
@@ -36,19 +36,51 @@ def check_basics(
     Returns:
         The counts and the findings, as in `Validation`.
     """
-    table, counter = RecordingTable(store.classes, index_contents=False), FindingCounter()
-    for block in iter_blocks(_read(store, _choose(store, max_recordings).tolist())):
-        columns: dict[str, np.ndarray] = {}
-        for check in BASIC_CHECKS:
-            for finding in check.check_block(block):
-                counter.add(finding)
-            columns |= check.measure(block)
-        table.sides += [""] * len(block.recordings)
-        table.add(block, columns)
-    for check in BASIC_CHECKS:
-        for finding in check.check_all(table):
-            counter.add(finding)
-    return counter.sorted_results([check.name for check in BASIC_CHECKS])
+    checks = RunningChecks(store.classes)
+    for recording in _read(store, _choose(store, max_recordings).tolist()):
+        checks.add(recording)
+    return checks.results()
+
+
+class RunningChecks:
+    """Checks recordings as they pass by, of which only a block at a time is held in memory.
+
+    Args:
+        classes: The class names that labels may have; any if empty.
+        checks: What to check.
+    """
+
+    def __init__(self, classes: Sequence[str] = (), checks: Sequence[Check] = BASIC_CHECKS) -> None:
+        self.checks = tuple(checks)
+        self.table, self.counter = RecordingTable(classes, index_contents=False), FindingCounter()
+        self.pending: list[SkeletonSequence] = []
+        self.num_rows = 0
+
+    def add(self, recording: SkeletonSequence) -> None:
+        """Check one more recording."""
+        self.pending.append(recording)
+        self.num_rows += recording.num_persons * recording.num_frames + 1
+        if self.num_rows > BLOCK_ROWS:
+            self._check_pending()
+
+    def results(self) -> tuple[tuple[CheckCount, ...], tuple[Finding, ...]]:
+        """Return the counts and the findings of all recordings, as in `Validation`; nothing can be added then."""
+        self._check_pending()
+        for check in self.checks:
+            for finding in check.check_all(self.table):
+                self.counter.add(finding)
+        return self.counter.sorted_results([check.name for check in self.checks])
+
+    def _check_pending(self) -> None:
+        for block in iter_blocks(self.pending):
+            columns: dict[str, np.ndarray] = {}
+            for check in self.checks:
+                for finding in check.check_block(block):
+                    self.counter.add(finding)
+                columns |= check.measure(block)
+            self.table.sides += [""] * len(block.recordings)
+            self.table.add(block, columns)
+        self.pending, self.num_rows = [], 0
 
 
 def describe_warnings(counts: tuple[CheckCount, ...], findings: tuple[Finding, ...]) -> list[str]:

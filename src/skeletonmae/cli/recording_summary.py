@@ -1,0 +1,48 @@
+"""What the commands say of the recordings they read: their layouts, and what is unusual about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skeletonmae.cli.console import print_status
+
+if TYPE_CHECKING:
+    from skeletonmae.sequences import SkeletonSequence
+    from skeletonmae.skeletons import Skeleton
+
+
+class ObservedLayouts:
+    """The layouts of recordings, and which of their joints were observed in any."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Skeleton, int] = {}
+        self._observed: dict[Skeleton, np.ndarray] = {}
+
+    def add(self, recording: SkeletonSequence) -> None:
+        """Add a recording."""
+        skeleton = recording.skeleton
+        self._counts[skeleton] = self._counts.get(skeleton, 0) + 1
+        seen = self._observed.setdefault(skeleton, np.zeros(skeleton.num_joints, dtype=bool))
+        seen |= np.asarray(recording.observed.any((0, 1)))
+
+    def lines(self) -> list[str]:
+        """Return a line for each layout, the most frequent first."""
+        from skeletonmae.skeletons.derived import abbreviate
+        from skeletonmae.validation.finding import pluralize
+
+        lines = []
+        for skeleton, count in sorted(self._counts.items(), key=lambda item: -item[1]):
+            observed, number = self._observed[skeleton].tolist(), pluralize(skeleton.num_joints, "joint")
+            absent = [joint for joint, is_seen in zip(skeleton.joints, observed, strict=True) if not is_seen]
+            seen = f"{skeleton.num_joints - len(absent)} of its {number} observed; never {abbreviate(absent, 8)}"
+            what = seen if absent else number
+            where = f" in {pluralize(count, 'recording')}" if len(self._counts) > 1 else ""
+            lines.append(f"layout: {skeleton.name}{where}, {what}")
+        return lines
+
+    def print(self) -> None:
+        """Print the lines."""
+        for line in self.lines():
+            print_status(line)
