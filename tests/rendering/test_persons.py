@@ -13,7 +13,7 @@ from skeletonmae.rendering.labels import UNKNOWN, Label
 from skeletonmae.rendering.persons import DrawnPerson, anchor_of, anchors_of, draw_caption, draw_persons
 from skeletonmae.rendering.text import text_mask
 from skeletonmae.rendering.time_line import MAX_ROWS, TimeLine, clock
-from skeletonmae.skeletons import COCO17, LAYOUTS, MEDIAPIPE33, NTU25, Skeleton
+from skeletonmae.skeletons import COCO17, LAYOUTS, MEDIAPIPE33, PENN13, Skeleton
 
 SHAPE = BodyShape.of(MEDIAPIPE33)
 SEEN = np.ones(33, bool)
@@ -26,13 +26,14 @@ def pairs(skeleton: Skeleton) -> set[frozenset[str]]:
 
 
 def test_bodies_without_a_spine_have_shoulders_hips_and_a_neck() -> None:
-    for skeleton in (MEDIAPIPE33, COCO17):
+    for skeleton, head in ((MEDIAPIPE33, "nose"), (COCO17, "nose"), (PENN13, "head")):
         drawn = pairs(skeleton)
         assert frozenset(("left_shoulder", "right_shoulder")) in drawn
         assert frozenset(("left_hip", "right_hip")) in drawn
-        assert frozenset(("nose", NECK)) in drawn
-        assert frozenset(("left_shoulder", "nose")) not in drawn
-    assert pairs(NTU25) == {frozenset(bone) for bone in NTU25.bones}
+        assert frozenset((head, NECK)) in drawn
+        assert frozenset(("left_shoulder", head)) not in drawn
+    for name in sorted(LAYOUTS.keys() - {"mediapipe33", "coco17", "penn13"}):
+        assert pairs(LAYOUTS[name]) == {frozenset(bone) for bone in LAYOUTS[name].bones}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)

@@ -20,6 +20,8 @@ FACE_SIZE = 0.55
 OUTLINE, OUTLINE_OPACITY = 0.7, 0.55
 """Width of the dark outline on a video, as a share of the width of a bone on either side."""
 FACE_WORDS = ("eye", "ear", "mouth", "nose")
+HEADS = ("nose", "head")
+"""Joints that shoulders hang on where there is no spine."""
 NECK = "middle of the shoulders"
 
 
@@ -28,7 +30,7 @@ class BodyShape:
     """Which joints of a layout are connected when it is drawn, and in which colors.
 
     It differs from the tree of the layout where that would look odd. Of layouts without a spine, shoulders hang on
-    the nose: they are connected with each other instead, and their middle, the neck, with the nose.
+    the head: they are connected with each other instead, and their middle, the neck, with the head.
 
     Args:
         ends: Joints at both ends of each bone, `(bone, 2)`; the number of joints stands for the neck.
@@ -55,8 +57,8 @@ class BodyShape:
         bones = [(joint, parent) for joint, parent in skeleton.bones if not _looks_odd(joint, parent)]
         for name in ("shoulder", "hip", "mouth"):
             left, right = f"left_{name}", f"right_{name}"
-            parent = parents.get(left)
-            if left in index and right in index and parent and (parent == "nose" or side_of(parent) != "middle"):
+            hangs_on = parents.get(left, "")
+            if right in index and (hangs_on in HEADS or hangs_on == "left_shoulder"):
                 bones.append((left, right))
         arms = {
             joint
@@ -65,9 +67,10 @@ class BodyShape:
             for joint in names
             if not joint.endswith("_shoulder")
         }
-        has_neck = all(parents.get(f"{side}_shoulder") == "nose" for side in ("left", "right"))
+        head = parents.get("left_shoulder", "")
+        has_neck = head in HEADS and parents.get("right_shoulder") == head
         if has_neck:
-            bones.append((NECK, "nose"))
+            bones.append((NECK, head))
         place = index | {NECK: len(skeleton.joints)}
         size = {joint: FACE_SIZE if is_of_face(joint) else 1.0 for joint in skeleton.joints} | {NECK: 1.0}
         return cls(
@@ -83,7 +86,7 @@ class BodyShape:
 
 def _looks_odd(joint: str, parent: str) -> bool:
     """Whether a bone of a layout without a spine joins places that no line of a body joins."""
-    return parent == "nose" and joint.endswith(("_shoulder", "_mouth"))
+    return parent in HEADS and joint.endswith(("_shoulder", "_mouth"))
 
 
 def _side_of_bone(joint: str, parent: str) -> str:
