@@ -12,11 +12,17 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from skeletonmae.checkpoint import Header, save_checkpoint
+from skeletonmae.datasets import RecordingConverter
 from skeletonmae.errors import InputError
 from skeletonmae.inference import FitConfig, FitReport, RecordingClassifier, fit_classifier
 from skeletonmae.inference.classifier_file import METADATA_KEY, is_classifier_file
 from skeletonmae.inference.featurizers import CoordinateFeaturizer, EncoderFeaturizer
+from skeletonmae.masking import RandomTokens
+from skeletonmae.methods import InputSpec, JointPatchMAEConfig
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
+from skeletonmae.skeletons import COCO17, VOCABULARY
+from skeletonmae.transforms import ClipConfig
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,14 @@ def test_every_recording_is_tested_by_a_classifier_that_had_not_seen_it(
     assert report.grouping.tag == "subject"
     assert report.interval[0] <= (report.accuracy or 0) <= report.interval[1]
     assert (classifier.predict_proba(recordings).argmax(1) == [n % 4 for n in range(40)]).mean() > 0.5
+
+
+def test_flat_recordings_are_classified_by_their_coordinates(
+    recordings: list[SkeletonSequence], tiny_run: Path
+) -> None:
+    flat = [replace(one, positions=one.positions[..., :2].copy()) for one in recordings]
+    _, report = fit_classifier(flat, FitConfig(encoder=str(tiny_run), folds=2, inner_folds=2), measure=False)
+    assert report.notes[0].startswith("2D recordings: their coordinates are classified, because the encoder")
 
 
 def test_the_accuracy_of_random_labels_is_that_of_chance(recordings: list[SkeletonSequence]) -> None:
@@ -224,10 +238,10 @@ def test_2d_recordings_fall_back_to_the_coordinates(recordings: list[SkeletonSeq
     classifier, report = fit_classifier(flat, config)
     assert isinstance(classifier.featurizer, CoordinateFeaturizer)
     assert report.encoder == ""
-    assert "cannot read the recordings" in report.notes[0]
+    assert "reads 3D recordings only" in report.notes[0]
     assert classifier.predict(flat[:1])[0].classes
     assert "another unit" in classifier.predict([replace(flat[0], unit="m")])[0].error
-    with pytest.raises(InputError, match=r"no features of an encoder.*cannot read the recordings"):
+    with pytest.raises(InputError, match=r"no features of an encoder.*reads 3D recordings only"):
         fit_classifier(flat, config.model_copy(update={"features": "encoder"}))
 
 
@@ -261,3 +275,62 @@ def test_one_clip_of_a_class_is_enough_to_fit(recordings: list[SkeletonSequence]
     one_short = [replace(recordings[8], label="rare"), *recordings[:8]]
     _, report = fit_classifier(one_short, FitConfig(encoder="none", folds=2, inner_folds=2))
     assert {row.name: row.num_clips for row in report.per_class}["rare"] == 1
+
+
+@pytest.fixture
+def any_layout(tmp_path: Path) -> str:
+    """An encoder of any layout, with random weights and two time steps in a clip."""
+    torch.manual_seed(0)
+    sizes = {"token_frames": 4, "width": 8, "depth": 1, "heads": 2, "decoder_width": 8, "decoder_depth": 1}
+    config = JointPatchMAEConfig(**sizes, joint_embedding="description")
+    clips = ClipConfig(
+        frames=8,
+        axes=3,
+        transforms=({"kind": "normalize_size"}, {"kind": "center"}),
+        augment=(),
+        final_transforms=(),
+    )
+    joints = tuple(VOCABULARY)
+    method = config.build(InputSpec(8, 3, joints), RandomTokens()).eval()
+    header = Header(
+        role="method", clips=clips, masking=RandomTokens(), method=config, axes=3, unit="m", joints=joints
+    )
+    save_checkpoint(tmp_path / "any.safetensors", method, header)
+    return str(tmp_path / "any.safetensors")
+
+
+def test_recordings_of_several_layouts_units_and_axes_are_fitted_to_together(
+    recordings: list[SkeletonSequence], any_layout: str, tmp_path: Path
+) -> None:
+    convert = RecordingConverter(layout=COCO17)
+    mixed = [
+        *recordings[:16],
+        *map(convert, recordings[16:24]),
+        *(replace(one, positions=one.positions[..., :2].copy(), unit="px") for one in recordings[24:32]),
+    ]
+    config = FitConfig(encoder=any_layout, features="encoder", folds=2, inner_folds=2)
+    classifier, report = fit_classifier(mixed, config)
+    assert len(report.recordings) == 32
+    assert "the coordinates alone were not tried: those of 8 recordings have another unit" in report.notes[-1]
+    assert set(report.accuracies) == {"chosen", "encoder"}
+    assert classifier.skeleton == recordings[0].skeleton
+    assert classifier.featurizer.kind == "encoder"
+    classifier.save(tmp_path / "c.safetensors")
+    loaded = RecordingClassifier.load(tmp_path / "c.safetensors")
+    assert all(one.classes for one in loaded.predict(mixed))
+    # where the coordinates are candidates too, all are compared on the recordings that both can read
+    _, fair = fit_classifier(mixed, config.model_copy(update={"features": "best"}), measure=False)
+    assert len(fair.recordings) == 24
+    assert len(fair.left_out) == 8
+
+
+def test_a_classifier_of_2d_clips_by_an_encoder_of_any_layout_can_be_read(
+    recordings: list[SkeletonSequence], any_layout: str, tmp_path: Path
+) -> None:
+    flat = [replace(one, positions=one.positions[..., :2].copy(), unit="px") for one in recordings]
+    config = FitConfig(encoder=any_layout, features="encoder", folds=2, inner_folds=2)
+    classifier, _ = fit_classifier(flat, config, measure=False)
+    classifier.save(tmp_path / "c.safetensors")
+    loaded = RecordingClassifier.load(tmp_path / "c.safetensors")
+    assert loaded.axes == 2
+    np.testing.assert_allclose(loaded.predict_proba(flat[:5]), classifier.predict_proba(flat[:5]), atol=1e-3)

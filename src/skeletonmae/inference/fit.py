@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NamedTuple
 
@@ -24,6 +23,7 @@ from skeletonmae.inference.fit_data import (
     FitData,
     compute_features,
     load_for_fit,
+    of_most_common_layout,
     select_labeled,
 )
 from skeletonmae.inference.fit_report import FitReport, HeldOutClip
@@ -105,7 +105,10 @@ def fit_classifier(
     on_progress = on_progress or (lambda *_: None)
     labeled, left_out = select_labeled(recordings)
     checkpoint = load_for_fit(config.encoder, device)
-    data = compute_features(labeled, config.encoder, checkpoint, on_progress)
+    needs_coordinates = config.features != "encoder"
+    data = compute_features(
+        labeled, config.encoder, checkpoint, on_progress, coordinates_are_needed=needs_coordinates
+    )
     candidates = _candidates(data)
     allowed = _allowed(config, data)
     grouping = group_recordings(data.recordings, config.group)
@@ -142,7 +145,7 @@ def fit_classifier(
         "accuracy": accuracies.get(CHOSEN),
         "kept_together": grouping.tag,
     }
-    reference = ReferencePose.of(data.recordings)
+    reference = ReferencePose.of(of_most_common_layout(data.recordings))
     statistics = [measure_motion(one, reference) for one in data.recordings]
     classifier = _make_classifier(data, fitted, reference, statistics, license, summary)
     report = FitReport(
@@ -196,7 +199,7 @@ def _candidates(data: FitData) -> dict[str, list[Candidate]]:
     """Return the heads to choose from: those of the encoder's features, and those of the coordinates."""
     floor = [candidate for name in data.features if name != ENCODER for candidate in coordinate_candidates(name)]
     of_encoder = {ENCODER: encoder_candidates(ENCODER)} if ENCODER in data.features else {}
-    return {**of_encoder, COORDINATES: floor}
+    return {**of_encoder, **({COORDINATES: floor} if floor else {})}
 
 
 def _allowed(config: FitConfig, data: FitData) -> list[str]:
@@ -261,6 +264,6 @@ def _make_classifier(
         training=TrainingRange.of(statistics),
         license=license,
         timing=ActionTiming.of(data.recordings, data.labels, num_classes),
-        skeleton=Counter(one.skeleton for one in data.recordings).most_common(1)[0][0],
+        skeleton=of_most_common_layout(data.recordings)[0].skeleton,
         summary=summary,
     )

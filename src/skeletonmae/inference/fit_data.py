@@ -21,6 +21,7 @@ from skeletonmae.methods import Pooling
 from skeletonmae.predictions.coordinates import NUM_PERSONS, CoordinateConfig
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import Skeleton
 from skeletonmae.validation.finding import pluralize
 
 JOINTS_TIME_PARTS, PARTS_TIME_PARTS = 2, 4
@@ -95,6 +96,8 @@ def compute_features(
     encoder_name: str,
     checkpoint: Checkpoint | None,
     on_progress: Callable[[str, int, int], None],
+    *,
+    coordinates_are_needed: bool = True,
 ) -> FitData:
     """Compute all features of recordings, leaving out what cannot be read.
 
@@ -103,6 +106,8 @@ def compute_features(
         encoder_name: Name or path of the encoder.
         checkpoint: The encoder; None for the coordinates alone.
         on_progress: Called with what is done, the number of finished recordings, and that of all.
+        coordinates_are_needed: Whether recordings are left out whose coordinates cannot be compared with those of
+            the others, because unit or axes differ; if not, the coordinates are, where the encoder reads more.
 
     Raises:
         InputError: Fewer than two classes can be read.
@@ -118,10 +123,14 @@ def compute_features(
             computed, featurizers = {ENCODER: features, **computed}, {ENCODER: encoder, **featurizers}
             notes += features.notes
         else:
-            reasons = Counter(error for error in features.errors if error)
+            notes.append(_why_not_encoder(checkpoint, encoder_name, labeled, features))
+    if ENCODER in computed and not coordinates_are_needed:
+        num_lost = max(int((computed[ENCODER].is_known & ~computed[name].is_known).sum()) for name in coordinates)
+        if num_lost:
+            computed, featurizers = {ENCODER: computed[ENCODER]}, {ENCODER: featurizers[ENCODER]}
             notes.append(
-                f"the encoder {encoder_name} was not used, because it cannot read the recordings:"
-                f" {reasons.most_common(1)[0][0]}; the coordinates are classified instead"
+                f"the coordinates alone were not tried: those of {pluralize(num_lost, 'recording')} have another"
+                " unit, layout or number of axes than the others"
             )
     left_out: list[LeftOut] = []
     kept: list[int] = []
@@ -141,6 +150,31 @@ def compute_features(
     return FitData(chosen, classes, labels, values_of, featurizers, left_out, tuple(notes))
 
 
+def _why_not_encoder(
+    checkpoint: Checkpoint, name: str, labeled: Sequence[SkeletonSequence], features: Features
+) -> str:
+    """Say that the coordinates are classified, and why."""
+    if checkpoint.header.axes == 3 and all(one.positions.shape[3] == 2 for one in labeled):
+        return (
+            f"2D recordings: their coordinates are classified, because the encoder {name} reads 3D recordings only"
+        )
+    reasons = Counter(error for error in features.errors if error)
+    return (
+        f"the coordinates are classified, because the encoder {name} cannot read the recordings:"
+        f" {reasons.most_common(1)[0][0]}"
+    )
+
+
+def of_most_common_layout(recordings: Sequence[SkeletonSequence]) -> list[SkeletonSequence]:
+    """Return the recordings that have the most common layout and number of axes."""
+
+    def layout(one: SkeletonSequence) -> tuple[Skeleton, int]:
+        return one.skeleton, one.positions.shape[3]
+
+    (most_common, _), *_ = Counter(map(layout, recordings)).most_common(1)
+    return [one for one in recordings if layout(one) == most_common]
+
+
 def encoder_featurizer(checkpoint: Checkpoint, name: str) -> EncoderFeaturizer:
     """Return the features of an encoder that are classified: those of each joint, or of parts in any layout.
 
@@ -148,9 +182,11 @@ def encoder_featurizer(checkpoint: Checkpoint, name: str) -> EncoderFeaturizer:
         checkpoint: The encoder.
         name: Its name or path.
     """
-    any_layout = checkpoint.header.method.reads_any_layout
+    header = checkpoint.header
+    any_layout = header.method.reads_any_layout
     pooling: Pooling = "parts" if any_layout else "joints"
-    time_parts = PARTS_TIME_PARTS if any_layout else JOINTS_TIME_PARTS
+    num_steps = header.clips.frames // getattr(header.method, "token_frames", 1)
+    time_parts = min(PARTS_TIME_PARTS if any_layout else JOINTS_TIME_PARTS, num_steps)
     return EncoderFeaturizer(checkpoint, name, pooling, time_parts, _checksum(name))
 
 
