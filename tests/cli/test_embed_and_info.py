@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from skeletonmae.cli import main
+from skeletonmae.skeletons import KINECT20
 
 
 @pytest.fixture
@@ -59,6 +60,33 @@ def test_what_was_left_out(cli: Any, files: Path, tmp_path: Path, tiny_run: Path
     assert "terms" not in messages
 
 
+def test_what_is_unusual_is_said(cli: Any, tmp_path: Path, tiny_run: Path) -> None:
+    """Millimeters that are said to be meters, of a body that does not move, with half of the joints."""
+    rng = np.random.default_rng(0)
+    joints = KINECT20.joints[:16]
+    lines = ["frame,joint,x,y,z"]
+    pose = 1000 * rng.normal(size=(16, 3))
+    for frame in range(12):
+        lines += [f"{frame},{joint},{x},{y},{z}" for joint, (x, y, z) in zip(joints, pose, strict=True)]
+    (tmp_path / "still.csv").write_text("\n".join(lines))
+    words = (
+        "embed",
+        tmp_path / "still.csv",
+        "--encoder",
+        tiny_run,
+        "--out",
+        tmp_path / "f.npz",
+        "--device",
+        "cpu",
+    )
+    _, text, messages = cli(*words, "--json", "--unit", "m")
+    assert f"layout: kinect20, 16 of its 20 joints observed; never {', '.join(KINECT20.joints[16:])}" in messages
+    warnings = json.loads(text)["warnings"]
+    assert any(line.startswith("units: still: the body size is") for line in warnings)
+    assert any("all 12 of 12 frames are the same" in line for line in warnings)
+    assert messages.count("warning: ") == len(warnings)
+
+
 def test_mistakes(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) -> None:
     status, _, messages = cli("embed", files, "--encoder", tiny_run, "--out", tmp_path / "features.txt")
     assert (status, "written as .npz, .csv or .parquet" in messages) == (1, True)
@@ -78,6 +106,17 @@ def test_info_lists_the_encoders(cli: Any, tiny_run: Path, ship_tiny: Any) -> No
     assert (entry["name"], entry["license"]) == ("tiny", "for tests")
     (folder / "index.json").write_text('{"encoders": []}')
     assert cli("info")[1] == "no encoders are shipped in this version\n"
+
+
+def test_info_of_what_is_no_model(cli: Any, tmp_path: Path, tiny_run: Path, ship_tiny: Any) -> None:
+    ship_tiny(tiny_run)
+    (tmp_path / "clips").mkdir()
+    for name, message in (
+        ("clips", "this is neither a model nor a store; expected the name of a shipped encoder"),
+        ("tinny", "there is no such thing, did you mean 'tiny'?"),
+    ):
+        status, _, messages = cli("info", tmp_path / "clips" if name == "clips" else name)
+        assert (status, message in messages) == (1, True)
 
 
 def test_info_of_an_encoder_and_a_checkpoint(cli: Any, tiny_run: Path, ship_tiny: Any) -> None:

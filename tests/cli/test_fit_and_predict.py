@@ -124,6 +124,20 @@ def test_predict_writes_files(cli: Any, classifier: Path, tmp_path: Path) -> Non
     assert "unknown format of predictions" in wrong.err
 
 
+def test_what_is_no_classifier_is_named(cli: Any, classifier: Path, tmp_path: Path) -> None:
+    new = write_clip(tmp_path / "new.csv", 1, 99)
+    for words, message in (
+        (
+            (tmp_path / "absent.safetensors", new),
+            "there is no such classifier; expected a classifier: `skeletonmae fit",
+        ),
+        (("kinect20", new), "this is an encoder, which knows no classes; expected a classifier: `skeletonmae fit"),
+        ((new, classifier), f"the classifier comes first; expected skeletonmae predict {classifier} {new}"),
+    ):
+        output = cli("predict", *words)
+        assert (output.status, message in output.err) == (1, True), output.err
+
+
 def test_every_file_that_is_left_out_is_on_the_page_and_in_the_json(cli: Any, tmp_path: Path) -> None:
     folder = tmp_path / "clips"
     for number in range(8):

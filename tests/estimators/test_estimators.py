@@ -260,7 +260,7 @@ def test_an_encoder_that_cannot_read_the_recordings_is_said(make: Any, labels: l
         SkeletonSequence.from_positions(motion(label, number).positions[..., :2], KINECT20, unit="px")
         for number, label in enumerate(labels)
     ]
-    with pytest.warns(UserWarning, match="was not used, because it cannot read the recordings"):
+    with pytest.warns(UserWarning, match="2D recordings: their coordinates are classified, because the encoder"):
         classifier = make().fit(flat, labels)
     assert classifier.predict(flat).shape == (24,)
 

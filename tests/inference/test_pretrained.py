@@ -214,8 +214,16 @@ def test_load_finds_out_what_it_is(
     best = fine_tuned.predict(recordings[:1])[0].classes[0]
     assert fine_tuned.classes[probabilities[0].argmax()] == best[0]
     assert fine_tuned.license == ""
-    with pytest.raises(InputError, match="there is no such checkpoint or shipped encoder"):
-        skeletonmae.load("nothing")
+    expected = (
+        r"there is no such model, did you mean 'tiny'\?; expected a shipped encoder \(tiny\), or a file that `fit`"
+    )
+    with pytest.raises(InputError, match=expected):
+        skeletonmae.load("tinny")
+    (tmp_path / "my table.csv").write_text("frame,joint,x,y")
+    with pytest.raises(
+        InputError, match=r"this is no model; expected a .safetensors file; skeletonmae.read reads rec"
+    ):
+        skeletonmae.load(tmp_path / "my table.csv")
     (tmp_path / "text.safetensors").write_text("not weights")
     with pytest.raises(InputError, match="damaged, or not safetensors"):
         skeletonmae.load(tmp_path / "text.safetensors")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from pose_clips import FPS, motion, uncut
+from pose_clips import FPS, clip, motion, uncut
 
 from skeletonmae.errors import InputError
 from skeletonmae.inference.frame_buffer import FrameBuffer
@@ -207,3 +209,31 @@ def test_a_long_gap_is_not_bridged_and_fast_frames_are_thinned() -> None:
     assert seen[:28].all()
     assert not seen[32:43].any()
     assert seen[46:59].all()
+
+
+def test_a_stream_takes_the_file_of_a_classifier_and_nothing_else(pose_classifier: Any, tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    pose_classifier.save(path)
+    assert Stream(path, "kinect20", fps=30).classifier.classes == pose_classifier.classes
+    with pytest.raises(InputError, match=r"a stream needs a classifier; expected one that `skeletonmae fit` made"):
+        Stream(object(), "kinect20", fps=30)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"there is no such classifier.*expected a file that `fit` wrote"):
+        Stream(tmp_path / "absent.safetensors", "kinect20", fps=30)
+
+
+def test_a_classifier_reads_files(pose_classifier: Any, tmp_path: Path) -> None:
+    (recording,) = [clip(1, 77)]
+    path = tmp_path / "new.csv"
+    lines = ["frame,joint,x,y,z,fps"]
+    lines += [
+        f"{frame},{joint},{x},{y},{z},30"
+        for frame, pose in enumerate(recording.positions[0].tolist())
+        for joint, (x, y, z) in zip(recording.skeleton.joints, pose, strict=True)
+    ]
+    path.write_text("\n".join(lines))
+    for source in (path, str(path), [path, tmp_path / "absent.csv"]):
+        first, *others = pose_classifier.predict(source)
+        assert first == replace(pose_classifier.predict([recording])[0], recording="new")
+        assert [one.recording for one in others] == [str(tmp_path / "absent.csv")] * len(others)
+    assert len(others) == 1
+    assert others[0].error

@@ -17,10 +17,12 @@ from skeletonmae.cli.input_options import (
     read_options,
     video_options,
 )
+from skeletonmae.cli.recording_summary import ObservedLayouts
 from skeletonmae.config import Precision
 
 if TYPE_CHECKING:
     from skeletonmae.datasets import UnreadFile
+    from skeletonmae.sequences import SkeletonSequence
 
 RecordingPaths = Annotated[Positional[tuple[Path, ...]], arg(metavar="RECORDINGS")]
 
@@ -50,7 +52,8 @@ def embed(
 
     Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read
     or that do not fit the encoder are listed with the reason, and the exit status is 3; it is 1 if no recording
-    could be embedded. The terms of a shipped encoder are printed.
+    could be embedded. The terms of a shipped encoder are printed. Warnings say what is unusual, such as another
+    unit, or bodies that are upside down or do not move.
 
     For example::
 
@@ -85,7 +88,10 @@ def embed(
     """
     from skeletonmae.inference import SkeletonEncoder
     from skeletonmae.inference.embed import EmbedSettings
-    from skeletonmae.inference.embeddings import check_suffix
+    from skeletonmae.inference.embeddings import check_suffix, group_reasons
+    from skeletonmae.validation import describe_warnings
+    from skeletonmae.validation.basics import BASIC_CHECKS, RunningChecks
+    from skeletonmae.validation.missing_and_frozen import Frozen
 
     check_suffix(out)
     model = SkeletonEncoder.from_pretrained(encoder, device=device, precision=precision)
@@ -95,7 +101,14 @@ def embed(
         print_status(f"terms of {encoder}: {model.license}")
     ignored: list[UnreadFile] = []
     settings = EmbedSettings(pooling, views, seed, per_person, batch_size, precision)
-    embeddings = model.embed_sources(recordings, settings, options, ignored.append)
+    layouts, checks = ObservedLayouts(), RunningChecks(checks=(*BASIC_CHECKS, Frozen()))
+
+    def on_recording(recording: SkeletonSequence) -> None:
+        layouts.add(recording)
+        checks.add(recording)
+
+    embeddings = model.embed_sources(recordings, settings, options, ignored.append, on_recording=on_recording)
+    warnings = describe_warnings(*checks.results())
     embeddings.save(out)
     num_rows, num_features = embeddings.features.shape
     if json:
@@ -108,13 +121,17 @@ def embed(
             "features": num_features,
             "left_out": [one._asdict() for one in embeddings.left_out],
             "notes": list(embeddings.notes),
+            "warnings": warnings,
         }
         print_output_json(json_module.dumps(summary))
     else:
         print_output(f"{num_rows} x {num_features} features: {out}")
     print_ignored(ignored)
+    layouts.print()
     for note in embeddings.notes:
         print_status(f"note: {note}")
-    for one in embeddings.left_out:
-        print_status(f"left out: {one}")
+    for warning in warnings:
+        print_status(f"warning: {' '.join(warning.split())}")
+    for line in group_reasons(embeddings.left_out):
+        print_status(f"left out: {line}")
     return INCOMPLETE if embeddings.left_out else OK

@@ -19,6 +19,7 @@ from skeletonmae.cli.input_options import (
     resolve_dataset,
     video_options,
 )
+from skeletonmae.cli.recording_summary import ObservedLayouts
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ def fit(
     of_videos = video_options(video, axes or _encoder_axes(encoder or DEFAULT_ENCODER), out)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     problems: list[LeftOut] = []
-    recordings = list(_read(source, dataset, options, problems))
+    layouts, recordings = ObservedLayouts(), list(_read(source, dataset, options, problems))
+    for recording in recordings:
+        layouts.add(recording)
+    layouts.print()
     print_notes([(recording.name, note) for recording in recordings for note in recording.notes])
     if not finetune_minutes > 0:
         raise InputError("--finetune-minutes must be greater than 0", got=finetune_minutes)

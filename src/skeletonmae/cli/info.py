@@ -38,6 +38,7 @@ def info(what: Subject = "", json: bool = False) -> int:
     from skeletonmae.inference.classifier_file import is_classifier_file
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.sequences.manifest import MANIFEST
+    from skeletonmae.skeletons.derived import suggest
 
     if not what:
         encoders = shipped_encoders()
@@ -52,11 +53,16 @@ def info(what: Subject = "", json: bool = False) -> int:
         fields = _describe_store(SequenceStore.open(what))
     elif not shipped and Path(what).exists() and is_classifier_file(Path(what)):
         fields = _describe_classifier(Path(what))
-    elif shipped or Path(what).exists():
+    elif shipped or _may_be_checkpoint(Path(what)):
         fields = _describe_checkpoint(load_encoder(what))
     else:
         expected = "the name of a shipped encoder, a checkpoint, the folder of a run, a classifier, or a store"
-        raise InputError("there is no such thing", where=what, expected=expected)
+        if Path(what).exists():
+            problem = "this is neither a model nor a store"
+            expected += "; `skeletonmae validate` says what recordings a file or folder has"
+        else:
+            problem = f"there is no such thing{suggest(what, [encoder.name for encoder in shipped_encoders()])}"
+        raise InputError(problem, where=what, expected=expected)
     if shipped:
         fields = shipped.model_dump() | fields
     if json:
@@ -66,6 +72,11 @@ def info(what: Subject = "", json: bool = False) -> int:
         print_output(f"{shipped.card.rstrip()}\n")
     print_output("\n".join(f"{key.replace('_', ' ')}: {_format(value)}" for key, value in fields.items()))
     return OK
+
+
+def _may_be_checkpoint(path: Path) -> bool:
+    """Whether it is a checkpoint, perhaps a damaged one, or the folder of one."""
+    return (path / "model.safetensors").is_file() or (path.is_file() and path.suffix.lower() == ".safetensors")
 
 
 def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -138,4 +149,6 @@ def _format(value: object) -> str:
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.3g}"
     return "not known" if value is None else str(value)

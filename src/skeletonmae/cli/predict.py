@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
+from skeletonmae.cli.classifier_argument import check_classifier
 from skeletonmae.cli.console import INCOMPLETE, OK, USER_ERROR, print_output, print_output_json, print_status
 from skeletonmae.cli.help_text import CheckpointPath
 from skeletonmae.cli.input_options import (
@@ -21,6 +22,7 @@ from skeletonmae.cli.input_options import (
     read_options,
     video_options,
 )
+from skeletonmae.cli.recording_summary import ObservedLayouts
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
 
@@ -55,8 +57,8 @@ def predict(
 
     Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read,
     that do not fit the model, or in which no joint that the model knows was observed, are listed with the reason,
-    and the exit status is 3; it is 1 if no recording could be classified. 3D recordings are converted to 2D for a
-    2D model.
+    and the exit status is 3; it is 1 if no recording could be classified. A model of 2D recordings takes x and y
+    of 3D recordings; a model of 3D recordings reads none in 2D.
 
     A classifier of `fit` gives calibrated probabilities, and calls a recording unknown that resembles nothing it
     was fitted to. Recordings that are much longer than the training clips are cut in windows; `segment` finds the
@@ -116,10 +118,11 @@ def predict(
     options = read_options(
         layout, unit, fps, ntu_cleanup, format=format, up=up, video=video_options(video, axes or 2, out)
     )
+    check_classifier(classifier, recordings, "predict")
     notes: list[tuple[str, str]] = []
     ignored: list[UnreadFile] = []
     problems: list[Problem] = []
-    num_read = 0
+    layouts, num_read = ObservedLayouts(), 0
 
     def readable() -> Iterator[SkeletonSequence]:
         nonlocal num_read
@@ -129,6 +132,7 @@ def predict(
             else:
                 num_read += 1
                 notes.extend((item.name, note) for note in item.notes)
+                layouts.add(item)
                 yield item
 
     predictions: list[Prediction]
@@ -159,6 +163,7 @@ def predict(
         for prediction in predictions:
             print_output(describe_prediction(prediction))
     print_ignored(ignored)
+    layouts.print()
     print_notes(notes)
     for problem in problems:
         print_status(f"skipped: {problem}")

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from skeletonmae.skeletons import Skeleton
 
 
+MAX_NAMES = 8
+"""Names of joints that a line lists."""
+
+
 class ObservedLayouts:
     """The layouts of recordings, and which of their joints were observed in any."""
 
@@ -29,6 +33,7 @@ class ObservedLayouts:
 
     def lines(self) -> list[str]:
         """Return a line for each layout, the most frequent first."""
+        from skeletonmae.skeletons import LAYOUTS
         from skeletonmae.skeletons.derived import abbreviate
         from skeletonmae.validation.finding import pluralize
 
@@ -36,8 +41,11 @@ class ObservedLayouts:
         for skeleton, count in sorted(self._counts.items(), key=lambda item: -item[1]):
             observed, number = self._observed[skeleton].tolist(), pluralize(skeleton.num_joints, "joint")
             absent = [joint for joint, is_seen in zip(skeleton.joints, observed, strict=True) if not is_seen]
-            seen = f"{skeleton.num_joints - len(absent)} of its {number} observed; never {abbreviate(absent, 8)}"
-            what = seen if absent else number
+            never = abbreviate(absent, MAX_NAMES)
+            seen = f"{skeleton.num_joints - len(absent)} of its {number} observed; never {never}"
+            names = abbreviate(skeleton.joints, MAX_NAMES)
+            own = "" if skeleton.name in LAYOUTS else f" of the files: {names}"
+            what = seen if absent else f"{number}{own}"
             where = f" in {pluralize(count, 'recording')}" if len(self._counts) > 1 else ""
             lines.append(f"layout: {skeleton.name}{where}, {what}")
         return lines

@@ -147,7 +147,7 @@ def _check_out(out: Sequence[Path], out_format: str | None) -> None:
     Raises:
         InputError: A suffix that is no format, or a folder without a format.
     """
-    from skeletonmae.inference.segment_files import format_of
+    from skeletonmae.inference.segment_files import SUFFIXES
 
     for path in out:
         is_folder = not path.suffix or path.is_dir()
@@ -156,7 +156,9 @@ def _check_out(out: Sequence[Path], out_format: str | None) -> None:
         if is_folder:
             expected = "--out-format csv, activitynet, srt, vtt or elan, or a file with a suffix"
             raise InputError("--out names a folder, whose files have no format", where=path, expected=expected)
-        format_of(path)
+        if path.suffix.lower() not in SUFFIXES:
+            expected = f"a file that ends in {', '.join([*SUFFIXES, *PICTURES])}, or a folder and --out-format"
+            raise InputError("the suffix names no format", where=path, expected=expected, got=path.suffix)
 
 
 def _check_possible(segmented: Sequence[SegmentedRecording], out: Sequence[Path], out_format: str | None) -> None:

@@ -225,5 +225,5 @@ def _raw_split(dataset: datasets.Dataset, name: str | None) -> TagSplit | None:
     problem, advice = "this split depends on all recordings at once", "prepare a store and validate it"
     if name:
         raise InputError(problem, expected=advice, got=name)
-    print_status(f"the usual split {split_name!r} is not checked: it depends on all recordings at once; {advice}")
+    print_status(f"the default split is not checked, as it depends on all recordings at once: {advice}")
     return None

@@ -16,7 +16,7 @@ import numpy as np
 from skeletonmae.datasets.load_recordings import Problem, iter_recordings
 from skeletonmae.datasets.unread import UnreadFile
 from skeletonmae.errors import InputError
-from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions
+from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, VideoOptions
 from skeletonmae.formats.axes import INPUT_UNITS, Up, convert_axes, convert_unit
 from skeletonmae.formats.movement_nc import DIMENSIONS, SPACES, positions_at_frames
 from skeletonmae.formats.named_skeletons import layout_from_names, named_recording, skeleton_from_names
@@ -37,6 +37,7 @@ def read(
     fps: float | None = None,
     up: Up | None = None,
     format: str | None = None,
+    video: VideoOptions | None = None,
     errors: Literal["raise", "ignore"] = "raise",
 ) -> list[SkeletonSequence]:
     """Read recordings into memory.
@@ -59,6 +60,7 @@ def read(
         fps: Frames per second of arrays and files.
         up: Axis that points up in arrays and files: y, z or -y.
         format: Format of files whose content does not tell it.
+        video: How the poses of videos are estimated; by default those of all persons, in pixels.
         errors: Whether a file or record that cannot be read is an error, or left out (`ignore`).
 
     Returns:
@@ -71,7 +73,9 @@ def read(
         raise InputError("unknown setting", where="errors", expected="raise or ignore", got=errors)
     recordings: list[SkeletonSequence] = []
     problems: list[Problem] = []
-    for item in iter_sources(source, source_options(layout, unit, fps, up, format), joints):
+    options = source_options(layout, unit, fps, up, format)
+    options = replace(options, video=video) if video else options
+    for item in iter_sources(source, options, joints):
         if isinstance(item, Problem):
             problems.append(item)
         elif isinstance(item, SequenceStore):
@@ -147,6 +151,28 @@ def iter_sources(
             yield from from_sleap_labels(source, options, f"labels {number}")
         else:
             yield from_array(source, options, joints, f"array {number}")
+
+
+def iter_readable(
+    sources: Any, on_problem: Callable[[Problem], None], file_layout: Skeleton | None = None
+) -> Iterator[SkeletonSequence]:
+    """Yield all recordings one after the other, also those of stores.
+
+    Args:
+        sources: What `read` takes.
+        on_problem: Called with what could not be read.
+        file_layout: Layout of files that name their joints.
+
+    Raises:
+        InputError: An array or an object is not a recording, or a store is damaged.
+    """
+    for item in iter_sources(sources, file_layout=file_layout):
+        if isinstance(item, Problem):
+            on_problem(item)
+        elif isinstance(item, SequenceStore):
+            yield from item
+        else:
+            yield item
 
 
 def is_source(value: object) -> bool:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from skeletonmae.checkpoint import Checkpoint, load_checkpoint
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
+from skeletonmae.skeletons.derived import suggest
 
 FOLDER = Path(__file__).parent
 INDEX = "index.json"
@@ -106,7 +107,9 @@ def load_encoder(name_or_path: str | Path, device: torch.device | str = "cpu") -
         shipped.check_file()
         return load_checkpoint(shipped.path, device)
     if not Path(name_or_path).exists():
-        names = ", ".join(encoder.name for encoder in shipped_encoders()) or "none are shipped"
-        expected = f"the name of a shipped encoder ({names}), or a file that `pretrain` or `evaluate` wrote"
-        raise InputError("there is no such checkpoint or shipped encoder", where=name_or_path, expected=expected)
+        names = [encoder.name for encoder in shipped_encoders()]
+        listed = ", ".join(names) or "none are shipped"
+        expected = f"the name of a shipped encoder ({listed}), or a file that `pretrain` or `evaluate` wrote"
+        problem = f"there is no such checkpoint or shipped encoder{suggest(str(name_or_path), names)}"
+        raise InputError(problem, where=name_or_path, expected=expected)
     return load_checkpoint(Path(name_or_path), device)

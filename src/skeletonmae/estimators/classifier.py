@@ -165,7 +165,7 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         refuse_unread(recordings, (reasons.get(number, "") for number in range(len(recordings))))
         if config.encoder != NO_ENCODER:
             for note in self.report_.notes:
-                if "was not used" in note:
+                if "coordinates are classified" in note:
                     warnings.warn(note, stacklevel=3)
         order = {name: index for index, name in enumerate(self.classifier_.classes)}
         self._columns = np.array([order[str(label)] for label in self.classes_.tolist()])

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
+from skeletonmae.datasets.load_recordings import Problem
+from skeletonmae.datasets.sources import iter_readable
 from skeletonmae.evaluation.action_timing import ActionTiming
-from skeletonmae.inference.featurizers import AnyFeaturizer, Features
+from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, Features
 from skeletonmae.inference.pretrained import Description, PretrainedModel
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.doubt import Doubt
@@ -110,7 +112,7 @@ class RecordingClassifier(PretrainedModel):
 
     def predict(
         self,
-        recordings: Iterable[SkeletonSequence],
+        recordings: Any,
         *,
         top: int = 3,
         per_person: bool = False,
@@ -120,7 +122,8 @@ class RecordingClassifier(PretrainedModel):
         """Predict the classes of recordings, with calibrated probabilities, doubts and warnings.
 
         Args:
-            recordings: The recordings, of which a block at a time is held in memory.
+            recordings: What `skeletonmae.read` takes, such as files, folders and `SkeletonSequence`s. A block of
+                recordings at a time is held in memory.
             top: Number of classes per prediction.
             per_person: Classify every person alone, instead of a recording as a whole.
             unknown: Whether to say which recordings resemble nothing that the classifier was fitted to.
@@ -128,10 +131,20 @@ class RecordingClassifier(PretrainedModel):
                 prediction of its own.
 
         Returns:
-            At least one prediction per recording, in their order.
+            At least one prediction per recording, in their order; then those of files that cannot be read, with
+            the reason as `error`.
         """
         lengths = self.training.lengths if windows else None
-        return list(self._predict_all(recordings, lengths, top, per_person, unknown))
+        problems: list[Problem] = []
+        readable = iter_readable(recordings, problems.append, self._file_layout)
+        predictions = list(self._predict_all(readable, lengths, top, per_person, unknown))
+        return [*predictions, *(Prediction(one.recording, None, (), one.reason) for one in problems)]
+
+    @property
+    def _file_layout(self) -> Skeleton | None:
+        """Layout of files that name their joints; None if they tell it."""
+        featurizer = self.featurizer
+        return None if isinstance(featurizer, CoordinateFeaturizer) else featurizer.checkpoint.header.custom_layout
 
     def _predict_all(
         self,

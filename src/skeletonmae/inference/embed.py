@@ -28,6 +28,7 @@ from skeletonmae.predictions.prediction import NOT_FINITE, NOTHING_OBSERVED
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.training import autocast
+from skeletonmae.validation.finding import pluralize
 
 
 class EmbedSettings(NamedTuple):
@@ -225,6 +226,11 @@ def _notes(header: Header, store: SequenceStore) -> Iterator[str]:
             f"the encoder knows {known} of the {skeleton.num_joints} joints of {skeleton.name};"
             f" it does not use {', '.join(unknown)}"
         )
+    if not header.method.reads_any_layout and (absent := [joint for joint in header.joints if joint not in used]):
+        yield (
+            f"{skeleton.name} lacks {len(absent)} of the {len(header.joints)} joints that the encoder was trained"
+            f" on: {', '.join(absent)}"
+        )
     num_without_rate = sum(int(np.isnan(shard.fps).sum()) for shard in store.shards)
     if num_without_rate and header.method.reads_any_layout:
         yield (
@@ -233,9 +239,9 @@ def _notes(header: Header, store: SequenceStore) -> Iterator[str]:
         )
     num_crowded = int((store.num_persons > max_persons).sum())
     if num_crowded:
+        persons = "person was" if max_persons == 1 else f"{max_persons} persons were"
         yield (
-            f"in {num_crowded} recordings, only the first {max_persons} persons were used;"
-            " per person, all of them are"
+            f"in {pluralize(num_crowded, 'recording')}, only the first {persons} used; per person, all of them are"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,16 @@ class LeftOut(NamedTuple):
     def __str__(self) -> str:
         person = "" if self.person is None else f", person {self.person}"
         return f"{self.recording}{person}: {self.reason}"
+
+
+def group_reasons(left_out: Sequence[LeftOut]) -> list[str]:
+    """Return a line for each reason: the first of those that were left out for it, and how many more there are."""
+    first = {one.reason: one for one in reversed(left_out)}
+    lines = []
+    for reason, number in Counter(one.reason for one in left_out).items():
+        more = f" and {number - 1} more" if number > 1 else ""
+        lines.append(str(first[reason]._replace(recording=f"{first[reason].recording}{more}")))
+    return lines
 
 
 @dataclass(frozen=True, eq=False)

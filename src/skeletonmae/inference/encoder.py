@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 
 from skeletonmae.checkpoint import Checkpoint, save_checkpoint, save_encoder
@@ -20,13 +21,15 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
 from skeletonmae.formats.axes import Up
 from skeletonmae.inference.embed import EmbedSettings, embed_recordings, embed_store
-from skeletonmae.inference.embeddings import Embeddings, LeftOut
+from skeletonmae.inference.embeddings import Embeddings, LeftOut, group_reasons
 from skeletonmae.inference.pretrained import Description, PretrainedModel, read_card, read_config
 from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 from skeletonmae.training import choose_device
 
+MAX_SHOWN = 2000
+"""Recordings of a store that are shown to a callback."""
 MAX_REASONS = 5
 """Reasons that an error quotes."""
 
@@ -185,6 +188,7 @@ embeddings = encoder.embed("my recordings")
         options: ReadOptions,
         on_ignored: Callable[[UnreadFile], None] | None = None,
         joints: Sequence[str] | None = None,
+        on_recording: Callable[[SkeletonSequence], None] | None = None,
     ) -> Embeddings:
         """Compute the features of recordings; like `embed`, with all options of readers.
 
@@ -194,7 +198,9 @@ embeddings = encoder.embed("my recordings")
             options: Facts about arrays and files.
             on_ignored: Called with every file that holds no recordings.
             joints: Names of the joints of arrays.
+            on_recording: Called with every recording that is read; of a large store, with 2000 of them.
         """
+        on_recording = on_recording or (lambda _: None)
         if settings.views < 0 or settings.batch_size < 1:
             expected, got = "views >= 0 and batch_size >= 1", (settings.views, settings.batch_size)
             raise InputError("invalid number of views or batch size", where="embed", expected=expected, got=got)
@@ -207,20 +213,31 @@ embeddings = encoder.embed("my recordings")
         sources = iter_sources(recordings, options, joints, on_ignored, custom_layout)
         for is_store, items in groupby(map(_as_left_out, sources), _is_store):
             if is_store:
-                stores = (item for item in items if isinstance(item, SequenceStore))
-                parts += [embed_store(self.checkpoint, store, settings) for store in stores]
+                for store in (item for item in items if isinstance(item, SequenceStore)):
+                    for index in np.unique(np.linspace(0, len(store) - 1, min(len(store), MAX_SHOWN)).round()):
+                        on_recording(store[int(index)])
+                    parts.append(embed_store(self.checkpoint, store, settings))
             else:
-                others = (item for item in items if not isinstance(item, SequenceStore))
+                others = _observed_by(on_recording, (one for one in items if not isinstance(one, SequenceStore)))
                 parts.append(embed_recordings(self.checkpoint, others, settings))
         if not parts:
             raise InputError("no recording was given", where="embed")
         embeddings = Embeddings.concat(parts)
         if not len(embeddings):
-            reasons = [str(one) for one in embeddings.left_out]
+            reasons = group_reasons(embeddings.left_out)
             more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []
             lines = "\n".join([*reasons[:MAX_REASONS], *more]) or "there is none"
             raise InputError(f"no recording could be embedded: {lines}")
         return embeddings
+
+
+def _observed_by(
+    on_recording: Callable[[SkeletonSequence], None], items: Iterable[SkeletonSequence | LeftOut]
+) -> Iterator[SkeletonSequence | LeftOut]:
+    for item in items:
+        if not isinstance(item, LeftOut):
+            on_recording(item)
+        yield item
 
 
 def _as_left_out(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.config import Precision
+from skeletonmae.datasets.load_recordings import Problem
+from skeletonmae.datasets.sources import iter_readable
 from skeletonmae.inference.predict import predict
 from skeletonmae.predictions.prediction import Prediction
 from skeletonmae.sequences import SkeletonSequence
@@ -38,17 +41,22 @@ class FineTunedClassifier:
         """The terms under which the weights may be used; empty if they are not stated."""
         return self.checkpoint.header.license
 
-    def predict(
-        self, recordings: Iterable[SkeletonSequence], *, top: int = 3, per_person: bool = False
-    ) -> list[Prediction]:
+    def predict(self, recordings: Any, *, top: int = 3, per_person: bool = False) -> list[Prediction]:
         """Predict the classes of recordings; see `skeletonmae.inference.predict`.
 
         Args:
-            recordings: The recordings.
+            recordings: What `skeletonmae.read` takes, such as files, folders and `SkeletonSequence`s.
             top: Number of classes per prediction.
             per_person: Classify every person alone, instead of a recording as a whole.
+
+        Returns:
+            Those of the recordings, in their order; then those of files that cannot be read, with the reason as
+            `error`.
         """
-        return predict(self.checkpoint, recordings, top=top, per_person=per_person, precision=self.precision)
+        problems: list[Problem] = []
+        readable = iter_readable(recordings, problems.append, self.checkpoint.header.custom_layout)
+        predictions = predict(self.checkpoint, readable, top=top, per_person=per_person, precision=self.precision)
+        return [*predictions, *(Prediction(one.recording, None, (), one.reason) for one in problems)]
 
     def predict_proba(self, recordings: Iterable[SkeletonSequence]) -> np.ndarray:
         """Return the probability of each class, `(recording, class)`; NaN where there is no prediction.

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from skeletonmae.checkpoint import load_checkpoint
-from skeletonmae.encoders import find_shipped
+from skeletonmae.encoders import find_shipped, shipped_encoders
+from skeletonmae.errors import InputError
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.classifier_file import is_classifier_file
 from skeletonmae.inference.encoder import SkeletonEncoder
 from skeletonmae.inference.fine_tuned import FineTunedClassifier
 from skeletonmae.inference.pretrained import WEIGHTS, read_config
+from skeletonmae.skeletons.derived import suggest
 from skeletonmae.training import choose_device
 
 Model: TypeAlias = SkeletonEncoder | RecordingClassifier | FineTunedClassifier
@@ -40,9 +42,16 @@ def load(path: str | Path, *, device: str = "auto") -> Model:
     Raises:
         InputError: There is nothing of that name, or it is damaged.
     """
-    if find_shipped(path) or not Path(path).exists():
+    if find_shipped(path):
         return SkeletonEncoder.from_pretrained(path, device=device)
     file = Path(path)
+    if not file.exists():
+        names = [encoder.name for encoder in shipped_encoders()]
+        expected = f"a shipped encoder ({', '.join(names)}), or a file that `fit`, `pretrain` or `evaluate` wrote"
+        raise InputError(f"there is no such model{suggest(str(path), names)}", where=path, expected=expected)
+    if file.is_file() and file.suffix.lower() != ".safetensors":
+        expected = "a .safetensors file; skeletonmae.read reads recordings"
+        raise InputError("this is no model", where=path, expected=expected)
     if file.is_dir():
         read_config(file)  # compares the weights with their checksum
         file = file / WEIGHTS

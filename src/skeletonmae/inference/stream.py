@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -82,7 +83,7 @@ class Stream:
                 print(f"{decision.time:.1f} s: {decision.label} ({decision.probability:.0%})")
 
     Args:
-        classifier: A classifier that `fit` made of clips of one action each.
+        classifier: A classifier that `fit` made of clips of one action each, or its file.
         layout: Joint layout of the frames.
         fps: Frames per second, for frames without a time.
         unit: Unit of the coordinates.
@@ -92,7 +93,7 @@ class Stream:
 
     def __init__(
         self,
-        classifier: RecordingClassifier,
+        classifier: RecordingClassifier | str | Path,
         layout: Skeleton | str,
         *,
         fps: float | None = None,
@@ -100,6 +101,12 @@ class Stream:
         unknown: bool = True,
         settings: StreamSettings | None = None,
     ) -> None:
+        if isinstance(classifier, str | Path):
+            classifier = RecordingClassifier.load(classifier)
+        if not isinstance(classifier, RecordingClassifier):
+            expected = "one that `skeletonmae fit` made, or its file"
+            got = type(classifier).__name__
+            raise InputError("a stream needs a classifier", where="Stream", expected=expected, got=got)
         if fps is not None and not 0 < fps < float("inf"):
             raise InputError("fps must be greater than 0", where="Stream", got=fps)
         self.classifier = classifier

@@ -95,9 +95,11 @@ class TrainingRange(Config):
             )
         if self.is_another_unit(statistics):
             factor = statistics.size / np.sqrt(self.smallest * self.largest)
+            times = factor if factor > 1 else 1 / max(factor, 1e-12)
+            how = f"{times:.3g} times {'larger' if factor > 1 else 'smaller'}"
             yield (
-                f"the body is {factor:.3g} times as large as in the training clips: the coordinates may be in"
-                " another unit (see --unit)"
+                f"the body is {how} than in the training clips: the coordinates may be in another unit"
+                " (see --unit)"
             )
         share = statistics.observed * statistics.joints
         if share < MIN_OBSERVED_SHARE * self.observed * self.joints:
