@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from skeletonmae.cli.console import print_status
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from skeletonmae.sequences import SkeletonSequence
     from skeletonmae.skeletons import Skeleton
 
@@ -28,8 +28,8 @@ class ObservedLayouts:
         """Add a recording."""
         skeleton = recording.skeleton
         self._counts[skeleton] = self._counts.get(skeleton, 0) + 1
-        seen = self._observed.setdefault(skeleton, np.zeros(skeleton.num_joints, dtype=bool))
-        seen |= np.asarray(recording.observed.any((0, 1)))
+        observed: np.ndarray = recording.observed.any((0, 1))
+        self._observed[skeleton] = self._observed.get(skeleton, observed) | observed
 
     def lines(self) -> list[str]:
         """Return a line for each layout, the most frequent first."""
