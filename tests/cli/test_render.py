@@ -74,6 +74,14 @@ def test_a_long_recording_has_segments(cli: Any, model: Path, tmp_path: Path) ->
     assert 20 < labels[0]["start"] < 70
 
 
+def test_segments_are_looked_for_if_wanted(cli: Any, model: Path, tmp_path: Path) -> None:
+    source, out = write(tmp_path / "a.csv", uncut([0, 1])[0]), tmp_path / "a.png"
+    words = ("--size", "80x80", "--num-frames", 1, "--json", "--unknown", "off", "--segments", "off")
+    _, text, _ = cli(source, "--out", out, "--classifier", model, *words)
+    labels = json.loads(text)["labels"]
+    assert [(label["start"], label["end"]) for label in labels] == [(0, len(uncut([0, 1])[0]))]
+
+
 def test_the_default_name_is_that_of_the_source(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     status, text, _ = cli(write(tmp_path / "a.csv", motion(0, 5)), "--size", "80x64")
