@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -38,6 +39,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         fail()
     assert path.read_text() == "old"
     assert listing(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", ["{}", "file:{}"])  # the second is what FFmpeg says
+def test_a_full_disk_names_the_file_and_not_the_hidden_one(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.mp4"
+
+    def fail() -> None:
+        with atomic_file(path) as temporary:
+            raise OSError(errno.ENOSPC, "no space left on device", name.format(temporary))
+
+    with pytest.raises(OSError, match="no space") as caught:
+        fail()
+    assert caught.value.filename == str(path)
 
 
 def test_text_is_the_same_bytes_everywhere(tmp_path: Path) -> None:

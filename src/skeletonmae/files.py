@@ -15,8 +15,12 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def name_full_disk(path: Path) -> Iterator[None]:
+def name_full_disk(path: Path, temporary: Path | None = None) -> Iterator[None]:
     """Add the name of the file that is written to the error of a full disk, which has none.
+
+    Args:
+        path: The file.
+        temporary: A hidden file beside it, whose name means nothing to the user.
 
     Raises:
         OSError: The disk is full.
@@ -24,7 +28,8 @@ def name_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL_DISK or error.filename is not None:
+        is_hidden = temporary is not None and temporary.name in str(error.filename)
+        if error.errno not in FULL_DISK or not (error.filename is None or is_hidden):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -38,7 +43,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        with name_full_disk(path):
+        with name_full_disk(path, temporary):
             yield temporary
             _fsync(temporary)
             temporary.replace(path)

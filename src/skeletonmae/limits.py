@@ -33,6 +33,8 @@ class Budget:
 
 
 # The shape of a recording. Each count is bounded on its own, because a product is 0 where one of them is 0.
+MIN_FPS, MAX_FPS = 1e-6, 1e6
+"""A frame in eleven days, and a frame in a microsecond."""
 MAX_JOINTS = 1_000
 MAX_PERSONS = 10_000
 MAX_FRAMES = 100_000_000

@@ -30,6 +30,13 @@ def test_lost_frames_are_between_the_others_at_the_stated_rate() -> None:
     assert "intervals of 33 to 100 ms" in grid.note
 
 
+@pytest.mark.parametrize("seconds", [60.0, 3600.0])
+def test_a_slow_video_has_a_rate(seconds: float) -> None:
+    grid = TimeGrid.of(np.arange(20) * seconds, None)
+    assert grid.times is None
+    assert grid.fps == pytest.approx(1 / seconds, rel=1e-4)
+
+
 def test_a_variable_rate_gets_its_median() -> None:
     intervals = np.array([0.1, 0.1, 0.04, 0.1, 0.15, 0.1, 0.1])
     grid = TimeGrid.of(np.concatenate([[0], intervals.cumsum()]), None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import socket
 import struct
 import sys
 from collections.abc import Callable
@@ -159,7 +160,17 @@ class Frame:
         ([5.0, None, 5.2], [0, 0.1, 0.2], "1 of 3 frames have no time stamp"),
         ([None, 7.0, 7.1], [0, 0.1, 0.2], "1 of 3 frames have no time stamp"),
         ([1.0, 1.0, 1.1], [0, 0.05, 0.1], "1 of 3 frames have a time stamp that is not later"),
-        ([1.0, 1.0, 0.5], [0, 0.05, 0.1], "2 of 3 frames have a time stamp that is not later"),
+        (
+            [1.0, 1.0, 0.5],
+            [0, 0.05, 0.2],
+            "the time stamps of the video do not increase: its frames count as regular, at 10 frames",
+        ),
+        (
+            [1.0, 1.1, 1.1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6],
+            [0, 0.1, 0.15, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6],
+            "5 of 9 frames have a time stamp that is not later",
+        ),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], [0, 0.05, 0.2, 0.3, 0.4], "the time stamps of the video do not increase"),
         ([0.0, float("nan"), 0.3], [0, 0.1, 0.3], "1 of 3 frames have no time stamp"),
     ],
 )
@@ -234,6 +245,54 @@ def test_a_video_that_breaks_off_gives_what_there_is(whole: dict[str, bytes], tm
     assert any("the video breaks off" in note and f"{len(frames)} " in note for note in video.notes)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".webm"])
+def test_a_video_without_its_last_bytes_says_so(whole: dict[str, bytes], tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(whole[suffix][: len(whole[suffix]) * 49 // 50])
+    video, frames = read(path)
+    assert len(frames) > 50
+    assert any("the video breaks off" in note and f"{len(frames)} " in note for note in video.notes)
+
+
+ADDRESSES = (
+    "http:/127.0.0.1:{port}/x.mkv",
+    "tcp:127.0.0.1:{port}.mkv",
+    "file:other.mkv",
+    "concat:other.mkv|other.mkv",
+    "subfile,,start,0,end,900,,:other.mkv",
+    "pipe:0",
+    "-i.mkv",
+    "%03d.mkv",
+    "2026-11-27T10:30.mkv",
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no colons in names")
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_the_name_of_a_file_is_no_address(plain: Path, tmp_path: Path, monkeypatch: Any, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        path = Path(name.format(port=server.getsockname()[1]))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(plain.read_bytes())
+        write_images(tmp_path / "other.mkv", [corner((32, 16))] * 3)
+        video, frames = read(path)
+        assert (video.info.width, video.info.height, len(frames)) == (*SIZE, 8)
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            server.accept()
+
+
+def test_what_a_video_holds_opens_files_alone(plain: Path, monkeypatch: Any) -> None:
+    import av
+
+    seen: list[dict[str, Any]] = []
+    original = av.open
+    monkeypatch.setattr(av, "open", lambda *args, **named: [seen.append(named), original(*args, **named)][1])
+    read(plain)
+    assert seen[0]["options"] == {"protocol_whitelist": "file"}
+
+
 def test_damaged_packets_are_left_out_and_counted(whole: dict[str, bytes], tmp_path: Path) -> None:
     content = bytearray(whole[".mp4"])
     half = len(content) // 2
@@ -254,7 +313,7 @@ def test_damaged_packets_are_left_out_and_counted(whole: dict[str, bytes], tmp_p
         (
             "head.mp4",
             b"\0\0\0\x18ftypmp42",
-            r"cannot be opened \(Invalid data.*complete video file; got a file of 12",
+            r"cannot be opened \(Invalid data.*complete file: its index .*; got a file of 12",
         ),
         ("head.mkv", b"\x1a\x45\xdf\xa3" + bytes(90), "cannot be opened"),
         ("head.avi", b"RIFF\xff\xff\xff\x7fAVI LIST", "cannot be opened|no video stream"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,16 @@ def test_a_part_of_a_recording(make_standing: Any, decode: Any, tmp_path: Path) 
     assert len(decode(tmp_path / "a.mp4")[0]) == 15
     with pytest.raises(InputError, match=r"no frame in this interval; expected 0 to 2\.0 s; got 5 s to its end"):
         render_recording(recording, tmp_path / "a.mp4", settings=RenderSettings(start=5))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no colons in names")
+@pytest.mark.parametrize("name", ["x:1.mp4", "tcp:127.0.0.1:1.mp4", "2026-11-27T10:30.mp4"])
+def test_the_name_of_a_file_is_no_address(
+    make_standing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert render_recording(make_standing(frames=3), Path(name), settings=SMALL).num_frames == 3
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_file_is_written_whole_or_not_at_all(

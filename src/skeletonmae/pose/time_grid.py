@@ -48,7 +48,7 @@ class TimeGrid:
         mean_fps = (len(times) - 1) / (times[-1] - times[0])
         for fps in (stated_fps, mean_fps):
             if fps is not None and _is_regular(times, fps):
-                return cls(round(float(fps), 3))
+                return cls(_rounded(fps))
         intervals = np.diff(times)
         fps = float(1 / np.median(intervals))
         if stated_fps and abs(fps / stated_fps - 1) <= ROUNDING:
@@ -60,7 +60,7 @@ class TimeGrid:
                 f"the time stamps of the video are not plausible (intervals of {intervals.min():.3g} to "
                 f"{intervals.max():.3g} s): its frames count as regular, at {fps:.3g} frames per second"
             )
-            return cls(round(fps, 3), None, note)
+            return cls(_rounded(fps), None, note)
         grid = times[0] + np.arange(int(count + 1e-6)) / fps
         note = (
             f"the frame rate of the video is variable (intervals of {1000 * intervals.min():.0f} to "
@@ -105,7 +105,12 @@ def interpolate(
     return values[before] * (1 - share) + values[after] * share, is_observed
 
 
+def _rounded(fps: float) -> float:
+    """A rate to five significant digits, which tell 23.976 from 24."""
+    return float(f"{float(fps):.5g}")
+
+
 def _is_regular(times: np.ndarray, fps: float) -> bool:
     """Whether every frame is near its regular time, counted from the first frame."""
     places = (times - times[0]) * fps
-    return bool(np.abs(places - np.arange(len(times))).max() <= MAX_SHIFT)
+    return bool(np.abs(places - np.arange(len(times))).max() <= MAX_SHIFT * (1 + 1e-6))

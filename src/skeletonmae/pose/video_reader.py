@@ -19,8 +19,9 @@ from jaxtyping import UInt8
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.files import InputFile
-from skeletonmae.formats.video_containers import CONTAINER_NAMES, demuxer
+from skeletonmae.formats.video_containers import CONTAINER_NAMES, breaks_off, demuxer
 from skeletonmae.limits import MAX_FRAME_PIXELS
+from skeletonmae.pose.ffmpeg_files import LOCAL_ONLY, file_url
 from skeletonmae.pose.image_scaling import MAX_SIDE, import_av, rgb_image
 
 if TYPE_CHECKING:
@@ -157,9 +158,10 @@ def open_video(path: Path, long_side: int | None = MAX_SIDE, name: Path | None =
     if container_format is None:
         raise InputError("not a video", where=where, expected=CONTAINER_NAMES, got=_describe(path))
     try:
-        container = av.open(str(path), format=container_format, metadata_errors="replace")
+        container = av.open(file_url(path), format=container_format, options=LOCAL_ONLY, metadata_errors="replace")
     except (av.FFmpegError, ValueError, OSError, MemoryError) as error:
-        expected = "a complete video file"
+        is_mp4 = container_format == "mov"
+        expected = "a complete file" + (": its index may be at the end, which is missing" if is_mp4 else "")
         raise InputError(
             f"the video cannot be opened ({_reason(error)})", where=where, expected=expected, got=_describe(path)
         ) from error
@@ -189,7 +191,10 @@ def open_video(path: Path, long_side: int | None = MAX_SIDE, name: Path | None =
         video = Video(where, info, (shown[0] / image_size[0], shown[1] / image_size[1]), iter(()))
         clock = _Clock(1 / (fps or ASSUMED_FPS))
         images = _images(first, frames, clock, reduced, orientation)
-        video._frames = _until_the_end(images, lambda last: video.notes.extend(_notes(decoder, clock, info, last)))
+        is_cut = breaks_off(path, container_format)
+        video._frames = _until_the_end(
+            images, lambda last: video.notes.extend(_notes(decoder, clock, info, last, is_cut))
+        )
         yield video
 
 
@@ -228,6 +233,9 @@ class _Decoder:
                 packet = next(packets)
             except StopIteration:
                 return
+            except LookupError:  # a packet of a stream that begins later, which PyAV does not expect
+                packets = self.container.demux(self.stream)
+                continue
             except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
                 self.failure = _reason(error)
                 return
@@ -239,12 +247,17 @@ class _Decoder:
 
 
 class _Clock:
-    """The time of each frame: an interval after the last without a stamp, and half of it if that is not later."""
+    """The time of each frame: an interval after the last without a stamp, and half of it if that is not later.
+
+    While the stamps stand still or go back, the frames follow at the frame rate.
+    """
 
     def __init__(self, interval: float) -> None:
         self.interval = interval
         self.num_without = self.num_wrong = 0
         self.start = self.last = math.nan
+        self._stamp = self._base = math.nan
+        self._num_stuck = 0
 
     def __call__(self, stamp: float | None) -> float:
         """Return seconds from the first frame.
@@ -259,9 +272,17 @@ class _Clock:
         if math.isnan(self.start):  # of a first frame without a time, too
             self.start = stamp - (0.0 if math.isnan(self.last) else self.last + self.interval)
         time = stamp - self.start
+        is_stuck, self._stamp = stamp <= self._stamp, stamp
         if time <= self.last:
             self.num_wrong += 1
-            time = self.last + self.interval / 2  # so that the next frame can be later at its own time
+            self._num_stuck = self._num_stuck + 1 if is_stuck else 0
+            if self._num_stuck <= 1:
+                self._base = self.last
+                time = self.last + self.interval / 2  # so that the next frame can be later at its own time
+            else:
+                time = self._base + self._num_stuck * self.interval
+        else:
+            self._num_stuck = 0
         self.last = time
         return time
 
@@ -291,7 +312,9 @@ def _until_the_end(frames: Iterator[VideoFrame], at_end: Callable[[VideoFrame], 
         at_end(last)
 
 
-def _notes(decoder: _Decoder, clock: _Clock, info: VideoInfo, last: VideoFrame) -> Iterator[str]:
+def _notes(
+    decoder: _Decoder, clock: _Clock, info: VideoInfo, last: VideoFrame, is_cut: bool = False
+) -> Iterator[str]:
     """What is odd about a video that was read to its end."""
     end = last.time + clock.interval
     is_short = info.duration is not None and info.duration - end > max(
@@ -299,10 +322,11 @@ def _notes(decoder: _Decoder, clock: _Clock, info: VideoInfo, last: VideoFrame) 
     )
     if decoder.container.format.name == "avi" and info.num_frames:  # its length follows from what there is
         is_short |= info.num_frames * (1 - TRUNCATED_SHARE) > last.index + 2
-    if decoder.failure or is_short:
+    if decoder.failure or is_short or is_cut:
         of_frames = f" of {info.num_frames}" if info.num_frames and info.num_frames > last.index + 1 else ""
         of_seconds = f" of {info.duration:.1f}" if info.duration and info.duration > end else ""
-        why = f" ({decoder.failure})" if decoder.failure else ""
+        reason = decoder.failure or ("the file is shorter than it states" if is_cut else "")
+        why = f" ({reason})" if reason else ""
         read = f"{last.index + 1}{of_frames} frames, {end:.1f}{of_seconds} s, could be read"
         yield f"the video breaks off{why}: {read}"
     if decoder.num_failed:
@@ -314,10 +338,15 @@ def _notes(decoder: _Decoder, clock: _Clock, info: VideoInfo, last: VideoFrame) 
         yield f"the video states neither times nor a frame rate: {ASSUMED_FPS:.0f} frames per second are assumed"
     elif clock.num_without:
         yield f"{clock.num_without} of {last.index + 1} frames have no time stamp: they follow at the frame rate"
-    if clock.num_wrong:
+    if last.index and clock.num_wrong == last.index:
+        yield (
+            "the time stamps of the video do not increase: its frames count as regular, at "
+            f"{1 / clock.interval:.3g} frames per second"
+        )
+    elif clock.num_wrong:
         yield (
             f"{clock.num_wrong} of {last.index + 1} frames have a time stamp that is not later than that of the "
-            "frame before: they count as half an interval later"
+            "frame before: they count as up to an interval later"
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from skeletonmae.errors import InputError
 from skeletonmae.files import FULL_DISK, atomic_file
+from skeletonmae.pose.ffmpeg_files import file_url
 from skeletonmae.rendering.canvas import Image
 
 if TYPE_CHECKING:
@@ -93,7 +94,10 @@ def open_mp4(path: Path, width: int, height: int, fps: float) -> Iterator[Mp4Wri
         expected = "the PyAV of PyPI (pip install --force-reinstall av), or --out with .gif or .png"
         raise InputError(f"this PyAV cannot encode H.264: it has no {ENCODER}", where=path, expected=expected)
     flags = {"movflags": "+faststart"}
-    with atomic_file(path) as temporary, av.open(str(temporary), "w", format="mp4", options=flags) as container:
+    with (
+        atomic_file(path) as temporary,
+        av.open(file_url(temporary), "w", format="mp4", options=flags) as container,
+    ):
         rate = Fraction(fps).limit_denominator(1001)
         stream = cast("VideoStream", container.add_stream(ENCODER, rate=rate, options=OPTIONS))
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"

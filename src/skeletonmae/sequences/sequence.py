@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import MAX_FPS, MIN_FPS
 from skeletonmae.skeletons import Skeleton
 
 NOT_FINITE = "were not finite numbers and count as not observed"
@@ -35,7 +36,8 @@ class SkeletonSequence:
         notes: Remarks of the reader on input that may not be what was intended. A store does not keep them.
 
     Raises:
-        InputError: The shapes do not agree, a value is not finite, or an unobserved joint has a position.
+        InputError: The shapes do not agree, a value is not finite, an unobserved joint has a position, or the
+            frame rate is not possible.
     """
 
     positions: Float32[np.ndarray, "person frame joint axis"]
@@ -60,6 +62,9 @@ class SkeletonSequence:
             )
         if self.unit not in UNITS:
             raise InputError("unknown unit", where=where, expected=UNITS, got=self.unit)
+        if self.fps is not None and not MIN_FPS <= self.fps <= MAX_FPS:
+            expected = f"{MIN_FPS:g} to {MAX_FPS:,.0f} frames per second, or None"
+            raise InputError("impossible frame rate", where=where, expected=expected, got=self.fps)
         if not np.isfinite(self.positions).all():
             index = tuple(int(i) for i in np.argwhere(~np.isfinite(self.positions))[0])
             raise InputError(f"the value at (person, frame, joint, axis) {index} is not finite", where=where)

@@ -18,8 +18,6 @@ from skeletonmae.sequences.sequence import UNITS, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 from skeletonmae.skeletons.derived import abbreviate
 
-MIN_FPS, MAX_FPS = 1e-30, 1e30
-"""Rates that float32 can hold."""
 ROW_ARRAYS = ("positions", "observed")
 """Arrays that have a row for each frame of each track; the others are the index."""
 
@@ -179,8 +177,6 @@ class StoreColumns:
                 "the recording does not fit the store", where=where, expected=expected, got=got
             )
         check_shape(where, sequence.observed.shape)
-        if sequence.fps is not None and not MIN_FPS <= sequence.fps <= MAX_FPS:
-            raise InputError("impossible frame rate", where=where, expected="frames per second", got=sequence.fps)
         return name
 
     def index_arrays(self) -> dict[str, np.ndarray]:
