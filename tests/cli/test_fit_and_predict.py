@@ -167,6 +167,12 @@ def test_mistakes_are_named(cli: Any, clips: Path, tmp_path: Path) -> None:
     named = cli("fit", clips, "--unit", "m", "--encoder", "none", "--group", "camera")
     assert named.status == 1
     assert "no recording has this tag" in named.err
+    nothing = cli("fit", clips, "--unit", "m", "--encoder", "none", "--finetune")
+    assert nothing.status == 1
+    assert "there is no encoder to fine-tune" in nothing.err
+    no_time = cli("fit", clips, "--unit", "m", "--finetune", "--finetune-minutes", 0)
+    assert no_time.status == 1
+    assert "--finetune-minutes must be greater than 0" in no_time.err
     unknown = cli("fit", clips, "--unit", "m", "--encoder", "larg")
     assert unknown.status == 1
     assert "no such checkpoint or shipped encoder" in unknown.err

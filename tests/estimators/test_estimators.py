@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from sklearn.preprocessing import StandardScaler
 from skeletonmae import SkeletonEncoder
 from skeletonmae.errors import InputError
 from skeletonmae.estimators import SkeletonClassifier, SkeletonTransformer
-from skeletonmae.inference import RecordingClassifier, fit
+from skeletonmae.evaluation.finetune import FinetuneTraining
+from skeletonmae.inference import FitConfig, RecordingClassifier, fit
+from skeletonmae.inference.fine_tuning import FineTuningConfig
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -92,6 +95,18 @@ def test_classes_and_probabilities(
     new = [motion(label, 20) for label in CLASSES]
     assert fitted.predict(new).tolist() == list(CLASSES)
     assert fitted.transform(new).shape[0] == 3
+
+
+def test_the_encoder_can_be_fine_tuned(
+    make: Any, recordings: list[SkeletonSequence], labels: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = FineTuningConfig(training=FinetuneTraining(epochs=1, warmup_epochs=0.0))
+    monkeypatch.setattr("skeletonmae.estimators.classifier.FitConfig", partial(FitConfig, fine_tuning=quick))
+    monkeypatch.setattr("skeletonmae.inference.fine_tuning_choice.is_better", lambda *_: True)
+    classifier = clone(make(finetune=True, folds=2)).fit(recordings, labels)
+    assert classifier.report_.fine_tuning.is_kept
+    assert classifier.classifier_.featurizer.kind == "fine-tuned"
+    assert classifier.predict_proba(recordings[:2]).shape == (2, 3)
 
 
 def test_numbers_are_labels_too(make: Any, recordings: list[SkeletonSequence], labels: list[str]) -> None:

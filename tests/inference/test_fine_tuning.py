@@ -17,11 +17,14 @@ from skeletonmae.inference import (
     fit_classifier,
     segment_recording,
 )
+from skeletonmae.inference.doubt_fitting import fit_doubt
 from skeletonmae.inference.featurizers import EncoderFeaturizer, FineTunedFeaturizer
 from skeletonmae.inference.fine_tuning import FineTuner, FineTuningConfig, label_preserving
 from skeletonmae.inference.fine_tuning_choice import FINE_TUNED
 from skeletonmae.inference.fit_data import encoder_featurizer, load_for_fit
 from skeletonmae.inference.fit_text import describe_accuracy, describe_choice
+from skeletonmae.inference.folds import make_folds
+from skeletonmae.predictions.motion_statistics import ReferencePose, measure_motion
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.transforms import ClipConfig
@@ -208,3 +211,20 @@ def test_what_does_not_help_is_not_kept(
 def test_without_an_encoder_there_is_nothing_to_fine_tune(recordings: list[SkeletonSequence]) -> None:
     with pytest.raises(InputError, match=r"no encoder to fine-tune.*no encoder was named"):
         fit_classifier(recordings, FitConfig(encoder="none", finetune=True))
+
+
+def test_distances_to_the_training_clips_are_those_of_the_encoder_of_each_fold(
+    recordings: list[SkeletonSequence],
+) -> None:
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(24, 6)), np.arange(24) % 2
+    folds = make_folds(labels, np.arange(24), 3)
+    probabilities = np.full((24, 2), 0.5)
+    reference = ReferencePose.of(recordings)
+    statistics = [measure_motion(one, reference) for one in recordings]
+    about = (labels, 2, probabilities, statistics, folds)
+    alone = fit_doubt(features, *about).novelties
+    same = fit_doubt(features, *about, [features] * 3).novelties
+    np.testing.assert_array_equal(same, alone)
+    drifted = [np.where(np.isin(np.arange(24), test)[:, None], 9 + features, features) for _, test in folds]
+    assert fit_doubt(features, *about, drifted).novelties.mean() > alone.mean()
