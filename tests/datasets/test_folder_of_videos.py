@@ -12,6 +12,7 @@ import skeletonmae
 from skeletonmae.datasets import FOLDER, detect_dataset, prepare, unread_files
 from skeletonmae.datasets.load_recordings import load_recordings
 from skeletonmae.errors import InputError
+from skeletonmae.formats import VideoOptions
 from skeletonmae.sequences import SequenceStore
 
 Write = Callable[[str, Path, np.ndarray], Path]
@@ -112,3 +113,9 @@ def test_a_folder_with_pictures_alone_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG")
     with pytest.raises(InputError, match=r"got 1 file: 1 \.png; make a video of images"):
         detect_dataset(tmp_path)
+
+
+def test_options_for_videos_in_python(clips: Path) -> None:
+    flat, deep = (skeletonmae.read(clips / "jump", video=video) for video in (None, VideoOptions(axes=3)))
+    assert {one.unit for one in flat} == {"px"}
+    assert {(one.unit, one.positions.shape[3]) for one in deep} == {("m", 3)}
