@@ -110,10 +110,10 @@ encoder knows the 20 joints of Kinect v1 by name, so it also reads other layouts
 - Bodies are not scaled to one size, so features of children and adults differ.
 - Fine movements of the hands are its weakness: a hand is one joint, which the Kinect measures coarsely.
 - A gap of up to 0.25 s, or of 8 frames where the frame rate is unknown, is bridged; this was not so in the
-  pre-training, whose recordings have few gaps. Of the test recordings of NW-UCLA, a linear probe on `parts` (L-BFGS)
-  recognizes 89.2 %, with a tenth of the frames missing at random 87.3 %, with half of them 75.0 %. What is not
-  bridged harms much: with a tenth of the frames of each clip unobserved it is 31.2 %. The same is true of a single
-  gap that is longer than 0.25 s: interpolate such gaps first, or cut the recording there.
+  pre-training, whose recordings have few gaps. Of the test recordings of NW-UCLA, a linear probe on `parts` (by
+  L-BFGS) recognizes 89.2 %, with a tenth of the frames missing at random 87.3 %, with half of them 75.0 %. What
+  is not bridged harms much: with a tenth of the frames of each clip unobserved it is 31.2 %. The same is true of
+  a single gap that is longer than 0.25 s: interpolate such gaps first, or cut the recording there.
 - Random, augmented views (`views`) can help or harm; choose by cross-validation.
 - SBU, of which no recording was used in training, was evaluated on one of its five folds: 55 clips.
 - It is a single pre-training; how much results vary from seed to seed was not measured.""",

@@ -89,7 +89,8 @@ def test_missing_files_are_named(bundle: Path) -> None:
 
 
 def test_neither_a_name_nor_a_path(bundle: Path) -> None:
-    with pytest.raises(InputError, match=r"tinny: there is no such checkpoint or shipped encoder; .*\(tiny\)"):
+    message = r"tinny: there is no such checkpoint or shipped encoder, did you mean 'tiny'\?; .*\(tiny\)"
+    with pytest.raises(InputError, match=message):
         load_encoder("tinny")
 
 
