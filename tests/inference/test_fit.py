@@ -83,6 +83,21 @@ def test_every_recording_is_tested_by_a_classifier_that_had_not_seen_it(
     assert (classifier.predict_proba(recordings).argmax(1) == [n % 4 for n in range(40)]).mean() > 0.5
 
 
+def test_clips_that_do_not_move_and_noise_are_counted(recordings: list[SkeletonSequence]) -> None:
+    rng = np.random.default_rng(0)
+
+    def changed(one: SkeletonSequence, positions: np.ndarray) -> SkeletonSequence:
+        return replace(one, positions=positions.astype(np.float32), observed=np.ones_like(one.observed))
+
+    frozen = [changed(one, 1 + np.repeat(one.positions[:, :1], one.num_frames, 1)) for one in recordings[:8]]
+    noise = [changed(one, rng.normal(size=one.positions.shape)) for one in recordings[:8]]
+    counts = []
+    for clips in (frozen, noise, recordings[:8]):
+        _, report = fit_classifier(clips, FitConfig(encoder="none", folds=2, inner_folds=2), measure=False)
+        counts.append((report.num_motionless, report.num_noisy))
+    assert counts == [(8, 0), (0, 8), (0, 0)]
+
+
 def test_flat_recordings_are_classified_by_their_coordinates(
     recordings: list[SkeletonSequence], tiny_run: Path
 ) -> None:

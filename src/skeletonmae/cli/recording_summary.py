@@ -26,9 +26,11 @@ class ObservedLayouts:
 
     def add(self, recording: SkeletonSequence) -> None:
         """Add a recording."""
+        import numpy as np
+
         skeleton = recording.skeleton
         self._counts[skeleton] = self._counts.get(skeleton, 0) + 1
-        observed: np.ndarray = recording.observed.any((0, 1))
+        observed = np.asarray(recording.observed.any((0, 1)))
         self._observed[skeleton] = self._observed.get(skeleton, observed) | observed
 
     def lines(self) -> list[str]:

@@ -163,7 +163,7 @@ def fit_classifier(
         notes=tuple(notes),
         fine_tuning=tuned.outcome if tuned else None,
         choice_accuracies={name: best[name].accuracy for name in allowed} if folds else {},
-        num_motionless=sum(one.motion < MIN_MOTION for one in statistics),
+        num_motionless=sum(one.motion < MIN_MOTION and not one.roughness > NOISE_ROUGHNESS for one in statistics),
         num_noisy=sum(one.roughness > NOISE_ROUGHNESS for one in statistics),
     )
     return classifier, report
