@@ -28,8 +28,14 @@ TRAINING = TrainingRange.of([USUAL, USUAL._replace(seconds=3.0, frames=90.0)])
     ("change", "said"),
     [
         ({"tilt": 170.0}, "turned by 170 degrees"),
-        ({"size": 600.0}, "times larger than in the training clips: the coordinates may be in another unit"),
-        ({"size": 0.006}, "times smaller than in the training clips: the coordinates may be in another unit"),
+        (
+            {"size": 600.0},
+            "the body is 1,000 times larger than in the training clips: the coordinates may be in another unit",
+        ),
+        (
+            {"size": 0.006},
+            "the body is 100 times smaller than in the training clips: the coordinates may be in another unit",
+        ),
         ({"joints": 5.0}, "few joints were observed"),
         ({"seconds": 12.0}, "much longer or slower"),
         ({"seconds": 0.5}, "much shorter or faster"),

@@ -96,7 +96,8 @@ class TrainingRange(Config):
         if self.is_another_unit(statistics):
             factor = statistics.size / np.sqrt(self.smallest * self.largest)
             times = factor if factor > 1 else 1 / max(factor, 1e-12)
-            how = f"{times:.3g} times {'larger' if factor > 1 else 'smaller'}"
+            number = f"{times:,.0f}" if times >= 10 else f"{times:.1f}"
+            how = f"{number} times {'larger' if factor > 1 else 'smaller'}"
             yield (
                 f"the body is {how} than in the training clips: the coordinates may be in another unit"
                 " (see --unit)"
