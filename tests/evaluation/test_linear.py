@@ -79,26 +79,29 @@ def test_weight_decay_is_selected_on_the_validation_part(make_task: Any, reads: 
 
 
 def test_of_folds_the_sum_decides(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the first of three folds, the labels are inverted: the strength that spoils the predictions is better."""
+    """In the first and the last of five folds, the labels are inverted: there, a spoiled prediction is better."""
     side = np.arange(300) % 2
-    features, labels = (side * 2.0 - 1)[:, None], np.where(np.arange(300) < 250, side, 1 - side)
-    divisions = [(np.arange(150), np.arange(first, first + 50)) for first in (250, 150, 200)]
+    features, labels = (
+        (side * 2.0 - 1)[:, None],
+        np.where((np.arange(300) // 30 == 5) | (np.arange(300) >= 270), 1 - side, side),
+    )
+    divisions = [(np.arange(150), np.arange(first, first + 30)) for first in range(150, 300, 30)]
     asked: list[int] = []
 
     def folds(task: Any, index: np.ndarray, num_folds: int) -> Any:
         asked.append(num_folds)
-        return divisions[: 1 if len(asked) == 1 else 3]
+        return divisions[: 1 if len(asked) == 1 else 5]
 
     monkeypatch.setattr(EvaluationTask, "folds", folds)
     task = make_task(features, labels, features[:2], [0, 1], classes=("0", "1"))
-    probe = LinearProbe(epochs=10, weight_decays=(0.0, 100.0), selection_folds=3)
+    probe = LinearProbe(epochs=10, weight_decays=(0.0, 100.0), selection_folds=5)
     (result,) = probe.run(task)
     assert result.best_params == {"weight_decay": 100.0}  # of one fold alone
     (result,) = probe.run(task)
-    assert result.best_params == {"weight_decay": 0.0}  # 100 of 150 clips
-    assert asked == [3, 3]
-    assert result.name == "linear folds=3"
-    assert result.details["selection"] == "3 folds of the training side, by class"
+    assert result.best_params == {"weight_decay": 0.0}  # 90 of 150 clips
+    assert asked == [5, 5]
+    assert result.name == "linear folds=5"
+    assert result.details["selection"] == "5 folds of the training side, by class"
 
 
 def test_folds_use_the_views_of_the_probe(make_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
