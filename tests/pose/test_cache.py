@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -115,6 +116,46 @@ def test_arrays_that_do_not_agree_are_not_used(tmp_path: Path) -> None:
     ):
         np.savez(tmp_path / "ab.npz", **arrays | {name: values})
         assert PoseCache((tmp_path,)).load("ab") is None, name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frame_index": np.array(3)},
+        {"times": np.array(0.5)},
+        {"identity": np.array(3)},
+        {"times": np.arange(5) * 1e300},
+        {"points": np.nan},
+        {"confidence": np.nan},
+        {"world": np.nan},
+        {"score": np.inf},
+        {"fps": 0.0},
+        {"fps": -5.0},
+        {"fps": 1e300},
+        {"min_confidence": -1.0},
+        {"min_confidence": 2.0},
+        {"width": 10**30},
+        {"height": -3},
+        {"skeleton": {}},
+    ],
+)
+def test_values_that_no_video_has_are_damage(tmp_path: Path, change: dict[str, Any]) -> None:
+    PoseCache((tmp_path,)).save("ab", poses())
+    with np.load(tmp_path / "ab.npz") as file:
+        arrays = dict(file)
+    ((name, value),) = change.items()
+    if name not in arrays:
+        header = json.loads(arrays["header"].tobytes()) | change
+        arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    elif isinstance(value, float):
+        arrays[name] = arrays[name].copy()
+        arrays[name].flat[3] = value
+    else:
+        arrays[name] = value
+    np.savez(tmp_path / "ab.npz", **arrays)
+    messages: list[str] = []
+    assert PoseCache((tmp_path,), messages.append).load("ab") is None
+    assert messages[0].startswith("kept poses are damaged and are estimated again")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")

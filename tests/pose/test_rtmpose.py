@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,6 +123,75 @@ def test_other_networks_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         RTMPoseReader(write_rtmpose(**settings))
+
+
+SCORES = np.random.default_rng(0).random((1, 17, 96), np.float32)
+
+
+@pytest.fixture
+def write_constant(tmp_path: Path) -> Callable[..., Path]:
+    """A network that states RTMPose's signature and gives constants."""
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from onnx import helper, numpy_helper
+
+    def write(
+        shape: tuple[int | str, ...] = (1, 3, 64, 48),
+        dtype: str = "float32",
+        out: np.ndarray = SCORES,
+        stated: tuple[int | str, ...] = ("batch", 17, "places"),
+    ) -> Path:
+        types = {name: helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in (dtype, out.dtype.name)}
+        names = ("simcc_x", "simcc_y")
+        graph = helper.make_graph(
+            [helper.make_node("Identity", ["scores"], [name]) for name in names],
+            "rtmpose",
+            [helper.make_tensor_value_info("input", types[dtype], shape)],
+            [helper.make_tensor_value_info(name, types[out.dtype.name], stated) for name in names],
+            [numpy_helper.from_array(out, "scores")],
+        )
+        path = tmp_path / "constant.onnx"
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return write
+
+
+REGION = Region(np.array([160.0, 120.0]), 64.0, np.array([0.0, -1.0]))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_single_and_half_precision(write_constant: Callable[..., Path], dtype: str) -> None:
+    found = RTMPoseReader(write_constant(dtype=dtype, out=SCORES.astype(dtype))).read(spot(165, 120), REGION)
+    assert found is not None
+    np.testing.assert_allclose(found.confidence, SCORES[0].max(1), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dtype": "float64"}, r"the input .* of another type; expected float32 or float16; got tensor\(double\)"),
+        ({"shape": (8, 3, 64, 48)}, "for several images; expected a batch of 1, or of any size; got 8"),
+        ({"shape": (1, 3, 20_000, 20_000)}, "too large; expected at most 2048 pixels; got 20000 x 20000"),
+        (
+            {"out": np.zeros((0, 17, 96), np.float32)},
+            r"not the outputs of an RTMPose; .*got float32 \(0, 17, 96\)",
+        ),
+        ({"out": np.zeros((1, 17, 0), np.float32)}, "not the outputs of an RTMPose"),
+        ({"out": np.zeros((8, 17, 96), np.float32)}, "not the outputs of an RTMPose"),
+        ({"out": np.zeros((1, 5, 96), np.float32)}, "no layout is known for the joints; .*; got 5"),
+        ({"out": np.zeros((17, 96), np.float32)}, "not an RTMPose; .*got the outputs simcc_x"),
+        ({"out": np.full((1, 17, 96), "a", object)}, "not the outputs of an RTMPose"),
+        ({"out": np.ones((1, 17, 96), np.int64)}, "not the outputs of an RTMPose"),
+    ],
+)
+def test_networks_that_cannot_be_read_are_refused_when_they_are_loaded(
+    write_constant: Callable[..., Path], settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        RTMPoseReader(write_constant(**settings))
+    assert "constant.onnx" in str(caught.value)
 
 
 def test_outputs_may_have_other_names(write_rtmpose: Callable[..., Path]) -> None:

@@ -50,7 +50,7 @@ class CacheHeader(Config):
     """Height of the video in pixels."""
     fps: float | None
     """Frames per second that the video states."""
-    min_confidence: float
+    min_confidence: float = Field(ge=0, le=1)
     """Confidence from which on a joint counts as observed."""
     notes: tuple[str, ...]
     """What is odd about the video."""
@@ -162,6 +162,9 @@ def _read(path: Path, key: str) -> VideoPoses:
         skeleton = Skeleton.from_dict(header.skeleton, f"{path}, skeleton")
         arrays = {name: content.array(name) for name in ARRAYS}
         world = content.array(WORLD) if WORLD in content else None
+        for name, values in {**arrays, WORLD: world}.items():
+            if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+                raise InputError(f"{name} has a value that is not finite", where=path)
         try:
             return VideoPoses(
                 skeleton,

@@ -30,6 +30,10 @@ MIN_CONFIDENCE = 0.3
 """Score from which on a joint counts as observed; what MMPose draws from."""
 MIN_SCORE = 0.3
 """Mean score of the joints of the body, below which nobody is there."""
+MAX_SIDE = 2048
+"""Pixels of the input; RTMPose has 256 x 192 or 384 x 288."""
+FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16"}
+"""Types of the input, as onnxruntime and as numpy call them."""
 EXPECTED = "RTMPose's input (1, 3, height, width) and outputs simcc_x and simcc_y"
 
 
@@ -41,7 +45,8 @@ class RTMPoseReader:
         threads: Number of threads that run the network.
 
     Raises:
-        InputError: The file is no RTMPose, its joints are not known, or onnxruntime is not installed.
+        InputError: The file is no RTMPose, its joints are not known, it cannot be run, or onnxruntime is not
+            installed.
     """
 
     has_depth = False
@@ -50,14 +55,37 @@ class RTMPoseReader:
     def __init__(self, model: Path, threads: int = 1) -> None:
         if not model.is_file():
             raise InputError("there is no such file", where=model, expected="an ONNX file of RTMPose")
+        self.model = model
         self.session = open_session(model, threads)
-        self.input, self.height, self.width = _input(self.session, model)
+        self.input, self.dtype, self.height, self.width = _input(self.session, model)
         self.outputs, num_joints = _outputs(self.session, model)
         if num_joints not in LAYOUT_BY_COUNT:
             expected = f"{', '.join(map(str, LAYOUT_BY_COUNT))} joints"
             raise InputError("no layout is known for the joints", where=model, expected=expected, got=num_joints)
         self.skeleton: Skeleton = LAYOUT_BY_COUNT[num_joints]
         self.body = body_indices(self.skeleton)
+        self.num_joints = num_joints
+        self._run(np.zeros((1, 3, self.height, self.width), np.float32))  # to learn now if it cannot be run
+
+    def _run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The scores of all places, for each joint in x and in y.
+
+        Raises:
+            InputError: The network cannot be run, or gives something else than it states.
+        """
+        try:
+            found = self.session.run(self.outputs, {self.input: image.astype(self.dtype, copy=False)})
+        except Exception as error:  # onnxruntime raises its own types, which have no common base
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            raise InputError(f"the network cannot be run ({reason})", where=self.model) from error
+        for values in found:
+            shape = np.shape(values)
+            if len(shape) != 3 or shape[:2] != (1, self.num_joints) or not shape[2] or values.dtype.kind != "f":
+                expected = f"numbers (1, {self.num_joints}, width or height)"
+                got = f"{getattr(values, 'dtype', type(values).__name__)} {shape}"
+                raise InputError("not the outputs of an RTMPose", where=self.model, expected=expected, got=got)
+        x, y = found
+        return x[0].astype(np.float32), y[0].astype(np.float32)
 
     def read(self, cropper: Cropper, region: Region) -> Reading | None:
         """Return the pose in a region of the image that `cropper` holds; None if nobody is there."""
@@ -66,8 +94,7 @@ class RTMPoseReader:
         right, down = np.array([scale, 0.0]), np.array([0.0, scale])
         crop = cropper.crop(origin, right, down, self.height, self.width)
         image = ((crop - MEAN) / DEVIATION).transpose(2, 0, 1)[None]
-        x, y = self.session.run(self.outputs, {self.input: np.ascontiguousarray(image)})
-        places, scores = decode_simcc(x[0], y[0], self.width, self.height)
+        places, scores = decode_simcc(*self._run(np.ascontiguousarray(image)), self.width, self.height)
         joints = slice(self.skeleton.num_joints)
         points = (origin + places[joints] * scale).astype(np.float32)
         confidence = scores[joints].clip(0, 1).astype(np.float32)
@@ -97,15 +124,24 @@ def decode_simcc(
     return places.astype(np.float32), np.nan_to_num(scores, nan=0.0).clip(0).astype(np.float32)
 
 
-def _input(session: Any, model: Path) -> tuple[str, int, int]:
-    """Name, height and width of the input."""
+def _input(session: Any, model: Path) -> tuple[str, str, int, int]:
+    """Name, type, height and width of the input."""
     inputs = session.get_inputs()
     shape = inputs[0].shape if len(inputs) == 1 else []
     is_image = len(shape) == 4 and shape[1] == 3 and all(isinstance(size, int) and size > 0 for size in shape[2:])
     if not is_image:
         got = ", ".join(f"{one.name} {one.shape}" for one in inputs)
         raise InputError("not an RTMPose", where=model, expected=EXPECTED, got=f"the inputs {got}")
-    return str(inputs[0].name), shape[2], shape[3]
+    problem, expected, got = "", "", ""
+    if inputs[0].type not in FLOATS:
+        problem, expected, got = "of another type", "float32 or float16", inputs[0].type
+    elif isinstance(shape[0], int) and shape[0] != 1:
+        problem, expected, got = "for several images", "a batch of 1, or of any size", str(shape[0])
+    elif max(shape[2:]) > MAX_SIDE:
+        problem, expected, got = "too large", f"at most {MAX_SIDE} pixels", f"{shape[3]} x {shape[2]}"
+    if problem:
+        raise InputError(f"the input of the network is {problem}", where=model, expected=expected, got=got)
+    return str(inputs[0].name), FLOATS[inputs[0].type], shape[2], shape[3]
 
 
 def _outputs(session: Any, model: Path) -> tuple[list[str], int]:

@@ -11,12 +11,16 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from skeletonmae.errors import InputError
+from skeletonmae.limits import MAX_FPS, MAX_FRAME_PIXELS, MIN_FPS
 from skeletonmae.pose.person_pose import PersonPose, PoseEstimator
 from skeletonmae.skeletons import Skeleton
 
 MIN_CONFIDENCE = 0.5
 """A joint is observed if the estimator is at least so confident of it, as MediaPipe's own drawing requires; an
 estimator with other scores states another value, `min_confidence`."""
+
+MAX_SIDE = MAX_FRAME_PIXELS
+"""Pixels of the width or height."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +44,7 @@ class VideoPoses:
         notes: What is odd about the video.
 
     Raises:
-        InputError: The arrays do not agree.
+        InputError: The arrays do not agree, or a size, rate or time is not possible.
     """
 
     skeleton: Skeleton
@@ -58,9 +62,9 @@ class VideoPoses:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        count, joints = len(self.frame_index), self.skeleton.num_joints
+        count, joints = self.frame_index.size, self.skeleton.num_joints
         shapes = {
-            "times": (self.times, (len(self.times),), "float64"),
+            "times": (self.times, (self.times.size,), "float64"),
             "frame_index": (self.frame_index, (count,), "int64"),
             "identity": (self.identity, (count,), "int64"),
             "points": (self.points, (count, joints, 2), "float32"),
@@ -80,6 +84,13 @@ class VideoPoses:
             raise InputError("the frames of the poses are not frames of the video in their order", where="poses")
         if (np.diff(self.times) <= 0).any() or not np.isfinite(self.times).all():
             raise InputError("the times do not increase", where="poses")
+        rates = [] if self.fps is None else [self.fps]
+        if len(self.times) > 1:
+            rates.append((len(self.times) - 1) / (self.times[-1] - self.times[0]))
+        if not all(MIN_FPS <= rate <= MAX_FPS for rate in rates):
+            raise InputError("the frame rate is not possible", where="poses", got=rates)
+        if max(self.width, self.height) > MAX_SIDE or not 0 <= self.min_confidence <= 1:
+            raise InputError("a size or confidence that no video has", where="poses")
         if min(self.width, self.height) < 1 or (count and self.identity.min() < 0):
             raise InputError("a size below 1, or a number of a person below 0", where="poses")
 
