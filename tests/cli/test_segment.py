@@ -126,7 +126,7 @@ def test_nothing_to_segment_has_status_1(cli: Any, model: Path, tmp_path: Path) 
 def test_wrong_names_of_files_are_said_before_anything_is_read(cli: Any, model: Path, tmp_path: Path) -> None:
     missing = tmp_path / "missing.csv"
     status, _, messages = cli(missing, "--classifier", model, "--out", tmp_path / "out.docx")
-    assert (status, ".srt" in messages) == (1, True)
+    assert (status, ".srt" in messages, ".png" in messages) == (1, True, True)
     status, _, messages = cli(missing, "--classifier", model, "--out", tmp_path / "folder")
     assert (status, "--out-format" in messages) == (1, True)
 

@@ -14,7 +14,10 @@ import skeletonmae
 from skeletonmae import SkeletonEncoder
 from skeletonmae.encoders import shipped_encoders
 from skeletonmae.errors import InputError
-from skeletonmae.inference import Embeddings
+from skeletonmae.formats import ReadOptions
+from skeletonmae.inference import Embeddings, LeftOut
+from skeletonmae.inference.embed import EmbedSettings
+from skeletonmae.inference.embeddings import group_reasons
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import COCO17, HAND21, KINECT20, NTU25, SBU15, Skeleton
 
@@ -200,6 +203,38 @@ def test_more_persons_than_the_encoder_reads(encoder: SkeletonEncoder, recording
     crowd = replace(one, positions=one.positions[[0, 0, 0]], observed=one.observed[[0, 0, 0]])
     assert any("only the first 2 persons were used" in note for note in encoder.embed(crowd).notes)
     assert len(encoder.embed(crowd, per_person=True)) == 3
+
+
+def test_joints_that_the_recordings_lack_are_named(
+    tiny: SkeletonEncoder, recordings: list[SkeletonSequence]
+) -> None:
+    joints = NTU25.joints[:10]
+    part = Skeleton("part", joints, dict.fromkeys(joints[1:], joints[0]))
+    one = recordings[0]
+    few = replace(one, skeleton=part, positions=one.positions[:, :, :10], observed=one.observed[:, :, :10])
+    known = tiny.checkpoint.header.joints
+    absent = [joint for joint in known if joint not in joints]
+    expected = f"part lacks {len(absent)} of the {len(known)} joints that the encoder was trained on: {absent[0]}"
+    assert any(note.startswith(expected) for note in tiny.embed(few).notes)
+    assert not any("lacks" in note for note in tiny.embed(one).notes)
+
+
+def test_recordings_are_shown_as_they_are_read(
+    tiny: SkeletonEncoder, recordings: list[SkeletonSequence], tiny_store: Path
+) -> None:
+    shown: list[str] = []
+    store = SequenceStore.open(tiny_store)
+    for sources, number in ((recordings[:2], 2), (store, len(store))):
+        shown.clear()
+        embeddings = tiny.embed_sources(
+            sources, EmbedSettings(), ReadOptions(), on_recording=lambda one: shown.append(one.name)
+        )
+        assert len(embeddings) == len(shown) == number
+
+
+def test_the_same_reason_is_given_once() -> None:
+    left_out = [LeftOut("a", None, "too short"), LeftOut("b", 1, "empty"), LeftOut("c", None, "too short")]
+    assert group_reasons(left_out) == ["a and 1 more: too short", "b, person 1: empty"]
 
 
 def test_views(encoder: SkeletonEncoder, recordings: list[SkeletonSequence]) -> None:
