@@ -183,7 +183,7 @@ def test_a_renamed_flag_is_refused_with_its_new_name(cli: Any, words: str, new: 
             "evaluate {recipe} --checkpoint {run} --out {tmp}/e data.frames=16",
             "data.frames: the model was pre-trained with another value",
         ),
-        ("predict {run}/none.safetensors {store}", "no such checkpoint"),
+        ("predict {run}/none.safetensors {store}", "no such classifier"),
         ("predict {run} {store}", "without classes; fine-tune it first"),
         ("predict {run}/finetune-1-seed0.safetensors {tmp}/none", "no recording could be read"),
         ("predict {run}/finetune-1-seed0.safetensors {recipe}", "no recording could be read"),
