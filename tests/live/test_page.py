@@ -96,6 +96,48 @@ def test_everything_else_is_not_there(page: LivePage, path: str) -> None:
         assert b" 404 " in connection.recv(1000)
 
 
+@pytest.mark.parametrize("address", ["http://[x", "http://[{host}/{token}/"])
+def test_what_is_no_address_is_said(page: LivePage, address: str) -> None:
+    host = f"127.0.0.1:{page.port}"
+    with socket.create_connection(("127.0.0.1", page.port), timeout=5) as connection:
+        wanted = address.format(host=host, token=page.token)
+        connection.sendall(f"GET {wanted} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+
+
+def test_a_request_must_arrive_in_time_as_a_whole(page: LivePage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_module, "REQUEST_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", page.port), timeout=0.02) as connection:
+        for _ in range(400):  # a byte at a time, each of which arrives soon after the last
+            try:
+                connection.sendall(b"x")
+                received = connection.recv(1000)
+            except TimeoutError:
+                continue
+            except OSError:
+                received = b""
+            assert received == b""
+            break
+        else:
+            pytest.fail("the connection was held")
+    page.show(b"1", STATE)
+    assert ask(page, f"/{page.token}/frame.jpg")[0] == 200
+
+
+def test_requests_on_one_connection_are_answered_one_after_the_other(page: LivePage) -> None:
+    page.show(b"picture", STATE)
+    text = f"GET /{page.token}/frame.jpg HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", page.port), timeout=5) as connection:
+        connection.sendall((2 * text).encode()[:-1])
+        received = b""
+        while received.count(b"picture") < 1:
+            received += connection.recv(4096)
+        connection.sendall(b"\n")
+        while received.count(b"picture") < 2:
+            received += connection.recv(4096)
+    assert received.count(b"HTTP/1.1 200") == 2
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "CONNECT"])
 def test_nothing_can_be_changed(page: LivePage, method: str) -> None:
     assert ask(page, f"/{page.token}/", method)[0] == 501

@@ -8,13 +8,14 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, cast
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from skeletonmae.errors import InputError
 
@@ -25,6 +26,8 @@ MAX_CONNECTIONS = 16
 TURNED_AWAY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 WAIT_SECONDS = 1.0
 """How long a request for the next frame waits for it."""
+REQUEST_SECONDS = 5.0
+"""Seconds for the lines of a request, all together, so that nobody holds a connection with a byte at a time."""
 IDLE_SECONDS = 5.0
 """Seconds after which a connection is closed that sends nothing."""
 WATCHED_SECONDS = 3.0
@@ -177,15 +180,68 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = ADDRESS, int(self.server_address[1])
 
 
-def _handler_of(page: LivePage) -> type[BaseHTTPRequestHandler]:
-    import time
+class _Lines:
+    """The lines of requests; those of one request must arrive within `REQUEST_SECONDS`.
 
+    A time limit of the socket alone begins again with each byte.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._buffer = b""
+        self._until = 0.0
+
+    def begin(self) -> None:
+        """A request begins, or the wait for one."""
+        self._until = time.monotonic() + REQUEST_SECONDS
+
+    def readline(self, limit: int) -> bytes:
+        """Return the next line, or as much of it as `limit`; an empty one where the connection ends.
+
+        Raises:
+            TimeoutError: It did not arrive in time.
+        """
+        while b"\n" not in self._buffer and len(self._buffer) < limit:
+            seconds = self._until - time.monotonic()
+            if seconds <= 0:
+                raise TimeoutError("the request took too long")
+            self._connection.settimeout(seconds)
+            part = self._connection.recv(4096)
+            if not part:
+                break
+            self._buffer += part
+        self._connection.settimeout(IDLE_SECONDS)  # for the answer
+        end = min(self._buffer.find(b"\n") + 1 or len(self._buffer), limit)
+        line, self._buffer = self._buffer[:end], self._buffer[end:]
+        return line
+
+    def close(self) -> None:
+        """The handler closes what it reads from; the connection is closed by the server."""
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of an address; None if it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
+
+
+def _handler_of(page: LivePage) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Answers GET and HEAD."""
 
         protocol_version = "HTTP/1.1"
         server_version, sys_version = "skeletonmae", ""
         timeout = IDLE_SECONDS
+
+        def setup(self) -> None:
+            super().setup()
+            self.rfile = _Lines(self.connection)  # type: ignore[assignment]
+
+        def handle_one_request(self) -> None:
+            cast(_Lines, self.rfile).begin()
+            super().handle_one_request()
 
         def do_GET(self) -> None:
             self._reply(with_body=True)
@@ -196,8 +252,9 @@ def _handler_of(page: LivePage) -> type[BaseHTTPRequestHandler]:
         def _reply(self, with_body: bool) -> None:
             if self._is_foreign():
                 status, kind, body = HTTPStatus.FORBIDDEN, "text/plain; charset=utf-8", b"not for other hosts\n"
+            elif (target := _split(self.path)) is None:
+                status, kind, body = HTTPStatus.BAD_REQUEST, "text/plain; charset=utf-8", b"not an address\n"
             else:
-                target = urlsplit(self.path)
                 status, kind, body = page._answer(target.path, target.query, time.monotonic())
             self.send_response(status)
             for name, value in HEADERS.items():
