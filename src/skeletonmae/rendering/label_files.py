@@ -52,6 +52,21 @@ def read_labels(path: Path, recording: str, num_frames: int, fps: float | None) 
     return labels
 
 
+def other_recording(path: Path, recording: str) -> str | None:
+    """Return the recording that a file of answers is about, if it is another one.
+
+    Args:
+        path: The file.
+        recording: Name of the recording that is drawn.
+
+    Returns:
+        The name in the file; None if it is the same, but for folders, or if there is none.
+    """
+    names = [name for _, row in _numbered_rows(path) if (name := str(row.get("recording") or ""))]
+    is_own = any(name == recording or Path(name).name == Path(recording).name for name in names)
+    return None if is_own or not names else names[0]
+
+
 def _numbered_rows(path: Path) -> Iterator[tuple[int, Row]]:
     with name_full_disk(path), path.open(encoding="utf-8", newline="") as file:
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skeletonmae.errors import InputError
-from skeletonmae.rendering.label_files import is_label_file, read_labels
+from skeletonmae.rendering.label_files import is_label_file, other_recording, read_labels
 from skeletonmae.rendering.labels import Label, labels_between
 from skeletonmae.rendering.moving_picture import DEFAULT_FPS, StagePicture
 from skeletonmae.rendering.settings import RenderSettings
@@ -103,7 +103,11 @@ def find_labels(
             problem, got = "an answer is about a person who is not there", f"person {max(absent)}"
             expected = f"persons 0 to {recording.num_persons - 1} of recording {recording.name!r}"
             raise InputError(problem, where=answers, expected=expected, got=got)
-        return labels, ()
+        other = other_recording(answers, recording.name)
+        note = (
+            f"the answers of {answers} are about {other!r}, not about {recording.name!r}, on which they are drawn"
+        )
+        return labels, (note,) if other else ()
     from skeletonmae.rendering.label_models import axes_of, label_recording, load_any_classifier
 
     model = load_any_classifier(answers, settings.device)
