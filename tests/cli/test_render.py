@@ -111,9 +111,19 @@ def test_a_video(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert status == 0
     assert text.startswith("20 frames of 192 x ")
     assert "only the heads of persons who were found are blurred" in messages
+    assert "not about" not in messages
     status, _, messages = cli(video, *words, "--persons", "1")
     assert status == 1
     assert "an answer is about a person who is not there; expected persons 0 to 0 of recording 'a'" in messages
+
+
+@pytest.mark.parametrize(("of", "status"), [("b", 3), ("a", 0), ("folder/a", 0), ("", 0)])
+def test_the_answers_of_another_recording_are_said(cli: Any, tmp_path: Path, of: str, status: int) -> None:
+    source, answers = write(tmp_path / "a.csv", motion(0, 5), ("a",)), tmp_path / "answers.csv"
+    answers.write_text(f"recording,person,label,probability\n{of},,up,0.9\n")
+    found, _, messages = cli(source, "--out", tmp_path / "a.png", "--size", "80x64", "--classifier", answers)
+    assert found == status
+    assert ("answers.csv are about 'b', not about 'a', on which they are drawn" in messages) == (status == 3)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +153,7 @@ def test_the_source_is_not_overwritten(cli: Any, tmp_path: Path) -> None:
     before = video.read_bytes()
     status, _, messages = cli(video, "--out", video)
     assert status == 1
-    assert "--out is the file that is drawn" in messages
+    assert "the output would replace an input" in messages
     assert video.read_bytes() == before
 
 

@@ -17,6 +17,7 @@ from skeletonmae.cli.input_options import (
     read_options,
     video_options,
 )
+from skeletonmae.cli.output_paths import check_outputs
 from skeletonmae.cli.recording_summary import ObservedLayouts
 from skeletonmae.config import Precision
 
@@ -94,6 +95,7 @@ def embed(
     from skeletonmae.validation.missing_and_frozen import Frozen
 
     check_suffix(out)
+    check_outputs((out,), (encoder, *recordings))
     model = SkeletonEncoder.from_pretrained(encoder, device=device, precision=precision)
     of_videos = video_options(video, axes or model.checkpoint.header.axes, out)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)

@@ -12,6 +12,7 @@ from tyro.conf import Positional, arg
 from skeletonmae.cli.console import INCOMPLETE, OK, print_output, print_output_json, print_status
 from skeletonmae.cli.help_text import OutPath
 from skeletonmae.cli.input_options import print_ignored, read_options
+from skeletonmae.cli.output_paths import check_outputs
 
 if TYPE_CHECKING:
     from skeletonmae.datasets import UnreadFile
@@ -56,6 +57,7 @@ def export(
     from skeletonmae.datasets.load_recordings import load_recordings
     from skeletonmae.export import export_model
 
+    check_outputs((out,), (model, *compare_on))
     ignored: list[UnreadFile] = []
     loaded, problems = (
         load_recordings(compare_on, read_options(layout, None), ignored.append) if compare_on else ([], [])

@@ -19,6 +19,7 @@ from skeletonmae.cli.input_options import (
     resolve_dataset,
     video_options,
 )
+from skeletonmae.cli.output_paths import check_outputs
 from skeletonmae.cli.recording_summary import ObservedLayouts
 from skeletonmae.errors import InputError
 
@@ -100,6 +101,11 @@ def fit(
     from skeletonmae.plotting.fit_page import make_fit_page
     from skeletonmae.training import choose_device
 
+    page_path: Path | None = report or out.with_suffix(".html")
+    if out.suffix.lower() in (".html", ".htm"):
+        expected = "a name like classifier.safetensors; --report names the page"
+        raise InputError("--out names a web page", where=out, expected=expected)
+    check_outputs((out, page_path), (source, encoder or None))
     of_videos = video_options(video, axes or _encoder_axes(encoder or DEFAULT_ENCODER), out)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     problems: list[LeftOut] = []
@@ -127,7 +133,6 @@ def fit(
         )
     result = replace(result, left_out=(*problems, *result.left_out))
     classifier.save(out)
-    page_path: Path | None = report or out.with_suffix(".html")
     try:
         make_fit_page(result, source.resolve().name).write(page_path or out)
     except InputError as error:  # matplotlib is not installed

@@ -15,6 +15,7 @@ from rich.text import Text
 from tyro.conf import Positional, arg
 
 from skeletonmae.cli.console import OK, escape_control, print_output, print_status, stderr
+from skeletonmae.cli.output_paths import check_outputs
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def live(
         raise InputError("--every-frame is for a video", expected="--video FILE")
     if stage and not page:
         raise InputError("--stage is for the page", expected="--page")
+    check_outputs((record,), (classifier, video))
     if page:
         pillow()
     model = _load(classifier, device)

@@ -22,6 +22,7 @@ from skeletonmae.cli.input_options import (
     read_options,
     video_options,
 )
+from skeletonmae.cli.output_paths import check_outputs
 from skeletonmae.cli.recording_summary import ObservedLayouts
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
@@ -115,6 +116,7 @@ def predict(
         raise InputError("--top must be at least 1", got=top)
     if out:
         check_suffix(out)
+    check_outputs((out,), (classifier, *recordings))
     options = read_options(
         layout, unit, fps, ntu_cleanup, format=format, up=up, video=video_options(video, axes or 2, out)
     )

@@ -25,6 +25,7 @@ from skeletonmae.cli.input_options import (
     read_options,
     video_options,
 )
+from skeletonmae.cli.output_paths import check_outputs
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,14 +105,14 @@ def render(
         device: Where the classifier computes: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print as JSON what was written.
     """
+    from skeletonmae.rendering.label_files import is_label_file, other_recording
     from skeletonmae.rendering.render_video import is_video
     from skeletonmae.rendering.settings import RenderSettings, parse_size
     from skeletonmae.rendering.write_picture import check_out
 
     path = out or Path(f"{source.stem}-skeletons.mp4")
     check_out(path)
-    if source.is_file() and path.exists() and path.samefile(source):
-        raise InputError("--out is the file that is drawn", where=path, expected="another file")
+    check_outputs((path,), (source, classifier))
     settings = RenderSettings(
         size=parse_size(size) if size else None,
         start=start,
@@ -152,6 +153,8 @@ def render(
         print_output(f"{done.num_frames} frames of {width} x {height}: {done.path}")
     if classifier and not done.labels:
         print_status("note: nobody has a label")
+        return INCOMPLETE
+    if classifier and is_label_file(classifier) and other_recording(classifier, name):
         return INCOMPLETE
     return OK
 

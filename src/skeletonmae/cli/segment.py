@@ -20,6 +20,7 @@ from skeletonmae.cli.input_options import (
     read_options,
     video_options,
 )
+from skeletonmae.cli.output_paths import check_outputs
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def segment(
     from skeletonmae.training import choose_device
 
     _check_out(out, out_format)
+    check_outputs(out, (classifier, *recordings))
     of_videos = video_options(video, axes or 2, out[0] if out else None)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     model = RecordingClassifier.load(classifier, str(choose_device(device)))
