@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,28 @@ with {what}(Path({str(tmp_path / "new")!r})) as temporary:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "new").exists()
     assert all(name.startswith(".new.") for name in os.listdir(tmp_path))  # noqa: PTH208
+
+
+def make_old(path: Path, days: float) -> None:
+    then = time.time() - days * 24 * 3600
+    os.utime(path, (then, then))
+
+
+def test_what_killed_writers_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    names = (".a.txt.0123abcd.tmp", ".a.txt.0123abce.tmp", ".b.txt.0123abcd.tmp", ".a.txt.mine.tmp", "a.txt.tmp")
+    for name in names:
+        (tmp_path / name).write_text("half")
+        make_old(tmp_path / name, 0.9 if name == names[1] else 1.1)
+    write_text(tmp_path / "a.txt", "new")
+    assert listing(tmp_path) == sorted({*names[1:], "a.txt"})  # another writer's of today, other names
+
+
+def test_a_folder_that_is_written_is_not_removed(tmp_path: Path) -> None:
+    for name, age in ((".new.0123abcd.tmp", 2), (".new.0123abce.tmp", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text("half")
+        make_old(tmp_path / name / "a", age)
+        make_old(tmp_path / name, 2)
+    with atomic_folder(tmp_path / "new") as temporary:
+        (temporary / "a").write_text("a")
+    assert listing(tmp_path) == [".new.0123abce.tmp", ".new.0123abce.tmp/a", "new", "new/a"]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+STALE_SECONDS = 24 * 3600.0
+"""Age of a temporary file or folder whose writer no longer runs; one that writes touches it far more often."""
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Numbers of the errors that say that nothing more can be written."""
 
@@ -41,6 +46,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     A reader never sees a partial file, and a failed write (a full disk, a kill) leaves the old file unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(path.parent, path.name)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with name_full_disk(path, temporary):
@@ -72,6 +78,7 @@ def atomic_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
         raise FileExistsError(f"{path} already exists; delete it or choose another folder")
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_stale(inside or path.parent, path.name)
     temporary = (inside or path.parent) / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
     temporary.mkdir()
     try:
@@ -85,6 +92,38 @@ def atomic_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_stale(folder: Path, name: str) -> None:
+    """Remove what writers of a name left behind that were killed more than a day ago.
+
+    Another process may write the same name now, or remove the same leftovers: a folder counts as used if anything
+    in it was changed within the day.
+    """
+    pattern = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{8}}\.tmp")
+    oldest = time.time() - STALE_SECONDS
+    try:
+        beside = list(folder.iterdir())
+    except OSError:  # one may write to the folder but not list it
+        return
+    for path in beside:
+        if not pattern.fullmatch(path.name) or _last_change(path) > oldest:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):  # what cannot be removed hinders nobody
+                path.unlink()
+
+
+def _last_change(path: Path) -> float:
+    """Return when a file, or anything in a folder, was changed last; infinity if another process removed it."""
+    try:
+        inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
+        times: list[float] = [one.lstat().st_mtime for one in (path, *inside)]
+    except OSError:
+        return math.inf
+    return max(times)
 
 
 def _fsync(path: Path) -> None:
