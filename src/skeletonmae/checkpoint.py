@@ -21,6 +21,7 @@ from skeletonmae.evaluation.finetune import AnyClassifier
 from skeletonmae.files import atomic_file
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.methods import Classifier, InputSpec, Method
+from skeletonmae.predictions.class_names import class_name_problem
 from skeletonmae.recipe import AnyMasking, AnyMethod
 from skeletonmae.renames import add_missing_settings, migrate_header, migrate_weights
 from skeletonmae.skeletons import VOCABULARY, Skeleton
@@ -76,6 +77,8 @@ class Header(Config):
     def _check_encoder(self) -> Self:
         if self.role == "encoder" and (self.method.kind != "joint_patch" or self.method.target == "teacher"):
             raise ValueError("role encoder needs method joint_patch, with another target than teacher")
+        if problem := class_name_problem(self.classes):
+            raise ValueError(problem)
         return self
 
     @property
@@ -218,10 +221,9 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
             this version cannot read, or holds weights that do not fit its header or cannot be weights.
     """
     path = path / "model.safetensors" if path.is_dir() else path
-    if not path.is_file():
-        raise InputError(
-            "there is no such checkpoint", where=path, expected="a file that `pretrain` or `evaluate` wrote"
-        )
+    if not path.is_file():  # a named pipe would be waited for
+        problem = "this is not a regular file" if path.exists() else "there is no such checkpoint"
+        raise InputError(problem, where=path, expected="a file that `pretrain` or `evaluate` wrote")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from skeletonmae.datasets.load_recordings import Problem
 from skeletonmae.datasets.sources import iter_readable
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, Features
 from skeletonmae.inference.pretrained import Description, PretrainedModel
@@ -77,8 +78,16 @@ class RecordingClassifier(PretrainedModel):
 
         Returns:
             A row for each recording, in their order.
+
+        Raises:
+            InputError: The encoder computes another number of features than the head was fitted to.
         """
-        return self.featurizer(recordings)
+        features, num_features = self.featurizer(recordings), len(self.head.mean)
+        if not features.is_known.any():  # without a clip, an encoder does not tell how many features it has
+            return replace(features, values=np.zeros((len(recordings), num_features), np.float32))
+        if (got := features.values.shape[1]) != num_features:
+            raise InputError("the head does not fit the encoder", expected=f"{num_features} features", got=got)
+        return features
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Return the calibrated probability of each class, `(clip, class)`.

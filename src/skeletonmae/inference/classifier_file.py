@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from skeletonmae import __version__
-from skeletonmae.checkpoint import MAX_CLASSES, MAX_REASON, checkpoint_from_tensors
+from skeletonmae.checkpoint import MAX_CLASSES, MAX_REASON, Header, checkpoint_from_tensors
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
@@ -31,11 +31,13 @@ from skeletonmae.inference.featurizers import (
 from skeletonmae.inference.portable_weights import portable_weights
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.methods import Pooling
+from skeletonmae.predictions.class_names import class_name_problem
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.coordinates import CoordinateConfig
 from skeletonmae.predictions.doubt import Doubt, check_limits
 from skeletonmae.predictions.heads import NeighborHead, build_head
 from skeletonmae.predictions.motion_statistics import ReferencePose
+from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.sequences.sequence import UNITS
 from skeletonmae.skeletons import Skeleton
 
@@ -43,6 +45,10 @@ METADATA_KEY = "skeletonmae_classifier"
 FORMAT: Final = 1
 ENCODER_PREFIX = "encoder/"
 """Beginning of the names of the encoder's weights."""
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-4, 1e6
+"""Beyond these, probabilities are 0, 1 or all the same; `fit` stays far within."""
+MAX_WEIGHT = 1e9
+"""Largest absolute value in the arrays of a head."""
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -65,7 +71,7 @@ class ClassifierHeader(Config):
     """Whether standardized features are scaled to length 1, in a linear head."""
     num_neighbors: Count = 1
     """Number of neighbors that vote."""
-    temperature: float = Field(gt=0)
+    temperature: float = Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)
     """Divides the scores before the softmax."""
     num_training_clips: Count = 1
     """Number of clips that the head and the doubts were fitted to."""
@@ -105,6 +111,8 @@ class ClassifierHeader(Config):
 
     @model_validator(mode="after")
     def _check_features(self) -> ClassifierHeader:
+        if problem := class_name_problem(self.classes):
+            raise ValueError(problem)
         if self.features == "coordinates" and self.coordinates is None:
             raise ValueError("features coordinates needs the settings coordinates")
         if (skeleton := self.skeleton) and skeleton.num_joints > MAX_JOINTS:
@@ -178,8 +186,11 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
 
 def is_classifier_file(path: Path) -> bool:
     """Return whether a file or folder is a classifier of `fit`; False if it cannot be read."""
+    weights = _weights(path)
+    if not weights.is_file():  # a named pipe would be waited for
+        return False
     try:
-        with safe_open(_weights(path), framework="pt") as file:
+        with safe_open(weights, framework="pt") as file:
             return METADATA_KEY in (file.metadata() or {})
     except (SafetensorError, OSError):
         return False
@@ -201,7 +212,8 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
     """
     path = _weights(path)
     if not path.is_file():
-        raise InputError("there is no such classifier", where=path, expected="a file that `fit` wrote")
+        problem = "this is not a regular file" if path.exists() else "there is no such classifier"
+        raise InputError(problem, where=path, expected="a file that `fit` wrote")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -218,7 +230,7 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
     head = {name.removeprefix("head."): array for name, array in arrays.items() if name.startswith("head.")}
     doubt = {name.removeprefix("doubt."): array for name, array in arrays.items() if name.startswith("doubt.")}
     check_limits(doubt["low"], doubt["high"], path)
-    return RecordingClassifier(
+    classifier = RecordingClassifier(
         classes=header.classes,
         featurizer=_build_featurizer(header, tensors, path, device),
         head=build_head(
@@ -237,6 +249,38 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
         timing=header.timing,
         skeleton=header.skeleton,
     )
+    _try_out(classifier, path)
+    return classifier
+
+
+def _try_out(classifier: RecordingClassifier, path: Path) -> None:
+    """Classify a made clip, to find arrays that do not fit each other or exceed the range of numbers.
+
+    Raises:
+        InputError: The encoder computes another number of features than the head takes, or the probabilities are
+            not finite.
+    """
+    features = np.zeros((1, len(classifier.head.mean)), np.float32)
+    if isinstance(classifier.featurizer, EncoderFeaturizer):
+        made = classifier.featurizer([_made_clip(classifier.featurizer.checkpoint.header)])
+        features = made.values
+        if made.errors[0]:
+            raise InputError(f"the head does not fit the encoder: {made.errors[0]}", where=path)
+        if (got := features.shape[1]) != len(classifier.head.mean):
+            expected = f"{len(classifier.head.mean)} features, as the header says"
+            raise InputError("the head does not fit the encoder", where=path, expected=expected, got=got)
+    with np.errstate(all="ignore"):
+        is_finite = np.isfinite(classifier.probabilities(features)).all()
+    if not is_finite:
+        raise InputError("the weights of the head give no finite probabilities", where=path)
+
+
+def _made_clip(encoder: Header) -> SkeletonSequence:
+    """A clip of the joints of an encoder."""
+    root, *others = encoder.joints
+    skeleton = Skeleton("model", encoder.joints, dict.fromkeys(others, root))
+    positions = np.random.default_rng(0).normal(size=(1, 8, len(encoder.joints), encoder.axes))
+    return SkeletonSequence.from_positions(positions, skeleton, name="made", unit=encoder.unit)
 
 
 def _build_featurizer(
@@ -308,6 +352,8 @@ def _checked_arrays(tensors: Mapping[str, Tensor], header: ClassifierHeader, pat
             raise InputError("wrong data type", where=where, expected=expected, got=tensor.dtype)
         if expected.is_floating_point and not tensor.isfinite().all():
             raise InputError("some values are not finite", where=where)
+        if name.startswith("head.") and expected.is_floating_point and (tensor.abs() > MAX_WEIGHT).any():
+            raise InputError("some weights are too large", where=where, expected=f"at most {MAX_WEIGHT:g}")
         if name in POSITIVE and (tensor <= 0).any():
             raise InputError("some standard deviations are not above 0", where=where)
         if name == "head.labels" and ((tensor < 0) | (tensor >= len(header.classes))).any():

@@ -18,6 +18,7 @@ from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer, Features
 from skeletonmae.inference.portable_weights import round_weights
 from skeletonmae.methods import Pooling
+from skeletonmae.predictions.class_names import class_name_problem
 from skeletonmae.predictions.coordinates import NUM_PERSONS, CoordinateConfig
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
@@ -62,7 +63,7 @@ def select_labeled(recordings: Sequence[SkeletonSequence]) -> tuple[list[Skeleto
     """Return the recordings with a label and an observed joint, and the others with the reason.
 
     Raises:
-        InputError: There are not two classes.
+        InputError: There are not two classes, or the name of one cannot be printed.
     """
     labeled, left_out = [], []
     for recording in recordings:
@@ -78,6 +79,8 @@ def select_labeled(recordings: Sequence[SkeletonSequence]) -> tuple[list[Skeleto
         found = f"the label {names[0]}" if names else "no label"
         got = f"{pluralize(len(recordings), 'recording')} with {found}"
         raise InputError("there are not two classes", expected=expected, got=got)
+    if problem := class_name_problem(names):
+        raise InputError(problem, expected="labels in one line of printable characters")
     return labeled, left_out
 
 

@@ -52,6 +52,8 @@ def load(path: str | Path, *, device: str = "auto") -> Model:
     if file.is_file() and file.suffix.lower() != ".safetensors":
         expected = "a .safetensors file; skeletonmae.read reads recordings"
         raise InputError("this is no model", where=path, expected=expected)
+    if not (file.is_file() or file.is_dir()):
+        raise InputError("this is neither a file nor a folder", where=path, expected="a .safetensors file")
     if file.is_dir():
         read_config(file)  # compares the weights with their checksum
         file = file / WEIGHTS

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from skeletonmae import __version__
 from skeletonmae.config import Config
@@ -237,7 +237,24 @@ def read_config(folder: Path) -> PretrainedConfig | None:
     if (digest := file_sha256(weights)) != config.sha256:
         problem = "the weights are not those that were saved with config.json"
         raise InputError(problem, where=weights, expected=f"SHA-256 {config.sha256}", got=digest)
+    if (kind := _weights_kind(weights)) != config.kind:
+        raise InputError("the kind is not that of the weights", where=file, expected=kind, got=config.kind)
     return config
+
+
+def _weights_kind(weights: Path) -> Kind:
+    """Return what the header of a model's file says that it is.
+
+    Raises:
+        InputError: It has no header that can be read.
+    """
+    try:
+        header = _read_header(weights)
+    except (SafetensorError, OSError, AttributeError, ValueError, RecursionError) as error:
+        raise InputError("damaged, or not a model of skeletonmae", where=weights) from error
+    if not isinstance(header, dict):
+        raise InputError("the header is invalid", where=weights, expected="a mapping", got=type(header).__name__)
+    return "encoder" if header.get("role") in ("method", "encoder") else "classifier"
 
 
 def read_card(folder: Path) -> str:
