@@ -33,7 +33,8 @@ def repro(
 
     Pre-trains by the recipe of the row, unless the folder has the finished model, and evaluates with its protocol
     and seeds. With several seeds, the 95 % interval of the difference is allowed; with one, that of the published
-    accuracy; with the same weights and a frozen encoder, one test clip. The exit status is 4 if the row does not agree. Without ROW, the rows are listed.
+    accuracy; with the same weights and a frozen encoder, one test clip. The exit status is 4 if the row does not
+    agree. Without ROW, the rows are listed.
 
     For example::
 
