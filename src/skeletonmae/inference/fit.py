@@ -50,7 +50,7 @@ from skeletonmae.sequences import SkeletonSequence
 
 __all__ = ["DEFAULT_ENCODER", "NO_ENCODER", "SEED", "FitConfig", "fit_classifier"]
 
-DEFAULT_ENCODER = "kinect20"
+DEFAULT_ENCODER = "small"
 """The encoder that `fit` uses unless another one is named."""
 MIN_MOTION = 0.003
 """Motion, as a share of the size of a body, below which nobody moves."""
