@@ -69,7 +69,11 @@ TEXTS = {
         license=RESEARCH,
         summary="2D and 3D skeletons of any layout, unit and frame rate; small, pre-trained by MAMP",
         uses=ANY_USES,
-        limits=ANY_LIMITS,
+        limits=ANY_LIMITS
+        + """
+- On UTD-MHAD and MSR-Action3D it is hardly better than ridge on the coordinates, and on UTD-MHAD not better than
+  the untrained network: fine movements of the hands are its weakness. There, `kinect20` or fine-tuning is better.
+- After 9,471 steps by the learning rate of 500 epochs it was continued with that of 360, to end earlier.""",
         not_tested=UNSEEN,
         data=ANY_DATA,
     ),
