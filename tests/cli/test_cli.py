@@ -274,7 +274,9 @@ def test_an_interrupted_command_that_keeps_nothing_starts_over(
 
     monkeypatch.setattr("skeletonmae.checkpoint.load_checkpoint", interrupt)
     monkeypatch.setenv("RANK", rank)
-    output = cli("predict", "model.safetensors", tmp_path)
+    model = tmp_path / "model.safetensors"
+    model.touch()
+    output = cli("predict", model, tmp_path)
     line = "interrupted; nothing was written, and the same command starts over\n"
     assert (output.status, output.out, output.err) == (130, "", line if rank == "0" else "")
 

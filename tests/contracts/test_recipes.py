@@ -53,6 +53,7 @@ PRESETS = {
     "skeleton2vec": ("joint_patch", "teacher", {"masking", "method.target"}),
     "s_jepa": ("joint_patch", "teacher", {"method.target", "method.teacher"}),
     "contrastive": ("contrastive", "motion", {"method.kind"}),
+    "contrastive_views": ("contrastive", "motion", {"method.kind", "data"}),
     "order": ("order", "motion", {"method.kind"}),
 }
 """Name of a recipe in nw_ucla -> kind and target of its method, and in what it differs from mamp.yaml."""
@@ -62,8 +63,8 @@ BASELINES = dict.fromkeys(("sgn", "ctr_gcn", "stgcn_plus"), ("supervised", None)
 """Name of a recipe in nw_ucla, which is that of its network -> kind and target of its method."""
 PROTOCOLS = {"protocols": ("joint_patch", "motion")}
 """Name of a recipe in nw_ucla that evaluates the encoder of mamp.yaml by other protocols -> as above."""
-PROBES = {"probes": ("joint_patch", "motion")}
-"""Name of a recipe in nw_ucla and utd_mhad that evaluates the encoder of mamp.yaml by other probes -> as above."""
+PROBES = {"probes": ("joint_patch", "motion"), "lost_frames": ("joint_patch", "motion")}
+"""Name of a recipe in nw_ucla or utd_mhad that evaluates the encoder of mamp.yaml by other probes -> as above."""
 LAYOUTS = {
     "ntu60": NTU25, "ntu120": NTU25, "ntu60_hrnet": COCO17, "ntu120_hrnet": COCO17, "gym99": COCO17,
     "diving48": COCO17, "penn_action": PENN13, "nw_ucla": KINECT20, "utd_mhad": KINECT20, "pyskl_sample": COCO17,
@@ -155,7 +156,9 @@ def test_other_protocols_evaluate_the_encoder_of_mamp(name: str) -> None:
         assert each.model_copy(update=update) == of_mamp
 
 
-@pytest.mark.parametrize("name", ["nw_ucla/probes", "utd_mhad/probes", "msr_action3d/mamp", "sbu/mamp"])
+@pytest.mark.parametrize(
+    "name", ["nw_ucla/probes", "nw_ucla/lost_frames", "utd_mhad/probes", "msr_action3d/mamp", "sbu/mamp"]
+)
 def test_its_encoder_is_that_of_nw_ucla_mamp(name: str) -> None:
     recipe, mamp = (read_recipe(ROOT / f"{each}.yaml") for each in (name, "nw_ucla/mamp"))
     data = {"evaluate": mamp.data.evaluate, "validation_group": mamp.data.validation_group}

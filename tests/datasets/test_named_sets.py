@@ -86,7 +86,9 @@ def test_nothing_known_in_a_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="got an empty folder"):
         detect_dataset(tmp_path / "empty")
     (tmp_path / "empty" / "film.mp4").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"film\.mp4 begins with 'x'; what would be read in its place: a video in MP4"):
+    with pytest.raises(
+        InputError, match=r"film\.mp4 begins with 'x'; what would be read in its place: a video in MP4"
+    ):
         detect_dataset(tmp_path / "empty")
     (tmp_path / "wide").mkdir()
     (tmp_path / "wide" / "a.csv").write_bytes("frame,joint,x,y\n".encode("utf-16"))

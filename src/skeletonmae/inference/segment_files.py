@@ -7,13 +7,15 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 
 from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
 from skeletonmae.inference.segment import Segment
 
+COLUMNS = ("recording", "person", "start", "end", "start_s", "end_s", "label", "score")
+"""Of a CSV file."""
 SUFFIXES = {".csv": "csv", ".json": "activitynet", ".srt": "srt", ".vtt": "vtt", ".tsv": "elan"}
 """Suffix of a file -> its format."""
 ONE_RECORDING = ("srt", "vtt", "elan")
@@ -89,12 +91,12 @@ def as_csv(segments: Sequence[Segment]) -> str:
     """Return a line for each segment; frames count from 0, and `end` is the frame after the last one."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Segment)])
+    writer.writerow(COLUMNS)
     for segment in segments:
         row = asdict(segment)
         for name, digits in (("start_s", TIME_DIGITS), ("end_s", TIME_DIGITS), ("score", SCORE_DIGITS)):
             row[name] = "" if row[name] is None else f"{row[name]:.{digits}f}"
-        writer.writerow(["" if value is None else value for value in row.values()])
+        writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
     return text.getvalue()
 
 

@@ -20,7 +20,7 @@ MIN_RECORDINGS = 5
 
 
 class FrameRate(Check):
-    """A frame rate of 0, negative or not finite is an error, outside 5 to 1000 a warning, an unknown one a note.
+    """A frame rate outside 5 to 1000 is a warning, an unknown one a note. (No recording has an impossible one.)
 
     No sensor for bodies is slower or faster. A warning, too, if the recordings of one frame rate move 4 times
     faster or slower than all others: actions differ, but the medians over many recordings do not differ by that
@@ -38,7 +38,7 @@ class FrameRate(Check):
         return {"fps": np.array(fps, dtype=np.float64), "pace": mean_per_recording(block, pace)}
 
     def check_all(self, table: RecordingTable) -> Iterator[Finding]:
-        """Yield impossible and doubtful frame rates, and how many recordings have none."""
+        """Yield doubtful frame rates, and how many recordings have none."""
         fps, pace = table.column("fps"), table.column("pace")
         unknown = np.isnan(fps)
         if unknown.any():
@@ -47,9 +47,8 @@ class FrameRate(Check):
             yield self.finding("note", message, recordings=count)
         low, high = USUAL_FPS
         for index in np.flatnonzero(~unknown & ~((fps >= low) & (fps <= high))).tolist():
-            is_possible = np.isfinite(fps[index]) and fps[index] > 0
             message = f"{fps[index]:g} frames per second; expected {low:g} to {high:g}: state `--fps`"
-            yield self.finding("warning" if is_possible else "error", message, table.names[index])
+            yield self.finding("warning", message, table.names[index])
         speed = fps * pace
         known = np.isfinite(speed) & (speed > 0)
         for value in np.unique(fps[known]):
