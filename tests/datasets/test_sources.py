@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from skeletonmae.datasets.load_recordings import Problem
-from skeletonmae.datasets.sources import from_channels, iter_sources, read, source_options
+from skeletonmae.datasets.python_objects import from_channels
+from skeletonmae.datasets.sources import iter_sources, read, source_options
 from skeletonmae.errors import InputError
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import KINECT20

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 import socket
-import struct
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,7 +13,8 @@ import pytest
 from samples.pose_video import write_images
 
 from skeletonmae.errors import InputError
-from skeletonmae.pose.video_reader import Orientation, open_video, read_video
+from skeletonmae.pose.display_orientation import Orientation
+from skeletonmae.pose.video_reader import open_video, read_video
 
 SIZE = 64, 48
 """Width and height."""
@@ -95,22 +95,6 @@ def test_a_rotation_flag_is_applied(
     assert frames[1].image.flags.c_contiguous
 
 
-def test_every_orientation_is_the_one_that_its_matrix_says() -> None:
-    """The matrix maps columns and rows, counted from the middle: x' = a x + c y, y' = b x + d y."""
-    image = np.arange(6).reshape(2, 3, 1)
-    middle = np.array([1.0, 0.5])
-    for a, b, c, d in ((1, 0, 0, 1), (-1, 0, 0, -1), (0, 1, -1, 0), (0, -1, 1, 0), (0, 1, 1, 0), (-1, 0, 0, 1)):
-        matrix = struct.pack("=9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
-        turned = Orientation.of_matrix(matrix).apply(image)
-        for y in range(2):
-            for x in range(3):
-                at = np.array([[a, c], [b, d]]) @ (np.array([x, y]) - middle)
-                center = middle if a else middle[::-1]
-                column, row = (at + center).astype(int)
-                assert turned[row, column, 0] == image[y, x, 0]
-    assert Orientation.of_matrix(b"") == Orientation()
-
-
 @pytest.mark.parametrize("size", [(65, 47), (3, 5), (641, 3), (1281, 963)])
 def test_odd_and_large_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     path = write_images(tmp_path / "odd.mkv", [corner(size)] * 2)
@@ -180,7 +164,7 @@ def test_frames_without_a_usable_time_follow_at_the_rate(
     from skeletonmae.pose import video_reader
 
     monkeypatch.setattr(video_reader, "rgb_image", lambda *_: corner())
-    clock = video_reader._Clock(0.1)
+    clock = video_reader.FrameClock(0.1)
     images = video_reader._images(
         Frame(stamps[0]),  # type: ignore[arg-type]
         iter([Frame(stamp) for stamp in stamps[1:]]),  # type: ignore[arg-type]

@@ -9,14 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from skeletonmae.datasets.load_recordings import Problem
-from skeletonmae.datasets.sources import (
-    from_array,
-    from_channels,
-    is_pose_dataset,
-    is_sleap_labels,
-    is_source,
-    iter_sources,
-)
+from skeletonmae.datasets.python_objects import from_array, from_channels, is_pose_dataset, is_sleap_labels
+from skeletonmae.datasets.sources import is_source, iter_sources
 from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
 from skeletonmae.sequences import SequenceStore, SkeletonSequence

@@ -6,8 +6,6 @@ knows, such as playlists, could name other files or addresses on the network.
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +19,9 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.video_containers import CONTAINER_NAMES, breaks_off, demuxer
 from skeletonmae.limits import MAX_FRAME_PIXELS
+from skeletonmae.pose.display_orientation import Orientation
 from skeletonmae.pose.ffmpeg_files import LOCAL_ONLY, file_url
+from skeletonmae.pose.frame_clock import FrameClock
 from skeletonmae.pose.image_scaling import MAX_SIDE, import_av, rgb_image
 
 if TYPE_CHECKING:
@@ -71,46 +71,6 @@ class VideoFrame:
     image: UInt8[np.ndarray, "height width 3"]
     time: float
     index: int
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """How stored frames are turned to be displayed: first transposed, then mirrored.
-
-    Args:
-        is_transposed: Whether rows become columns.
-        flips_x: Whether left and right are exchanged then.
-        flips_y: Whether top and bottom are exchanged then.
-    """
-
-    is_transposed: bool = False
-    flips_x: bool = False
-    flips_y: bool = False
-
-    @classmethod
-    def of_matrix(cls, matrix: bytes) -> Orientation:
-        """Read a display matrix of FFmpeg: nine integers, of which the first and second column turn the image."""
-        if len(matrix) < 36:
-            return cls()
-        a, b, _, c, d = struct.unpack("=5i", matrix[:20])
-        if abs(b) > abs(a):  # x' = c y, y' = b x
-            return cls(True, c < 0, b < 0)
-        return cls(False, a < 0, d < 0)
-
-    @property
-    def rotation(self) -> int:
-        """Degrees clockwise; of mirrored frames, of what is mirrored then."""
-        if self.is_transposed:
-            return 90 if self.flips_x else 270
-        return 180 if self.flips_y else 0
-
-    def apply(self, image: np.ndarray) -> np.ndarray:
-        """Turn an image, `(row, column, channel)`."""
-        if self == Orientation():
-            return image
-        turned = image.transpose(1, 0, 2) if self.is_transposed else image
-        turned = turned[:: -1 if self.flips_y else 1, :: -1 if self.flips_x else 1]
-        return np.ascontiguousarray(turned)
 
 
 @dataclass(eq=False)
@@ -189,7 +149,7 @@ def open_video(path: Path, long_side: int | None = MAX_SIDE, name: Path | None =
         duration = _duration(container, stream)
         info = VideoInfo(*shown, fps, stream.frames or None, duration, orientation.rotation)
         video = Video(where, info, (shown[0] / image_size[0], shown[1] / image_size[1]), iter(()))
-        clock = _Clock(1 / (fps or ASSUMED_FPS))
+        clock = FrameClock(1 / (fps or ASSUMED_FPS))
         images = _images(first, frames, clock, reduced, orientation)
         is_cut = breaks_off(path, container_format)
         video._frames = _until_the_end(
@@ -246,51 +206,10 @@ class _Decoder:
                 self.last_failure = _reason(error)
 
 
-class _Clock:
-    """The time of each frame: an interval after the last without a stamp, and half of it if that is not later.
-
-    While the stamps stand still or go back, the frames follow at the frame rate.
-    """
-
-    def __init__(self, interval: float) -> None:
-        self.interval = interval
-        self.num_without = self.num_wrong = 0
-        self.start = self.last = math.nan
-        self._stamp = self._base = math.nan
-        self._num_stuck = 0
-
-    def __call__(self, stamp: float | None) -> float:
-        """Return seconds from the first frame.
-
-        Args:
-            stamp: The time that the file states.
-        """
-        if stamp is None or not math.isfinite(stamp):
-            self.num_without += 1
-            self.last = 0.0 if math.isnan(self.last) else self.last + self.interval
-            return self.last
-        if math.isnan(self.start):  # of a first frame without a time, too
-            self.start = stamp - (0.0 if math.isnan(self.last) else self.last + self.interval)
-        time = stamp - self.start
-        is_stuck, self._stamp = stamp <= self._stamp, stamp
-        if time <= self.last:
-            self.num_wrong += 1
-            self._num_stuck = self._num_stuck + 1 if is_stuck else 0
-            if self._num_stuck <= 1:
-                self._base = self.last
-                time = self.last + self.interval / 2  # so that the next frame can be later at its own time
-            else:
-                time = self._base + self._num_stuck * self.interval
-        else:
-            self._num_stuck = 0
-        self.last = time
-        return time
-
-
 def _images(
     first: av.VideoFrame,
     others: Iterator[av.VideoFrame],
-    clock: _Clock,
+    clock: FrameClock,
     size: tuple[int, int],
     orientation: Orientation,
 ) -> Iterator[VideoFrame]:
@@ -313,7 +232,7 @@ def _until_the_end(frames: Iterator[VideoFrame], at_end: Callable[[VideoFrame], 
 
 
 def _notes(
-    decoder: _Decoder, clock: _Clock, info: VideoInfo, last: VideoFrame, is_cut: bool = False
+    decoder: _Decoder, clock: FrameClock, info: VideoInfo, last: VideoFrame, is_cut: bool = False
 ) -> Iterator[str]:
     """What is odd about a video that was read to its end."""
     end = last.time + clock.interval
