@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from skeletonmae.inference.components import principal_axes, scaler, shrunken_whitening
 from skeletonmae.inference.folds import Fold
-from skeletonmae.inference.head_fitting import principal_axes, scaler, shrunken_whitening
+from skeletonmae.inference.head_choice import MAX_COMPARED, draw_clips, is_large
 from skeletonmae.predictions.doubt import ENTROPY_WEIGHT, LIMITS, Doubt, entropy, nearest_distance
 from skeletonmae.predictions.heads import standardize
 from skeletonmae.predictions.motion_statistics import MotionStatistics
@@ -107,10 +108,14 @@ def _whitened_classes(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the scaler, the whitening axes, and the mean of each class along them.
 
-    A class without clips is where the mean of all is, which is no nearer than the others' clips.
+    The principal axes of many clips are those of some of them, drawn with equal shares of every class. A class
+    without clips is where the mean of all is, which is no nearer than the others' clips.
     """
     mean, deviation = scaler(features)
-    components, axes = principal_axes(standardize(features, mean, deviation), max_axes)
+    rows = standardize(features, mean, deviation)
+    drawn = draw_clips(labels, MAX_COMPARED) if is_large(len(labels)) else slice(None)
+    _, axes = principal_axes(rows[drawn], max_axes)
+    components = rows @ axes
     whitening = shrunken_whitening(components, labels, SHRINKAGE)
     rows = components @ whitening
     present = np.unique(labels)

@@ -9,15 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from skeletonmae.config import Config
-from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.doubt_fitting import fit_doubt
 from skeletonmae.inference.featurizers import AnyFeaturizer, EncoderFeaturizer
 from skeletonmae.inference.fine_tuning import FineTuner, FineTuningConfig
 from skeletonmae.inference.fine_tuning_choice import FINE_TUNED, FineTuned, try_fine_tuning
+from skeletonmae.inference.fit_candidates import allowed_groups, candidates_of, notes_of_size
 from skeletonmae.inference.fit_data import (
-    COORDINATES,
     ENCODER,
     NO_ENCODER,
     FitData,
@@ -28,18 +27,13 @@ from skeletonmae.inference.fit_data import (
 )
 from skeletonmae.inference.fit_report import FitReport, HeldOutClip
 from skeletonmae.inference.folds import Fold, Grouping, group_recordings, make_folds
-from skeletonmae.inference.head_choice import Choice, best_choice, cross_validate
-from skeletonmae.inference.head_fitting import (
-    Candidate,
-    coordinate_candidates,
-    encoder_candidates,
-    fit_heads,
-)
+from skeletonmae.inference.head_choice import Choice, best_choice, choose_heads, num_choice_steps
+from skeletonmae.inference.head_fitting import fit_heads
 from skeletonmae.inference.nested_validation import (
     CHOSEN,
+    MAX_INNER_FOLDS,
     SEED,
     NestedValidation,
-    best_of_groups,
     held_out_clips,
     validate_choice,
 )
@@ -109,12 +103,12 @@ def fit_classifier(
     data = compute_features(
         labeled, config.encoder, checkpoint, on_progress, coordinates_are_needed=needs_coordinates
     )
-    candidates = _candidates(data)
-    allowed = _allowed(config, data)
+    candidates = candidates_of(data)
+    allowed = allowed_groups(data, config.features, config.finetune)
     grouping = group_recordings(data.recordings, config.group)
     folds = make_folds(data.labels, grouping.groups, config.folds, SEED)
 
-    num_done, num_steps = 0, len(folds) * (config.inner_folds + 2 if measure else 1)
+    num_done, num_steps = 0, _num_steps(len(data.labels), folds, config, measure)
 
     def on_fold() -> None:
         nonlocal num_done
@@ -124,11 +118,18 @@ def fit_classifier(
     nested = validate_choice(
         data, grouping, folds if measure else (), config.inner_folds, candidates, allowed, on_fold
     )
-    every = [candidate for group in candidates.values() for candidate in group]
-    results = cross_validate(data.features, data.labels, len(data.classes), folds, every, on_fold)
-    best = best_of_groups(results, candidates)
+    best = choose_heads(
+        data.features,
+        data.labels,
+        grouping.groups,
+        len(data.classes),
+        folds,
+        candidates,
+        on_fold,
+        known=nested.scores,
+    )
     chosen = best_choice({best[name].candidate: best[name] for name in allowed})
-    notes, tuned = list(data.notes), None
+    notes, tuned = [*data.notes, *notes_of_size(data)], None
     if config.finetune and folds:
         tuner = _make_tuner(data, config.fine_tuning)
         tuned = try_fine_tuning(tuner, data, folds, chosen, on_progress, on_message or (lambda _: None))
@@ -195,26 +196,12 @@ class _Fitted(NamedTuple):
     """Features of all recordings by the encoder of each fold; None if it is the same in all of them."""
 
 
-def _candidates(data: FitData) -> dict[str, list[Candidate]]:
-    """Return the heads to choose from: those of the encoder's features, and those of the coordinates."""
-    floor = [candidate for name in data.features if name != ENCODER for candidate in coordinate_candidates(name)]
-    of_encoder = {ENCODER: encoder_candidates(ENCODER)} if ENCODER in data.features else {}
-    return {**of_encoder, **({COORDINATES: floor} if floor else {})}
-
-
-def _allowed(config: FitConfig, data: FitData) -> list[str]:
-    """Return which groups of candidates may be chosen.
-
-    Raises:
-        InputError: The encoder's features are asked for, and there are none.
-    """
-    if ENCODER in data.features:
-        return [ENCODER] if config.features == "encoder" else [ENCODER, COORDINATES]
-    if config.features == "encoder" or config.finetune:
-        problem = "there is no encoder to fine-tune" if config.finetune else "there are no features of an encoder"
-        reason = data.notes[0] if data.notes else "no encoder was named"
-        raise InputError(problem, expected="an encoder that reads the recordings", got=reason)
-    return [COORDINATES]
+def _num_steps(num_clips: int, folds: Sequence[Fold], config: FitConfig, measure: bool) -> int:
+    """Return how many times heads are fitted to a part of the clips."""
+    number = num_choice_steps(num_clips, len(folds))
+    for fit, _ in folds if measure else ():
+        number += num_choice_steps(len(fit), config.inner_folds, MAX_INNER_FOLDS) + 1
+    return number
 
 
 def _make_tuner(data: FitData, config: FineTuningConfig) -> FineTuner:

@@ -10,12 +10,14 @@ import numpy as np
 from skeletonmae.inference.fit_data import FitData
 from skeletonmae.inference.fit_report import HeldOutClip
 from skeletonmae.inference.folds import Fold, Grouping, make_folds
-from skeletonmae.inference.head_choice import Choice, best_choice, cross_validate
+from skeletonmae.inference.head_choice import KnownScores, best_choice, choose_heads
 from skeletonmae.inference.head_fitting import Candidate, fit_heads
 from skeletonmae.predictions.heads import softmax
 
 SEED = 0
 CHOSEN = "chosen"
+MAX_INNER_FOLDS = 1
+"""Number of folds within a fold in which the best heads of a large set are measured, for their temperature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +29,13 @@ class NestedValidation:
         hits: `chosen`, or the name of a group of candidates -> whether each recording was recognized,
             `(recording,)` float; NaN where it was not tested.
         kinds: Which head each fold chose.
+        scores: Scores of the tested recordings of each fold by the heads that were fitted to the others.
     """
 
     tested: tuple[HeldOutClip, ...]
     hits: dict[str, np.ndarray]
     kinds: tuple[str, ...]
+    scores: KnownScores
 
     def accuracies(self, clips: np.ndarray | None = None) -> dict[str, float]:
         """Return the accuracy of each group on the tested recordings, or on some of them.
@@ -64,37 +68,30 @@ def validate_choice(
         on_fold: Called after each fold, and after each fold within it.
     """
     labels, num_classes = data.labels, len(data.classes)
-    every = [candidate for group in candidates.values() for candidate in group]
     hits = {name: np.full(len(labels), np.nan) for name in (CHOSEN, *candidates)}
     tested: list[HeldOutClip] = []
     kinds: list[str] = []
-    for fit, test in folds:
+    known: dict[tuple[Candidate, int], np.ndarray] = {}
+    for number, (fit, test) in enumerate(folds):
         part = {name: values[fit] for name, values in data.features.items()}
-        inner = make_folds(labels[fit], grouping.groups[fit], num_inner, SEED)
-        results = cross_validate(part, labels[fit], num_classes, inner, every, on_fold)
-        best = best_of_groups(results, candidates)
+        groups = grouping.groups[fit]
+        inner = make_folds(labels[fit], groups, num_inner, SEED)
+        best = choose_heads(
+            part, labels[fit], groups, num_classes, inner, candidates, on_fold, max_folds=MAX_INNER_FOLDS
+        )
         chosen = best_choice({best[name].candidate: best[name] for name in allowed})
         for name, choice in best.items():
             values = data.features[choice.candidate.features]
             (head,) = fit_heads(values[fit], labels[fit], num_classes, [choice.candidate])
-            probabilities = softmax(head.scores(values[test]), choice.temperature)
+            scores = known[choice.candidate, number] = head.scores(values[test])
+            probabilities = softmax(scores, choice.temperature)
             hits[name][test] = probabilities.argmax(1) == labels[test]
             if choice is chosen:
                 hits[CHOSEN][test] = hits[name][test]
                 tested += held_out_clips(data, grouping, test, probabilities)
         kinds.append(str(chosen.candidate))
         on_fold()
-    return NestedValidation(tuple(tested), hits, tuple(kinds))
-
-
-def best_of_groups(
-    results: Mapping[Candidate, Choice], candidates: Mapping[str, Sequence[Candidate]]
-) -> dict[str, Choice]:
-    """Return the best candidate of each group."""
-    return {
-        name: best_choice({candidate: results[candidate] for candidate in group})
-        for name, group in candidates.items()
-    }
+    return NestedValidation(tuple(tested), hits, tuple(kinds), known)
 
 
 def held_out_clips(
