@@ -1,0 +1,161 @@
+"""Measure how the time and the memory of `fit` grow with the number of clips, and write fit_size.json and .md.
+
+    OMP_NUM_THREADS=1 python benchmarks/fit_size.py 500 2000 10000
+
+Recordings are generated: 48 frames of the layout kinect20, 60 classes, 40 subjects. The encoder's features are
+generated too, as many as those of `small`, since the time of the encoder is in proportion to the number of clips;
+a column says what it would add. All else is `fit_classifier` by its defaults, on one core: coordinates, copies,
+the choice of the head and its nested cross-validation, the final classifier and its doubts. The time is that of
+the processor, since others may use the machine; each size is measured in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from environment import facts
+
+from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.inference import fit, fit_data
+from skeletonmae.inference.fit_data import ENCODER, FitData
+from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import LAYOUTS
+
+FILE = Path(__file__).with_suffix(".json")
+LAYOUT, NUM_FRAMES, NUM_CLASSES, NUM_SUBJECTS = "kinect20", 48, 60, 40
+NUM_TIMED = 64
+"""Clips on which the encoder is timed."""
+
+
+def generate_recordings(number: int) -> list[SkeletonSequence]:
+    """Return recordings whose joints move along waves: those of the class, of the subject and of the clip."""
+    skeleton, rng = LAYOUTS[LAYOUT], np.random.default_rng(0)
+    joints, waves = len(skeleton.joints), 3
+    time_of = np.linspace(0, 2 * np.pi, NUM_FRAMES)[:, None] * np.arange(1, waves + 1)
+    basis = np.concatenate([np.sin(time_of), np.cos(time_of)], 1).astype(np.float32)
+    pose = rng.normal(0, 0.4, (joints, 3))
+    of_class, of_subject = (rng.normal(0, 0.03, (n, 2 * waves, joints * 3)) for n in (NUM_CLASSES, NUM_SUBJECTS))
+    recordings = []
+    for index in range(number):
+        label, subject = index % NUM_CLASSES, int(rng.integers(NUM_SUBJECTS))
+        weights = of_class[label] + of_subject[subject] + rng.normal(0, 0.1, (2 * waves, joints * 3))
+        moved = (basis @ weights).reshape(1, NUM_FRAMES, joints, 3) + pose + rng.normal(0, 0.003, 3)
+        recordings.append(
+            SkeletonSequence(
+                positions=moved.astype(np.float32),
+                observed=np.ones((1, NUM_FRAMES, joints), bool),
+                skeleton=skeleton,
+                fps=30.0,
+                unit="m",
+                label=f"class {label:02d}",
+                name=f"clip {index:05d}",
+                tags={"subject": str(subject)},
+            )
+        )
+    return recordings
+
+
+def generate_features(labels: np.ndarray, width: int) -> np.ndarray:
+    """Return features with the spectrum of an encoder's: classes that overlap in many directions, and noise."""
+    rng, rank = np.random.default_rng(1), 400
+    axes = rng.standard_normal((rank, width), np.float32) * (np.arange(1, rank + 1)[:, None] ** -0.7)
+    centers = rng.normal(0, 0.4, (NUM_CLASSES, rank))
+    clips = (centers[labels] + rng.normal(size=(len(labels), rank))).astype(np.float32)
+    return clips @ axes.astype(np.float32) + 0.05 * rng.standard_normal((len(labels), width), np.float32)
+
+
+def measure(number: int) -> dict[str, Any]:
+    """Fit a classifier to so many clips, and return what that took."""
+    torch.set_num_threads(1)
+    recordings = generate_recordings(number)
+    compute, encoder_seconds = fit_data.compute_features, 0.0
+
+    def compute_features(
+        labeled: list[SkeletonSequence],
+        name: str,
+        checkpoint: Checkpoint | None,
+        on_progress: Callable[[str, int, int], None],
+        **settings: Any,
+    ) -> FitData:
+        nonlocal encoder_seconds
+        assert checkpoint is not None
+        encoder, begun = fit_data.encoder_featurizer(checkpoint, name), time.process_time()
+        width = encoder(labeled[:NUM_TIMED]).values.shape[1]
+        encoder_seconds = time.process_time() - begun
+        data = compute(labeled, name, None, on_progress, **settings)
+        features = {ENCODER: generate_features(data.labels, width), **data.features}
+        return replace(data, features=features, featurizers={ENCODER: encoder, **data.featurizers})
+
+    begun = time.process_time()
+    with patch.object(fit, "compute_features", compute_features):
+        classifier, report = fit.fit_classifier(recordings)
+    seconds = time.process_time() - begun - encoder_seconds
+    return {
+        "clips": number,
+        "widths": [len(classifier.doubt.mean)],
+        "seconds": seconds,
+        "encoder_seconds": encoder_seconds / NUM_TIMED * number,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "head": f"{report.chosen.candidate.features}: {report.chosen.candidate}",
+        "accuracy": report.accuracy,
+        "calibration_error": report.calibration_error,
+    }
+
+
+def write_page(content: dict[str, Any]) -> None:
+    """Write the table."""
+    about = content["about"]
+    lines = ["<!-- Written by benchmarks/fit_size.py. -->", "# Time and memory of `fit`", ""]
+    lines += [(__doc__ or "").rpartition("10000\n")[2].strip(), ""]
+    lines += [
+        "| clips | CPU minutes, heads and all else | the encoder would add | peak memory, MB | head | accuracy |"
+    ]
+    lines += ["|---:|---:|---:|---:|---|---:|"]
+    for row in content["rows"]:
+        lines.append(
+            f"| {row['clips']:,} | {row['seconds'] / 60:.1f} | {row['encoder_seconds'] / 60:.1f} |"
+            f" {row['peak_mb']:,.0f} | {row['head']} | {row['accuracy']:.1%} |"
+        )
+    lines += [
+        "",
+        "Beyond 2,000 clips, heads are compared on 2,000 of them ([how](../docs/answers.md#many-clips)).",
+        f"{about['date']}, commit {about['commit']}, one core: {about['processor']}.",
+        "",
+    ]
+    FILE.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def main() -> None:
+    """Measure some numbers of clips; rows of others are kept."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sizes", nargs="+", type=int)
+    parser.add_argument("--child", action="store_true", help="measure in this process, and print the row")
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps(measure(arguments.sizes[0])))
+        return
+    content = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {"rows": []}
+    for size in arguments.sizes:
+        command = [sys.executable, __file__, str(size), "--child"]
+        row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        kept = [other for other in content["rows"] if other["clips"] != size]
+        content["rows"] = sorted([*kept, row], key=lambda one: one["clips"])
+        content |= {"about": facts("OMP_NUM_THREADS=1")}
+        FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_page(content)
+
+
+if __name__ == "__main__":
+    main()
