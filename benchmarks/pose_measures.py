@@ -43,16 +43,16 @@ class Steadiness(NamedTuple):
     numbers: int
 
 
-def measure(
+def find_person(
     frames: Sequence[Sequence[PersonPose]], skeleton: Skeleton, size: tuple[int, int], places: Sequence[Place]
-) -> Steadiness:
-    """Return how steady the poses of one person are.
+) -> dict[int, PersonPose]:
+    """Return number of the frame -> pose of the person who is in a place; the most certain one of several.
 
     Args:
         frames: The poses of each frame.
         skeleton: Their layout.
         size: Width and height of the images.
-        places: Where the person is; of several poses there, the most certain one counts.
+        places: Where the person is.
     """
     hips = [skeleton.index[f"{side}_hip"] for side in ("left", "right")]
     found: dict[int, PersonPose] = {}
@@ -65,6 +65,21 @@ def measure(
         ]
         if here:
             found[number] = max(here, key=lambda pose: pose.score)
+    return found
+
+
+def measure(
+    frames: Sequence[Sequence[PersonPose]], skeleton: Skeleton, size: tuple[int, int], places: Sequence[Place]
+) -> Steadiness:
+    """Return how steady the poses of one person are.
+
+    Args:
+        frames: The poses of each frame.
+        skeleton: Their layout.
+        size: Width and height of the images.
+        places: Where the person is; of several poses there, the most certain one counts.
+    """
+    found = find_person(frames, skeleton, size, places)
     if not found:
         return Steadiness(0, np.nan, np.nan, 0, 0)
     index = np.array(list(found))
@@ -92,10 +107,15 @@ def jitter(points: np.ndarray, frames: np.ndarray, height: float) -> float:
         frames: Number of each frame.
         height: Of the body, in pixels.
     """
+    each = second_differences(points, frames, height)
+    return float(each.mean()) if len(each) else np.nan
+
+
+def second_differences(points: np.ndarray, frames: np.ndarray, height: float) -> np.ndarray:
+    """Mean over the joints, for each three frames that follow each other; arguments as for `jitter`."""
     successive = frames[2:] - frames[:-2] == 2
-    if not successive.any():
-        return np.nan
-    return float(100 * np.linalg.norm(np.diff(points, 2, axis=0)[successive], axis=-1).mean() / height)
+    each: np.ndarray = np.linalg.norm(np.diff(points, 2, axis=0)[successive], axis=-1).mean(1)
+    return 100 * each / height
 
 
 def num_swaps(pairs: np.ndarray, frames: np.ndarray) -> int:
@@ -105,6 +125,12 @@ def num_swaps(pairs: np.ndarray, frames: np.ndarray) -> int:
         pairs: `(frame, pair, 2 sides, 2)`.
         frames: Number of each frame.
     """
+    return int(swaps_of_frames(pairs, frames).sum())
+
+
+def swaps_of_frames(pairs: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Pairs that change places, for each two frames that follow each other; arguments as for `num_swaps`."""
     stay = np.linalg.norm(pairs[1:] - pairs[:-1], axis=-1)
     cross = np.linalg.norm(pairs[1:] - pairs[:-1, :, ::-1], axis=-1)
-    return int((cross < stay).all(-1)[np.diff(frames) == 1].sum())
+    swapped: np.ndarray = (cross < stay).all(-1).sum(1)[np.diff(frames) == 1]
+    return swapped

@@ -117,11 +117,51 @@ def export_table(result: dict[str, Any]) -> list[str]:
     return [*lines, "", _origin(result, f"{result['num_test']} test clips of {result['store']}")]
 
 
+def video_check_table(result: dict[str, Any]) -> list[str]:
+    """Real videos: steadiness, views, observed legs, and seconds of them through a classifier."""
+    cells: list[tuple[str, str]] = []
+    figures = [
+        row[f"{key}_interval"][0] <= row["before"][key] <= row[f"{key}_interval"][1]
+        for row in result["steadiness"]
+        for key in ("ankle", "wrist", "swaps")
+    ]
+    cells.append(
+        ("first figures of jitter and swaps that lie in our intervals", f"{sum(figures)} of {len(figures)}")
+    )
+    pairs = result["views"]["pairs"]
+    for name, key, form in (
+        ("two views of one walk, after facing forward, cm", "cm", ".0f"),
+        ("the same in body sizes", "body_sizes", ".2f"),
+        ("the same without exchanged sides, rotated to fit, cm", "same_sides_rotated_cm", ".0f"),
+    ):
+        values = [pair[key] for pair in pairs]
+        cells.append((name, f"{min(values):{form}} to {max(values):{form}}"))
+    swapped = max(pair["exchanged"] for pair in pairs)
+    cells.append(("frames of one view in which left and right are exchanged", f"{swapped:.0%}"))
+    cells.append(("legs observed in signs of the upper body", f"{max(row['legs'] for row in result['legs']):.0%}"))
+    windows = result["windows"]
+    groups = {
+        "whole repetitions of a class of Penn Action, right": windows["actions"],
+        "seconds of a class, right": [row for row in windows["seconds"] if row["expected"]],
+        "seconds of no class, called unknown": [row for row in windows["seconds"] if not row["expected"]],
+    }
+    for name, rows in groups.items():
+        given, converted = (sum(row[key]["is_right"] for row in rows) for key in ("given", "penn13"))
+        cells.append((name, f"{given} of {len(rows)}; converted to 13 joints {converted}"))
+    if memory := result.get("memory"):
+        first, last = memory["rows"][0], memory["rows"][-1]
+        text = f"{first['peak_mb']:.0f} MB after {first['minutes']:g} minutes, {last['peak_mb']:.0f} after"
+        cells.append(("memory over a long video", f"{text} {last['minutes']:g} ({memory['frames']:,} frames)"))
+    lines = ["| | measured |", "|---|---|", *(f"| {name} | {value} |" for name, value in cells)]
+    return [*lines, "", _origin(result["about"]["windows"], "thirteen videos")]
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "doubt": doubt_table,
     "segmentation": segmentation_table,
     "stream": stream_table,
     "export": export_table,
+    "video_check": video_check_table,
 }
 
 
