@@ -50,23 +50,52 @@ def test_labels_may_name_videos(clips: Path) -> None:
     assert found["jump/clip 1"] == ("jump", None)
 
 
-def test_videos_beside_poses_are_what_those_were_made_from(clips: Path, write_sample: Write) -> None:
-    """Their labels are those of the poses, too."""
-    for label in ("jump", "wave"):
-        write_sample("mediapipe", clips / label / "clip 0.json", np.ones((3, 20, 3)))
+def test_videos_beside_poses_of_their_name_are_what_those_were_made_from(
+    clips: Path, tmp_path: Path, write_sample: Write
+) -> None:
+    """Their labels are those of the poses, too; the other videos are read."""
+    write_sample("mediapipe", clips / "jump" / "clip 0.json", np.ones((3, 20, 3)))
     (clips / "labels.csv").write_text("recording,label\njump/clip 0.mkv,hop\n")
-    assert {one.name: one.label for one in skeletonmae.read(clips)} == {
+    assert {one.name: one.label for one in skeletonmae.read(clips, errors="ignore")} == {
         "jump/clip 0": "hop",
+        "jump/clip 1": "jump",
         "wave/clip 0": "wave",
+        "wave/clip 1": "wave",
     }
-    ignored = [file for file in unread_files(FOLDER, clips) if file.path.suffix == ".mkv"]
-    assert len(ignored) == 4
-    assert {file.reason for file in ignored} == {
-        "a video beside other recordings; to estimate its poses, read it alone"
-    }
-    assert not any(file.may_hold_recordings for file in ignored)
-    (alone,) = skeletonmae.read(clips / "jump" / "clip 1.mkv")
-    assert alone.name == "clip 1"
+    (left_out,) = unread_files(FOLDER, clips)
+    assert left_out.path == clips / "jump" / "clip 0.mkv"
+    assert left_out.reason.startswith("a video beside poses of the same name, which are read in its place")
+    assert left_out.may_hold_recordings
+    report = prepare(FOLDER, clips, tmp_path / "store")
+    assert "jump/clip 0.mkv" in {entry.file for entry in report.skipped}
+    (alone,) = skeletonmae.read(clips / "jump" / "clip 0.mkv")
+    assert alone.name == "clip 0"
+
+
+@pytest.mark.parametrize(
+    "name", ["clip 0.pose.json", "clip 0DLC_resnet50.json", "clip 0_000000000000_keypoints.json"]
+)
+def test_pose_estimators_add_to_the_name_of_a_video(clips: Path, write_sample: Write, name: str) -> None:
+    write_sample("mediapipe", clips / "jump" / name, np.ones((3, 20, 3)))
+    assert [file.path.name for file in FOLDER.files(clips / "jump")] == [name, "clip 1.mkv"]
+
+
+@pytest.mark.parametrize(
+    "name", ["poses_2d.json", "clip.json", "clip 00.json", "clip 0.txt", "clip 0.csv", "x/clip 0.json"]
+)
+def test_poses_of_something_else_keep_no_video_from_being_read(
+    clips: Path, write_sample: Write, name: str
+) -> None:
+    """Nor do videos whose names have another ending, or tables of something else."""
+    path = clips / "jump" / name
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".json":
+        write_sample("mediapipe", path, np.ones((3, 20, 3)))
+    elif path.suffix == ".txt":
+        path.write_bytes((clips / "jump" / "clip 1.mkv").read_bytes())
+    else:
+        path.write_text("name,age\nann,30\n")
+    assert len([file for file in FOLDER.files(clips) if file.path.suffix == ".mkv"]) == 4
 
 
 def test_other_files_do_not_keep_videos_from_being_read(clips: Path) -> None:

@@ -75,7 +75,8 @@ def test_every_file_is_read_or_listed(
     root = pack(folder, tmp_path / "all.zip") if packed else folder
     report = prepare(dataset, root, tmp_path / "out")
     assert report.recordings == 2
-    lost = {f"sub/{name}" for name in LOST} | {"stray.trc" if known else "sub/joint order.txt"}
+    lost = {f"sub/{name}" for name in LOST}
+    lost |= {"stray.trc"} if known else {"sub/joint order.txt", "sub/clip.mp4"}
     assert {entry.file for entry in report.skipped} == lost
     assert {entry.file for entry in report.ignored} == {f"sub/{name}" for name in IGNORED} - lost
     (broken,) = (entry.reason for entry in report.skipped if entry.file.endswith(".zip"))

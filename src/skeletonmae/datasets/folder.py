@@ -7,6 +7,7 @@ the sub-folder. The name of a recording starts with the sub-folder of its file.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +22,13 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, FORMATS, InputFile, ReadOptions, detect, find_files
 from skeletonmae.formats.file_kinds import BODY_SHAPE, VIDEOS, harmless_kind
 from skeletonmae.formats.file_listing import list_files
+from skeletonmae.formats.video import VIDEO
 from skeletonmae.sequences import SkeletonSequence
 
 LABELS = "labels.csv"
+AFTER_VIDEO = re.compile(r"\.|DLC|_\d+_keypoints\.")
+"""What follows the name of a video in the names of files of its poses: an ending, or what DeepLabCut and OpenPose
+add (`walk.json`, `walk.analysis.h5`, `walkDLC_resnet50.csv`, `walk_000000000012_keypoints.json`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +40,7 @@ class FolderDataset(Dataset):
     def files(self, root: Path) -> list[InputFile]:
         """Find every file with the suffix of a known format, except `labels.csv` at the top and documents.
 
-        Videos beside recordings are left out: they are what those were made from.
+        A video beside poses of its name is left out: it is what those were made from.
         """
         labels = top_folder(root) / LABELS
         files = [file for file in find_files(root) if file.path == root or _is_recording(file, labels)]
@@ -102,11 +107,29 @@ def _is_recording(file: InputFile, labels: Path) -> bool:
 
 
 def _without_source_videos(files: list[InputFile]) -> list[InputFile]:
-    """Leave out videos if any other file is a recording."""
-    others = [file for file in files if not _is_video(file)]
-    is_mixed = 0 < len(others) < len(files)
-    has_recordings = is_mixed and any(entry.matches(file) for file in others for entry in FORMATS.values())
-    return others if has_recordings else files
+    """Leave out videos that lie beside poses of the same name."""
+    videos = [file for file in files if _is_video(file)]
+    if not videos or len(videos) == len(files):
+        return files
+    sources = {(file.path.parent, file.path.stem) for file in videos}
+    covered = set()
+    for file in files:
+        names = {(file.path.parent, stem) for stem in _video_stems(file.path.name)} & (sources - covered)
+        if names and not _is_video(file) and _holds_poses(file):
+            covered |= names
+    return [file for file in files if not (_is_video(file) and (file.path.parent, file.path.stem) in covered)]
+
+
+def _video_stems(name: str) -> Iterator[str]:
+    """What the video may be called, without its ending, whose poses a file or a group of frames holds."""
+    yield name  # of a folder or a group of frames
+    yield from (name[: match.start()] for match in AFTER_VIDEO.finditer(name) if match.start())
+
+
+def _holds_poses(file: InputFile) -> bool:
+    """Whether a file begins as one of a format other than a video."""
+    matching = [name for name, entry in FORMATS.items() if entry.matches(file)]
+    return bool(matching) and VIDEO.name not in matching
 
 
 def _is_video(file: InputFile) -> bool:

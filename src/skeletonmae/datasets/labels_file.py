@@ -126,11 +126,15 @@ def match_files(path: Path, rows: Mapping[str, Row], files: Sequence[str]) -> La
 def _find(key: str, exact: Mapping[str, list[str]], by_end: Mapping[str, list[str]]) -> list[str]:
     """Return the files that a line means: those whose path equals the name, or ends in it, or is an end of it.
 
-    For example, `clip` means `a/b/clip.csv`, and `my data/a/b/clip.csv` means it as well.
+    For example, `clip` means `a/b/clip.csv`, and `my data/a/b/clip.csv` means it as well. Whole paths come first:
+    `a/clip.mp4` means `a/clip.csv` and not `b/clip.mp4`.
     """
     names = [key]
     if PurePosixPath(key).suffix.lower() in VIDEOS_AND_IMAGES:
         names.append(_without_ending(key))  # the video that the recording was made from
+    for name in names:
+        if name in exact:
+            return exact[name]
     for name in names:
         for end in (name, *_ends(name)):
             if end in exact:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.errors import InputError
 from skeletonmae.formats import FORMATS, Format, InputFile, describe_content
-from skeletonmae.formats.file_kinds import data_kind, harmless_kind, is_prose
+from skeletonmae.formats.file_kinds import SOURCE_VIDEO, VIDEOS, data_kind, harmless_kind, is_prose
 from skeletonmae.formats.file_listing import ExcludedPath, archive_problem, list_files
 from skeletonmae.formats.unknown_files import advice
 
@@ -69,6 +69,8 @@ def _parts(files: list[InputFile]) -> set[InputFile]:
 
 
 def _unread(file: InputFile, dataset: Dataset, root: Path) -> UnreadFile:
+    if dataset.reads_any_format and file.path.suffix.lower() in VIDEOS:
+        return UnreadFile(file.path, SOURCE_VIDEO, True)
     if kind := harmless_kind(file.path.name):
         return UnreadFile(file.path, kind, False)
     ending = file.path.suffix.lower()

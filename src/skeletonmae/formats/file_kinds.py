@@ -15,6 +15,9 @@ IMAGES = {
 }  # fmt: skip
 VIDEOS_AND_IMAGES = VIDEOS | IMAGES
 VIDEO = "a video beside other recordings; to estimate its poses, read it alone"
+SOURCE_VIDEO = (
+    "a video beside poses of the same name, which are read in its place; to estimate its poses, read it alone"
+)
 SOUNDS = {".wav", ".mp3", ".flac", ".m4a", ".ogg", ".aac"}
 DOCUMENTS = {
     ".md", ".rst", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".htm", ".html", ".css", ".bib",
