@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ pytest.importorskip("av")
 from fake_poses import FakeEstimator, write_video
 
 from skeletonmae.cli import main
+from skeletonmae.cli.live import _why_no_answer
 from skeletonmae.datasets.load_recordings import load_recordings
+from skeletonmae.errors import InputError
 
 SCRIPT = ((0.0, "rest"), (1.0, "high"), (4.0, "rest"))
 
@@ -82,6 +85,33 @@ def test_json_has_a_line_for_each_answer_and_the_end(cli: Any, model: Path, tmp_
     assert {"decode", "pose", "encoder", "answer"} <= lines[1]["milliseconds"].keys()
 
 
+def test_a_session_without_answers_says_why(cli: Any, model: Path, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", 12)
+    status, text, messages = cli(model, "--video", video, "--every-frame")
+    assert (status, text) == (0, "")
+    assert "12 frames\nnote: a window is 1.5 s long" in messages
+
+
+@pytest.mark.parametrize(
+    ("persons", "dropped", "unknown", "expected"),
+    [
+        (0, 0, True, ["nobody was seen"]),
+        (1, 60, True, ["60 of 100 frames were dropped", "no two windows in a row"]),
+        (1, 10, True, ["no two windows in a row"]),
+        (1, 10, False, ["no two windows in a row"]),
+    ],
+)
+def test_reasons_of_a_session_without_answers(
+    persons: int, dropped: int, unknown: bool, expected: list[str]
+) -> None:
+    summary = SimpleNamespace(seconds=9.0, num_dropped=dropped, num_read=100)
+    recognizer = SimpleNamespace(window_seconds=1.5, num_persons=persons, unknown=unknown)
+    reasons = list(_why_no_answer(summary, SimpleNamespace(recognizer=recognizer)))  # type: ignore[arg-type]
+    assert len(reasons) == len(expected)
+    assert all(reason.startswith(text) for reason, text in zip(reasons, expected, strict=True))
+    assert ("--unknown off" in reasons[-1]) == (unknown and persons > 0)
+
+
 def test_ctrl_c_is_how_it_ends(cli: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(FakeEstimator):
         def update(self, image: np.ndarray, time: float) -> Any:
@@ -98,6 +128,27 @@ def test_ctrl_c_is_how_it_ends(cli: Any, model: Path, tmp_path: Path, monkeypatc
     assert "71 frames" in messages
     answers = (tmp_path / "session" / "answers.jsonl").read_text().splitlines()
     assert [json.loads(line)["label"] for line in answers] == ["high"]
+
+
+def test_a_source_that_fails_loses_no_answers(
+    cli: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing(FakeEstimator):
+        def update(self, image: np.ndarray, time: float) -> Any:
+            if time > 3.5:
+                raise InputError("camera 0 gives no more frames")
+            return super().update(image, time)
+
+    monkeypatch.setattr("skeletonmae.pose.make_estimator", lambda *_, **__: Failing(script=SCRIPT))
+    video = write_video(tmp_path / "a.mp4", 120)
+    words = ("--every-frame", "--unknown", "off", "--record", tmp_path / "session")
+    status, _, messages = cli(model, "--video", video, *words)
+    assert status == 1
+    assert "camera 0 gives no more frames" in messages
+    answers = (tmp_path / "session" / "answers.jsonl").read_text().splitlines()
+    assert [json.loads(line)["label"] for line in answers] == ["high"]
+    (recording,), _ = load_recordings([tmp_path / "session" / "poses_2d.csv"])
+    assert (recording.num_frames, recording.fps) == (71, 20)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -65,13 +66,19 @@ def test_a_source_that_never_ends_is_left() -> None:
 
 
 class Camera:
-    """A camera that gives `images` and then fails."""
+    """A camera that gives `images` and then fails; its clock says that a wait takes 10 s and decoding 0.5 s."""
 
     def __init__(self, images: list[Any]) -> None:
         self.images = images
+        self.now = 100.0
 
-    def read(self) -> tuple[bool, Any]:
-        image = self.images.pop(0) if self.images else None
+    def grab(self) -> bool:
+        self.now += 10
+        return bool(self.images)
+
+    def retrieve(self) -> tuple[bool, Any]:
+        self.now += 0.5
+        image = self.images.pop(0)
         return image is not None, image
 
 
@@ -86,6 +93,15 @@ def test_a_camera_gives_rgb_with_increasing_times(monkeypatch: pytest.MonkeyPatc
     assert 0 == first.time < second.time < gray.time
     with pytest.raises(InputError, match="camera 3 gives no more frames; expected a camera that stays connected"):
         next(frames)
+
+
+def test_the_wait_for_a_camera_is_not_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = Camera([np.zeros((4, 6, 3), np.uint8)] * 2)
+    monkeypatch.setattr("skeletonmae.live.sources.clock.perf_counter", lambda: camera.now)
+    frames = list(islice(_camera_frames(camera, 0), 2))
+    assert [frame.time for frame in frames] == [0, 10.5]
+    assert [frame.arrived for frame in frames] == [110.5, 121]
+    assert [frame.decoding_seconds for frame in frames] == [0.5, 0.5]
 
 
 def test_no_camera_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,3 +131,13 @@ def test_a_file_is_played_as_fast_as_a_camera_or_as_fast_as_possible(tmp_path: A
         assert len(list(frames)) == 6
     assert len(waits) >= 3
     assert all(0 < wait < 0.3 for wait in waits)
+
+
+def test_a_large_file_is_reduced_and_says_by_how_much(tmp_path: Any) -> None:
+    from fake_poses import write_video
+
+    with open_file(write_video(tmp_path / "a.mp4", 2, (1920, 1080)), in_real_time=False) as source:
+        frame = next(iter(source))
+    assert source.fps == 20
+    assert frame.image.shape == (360, 640, 3)
+    assert frame.scale == (3.0, 3.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,19 @@ def test_the_picture_has_skeletons_on_the_image_or_on_white(
     assert result.frame.image[y, x].tolist() == [120] * 3  # the frame itself is not drawn on
     with pillow.open(io.BytesIO(view.jpeg(result))) as picture:
         assert (picture.format, picture.size) == ("JPEG", (192, 128))
+
+
+def test_pixels_are_those_of_the_source_and_the_picture_is_the_reduced_one(
+    arm_classifier: Any, make_frames: Any
+) -> None:
+    recognizer = LiveRecognizer(arm_classifier, FakeEstimator())
+    (frame,) = make_frames(0.05)
+    result = recognizer.update(replace(frame, scale=(3.0, 2.0)))
+    (pose,) = FakeEstimator().update(frame.image, 0.0)
+    np.testing.assert_allclose(result.persons[0].points, pose.points * [3, 2], rtol=1e-5)
+    image = LiveView(MEDIAPIPE33, arm_classifier.classes).draw(result)
+    x, y = np.rint(pose.points[LEFT_ANKLE]).astype(int)
+    assert np.abs(image[y, x].astype(int) - OVERLAY_SIDE_COLORS["left"]).max() < 30
 
 
 def test_the_page_shows_persons_answers_and_the_end(arm_classifier: Any, make_frames: Any) -> None:

@@ -104,6 +104,7 @@ def test_odd_and_large_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     assert max(width, height) == min(640, max(size))
     assert width * video.scale[0] == pytest.approx(size[0])
     assert height * video.scale[1] == pytest.approx(size[1])
+    assert {frame.scale for frame in frames} == {video.scale}
     whole = read(path, long_side=None)[1][0].image
     np.testing.assert_array_equal(whole, corner(size))
 
@@ -171,6 +172,7 @@ def test_frames_without_a_usable_time_follow_at_the_rate(
         clock,
         SIZE,
         Orientation(),
+        (1.0, 1.0),
     )
     frames = list(images)
     np.testing.assert_allclose([frame.time for frame in frames], times, atol=1e-12)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ClassifierPath = Annotated[Positional[Path], arg(metavar="CLASSIFIER")]
 REFRESH_SECONDS = 0.2
 """Seconds between two states of the display in a terminal."""
+MANY_DROPPED = 0.2
+"""Share of the frames that were dropped, from which this may be why there was no answer."""
 SECONDS_BETWEEN_LINES = 15.0
 """Seconds between two lines where there is no terminal."""
 
@@ -75,7 +77,7 @@ def live(
     """
     from skeletonmae.live.page import LivePage
     from skeletonmae.live.recognizer import LiveRecognizer
-    from skeletonmae.live.recorder import Recorder
+    from skeletonmae.live.recorder import FPS, Recorder
     from skeletonmae.live.session import LiveSession
     from skeletonmae.live.sources import open_camera, open_file
     from skeletonmae.live.view import LiveView
@@ -97,22 +99,26 @@ def live(
     recognizer = LiveRecognizer(model, poses, unknown=unknown == "on")
     with ExitStack() as stack:
         if video:
-            frames = stack.enter_context(open_file(video, in_real_time=not every_frame))
+            source = stack.enter_context(open_file(video, in_real_time=not every_frame))
         else:
-            frames = stack.enter_context(open_camera(camera))
+            source = stack.enter_context(open_camera(camera))
         shown = stack.enter_context(LivePage(port)) if page else None
-        recorder = stack.enter_context(Recorder(record, poses.skeleton, poses.has_depth)) if record else None
+        recorder = None
+        if record:
+            fps = source.fps or FPS
+            recorder = stack.enter_context(Recorder(record, poses.skeleton, poses.has_depth, fps))
         on_result = stack.enter_context(_display(json))
         view = LiveView(poses.skeleton, model.classes, stage=stage) if page else None
-        session = LiveSession(recognizer, page=shown, view=view, recorder=recorder, on_result=on_result)
+        session = stack.enter_context(
+            LiveSession(recognizer, page=shown, view=view, recorder=recorder, on_result=on_result)
+        )
         print_status(f"{video or f'camera {camera}'}: {', '.join(model.classes)}. Ctrl-C ends.")
         if shown:
             print_status(f"page: {shown.url}")
         try:
-            summary = session.run(frames, drop=not every_frame)
+            summary = session.run(source, drop=not every_frame)
         except KeyboardInterrupt:
             summary = session.summary()
-        session.finish()
     _print_summary(summary, session, record, json)
     return OK
 
@@ -188,6 +194,25 @@ def _describe(result: LiveResult, session: LiveSession) -> str:
     return "\n".join([*(lines or ["nobody is seen"]), session.budget_line])
 
 
+def _why_no_answer(summary: LiveSummary, session: LiveSession) -> Iterator[str]:
+    """Say what may be the reason of a session without answers, and what to do."""
+    window = session.recognizer.window_seconds
+    if summary.seconds < window:
+        yield f"a window is {window:.1f} s long, and an answer comes after at least two of them, which overlap"
+        return
+    if not session.recognizer.num_persons:
+        yield "nobody was seen; a person must fill about a fifth of the picture"
+        return
+    if summary.num_dropped > MANY_DROPPED * summary.num_read:
+        yield (
+            f"{summary.num_dropped} of {summary.num_read} frames were dropped, because this computer is slower"
+            " than the camera, and with few frames fast motion looks different; `--persons 1` and"
+            " `--estimator movenet` are faster, and `--every-frame` takes every frame of a video"
+        )
+    unknown = "; `--unknown off` does not ask for the latter" if session.recognizer.unknown else ""
+    yield f"no two windows in a row showed motion, were sure of one class and resembled training clips{unknown}"
+
+
 def _print_json_line(values: dict[str, object]) -> None:
     sys.stdout.write(json_module.dumps(values) + "\n")
     sys.stdout.flush()
@@ -210,5 +235,8 @@ def _print_summary(summary: LiveSummary, session: LiveSession, record: Path | No
         print_status(session.budget_line)
         answers = "1 answer" if summary.num_answers == 1 else f"{summary.num_answers} answers"
         print_status(f"{answers} in {summary.seconds:.1f} s, {summary.num_frames} frames")
+        if not summary.num_answers:
+            for reason in _why_no_answer(summary, session):
+                print_status(f"note: {reason}")
         if record:
             print_output(f"poses and answers: {record}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from skeletonmae.live.sources import LiveFrame
 
@@ -18,7 +18,7 @@ class NewestFrame:
         frames: The frames of a source.
     """
 
-    def __init__(self, frames: Iterator[LiveFrame]) -> None:
+    def __init__(self, frames: Iterable[LiveFrame]) -> None:
         self._frames = frames
         self._changed = threading.Condition()
         self._frame: LiveFrame | None = None

@@ -30,7 +30,7 @@ class LivePerson:
 
     Args:
         number: From 0, in the order in which persons came.
-        points: Joints in pixels.
+        points: Joints in pixels of the source, of which the image may be a reduced one.
         observed: Which joints were observed.
         world: Smoothed joints in meters from the center of the hips; None for an estimator without depth.
         confidence: What the estimator says of each joint.
@@ -83,7 +83,7 @@ class LiveRecognizer:
         unknown: bool = True,
         settings: StreamSettings | None = None,
     ) -> None:
-        self.axes = axes_of(classifier)
+        self.axes, self.unknown = axes_of(classifier), unknown
         if self.axes == 3 and not estimator.has_depth:
             problem = "the classifier was fitted to 3D recordings, but the pose estimator has no depth"
             raise InputError(
@@ -97,6 +97,16 @@ class LiveRecognizer:
         self._numbers: dict[int, int] = {}
         self._filters: dict[int, PoseFilter] = {}
         self._answers: dict[int, Decision] = {}
+
+    @property
+    def window_seconds(self) -> float:
+        """Seconds that are classified at once."""
+        return self._stream.window_seconds
+
+    @property
+    def num_persons(self) -> int:
+        """Persons who were seen so far."""
+        return len(self._numbers)
 
     def update(self, frame: LiveFrame) -> LiveResult:
         """Take the next frame.
@@ -155,7 +165,8 @@ class LiveRecognizer:
         world = pose.world
         if world is not None:
             world = self._filters.setdefault(number, PoseFilter()).update(world, observed, frame.time)
-        return LivePerson(number, pose.points, observed, world, pose.confidence, None)
+        points = pose.points * np.array(frame.scale, np.float32)
+        return LivePerson(number, points, observed, world, pose.confidence, None)
 
     def _with_room(self, persons: Sequence[LivePerson]) -> dict[Hashable, np.ndarray]:
         """The coordinates of persons whom the stream knows, and of new ones as far as it has room for them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,8 @@ class LiveSummary:
 class LiveSession:
     """Runs until the source ends, or it is interrupted.
 
+    As a context manager it keeps, however it ends, the answers that are not over yet.
+
     Args:
         recognizer: What recognizes.
         page: Where frames are shown, if they are.
@@ -67,7 +69,13 @@ class LiveSession:
         self.seconds = 0.0
         self.answers: deque[Decision] = deque(maxlen=NUM_SHOWN)
 
-    def run(self, frames: Iterator[LiveFrame], *, drop: bool = True) -> LiveSummary:
+    def __enter__(self) -> LiveSession:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def run(self, frames: Iterable[LiveFrame], *, drop: bool = True) -> LiveSummary:
         """Recognize frames.
 
         Args:

@@ -42,7 +42,7 @@ class LiveView:
         """
         source = result.frame.image
         image = blank(source.shape[1], source.shape[0]) if self.stage else np.array(source)
-        drawn = [self._drawn(person) for person in result.persons]
+        drawn = [self._drawn(person, result.frame.scale) for person in result.persons]
         self._anchors = {one.number: one.anchor for one in drawn if one.number is not None}
         draw_persons(image, drawn, self.shape, self.colors, on_video=not self.stage)
         return image
@@ -59,11 +59,12 @@ class LiveView:
         Pillow.fromarray(self.draw(result)).save(buffer, format="JPEG", quality=QUALITY)
         return buffer.getvalue()
 
-    def _drawn(self, person: LivePerson) -> DrawnPerson:
-        height = body_height(person.points, person.observed)
-        x, y = anchor_of(person.points, person.observed, self.shape, height)
+    def _drawn(self, person: LivePerson, scale: tuple[float, float]) -> DrawnPerson:
+        points = person.points / np.array(scale, np.float32)  # in pixels of the image
+        height = body_height(points, person.observed)
+        x, y = anchor_of(points, person.observed, self.shape, height)
         if before := self._anchors.get(person.number):
             x, y = (KEPT * old + (1 - KEPT) * new for old, new in zip(before, (x, y), strict=True))
         answer = person.answer
         label = Label(person.number, 0, 1, answer.label, answer.probability) if answer else None
-        return DrawnPerson(person.number, person.points, person.observed, height, (x, y), label)
+        return DrawnPerson(person.number, points, person.observed, height, (x, y), label)

@@ -66,11 +66,13 @@ class VideoFrame:
         image: RGB.
         time: Seconds from the first frame; greater than that of the frame before.
         index: Number of the frame, from 0.
+        scale: Pixels of the displayed video for each pixel of the image, in x and y: 1 unless it was reduced.
     """
 
     image: UInt8[np.ndarray, "height width 3"]
     time: float
     index: int
+    scale: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(eq=False)
@@ -150,7 +152,7 @@ def open_video(path: Path, long_side: int | None = MAX_SIDE, name: Path | None =
         info = VideoInfo(*shown, fps, stream.frames or None, duration, orientation.rotation)
         video = Video(where, info, (shown[0] / image_size[0], shown[1] / image_size[1]), iter(()))
         clock = FrameClock(1 / (fps or ASSUMED_FPS))
-        images = _images(first, frames, clock, reduced, orientation)
+        images = _images(first, frames, clock, reduced, orientation, video.scale)
         is_cut = breaks_off(path, container_format)
         video._frames = _until_the_end(
             images, lambda last: video.notes.extend(_notes(decoder, clock, info, last, is_cut))
@@ -212,13 +214,14 @@ def _images(
     clock: FrameClock,
     size: tuple[int, int],
     orientation: Orientation,
+    scale: tuple[float, float],
 ) -> Iterator[VideoFrame]:
     """Yield RGB images of one size, turned upright; frames of another size are stretched."""
     frame: av.VideoFrame | None = first
     index = 0
     while frame is not None:
         image = rgb_image(frame, *size)
-        yield VideoFrame(orientation.apply(image), clock(frame.time), index)
+        yield VideoFrame(orientation.apply(image), clock(frame.time), index, scale)
         index += 1
         frame = next(others, None)
 
