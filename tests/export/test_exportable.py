@@ -16,6 +16,7 @@ from skeletonmae.export.fitted import fitted_to_export
 from skeletonmae.inference import RecordingClassifier
 from skeletonmae.inference.featurizers import (
     AnyFeaturizer,
+    CombinedFeaturizer,
     CoordinateFeaturizer,
     EncoderFeaturizer,
     FineTunedFeaturizer,
@@ -92,7 +93,18 @@ def make_fine_tuned(kind: str) -> FineTunedFeaturizer:
     return FineTunedFeaturizer(Checkpoint(header, frozen.method.classifier(3, config).eval()), kind)
 
 
-@pytest.mark.parametrize("kind", ["encoder", "any layout", "coordinates", "fine-tuned", "fine-tuned any layout"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "encoder",
+        "any layout",
+        "coordinates",
+        "combined",
+        "combined any layout",
+        "fine-tuned",
+        "fine-tuned any layout",
+    ],
+)
 def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
     kind: str, make_recording: Callable[..., Any], padded: Any
 ) -> None:
@@ -101,10 +113,14 @@ def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
         make_recording(seed, 1 + seed % 2, frames, skeleton, axes=axes, fps=20.0, lost=0.2)
         for seed, frames in enumerate((30, 9, 64, 21))
     ]
+    config = CoordinateConfig(joints=skeleton.joints, axes=axes, persons=2, frames=6, face_forward=True)
+    coordinates = CoordinateFeaturizer(config, recordings[0].unit)
     featurizer: AnyFeaturizer
     if kind == "coordinates":
-        config = CoordinateConfig(joints=skeleton.joints, axes=3, persons=2, frames=6, face_forward=True)
-        featurizer = CoordinateFeaturizer(config, "m")
+        featurizer = coordinates
+    elif kind.startswith("combined"):
+        encoder = make_encoder(kind.removeprefix("combined ") if kind != "combined" else "encoder")
+        featurizer = CombinedFeaturizer(EncoderFeaturizer(encoder, kind, "parts", time_parts=2), coordinates)
     elif kind.startswith("fine-tuned"):
         featurizer = make_fine_tuned(kind.removeprefix("fine-tuned "))
     else:

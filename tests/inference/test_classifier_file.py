@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -17,11 +18,13 @@ import skeletonmae
 from skeletonmae.errors import InputError
 from skeletonmae.inference import RecordingClassifier
 from skeletonmae.inference.classifier_file import METADATA_KEY, is_classifier_file
+from skeletonmae.inference.featurizers import CombinedFeaturizer
 from skeletonmae.inference.pretrained import CONFIG, WEIGHTS
 from skeletonmae.sequences.manifest import file_sha256
 from skeletonmae.skeletons import KINECT20, Skeleton
 
 FROZEN = Path(__file__).parents[1] / "fixtures" / "frozen"
+COMBINED = FROZEN / "classifier_combined.safetensors"
 Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], None]
 
 
@@ -115,3 +118,40 @@ def test_the_kind_of_a_folder_is_that_of_its_weights(tmp_path: Path, folder: str
     (tmp_path / CONFIG).write_text(json.dumps(config | {"kind": kind}))
     with pytest.raises(InputError, match="the kind is not that of the weights"):
         skeletonmae.load(tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"coordinates": None}, "needs the settings coordinates"),
+        ({"features": "encoder"}, "features encoder has no settings coordinates"),
+        ({"time_parts": 1}, "the head does not fit the encoder"),
+    ],
+)
+def test_a_forged_classifier_of_both_kinds_of_features_is_refused(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
+    with safe_open(COMBINED, "pt") as file:
+        header = json.loads(file.metadata()[METADATA_KEY])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, tmp_path / "c.safetensors", {METADATA_KEY: json.dumps(header | changed)})
+    with pytest.raises(InputError, match=message):
+        RecordingClassifier.load(tmp_path / "c.safetensors")
+
+
+def test_coordinates_beside_an_encoder_decide_the_class_but_not_what_is_unknown() -> None:
+    classifier = RecordingClassifier.load(COMBINED)
+    assert isinstance(classifier.featurizer, CombinedFeaturizer)
+    num_coordinates = classifier.featurizer.coordinates.config.num_features
+    num_features = len(classifier.head.mean)
+    assert 0 < num_coordinates < num_features
+    rng = np.random.default_rng(0)
+    features = np.repeat(rng.normal(size=(1, num_features)), 2, axis=0)
+    features[1, -num_coordinates:] += 1
+    probabilities = classifier.probabilities(features)
+    assert not np.allclose(probabilities[0], probabilities[1])
+    novelty = classifier.doubt.novelty(features, probabilities[:1].repeat(2, axis=0))
+    assert novelty[0] == novelty[1]
+    features[1, :-num_coordinates] += 1
+    novelty = classifier.doubt.novelty(features, probabilities[:1].repeat(2, axis=0))
+    assert novelty[0] != novelty[1]

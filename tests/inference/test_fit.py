@@ -265,7 +265,7 @@ def test_the_features_of_the_encoder_can_be_asked_for(recordings: list[SkeletonS
     classifier, report = fit_classifier(recordings, config)
     assert isinstance(classifier.featurizer, EncoderFeaturizer)
     assert report.chosen.candidate.features == "encoder"
-    assert set(report.accuracies) == {"chosen", "encoder", "coordinates"}
+    assert set(report.accuracies) == {"chosen", "encoder", "coordinates", "encoder and coordinates"}
     assert report.accuracies["chosen"] == report.accuracies["encoder"]
 
 

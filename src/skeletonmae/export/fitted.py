@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from skeletonmae.export.coordinates import CoordinateEncoder
@@ -23,7 +24,13 @@ from skeletonmae.export.exportable import (
 from skeletonmae.export.graph import Features, FittedGraph, RecordingEncoder
 from skeletonmae.export.heads import Novelty, scores_of
 from skeletonmae.inference import RecordingClassifier
-from skeletonmae.inference.featurizers import CoordinateFeaturizer, FineTunedFeaturizer
+from skeletonmae.inference.featurizers import (
+    AnyFeaturizer,
+    CombinedFeaturizer,
+    CoordinateFeaturizer,
+    EncoderFeaturizer,
+    FineTunedFeaturizer,
+)
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifier
 from skeletonmae.skeletons import LAYOUTS, Skeleton
 
@@ -51,7 +58,7 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
         InputError: Its encoder is not that of `joint_patch`.
     """
     featurizer = classifier.featurizer
-    parts = _of_coordinates(featurizer) if isinstance(featurizer, CoordinateFeaturizer) else _of_model(classifier)
+    parts = _parts_of(featurizer, classifier)
     scores, novelty = scores_of(classifier.head), Novelty(classifier.doubt)
     temperature = classifier.temperature
 
@@ -85,6 +92,31 @@ def fitted_to_export(classifier: RecordingClassifier, name: str) -> Exportable:
     )
 
 
+def _parts_of(featurizer: AnyFeaturizer, classifier: RecordingClassifier) -> _Parts:
+    if isinstance(featurizer, CombinedFeaturizer):
+        return _of_both(_of_model(featurizer.encoder, classifier), _of_coordinates(featurizer.coordinates))
+    if isinstance(featurizer, CoordinateFeaturizer):
+        return _of_coordinates(featurizer)
+    return _of_model(featurizer, classifier)
+
+
+def _of_both(encoder: _Parts, coordinates: _Parts) -> _Parts:
+    """Return the parts of a classifier on the features of an encoder and on coordinates."""
+
+    def features(skeleton: Skeleton, axes: Literal[2, 3]) -> nn.Module:
+        return CombinedFeatures(encoder.features(skeleton, axes), coordinates.features(skeleton, axes))
+
+    return _Parts(
+        tuple(dict.fromkeys((*encoder.joints, *coordinates.joints))),
+        coordinates.axes,
+        coordinates.unit,
+        max(encoder.frames, coordinates.frames),
+        max(encoder.max_persons, coordinates.max_persons),
+        (*encoder.steps, "beside these features, from the recording again", *coordinates.steps),
+        features,
+    )
+
+
 def _smallest_layout(joints: tuple[str, ...]) -> Skeleton | None:
     """The smallest built-in layout that has all joints of the mean pose, which has those of the training clips."""
     having = [one for one in LAYOUTS.values() if joints and set(joints) <= set(one.joints)]
@@ -112,10 +144,8 @@ def _of_coordinates(featurizer: CoordinateFeaturizer) -> _Parts:
     )
 
 
-def _of_model(classifier: RecordingClassifier) -> _Parts:
+def _of_model(featurizer: EncoderFeaturizer | FineTunedFeaturizer, classifier: RecordingClassifier) -> _Parts:
     """Return the parts of a classifier on the features of an encoder, or on those of a fine-tuned one."""
-    featurizer = classifier.featurizer
-    assert not isinstance(featurizer, CoordinateFeaturizer)
     checkpoint = featurizer.checkpoint
     header = checkpoint.header
 
@@ -143,6 +173,26 @@ def _of_model(classifier: RecordingClassifier) -> _Parts:
     frames, max_persons = header.clips.frames, header.clips.max_persons
     steps = (*clip_steps(header.clips), *steps)
     return _Parts(joints, axes, recorded_unit(header), frames, max_persons, steps, features)
+
+
+class CombinedFeatures(nn.Module):
+    """From recordings to the features of an encoder, with the coordinates after them.
+
+    Args:
+        encoder: From recordings to the pooled features of the encoder.
+        coordinates: From recordings to rows of coordinates.
+    """
+
+    def __init__(self, encoder: nn.Module, coordinates: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.coordinates = encoder, coordinates
+
+    def forward(self, positions: Tensor, observed: Tensor, num_frames: Tensor, fps: Tensor) -> Features:
+        """Compute the features of recordings; see `Resample.forward` for the inputs."""
+        inputs = (positions, observed, num_frames, fps)
+        encoder, coordinates = self.encoder(*inputs), self.coordinates(*inputs)
+        values = torch.cat([encoder.values.float(), coordinates.values], 1)
+        return Features(values, encoder.is_seen & coordinates.is_seen)
 
 
 class FineTunedFeatures(nn.Module):

@@ -23,6 +23,7 @@ from skeletonmae.files import atomic_file
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.featurizers import (
     AnyFeaturizer,
+    CombinedFeaturizer,
     CoordinateFeaturizer,
     EncoderFeaturizer,
     FineTunedFeaturizer,
@@ -61,7 +62,7 @@ class ClassifierHeader(Config):
     """Version of the package that wrote the file; informational."""
     classes: tuple[str, ...] = Field(min_length=1, max_length=MAX_CLASSES)
     """Names of the classes, in the order of the probabilities."""
-    features: Literal["encoder", "fine-tuned", "coordinates"]
+    features: Literal["encoder", "fine-tuned", "coordinates", "encoder and coordinates"]
     """What is classified."""
     num_features: Count
     """Number of features."""
@@ -109,16 +110,25 @@ class ClassifierHeader(Config):
         """The joint layout of the training clips."""
         return Skeleton.from_dict(self.layout, "layout") if self.layout is not None else None
 
+    @property
+    def num_coordinates(self) -> int:
+        """Number of features that are coordinates."""
+        return self.coordinates.num_features if self.coordinates else 0
+
     @model_validator(mode="after")
     def _check_features(self) -> ClassifierHeader:
         if problem := class_name_problem(self.classes):
             raise ValueError(problem)
-        if self.features == "coordinates" and self.coordinates is None:
-            raise ValueError("features coordinates needs the settings coordinates")
+        if "coordinates" in self.features and self.coordinates is None:
+            raise ValueError(f"features {self.features} needs the settings coordinates")
+        if "coordinates" not in self.features and self.coordinates is not None:
+            raise ValueError(f"features {self.features} has no settings coordinates")
         if (skeleton := self.skeleton) and skeleton.num_joints > MAX_JOINTS:
             raise ValueError(f"too many joints: {skeleton.num_joints}")
-        if self.coordinates and self.num_features != self.coordinates.num_features:
+        if self.features == "coordinates" and self.num_features != self.num_coordinates:
             raise ValueError("num_features is not that of the coordinates")
+        if self.num_features < self.num_coordinates:
+            raise ValueError("num_features is smaller than that of the coordinates")
         return self
 
     def array_shapes(self) -> dict[str, tuple[int | str, ...]]:
@@ -144,19 +154,20 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
     for prefix, arrays in (("head", head.arrays()), ("doubt", classifier.doubt.arrays())):
         tensors |= {f"{prefix}.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     fields: dict[str, Any] = {}
-    if isinstance(featurizer, EncoderFeaturizer | FineTunedFeaturizer):
-        header, weights = portable_weights(featurizer.checkpoint, classifier.license)
+    encoder, coordinates = _parts(featurizer)
+    if encoder:
+        header, weights = portable_weights(encoder.checkpoint, classifier.license)
         tensors |= {f"{ENCODER_PREFIX}{name}": tensor for name, tensor in weights.items()}
         fields = {
-            "encoder": featurizer.name,
-            "encoder_sha256": featurizer.sha256,
+            "encoder": encoder.name,
+            "encoder_sha256": encoder.sha256,
             "encoder_header": header,
-            "unit": featurizer.checkpoint.header.unit,
+            "unit": encoder.checkpoint.header.unit,
         }
-        if isinstance(featurizer, EncoderFeaturizer):
-            fields |= {"pooling": featurizer.pooling, "time_parts": featurizer.time_parts}
-    else:
-        fields = {"coordinates": featurizer.config.model_dump(), "unit": featurizer.unit}
+        if isinstance(encoder, EncoderFeaturizer):
+            fields |= {"pooling": encoder.pooling, "time_parts": encoder.time_parts}
+    if coordinates:
+        fields |= {"coordinates": coordinates.config.model_dump(), "unit": coordinates.unit}
     head_fields: dict[str, Any] = {}
     if isinstance(head, NeighborHead):
         head_fields = {"num_neighbors": head.num_neighbors, "num_training_clips": len(head.rows)}
@@ -182,6 +193,17 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
     )
     with atomic_file(path) as file:
         file.write_bytes(save(tensors, {METADATA_KEY: file_header.model_dump_json()}))
+
+
+def _parts(
+    featurizer: AnyFeaturizer,
+) -> tuple[EncoderFeaturizer | FineTunedFeaturizer | None, CoordinateFeaturizer | None]:
+    """The encoder and the coordinates of a classifier, as far as it has them."""
+    if isinstance(featurizer, CombinedFeaturizer):
+        return featurizer.encoder, featurizer.coordinates
+    if isinstance(featurizer, CoordinateFeaturizer):
+        return None, featurizer
+    return featurizer, None
 
 
 def is_classifier_file(path: Path) -> bool:
@@ -249,26 +271,33 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
         timing=header.timing,
         skeleton=header.skeleton,
     )
-    _try_out(classifier, path)
+    _try_out(classifier, header.num_coordinates, path)
     return classifier
 
 
-def _try_out(classifier: RecordingClassifier, path: Path) -> None:
+def _try_out(classifier: RecordingClassifier, num_coordinates: int, path: Path) -> None:
     """Classify a made clip, to find arrays that do not fit each other or exceed the range of numbers.
+
+    Args:
+        classifier: The classifier.
+        num_coordinates: Number of its features that are coordinates; those of the made clip are 0.
+        path: Its file.
 
     Raises:
         InputError: The encoder computes another number of features than the head takes, or the probabilities are
             not finite.
     """
-    features = np.zeros((1, len(classifier.head.mean)), np.float32)
-    if isinstance(classifier.featurizer, EncoderFeaturizer):
-        made = classifier.featurizer([_made_clip(classifier.featurizer.checkpoint.header)])
-        features = made.values
+    num_features = len(classifier.head.mean)
+    features = np.zeros((1, num_features), np.float32)
+    encoder, _ = _parts(classifier.featurizer)
+    if isinstance(encoder, EncoderFeaturizer):
+        made = encoder([_made_clip(encoder.checkpoint.header)])
         if made.errors[0]:
             raise InputError(f"the head does not fit the encoder: {made.errors[0]}", where=path)
-        if (got := features.shape[1]) != len(classifier.head.mean):
-            expected = f"{len(classifier.head.mean)} features, as the header says"
+        if (got := made.values.shape[1] + num_coordinates) != num_features:
+            expected = f"{num_features} features, as the header says"
             raise InputError("the head does not fit the encoder", where=path, expected=expected, got=got)
+        features[:, : made.values.shape[1]] = made.values
     with np.errstate(all="ignore"):
         is_finite = np.isfinite(classifier.probabilities(features)).all()
     if not is_finite:
@@ -286,9 +315,9 @@ def _made_clip(encoder: Header) -> SkeletonSequence:
 def _build_featurizer(
     header: ClassifierHeader, tensors: Mapping[str, Tensor], path: Path, device: str
 ) -> AnyFeaturizer:
-    if header.features == "coordinates":
-        assert header.coordinates is not None
-        return CoordinateFeaturizer(header.coordinates, header.unit)
+    coordinates = CoordinateFeaturizer(header.coordinates, header.unit) if header.coordinates else None
+    if header.features == CoordinateFeaturizer.kind and coordinates:
+        return coordinates
     weights = {
         name.removeprefix(ENCODER_PREFIX): tensor
         for name, tensor in tensors.items()
@@ -300,7 +329,10 @@ def _build_featurizer(
             raise InputError("the head does not fit the classifier", where=path)
         return FineTunedFeaturizer(checkpoint, header.encoder, header.encoder_sha256)
     _ = checkpoint.method  # refuses a fine-tuned classifier
-    return EncoderFeaturizer(checkpoint, header.encoder, header.pooling, header.time_parts, header.encoder_sha256)
+    encoder = EncoderFeaturizer(
+        checkpoint, header.encoder, header.pooling, header.time_parts, header.encoder_sha256
+    )
+    return CombinedFeaturizer(encoder, coordinates) if coordinates else encoder
 
 
 def _read_header(text: str, path: Path) -> ClassifierHeader:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 MIN_VARIANCE_SHARE = 1e-9
 """Principal axes with a smaller share of the largest variance hold rounding errors only."""
@@ -12,12 +15,29 @@ MAX_ROTATED = 2000
 """With more clips of more features, principal axes are not computed."""
 
 
-def scaler(features: np.ndarray, scaling: str = "each") -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean and the standard deviation of each feature, or a common one; 1 where it is 0."""
+Scaling = Literal["each", "all", "blocks"]
+"""By which standard deviation features are divided: each by its own, all by a common one, or those of an encoder,
+which come first, by their own and the coordinates by a common one, so that both count the same."""
+
+
+def scaler(features: np.ndarray, scaling: Scaling = "each", num_encoder: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of each feature, and what divides it after that; 1 where it does not vary.
+
+    Args:
+        features: `(clip, feature)`.
+        scaling: By which standard deviation features are divided.
+        num_encoder: Number of features of an encoder, which come first, with the scaling `blocks`.
+    """
     mean, deviation = features.mean(0, dtype=np.float64), features.std(0, dtype=np.float64)
-    if scaling == "all":
-        deviation = np.full_like(deviation, np.sqrt((deviation**2).mean()))
-    return mean, np.where(deviation > 0, deviation, 1.0)
+    if scaling != "each":
+        common = deviation[num_encoder:]
+        common[:] = np.sqrt((common**2).mean())
+    deviation = np.where(deviation > 0, deviation, 1.0)
+    if scaling == "blocks":
+        num_features = len(deviation)
+        deviation[:num_encoder] *= np.sqrt(2 * num_encoder / num_features)
+        deviation[num_encoder:] *= np.sqrt(2 * (num_features - num_encoder) / num_features)
+    return mean, deviation
 
 
 def principal_axes(rows: np.ndarray, max_axes: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -65,32 +85,72 @@ class Components(NamedTuple):
         return directions if self.axes is None else self.axes @ directions
 
 
-class ClassStatistics(NamedTuple):
-    """Where classes are along some axes, and how their clips vary."""
+@dataclass(frozen=True, eq=False)
+class ClassStatistics:
+    """Where classes are along some axes, and how their clips vary.
+
+    Args:
+        present: The classes that have clips, ascending.
+        means: The mean of each, `(class, axis)`.
+        deviations: Of clips from the mean of their class, `(clip, axis)`.
+        rank: Number of directions in which clips vary.
+    """
 
     present: np.ndarray
-    """The classes that have clips, ascending."""
     means: np.ndarray
-    """The mean of each, `(class, axis)`."""
-    covariance: np.ndarray
-    """The common covariance within classes, `(axis, axis)`."""
-    variance: float
-    """Its mean along the directions in which clips vary; 1 if it is 0."""
+    deviations: np.ndarray
+    rank: int
 
     @classmethod
     def of(cls, components: np.ndarray, labels: np.ndarray, rank: int) -> ClassStatistics:
         """Measure clips, `(clip, axis)`, that vary in so many directions."""
         present, position = np.unique(labels, return_inverse=True)
         means = np.stack([components[position == row].mean(0) for row in range(len(present))])
-        deviations = components - means[position]
-        covariance = deviations.T @ deviations / max(1, len(components) - len(present))
-        return cls(present, means, covariance, float(np.trace(covariance)) / rank or 1.0)
+        return cls(present, means, components - means[position], rank)
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom of the covariance."""
+        return max(1, len(self.deviations) - len(self.present))
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """The common covariance within classes, `(axis, axis)`."""
+        covariance: np.ndarray = self.deviations.T @ self.deviations / self.degrees
+        return covariance
+
+    @cached_property
+    def gram(self) -> np.ndarray:
+        """Products of the deviations of each pair of clips, `(clip, clip)`."""
+        gram: np.ndarray = self.deviations @ self.deviations.T
+        return gram
+
+    @cached_property
+    def variance(self) -> float:
+        """Mean variance within classes along the directions in which clips vary; 1 if it is 0."""
+        return float(np.vdot(self.deviations, self.deviations)) / self.degrees / self.rank or 1.0
 
     def shrunken_covariance(self, shrinkage: float) -> np.ndarray:
         """Return the covariance with a share of a multiple of the identity in it."""
         identity = self.variance * np.eye(len(self.covariance))
         shrunken: np.ndarray = (1 - shrinkage) * self.covariance + shrinkage * identity
         return shrunken
+
+    def discriminants(self, shrinkage: float) -> np.ndarray:
+        """Return the inverse of the shrunken covariance times the class means, `(axis, class)`.
+
+        With fewer clips than axes, the system of equations is that of the clips (the Woodbury identity).
+        """
+        means = self.means.T
+        if len(self.deviations) >= len(means):
+            factor = cho_factor(self.shrunken_covariance(shrinkage), lower=True, overwrite_a=True)
+            return np.asarray(cho_solve(factor, means))
+        isotropic = shrinkage * self.variance
+        system = self.gram + isotropic * self.degrees / (1 - shrinkage) * np.eye(len(self.gram))
+        factor = cho_factor(system, lower=True, overwrite_a=True)
+        within: np.ndarray = self.deviations.T @ cho_solve(factor, self.deviations @ means)
+        discriminants: np.ndarray = (means - within) / isotropic
+        return discriminants
 
 
 def shrunken_whitening(components: np.ndarray, labels: np.ndarray, shrinkage: float) -> np.ndarray:

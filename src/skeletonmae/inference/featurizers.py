@@ -193,4 +193,35 @@ class CoordinateFeaturizer:
         return coordinate_features(recording, self.config)
 
 
-AnyFeaturizer = EncoderFeaturizer | FineTunedFeaturizer | CoordinateFeaturizer
+@dataclass(frozen=True, eq=False)
+class CombinedFeaturizer:
+    """The features of a frozen encoder, and the coordinates after them.
+
+    Args:
+        encoder: Computes the former.
+        coordinates: Computes the latter.
+    """
+
+    encoder: EncoderFeaturizer
+    coordinates: CoordinateFeaturizer
+    kind: ClassVar[str] = "encoder and coordinates"
+
+    def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
+        """Compute the features of each recording; those that have no features of one kind have none."""
+        return combine_features(self.encoder(recordings), self.coordinates(recordings))
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The encoder."""
+        return self.encoder.checkpoint
+
+
+def combine_features(first: Features, second: Features) -> Features:
+    """Put the features of the same recordings side by side; a recording has none if it lacks those of one kind."""
+    errors = tuple(one or other for one, other in zip(first.errors, second.errors, strict=True))
+    values = np.concatenate([first.values, second.values], axis=1)
+    values[[bool(error) for error in errors]] = 0
+    return Features(values, errors, (*first.notes, *second.notes))
+
+
+AnyFeaturizer = EncoderFeaturizer | FineTunedFeaturizer | CoordinateFeaturizer | CombinedFeaturizer

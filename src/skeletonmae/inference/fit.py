@@ -15,8 +15,9 @@ from skeletonmae.inference.doubt_fitting import fit_doubt
 from skeletonmae.inference.featurizers import AnyFeaturizer, EncoderFeaturizer
 from skeletonmae.inference.fine_tuning import FineTuner, FineTuningConfig
 from skeletonmae.inference.fine_tuning_choice import FINE_TUNED, FineTuned, try_fine_tuning
-from skeletonmae.inference.fit_candidates import allowed_groups, candidates_of, notes_of_size
+from skeletonmae.inference.fit_candidates import allowed_groups, candidates_of, choose_group, notes_of_size
 from skeletonmae.inference.fit_data import (
+    COMBINED,
     ENCODER,
     NO_ENCODER,
     FitData,
@@ -27,7 +28,7 @@ from skeletonmae.inference.fit_data import (
 )
 from skeletonmae.inference.fit_report import FitReport, HeldOutClip
 from skeletonmae.inference.folds import Fold, Grouping, group_recordings, make_folds
-from skeletonmae.inference.head_choice import Choice, best_choice, choose_heads, num_choice_steps
+from skeletonmae.inference.head_choice import Choice, choose_heads, num_choice_steps
 from skeletonmae.inference.head_fitting import fit_heads
 from skeletonmae.inference.nested_validation import (
     CHOSEN,
@@ -50,6 +51,10 @@ MIN_MOTION = 0.003
 """Motion, as a share of the size of a body, below which nobody moves."""
 NOISE_ROUGHNESS = 0.7
 """Roughness from which motion is as irregular as noise, which has 1."""
+ONE_SUBJECT_NOTE = (
+    "each classifier that measured the accuracy was left with clips of one {tag}: its head and its temperature"
+    " were chosen on clips of that {tag} alone, so that accuracy and probabilities say little about others"
+)
 OnProgress = Callable[[str, int, int], None]
 
 
@@ -62,7 +67,8 @@ class FitConfig(Config):
     """What is classified: the encoder's features or the coordinates, whichever are better, or always the former.
     The encoder's are better for `segment` and `Stream`, whose windows seldom show an action whole."""
     finetune: bool = False
-    """Whether to fine-tune the encoder too, and to keep the result if it recognizes more clips."""
+    """Whether to fine-tune the encoder too, and to keep the result if it recognizes more clips, by over one
+    standard error."""
     fine_tuning: FineTuningConfig = FineTuningConfig()
     """How to fine-tune it."""
     group: str | None = None
@@ -106,7 +112,7 @@ def fit_classifier(
     candidates = candidates_of(data)
     allowed = allowed_groups(data, config.features, config.finetune)
     grouping = group_recordings(data.recordings, config.group)
-    folds = make_folds(data.labels, grouping.groups, config.folds, SEED)
+    folds = make_folds(data.labels, grouping.groups, config.folds, SEED, grouping.copy_groups)
 
     num_done, num_steps = 0, _num_steps(len(data.labels), folds, config, measure)
 
@@ -126,10 +132,13 @@ def fit_classifier(
         folds,
         candidates,
         on_fold,
+        copy_groups=grouping.copy_groups,
         known=nested.scores,
     )
-    chosen = best_choice({best[name].candidate: best[name] for name in allowed})
+    chosen = choose_group(best, allowed, data.labels, folds)
     notes, tuned = [*data.notes, *notes_of_size(data)], None
+    if nested.is_chosen_on_one_group:
+        notes.append(ONE_SUBJECT_NOTE.format(tag=grouping.tag))
     if config.finetune and folds:
         tuner = _make_tuner(data, config.fine_tuning)
         tuned = try_fine_tuning(tuner, data, folds, chosen, on_progress, on_message or (lambda _: None))
@@ -138,7 +147,7 @@ def fit_classifier(
     is_tuned = tuned is not None and tuned.outcome.is_kept
     fitted = _tuned_parts(data, tuned) if tuned and is_tuned else _frozen_parts(data, chosen, folds)
     tested, accuracies = _accuracies(data, grouping, nested, tuned)
-    uses_encoder = fitted.choice.candidate.features == ENCODER
+    uses_encoder = fitted.choice.candidate.features in (ENCODER, COMBINED)
     license = checkpoint.header.license if checkpoint and uses_encoder else ""
     summary: dict[str, str | int | float | None] = {
         "recordings": len(data.recordings),
@@ -176,10 +185,15 @@ def _accuracies(
     """Return the predictions that measure the classifier, and accuracies on the same clips."""
     if tuned is None or not tuned.outcome.is_kept:
         return nested.tested, nested.accuracies()
-    answers = tuned.held_out(data.labels)
-    tested = [clip for test, rows in answers for clip in held_out_clips(data, grouping, test, rows)]
+    frozen = {clip.index: clip for clip in nested.tested}
+    tested: list[HeldOutClip] = []
+    for is_kept, (test, rows) in zip(tuned.keeps, tuned.held_out(data.labels), strict=True):
+        if is_kept or not frozen:
+            tested += held_out_clips(data, grouping, test, rows)
+        else:
+            tested += [frozen[index] for index in test.tolist()]
     clips = np.array([clip.index for clip in tested])
-    return tuple(tested), {**nested.accuracies(clips), CHOSEN: tuned.outcome.accuracy}
+    return tuple(tested), {**nested.accuracies(clips), CHOSEN: float(np.mean([one.is_correct for one in tested]))}
 
 
 class _Fitted(NamedTuple):
@@ -233,20 +247,22 @@ def _make_classifier(
     summary: dict[str, str | int | float | None],
 ) -> RecordingClassifier:
     num_classes = len(data.classes)
+    candidate, features = fitted.choice.candidate, fitted.features
+    doubt = fit_doubt(
+        features[:, : candidate.num_encoder or None],  # beside an encoder, coordinates do not say what is unknown
+        data.labels,
+        num_classes,
+        fitted.choice.probabilities,
+        statistics,
+        fitted.folds,
+        fitted.fold_features,
+    )
     return RecordingClassifier(
         classes=data.classes,
         featurizer=fitted.featurizer,
         head=fitted.head,
         temperature=fitted.choice.temperature,
-        doubt=fit_doubt(
-            fitted.features,
-            data.labels,
-            num_classes,
-            fitted.choice.probabilities,
-            statistics,
-            fitted.folds,
-            fitted.fold_features,
-        ),
+        doubt=doubt.extended(features.shape[1]),
         reference=reference,
         training=TrainingRange.of(statistics),
         license=license,

@@ -15,7 +15,13 @@ from skeletonmae.encoders import find_shipped, load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.inference.classifier import BLOCK
 from skeletonmae.inference.embeddings import LeftOut
-from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, EncoderFeaturizer, Features
+from skeletonmae.inference.featurizers import (
+    AnyFeaturizer,
+    CombinedFeaturizer,
+    CoordinateFeaturizer,
+    EncoderFeaturizer,
+    Features,
+)
 from skeletonmae.inference.portable_weights import round_weights
 from skeletonmae.methods import Pooling
 from skeletonmae.predictions.class_names import class_name_problem
@@ -29,7 +35,13 @@ JOINTS_TIME_PARTS, PARTS_TIME_PARTS = 2, 4
 """Number of parts of a clip in the features of each joint, and of each part of the body."""
 NO_ENCODER = "none"
 """The name that stands for no encoder: only the coordinates are classified."""
-ENCODER, COORDINATES, TURNED = "encoder", "coordinates", "coordinates facing forward"
+ENCODER, COORDINATES, TURNED, COMBINED = (
+    EncoderFeaturizer.kind,
+    CoordinateFeaturizer.kind,
+    "coordinates facing forward",
+    CombinedFeaturizer.kind,
+)
+"""Kinds of features."""
 MIN_READABLE = 0.5
 """If an encoder can read a smaller share of the recordings, it is not used."""
 MIN_CROWDED = 0.1
@@ -150,6 +162,10 @@ def compute_features(
         raise InputError(f"fewer than two classes have a recording that can be used: {lines}")
     labels = np.array([classes.index(one.label or "") for one in chosen], dtype=np.int64)
     values_of = {name: features.values[kept] for name, features in computed.items()}
+    beside = TURNED if TURNED in coordinates else COORDINATES
+    if {ENCODER, beside} <= values_of.keys() and len({one.positions.shape[3] for one in chosen}) == 1:
+        values_of[COMBINED] = np.concatenate([values_of[ENCODER], values_of[beside]], axis=1)
+        featurizers[COMBINED] = CombinedFeaturizer(encoder, coordinates[beside])
     return FitData(chosen, classes, labels, values_of, featurizers, left_out, tuple(notes))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from skeletonmae.evaluation.reliability import wilson_interval
+from skeletonmae.evaluation.reliability import design_effect, grouped_interval, wilson_interval
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.folds import Grouping
 from skeletonmae.inference.head_choice import Choice
@@ -23,6 +23,12 @@ MIN_CONFUSED, MIN_CONFUSED_SHARE = 3, 0.35
 apart; by chance, half of them would be."""
 MIN_RELIABLE_CLIPS = 30
 """With fewer clips, an accuracy is a rough estimate."""
+MIN_CHANCE_EFFECT = 2.0
+"""In cross-validation, two clips that resemble each other are both right or both wrong by chance: each was learned
+by the classifier that is asked about the other. The variance of the accuracy is up to twice that of independent
+clips."""
+ONE_SIDED_QUANTILE = 1.6448536269514722
+"""The 95 % quantile of the normal distribution."""
 NUM_BINS = 10
 """Bins of the probability in the calibration error."""
 
@@ -112,13 +118,14 @@ class FitReport:
         tested: Every recording with the prediction of a classifier that had not seen it; empty if there were not
             enough recordings.
         accuracies: Accuracy of the chosen kind of classifier (`chosen`), of the encoder's and of the coordinates'
-            alone, in the same folds; each was chosen without the recordings that it was tested on.
+            alone, and of both together, in the same folds; each was chosen without the recordings that it was
+            tested on.
         kinds: Which head each fold chose.
         left_out: Recordings that could not be used.
         recordings: Those that were fitted to.
         notes: What else the reader should know, such as joints that the encoder does not use.
         fine_tuning: How good the fine-tuned encoder is; None if there is none.
-        choice_accuracies: Accuracy of the best head on the encoder's features, and on coordinates, in the
+        choice_accuracies: Accuracy of the best head on the encoder's features, on coordinates and on both, in the
             cross-validation on all recordings that chose among them.
         num_motionless: Number of recordings in which nobody moves.
         num_noisy: Number of recordings whose motion is as irregular as noise.
@@ -149,7 +156,26 @@ class FitReport:
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the accuracy, wider if some subjects are recognized better than others."""
-        return grouped_interval([clip.is_correct for clip in self.tested], [clip.group for clip in self.tested])
+        return grouped_interval(*self._hits_and_groups())
+
+    @property
+    def is_above_chance(self) -> bool:
+        """Whether the accuracy is surely better than that of always answering the most frequent class.
+
+        It is tested at a level of 5 %, with at least `MIN_CHANCE_EFFECT` times the variance of independent clips.
+        """
+        hits, groups = self._hits_and_groups()
+        if not len(hits):
+            return False
+        effect = max(MIN_CHANCE_EFFECT, design_effect(hits, groups)[0])
+        share = self.majority_share
+        deviation = np.sqrt(share * (1 - share) * effect / len(hits))
+        return bool(hits.mean() > share + ONE_SIDED_QUANTILE * deviation)
+
+    def _hits_and_groups(self) -> tuple[np.ndarray, np.ndarray]:
+        """Whether each tested clip was recognized, and the number of its subject, or of its copies."""
+        hits = np.array([clip.is_correct for clip in self.tested], dtype=bool)
+        return hits, self.grouping.groups[[clip.index for clip in self.tested]]
 
     @property
     def confusion(self) -> np.ndarray:
@@ -246,27 +272,3 @@ def expected_calibration_error(probabilities: np.ndarray, is_correct: np.ndarray
         for index in range(NUM_BINS)
     ]
     return sum(gaps) / len(probabilities)
-
-
-def grouped_interval(is_correct: Sequence[bool], groups: Sequence[str]) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy whose clips belong to subjects.
-
-    It is Wilson's interval for as many independent clips as these are worth: fewer, if some subjects are
-    recognized better than others (Kish, *Survey Sampling*, 1965: the design effect).
-
-    Args:
-        is_correct: Whether each clip was recognized.
-        groups: The subject of each clip; empty if it is not known.
-    """
-    hits, number = np.array(is_correct, dtype=float), len(is_correct)
-    if not number:
-        return 0.0, 1.0
-    share = float(hits.mean())
-    codes = np.unique(np.array(groups), return_inverse=True)[1]
-    num_groups = int(codes.max()) + 1
-    effect = 1.0
-    if num_groups > 1 and all(groups) and 0 < share < 1:
-        residual = np.bincount(codes, hits - share)
-        variance = float((residual**2).sum()) * num_groups / (num_groups - 1) / number**2
-        effect = max(1.0, variance / (share * (1 - share) / number))
-    return wilson_interval(share * number / effect, number / effect)

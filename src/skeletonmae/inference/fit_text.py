@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from skeletonmae.inference.fit_data import COMBINED, COORDINATES, ENCODER
 from skeletonmae.inference.fit_report import (
     MAX_IMBALANCE,
     MIN_CLIPS,
@@ -98,10 +99,15 @@ def describe_choice(report: FitReport) -> str:
     candidate = report.chosen.candidate
     kind = KINDS[candidate.method]
     what = f"the features of the encoder {report.encoder}" if report.encoder else f"the {candidate.features}"
-    text = f"Chosen: {kind} on {what}."
+    beside = " and the coordinates" if _group_of(report) == COMBINED else ""
+    text = f"Chosen: {kind} on {what}{beside}."
     if report.fine_tuning:
         text = _describe_fine_tuning(report, report.fine_tuning, text)
-    names = {"encoder": "the encoder's features", "coordinates": "the coordinates alone"}
+    names = {
+        ENCODER: "the encoder's features alone",
+        COORDINATES: "the coordinates alone",
+        COMBINED: "both together",
+    }
     others = [f"{names[name]} {percent(value)}" for name, value in report.accuracies.items() if name in names]
     if len(others) > 1:
         text += f" On the same clips: {', '.join(others)}."
@@ -209,26 +215,38 @@ def _learned_pairs(report: FitReport) -> list[ConfusedPair]:
 def _describe_chance(report: FitReport) -> str:
     """Say that the accuracy is no better than chance, or may be; nothing if it is surely better."""
     share, accuracy = report.majority_share, report.accuracy or 0.0
-    if report.interval[0] > share:
+    if report.is_above_chance:
         return ""
     what = f"chance: always answering the most frequent class is right in {percent(share)}"
     return f"This is no better than {what}." if accuracy <= share else f"This cannot be told from {what}."
 
 
+def _group_of(report: FitReport) -> str:
+    """The kind of features that was chosen, without how coordinates are turned."""
+    features = report.chosen.candidate.features
+    return features if features in (ENCODER, COMBINED) else COORDINATES
+
+
 def _describe_other_order(report: FitReport, names: Mapping[str, str]) -> str:
     """Say why something was chosen that is worse on the tested clips; nothing if it is not."""
-    own = "encoder" if report.chosen.candidate.features == "encoder" else "coordinates"
-    other = "coordinates" if own == "encoder" else "encoder"
+    own = _group_of(report)
     measured, chosen_by = report.accuracies, report.choice_accuracies
-    if report.fine_tuning or not {own, other} <= measured.keys() & chosen_by.keys():
+    known = [name for name in names if name in measured and name in chosen_by]
+    if report.fine_tuning or own not in known:
         return ""
+    other = max(known, key=lambda name: measured[name])
     if measured[other] <= measured[own]:
         return ""
-    return (
+    text = (
         f" The choice was made by cross-validation on all clips, where {names[own]} had"
-        f" {percent(chosen_by[own])} and {names[other]} {percent(chosen_by[other])}; as the order differs here,"
-        " neither is surely better."
+        f" {percent(chosen_by[own])} and {names[other]} {percent(chosen_by[other])}"
     )
+    if other == COORDINATES:
+        return (
+            f"{text}. Coordinates alone are chosen only if they are better by over one standard error, because the"
+            " encoder also tells what is unknown."
+        )
+    return f"{text}; as the order differs here, neither is surely better."
 
 
 def _describe_fine_tuning(report: FitReport, outcome: FineTuningOutcome, chosen: str) -> str:
@@ -238,8 +256,13 @@ def _describe_fine_tuning(report: FitReport, outcome: FineTuningOutcome, chosen:
         f" and the best frozen choice {percent(outcome.frozen_accuracy)}"
     )
     if outcome.is_kept:
-        return f"Chosen: the encoder {report.encoder}, fine-tuned together with a head: {numbers}."
-    return f"{chosen} Fine-tuning did not help, and was not kept: {numbers}."
+        measured = (
+            "These clips chose between the two as well, so that the accuracy is a little too good."
+            if outcome.num_folds == 1
+            else "The accuracy is that of choosing between the two in each fold by the clips of the others."
+        )
+        return f"Chosen: the encoder {report.encoder}, fine-tuned together with a head: {numbers}. {measured}"
+    return f"{chosen} Fine-tuning did not help by more than one standard error, and was not kept: {numbers}."
 
 
 def _describe_copies(report: FitReport) -> Iterator[str]:
@@ -249,7 +272,7 @@ def _describe_copies(report: FitReport) -> Iterator[str]:
     for kind, what in COPIES.items():
         pairs = [f"{names[one.index]} and {names[one.other_index]}" for one in copies if one.kind == kind]
         if pairs:
-            yield f"{what}: {len(pairs)}, kept on the same side of a fold ({_join(pairs)})"
+            yield f"{what}: {len(pairs)}; none is tested by what was fitted to the other ({_join(pairs)})"
     different = [
         names[match.index]
         for match in copies

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from skeletonmae.inference.components import ClassStatistics, Components, scaler
+from skeletonmae.inference.components import ClassStatistics, Components, Scaling, scaler
 from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead, standardize
 
 Method = Literal["logistic", "discriminant", "prototypes", "neighbors", "ridge"]
@@ -30,8 +30,10 @@ class Candidate(NamedTuple):
     strength: float
     """Inverse strength of the penalty (`logistic`), its strength (`ridge`), the shrinkage of the covariance
     (`discriminant`), or the number of neighbors."""
-    scaling: Literal["each", "all"] = "each"
-    """Whether each feature is divided by its own standard deviation, or all by a common one."""
+    scaling: Scaling = "each"
+    """By which standard deviation features are divided."""
+    num_encoder: int = 0
+    """Number of features of the encoder, which come before the coordinates, with the scaling `blocks`."""
 
     def __str__(self) -> str:
         strength = STRENGTH_NAMES.get(self.method)
@@ -87,6 +89,16 @@ def coordinate_candidates(features: str) -> list[Candidate]:
     ]
 
 
+def combined_candidates(features: str, num_encoder: int) -> list[Candidate]:
+    """Return the heads of the encoder's features with the coordinates beside them.
+
+    Args:
+        features: Name of the features.
+        num_encoder: Number of the encoder's features, which come first.
+    """
+    return [Candidate(features, "discriminant", shrinkage, "blocks", num_encoder) for shrinkage in SHRINKAGES]
+
+
 def fit_heads(
     features: np.ndarray, labels: np.ndarray, num_classes: int, candidates: Sequence[Candidate]
 ) -> list[AnyHead]:
@@ -102,10 +114,10 @@ def fit_heads(
         A head for each candidate.
     """
     fitted: dict[Candidate, AnyHead] = {}
-    for scaling in dict.fromkeys(candidate.scaling for candidate in candidates):
-        mean, deviation = scaler(features, scaling)
+    for scaling, num_encoder in dict.fromkeys((one.scaling, one.num_encoder) for one in candidates):
+        mean, deviation = scaler(features, scaling, num_encoder)
         training = TrainingRows(standardize(features, mean, deviation), labels, num_classes, mean, deviation)
-        chosen = [candidate for candidate in candidates if candidate.scaling == scaling]
+        chosen = [one for one in candidates if (one.scaling, one.num_encoder) == (scaling, num_encoder)]
         by_method: dict[str, list[Candidate]] = {}
         for candidate in chosen:
             by_method.setdefault(candidate.method, []).append(candidate)
@@ -165,8 +177,7 @@ def _fit_discriminant(task: TrainingRows, strengths: Sequence[float]) -> list[An
     statistics = ClassStatistics.of(components.values, task.labels, components.rank)
     heads: list[AnyHead] = []
     for shrinkage in strengths:
-        factor = cho_factor(statistics.shrunken_covariance(shrinkage), lower=True, overwrite_a=True)
-        directions = cho_solve(factor, statistics.means.T)
+        directions = statistics.discriminants(shrinkage)
         bias = -(statistics.means * directions.T).sum(1) / 2
         full_weight, full_bias = _absent(task.num_classes, task.rows.shape[1], bias)
         full_weight[:, statistics.present], full_bias[statistics.present] = components.weight(directions), bias

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -70,6 +70,20 @@ class Familiarity:
         share = (1 + count - num_below) / (1 + count)  # the clip itself counts as one more
         return np.where([self.is_beyond(one) for one in statistics], 0.0, share)
 
+    def is_unknown(self, familiarity: float, share: float) -> bool:
+        """Return whether a clip is less familiar than all but a share of the training clips.
+
+        The familiarity of a clip that is less familiar than every training clip is one in their number and one
+        more. A smaller share counts as this one, so that such a clip is always unknown. About as many new clips of
+        trained actions are then unknown, too.
+
+        Args:
+            familiarity: As `familiarity_of` returns it.
+            share: The share.
+        """
+        count = len(self.novelties)
+        return familiarity <= (max(share, 1 / (1 + count)) if count else 0.0)
+
     def is_beyond(self, statistics: MotionStatistics) -> bool:
         """Return whether a statistic of a recording is beyond its limits."""
         values = np.array([getattr(statistics, limit.statistic) for limit in LIMITS[: len(self.low)]])
@@ -135,6 +149,16 @@ class Doubt(Familiarity):
             statistics: Of each clip.
         """
         return self.familiarity_of(self.novelty(features, probabilities), statistics)
+
+    def extended(self, num_features: int) -> Self:
+        """Return the same for rows of more features, those at the end of which do not count."""
+        more = num_features - len(self.mean)
+        return replace(
+            self,
+            mean=np.pad(self.mean, (0, more)),
+            deviation=np.pad(self.deviation, (0, more), constant_values=1.0),
+            projection=np.pad(self.projection, ((0, more), (0, 0))),
+        )
 
     @staticmethod
     def array_shapes(num_features: int, num_classes: int) -> dict[str, tuple[int | str, ...]]:
