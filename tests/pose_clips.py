@@ -25,6 +25,11 @@ def motion(label: int, num_frames: int, seed: int = 0) -> np.ndarray:
     return pose(label, seed) + swing[:, None, None] * np.linspace(0.2, 1, 20)[:, None]
 
 
+def tall_body(num_frames: int) -> np.ndarray:
+    """The pose `up`, upright and in motion, by a body of unseen proportions: three times as tall."""
+    return motion(2, num_frames) * np.array([1.0, 3.0, 1.0])
+
+
 def clip(label: int, seed: int, num_frames: int = 45) -> SkeletonSequence:
     """A labeled clip of 1.5 s."""
     return SkeletonSequence.from_positions(

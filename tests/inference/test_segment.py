@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from pose_clips import CLASSES, FPS, motion, uncut
+from pose_clips import CLASSES, FPS, motion, tall_body, uncut
 
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan, f1_counts
-from skeletonmae.inference.segment import UNKNOWN, Segment, _merged, segment_recording, timing_of
+from skeletonmae.inference.segment import UNKNOWN, Segment, _described, _merged, segment_recording, timing_of
+from skeletonmae.predictions.motion_statistics import measure_motion
+from skeletonmae.predictions.prediction import Prediction
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import KINECT20
 
@@ -67,6 +70,17 @@ def test_what_was_never_trained_is_unknown(pose_classifier: Any) -> None:
     assert any("turned" in reason or "upside" in reason for reason in unknown[0].reasons)
     named = segment_recording(pose_classifier, recording(np.concatenate([positions, middle])), unknown=False)
     assert UNKNOWN not in {one.label for one in named.segments}
+
+
+def test_a_segment_may_be_unknown_by_its_features_alone(classifier_of_size: Any) -> None:
+    far, near = recording(tall_body(90)), recording(motion(2, 90))
+    assert not classifier_of_size.doubt.is_beyond(measure_motion(far, classifier_of_size.reference))
+    (found,) = segment_recording(classifier_of_size, far).segments
+    (named,) = segment_recording(classifier_of_size, far, unknown=False).segments
+    (known,) = segment_recording(classifier_of_size, near).segments
+    num_clips = len(classifier_of_size.doubt.novelties)
+    assert (found.label, found.nearest, known.label) == (UNKNOWN, named.label, "up")
+    assert found.score == pytest.approx(num_clips / (num_clips + 1))
 
 
 def test_the_windows_of_a_long_recording_are_made_in_blocks(
@@ -134,3 +148,15 @@ def test_a_classifier_without_timing_uses_the_lengths_of_all_clips(pose_classifi
     assert timing_of(older).median == pytest.approx(1.5)
     assert timing_of(older).mean == pytest.approx((1.5,) * 3)
     assert timing_of(pose_classifier) is pose_classifier.timing
+
+
+@pytest.mark.parametrize(
+    ("by_windows", "label", "score"), [((0.99, 0.005, 0.005), "a", 0.51), ((0.4, 0.4, 0.2), "b", 0.94)]
+)
+def test_a_label_by_windows_has_their_probability(by_windows: tuple[float, ...], label: str, score: float) -> None:
+    """As a whole, the segment resembles another class, and the first one not at all."""
+    answer = Prediction("uncut", None, (("b", 0.94), ("a", 0.03), ("c", 0.03)))
+    classifier = SimpleNamespace(classes=("a", "b", "c"), predict=lambda *_, **__: [answer])
+    found = [(LabeledSpan(0, 10, 0), np.array(by_windows))]
+    (segment,) = _described(classifier, recording(motion(0, 20)), None, found, True)  # type: ignore[arg-type]
+    assert (segment.label, segment.score) == (label, pytest.approx(score))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pose_clips import FPS, clip, motion, uncut
+from pose_clips import FPS, clip, motion, tall_body, uncut
 
 from skeletonmae.errors import InputError
 from skeletonmae.inference.frame_buffer import FrameBuffer
@@ -109,10 +109,17 @@ UNTRAINED = {"upside down": motion(2, 90) * np.array([1, -1, 1]), "another unit"
 
 @pytest.mark.parametrize("name", UNTRAINED)
 def test_what_was_never_trained_is_not_answered(name: str, pose_classifier: Any) -> None:
-    frames, any_answer = UNTRAINED[name], StreamSettings(confidence=0.3, familiarity=0)
-    assert decisions(stream_of(pose_classifier, settings=any_answer), frames)
-    by_default = StreamSettings(confidence=0.3)
-    assert decisions(stream_of(pose_classifier, settings=by_default, unknown=True), frames) == []
+    frames, settings = UNTRAINED[name], StreamSettings(confidence=0.3)
+    assert decisions(stream_of(pose_classifier, settings=settings), frames)
+    assert decisions(stream_of(pose_classifier, settings=settings, unknown=True), frames) == []
+
+
+def test_a_window_may_be_unknown_by_its_features_alone(classifier_of_size: Any) -> None:
+    far, near, settings = tall_body(90), motion(2, 90), StreamSettings(confidence=0.3)
+    assert decisions(stream_of(classifier_of_size, settings=settings), far)
+    assert decisions(stream_of(classifier_of_size, settings=settings, unknown=True), far) == []
+    (known,) = decisions(stream_of(classifier_of_size, settings=settings, unknown=True), near)
+    assert known.label == "up"
 
 
 def test_more_windows_must_agree(pose_classifier: Any) -> None:

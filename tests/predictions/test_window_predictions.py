@@ -66,3 +66,24 @@ def test_the_nearest_classes_of_what_is_unknown_have_no_probability() -> None:
     answer = Prediction("clip", None, (("squat", 0.96), ("wave", 0.04)))
     assert describe_prediction(answer) == "clip: squat 96%, wave 4%"
     assert describe_prediction(replace(answer, unknown=True)) == "clip: unknown (nearest: squat, wave)"
+
+
+def of_size(num_clips: int) -> Familiarity:
+    return Familiarity(np.linspace(0, 1, num_clips), np.full(len(LIMITS), -np.inf), np.full(len(LIMITS), np.inf))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+@pytest.mark.parametrize("num_clips", [2, 18, 20, 98, 99, 150, 1000])
+def test_what_is_less_familiar_than_all_training_clips_is_unknown(num_clips: int, share: float) -> None:
+    clips = of_size(num_clips)
+    far, *trained = clips.familiarity_of(np.array([2.0, *clips.novelties]), [ORDINARY] * (num_clips + 1)).tolist()
+    assert clips.is_unknown(far, share)
+    num_unknown = sum(clips.is_unknown(one, share) for one in trained)
+    assert num_unknown == max(0, int(share * (num_clips + 1)) - 1)  # each counts itself and the new clip
+    assert clips.is_unknown(0.0, share)  # beyond a limit
+
+
+def test_without_measured_clips_only_limits_make_a_clip_unknown() -> None:
+    (far,) = of_size(0).familiarity_of(np.array([1e9]), [ORDINARY]).tolist()
+    assert not of_size(0).is_unknown(far, 0.05)
+    assert of_size(0).is_unknown(0.0, 0.05)

@@ -80,7 +80,7 @@ def window_predictions(
         yield replace(
             answer,
             classes=tuple((classes[index], float(probabilities[row, index])) for index in order),
-            unknown=bool(familiarity[row] < 1 - COVERAGE) if unknown else None,
+            unknown=doubt.is_unknown(float(familiarity[row]), 1 - COVERAGE) if unknown else None,
             familiarity=float(familiarity[row]) if unknown else None,
             warnings=(
                 *training.warnings(statistics[row], is_window=window.end is not None),
