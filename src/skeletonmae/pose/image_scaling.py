@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, how_to_install
 
 if TYPE_CHECKING:
     import av
@@ -28,7 +28,7 @@ def import_av() -> Any:
     try:
         import av
     except ImportError as error:
-        raise InputError("reading videos needs PyAV: pip install 'skeletonmae[video]'") from error
+        raise InputError(f"reading videos needs PyAV: {how_to_install('video')}") from error
     return av
 
 

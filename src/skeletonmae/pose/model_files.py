@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, how_to_install
 
 FOLDER = Path(__file__).parent / "models"
 
@@ -73,7 +73,7 @@ def open_session(path: Path, threads: int = 1) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError("pose estimation needs onnxruntime: pip install 'skeletonmae[video]'") from error
+        raise InputError(f"pose estimation needs onnxruntime: {how_to_install('video')}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors

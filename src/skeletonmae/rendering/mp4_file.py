@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, how_to_install
 from skeletonmae.files import FULL_DISK, atomic_file
 from skeletonmae.pose.ffmpeg_files import file_url
 from skeletonmae.rendering.canvas import Image
@@ -86,7 +86,7 @@ def open_mp4(path: Path, width: int, height: int, fps: float) -> Iterator[Mp4Wri
     try:
         import av
     except ImportError as error:
-        raise InputError("videos need PyAV: pip install 'skeletonmae[video]'", where=path) from error
+        raise InputError(f"videos need PyAV: {how_to_install('video')}", where=path) from error
     if width % 2 or height % 2 or not 0 < width <= MAX_SIDE or not 0 < height <= MAX_SIDE:
         expected = f"even numbers of pixels up to {MAX_SIDE}"
         raise InputError("H.264 cannot have this size", where=path, expected=expected, got=f"{width} x {height}")
