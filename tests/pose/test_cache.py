@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skeletonmae.errors import InputError
 from skeletonmae.formats import VideoOptions
-from skeletonmae.pose.cache import PoseCache, pose_key
+from skeletonmae.pose import cache
+from skeletonmae.pose.cache import AFTER_POSES, PoseCache, code_sha256, pose_key
 from skeletonmae.pose.video_poses import VideoPoses
 from skeletonmae.skeletons import COCO17, MEDIAPIPE33
 
@@ -203,3 +205,45 @@ def test_the_key_is_of_the_content_and_what_poses_depend_on(tmp_path: Path) -> N
         replace(options, model=other),
     ]
     assert len({key, *(pose_key(one, each) for each in changed)}) == 5
+
+
+@pytest.mark.parametrize("name", ["__version__", "MODEL_FILES", "MAX_SIDE", "code_sha256"])
+def test_another_version_network_or_code_has_another_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "video").write_bytes(b"video")
+    key = pose_key(tmp_path / "video", VideoOptions())
+    changes = {
+        "__version__": "9.9",
+        "MODEL_FILES": (replace(cache.MODEL_FILES[0], sha256="0"), *cache.MODEL_FILES[1:]),
+        "MAX_SIDE": 320,
+        "code_sha256": lambda _: "other",
+    }
+    monkeypatch.setattr(cache, name, changes[name])
+    assert pose_key(tmp_path / "video", VideoOptions()) != key
+
+
+def test_the_code_counts_as_far_as_poses_depend_on_it(tmp_path: Path) -> None:
+    digests = []
+    for number, (tracking, depth) in enumerate((("a", "b"), ("c", "b"), ("a", "c"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "tracking.py").write_text(tracking)
+        (folder / "depth.py").write_text(depth)
+        digests.append(code_sha256(folder))
+    assert digests[0] == digests[2] != digests[1]
+    own = {path.name for path in Path(cache.__file__).parent.glob("*.py")}
+    assert own > AFTER_POSES
+
+
+def test_the_content_of_the_network_of_the_user_counts_not_its_name(tmp_path: Path) -> None:
+    for name, content in (("video", b"video"), ("a.onnx", b"one"), ("b.onnx", b"one")):
+        (tmp_path / name).write_bytes(content)
+    options = [VideoOptions(estimator="rtmpose", model=tmp_path / name) for name in ("a.onnx", "b.onnx")]
+    keys = [(each.key, pose_key(tmp_path / "video", each)) for each in options]
+    assert keys[0] == keys[1]
+    (tmp_path / "b.onnx").write_bytes(b"another")
+    assert options[1].key != keys[1][0]
+    assert pose_key(tmp_path / "video", options[1]) != keys[1][1]
+    with pytest.raises(InputError, match=r"none\.onnx: cannot be read"):
+        VideoOptions(model=tmp_path / "none.onnx").key  # noqa: B018 - it is a property

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
+
+from skeletonmae.formats.archives import wrap_os_errors
 
 Persons: TypeAlias = int | Literal["largest", "all"]
 """All persons of a video, the largest one, or so many of the largest ones."""
@@ -55,9 +59,41 @@ class VideoOptions:
     on_message: Callable[[str], None] | None = field(default=None, compare=False)
 
     @property
+    def model_sha256(self) -> str | None:
+        """Checksum of the file of the estimator; None without one.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        if self.model is None:
+            return None
+        with wrap_os_errors(self.model):
+            status = self.model.stat()
+        return _sha256(self.model, status.st_size, status.st_mtime_ns)
+
+    @property
     def key(self) -> list[object]:
-        """What recordings depend on, as plain values."""
-        return [self.axes, self.persons, self.estimator, self.model and str(self.model), self.root_motion]
+        """What recordings depend on, as plain values.
+
+        Raises:
+            InputError: The file of the estimator cannot be read.
+        """
+        return [self.axes, self.persons, self.estimator, self.model_sha256, self.root_motion]
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path, size: int, modified: int) -> str:  # noqa: ARG001 - another size or time is another file
+    return file_sha256(path)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the checksum of a file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    with wrap_os_errors(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 DEFAULT_VIDEO_OPTIONS = VideoOptions()

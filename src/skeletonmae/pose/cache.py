@@ -1,7 +1,8 @@
 """Poses that are kept on disk, so that a video is looked at once.
 
-A file is found by a checksum of the video, the estimator with its networks, the settings that poses depend on, and
-the version of the package. It is a `.npz` without pickles. If it is damaged, the poses are estimated again.
+A file is found by a checksum of the video, the estimator with its networks, the settings that poses depend on, the
+version of the package, and the code of this folder. It is a `.npz` without pickles. If it is damaged, the poses are
+estimated again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,9 @@ from skeletonmae import __version__
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_file
-from skeletonmae.formats.archives import wrap_os_errors
 from skeletonmae.formats.decoders.npy import open_npz
 from skeletonmae.formats.files import InputFile
-from skeletonmae.formats.video_options import VideoOptions
+from skeletonmae.formats.video_options import VideoOptions, file_sha256
 from skeletonmae.limits import MAX_READ_BYTES
 from skeletonmae.pose.image_scaling import MAX_SIDE
 from skeletonmae.pose.model_files import MODEL_FILES
@@ -33,6 +34,8 @@ FORMAT = 1
 FOLDER = ".skeletonmae_poses"
 """Name of the folder of kept poses; hidden, so that its files are not taken for recordings."""
 ARRAYS = ("times", "frame_index", "identity", "points", "confidence", "score")
+AFTER_POSES = frozenset({"cache.py", "depth.py", "other_estimators.py", "recordings.py", "time_grid.py"})
+"""Modules of this folder that poses do not depend on: they read what is kept, or other sources."""
 WORLD = "world"
 HEADER = "header"
 
@@ -66,19 +69,33 @@ def pose_key(path: Path, options: VideoOptions) -> str:
     Raises:
         InputError: The video, or the file of the estimator's network, cannot be read.
     """
-    model = _sha256(options.model) if options.model else ""
     networks = [file.sha256 for file in MODEL_FILES]
     parts = [
         FORMAT,
         __version__,
-        _sha256(path),
+        code_sha256(Path(__file__).parent),
+        file_sha256(path),
         options.estimator,
         str(options.persons),
-        model,
+        options.model_sha256,
         networks,
         MAX_SIDE,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@cache
+def code_sha256(folder: Path) -> str:
+    """Return a checksum of the code that poses depend on, so that a change of it is not hidden by kept poses.
+
+    Args:
+        folder: Folder of the modules.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        if path.name not in AFTER_POSES:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 class PoseCache:
@@ -178,8 +195,3 @@ def _read(path: Path, key: str) -> VideoPoses:
             )
         except InputError as error:
             raise InputError(str(error), where=path) from error
-
-
-def _sha256(path: Path) -> str:
-    with wrap_os_errors(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
