@@ -126,12 +126,19 @@ def test_predict_writes_files(cli: Any, classifier: Path, tmp_path: Path) -> Non
 
 def test_what_is_no_classifier_is_named(cli: Any, classifier: Path, tmp_path: Path) -> None:
     new = write_clip(tmp_path / "new.csv", 1, 99)
+    video = tmp_path / "my clip.mp4"
+    video.write_bytes(b"\0\0\0\x20ftypisom" + bytes(50))
     for words, message in (
         (
             (tmp_path / "absent.safetensors", new),
             "there is no such classifier; expected a classifier: `skeletonmae fit",
         ),
         (("kinect20", new), "this is an encoder, which knows no classes; expected a classifier: `skeletonmae fit"),
+        (
+            (video,),
+            f"this is a video; the classifier comes first; expected skeletonmae predict CLASSIFIER {video}",
+        ),
+        ((new, new), "new.csv: this is a file of recordings (table); the classifier comes first"),
         ((new, classifier), f"the classifier comes first; expected skeletonmae predict {classifier} {new}"),
     ):
         output = cli("predict", *words)

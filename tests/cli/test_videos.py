@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -186,4 +187,52 @@ def test_videos_without_the_extra_say_how_to_get_it(
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     output = cli("prepare", clips, tmp_path / "out", "--workers", 1, "--pose-cache", "none")
     assert output.status == 1
-    assert "pip install 'skeletonmae[video]'" in output.err
+    assert "pip install 'skeletonmae[video]', or from a clone: pip install -e '.[video]'" in output.err
+    output = cli("fit", clips, "--out", tmp_path / "c.safetensors", "--encoder", "none", "--pose-cache", "none")
+    assert output.status == 1
+    assert "no recording could be read, of 12 files; the first error: " in output.err
+    assert "kick 0.mkv: reading videos needs PyAV: pip install 'skeletonmae[video]'" in output.err
+
+
+def test_fit_says_which_class_could_not_be_read(cli: Any, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips" / "wave").mkdir(parents=True)
+    write_clip(tmp_path / "clips" / "wave" / "wave.mkv", {0: "wave"}, 1)
+    for number in range(2):
+        damaged = tmp_path / "clips" / "kick" / f"kick {number}.mp4"
+        damaged.parent.mkdir(exist_ok=True)
+        damaged.write_bytes(b"\0\0\0\x20ftypisom" + bytes(50))
+    output = cli("fit", tmp_path / "clips", "--out", tmp_path / "c.safetensors", "--encoder", "none")
+    assert output.status == 1
+    assert "there are not two classes" in output.err
+    assert "; 2 files were left out, such as " in output.err
+    assert "kick 0.mp4: the video cannot be opened" in output.err
+
+
+def test_fit_lists_a_video_beside_its_poses(
+    cli: Any, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_sample: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy = shutil.copytree(clips, tmp_path / "clips")
+    write_sample("mediapipe", copy / "wave" / "wave 0.json", np.ones((30, 20, 3)))
+    output = cli("fit", copy, "--out", "c.safetensors", "--encoder", "none")
+    assert output.status == 3
+    assert "wave 0.mkv: a video beside poses of the same name" in output.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--estimator", "nobody"), "no such pose estimator"),
+        (("--estimator", "rtmpose"), "rtmpose needs the path of its ONNX file"),
+        (("--estimator", "movenet", "--axes", 3), "the pose estimator movenet has no depth"),
+        (("--pose-model", "missing.onnx"), "blazepose takes no file"),
+    ],
+)
+def test_an_estimator_is_checked_before_any_video_is_read(
+    cli: Any, clips: Path, tmp_path: Path, pixel_estimator: Any, words: tuple[object, ...], message: str
+) -> None:
+    output = cli("fit", clips, "--out", tmp_path / "c.safetensors", "--encoder", "none", *words)
+    assert output.status == 1
+    assert output.err.count(message) == 1
+    assert ".mkv" not in output.err
+    assert pixel_estimator.num_updates == 0

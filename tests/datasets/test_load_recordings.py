@@ -83,5 +83,8 @@ def test_an_empty_folder_and_a_video_are_named(folder: Path) -> None:
     assert problems[0].reason == "no recording was found; got an empty folder"
     assert problems[1].recording == str(folder / "walk.mp4")
     assert problems[1].reason.startswith("the video cannot be opened")
+    (folder / "walk.gif").write_bytes(b"GIF89a")
+    _, (picture,) = load_recordings([folder / "walk.gif", folder / "a.json"])
+    assert picture.reason == "a picture; expected a video, or a file of poses"
     with pytest.raises(InputError, match=r"no recording could be read: .*empty: no recording was found"):
         load_recordings([folder / "empty"])

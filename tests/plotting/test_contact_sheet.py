@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 from skeletonmae.plotting import figure_to_png, plot_contact_sheets
-from skeletonmae.plotting.contact_sheet import MAX_CLASSES, NUM_POSES, PERSON_COLORS, POSE_WIDTH, ROW_HEIGHT
+from skeletonmae.plotting.contact_sheet import MAX_CLASSES, NUM_POSES, POSE_WIDTH, ROW_HEIGHT
+from skeletonmae.plotting.skeletons import PERSON_COLORS
+from skeletonmae.rendering.canvas import rgb
+from skeletonmae.rendering.colors import SIDE_COLORS
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17, KINECT20
 
@@ -102,7 +105,11 @@ def test_two_persons_have_two_colors(make_recording: Callable[..., Any]) -> None
         left, right, _ = (found[color.lower()] for color in PERSON_COLORS[person])
         assert len(left) == len(right) == 8 * NUM_POSES  # four bones of an arm and of a leg
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend[::3] == ["person 1, left", "person 2, left"]
+    assert legend[::3] == ["person 0, left", "person 1, left"]
+
+
+def test_sides_have_the_colors_of_rendered_videos() -> None:
+    assert tuple(map(rgb, PERSON_COLORS[0])) == tuple(SIDE_COLORS.values())
 
 
 def test_what_cannot_be_drawn_is_left_out(make_recording: Callable[..., Any]) -> None:

@@ -17,7 +17,7 @@ def check_classifier(classifier: Path, recordings: Sequence[Path], command: str)
         command: Name of the command, for messages.
 
     Raises:
-        InputError: There is no such file, it is an encoder's name, or it comes after the recordings.
+        InputError: There is no such file, it is an encoder's name or a recording, or it comes last.
     """
     from skeletonmae.encoders import find_shipped
     from skeletonmae.inference.classifier_file import is_classifier_file
@@ -33,3 +33,19 @@ def check_classifier(classifier: Path, recordings: Sequence[Path], command: str)
         raise InputError("the classifier comes first", where=classifier, expected=expected)
     if not classifier.exists():
         raise InputError("there is no such classifier", where=classifier, expected=made)
+    if kind := _kind_of_recording(classifier):
+        expected = f"skeletonmae {command} CLASSIFIER {classifier}; {made.removeprefix('a classifier: ')}"
+        raise InputError(f"this is {kind}; the classifier comes first", where=classifier, expected=expected)
+
+
+def _kind_of_recording(path: Path) -> str:
+    """What a file is that holds recordings; empty for any other file."""
+    from skeletonmae.formats import FORMATS, InputFile
+
+    if not path.is_file() or path.suffix.lower() == ".safetensors":
+        return ""
+    head = InputFile(path).head()
+    found = [name for name, entry in FORMATS.items() if entry.sniff(head)]
+    if "video" in found or FORMATS["video"].has_suffix(path.name):
+        return "a video"
+    return f"a file of recordings ({found[0]})" if found else ""

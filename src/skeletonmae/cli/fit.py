@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ from skeletonmae.cli.input_options import (
     DEFAULT_FLAGS,
     OfVideos,
     Up,
+    print_ignored,
     print_notes,
     read_options,
     resolve_dataset,
@@ -24,6 +25,7 @@ from skeletonmae.cli.recording_summary import ObservedLayouts
 from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
+    from skeletonmae.datasets import UnreadFile
     from skeletonmae.formats import ReadOptions
     from skeletonmae.inference import FitReport, LeftOut
     from skeletonmae.sequences import SkeletonSequence
@@ -55,19 +57,21 @@ def fit(
 ) -> int:
     """Fit a classifier to labeled recordings, and say how well it will recognize new ones.
 
-    SOURCE is a folder, zip archive, table or store of labeled recordings: with a sub-folder for each class, or a
-    `labels.csv` (recording,label,subject). The classifier is fitted to all of them, on the features of a frozen
-    encoder or on the coordinates, whichever is better. The accuracy is measured by cross-validation on recordings,
-    and on persons if they are known, that the classifier has not seen. Writes the classifier for `predict`, and a
-    page with what is confused and what to record next.
+    SOURCE is a folder, zip archive, table or store of labeled recordings or videos: with a sub-folder for each
+    class, or a `labels.csv` (recording,label,subject) beside the files. Of videos, the poses are estimated; this
+    needs the extra `video`. The classifier is fitted to all of them, on the features of a frozen encoder or on the
+    coordinates, whichever is better. The accuracy is measured by cross-validation on recordings, and on persons if
+    they are known, that the classifier has not seen. Writes the classifier for `predict`, and a page with what is
+    confused and what to record next.
 
     For example::
 
         skeletonmae fit recordings/
+        skeletonmae fit clips/                          # videos
         skeletonmae predict classifier.safetensors new/*.csv
 
     Args:
-        source: Folder, zip archive, table or store.
+        source: Folder, zip archive, table or store of recordings, or folder of videos.
         out: Classifier to write; an existing one is replaced.
         encoder: Name of a shipped encoder (`skeletonmae info` lists them), or a checkpoint or the folder of a run;
             `none` classifies the coordinates alone. By default the shipped one.
@@ -109,11 +113,18 @@ def fit(
     of_videos = video_options(video, axes or _encoder_axes(encoder or DEFAULT_ENCODER), out)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     problems: list[LeftOut] = []
-    layouts, recordings = ObservedLayouts(), list(_read(source, dataset, options, problems))
+    ignored: list[UnreadFile] = []
+    layouts, recordings = ObservedLayouts(), list(_read(source, dataset, options, problems, ignored.append))
+    if not recordings:
+        num_files = len({problem.recording for problem in problems})
+        number = f", of {num_files} files; the first error" if num_files > 1 else ""
+        reason = problems[0] if problems else "there is none"
+        raise InputError(f"no recording could be read{number}: {reason}", where=source)
     for recording in recordings:
         layouts.add(recording)
     layouts.print()
     print_notes([(recording.name, note) for recording in recordings for note in recording.notes])
+    print_ignored(ignored)
     if not finetune_minutes > 0:
         raise InputError("--finetune-minutes must be greater than 0", got=finetune_minutes)
     config = FitConfig(
@@ -124,13 +135,19 @@ def fit(
         group=group,
     )
     with progress_bars() as on_progress:
-        classifier, result = fit_classifier(
-            recordings,
-            config,
-            device=str(choose_device(device)),
-            on_progress=on_progress,
-            on_message=print_status,
-        )
+        try:
+            classifier, result = fit_classifier(
+                recordings,
+                config,
+                device=str(choose_device(device)),
+                on_progress=on_progress,
+                on_message=print_status,
+            )
+        except InputError as error:
+            if not problems or len({one.label for one in recordings if one.label}) > 1:
+                raise
+            number = "1 file was" if len(problems) == 1 else f"{len(problems)} files were"
+            raise InputError(f"{error}; {number} left out, such as {problems[0]}") from error
     result = replace(result, left_out=(*problems, *result.left_out))
     classifier.save(out)
     try:
@@ -165,9 +182,15 @@ def _encoder_axes(encoder: str) -> Literal[2, 3]:
     return 2 if encoder == NO_ENCODER else load_encoder(encoder).header.axes
 
 
-def _read(source: Path, dataset: str, options: ReadOptions, problems: list[LeftOut]) -> Iterator[SkeletonSequence]:
+def _read(
+    source: Path,
+    dataset: str,
+    options: ReadOptions,
+    problems: list[LeftOut],
+    on_ignored: Callable[[UnreadFile], None],
+) -> Iterator[SkeletonSequence]:
     """Yield the recordings of a store, or of a folder or file as `prepare` reads it; note what cannot be read."""
-    from skeletonmae.datasets import read_all
+    from skeletonmae.datasets import read_all, unread_files
     from skeletonmae.inference import LeftOut
     from skeletonmae.sequences import SequenceStore
     from skeletonmae.sequences.manifest import MANIFEST
@@ -184,6 +207,11 @@ def _read(source: Path, dataset: str, options: ReadOptions, problems: list[LeftO
             problems.append(LeftOut(where, None, str(recording).removeprefix(f"{where}: ")))
         else:
             yield recording
+    for file in unread_files(chosen, source):
+        if file.may_hold_recordings:
+            problems.append(LeftOut(str(file.path), None, file.reason))
+        else:
+            on_ignored(file)
 
 
 def _print_details(report: FitReport) -> None:

@@ -35,7 +35,8 @@ class VideoFlags:
         pose_model: ONNX file of the pose estimator rtmpose.
         root_motion: Let 3D poses of videos also move to the sides and up, by the place of the hips in the image.
         pose_cache: Folder in which the poses of videos are kept for the next time, or none. By default
-            .skeletonmae_poses beside the output, or in the current folder, where poses are looked for too.
+            .skeletonmae_poses beside the file or folder that the command writes, and in the current folder if it
+            writes none. Poses in that of the current folder are always found.
     """
 
     persons: str = "all"
@@ -59,7 +60,7 @@ def video_options(flags: VideoFlags, axes: Literal[2, 3], out: Path | None = Non
         out: What the command writes, if anything.
 
     Raises:
-        InputError: `--persons` is no number of persons.
+        InputError: `--persons` is no number of persons, or the pose estimator cannot be used.
     """
     from skeletonmae.formats import VideoOptions
     from skeletonmae.pose.cache import FOLDER
@@ -70,7 +71,7 @@ def video_options(flags: VideoFlags, axes: Literal[2, 3], out: Path | None = Non
         folders = (out.parent / FOLDER, *folders)
     if flags.pose_cache is not None:
         folders = () if flags.pose_cache == NO_CACHE else (Path(flags.pose_cache),)
-    return VideoOptions(
+    options = VideoOptions(
         axes=axes,
         persons=check_persons(flags.persons),
         estimator=flags.estimator,
@@ -80,6 +81,25 @@ def video_options(flags: VideoFlags, axes: Literal[2, 3], out: Path | None = Non
         on_progress=video_progress,
         on_message=print_status_once,
     )
+    check_estimator(options)
+    return options
+
+
+def check_estimator(video: VideoOptions) -> None:
+    """Check the pose estimator before any video is read, if the user chose one.
+
+    Raises:
+        InputError: There is no such estimator, its file cannot be used, or it has no depth and 3 axes are wanted.
+    """
+    if video.estimator == DEFAULT_FLAGS.estimator and video.model is None:
+        return
+    from skeletonmae.pose import make_estimator
+
+    estimator = make_estimator(video.estimator, persons=video.persons, model=video.model)
+    if video.axes == 3 and not estimator.has_depth:
+        problem = f"the pose estimator {video.estimator} has no depth, but recordings in 3D are wanted"
+        expected = "--axes 2 and what was fitted to 2D recordings, or --estimator blazepose"
+        raise InputError(problem, where="--estimator", expected=expected)
 
 
 def read_options(

@@ -17,6 +17,7 @@ from skeletonmae.cli.input_options import (
     DEFAULT_FLAGS,
     OfVideos,
     Up,
+    check_estimator,
     print_ignored,
     print_notes,
     read_options,
@@ -54,12 +55,13 @@ def predict(
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Predict the actions of recordings.
+    """Predict the actions of recordings and videos.
 
-    Reads files of any known format, folders and zip archives of them, and stores. Recordings that cannot be read,
-    that do not fit the model, or in which no joint that the model knows was observed, are listed with the reason,
-    and the exit status is 3; it is 1 if no recording could be classified. A model of 2D recordings takes x and y
-    of 3D recordings; a model of 3D recordings reads none in 2D.
+    Reads files of any known format, videos, folders and zip archives of them, and stores. Of videos, the poses are
+    estimated; this needs the extra `video`. Recordings that cannot be read, that do not fit the model, or in which
+    no joint that the model knows was observed, are listed with the reason, and the exit status is 3; it is 1 if no
+    recording could be classified. A model of 2D recordings takes x and y of 3D recordings; a model of 3D
+    recordings reads none in 2D.
 
     A classifier of `fit` gives calibrated probabilities, and calls a recording unknown that resembles nothing it
     was fitted to. Recordings that are much longer than the training clips are cut in windows; `segment` finds the
@@ -69,12 +71,13 @@ def predict(
     For example::
 
         skeletonmae predict classifier.safetensors new/*.csv
+        skeletonmae predict classifier.safetensors clip.mp4 --per-person
         skeletonmae predict classifier.safetensors new/ --per-person --out predictions.csv
         skeletonmae predict runs/mine/finetune-1-seed0.safetensors new/ --json
 
     Args:
         classifier: Classifier that `fit` wrote, or fine-tuned classifier that `evaluate` wrote.
-        recordings: Files, folders or stores.
+        recordings: Files of recordings, videos, folders or stores.
         top: Number of classes for each recording.
         per_person: Classify every person on its own instead of the recording as a whole.
         unknown: Whether to say which recordings are unknown; only with a classifier of `fit`.
@@ -143,6 +146,7 @@ def predict(
         if options.layout is None and not isinstance(fitted.featurizer, CoordinateFeaturizer):
             options = replace(options, layout=fitted.featurizer.checkpoint.header.custom_layout)
         options = replace(options, video=replace(options.video, axes=axes or fitted.axes))
+        check_estimator(options.video)
         predictions = fitted.predict(
             readable(), top=top, per_person=per_person, unknown=unknown == "on", windows=windows == "auto"
         )
@@ -152,6 +156,7 @@ def predict(
         if options.layout is None:
             options = replace(options, layout=model.header.custom_layout)
         options = replace(options, video=replace(options.video, axes=axes or model.header.axes))
+        check_estimator(options.video)
         predictions = inference.predict(model, readable(), top=top, per_person=per_person, precision=precision)
     if not num_read:
         reasons = "\n".join(map(str, problems)) or "no file or folder was named"

@@ -56,17 +56,19 @@ def prepare(
     join: bool = False,
     json: bool = False,
 ) -> int:
-    """Read raw recordings into a store, the folder that all other commands read.
+    """Read raw recordings or videos into a store, the folder that all other commands read.
 
-    SOURCE is a folder or zip archive of recordings, one file, or the word `synthetic` for built-in motion. Formats
-    are detected from the content. Labels come from the file names of a known dataset, or from sub-folders, a
-    `labels.csv` (recording,label,...) or the label column of a table. Files that cannot be read are skipped and
-    listed in report.json in the store, and the exit status is 3. An interrupted `prepare` resumes when the same
-    command is run again.
+    SOURCE is a folder or zip archive of recordings or videos, one file, or the word `synthetic` for built-in
+    motion. Of videos, the poses of all persons are estimated; this needs the extra `video`. Formats are detected
+    from the content. Labels come from the file names of a known dataset, or from sub-folders, a `labels.csv`
+    (recording,label,...) or the label column of a table. Files that cannot be read are skipped and listed in
+    report.json in the store, and the exit status is 3. An interrupted `prepare` resumes when the same command is
+    run again.
 
     For example::
 
         skeletonmae prepare ~/recordings stores/mine
+        skeletonmae prepare clips/ stores/clips --axes 3          # videos, a sub-folder for each class
         skeletonmae prepare nturgbd_skeletons.zip stores/ntu60 --dtype float16
         skeletonmae prepare ~/mice stores/mice --layout mouse.yaml --unit px --fps 30
         skeletonmae prepare synthetic stores/synthetic --num-recordings 500
@@ -74,7 +76,7 @@ def prepare(
         skeletonmae prepare /data/all stores/all --join           # when all 64 are complete
 
     Args:
-        source: Folder, zip archive or file of recordings.
+        source: Folder, zip archive or file of recordings or videos.
         out: Store to write; must not exist yet.
         dataset: Name of the dataset. By default it is detected from the files.
         format: Format of all input files. By default it is detected from their content and printed.

@@ -15,6 +15,7 @@ from skeletonmae.cli.input_options import (
     DEFAULT_FLAGS,
     OfVideos,
     Up,
+    check_estimator,
     print_ignored,
     print_notes,
     read_options,
@@ -50,7 +51,7 @@ def segment(
     device: str = "auto",
     json: bool = False,
 ) -> int:
-    """Find the actions in uncut recordings: which, from when to when.
+    """Find the actions in uncut recordings and videos: which, from when to when.
 
     Windows of a recording are classified as clips, and a hidden Markov model with the durations of the training
     clips makes segments of the answers. Frames in which hardly anything moves belong to none. Recordings that
@@ -60,11 +61,12 @@ def segment(
     For example::
 
         skeletonmae segment session.csv --classifier classifier.safetensors
+        skeletonmae segment session.mp4 --classifier classifier.safetensors --per-person
         skeletonmae segment sessions/ --classifier classifier.safetensors --out segments.csv timeline.png
         skeletonmae segment sessions/ --classifier classifier.safetensors --out subtitles/ --out-format srt
 
     Args:
-        recordings: Files, folders or stores.
+        recordings: Files of recordings, videos, folders or stores.
         classifier: File that `fit` wrote.
         out: Files to write; existing ones are replaced. The suffix says the format: .csv, .json (ActivityNet),
             .srt, .vtt (subtitles), .tsv (tab-delimited, for ELAN), or .png, .svg or .pdf for a picture of the time
@@ -99,6 +101,7 @@ def segment(
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     model = RecordingClassifier.load(classifier, str(choose_device(device)))
     options = replace(options, video=replace(of_videos, axes=axes or model.axes))
+    check_estimator(options.video)
     if model.license:
         print_status(f"terms of {classifier}: {model.license}")
     if model.featurizer.kind == "coordinates":

@@ -56,11 +56,12 @@ def validate(
     For example::
 
         skeletonmae validate ~/recordings --picture sheet.png
+        skeletonmae validate clips/ --picture sheet.png           # videos, of which the poses are estimated
         skeletonmae validate stores/mine --against stores/pretrained
         skeletonmae validate stores/mine --json > findings.json
 
     Args:
-        source: Store, or folder, zip archive or file of recordings.
+        source: Store, or folder, zip archive or file of recordings or videos.
         dataset: Name of the dataset. By default it is detected from the files; a store knows its own.
         split: Split whose two sides must share nothing. By default the usual split of the dataset.
         against: Store that must share nothing with the test side, such as the one that was pre-trained on.

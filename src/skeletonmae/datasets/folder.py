@@ -112,7 +112,7 @@ def _without_source_videos(files: list[InputFile]) -> list[InputFile]:
     if not videos or len(videos) == len(files):
         return files
     sources = {(file.path.parent, file.path.stem) for file in videos}
-    covered = set()
+    covered: set[tuple[Path, str]] = set()
     for file in files:
         names = {(file.path.parent, stem) for stem in _video_stems(file.path.name)} & (sources - covered)
         if names and not _is_video(file) and _holds_poses(file):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from skeletonmae.datasets import FOLDER, UnreadFile, describe_files, read_all, unread_files
 from skeletonmae.errors import InputError
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
-from skeletonmae.formats.file_kinds import VIDEOS, harmless_kind
+from skeletonmae.formats.file_kinds import IMAGES, VIDEOS, harmless_kind
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.sequences.manifest import MANIFEST
 
@@ -95,7 +95,9 @@ def _read_path(
         return
     kind = "" if path.suffix.lower() in VIDEOS else harmless_kind(path.name)
     if path.is_file() and kind and not FOLDER.matches(path):
-        yield Problem(str(path), kind)
+        is_picture = path.suffix.lower() in IMAGES
+        expected = "; expected a video, or a file of poses" if is_picture else ""
+        yield Problem(str(path), f"{kind}{expected}")
         return
     is_empty = True
     for recording in read_all(FOLDER, path, options):

@@ -87,7 +87,10 @@ def select_labeled(recordings: Sequence[SkeletonSequence]) -> tuple[list[Skeleto
             labeled.append(recording)
     names = sorted({one.label for one in labeled if one.label})
     if len(names) < 2:
-        expected = "two or more: a sub-folder for each class, or a labels.csv with the columns recording,label"
+        expected = (
+            "two or more: a sub-folder for each class, or at the top of the folder a labels.csv with the columns"
+            " recording,label (recording: the name of a file, such as clip1.mp4)"
+        )
         found = f"the label {names[0]}" if names else "no label"
         got = f"{pluralize(len(recordings), 'recording')} with {found}"
         raise InputError("there are not two classes", expected=expected, got=got)

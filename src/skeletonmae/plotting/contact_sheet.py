@@ -7,31 +7,10 @@ from textwrap import wrap
 
 import numpy as np
 
-from skeletonmae.plotting.figure import (
-    AMBER,
-    BLUE,
-    GRAY,
-    GREEN,
-    INK,
-    ORANGE,
-    PANEL,
-    PINK,
-    SKY,
-    Axes,
-    Figure,
-    new_figure,
-    shorten,
-)
-from skeletonmae.plotting.skeletons import plot_skeletons, project
+from skeletonmae.plotting.figure import GRAY, INK, PANEL, Axes, Figure, new_figure, shorten
+from skeletonmae.plotting.skeletons import PERSON_COLORS, plot_skeletons, project
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
-PERSON_COLORS = (
-    (BLUE, SKY, "#3f4a5a"),
-    (ORANGE, AMBER, "#7a4a1e"),
-    (GREEN, "#7fd1b3", "#1d5c4a"),
-    (PINK, "#e6bcd2", "#7a4a66"),
-)
-"""Colors of the left (dark), the right (light) and the middle of each person; further persons repeat them."""
 NUM_POSES = 4
 """Moments at which each recording is shown."""
 MAX_CLASSES = 12
@@ -156,7 +135,7 @@ def _add_legend(figure: Figure, num_persons: int) -> None:
 
     sides = ("left", "right", "middle")
     handles = [
-        Line2D([], [], color=color, linewidth=2, label=f"person {person + 1}, {side}" if num_persons > 1 else side)
+        Line2D([], [], color=color, linewidth=2, label=f"person {person}, {side}" if num_persons > 1 else side)
         for person in range(min(num_persons, len(PERSON_COLORS)))
         for side, color in zip(sides, PERSON_COLORS[person], strict=True)
     ]
