@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from skeletonmae.evaluation import Result, describe_reliability, wilson_interval
 from skeletonmae.evaluation.protocol import accuracy_metrics
+from skeletonmae.evaluation.reliability import grouped_interval
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,44 @@ def test_the_interval_contains_the_accuracy(num_clips: int) -> None:
         low, high = wilson_interval(num_correct, num_clips)
         assert 0 <= low <= num_correct / num_clips <= high <= 1
         assert wilson_interval(num_clips - num_correct, num_clips) == pytest.approx((1 - high, 1 - low))
+
+
+def test_an_interval_is_wider_if_groups_differ() -> None:
+    hits = np.arange(100) < 50
+    mixed = grouped_interval(hits, np.arange(100) % 10)
+    apart = grouped_interval(hits, np.arange(100) // 10)
+    assert apart[1] - apart[0] > 2 * (mixed[1] - mixed[0])
+    alone = grouped_interval(hits, np.arange(100))
+    assert alone == pytest.approx(wilson_interval(50, 100), abs=0.003)
+    few = grouped_interval(hits, np.arange(100) % 2)
+    assert few[1] - few[0] > 2 * (alone[1] - alone[0])  # two groups that agree say little of others
+    assert grouped_interval(np.zeros(0, bool), np.zeros(0, int)) == (0.0, 1.0)
+    assert 0 < grouped_interval(np.ones(9, bool), np.zeros(9, int))[0] < 0.5
+
+
+@pytest.mark.parametrize("num_groups", [2, 3, 5, 8, 20])
+@pytest.mark.parametrize("deviation", [0.01, 0.1, 0.2])
+def test_the_interval_of_few_groups_covers_new_ones(num_groups: int, deviation: float) -> None:
+    rng = np.random.default_rng(0)
+    mean = 0.75
+    total = mean * (1 - mean) / deviation**2 - 1
+    groups = np.repeat(np.arange(num_groups), 40)
+    num_covered = 0
+    for _ in range(200):
+        shares = rng.beta(mean * total, (1 - mean) * total, num_groups)
+        low, high = grouped_interval(rng.random(len(groups)) < shares[groups], groups)
+        num_covered += low <= mean <= high
+    assert num_covered / 200 >= 0.9  # without the prior and Student's quantile, down to 0.75
+
+
+def test_copies_count_once() -> None:
+    """Twenty clips with four copies each are worth twenty clips."""
+    rng = np.random.default_rng(0)
+    groups, num_covered = np.repeat(np.arange(20), 5), 0
+    for _ in range(200):
+        low, high = grouped_interval((rng.random(20) < 0.75)[groups], groups)
+        num_covered += low <= 0.75 <= high
+    assert num_covered / 200 > 0.91
 
 
 def result(labels: list[int], num_correct: int, num_classes: int = 3) -> Result:

@@ -127,7 +127,7 @@ def fitted(recordings: list[SkeletonSequence], tiny_run: Path) -> tuple[Recordin
     messages: list[str] = []
     config = FitConfig(encoder=str(tiny_run / "model.safetensors"), finetune=True, fine_tuning=short(), folds=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skeletonmae.inference.fine_tuning_choice.is_better", lambda *_: True)
+        patch.setattr("skeletonmae.inference.fine_tuning_choice.is_surely_better", lambda *_: True)
         classifier, report = fit_classifier(recordings, config, on_message=messages.append, measure=False)
     return classifier, report, messages
 
@@ -183,7 +183,7 @@ def test_too_long_a_cross_validation_becomes_one_held_out_part(
         inner_folds=2,
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skeletonmae.inference.fine_tuning_choice.is_better", lambda *_: True)
+        patch.setattr("skeletonmae.inference.fine_tuning_choice.is_surely_better", lambda *_: True)
         _, report = fit_classifier(recordings, config, on_message=messages.append)
     assert "measured on one held-out fold instead" in messages[0]
     assert report.fine_tuning
@@ -198,7 +198,7 @@ def test_too_long_a_cross_validation_becomes_one_held_out_part(
 def test_what_does_not_help_is_not_kept(
     recordings: list[SkeletonSequence], tiny_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skeletonmae.inference.fine_tuning_choice.is_better", lambda *_: False)
+    monkeypatch.setattr("skeletonmae.inference.fine_tuning_choice.is_surely_better", lambda *_: False)
     settings: dict[str, Any] = {"encoder": str(tiny_run / "model.safetensors"), "folds": 2, "inner_folds": 2}
     config = FitConfig(finetune=True, fine_tuning=short(), **settings)
     classifier, report = fit_classifier(recordings, config, measure=False)

@@ -13,19 +13,49 @@ from skeletonmae.sequences import SequenceStore
 from skeletonmae.validation.near_duplicates import Match
 
 
-def test_subjects_and_copies_stay_together(make_recording: Any) -> None:
+def test_a_copy_does_not_join_subjects(make_recording: Any) -> None:
     recordings = [make_recording(seed, tags={"subject": str(seed % 4), "trial": "1"}) for seed in range(12)]
     recordings.append(replace(recordings[0], name="copy", tags={"subject": "9"}))
     grouping = group_recordings(recordings)
     assert grouping.tag == "subject"
     assert grouping.num_subjects == 5
     assert grouping.copies == (Match(12, 0, "same"),)
-    assert len(set(grouping.groups[[0, 4, 8, 12]])) == 1  # the copy joins the subjects 0 and 9
-    assert len(set(grouping.groups)) == 4
+    assert len(set(grouping.groups)) == 5
+    assert np.flatnonzero(grouping.copy_groups == grouping.copy_groups[0]).tolist() == [0, 12]
+    untagged = [replace(one, tags={}) for one in recordings]
+    alone = group_recordings(untagged)
+    np.testing.assert_array_equal(alone.groups, alone.copy_groups)
+    assert (len(set(alone.groups)), alone.groups[0]) == (12, alone.groups[12])
 
 
-def test_near_copies_stay_together(tiny_store: Path) -> None:
-    """A moved and a cropped recording join the subject of the original."""
+@pytest.mark.parametrize(("num_subjects", "num_copies"), [(2, 1), (4, 3)])
+def test_copies_of_what_is_tested_are_not_fitted_to(
+    make_recording: Any, num_subjects: int, num_copies: int
+) -> None:
+    recordings = [
+        make_recording(seed, label="ab"[seed // num_subjects % 2], tags={"subject": str(seed % num_subjects)})
+        for seed in range(4 * num_subjects)
+    ]
+    recordings += [
+        replace(recordings[0], name=f"copy {number}", tags={"subject": str(number)})
+        for number in range(1, num_copies + 1)
+    ]
+    grouping = group_recordings(recordings)
+    labels = np.array(["ab".index(one.label or "") for one in recordings])
+    folds = make_folds(labels, grouping.groups, 5, copy_groups=grouping.copy_groups)
+    assert len(folds) == num_subjects
+    copies = {0, *range(4 * num_subjects, len(recordings))}
+    for fit, test in folds:
+        assert len({grouping.values[index] for index in test}) == 1
+        assert not {grouping.values[index] for index in fit} & {grouping.values[index] for index in test}
+        assert len(set(test.tolist()) & copies) == 1
+        assert not set(fit.tolist()) & copies
+        assert len(fit) + len(test) == len(recordings) - num_copies
+    assert sorted(np.concatenate([test for _, test in folds]).tolist()) == list(range(len(recordings)))
+
+
+def test_near_copies_of_what_is_tested_are_not_fitted_to(tiny_store: Path) -> None:
+    """A moved and a cropped recording, of other subjects than the originals."""
     store = SequenceStore.open(tiny_store)
     originals = [replace(store[index], tags={"subject": str(index % 3)}) for index in range(6)]
     first, second = originals[0], originals[1]
@@ -43,11 +73,12 @@ def test_near_copies_stay_together(tiny_store: Path) -> None:
     ]
     grouping = group_recordings([*originals, *copies])
     assert grouping.copies == (Match(6, 0, "near"), Match(7, 1, "frames"))
-    groups = grouping.groups
-    assert (groups[6], groups[7]) == (groups[0], groups[1])
-    assert len(set(groups)) == 3
-    for fit, test in make_folds(np.array([0, 1] * 4), groups, 3):
+    groups, copy_groups = grouping.groups, grouping.copy_groups
+    assert (copy_groups[6], copy_groups[7]) == (copy_groups[0], copy_groups[1])
+    assert (len(set(groups)), len(set(copy_groups))) == (5, 6)
+    for fit, test in make_folds(np.array([0, 1] * 4), groups, 3, copy_groups=copy_groups):
         assert not set(groups[fit]) & set(groups[test])
+        assert not set(copy_groups[fit]) & set(copy_groups[test])
 
 
 def test_recordings_that_are_all_alike_are_no_copies(tiny_store: Path) -> None:
@@ -104,3 +135,9 @@ def test_no_group_is_on_both_sides_and_every_clip_is_tested_once() -> None:
 def test_small_sets_have_few_folds_or_none(labels: list[int], groups: list[int], number: int) -> None:
     folds = make_folds(np.array(labels, dtype=np.int64), np.array(groups, dtype=np.int64), 5)
     assert len(folds) == number
+
+
+def test_copies_may_leave_nothing_to_fit_to() -> None:
+    labels, groups = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    assert len(make_folds(labels, groups, 5)) == 2
+    assert make_folds(labels, groups, 5, copy_groups=np.array([0, 1, 0, 1])) == []

@@ -40,7 +40,7 @@ def test_few_clips_of_a_class_are_enough(make_recording: Any, counts: tuple[int,
     classes = tuple("abc"[: len(counts)])
     data = FitData(recordings, classes, labels, features, {}, [], ())
     groups = np.minimum(np.arange(len(labels)), 1) if first_alone else np.arange(len(labels))
-    grouping = Grouping("subject", tuple(map(str, groups.tolist())), groups, ())
+    grouping = Grouping("subject", tuple(map(str, groups.tolist())), groups, np.arange(len(labels)), ())
     folds = make_folds(labels, groups, 5)
     result = validate_choice(data, grouping, folds, 4, CANDIDATES, list(CANDIDATES), lambda: None)
     assert folds
@@ -56,7 +56,7 @@ def test_every_clip_of_a_large_set_is_tested_once(make_recording: Any, monkeypat
     features = {name: rng.normal(size=(60, 6)) + 3 * labels[:, None] for name in CANDIDATES}
     data = FitData([make_recording(0)] * 60, ("a", "b", "c"), labels, features, {}, [], ())
     groups = np.arange(60) // 3
-    grouping = Grouping("subject", tuple(map(str, groups.tolist())), groups, ())
+    grouping = Grouping("subject", tuple(map(str, groups.tolist())), groups, np.arange(len(labels)), ())
     folds, steps = make_folds(labels, groups, 5), []
     result = validate_choice(data, grouping, folds, 4, CANDIDATES, list(CANDIDATES), lambda: steps.append(1))
     assert sorted(clip.index for clip in result.tested) == list(range(60))
@@ -66,3 +66,43 @@ def test_every_clip_of_a_large_set_is_tested_once(make_recording: Any, monkeypat
         fit, test = folds[number]
         (head,) = fit_heads(features[candidate.features][fit], labels[fit], 3, [candidate])
         np.testing.assert_array_equal(scores, head.scores(features[candidate.features][test]))
+
+
+NEAREST = {"encoder": [Candidate("encoder", "neighbors", 1.0)]}
+
+
+def validate_nearest(make_recording: Any, features: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Any:
+    recordings, names = [make_recording(0)] * len(labels), tuple(map(str, groups.tolist()))
+    data = FitData(recordings, ("a", "b", "c"), labels, {"encoder": features}, {}, [], ())
+    grouping = Grouping("subject", names, groups, np.arange(len(labels)), ())
+    folds = make_folds(labels, groups, 5)
+    return validate_choice(data, grouping, folds, 4, NEAREST, list(NEAREST), lambda: None)
+
+
+@pytest.mark.parametrize("max_compared", [2000, 40], ids=["small", "large"])
+def test_no_clip_is_tested_by_a_head_that_has_seen_it(
+    make_recording: Any, monkeypatch: pytest.MonkeyPatch, max_compared: int
+) -> None:
+    """The nearest neighbor of a clip of noise tells its class only if it is the clip itself."""
+    monkeypatch.setattr("skeletonmae.inference.head_choice.MAX_COMPARED", max_compared)
+    labels = np.arange(90) % 3
+    features = np.random.default_rng(0).normal(size=(90, 6))
+    result = validate_nearest(make_recording, features, labels, np.arange(90) // 3)
+    assert result.accuracies()[CHOSEN] < 0.5
+
+
+@pytest.mark.parametrize("max_compared", [2000, 40], ids=["small", "large"])
+def test_no_clip_is_tested_by_a_head_that_has_seen_its_subject(
+    make_recording: Any, monkeypatch: pytest.MonkeyPatch, max_compared: int
+) -> None:
+    """The clips of a subject are alike, and of one class, which others of the subject therefore tell.
+
+    Neither may heads be chosen so: they would be taken to be sure.
+    """
+    monkeypatch.setattr("skeletonmae.inference.head_choice.MAX_COMPARED", max_compared)
+    rng, groups = np.random.default_rng(0), np.arange(90) // 3
+    labels = groups % 3
+    features = rng.normal(size=(30, 6))[groups] + 0.01 * rng.normal(size=(90, 6))
+    result = validate_nearest(make_recording, features, labels, groups)
+    assert result.accuracies()[CHOSEN] < 0.5
+    assert np.mean([clip.probability for clip in result.tested]) < 0.6

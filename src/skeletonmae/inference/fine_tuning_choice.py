@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from skeletonmae.inference.fine_tuning import FineTuner
 from skeletonmae.inference.fit_data import ENCODER, FitData
 from skeletonmae.inference.fit_report import FineTuningOutcome
 from skeletonmae.inference.folds import Fold
-from skeletonmae.inference.head_choice import Choice, fit_temperature
+from skeletonmae.inference.head_choice import Choice, fit_temperature, is_surely_better
 from skeletonmae.inference.head_fitting import Candidate
 from skeletonmae.predictions.heads import LinearHead, softmax
 
@@ -28,6 +28,8 @@ class FineTuned:
         folds: (fit, test) indices of the recordings that measured it.
         choice: Its scores of the tested recordings, and its temperature.
         fold_features: Features of all recordings by the encoder of each fold, `(recording, feature)`.
+        keeps: For each fold, whether the clips of the others alone would keep the fine-tuned encoder: without the
+            fold's own, so that its accuracy does not profit from the choice. With one fold, its own.
         featurizer: The encoder that was fine-tuned on all recordings; None if it was not kept.
         head: Its head.
     """
@@ -36,6 +38,7 @@ class FineTuned:
     folds: tuple[Fold, ...]
     choice: Choice
     fold_features: tuple[np.ndarray, ...]
+    keeps: tuple[bool, ...]
     featurizer: FineTunedFeaturizer | None = None
     head: LinearHead | None = None
 
@@ -66,7 +69,7 @@ def try_fine_tuning(
     on_progress: Callable[[str, int, int], None],
     on_message: Callable[[str], None],
 ) -> FineTuned:
-    """Fine-tune the encoder in each fold; if it beats the frozen choice, then on all recordings.
+    """Fine-tune the encoder in each fold; if it surely beats the frozen choice, then on all recordings.
 
     Where that would take too long, one fold is held out instead.
 
@@ -97,21 +100,21 @@ def try_fine_tuning(
     tested = np.concatenate([test for _, test in folds])
     truth = data.labels[tested]
     temperature, log_loss = fit_temperature(scores[tested], truth)
-    accuracy = float((scores[tested].argmax(1) == truth).mean())
-    frozen_accuracy = float((frozen.scores[tested].argmax(1) == truth).mean())
-    is_kept = is_better(accuracy, frozen_accuracy)
-    outcome = FineTuningOutcome(accuracy, frozen_accuracy, len(tested), len(folds), is_kept)
-    choice = Choice(FINE_TUNED, temperature, accuracy, log_loss, scores)
-    tuned = FineTuned(outcome, tuple(folds), choice, tuple(fold_features))
+    hits, frozen_hits = scores.argmax(1) == data.labels, frozen.scores.argmax(1) == data.labels
+    is_kept = is_surely_better(hits[tested], frozen_hits[tested])
+    outcome = FineTuningOutcome(
+        float(hits[tested].mean()), float(frozen_hits[tested].mean()), len(tested), len(folds), is_kept
+    )
+    keeps = [is_kept]
+    if len(folds) > 1:
+        others = [np.setdiff1d(tested, test) for _, test in folds]
+        keeps = [is_surely_better(hits[rest], frozen_hits[rest]) for rest in others]
+    choice = Choice(FINE_TUNED, temperature, outcome.accuracy, log_loss, scores)
+    tuned = FineTuned(outcome, tuple(folds), choice, tuple(fold_features), tuple(keeps))
     if not is_kept:
         return tuned
     featurizer, head = tuner.fine_tune(every, on_step)
-    return FineTuned(outcome, tuple(folds), choice, tuple(fold_features), featurizer, head)
-
-
-def is_better(accuracy: float, frozen_accuracy: float) -> bool:
-    """Return whether the fine-tuned encoder is kept: if it recognizes more of the same clips."""
-    return accuracy > frozen_accuracy
+    return replace(tuned, featurizer=featurizer, head=head)
 
 
 def _affordable(

@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skeletonmae.evaluation.reliability import design_effect, grouped_interval, wilson_interval
+from skeletonmae.evaluation.reliability import (
+    NORMAL_QUANTILE,
+    design_effect,
+    grouped_interval,
+    wilson_interval,
+)
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.folds import Grouping
 from skeletonmae.inference.head_choice import Choice
@@ -27,8 +32,6 @@ MIN_CHANCE_EFFECT = 2.0
 """In cross-validation, two clips that resemble each other are both right or both wrong by chance: each was learned
 by the classifier that is asked about the other. The variance of the accuracy is up to twice that of independent
 clips."""
-ONE_SIDED_QUANTILE = 1.6448536269514722
-"""The 95 % quantile of the normal distribution."""
 NUM_BINS = 10
 """Bins of the probability in the calibration error."""
 
@@ -162,7 +165,8 @@ class FitReport:
     def is_above_chance(self) -> bool:
         """Whether the accuracy is surely better than that of always answering the most frequent class.
 
-        It is tested at a level of 5 %, with at least `MIN_CHANCE_EFFECT` times the variance of independent clips.
+        It must be better by 1.96 standard errors, for which the variance is at least `MIN_CHANCE_EFFECT` times
+        that of independent clips. Of fits to random labels, at most 1 in 20 then seem better than chance.
         """
         hits, groups = self._hits_and_groups()
         if not len(hits):
@@ -170,7 +174,7 @@ class FitReport:
         effect = max(MIN_CHANCE_EFFECT, design_effect(hits, groups)[0])
         share = self.majority_share
         deviation = np.sqrt(share * (1 - share) * effect / len(hits))
-        return bool(hits.mean() > share + ONE_SIDED_QUANTILE * deviation)
+        return bool(hits.mean() > share + NORMAL_QUANTILE * deviation)
 
     def _hits_and_groups(self) -> tuple[np.ndarray, np.ndarray]:
         """Whether each tested clip was recognized, and the number of its subject, or of its copies."""

@@ -1,4 +1,4 @@
-"""Divide labeled recordings into folds that keep the recordings of a subject, and copies, together."""
+"""Divide labeled recordings into folds that keep subjects together, and copies of what is tested out of them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ Fold = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """Which recordings must be on the same side of a fold.
+    """Which recordings belong together.
 
     Args:
         tag: The tag whose values are kept together; None if there is none.
         values: Its value for each recording; empty where it has none.
-        groups: Number of the group of each recording, `(recording,)`: that of its subject, if it is known, and of
-            its copies.
+        groups: Number of the group of each recording, `(recording,)`, which is on one side of a fold: that of its
+            subject; of its copies, if no tag is used.
+        copy_groups: Number of the group of copies of each recording, `(recording,)`. Where a recording is tested,
+            nothing is fitted to its copies, whoever they are said to show.
         copies: Recordings that are the same as an earlier one, share frames with it, or are nearly the same
             (turned, mirrored, moved, scaled, at another frame rate), each with that one.
         confounded_tag: A tag that says who was recorded, but is not used, because every class shows one of its
@@ -38,6 +40,7 @@ class Grouping:
     tag: str | None
     values: tuple[str, ...]
     groups: np.ndarray
+    copy_groups: np.ndarray
     copies: tuple[Match, ...]
     confounded_tag: str | None = None
 
@@ -50,8 +53,8 @@ class Grouping:
 def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = None) -> Grouping:
     """Find out which recordings belong together: those of one subject, copies, and near copies.
 
-    Subjects are not kept together if every class shows a single one, and near copies are not if all recordings are
-    near copies of each other.
+    Subjects are not kept together if every class shows a single one, and near copies do not count if all
+    recordings are near copies of each other.
 
     Args:
         recordings: The recordings.
@@ -70,15 +73,15 @@ def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = N
             chosen = name
             break
     copies = _find_copies(recordings)
-    if len(set(_groups(("",) * len(recordings), copies).tolist())) < 2:  # they are alike, but hardly copies
+    if len(set(_copy_groups(len(recordings), copies).tolist())) < 2:  # they are alike, but hardly copies
         copies = tuple(match for match in copies if match.kind != "near")
+    copy_groups = _copy_groups(len(recordings), copies)
     if chosen:
         values = tuple(one.tags.get(chosen, "") for one in recordings)
-        groups = _groups(values, copies)
         if not _is_confounded([one.label for one in recordings], values):
-            return Grouping(chosen, values, groups, copies)
+            return Grouping(chosen, values, _subject_groups(values), copy_groups, copies)
     unknown = ("",) * len(recordings)
-    return Grouping(None, unknown, _groups(unknown, copies), copies, confounded_tag=chosen)
+    return Grouping(None, unknown, copy_groups, copy_groups, copies, confounded_tag=chosen)
 
 
 def _is_confounded(labels: Sequence[str | None], values: Sequence[str]) -> bool:
@@ -90,38 +93,43 @@ def _is_confounded(labels: Sequence[str | None], values: Sequence[str]) -> bool:
     return has_one and len(values_of) > 1 and len(set(values)) > 1
 
 
-def _groups(values: Sequence[str], copies: Sequence[Match]) -> np.ndarray:
-    """Return the number of the group of each recording: that of its value, if it has one, and of its copies."""
-    parent = list(range(len(values)))
-
-    def find(index: int) -> int:
-        while parent[index] != index:
-            parent[index] = parent[parent[index]]
-            index = parent[index]
-        return index
-
-    first_of: dict[str, int] = {}
-    for index, value in enumerate(values):
-        if value:
-            parent[find(index)] = find(first_of.setdefault(value, index))
-    for match in copies:
-        parent[find(match.index)] = find(match.other_index)
-    roots = np.array([find(index) for index in range(len(values))])
-    numbers: np.ndarray = np.unique(roots, return_inverse=True)[1]
+def _subject_groups(values: Sequence[str]) -> np.ndarray:
+    """Return the number of the group of each recording: that of its value; without one, it is alone."""
+    names = [f"value {value}" if value else f"none {index}" for index, value in enumerate(values)]
+    numbers: np.ndarray = np.unique(np.array(names), return_inverse=True)[1]
     return numbers
 
 
-def make_folds(labels: np.ndarray, groups: np.ndarray, num_folds: int, seed: int = 0) -> list[Fold]:
+def _copy_groups(number: int, copies: Sequence[Match]) -> np.ndarray:
+    """Return the number of the group of each recording, in which are its copies, and theirs."""
+    first = np.arange(number)
+    for match in copies:
+        first[first == first[match.index]] = first[match.other_index]
+    numbers: np.ndarray = np.unique(first, return_inverse=True)[1]
+    return numbers
+
+
+def make_folds(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    num_folds: int,
+    seed: int = 0,
+    copy_groups: np.ndarray | None = None,
+) -> list[Fold]:
     """Divide recordings into folds with about the same share of each class, whole groups in each.
+
+    Copies of tested recordings, if they are in another group, are left out of what is fitted to.
 
     Args:
         labels: Class index of each recording.
         groups: Number of the group of each recording.
         num_folds: Number of folds; fewer if there are fewer groups, or fewer recordings of every class.
         seed: Seed of the division.
+        copy_groups: Number of the group of copies of each recording; None if there are no copies.
 
     Returns:
-        (fit, test) indices; none if there are not two groups, or no class has two recordings.
+        (fit, test) indices; none if there are not two groups, if no class has two recordings, or if copies leave
+        nothing to fit to.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -132,7 +140,10 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, num_folds: int, seed: int
     splitter = StratifiedGroupKFold(n_splits=number, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with few recordings; `fit` warns of them itself
-        folds = [(fit, test) for fit, test in splitter.split(labels, labels, groups) if len(test) and len(fit)]
+        folds = list(splitter.split(labels, labels, groups))
+    if copy_groups is not None:
+        folds = [(fit[~np.isin(copy_groups[fit], copy_groups[test])], test) for fit, test in folds]
+    folds = [(fit, test) for fit, test in folds if len(test) and len(fit)]
     return folds if len(folds) > 1 else []
 
 

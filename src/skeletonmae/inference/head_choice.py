@@ -57,6 +57,7 @@ def choose_heads(
     candidates: Mapping[str, Sequence[Candidate]],
     on_fold: Callable[[], None],
     *,
+    copy_groups: np.ndarray | None = None,
     max_folds: int | None = None,
     known: KnownScores | None = None,
 ) -> dict[str, Choice]:
@@ -75,6 +76,7 @@ def choose_heads(
         folds: (fit, test) indices; without any, every candidate has an accuracy of 0 and a temperature of 1.
         candidates: Name of a group -> its candidates.
         on_fold: Called `num_choice_steps` times.
+        copy_groups: Number of the group of copies of each clip; None if there are no copies.
         max_folds: Number of folds in which the best of a large set are measured; by default all.
         known: Scores on all clips that need not be computed again.
     """
@@ -83,7 +85,8 @@ def choose_heads(
         return _best_of_groups(cross_validate(features, labels, num_classes, folds, every, on_fold), candidates)
     drawn = draw_clips(labels, MAX_COMPARED)
     part = {name: values[drawn] for name, values in features.items()}
-    drawn_folds = make_folds(labels[drawn], groups[drawn], len(folds))
+    drawn_copies = None if copy_groups is None else copy_groups[drawn]
+    drawn_folds = make_folds(labels[drawn], groups[drawn], len(folds), copy_groups=drawn_copies)
     results = cross_validate(part, labels[drawn], num_classes, drawn_folds, every, on_fold)
     best = {name: choice.candidate for name, choice in _best_of_groups(results, candidates).items()}
     chosen = list(dict.fromkeys(best.values()))
@@ -181,6 +184,21 @@ def cross_validate(
 def best_choice(results: Mapping[Candidate, Choice]) -> Choice:
     """Return the candidate with the highest accuracy; of equal ones, that with the lowest log loss."""
     return max(results.values(), key=lambda choice: (round(choice.accuracy, 9), -choice.log_loss))
+
+
+def is_surely_better(hits: np.ndarray, others: np.ndarray) -> bool:
+    """Return whether a classifier recognizes more of the same clips than another by over one standard error.
+
+    Only clips that one of the two recognizes count (McNemar, *Note on the sampling error of the difference between
+    correlated proportions*, 1947).
+
+    Args:
+        hits: Whether each clip was recognized, `(clip,)`.
+        others: Likewise by the other.
+    """
+    hits, others = hits.astype(bool), others.astype(bool)
+    more, fewer = int((hits & ~others).sum()), int((others & ~hits).sum())
+    return more - fewer > np.sqrt(more + fewer)
 
 
 def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skeletonmae.inference.fit_candidates import choose_group
 from skeletonmae.inference.fit_data import FitData
 from skeletonmae.inference.fit_report import HeldOutClip
 from skeletonmae.inference.folds import Fold, Grouping, make_folds
-from skeletonmae.inference.head_choice import KnownScores, best_choice, choose_heads
+from skeletonmae.inference.head_choice import KnownScores, choose_heads
 from skeletonmae.inference.head_fitting import Candidate, fit_heads
 from skeletonmae.predictions.heads import softmax
 
@@ -30,12 +31,15 @@ class NestedValidation:
             `(recording,)` float; NaN where it was not tested.
         kinds: Which head each fold chose.
         scores: Scores of the tested recordings of each fold by the heads that were fitted to the others.
+        is_chosen_on_one_group: Whether a fold was left with the recordings of one subject, who was therefore on
+            both sides when its head was chosen.
     """
 
     tested: tuple[HeldOutClip, ...]
     hits: dict[str, np.ndarray]
     kinds: tuple[str, ...]
     scores: KnownScores
+    is_chosen_on_one_group: bool = False
 
     def accuracies(self, clips: np.ndarray | None = None) -> dict[str, float]:
         """Return the accuracy of each group on the tested recordings, or on some of them.
@@ -58,9 +62,12 @@ def validate_choice(
 ) -> NestedValidation:
     """Choose a head on each fold's recordings, by cross-validation within them, and test it on the others.
 
+    The folds within a fold keep groups together as well. Where it is left with one group, such as one of two
+    subjects, they keep only copies together.
+
     Args:
         data: The recordings.
-        grouping: Which of them are kept together.
+        grouping: Which of them belong together.
         folds: (fit, test) indices.
         num_inner: Number of folds on which the head is chosen.
         candidates: Name of a group -> its heads; the best of each group is tested.
@@ -72,14 +79,27 @@ def validate_choice(
     tested: list[HeldOutClip] = []
     kinds: list[str] = []
     known: dict[tuple[Candidate, int], np.ndarray] = {}
+    is_chosen_on_one_group = False
     for number, (fit, test) in enumerate(folds):
         part = {name: values[fit] for name, values in data.features.items()}
-        groups = grouping.groups[fit]
-        inner = make_folds(labels[fit], groups, num_inner, SEED)
+        groups, copy_groups = grouping.groups[fit], grouping.copy_groups[fit]
+        inner = make_folds(labels[fit], groups, num_inner, SEED, copy_groups)
+        if grouping.tag and len(np.unique(groups)) == 1:
+            groups = copy_groups
+            inner = make_folds(labels[fit], groups, num_inner, SEED)
+            is_chosen_on_one_group = True
         best = choose_heads(
-            part, labels[fit], groups, num_classes, inner, candidates, on_fold, max_folds=MAX_INNER_FOLDS
+            part,
+            labels[fit],
+            groups,
+            num_classes,
+            inner,
+            candidates,
+            on_fold,
+            copy_groups=copy_groups,
+            max_folds=MAX_INNER_FOLDS,
         )
-        chosen = best_choice({best[name].candidate: best[name] for name in allowed})
+        chosen = choose_group(best, allowed, labels[fit], inner)
         for name, choice in best.items():
             values = data.features[choice.candidate.features]
             (head,) = fit_heads(values[fit], labels[fit], num_classes, [choice.candidate])
@@ -91,7 +111,7 @@ def validate_choice(
                 tested += held_out_clips(data, grouping, test, probabilities)
         kinds.append(str(chosen.candidate))
         on_fold()
-    return NestedValidation(tuple(tested), hits, tuple(kinds), known)
+    return NestedValidation(tuple(tested), hits, tuple(kinds), known, is_chosen_on_one_group)
 
 
 def held_out_clips(
@@ -101,7 +121,7 @@ def held_out_clips(
 
     Args:
         data: The recordings.
-        grouping: Which of them are kept together.
+        grouping: Which of them belong together.
         test: Indices of the predicted ones.
         probabilities: Their probabilities of the classes, `(test, class)`.
     """
