@@ -132,8 +132,8 @@ class ClassStatistics:
 
     def shrunken_covariance(self, shrinkage: float) -> np.ndarray:
         """Return the covariance with a share of a multiple of the identity in it."""
-        identity = self.variance * np.eye(len(self.covariance))
-        shrunken: np.ndarray = (1 - shrinkage) * self.covariance + shrinkage * identity
+        shrunken: np.ndarray = (1 - shrinkage) * self.covariance
+        shrunken[np.diag_indices_from(shrunken)] += shrinkage * self.variance
         return shrunken
 
     def discriminants(self, shrinkage: float) -> np.ndarray:
@@ -146,7 +146,8 @@ class ClassStatistics:
             factor = cho_factor(self.shrunken_covariance(shrinkage), lower=True, overwrite_a=True)
             return np.asarray(cho_solve(factor, means))
         isotropic = shrinkage * self.variance
-        system = self.gram + isotropic * self.degrees / (1 - shrinkage) * np.eye(len(self.gram))
+        system = self.gram.copy()
+        system[np.diag_indices_from(system)] += isotropic * self.degrees / (1 - shrinkage)
         factor = cho_factor(system, lower=True, overwrite_a=True)
         within: np.ndarray = self.deviations.T @ cho_solve(factor, self.deviations @ means)
         discriminants: np.ndarray = (means - within) / isotropic
