@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from skeletonmae.batches import Batch, Tracks
+from skeletonmae.errors import InputError
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import CLASSIFIERS, METHODS, InputSpec, JointPatchMAEConfig, Method, STRLClassifierConfig
 from skeletonmae.skeletons import COCO17, KINECT20
@@ -156,15 +157,16 @@ def test_the_loss_is_a_function_of_weights_and_batch(make_batch: Make, case: str
 
 
 @entries
-def test_the_loss_of_two_halves_is_that_of_the_whole(make_batch: Make, case: str) -> None:
+def test_the_loss_of_two_parts_is_that_of_the_whole(make_batch: Make, case: str) -> None:
     method, batch = fixed(build(case)), clips(make_batch)
     if method.couples_batch:
         pytest.skip("its loss compares the clips of a batch; the loop refuses to divide its steps")
     whole = method(batch)
-    halves = [method(part(batch, 0, 2)), method(part(batch, 1, 3))]
-    assert float(sum(half.num_terms for half in halves)) == pytest.approx(float(whole.num_terms))
-    total = sum(half.loss * half.num_terms for half in halves)
-    torch.testing.assert_close(total, whole.loss * whole.num_terms, rtol=1e-4, atol=1e-5)
+    for first, second in (((0,), (1, 2, 3)), ((0, 1), (2, 3))):  # of unequal size, so that wrong weights show
+        parts = [method(part(batch, *first)), method(part(batch, *second))]
+        assert float(sum(each.num_terms for each in parts)) == pytest.approx(float(whole.num_terms))
+        total = sum(each.loss * each.num_terms for each in parts)
+        torch.testing.assert_close(total, whole.loss * whole.num_terms, rtol=1e-4, atol=1e-5)
 
 
 @entries
@@ -189,6 +191,17 @@ def test_what_changes_after_a_step_is_in_its_state_dict(make_batch: Make, case: 
         resumed.after_step(3, 4)
     assert all(torch.equal(method.state_dict()[name], tensor) for name, tensor in other.state_dict().items())
     assert torch.equal(method(batches[0]).loss, other(batches[0]).loss)
+
+
+@entries
+def test_an_encoder_without_statistics_says_so(make_batch: Make, case: str) -> None:
+    method, batch = build(case).eval(), clips(make_batch)
+    with torch.no_grad():
+        if case.split("-")[0] in ("sttformer", "graph"):
+            with pytest.raises(InputError, match="this encoder has no pooling statistics"):
+                method.embed(batch, "statistics")
+        else:
+            assert method.embed(batch, "statistics").isfinite().all()
 
 
 @entries

@@ -98,6 +98,8 @@ def make_fine_tuned(kind: str) -> FineTunedFeaturizer:
     [
         "encoder",
         "any layout",
+        "encoder statistics",
+        "any layout statistics",
         "coordinates",
         "combined",
         "combined any layout",
@@ -108,7 +110,7 @@ def make_fine_tuned(kind: str) -> FineTunedFeaturizer:
 def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
     kind: str, make_recording: Callable[..., Any], padded: Any
 ) -> None:
-    skeleton, axes = (COCO17, 2) if kind.endswith("any layout") else (KINECT20, 3)
+    skeleton, axes = (COCO17, 2) if "any layout" in kind else (KINECT20, 3)
     recordings = [
         make_recording(seed, 1 + seed % 2, frames, skeleton, axes=axes, fps=20.0, lost=0.2)
         for seed, frames in enumerate((30, 9, 64, 21))
@@ -124,8 +126,9 @@ def test_the_graph_of_a_classifier_of_fit_answers_as_it_does(
     elif kind.startswith("fine-tuned"):
         featurizer = make_fine_tuned(kind.removeprefix("fine-tuned "))
     else:
-        pooling: Any = "parts" if kind == "any layout" else "joints"
-        featurizer = EncoderFeaturizer(make_encoder(kind), kind, pooling, time_parts=2)
+        pooling: Any = "statistics" if kind.endswith("statistics") else "parts" if "any" in kind else "joints"
+        encoder = make_encoder(kind.removesuffix(" statistics"))
+        featurizer = EncoderFeaturizer(encoder, kind, pooling, 1 if pooling == "statistics" else 2)
     classifier = make_classifier(featurizer, recordings, skeleton)
     exportable = fitted_to_export(classifier, "mine")
     assert (exportable.labels, exportable.license, exportable.kind) == (("a", "b", "c"), "for tests", "classifier")

@@ -64,11 +64,11 @@ def test_the_package_has_it() -> None:
         _ = skeletonmae.SkeletonDecoder
 
 
-@pytest.mark.parametrize("pooling", ["parts", "joints", "mean"])
+@pytest.mark.parametrize("pooling", ["parts", "statistics", "joints", "mean"])
 def test_features(encoder: SkeletonEncoder, recordings: list[SkeletonSequence], pooling: Any) -> None:
     embeddings = encoder.embed(recordings, pooling=pooling)
     width = encoder.checkpoint.header.method.width
-    groups = {"parts": 6, "joints": len(encoder.joints), "mean": 1}[pooling]
+    groups = {"parts": 6, "statistics": 12, "joints": len(encoder.joints), "mean": 1}[pooling]
     assert embeddings.features.shape == (8, groups * width)
     assert embeddings.features.dtype == np.float32
     assert np.isfinite(embeddings.features).all()
@@ -113,7 +113,7 @@ def test_the_order_of_joints_does_not_matter(encoder: SkeletonEncoder, recording
     other = replace(
         one, positions=one.positions[:, :, order], observed=one.observed[:, :, order], skeleton=shuffled
     )
-    for pooling in ("parts", "joints", "mean"):
+    for pooling in ("parts", "statistics", "joints", "mean"):
         assert_close(features(encoder, one, pooling=pooling), features(encoder, other, pooling=pooling))
 
 
@@ -163,7 +163,7 @@ def test_joints_that_were_never_observed_do_not_matter(
         observed=np.concatenate([without.observed, np.ones_like(without.observed[:, :, :1])], 2),
         skeleton=Skeleton("with a tail", (*joints, "tail"), parents | {"tail": "pelvis"}),
     )
-    for pooling in ("parts", "joints", "mean"):
+    for pooling in ("parts", "statistics", "joints", "mean"):
         expected = features(encoder, unobserved, pooling=pooling)
         assert_close(expected, features(encoder, without, pooling=pooling))
         assert_close(expected, features(encoder, tail, pooling=pooling))

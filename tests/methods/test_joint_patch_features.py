@@ -10,7 +10,7 @@ from skeletonmae.batches import Batch, Tracks
 from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenMask
 from skeletonmae.methods.joint_patch_features import embed_tracks, encode_tokens, make_patches
-from skeletonmae.methods.pooling import BODY_PARTS
+from skeletonmae.methods.pooling import BODY_PARTS, pool_statistics
 from skeletonmae.models import JointPatchEncoder
 from skeletonmae.skeletons import COCO17, KINECT20
 
@@ -89,6 +89,25 @@ def test_all_blocks_at_most(make_batch: Make) -> None:
     torch.testing.assert_close(encode_tokens(model, patches, visible, 3), expected)
     with pytest.raises(InputError, match=r"expected at most 3, .*got 4"):
         embed_tracks(model, batch.tracks, "mean", last_blocks=4)
+
+
+def test_statistics_are_of_a_block_inside_the_encoder(make_batch: Make) -> None:
+    model, batch = encoder(), with_lost_joints(batch_of(make_batch))
+    patches = make_patches(model, batch.tracks)
+    visible = TokenMask.all_visible(patches.available).visible_index
+    with torch.no_grad():
+        output = model.block_outputs(patches, visible)[1]  # the second of three
+        tokens = torch.zeros(*patches.available.shape, 8)
+        for track in range(len(output)):
+            for place in range(int(visible.num_valid[track])):
+                tokens[track].view(-1, 8)[visible.index[track, place]] = output[track, place]
+        statistics = pool_statistics(tokens, patches.available, KINECT20.joints, KINECT20)
+        found = embed_tracks(model, batch.tracks, "statistics")
+    torch.testing.assert_close(found, batch.tracks.mean_over_persons(statistics), atol=1e-5, rtol=1e-4)
+    assert found[:, 48:].any()
+    for settings in ({"time_parts": 2}, {"last_blocks": 2}):
+        with pytest.raises(InputError, match="all of a clip and one block"):
+            embed_tracks(model, batch.tracks, "statistics", **settings)
 
 
 def test_parts_have_the_same_width_in_other_layouts(make_batch: Make) -> None:

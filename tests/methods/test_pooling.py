@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,7 +13,9 @@ from skeletonmae.methods.pooling import (
     concat_joints,
     num_pooled,
     part_names,
+    pool_statistics,
     pool_sums,
+    statistics_blocks,
     sum_time_parts,
 )
 from skeletonmae.skeletons import COCO17, HAND21, KINECT20, NTU25, Skeleton
@@ -111,3 +114,29 @@ def test_parts_are_found_by_name_in_any_order_of_joints() -> None:
         pool_sums(total, count, joints, COCO17, "parts", joints),
         pool_sums(total[:, :, order], count[:, :, order], COCO17.joints, COCO17, "parts", joints),
     )
+
+
+def test_statistics_equal_a_plain_loop() -> None:
+    rng = np.random.default_rng(0)
+    available = torch.from_numpy(rng.random((2, 5, KINECT20.num_joints)) < 0.7)
+    available[0, :, KINECT20.index["head"]] = False
+    tokens = torch.from_numpy(rng.normal(size=(*available.shape, 3))).float() * available[..., None]
+    found = pool_statistics(tokens, available, KINECT20.joints, KINECT20).reshape(2, 2, len(BODY_PARTS), 3)
+    for track in range(2):
+        for row, part in enumerate(BODY_PARTS):
+            seen, deviations = [], []
+            for joint in KINECT20.parts[part]:
+                index = KINECT20.index[joint]
+                own = tokens[track, available[track, :, index], index].numpy()
+                if len(own):
+                    seen.append(own)
+                    deviations.append(own.std(0))
+            is_unseen = (track, part) == (0, "head")
+            assert (not seen) is is_unseen
+            mean = np.concatenate(seen).mean(0) if seen else np.zeros(3)
+            np.testing.assert_allclose(found[track, 0, row], mean, atol=1e-6)
+            np.testing.assert_allclose(found[track, 1, row], np.mean(deviations or [mean], axis=0), atol=1e-6)
+
+
+def test_two_thirds_of_the_blocks_are_run_for_statistics() -> None:
+    assert [statistics_blocks(depth) for depth in (1, 2, 3, 6, 8)] == [1, 2, 2, 4, 6]

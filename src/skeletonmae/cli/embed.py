@@ -32,7 +32,7 @@ def embed(
     recordings: RecordingPaths,
     encoder: str,
     out: Path,
-    pooling: Literal["parts", "joints", "mean"] = "parts",
+    pooling: Literal["parts", "statistics", "joints", "mean"] = "parts",
     views: int = 0,
     seed: int = 0,
     per_person: bool = False,
@@ -67,6 +67,8 @@ def embed(
         out: File to write, .npz, .csv or .parquet; an existing one is replaced. Besides the features, it has the
             names, labels and tags of the recordings.
         pooling: What the features are the mean of: each of the six parts of a body, each joint, or all joints.
+            `statistics` has the means and the standard deviations over time of the six parts, from a block inside
+            the encoder; they classify best.
         views: Number of random, augmented parts of each recording that are averaged with its middle part.
         seed: Seed of the views.
         per_person: Give every person a row of its own instead of the mean over the persons.

@@ -25,7 +25,7 @@ def export(
     out: OutPath,
     layout: str | None = None,
     axes: Literal[2, 3] | None = None,
-    pooling: Literal["parts", "joints", "mean"] = "parts",
+    pooling: Literal["parts", "statistics", "joints", "mean"] = "parts",
     compare_on: tuple[Path, ...] = (),
     json: bool = False,
 ) -> int:
@@ -50,7 +50,7 @@ def export(
             the joints of the model. An encoder that reads any layout needs it.
         axes: Number of coordinates of the recordings, for a model that reads 2D and 3D. By default 3.
         pooling: What the features of an encoder are the mean of: each of the six parts of a body, each joint, or
-            all joints.
+            all joints. `statistics`: means and standard deviations of the parts, from a block inside the encoder.
         compare_on: Files, folders or stores for the comparison with PyTorch, besides made recordings.
         json: Print as JSON what was written.
     """

@@ -13,7 +13,7 @@ from skeletonmae.checkpoint import Checkpoint, Header
 from skeletonmae.errors import InputError
 from skeletonmae.export.graph import ClassifierGraph, EncoderGraph, RecordingEncoder
 from skeletonmae.inference import RecordingClassifier, predict
-from skeletonmae.inference.embed import EmbedSettings, embed_recordings, is_human, with_default_parts
+from skeletonmae.inference.embed import BY_PART, EmbedSettings, embed_recordings, is_human, with_default_parts
 from skeletonmae.methods import Pooling
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifier
 from skeletonmae.methods.pooling import BODY_PARTS
@@ -93,6 +93,7 @@ def encoder_to_export(checkpoint: Checkpoint, name: str, pooling: Pooling = "par
         "mean": "the mean over time and joints",
         "joints": f"the means over time of {', '.join(header.joints)}, concatenated",
         "parts": f"the means over time and joints of {', '.join(BODY_PARTS)}, concatenated",
+        "statistics": f"the means over time of {', '.join(BODY_PARTS)}, then the standard deviations",
     }
     return Exportable(
         kind="encoder",
@@ -177,7 +178,7 @@ def pooled_encoder(
         time_parts: Number of parts of the clip that are averaged separately.
         axes: Number of coordinates of the recordings.
     """
-    is_cut = pooling == "parts" and is_human(header) and not encoder.described
+    is_cut = pooling in BY_PART and is_human(header) and not encoder.described
     if is_cut:
         skeleton = with_default_parts(skeleton)
     max_parts = len(BODY_PARTS) if is_cut else None

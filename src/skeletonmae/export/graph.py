@@ -13,7 +13,7 @@ from skeletonmae.export.steps import make_steps
 from skeletonmae.export.tokens import DescribedTokens, NamedTokens
 from skeletonmae.methods import Pooling
 from skeletonmae.methods.described_pooling import GROUPS, group_of_joint, pooled_layout
-from skeletonmae.methods.pooling import pool_sums, sum_time_parts
+from skeletonmae.methods.pooling import pool_statistics, pool_sums, statistics_blocks, sum_time_parts
 from skeletonmae.models import JointPatchEncoder
 from skeletonmae.skeletons import Skeleton
 from skeletonmae.transforms import ClipConfig
@@ -91,7 +91,10 @@ class RecordingEncoder(nn.Module):
         is_present = clip.observed.flatten(2).any(2)
         tokens, available = self.encode(clip)
         flags = available.to(tokens.dtype)
-        if self.pooling == "groups":
+        if self.pooling == "statistics":
+            tokens = tokens * flags[..., None]
+            by_track = pool_statistics(tokens, available, self.token_joints, self.skeleton)
+        elif self.pooling == "groups":
             by_track = self._mean_over_groups((tokens * flags[..., None]).sum(1), flags.sum(1))
         else:
             total, count = (
@@ -99,7 +102,8 @@ class RecordingEncoder(nn.Module):
             )
             by_track = pool_sums(total, count, self.token_joints, self.skeleton, self.pooling, self.model_joints)
         if self.max_parts:
-            by_part = torch.unflatten(by_track, 1, (self.time_parts, -1, self.encoder.width))
+            num_sets = 2 if self.pooling == "statistics" else self.time_parts
+            by_part = torch.unflatten(by_track, 1, (num_sets, -1, self.encoder.width))
             by_track = by_part[:, :, : self.max_parts].flatten(1)
         by_person = torch.unflatten(by_track, 0, is_present.shape)
         weight = is_present.to(by_person.dtype)[..., None]
@@ -118,9 +122,12 @@ class RecordingEncoder(nn.Module):
     ) -> tuple[Float[Tensor, "track time_step joint width"], Bool[Tensor, "track time_step joint"]]:
         """Compute the features of all tokens of all persons, and which of them were observed."""
         x, available = self.tokens(clip)
-        for block in self.encoder.blocks:
+        is_inside = self.pooling == "statistics"
+        num_blocks = statistics_blocks(len(self.encoder.blocks)) if is_inside else None
+        for block in self.encoder.blocks[:num_blocks]:
             x = block(x, attn_mask=available.flatten(1))
-        return torch.unflatten(self.encoder.norm(x), 1, available.shape[1:]), available
+        x = x if is_inside else self.encoder.norm(x)
+        return torch.unflatten(x, 1, available.shape[1:]), available
 
     def _mean_over_groups(
         self, total: Float[Tensor, "track joint width"], count: Float[Tensor, "track joint"]

@@ -30,6 +30,9 @@ from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.training import autocast
 from skeletonmae.validation.finding import pluralize
 
+BY_PART = ("parts", "statistics")
+"""Kinds of pooling whose features are those of body parts."""
+
 
 class EmbedSettings(NamedTuple):
     """How features are computed; see `SkeletonEncoder.embed`."""
@@ -56,7 +59,7 @@ def embed_recordings(
     """
     header = checkpoint.header
     items = adapted_recordings(header, recordings, settings.per_person)
-    if settings.pooling == "parts" and is_human(header):
+    if settings.pooling in BY_PART and is_human(header):
         items = map(_with_default_parts, items)
     parts = [_embed_block(checkpoint, block, settings) for block in recording_blocks(items)]
     return Embeddings.concat(parts or [_nothing()])
@@ -153,8 +156,9 @@ def _embed_rows(
         num_shown += is_shown
     assert total is not None
     mean = (total / num_shown.clamp(min=1)[:, None]).numpy()
-    if settings.pooling == "parts" and is_human(header):
-        by_part = mean.reshape(len(mean), settings.time_parts, len(part_names(store.skeleton)), -1)
+    if settings.pooling in BY_PART and is_human(header):
+        num_sets = 2 if settings.pooling == "statistics" else settings.time_parts
+        by_part = mean.reshape(len(mean), num_sets, len(part_names(store.skeleton)), -1)
         mean = by_part[:, :, : len(BODY_PARTS)].reshape(len(mean), -1)  # other parts have no joint of the encoder
     is_finite = np.isfinite(mean).all(1)
     is_kept = is_finite & (num_shown > 0).numpy()
@@ -209,7 +213,8 @@ def _feature_names(
         skeleton = pooled_layout(skeleton)
         joints = skeleton.joints
     parts = BODY_PARTS if is_human(header) else part_names(skeleton)
-    groups = {"mean": ("mean",), "joints": joints, "parts": parts}[settings.pooling]
+    statistics = [f"{part}_{statistic}" for statistic in ("mean", "std") for part in parts]
+    groups = {"mean": ("mean",), "joints": joints, "parts": parts, "statistics": statistics}[settings.pooling]
     times = settings.time_parts
     names = groups if times == 1 else [f"{group}_time{time}" for time in range(times) for group in groups]
     width = num_features // len(names)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import numpy as np
 import torch
@@ -158,7 +158,8 @@ embeddings = encoder.embed("my recordings")
             recordings: What to embed, or several of it; see `skeletonmae.read`. An array is one recording,
                 `(frame, joint, axis)` or `(person, frame, joint, axis)`, with NaN where a joint was not observed.
             pooling: What the features are the mean of: all joints (`mean`), each joint (`joints`), or each of the
-                six parts of a body (`parts`), all over time and over persons.
+                six parts of a body (`parts`), all over time and over persons. `statistics` has the means and the
+                standard deviations over time of the six parts, from a block inside the encoder; they classify best.
             views: Number of random, augmented parts of each recording that are averaged with its middle part.
                 They depend on `seed` and on the position of the recording among those of its layout.
             seed: Seed of the views.
@@ -204,10 +205,9 @@ embeddings = encoder.embed("my recordings")
         if settings.views < 0 or settings.batch_size < 1:
             expected, got = "views >= 0 and batch_size >= 1", (settings.views, settings.batch_size)
             raise InputError("invalid number of views or batch size", where="embed", expected=expected, got=got)
-        if settings.pooling not in ("mean", "joints", "parts"):
-            raise InputError(
-                "unknown pooling", where="embed", expected="mean, joints or parts", got=settings.pooling
-            )
+        if settings.pooling not in get_args(Pooling):
+            expected = ", ".join(get_args(Pooling))
+            raise InputError("unknown pooling", where="embed", expected=expected, got=settings.pooling)
         parts = []
         custom_layout = self.checkpoint.header.custom_layout
         sources = iter_sources(recordings, options, joints, on_ignored, custom_layout)

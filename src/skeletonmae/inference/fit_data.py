@@ -23,7 +23,6 @@ from skeletonmae.inference.featurizers import (
     Features,
 )
 from skeletonmae.inference.portable_weights import round_weights
-from skeletonmae.methods import Pooling
 from skeletonmae.predictions.class_names import class_name_problem
 from skeletonmae.predictions.coordinates import NUM_PERSONS, CoordinateConfig
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
@@ -31,8 +30,8 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 from skeletonmae.validation.finding import pluralize
 
-JOINTS_TIME_PARTS, PARTS_TIME_PARTS = 2, 4
-"""Number of parts of a clip in the features of each joint, and of each part of the body."""
+JOINTS_TIME_PARTS = 2
+"""Number of parts of a clip in the features of each joint."""
 NO_ENCODER = "none"
 """The name that stands for no encoder: only the coordinates are classified."""
 ENCODER, COORDINATES, TURNED, COMBINED = (
@@ -205,11 +204,10 @@ def encoder_featurizer(checkpoint: Checkpoint, name: str) -> EncoderFeaturizer:
         name: Its name or path.
     """
     header = checkpoint.header
-    any_layout = header.method.reads_any_layout
-    pooling: Pooling = "parts" if any_layout else "joints"
+    if header.method.reads_any_layout:
+        return EncoderFeaturizer(checkpoint, name, "statistics", sha256=_checksum(name))
     num_steps = header.clips.frames // getattr(header.method, "token_frames", 1)
-    time_parts = min(PARTS_TIME_PARTS if any_layout else JOINTS_TIME_PARTS, num_steps)
-    return EncoderFeaturizer(checkpoint, name, pooling, time_parts, _checksum(name))
+    return EncoderFeaturizer(checkpoint, name, "joints", min(JOINTS_TIME_PARTS, num_steps), _checksum(name))
 
 
 def _in_blocks(

@@ -28,7 +28,7 @@ from skeletonmae.methods.method import (
     resolve_config,
     zero_loss,
 )
-from skeletonmae.methods.pooling import Pooling, check_last_blocks, pool_sums
+from skeletonmae.methods.pooling import Pooling, check_last_blocks, check_pooling, pool_sums
 from skeletonmae.models.gnn import GNN, GNNType, JointIdentity, SkeletonGraph
 from skeletonmae.models.known_joints import check_any_joint_known
 
@@ -206,6 +206,7 @@ class GraphMAE(Method):
         self, batch: Batch, pooling: Pooling = "mean", *, time_parts: int = 1, last_blocks: int = 1
     ) -> Float[Tensor, "batch feature"]:
         """Average the features of all observed joints; only the last layer has features."""
+        check_pooling(pooling)
         check_last_blocks(last_blocks, 1)
         frames = FrameGraph(batch.tracks)
         x = self.embedding(frames.inputs(self.spec.axes, self.config.window))

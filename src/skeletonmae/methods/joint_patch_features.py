@@ -10,10 +10,19 @@ from torch import Tensor
 
 from skeletonmae.batches import Batch, Patches, Tracks, patchify
 from skeletonmae.batches.constants import constant
+from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenIndex, TokenMask
 from skeletonmae.methods.described_pooling import GROUPS, group_of_joint, pooled_layout
 from skeletonmae.methods.joint_patch_config import DescriptionConfig
-from skeletonmae.methods.pooling import Pooling, check_last_blocks, concat_joints, pool_sums, sum_time_parts
+from skeletonmae.methods.pooling import (
+    Pooling,
+    check_last_blocks,
+    concat_joints,
+    pool_statistics,
+    pool_sums,
+    statistics_blocks,
+    sum_time_parts,
+)
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder, masked_mean, mean_over_time
 from skeletonmae.skeletons.description import with_root_motion
 
@@ -74,6 +83,14 @@ def embed_tracks(
     """
     patches = make_patches(encoder, tracks)
     visible = TokenMask.all_visible(patches.available).visible_index
+    if pooling == "statistics":
+        if (time_parts, last_blocks) != (1, 1):
+            problem, got = "pooling statistics is of all of a clip and one block", (time_parts, last_blocks)
+            raise InputError(problem, expected="time_parts 1 and last_blocks 1", got=got)
+        skeleton = pooled_layout(tracks.skeleton) if encoder.described else tracks.skeleton
+        outputs = encoder.block_outputs(patches, visible, statistics_blocks(len(encoder.blocks)))
+        tokens = _spread(outputs[-1], visible, patches)
+        return tracks.mean_over_persons(pool_statistics(tokens, patches.available, skeleton.joints, skeleton))
     features = encode_tokens(encoder, patches, visible, last_blocks)
     skeleton = pooled_layout(tracks.skeleton) if encoder.described else tracks.skeleton
     known = skeleton.joints if encoder.described else tuple(encoder.pos_embed.joint_to_row)
@@ -82,15 +99,22 @@ def embed_tracks(
     if time_parts == 1 and pooling == "joints":
         by_joint = mean_over_time(features, visible, skeleton.num_joints)
         return tracks.mean_over_persons(concat_joints(by_joint, skeleton, known))
+    total = sum_time_parts(_spread(features, visible, patches), time_parts)
+    count = sum_time_parts(patches.available.float(), time_parts)
+    return tracks.mean_over_persons(pool_sums(total, count, skeleton.joints, skeleton, pooling, known))
+
+
+def _spread(
+    features: Float[Tensor, "track visible width"], visible: TokenIndex, patches: Patches
+) -> Float[Tensor, "track time joint width"]:
+    """Put the features of visible tokens where these are; 0 elsewhere."""
     features = features.float()
     if visible.valid is not None:
         features = features * visible.valid[..., None]  # padding repeats a token
     num_tokens = patches.available.flatten(1).shape[1]
     tokens = features.new_zeros(len(features), num_tokens, features.shape[2])
     tokens.scatter_add_(1, visible.index[..., None].expand_as(features), features)
-    total = sum_time_parts(tokens.view(*patches.available.shape, features.shape[2]), time_parts)
-    count = sum_time_parts(patches.available.float(), time_parts)
-    return tracks.mean_over_persons(pool_sums(total, count, skeleton.joints, skeleton, pooling, known))
+    return tokens.view(*patches.available.shape, features.shape[2])
 
 
 def embed_groups(encoder: JointPatchEncoder, tracks: Tracks) -> Float[Tensor, "batch feature"]:

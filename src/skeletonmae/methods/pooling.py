@@ -7,16 +7,19 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
 from skeletonmae.errors import InputError
 from skeletonmae.skeletons import Skeleton
 
-Pooling = Literal["mean", "joints", "parts"]
+Pooling = Literal["mean", "joints", "parts", "statistics"]
 """`mean`: mean over time and joints. `joints`: mean over time of each joint, concatenated. `parts`: mean over time
-and joints of each body part, concatenated. All are then averaged over persons."""
+and joints of each body part, concatenated. `statistics`: the same, and after it the standard deviation over time of
+each joint, averaged over the joints of each body part (statistics pooling: Snyder et al., *X-Vectors*, ICASSP
+2018); not of the last block, but of the block at two thirds of the depth; only encoders of `joint_patch` have it.
+All are then averaged over persons."""
 
 BODY_PARTS = ("head", "torso", "left_arm", "right_arm", "left_leg", "right_leg")
 """The parts of a human body, in the order of a feature."""
@@ -36,7 +39,51 @@ def num_pooled(pooling: Pooling, skeleton: Skeleton, known_joints: Sequence[str]
         skeleton: The joint layout.
         known_joints: Names of the joints that the model knows.
     """
-    return {"mean": 1, "joints": len(known_joints), "parts": len(part_names(skeleton))}[pooling]
+    num_parts = len(part_names(skeleton))
+    return {"mean": 1, "joints": len(known_joints), "parts": num_parts, "statistics": 2 * num_parts}[pooling]
+
+
+def pool_statistics(
+    tokens: Float[Tensor, "track time joint width"],
+    available: Bool[Tensor, "track time joint"],
+    joints: Sequence[str],
+    skeleton: Skeleton,
+) -> Float[Tensor, "track feature"]:
+    """Concatenate the mean over time and joints of each body part, and the mean of the deviations of its joints.
+
+    Args:
+        tokens: The tokens; 0 where they are not available.
+        available: Which tokens there are.
+        joints: Names of the joints along the axis `joint`.
+        skeleton: The joint layout, whose body parts count.
+    """
+    flags = available.to(tokens.dtype)
+    total, count = tokens.sum(1), flags.sum(1)
+    mean = total / count.clamp(min=1)[..., None]
+    squares = ((tokens - mean[:, None]) ** 2 * flags[..., None]).sum(1)
+    deviation = (squares / count.clamp(min=1)[..., None]).sqrt()
+    is_seen = (count > 0).to(tokens.dtype)
+    pooled = [
+        pool_sums(values[:, None], number[:, None], joints, skeleton, "parts", joints)
+        for values, number in ((total, count), (deviation, is_seen))
+    ]
+    return torch.cat(pooled, 1)
+
+
+def statistics_blocks(num_blocks: int) -> int:
+    """Return how many blocks are run for `statistics`: two thirds of them."""
+    return -(-2 * num_blocks // 3)
+
+
+def check_pooling(pooling: Pooling) -> None:
+    """Check that an encoder without `statistics` is not asked for them.
+
+    Raises:
+        InputError: It is.
+    """
+    if pooling == "statistics":
+        expected = "an encoder of joint_patch; or pooling mean, joints or parts"
+        raise InputError("this encoder has no pooling statistics", expected=expected)
 
 
 def sum_time_parts(

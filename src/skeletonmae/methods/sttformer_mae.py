@@ -23,7 +23,14 @@ from skeletonmae.methods.method import (
     resolve_config,
     zero_loss,
 )
-from skeletonmae.methods.pooling import Pooling, check_last_blocks, check_time_parts, num_pooled, pool_sums
+from skeletonmae.methods.pooling import (
+    Pooling,
+    check_last_blocks,
+    check_pooling,
+    check_time_parts,
+    num_pooled,
+    pool_sums,
+)
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import TargetNorm, make_targets, reconstruction_loss
 from skeletonmae.models.sttformer import STTFormerDecoder, STTFormerEncoder, sum_over_time
@@ -55,6 +62,10 @@ class STTFormerMAEConfig(MethodConfig):
     """Number of attention maps of a block, in encoder and decoder."""
     target_norm: TargetNorm = "token"
     """Normalize targets to mean 0 and variance 1 for each joint of a tuple, or each joint and axis of a clip."""
+
+    def num_time_steps(self, frames: int) -> int:
+        """Return the number of tuples of a clip."""
+        return frames // self.tuple_frames
 
     def build(self, spec: InputSpec, masking: Masking) -> STTFormerMAE:
         """Build the method for clips of `spec`."""
@@ -105,6 +116,7 @@ class STTFormerMAE(Method):
         self, batch: Batch, pooling: Pooling = "mean", *, time_parts: int = 1, last_blocks: int = 1
     ) -> Float[Tensor, "batch feature"]:
         """Average the features of all observed joints; blocks differ in width, so only the last counts."""
+        check_pooling(pooling)
         check_last_blocks(last_blocks, 1)
         return embed_tracks(self.encoder, batch.tracks, pooling, time_parts)
 

@@ -153,15 +153,18 @@ class JointPatchEncoder(nn.Module):
         out: Tensor = self.norm(x)
         return out
 
-    def block_outputs(self, patches: Patches, visible: TokenIndex) -> list[Float[Tensor, "track visible width"]]:
+    def block_outputs(
+        self, patches: Patches, visible: TokenIndex, num_blocks: int | None = None
+    ) -> list[Float[Tensor, "track visible width"]]:
         """Compute the output of every block, from the first to the last, before the final norm.
 
         Args:
             patches: All tokens.
             visible: Indices of the visible ones.
+            num_blocks: Number of blocks to run; by default all.
         """
         outputs = [self.embed_tokens(patches, visible)]
-        for block in self.blocks:
+        for block in self.blocks[:num_blocks]:
             outputs.append(block(outputs[-1], attn_mask=visible.valid))
         return outputs[1:]
 
