@@ -6,14 +6,17 @@ import statistics
 from collections.abc import Iterable
 from typing import Any
 
-CURVES = ("robustness", "early")
-"""Protocols with a table of their own."""
 SAME_CURVE = ("recipe", "stream", "label_fraction", "pretrained")
 """What the rows of a curve have in common, besides the settings of the probe."""
 
 
-def robustness_table(rows: list[dict[str, Any]]) -> list[str]:
-    """One row for each probe: its accuracy on clean clips, and its mean over the levels of each corruption."""
+def robustness_table(rows: list[dict[str, Any]], caveats: list[str]) -> list[str]:
+    """One row for each probe: its accuracy on clean clips, and its mean over the levels of each corruption.
+
+    Args:
+        rows: Rows of one set.
+        caveats: Sentences below the tables of the set, to which a row refers by their number.
+    """
     curves = _curves(rows, "robustness")
     clean = {key: curve["clean"] for key, curve in curves.items() if "clean" in curve}
     longest_first = sorted(clean.values(), key=lambda row: -len(row["metrics"]))
@@ -35,11 +38,11 @@ def robustness_table(rows: list[dict[str, Any]]) -> list[str]:
         cells += [_cell(_percent(metrics.get(name)), without.get(name)) for name in [*names, "mean_top1"]]
         table.append((row, cells))
     title = "Robustness: mean accuracy over the levels of each corruption, and over the corruptions of the row"
-    return _table(title, ["clean", *(name.replace("_", " ") for name in names), "mean"], table)
+    return _table(title, ["clean", *(name.replace("_", " ") for name in names), "mean"], table, caveats)
 
 
-def early_table(rows: list[dict[str, Any]]) -> list[str]:
-    """One row for each probe: its accuracy on the first part of the test clips."""
+def early_table(rows: list[dict[str, Any]], caveats: list[str]) -> list[str]:
+    """One row for each probe: its accuracy on the first part of the test clips; see `robustness_table`."""
     curves = [
         {float(setting.removeprefix("first=")): row for setting, row in curve.items()}
         for curve in _curves(rows, "early").values()
@@ -56,7 +59,7 @@ def early_table(rows: list[dict[str, Any]]) -> list[str]:
         for curve in curves
     ]
     title = "Early recognition: accuracy on the first part of the test clips"
-    return _table(title, [f"{100 * share:g} %" for share in shares], table)
+    return _table(title, [f"{100 * share:g} %" for share in shares], table, caveats)
 
 
 def _curves(rows: list[dict[str, Any]], protocol: str) -> dict[tuple[Any, ...], dict[str, dict[str, Any]]]:
@@ -70,7 +73,9 @@ def _curves(rows: list[dict[str, Any]], protocol: str) -> dict[tuple[Any, ...], 
     return curves
 
 
-def _table(title: str, columns: list[str], curves: list[tuple[dict[str, Any], list[str]]]) -> list[str]:
+def _table(
+    title: str, columns: list[str], curves: list[tuple[dict[str, Any], list[str]]], caveats: list[str]
+) -> list[str]:
     if not curves:
         return []
     lines = ["", f"{title}.", "", f"| probe | encoder | {' | '.join(columns)} | recipe | commit | date |"]
@@ -78,6 +83,7 @@ def _table(title: str, columns: list[str], curves: list[tuple[dict[str, Any], li
     for row, values in curves:
         setting = " ".join(row["setting"].split()[1:]) or "mean"
         names = [setting, f"({row['stream']})" if row["stream"] != "joint" else ""]
+        names += [f"[{caveats.index(row['caveat']) + 1}]"] if "caveat" in row else []
         cells = [" ".join(filter(None, names)), "pre-trained" if row["pretrained"] else "from scratch"]
         cells += [*values, f"`{row['recipe']}`", row["commit"], row["date"]]
         lines += [f"| {' | '.join(cells)} |"]

@@ -22,7 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_tables import insert_tables
-from result_curves import CURVES, early_table, robustness_table
+from result_costs import class_and_cost_table, optional_numbers
+from result_curves import early_table, robustness_table
+
+from skeletonmae.evaluation import CURVES, PROTOCOLS
 
 DOCS = Path(__file__).parent
 DATA = DOCS / "results.json"
@@ -31,15 +34,8 @@ TEMPLATE = DOCS / "results.template.md"
 ABLATIONS = DOCS / "ablations.json"
 KEY = ("set", "split", "protocol", "setting", "method", "stream", "label_fraction", "pretrained", "recipe")
 DEVICE = f"{platform.machine()} CPU"
-PROTOCOLS = {
-    "linear": "linear probe",
-    "knn": "nearest neighbors",
-    "finetune": "fine-tuned",
-    "retrieval": "retrieval",
-    "few_shot": "few-shot",
-    "robustness": "robustness",
-    "early": "early recognition",
-}
+TITLES = {"linear": "linear probe", "knn": "nearest neighbors", "finetune": "fine-tuned", "few_shot": "few-shot"}
+"""Protocol -> its name in the tables, where that is another one."""
 FOLD = re.compile(r" data\.evaluate\.split=fold(\d+)")
 """Override of a recipe that selects a fold of its split."""
 INTRODUCTION = """\
@@ -88,6 +84,7 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
             "num_test": group[0]["num_test"],
             "num_test_left_out": run_results.get("empty_clips", {}).get("test", 0),
             **_optional(group),
+            **optional_numbers(group, run_results.get("cost")),
             **({"weights_digest": digest} if (digest := run_results.get("weights_digest")) else {}),
             "best_params": [result["best_params"] for result in group],
             "commit": commit,
@@ -177,7 +174,7 @@ def _set_table(rows: list[dict[str, Any]]) -> list[str]:
     lines += ["|---|---|---|---|---|---|---|---|"]
     pairs: dict[tuple[Any, ...], dict[bool, dict[str, Any]]] = {}
     for row in rows:
-        if row["protocol"] in CURVES:
+        if row["protocol"] in CURVES:  # they have tables of their own
             continue
         key = (row["recipe"], row["stream"], row["protocol"], row["setting"], row["label_fraction"])
         pairs.setdefault(key, {})[row["pretrained"]] = row
@@ -185,7 +182,7 @@ def _set_table(rows: list[dict[str, Any]]) -> list[str]:
     for (recipe, stream, protocol, setting, label_fraction), pair in pairs.items():
         present = [pair[pretrained] for pretrained in (True, False) if pretrained in pair]
         gain = _gain(*present) if len(present) == 2 else ""
-        names = [PROTOCOLS[protocol], setting, f"({stream})" if stream != "joint" else ""]
+        names = [TITLES.get(protocol, protocol), setting, f"({stream})" if stream != "joint" else ""]
         own_caveats = dict.fromkeys(row["caveat"] for row in present if "caveat" in row)
         names += [f"[{caveats.index(text) + 1}]" for text in own_caveats]
         labels = f"{label_fraction:.0%} ({present[0]['num_train']} clips)"
@@ -200,7 +197,7 @@ def _set_table(rows: list[dict[str, Any]]) -> list[str]:
         if "recipe_at_commit" in row
     )
     lines += [line for note in notes for line in ("", note)]
-    lines += robustness_table(rows) + early_table(rows)
+    lines += robustness_table(rows, caveats) + early_table(rows, caveats) + class_and_cost_table(rows)
     return [*lines, "", f"Device: {'; '.join(dict.fromkeys(row['device'] for row in rows))}.", ""]
 
 

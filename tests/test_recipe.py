@@ -85,6 +85,72 @@ def test_a_classifier_is_of_the_methods_kind() -> None:
     refused(tree, "evaluation: ", "item 0 has a classifier of kind graph, but the method is joint_patch")
 
 
+def test_fine_tunings_that_would_replace_each_other_are_refused() -> None:
+    long = {"kind": "finetune", "training": {"epochs": 300}}
+    message = "items 0 and 1 both have the result 'finetune' and seed 0; give one of them a `name`"
+    refused({"evaluation": [{"kind": "finetune"}, long]}, "evaluation: ", message)
+    few = {"kind": "finetune", "label_fraction": 0.055, "seeds": [1, 1]}
+    message = "item 0 repeats the result 'finetune' with 5.5 % of the labels and seed 1"
+    refused({"evaluation": [few]}, "evaluation: ", message)
+    message = "items 0 and 1 both write the classifier finetune-1-seed0.safetensors; give one of them a `name`"
+    refused({"evaluation": [{"kind": "finetune"}, long | {"test_clips": 5}]}, "evaluation: ", message)
+    kept = [{"kind": "finetune"}, {"kind": "finetune", "test_clips": 5}, long | {"name": "long"}]
+    recipe = recipe_from({"data": {"evaluate": {"store": "x"}}, "evaluation": kept}, "here")
+    assert [protocol.result_keys[0][0] for protocol in recipe.evaluation] == [
+        "finetune", "finetune test_clips=5", "finetune long",
+    ]  # fmt: skip
+    assert [protocol.fit_name(3) for protocol in recipe.evaluation][1:] == [
+        "finetune-1-seed3", "finetune-long-1-seed3",
+    ]  # fmt: skip
+
+
+def test_settings_that_a_contrast_without_the_masked_loss_would_ignore_are_refused() -> None:
+    def contrast(**method: Any) -> dict[str, Any]:
+        return {"method": {"kind": "contrastive"} | method}
+
+    ignored = {"target": "motion", "predict_ratio": 0.5}
+    message = "without a masked loss, target, predict_ratio would have no effect"
+    refused(contrast(**ignored), "method: ", message)
+    message = "method contrastive would ignore it without a masked loss; delete this section"
+    refused(contrast() | {"masking": {"kind": "tube"}}, "masking: ", message)
+    data = {"data": {"evaluate": {"store": "x"}}}
+    plain = recipe_from(data | contrast(), "here")
+    assert recipe_from(plain.model_dump(mode="json"), "again") == plain
+    both = recipe_from(data | contrast(reconstruct=1.0, **ignored) | {"masking": {"kind": "tube"}}, "here")
+    assert (both.method.target, both.masking.kind) == ("motion", "tube")
+
+
+def test_a_clip_cannot_be_divided_into_more_parts_than_it_has_time_steps() -> None:
+    tree = {
+        "data": {"evaluate": {"store": "x"}, "frames": 32},
+        "method": {"kind": "joint_patch", "token_frames": 4},
+    }
+    message = "item 0 divides a clip into 9 parts of time, but a clip of method joint_patch has 8 time steps"
+    for protocol in ({"kind": "linear", "time_parts": 9}, {"kind": "early", "probe": {"time_parts": 9}}):
+        refused(tree | {"evaluation": [protocol]}, "evaluation: ", message)
+    assert recipe_from(tree | {"evaluation": [{"kind": "knn", "time_parts": 8}]}, "here").evaluation
+    graph = tree | {"method": {"kind": "graph"}}
+    assert recipe_from(graph | {"evaluation": [{"kind": "knn", "time_parts": 32}]}, "here").evaluation
+
+
+def test_a_method_without_an_encoder_is_evaluated_by_fine_tuning_alone() -> None:
+    supervised = {"method": {"kind": "supervised"}}
+    message = "item 0, linear, evaluates an encoder, which method supervised does not have"
+    refused(supervised, "evaluation: ", message)  # the protocols that a recipe has by default
+    refused(supervised | {"evaluation": [{"kind": "linear"}]}, "evaluation: ", message)
+    tree = {"data": {"evaluate": {"store": "x"}}, "evaluation": [{"kind": "finetune"}]}
+    assert recipe_from(tree | supervised, "here").evaluation == (Finetune(),)
+
+
+def test_the_mistake_of_one_protocol_does_not_quote_all_of_them() -> None:
+    tree = {"data": {"evaluate": {"store": "x"}}, "evaluation": [{"kind": "knn"}, {"kind": "knn"}]}
+    with pytest.raises(InputError) as caught:
+        recipe_from(tree, "here")
+    assert str(caught.value) == (
+        "here: evaluation: items 0 and 1 both have the result 'knn k=1' and seed 0; evaluate one in another folder"
+    )
+
+
 def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="frozen"):
         read_recipe(written(tmp_path)).training.lr = 1.0  # type: ignore[misc]

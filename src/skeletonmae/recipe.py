@@ -20,9 +20,10 @@ from skeletonmae.evaluation import PROTOCOLS, Finetune, LinearProbe
 from skeletonmae.evaluation.copies import TestCopies
 from skeletonmae.evaluation.features import FeatureConfig
 from skeletonmae.evaluation.knn import KNN
+from skeletonmae.evaluation.protocol import EvaluationProtocol, ResultKey
 from skeletonmae.masking import MASKINGS, RandomTokens
 from skeletonmae.methods import METHODS, InputSpec, JointPatchMAEConfig
-from skeletonmae.methods.method import Method
+from skeletonmae.methods.method import Method, MethodConfig
 from skeletonmae.renames import renamed_setting
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
@@ -181,7 +182,9 @@ class Recipe(Config):
     default they are random. A relative path is relative to the working directory. The clips must be those of the
     checkpoint. `joint_patch` takes the encoder, and the decoder too if the settings of the method are equal (that
     of a shipped encoder is untrained); `neighbor_tuning` needs a checkpoint."""
-    evaluation: tuple[AnyProtocol, ...] = (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1))
+    evaluation: tuple[AnyProtocol, ...] = Field(
+        (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1)), validate_default=True
+    )
 
     @field_validator("method")
     @classmethod
@@ -191,14 +194,20 @@ class Recipe(Config):
             raise ValueError(
                 f"joint_embedding description reads 2D and 3D clips and needs data.axes: 3, not {data.axes}"
             )
+        if names := ", ".join(method.ineffective_settings):
+            raise ValueError(f"without a masked loss, {names} would have no effect; delete it, or set reconstruct")
         return method
 
     @field_validator("masking")
     @classmethod
     def _check_masking(cls, masking: Config | None, info: ValidationInfo) -> Config | None:
         method = info.data.get("method")
-        if method is None or method.masks_tokens:
+        if method is None or method.uses_mask:
             return masking or RandomTokens()
+        if method.masks_tokens and masking in (None, RandomTokens()):  # the default of the kind
+            return RandomTokens()
+        if method.masks_tokens:
+            raise ValueError(f"method {method.kind} would ignore it without a masked loss; delete this section")
         if masking is not None:
             raise ValueError(f"method {method.kind} does not mask tokens and would ignore it; delete this section")
         return None
@@ -206,23 +215,14 @@ class Recipe(Config):
     @field_validator("evaluation")
     @classmethod
     def _check_protocols(cls, evaluation: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        _check_names(evaluation)
         method = info.data.get("method")
         if method is None:
             return evaluation
-        kind = method.classifier_kind or method.kind
+        data = info.data.get("data")
+        num_steps = method.num_time_steps(data.frames) if data else None
         for index, protocol in enumerate(evaluation):
-            classifier = protocol.classifier if isinstance(protocol, Finetune) else None
-            if classifier and classifier.kind != kind:
-                raise ValueError(
-                    f"item {index} has a classifier of kind {classifier.kind}, but the method is {method.kind}"
-                )
-            features = getattr(protocol, "probe", protocol)  # some protocols test a linear probe
-            last_blocks = features.last_blocks if isinstance(features, FeatureConfig) else 1
-            if last_blocks > method.num_feature_blocks:
-                raise ValueError(
-                    f"item {index} averages the features of {last_blocks} blocks, but the method {method.kind}"
-                    f" returns those of {method.num_feature_blocks}"
-                )
+            _check_protocol(index, protocol, method, num_steps)
         return evaluation
 
     def with_names_to_exclude(self) -> Recipe:
@@ -246,6 +246,68 @@ class Recipe(Config):
         except ValueError as error:
             raise InputError(str(error), where="recipe: method") from error
         return method
+
+
+def _check_protocol(index: int, protocol: Any, method: MethodConfig, num_steps: int | None) -> None:
+    """Check that a method can be evaluated by a protocol.
+
+    Args:
+        index: Number of the protocol in the recipe.
+        protocol: The protocol.
+        method: The settings of the method.
+        num_steps: Number of time steps of a clip; None if it is not known.
+    """
+    kind = method.classifier_kind or method.kind
+    classifier = protocol.classifier if isinstance(protocol, Finetune) else None
+    if classifier and classifier.kind != kind:
+        raise ValueError(
+            f"item {index} has a classifier of kind {classifier.kind}, but the method is {method.kind}"
+        )
+    if not isinstance(protocol, Finetune) and not method.has_pretext_task:
+        raise ValueError(
+            f"item {index}, {protocol.kind}, evaluates an encoder, which method {method.kind} does not have; state"
+            " protocols of kind finetune alone"
+        )
+    features = getattr(protocol, "probe", protocol)  # some protocols test a linear probe
+    if not isinstance(features, FeatureConfig):
+        return
+    if features.last_blocks > method.num_feature_blocks:
+        raise ValueError(
+            f"item {index} averages the features of {features.last_blocks} blocks, but the method {method.kind}"
+            f" returns those of {method.num_feature_blocks}"
+        )
+    if num_steps is not None and features.time_parts > num_steps:
+        raise ValueError(
+            f"item {index} divides a clip into {features.time_parts} parts of time, but a clip of method"
+            f" {method.kind} has {num_steps} time steps"
+        )
+
+
+def _check_names(evaluation: Sequence[EvaluationProtocol]) -> None:
+    """Check that no result and no classifier of a protocol replaces that of another."""
+    results: dict[ResultKey, int] = {}
+    classifiers: dict[str, int] = {}
+    for index, protocol in enumerate(evaluation):
+        is_tuned = isinstance(protocol, Finetune)
+        advice = "give one of them a `name`" if is_tuned else "evaluate one in another folder"
+        for key in protocol.result_keys:
+            if key in results:
+                first, (name, fraction, seed) = results[key], key
+                both = f"items {first} and {index} both have" if first != index else f"item {index} repeats"
+                labels = f" with {100 * fraction:g} % of the labels" if fraction < 1 else ""
+                raise ValueError(f"{both} the result {name!r}{labels} and seed {seed}; {advice}")
+            results[key] = index
+        for name in map(protocol.fit_name, protocol.seeds) if isinstance(protocol, Finetune) else ():
+            writer = evaluation[classifiers.setdefault(name, index)]
+            if _fit_settings(writer) != _fit_settings(protocol):
+                problem = f"items {classifiers[name]} and {index} both write the classifier {name}.safetensors"
+                raise ValueError(f"{problem}; {advice}")
+
+
+def _fit_settings(protocol: EvaluationProtocol) -> dict[str, Any]:
+    """The settings that the classifiers of a fine-tuning depend on, without the seeds."""
+    assert isinstance(protocol, Finetune)
+    return protocol.model_dump(exclude={"seeds", "test_clips"})
 
 
 def read_recipe(path: Path, overrides: Sequence[str] = (), defaults: Mapping[str, Any] | None = None) -> Recipe:
@@ -378,7 +440,9 @@ def _error_messages(error: ValidationError) -> Iterator[str]:
             yield f"{key}: expected {EXPECTED[mistake['type']]}; got {mistake['input']!r}"
         else:
             text = mistake["msg"].removeprefix("Value error, ")
-            yield f"{key}: {text[0].lower()}{text[1:]}; got {mistake['input']!r}"
+            is_group = isinstance(mistake["input"], dict | list | tuple | BaseModel)  # too long to quote
+            got = "" if is_group else f"; got {mistake['input']!r}"
+            yield f"{key}: {text[0].lower()}{text[1:]}{got}"
 
 
 def _resolve(names: list[str]) -> tuple[type[BaseModel] | None, list[str]]:

@@ -63,3 +63,15 @@ def test_a_row_that_cannot_be_reproduced_has_its_own_exit_status(
     assert main([*words, "--checkpoint", str(tiny_run)]) == 4
     assert "differs from the published 99.00" in capsys.readouterr().out
     assert not list((tmp_path / "out").rglob("model.safetensors"))
+
+
+def test_a_shipped_encoder_is_taken_by_its_name(
+    published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["repro", "1", "--results", str(published), "--out", str(tmp_path / "out"), "--checkpoint"]
+    assert main([*words, "kinect21"]) == 1
+    assert "there is no such checkpoint or shipped encoder" in capsys.readouterr().err
+    assert main([*words, "kinect20"]) == 1
+    message = capsys.readouterr().err
+    assert "no such" not in message
+    assert "recipe: data.frames" in message  # it is loaded, and has other clips than the tiny recipe

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from skeletonmae.config import Config
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation import PROTOCOLS, EvaluationTask, Result
+from skeletonmae.recipe import recipe_from
 
 TRAINING = {"epochs": 2, "batch_size": 16, "lr": 0.05, "warmup_epochs": 0}
 # Quick settings of each, and settings under which it has something to choose.
@@ -97,6 +99,24 @@ def test_its_numbers_agree_with_each_other(kind: str, task: Any) -> None:
         assert result.per_class_accuracy[3] is None
         assert result.num_train == 60
     assert len({(result.name, result.seed) for result in results}) == len(results)
+
+
+@entries
+def test_it_says_before_what_its_results_are_called(kind: str, task: Any) -> None:
+    made = protocol(kind)
+    keys = [result.key for result in made.run(task)]
+    assert [key for key in made.result_keys if key in keys] == keys
+    assert len(set(made.result_keys)) == len(made.result_keys)
+    assert len(made.result_keys) == len(keys) or kind == "robustness"  # nobody else is lost in clips of one person
+
+
+@entries
+def test_no_result_replaces_another_of_the_same_name(kind: str) -> None:
+    settings = {"kind": kind, **QUICK.get(kind, {})}
+    data = {"evaluate": {"store": "x"}}
+    assert len(recipe_from({"data": data, "evaluation": [settings]}, "here").evaluation) == 1
+    with pytest.raises(InputError, match=f"items 0 and 1 both have the result '{kind}.* and seed 0"):
+        recipe_from({"data": data, "evaluation": [settings, settings]}, "here")
 
 
 @entries

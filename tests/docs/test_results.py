@@ -183,18 +183,25 @@ def test_the_folds_of_a_split_share_a_row(results: Any) -> None:
 def test_tables_of_benchmarks_say_which_goals_are_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
     tables = importlib.import_module("benchmark_tables")
-    kind = {"refused_at_95": 0.97, "softmax_refused_at_95": 0.1, "auroc": 0.79, "softmax_auroc": 0.5}
-    row = {"store": "own", "accuracy": 0.8, "ece": 0.04, "answered": 0.9}
+
+    def mean(value: float, error: float = 0.01) -> dict[str, float]:
+        return {"mean": value, "se": error, "low": value - 2 * error, "high": value + 2 * error}
+
+    shares = {"both_at_95": 0.97, "limits": 0.96, "limits_all": 0.97, "softmax_limits_at_95": 0.5, "softmax_at_95": 0.1}
+    kind = {name: mean(value) for name, value in (shares | {"both_auroc": 0.79, "softmax_auroc": 0.5}).items()}
+    known = {"accuracy": mean(0.8), "ece": mean(0.04, 0.001), "ece_floor": mean(0.03), "answered": mean(0.9)}
+    row = {"store": "own", "num_test": 400, "num_draws": 5, "num_open_draws": 20, "known": known}
     row |= dict.fromkeys([*tables.REFUSED, tables.LEFT_OUT], kind)
     about = {"date": "2026-01-01", "commit": "aaa1111", "processor": "a CPU", "encoder": "tiny"}
     (tmp_path / "doubt.json").write_text(json.dumps({**about, "rows": [row]}), encoding="utf-8")
     page = tables.insert_tables("before\n<!-- table: doubt -->\nafter", tmp_path)
     lines = page.splitlines()
     assert (lines[0], lines[-1]) == ("before", "after")
-    assert "| own | white noise | 99% | 97.0% | 10.0% | 0.790 | 0.500 | **missed** |" in lines
-    assert "| own | upside down | 95% | 97.0% | 10.0% | 0.790 | 0.500 | reached |" in lines
-    assert "| own | classes left out | AUROC 0.80 | 97.0% | 10.0% | 0.790 | 0.500 | **missed** |" in lines
-    assert "| own | 80.0% | 0.040 | reached | 90.0% | **missed** |" in lines
+    assert "| own | white noise | 99% | 97.0% | 96.0% | 50.0% | 10.0% | 0.790 | 0.500 | **missed** |" in lines
+    assert "| own | upside down | 95% | 97.0% | 96.0% | 50.0% | 10.0% | 0.790 | 0.500 | reached |" in lines
+    left_out = "| own | classes left out | AUROC 0.80 | 97.0% | 96.0% | 50.0% | 10.0% | 0.790 ± 0.010 | 0.500 ± 0.010 |"
+    assert f"{left_out} undecided |" in lines
+    assert "| own | 80.0 ± 1.0 % | 0.040 ± 0.001 | 0.030 | reached | 90.0 ± 1.0 % | **missed** |" in lines
     assert "commit aaa1111" in lines[-2]
 
 
@@ -203,3 +210,41 @@ def test_the_page_has_the_numbers_of_the_files(results: Any) -> None:
     page = results.page(rows, ablations, results.TEMPLATE.read_text(encoding="utf-8"))
     assert page == results.PAGE.read_text(encoding="utf-8"), "run python docs/results.py write"
     assert "<!-- table" not in page
+
+
+def test_every_protocol_has_a_place_on_the_page(results: Any) -> None:
+    from skeletonmae.evaluation import CURVES, PROTOCOLS
+
+    settings = {"robustness": "clean", "early": "first=0.5"}
+    metrics = {"robustness": {"mean_top1": 0.5}}
+    rows = [
+        row(True, protocol=kind, setting=settings.get(kind, ""), metrics=metrics.get(kind, {}))
+        for kind in PROTOCOLS
+    ]
+    page = results.page(sorted(rows, key=results._order), [], "")
+    lines = [line for line in page.splitlines() if RECIPE in line and line[0] == "|"]
+    assert len(lines) == len(PROTOCOLS)
+    assert {"robustness", "early"} == CURVES
+    shown = [line.strip("| ").split(" |")[0] for line in lines]
+    assert shown[: -len(CURVES)] == [results.TITLES.get(kind, kind) for kind in PROTOCOLS if kind not in CURVES]
+
+
+def test_accuracy_over_the_classes_and_cost_are_on_the_page_where_they_were_recorded(
+    results: Any, tmp_path: Path
+) -> None:
+    assert "macro F1" not in results.page([row(True)], [], "")
+    about = {"mean_class_accuracy": 71.26, "macro_f1": 70.04}
+    cost = {"parameters": 1_500_000, "flops_per_clip": 2.5e8, "clips_per_second": 31.4}
+    page = results.page([row(True, **about, cost=cost), row(False)], [], "")
+    assert f"| linear 100% | pre-trained | 75.0 | 71.3 | 70.0 | 1.50 M | 0.25 | 31 | `{RECIPE}` |" in page
+    written = {"top1": 0.75, "mean_class_accuracy": 0.7126, "macro_f1": 0.7004}
+    made = results.optional_numbers([written, written], cost | {"num_clips": 64, "peak_memory_bytes": None})
+    assert made == about | {"cost": cost}
+    assert results.optional_numbers([{"top1": 0.75}], None) == {}
+
+
+def test_a_caveat_is_marked_in_the_rows_of_curves_too(results: Any) -> None:
+    about = {"protocol": "robustness", "metrics": {"mean_top1": 0.5}, "caveat": "Looked at before."}
+    page = results.page([row(True, setting="clean parts", **about)], [], "")
+    assert "| parts [1] | pre-trained |" in page
+    assert "[1] Looked at before." in page

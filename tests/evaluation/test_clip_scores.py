@@ -161,7 +161,7 @@ def test_a_shape_that_the_file_cannot_hold_is_refused_before_it_is_allocated(
 def test_a_protocol_keeps_the_scores_of_its_test_clips(make_task: Any) -> None:
     task = make_task(np.eye(3) * 9, "abc", np.eye(3)[[2, 0]] * 9, "cb")
     (linear,), (nearest,) = LinearProbe(epochs=30).run(task), KNN(k=(1,)).run(task)
-    assert linear.key == ("linear", 1.0, 0)
+    assert linear.key == ("linear epochs=30", 1.0, 0)
     kept = task.clip_scores[linear.key], task.clip_scores[nearest.key]
     assert [each.kind for each in kept] == ["logits", "votes"]
     for each, result in zip(kept, (linear, nearest), strict=True):
@@ -174,7 +174,7 @@ def test_a_protocol_keeps_the_scores_of_its_test_clips(make_task: Any) -> None:
 def test_an_evaluation_writes_a_file_for_each_result(tiny_run: Path) -> None:
     written = json.loads((tiny_run / "results.json").read_text())["results"]
     assert [result["scores"] for result in written] == [
-        "scores-linear-1-seed0.npz", "scores-knn-k=1-1-seed0.npz", "scores-finetune-1-seed0.npz",
+        "scores-linear-epochs=3-1-seed0.npz", "scores-knn-k=1-1-seed0.npz", "scores-finetune-1-seed0.npz",
     ]  # fmt: skip
     for result in written:
         made = ClipScores.read(tiny_run / result["scores"])
@@ -188,7 +188,7 @@ def test_the_files_of_another_evaluation_are_deleted(
     (tmp_path / "scores-of-another.npz").write_bytes(b"")
     recipe = recipe_from(tiny_tree() | {"evaluation": [{"kind": "linear", "epochs": 1}]}, "")
     runs.evaluate(recipe, load_checkpoint(tiny_run), tmp_path, alone)
-    assert [file.name for file in tmp_path.glob("scores-*")] == ["scores-linear-1-seed0.npz"]
+    assert [file.name for file in tmp_path.glob("scores-*")] == ["scores-linear-epochs=1-1-seed0.npz"]
 
 
 def test_without_a_folder_nothing_is_written(make_task: Any) -> None:

@@ -57,7 +57,7 @@ def test_the_second_half_tells_the_classes_apart(task: Any, stretch: bool) -> No
     assert results[0].confusion_matrix == ((20, 0), (20, 0))
     suffix = "" if stretch else " unstretched"
     assert [result.name for result in results] == [
-        f"early first={share}{suffix}" for share in (0.25, 0.5, 0.75, 1)
+        f"early first={share}{suffix} epochs=30" for share in (0.25, 0.5, 0.75, 1)
     ]
     assert [result.metrics for result in results] == [{"mean_top1": 0.75}, {}, {}, {}]
 

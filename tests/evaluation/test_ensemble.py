@@ -93,6 +93,9 @@ def test_an_ensemble_with_a_member_from_scratch_is_mixed(tmp_path: Path) -> None
     trained, scratch = (write_run(tmp_path / name, ("linear", 0, [True, False])) for name in "ab")
     results = tuple(result.model_copy(update={"pretrained": False}) for result in scratch.results)
     scratch = SavedResults(scratch.folder, scratch.fields, results)
+    for members in ([trained, scratch], [scratch, trained]):
+        assert not ensemble(members, None)[0].pretrained
+    assert ensemble([trained, trained], None)[0].pretrained
     (row,) = result_rows(ensemble([trained, scratch], None))
     assert "mixed" in row
     (row,) = result_rows(ensemble([trained, trained], None))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,15 @@ def test_the_nearest_prototype() -> None:
     )
     # In the first episode the prototypes are at 22.5 and 90 degrees, in the second at 174 and 0.
     assert classify_episodes(train, test, episodes).tolist() == [[[0, 1], [1, 1]], [[0, 1], [1, 1]]]
+
+
+def test_a_prototype_of_scattered_examples_is_as_near_as_one_of_equal_examples() -> None:
+    """Its mean is shorter, which must not count: the query is 15 degrees from class 0, and 30 from class 1."""
+    train = torch.tensor([[1.0, 0], [0, 1]])
+    test = torch.tensor([[math.cos(math.pi / 6), math.sin(math.pi / 6)]])
+    support = torch.tensor([[[0, 1], [0, 0]]])
+    episodes = Episodes(torch.tensor([[0, 1]]), support, torch.zeros(1, 2, 1, dtype=torch.int64))
+    assert classify_episodes(train, test, episodes).tolist() == [[[0], [0]]]
 
 
 def test_chunks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +95,7 @@ def test_a_result_counts_test_clips_once_and_queries_apart(task: Any) -> None:
     assert sum(map(sum, result.confusion_matrix)) == 300
     assert result.top1 == pytest.approx(sum(result.confusion_matrix[i][i] for i in range(4)) / 300)
     assert result.classes == tuple("adef")
-    assert result.name == "few_shot 2-way 2-shot"
+    assert result.name == "few_shot 2-way 2-shot classes=4 queries=3 episodes=50"
 
 
 def test_more_shots_are_better(make_task: Any) -> None:
@@ -163,3 +173,22 @@ def test_a_checkpoint_knows_which_classes_it_has_seen(
     checkpoint = load_checkpoint(runs.pretrain(recipe, tmp_path / "run", alone))
     (result,) = runs.evaluate(recipe, checkpoint, None, alone)
     assert result.classes == tuple(classes)
+
+
+def test_what_episodes_consist_of_is_in_the_name_of_the_result() -> None:
+    settings = {
+        "way": 4,
+        "shots": (2,),
+        "queries": 3,
+        "episodes": 5,
+        "seed": 2,
+        "classes": ("pick up", "sit", "b"),
+    }
+    made = [
+        FewShot(shots=(1,)),
+        *(FewShot(**({"shots": (1,)} | {name: value})) for name, value in settings.items()),
+    ]
+    keys = [key for protocol in made for key in protocol.result_keys]
+    assert len(set(keys)) == len(made)
+    assert keys[0] == ("few_shot 5-way 1-shot", 1.0, 0)
+    assert keys[-1] == ("few_shot 5-way 1-shot classes=3", 1.0, 0)

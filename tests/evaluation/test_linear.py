@@ -27,7 +27,7 @@ def test_separable_classes_are_separated(make_task: Any) -> None:
     result = LinearProbe(epochs=20).run(task_of(make_task))[0]
     assert result.top1 == 1.0
     assert result.per_class_accuracy == (1.0, 1.0, 1.0, 1.0)
-    assert (result.num_train, result.num_test, result.name) == (200, 120, "linear")
+    assert (result.num_train, result.num_test, result.name) == (200, 120, "linear epochs=20")
     assert result.best_params == {}
 
 
@@ -100,7 +100,7 @@ def test_of_folds_the_sum_decides(make_task: Any, monkeypatch: pytest.MonkeyPatc
     (result,) = probe.run(task)
     assert result.best_params == {"weight_decay": 0.0}  # 90 of 150 clips
     assert asked == [5, 5]
-    assert result.name == "linear folds=5"
+    assert result.name == "linear folds=5 epochs=10 weight_decays=0,100"
     assert result.details["selection"] == "5 folds of the training side, by class"
 
 
@@ -131,7 +131,7 @@ def test_views_can_do_without_mirror_images(make_task: Any) -> None:
     mirrored, _ = probe.model_copy(update={"mirror_views": True}).predict(task, classifier, task.split.test)
     assert not torch.allclose(logits, mirrored)
     (result,) = probe.run(task)
-    assert result.name == "linear test_views=1 unmirrored"
+    assert result.name == "linear test_views=1 unmirrored epochs=2"
     assert result.details["mirror_views"] == "no"
     with pytest.raises(ValidationError, match="mirror_views false changes nothing without views"):
         LinearProbe(mirror_views=False)
@@ -193,7 +193,7 @@ def test_a_result_says_how_it_was_obtained(make_task: Any) -> None:
         pooling="parts", time_parts=2, last_blocks=3, views=8, test_views=4, solver="lbfgs", weight_decays=(0.1, 1)
     )
     result = probe.run(task_of(make_task))[0]
-    assert result.setting == "parts time_parts=2 last_blocks=3 views=8 test_views=4 lbfgs"
+    assert result.setting == "parts time_parts=2 last_blocks=3 views=8 test_views=4 lbfgs weight_decays=0.1,1"
     assert result.details == {
         "pooling": "parts",
         "time_parts": 2,
@@ -257,6 +257,25 @@ def test_a_plain_draw_may_miss_a_class(make_task: Any) -> None:
     results = [
         LinearProbe.model_validate(settings | {"seed": seed}).run(task_of(make_task))[0] for seed in range(5)
     ]
-    assert {result.name for result in results} == {"linear plain draw"}
+    assert {result.name for result in results} == {"linear plain draw epochs=1"}
     assert {result.details["draw"] for result in results} == {"plain"}
     assert {result.num_train for result in results} == {int(0.05 * len(LABELS))}
+
+
+OTHER_SETTINGS = {
+    "pooling": "parts", "time_parts": 2, "last_blocks": 2, "label_fraction": 0.5, "draw": "plain", "views": 1,
+    "test_views": 1, "solver": "lbfgs", "epochs": 300, "batch_size": 64, "lr": 0.3, "weight_decays": (0.0, 0.1),
+    "selection_folds": 3, "seed": 1,
+}  # fmt: skip
+
+
+def test_every_setting_is_in_the_name_of_the_result() -> None:
+    """Otherwise two probes of one recipe would replace each other's scores."""
+    assert OTHER_SETTINGS.keys() == LinearProbe.model_fields.keys() - {"kind", "mirror_views"}
+    probes = [LinearProbe(), *(LinearProbe(**{name: value}) for name, value in OTHER_SETTINGS.items())]
+    probes += [LinearProbe(views=1, mirror_views=False)]
+    keys = [key for probe in probes for key in probe.result_keys]
+    assert len(set(keys)) == len(probes)
+    assert keys[0] == ("linear", 1.0, 0)
+    assert ("linear weight_decays=0,0.1", 1.0, 0) in keys
+    assert ("linear epochs=300", 1.0, 0) in keys

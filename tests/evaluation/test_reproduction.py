@@ -68,9 +68,10 @@ def test_a_row_is_found_by_its_number_or_by_words(text: str, expected: int) -> N
     [
         ("0", "there is no such row; expected 1 to 5; got 0"),
         ("6", "there is no such row; expected 1 to 5; got 6"),
-        ("linear pre-trained", "several rows have these words; expected own/mamp linear 100% pre-trained; own/mamp"
-            " linear joints 100% pre-trained; got linear pre-trained"),
-        ("retrieval", "no row has these words; expected own/mamp linear 100% pre-trained; .*; got retrieval"),
+        ("linear pre-trained", "several rows have these words; expected \n  own/mamp linear 100% pre-trained\n"
+            "  own/mamp linear joints 100% pre-trained; got linear pre-trained"),
+        ("retrieval", "no row has these words; expected \n  own/mamp linear 100% pre-trained\n  (.*\n)+.*; got"),
+        ("own/mamp finetun 5%", "no row has these words; expected \n  own/mamp finetune 5% pre-trained\n"),
     ],
 )  # fmt: skip
 def test_a_row_that_is_not_unique_is_refused(text: str, message: str) -> None:
@@ -85,7 +86,7 @@ def test_the_protocols_of_a_row_have_its_seeds() -> None:
     )  # fmt: skip
     assert matching_protocols(evaluation, ROWS[0]) == evaluation[:1]
     assert matching_protocols(evaluation, ROWS[1]) == evaluation[1:2]
-    assert matching_protocols(evaluation, ROWS[3]) == evaluation[2:4]
+    assert matching_protocols(evaluation, ROWS[3]) == evaluation[3:4]
     (finetune,) = matching_protocols(evaluation, ROWS[4])
     assert finetune == Finetune(label_fraction=0.05, seeds=(0, 1))
     with pytest.raises(
@@ -205,3 +206,15 @@ def test_the_published_results_can_be_run_again() -> None:
         name, *overrides = each["recipe"].split()
         assert matching_protocols(read_recipe(root / name, overrides).evaluation, each), describe_row(each)
         assert find_row(rows, describe_row(each)) == each
+
+
+def test_a_row_has_the_results_that_an_earlier_version_named_without_the_settings_of_the_fit() -> None:
+    probe = LinearProbe(pooling="joints", weight_decays=(0.0, 0.1))
+    assert probe.setting == "joints weight_decays=0,0.1"
+    assert matching_protocols([LinearProbe(), probe], row(setting="joints")) == (probe,)
+    plain = LinearProbe(pooling="joints")
+    assert matching_protocols([probe, plain], row(setting="joints")) == (plain,)
+    again = [each.model_copy(update={"setting": probe.setting}) for each in results(80)]
+    assert check_agreement(row(setting="joints"), again).agrees
+    with pytest.raises(InputError, match="no longer has the protocol of the row"):
+        matching_protocols([probe], row(setting="joints lbfgs"))

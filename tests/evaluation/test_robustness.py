@@ -9,7 +9,7 @@ import pytest
 
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.datasets import Split
-from skeletonmae.evaluation import LinearProbe
+from skeletonmae.evaluation import LinearProbe, Result
 from skeletonmae.evaluation.altered_clips import LostFrames
 from skeletonmae.evaluation.altered_test import evaluate_altered
 from skeletonmae.evaluation.robustness import Robustness
@@ -19,6 +19,11 @@ NOTHING: dict[str, Any] = {
     "noise": [], "lost_joints": [], "lost_frames": [], "lost_person": False, "turned_camera": [], "tilted_camera": [],
     "frame_rate": [],
 }  # fmt: skip
+
+
+def words(result: Result) -> str:
+    """The setting without that of the probe."""
+    return result.setting.removesuffix(" epochs=5").removesuffix(" epochs=1")
 
 
 @pytest.fixture
@@ -35,14 +40,14 @@ def test_every_corruption_has_its_levels_and_its_mean(task: Any) -> None:
     probe = LinearProbe(epochs=5)
     settings = Robustness(noise=(0.1,), lost_joints=(0.3, 0.6), probe=probe)
     clean, *corrupted = settings.run(task)
-    assert [result.setting for result in corrupted] == [
+    assert [words(result) for result in corrupted] == [
         "noise=0.1", "lost_joints=0.3", "lost_joints=0.6",
         "lost_frames=0.1", "lost_frames=0.25", "lost_frames=0.5", "lost_frames=0.75", "lost_person",
         "turned_camera=15", "turned_camera=30", "turned_camera=60", "turned_camera=90",
         "tilted_camera=10", "tilted_camera=20", "tilted_camera=30",
         "frame_rate=1/2", "frame_rate=1/4", "frame_rate=1/8",
     ]  # fmt: skip
-    top1 = {result.setting: result.top1 for result in corrupted}
+    top1 = {words(result): result.top1 for result in corrupted}
     means = clean.metrics
     assert means["noise"] == top1["noise=0.1"]
     assert means["lost_joints"] == pytest.approx((top1["lost_joints=0.3"] + top1["lost_joints=0.6"]) / 2)
@@ -75,7 +80,7 @@ def test_the_head_is_fitted_once_on_clean_clips(task: Any, reads: list[Any]) -> 
 def test_frames_that_were_not_recorded_are_bridged_as_the_clips_say(task: Any) -> None:
     levels = {"lost_frames": [0.5], "dropped_frames": [0.3, 0.5], "probe": {"epochs": 5}}
     clean, *corrupted = Robustness.model_validate(NOTHING | levels).run(task)
-    assert [result.setting for result in corrupted] == [
+    assert [words(result) for result in corrupted] == [
         "lost_frames=0.5",
         "dropped_frames=0.3",
         "dropped_frames=0.5",
@@ -92,8 +97,8 @@ def test_a_corruption_that_cannot_be_is_left_out(task: Any) -> None:
     single = np.flatnonzero(task.store.num_persons[task.split.test] == 1)
     alone = replace(task, split=Split(task.split.train, task.split.test[single]))
     settings = Robustness.model_validate(NOTHING | {"lost_person": True, "probe": {"epochs": 1}})
-    assert [result.setting for result in settings.run(alone)] == ["clean"]
-    assert [result.setting for result in settings.run(task)] == ["clean", "lost_person"]
+    assert [words(result) for result in settings.run(alone)] == ["clean"]
+    assert [words(result) for result in settings.run(task)] == ["clean", "lost_person"]
 
 
 def test_in_2d_no_camera_is_tilted() -> None:
@@ -151,3 +156,10 @@ def test_the_probe_has_all_its_settings(task: Any) -> None:
     assert (noisy.label_fraction, noisy.seed, noisy.num_train) == (0.5, 3, linear.num_train)
     assert (noisy.details, noisy.best_params) == (linear.details, linear.best_params)
     assert noisy.best_params
+
+
+def test_the_seed_of_the_corruptions_is_in_the_name_of_the_result() -> None:
+    first, second = (Robustness(noise=(0.1,), seed=seed, probe=LinearProbe()).result_keys for seed in (0, 7))
+    assert first[:2] == (("robustness clean", 1.0, 0), ("robustness noise=0.1", 1.0, 0))
+    assert second[1] == ("robustness noise=0.1 corruption_seed=7", 1.0, 0)
+    assert not set(first) & set(second)

@@ -19,7 +19,9 @@ def clip(joints: int = 5, frames: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(2, frames, joints, 3), torch.ones(2, frames, joints, dtype=torch.bool)
 
 
-@pytest.mark.parametrize(("joints", "classes", "expected"), [(25, 60, 691_048), (20, 10, 665_018)])
+@pytest.mark.parametrize(
+    ("joints", "classes", "expected"), [(25, 60, 691_048), (25, 120, 721_828), (20, 10, 665_018)]
+)
 def test_it_has_the_number_of_weights_of_the_published_network(joints: int, classes: int, expected: int) -> None:
     with torch.device("meta"):
         network = SGN(joints, 20, 3)

@@ -13,7 +13,7 @@ from skeletonmae.skeletons import COCO17, KINECT20, NTU25
 
 @pytest.mark.parametrize(
     ("skeleton", "classes", "expected"),
-    [(NTU25, 60, 1_403_144), (COCO17, 60, 1_393_016), (KINECT20, 10, 1_383_514)],
+    [(NTU25, 60, 1_403_144), (NTU25, 120, 1_418_564), (COCO17, 60, 1_393_016), (KINECT20, 10, 1_383_514)],
 )
 def test_it_has_the_number_of_weights_of_the_published_network(skeleton: Any, classes: int, expected: int) -> None:
     with torch.device("meta"):

@@ -83,8 +83,8 @@ def test_results(script: Any, tiny_run: Path, tmp_path: Path) -> None:
     assert file.read_bytes() == without
     rows = [line.split(" | ") for line in (tmp_path / "tiny.md").read_text(encoding="utf-8").splitlines()]
     found = {row[2]: row for row in rows if row[0] == "| Synthetic motion"}
-    assert set(found) == {"linear", "knn k=1", "finetune"}
-    accuracy, untrained = found["linear"][4], found["linear"][6].removesuffix(" |")
+    assert set(found) == {"linear epochs=3", "knn k=1", "finetune"}
+    accuracy, untrained = found["linear epochs=3"][4], found["linear epochs=3"][6].removesuffix(" |")
     assert accuracy.startswith(f"{untrained} (")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +25,6 @@ from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae.evaluation import Result
-
-
-CURVES = ("robustness", "early")
-"""Protocols with many results, for altered test clips, whose confusion matrices are not plotted."""
 
 
 def pretrain(
@@ -66,7 +64,7 @@ def pretrain(
     defaults = settings_to_continue(from_encoder) if from_encoder else None
     settings = read_recipe(recipe, overrides, defaults)
     folder = out or Path("runs") / run_name(recipe)
-    with init_distributed(device) as distributed, training_progress() as on_progress:
+    with naming(recipe), init_distributed(device) as distributed, training_progress() as on_progress:
         model = runs.pretrain(settings, folder, distributed, on_progress, print_status)
         if distributed.is_main:
             if json:
@@ -117,7 +115,7 @@ def evaluate(
         raise InputError(problem, expected="either --checkpoint <run> or --from-scratch")
     settings = read_recipe(recipe, overrides)
     folder = out or _evaluation_folder(checkpoint, run_name(recipe))
-    with init_distributed(device) as distributed, training_progress() as on_progress:
+    with naming(recipe), init_distributed(device) as distributed, training_progress() as on_progress:
         model = load_encoder(checkpoint, distributed.device) if checkpoint else None
         results = runs.evaluate(
             settings, model, folder, distributed, on_progress, on_message=print_status, precision=precision
@@ -212,11 +210,13 @@ def _print_cost(folder: Path) -> None:
 def _plot_confusion_matrices(results: list[Result], folder: Path) -> None:
     import numpy as np
 
+    from skeletonmae.evaluation import CURVES
+
     try:
         from skeletonmae.plotting import plot_confusion_matrix, save_figure
 
         for result in results:
-            if result.protocol in CURVES:
+            if result.protocol in CURVES:  # many results
                 continue
             name = f"confusion-{result.name}-{result.label_fraction:g}-seed{result.seed}".replace(" ", "-")
             figure = plot_confusion_matrix(np.array(result.confusion_matrix), result.classes, title=result.name)
@@ -234,6 +234,17 @@ def _evaluation_folder(checkpoint: Path | None, name: str) -> Path:
     if find_shipped(checkpoint):
         return Path("runs") / f"{name}-{checkpoint}"
     return checkpoint if checkpoint.is_dir() else checkpoint.parent
+
+
+@contextmanager
+def naming(recipe: Path) -> Iterator[None]:
+    """Name the file of a recipe in messages about settings that do not fit each other or the clips."""
+    try:
+        yield
+    except InputError as error:
+        if not str(error.where).startswith("recipe: "):
+            raise
+        raise InputError(str(error).removeprefix("recipe: "), where=recipe) from error
 
 
 def run_name(recipe: Path) -> str:

@@ -45,7 +45,8 @@ def repro(
         row: Number of a row, or words of its description that no other row has.
         results: File of the published results; recipes are found beside its folder, and stores in the working
             directory.
-        checkpoint: Folder of a run, or its model.safetensors, to evaluate in place of a new pre-training.
+        checkpoint: Folder of a run, its model.safetensors, or the name of a shipped encoder, to evaluate in place
+            of a new pre-training.
         out: Folder for the runs.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print the comparison, or the list, as JSON.
@@ -106,13 +107,11 @@ def _model(
 ) -> Checkpoint | None:
     """The encoder of a row: the one given, or a new one by the recipe; None from scratch."""
     from skeletonmae import runs
-    from skeletonmae.checkpoint import load_checkpoint
+    from skeletonmae.encoders import load_encoder
 
     if not row["pretrained"]:
         return None
-    return load_checkpoint(
-        checkpoint or runs.pretrain(recipe, folder, distributed, on_progress), distributed.device
-    )
+    return load_encoder(checkpoint or runs.pretrain(recipe, folder, distributed, on_progress), distributed.device)
 
 
 def _slug(text: str) -> str:

@@ -1,7 +1,7 @@
 """Protocols to evaluate an encoder.
 
-To add a protocol: write a frozen `Config` with its own `kind` and `run(task) -> list[Result]` in a separate file,
-and list it in `PROTOCOLS`.
+To add a protocol: write a frozen `Config` with its own `kind`, `result_keys` and `run(task) -> list[Result]` in a
+separate file, and list it in `PROTOCOLS`.
 """
 
 from skeletonmae.config import Config
@@ -30,8 +30,11 @@ PROTOCOLS: dict[str, type[Config]] = {
     "segmentation": Segmentation,
 }
 """Kind -> protocol."""
+CURVES = frozenset(kind for kind, protocol in PROTOCOLS.items() if getattr(protocol, "is_curve", False))
+"""Kinds whose results are the points of a curve, such as the levels of a corruption."""
 
 __all__ = [
+    "CURVES",
     "KNN",
     "PROTOCOLS",
     "RESULTS",

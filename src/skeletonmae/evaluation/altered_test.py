@@ -15,7 +15,7 @@ from skeletonmae.evaluation.altered_clips import Alteration, AlteredClips
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.linear_solvers import LinearClassifier
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, scored_result
 
 
 def evaluate_altered(
@@ -40,7 +40,7 @@ def evaluate_altered(
             altered_logits(task, probe, classifier, torch.from_numpy(prior), alteration),
             labels,
             protocol=protocol,
-            setting=f"{setting} {probe.setting}".strip(),
+            setting=_setting(setting, probe),
             label_fraction=probe.label_fraction,
             seed=probe.seed,
             num_train=len(train_index),
@@ -50,6 +50,21 @@ def evaluate_altered(
         )
         for setting, alteration in alterations.items()
     ]
+
+
+def altered_key(protocol: str, setting: str, probe: LinearProbe) -> ResultKey:
+    """Return the key of the result of an alteration.
+
+    Args:
+        protocol: Name of the protocol.
+        setting: Setting of the result, as in `evaluate_altered`.
+        probe: Settings of the probe.
+    """
+    return probe.key_of(protocol, _setting(setting, probe))
+
+
+def _setting(setting: str, probe: LinearProbe) -> str:
+    return f"{setting} {probe.setting}".strip()
 
 
 def with_metrics(results: Sequence[Result], metrics: Mapping[str, float]) -> list[Result]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from skeletonmae.config import Config
 from skeletonmae.evaluation.altered_clips import FirstPart
-from skeletonmae.evaluation.altered_test import evaluate_altered, with_metrics
+from skeletonmae.evaluation.altered_test import altered_key, evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
-from skeletonmae.evaluation.protocol import EvaluationTask, Result
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -18,6 +18,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Early(Config):
     """A linear probe of full clips, tested on the first part of each test recording."""
 
+    is_curve: ClassVar[bool] = True
     kind: Literal["early"] = "early"
     shares: tuple[Share, ...] = Field((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0), min_length=1)
     """Shares of the frames of a test recording, from its first; one result for each. Clips and views are chosen in
@@ -27,6 +28,11 @@ class Early(Config):
     part keeps its speed, and nothing is observed in the frames that follow it."""
     probe: LinearProbe = LinearProbe()
     """The linear probe, with the settings of `linear`."""
+
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The key of the result for each share."""
+        return tuple(altered_key("early", self._setting(share), self.probe) for share in self.shares)
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each share; the mean over all of them is among the metrics of the first."""

@@ -15,7 +15,13 @@ from torch.nn.functional import normalize
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics
+from skeletonmae.evaluation.protocol import (
+    EvaluationTask,
+    Result,
+    ResultKey,
+    accuracy_metrics,
+    different_settings,
+)
 from skeletonmae.evaluation.reliability import NORMAL_QUANTILE
 
 NUM_RESAMPLES = 1000
@@ -61,6 +67,16 @@ class FewShot(FeatureConfig):
         if min(shots) < 1:
             raise ValueError(f"every class needs at least one example; got {shots}")
         return shots
+
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The key of the result for each number of shots."""
+        return tuple((f"few_shot {self._setting(shots)}", 1.0, self.seed) for shots in self.shots)
+
+    def _setting(self, shots: int) -> str:
+        words = [f"{self.way}-way {shots}-shot", self.feature_setting]
+        words += [f"classes={len(self.classes)}"] if self.classes else []
+        return " ".join(filter(None, [*words, *different_settings(self, ("queries", "episodes"))]))
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each number of shots."""
@@ -151,10 +167,9 @@ class FewShot(FeatureConfig):
         metrics |= {"top1": top1, "top1_interval": interval, "num_test": len(np.unique(episodes.query.numpy()))}
         # The guess among five classes has no second best.
         metrics |= {"top5": top1, "top5_interval": metrics["top1_interval"]}
-        setting = f"{self.way}-way {shots}-shot {self.feature_setting}".strip()
         return Result(
             protocol="few_shot",
-            setting=setting,
+            setting=self._setting(shots),
             pretrained=task.pretrained,
             seed=self.seed,
             num_train=self.way * shots,

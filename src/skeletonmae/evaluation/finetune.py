@@ -17,7 +17,14 @@ from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.fit_state import delete_fit_state, fit_fingerprint, open_fit_folder
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, check_finite, predict_logits, scored_result
+from skeletonmae.evaluation.protocol import (
+    EvaluationTask,
+    Result,
+    ResultKey,
+    check_finite,
+    predict_logits,
+    scored_result,
+)
 from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
 from skeletonmae.methods.method import zero_loss
 from skeletonmae.training import TrainingConfig, autocast, train
@@ -55,6 +62,10 @@ class Finetune(Config):
     """
 
     kind: Literal["finetune"] = "finetune"
+    name: str = Field("", pattern=r"^[A-Za-z0-9_.+-]*$", max_length=60)
+    """Word in the names of the results, which distinguishes fine-tunings with different settings in one recipe:
+    `training`, `classifier`, `lrs` and `label_smoothing` are not in the names, so that `compare` can pair runs
+    that differ in them."""
     label_fraction: float = Field(1.0, gt=0, le=1)
     """Fraction of the labels that is used."""
     draw: Draw = "per_class"
@@ -76,9 +87,20 @@ class Finetune(Config):
 
     @property
     def setting(self) -> str:
-        """What distinguishes the results from those of the default settings."""
+        """What distinguishes the results from others of fine-tuning; not the schedule, which `name` stands for."""
         clips = [f"test_clips={self.test_clips}"] if self.test_clips else []
-        return " ".join([*clips, *(["plain draw"] if self.draw == "plain" else [])])
+        draw = ["plain draw"] if self.draw == "plain" else []
+        return " ".join([*([self.name] if self.name else []), *clips, *draw])
+
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The key of the result for each seed."""
+        return tuple((f"finetune {self.setting}".strip(), self.label_fraction, seed) for seed in self.seeds)
+
+    def fit_name(self, seed: int) -> str:
+        """Return the name of the files of the classifier of a seed, which does not depend on `test_clips`."""
+        words = [f"{self.label_fraction:g}", *([] if self.draw == "per_class" else [self.draw])]
+        return "-".join(["finetune", *([self.name] if self.name else []), *words, f"seed{seed}"])
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each seed."""
@@ -91,8 +113,7 @@ class Finetune(Config):
         if self.lrs:
             lr = self._select_lr(task, train_index, seed)
             best_params = {"lr": lr}
-        draw = "" if self.draw == "per_class" else f"-{self.draw}"
-        fit_folder = task.folder and task.folder / f"finetune-{self.label_fraction:g}{draw}-seed{seed}"
+        fit_folder = task.folder and task.folder / self.fit_name(seed)
         model = self._fit(task, train_index, seed, lr, fit_folder)
         if fit_folder and task.save:
             task.save(fit_folder.with_name(f"{fit_folder.name}.safetensors"), model, self.classifier)

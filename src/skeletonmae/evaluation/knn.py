@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, scored_result
 
 
 class KNN(FeatureConfig):
@@ -19,6 +19,14 @@ class KNN(FeatureConfig):
     kind: Literal["knn"] = "knn"
     k: tuple[int, ...] = Field((1, 5, 20), min_length=1)
     """Numbers of neighbors; one result for each."""
+
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The key of the result for each k."""
+        return tuple((f"knn {self._setting(k)}", 1.0, 0) for k in self.k)
+
+    def _setting(self, k: int) -> str:
+        return f"k={k} {self.feature_setting}".strip()
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result for each k."""
@@ -34,7 +42,7 @@ class KNN(FeatureConfig):
                 test_labels,
                 kind="votes",
                 protocol="knn",
-                setting=f"k={k} {self.feature_setting}".strip(),
+                setting=self._setting(k),
                 num_train=len(train),
                 details={**self.feature_details, "normalization": "centered, l2", "k": k, "distance": "cosine"},
                 seconds=timer.lap(),

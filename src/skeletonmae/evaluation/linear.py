@@ -17,7 +17,7 @@ from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.evaluation.features import FeatureConfig, Features, join_views
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_lbfgs, fit_sgd
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, different_settings, scored_result
 
 Solver = Literal["sgd", "lbfgs"]
 """How a linear layer is fitted."""
@@ -28,6 +28,8 @@ SOLVER_WEIGHT_DECAYS: dict[Solver, tuple[float, ...]] = {
 """Candidate weight decays by default."""
 SGD_SETTINGS = ("epochs", "batch_size", "lr")
 """Settings of the solver `sgd` alone."""
+FIT_SETTINGS = (*SGD_SETTINGS, "weight_decays")
+"""Settings of the fit that are in the names of results where they are not at their defaults."""
 
 
 class LinearProbe(FeatureConfig):
@@ -95,8 +97,18 @@ class LinearProbe(FeatureConfig):
         solver = [self.solver] if self.solver != "sgd" else []
         draw = ["plain draw"] if self.draw == "plain" else []
         numbers = [f"{name}={number}" for name, number in views.items() if number]
-        parts = [self.feature_setting, *numbers, *unmirrored, *solver, *folds, *draw]
+        fit = different_settings(self, FIT_SETTINGS)
+        parts = [self.feature_setting, *numbers, *unmirrored, *solver, *folds, *draw, *fit]
         return " ".join(part for part in parts if part)
+
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The key of the one result."""
+        return (self.key_of("linear", self.setting),)
+
+    def key_of(self, protocol: str, setting: str) -> ResultKey:
+        """Return the key of a result of a protocol that tests this probe."""
+        return f"{protocol} {setting}".strip(), self.label_fraction, self.seed
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +29,9 @@ from skeletonmae.methods import Classifier, Method
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import DistributedContext, Progress, autocast
 from skeletonmae.transforms import ClipConfig
+
+ResultKey = tuple[str, float, int]
+"""What distinguishes the results of an evaluation: name, fraction of the labels and seed."""
 
 
 class Result(Config):
@@ -82,8 +85,8 @@ class Result(Config):
         return f"{self.protocol} {self.setting}".strip()
 
     @property
-    def key(self) -> tuple[str, float, int]:
-        """What distinguishes the results of an evaluation: name, fraction of the labels and seed."""
+    def key(self) -> ResultKey:
+        """What distinguishes the result from others of the evaluation."""
         return self.name, self.label_fraction, self.seed
 
     @property
@@ -135,7 +138,7 @@ class EvaluationTask:
     copies: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     feature_cache: FeatureCache = field(default_factory=FeatureCache, repr=False)
     """Extracted features, shared by the protocols of a task."""
-    clip_scores: dict[tuple[str, float, int], ClipScores] = field(default_factory=dict, repr=False)
+    clip_scores: dict[ResultKey, ClipScores] = field(default_factory=dict, repr=False)
     """Scores of the test clips of each result, by its `key`; `scored_result` adds them."""
 
     @property
@@ -174,8 +177,31 @@ class EvaluationTask:
 class EvaluationProtocol(Protocol):
     """A way to evaluate an encoder."""
 
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The keys of all results that `run` can return, in this order; it may leave some out."""
+
     def run(self, task: EvaluationTask) -> list[Result]:
         """Evaluate `task.method` and return one result per setting and seed."""
+
+
+def different_settings(config: Config, names: Iterable[str]) -> list[str]:
+    """Return the settings that are not at their defaults, such as `epochs=300`, as words of `Result.setting`.
+
+    Args:
+        config: The settings of a protocol.
+        names: Names of the settings to look at.
+    """
+    fields = type(config).model_fields
+    values = {name: getattr(config, name) for name in names}
+    return [f"{name}={_word(value)}" for name, value in values.items() if value != fields[name].default]
+
+
+def _word(value: object) -> str:
+    """Write a value without spaces."""
+    if isinstance(value, tuple):
+        return ",".join(_word(each) for each in value)
+    return f"{value:g}" if isinstance(value, float) else "-".join(str(value).split())
 
 
 def scored_result(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import shlex
@@ -13,15 +14,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.finetune import Finetune
-from skeletonmae.evaluation.protocol import Result
+from skeletonmae.evaluation.linear import FIT_SETTINGS
+from skeletonmae.evaluation.protocol import EvaluationProtocol, Result
 from skeletonmae.evaluation.reliability import wilson_interval
 
 KEYS = ("recipe", "protocol", "setting", "label_fraction", "pretrained", "seeds", "mean", "spread", "num_test")
 """What a row of published results must have."""
 MAX_LISTED = 12
+LATER_WORDS = (*FIT_SETTINGS, "classes", "queries", "episodes")
+"""Settings that the names of results did not have in earlier versions."""
 
 
 class _RowFields(BaseModel):
@@ -145,32 +148,44 @@ def find_row(rows: Sequence[dict[str, Any]], text: str) -> dict[str, Any]:
     exact = [row for row in found if describe_row(row) == text]
     if len(exact or found) == 1:
         return (exact or found)[0]
-    listed = [describe_row(row) for row in found or rows]
-    more = f"; and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
+    known = [describe_row(row) for row in rows]
+    near = [describe_row(row) for row in found] or difflib.get_close_matches(text, known, MAX_LISTED, cutoff=0.4)
+    listed = near or known
+    more = (
+        [f"and {len(listed) - MAX_LISTED} more; `skeletonmae repro` lists all"] if len(listed) > MAX_LISTED else []
+    )
     problem = "several rows have these words" if found else "no row has these words"
-    raise InputError(problem, expected="; ".join(listed[:MAX_LISTED]) + more, got=text)
+    raise InputError(problem, expected="\n  ".join(["", *listed[:MAX_LISTED], *more]), got=text)
 
 
-def matching_protocols(evaluation: Sequence[Config], row: Mapping[str, Any]) -> tuple[Config, ...]:
+def matching_protocols(
+    evaluation: Sequence[EvaluationProtocol], row: Mapping[str, Any]
+) -> tuple[EvaluationProtocol, ...]:
     """Return the protocols of a recipe that give the results of a row, with its seeds.
+
+    The row may have the name that an earlier version gave to these results.
 
     Raises:
         InputError: There are none.
     """
-    matching = []
-    for protocol in evaluation:
-        fields = {name: getattr(protocol, name, None) for name in ("kind", "label_fraction", "setting")}
-        is_fraction = fields["label_fraction"] in (None, row["label_fraction"])
-        is_setting = fields["setting"] in (None, row["setting"])
-        if fields["kind"] == row["protocol"] and is_fraction and is_setting:
-            is_finetune = isinstance(protocol, Finetune)
-            matching.append(
-                protocol.model_copy(update={"seeds": tuple(row["seeds"])}) if is_finetune else protocol
-            )
+    name, fraction = f"{row['protocol']} {row['setting']}".strip(), row["label_fraction"]
+    matching: list[EvaluationProtocol] = []
+    for read in (str, _earlier_name):
+        matching = matching or [
+            protocol
+            for protocol in evaluation
+            if any((read(key[0]), key[1]) == (name, fraction) for key in protocol.result_keys)
+        ]
     if not matching:
         kinds = ", ".join(dict.fromkeys(str(getattr(protocol, "kind", "")) for protocol in evaluation))
         raise InputError("the recipe no longer has the protocol of the row", expected=describe_row(row), got=kinds)
-    return tuple(matching)
+    seeds = {"seeds": tuple(row["seeds"])}
+    return tuple(each.model_copy(update=seeds) if isinstance(each, Finetune) else each for each in matching)
+
+
+def _earlier_name(name: str) -> str:
+    """Return the name of a result in versions that did not name these settings."""
+    return " ".join(word for word in name.split() if word.partition("=")[0] not in LATER_WORDS)
 
 
 def t_quantile(degrees: int) -> float:
@@ -200,8 +215,10 @@ def check_agreement(row: Mapping[str, Any], results: Sequence[Result], weights_d
     Raises:
         InputError: The evaluation has no result of the row, or other numbers of seeds or test clips.
     """
-    name = (row["protocol"], row["setting"], row["label_fraction"])
-    again = [each for each in results if (each.protocol, each.setting, each.label_fraction) == name]
+    name = f"{row['protocol']} {row['setting']}".strip()
+    candidates = [each for each in results if each.label_fraction == row["label_fraction"]]
+    again = [each for each in candidates if each.name == name]
+    again = again or [each for each in candidates if _earlier_name(each.name) == name]
     seeds = [each.seed for each in again]
     if sorted(seeds) != sorted(row["seeds"]):
         expected = f"{describe_row(row)} with seeds {row['seeds']}"

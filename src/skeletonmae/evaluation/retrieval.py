@@ -10,7 +10,7 @@ from torch import Tensor
 
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, scored_result
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, scored_result
 
 SIMILARITIES_AT_ONCE = 2**24
 """Number of similarities that are computed and sorted at once."""
@@ -25,6 +25,11 @@ class Retrieval(FeatureConfig):
     """
 
     kind: Literal["retrieval"] = "retrieval"
+
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The key of the one result."""
+        return ((f"retrieval {self.feature_setting}".strip(), 1.0, 0),)
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result, with `map` and the chance levels among its metrics."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,9 +19,9 @@ from skeletonmae.evaluation.altered_clips import (
     TiltedCamera,
     TurnedCamera,
 )
-from skeletonmae.evaluation.altered_test import evaluate_altered, with_metrics
+from skeletonmae.evaluation.altered_test import altered_key, evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
-from skeletonmae.evaluation.protocol import EvaluationTask, Result
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
 
 Levels = tuple[Annotated[float, Field(gt=0)], ...]
 Shares = tuple[Annotated[float, Field(gt=0, lt=1)], ...]
@@ -34,6 +34,7 @@ class Robustness(Config):
     joints and more.
     """
 
+    is_curve: ClassVar[bool] = True
     kind: Literal["robustness"] = "robustness"
     noise: Levels = (0.01, 0.02, 0.05, 0.1)
     """Standard deviations of Gaussian noise on every joint, as shares of the size of the person: the diagonal of
@@ -58,6 +59,13 @@ class Robustness(Config):
     probe: LinearProbe = LinearProbe()
     """The linear probe, with the settings of `linear`."""
 
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The keys of the results, with those of all corruptions that some recordings do not have."""
+        curves = self._all_curves(lost_person=self.lost_person, tilted_camera=self.tilted_camera)
+        settings = ["clean", *(setting for curve in curves.values() for setting in curve)]
+        return tuple(altered_key("robustness", self._setting(setting), self.probe) for setting in settings)
+
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result without corruption and one for each level.
 
@@ -65,19 +73,28 @@ class Robustness(Config):
         """
         curves = self._curves(task)
         alterations = {setting: alteration for curve in curves.values() for setting, alteration in curve.items()}
-        clean, *corrupted = evaluate_altered(task, self.probe, {"clean": Alteration()} | alterations, "robustness")
+        named = {self._setting(setting): each for setting, each in ({"clean": Alteration()} | alterations).items()}
+        clean, *corrupted = evaluate_altered(task, self.probe, named, "robustness")
         top1 = dict(zip(alterations, (result.top1 for result in corrupted), strict=True))
         means = {name: sum(top1[setting] for setting in curve) / len(curve) for name, curve in curves.items()}
         if means:
             means["mean_top1"] = sum(means.values()) / len(means)
         return with_metrics([clean, *corrupted], means)
 
+    def _setting(self, setting: str) -> str:
+        return f"{setting} corruption_seed={self.seed}" if self.seed else setting
+
     def _curves(self, task: EvaluationTask) -> dict[str, dict[str, Alteration]]:
+        """The curves of corruptions that the test recordings can have."""
+        num_persons = np.minimum(task.store.num_persons[task.split.test], task.clips.max_persons)
+        return self._all_curves(
+            lost_person=self.lost_person and bool((num_persons > 1).any()),
+            tilted_camera=self.tilted_camera if task.store.axes == 3 else (),
+        )
+
+    def _all_curves(self, *, lost_person: bool, tilted_camera: Levels) -> dict[str, dict[str, Alteration]]:
         """Corruption -> setting of the result -> what is changed."""
         seed = self.seed
-        num_persons = np.minimum(task.store.num_persons[task.split.test], task.clips.max_persons)
-        lost_person = self.lost_person and bool((num_persons > 1).any())
-        tilted_camera = self.tilted_camera if task.store.axes == 3 else ()
         curves: dict[str, dict[str, Alteration]] = {
             "noise": {f"noise={level:g}": Noise(level=level, seed=seed) for level in self.noise},
             "lost_joints": {

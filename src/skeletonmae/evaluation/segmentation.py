@@ -18,7 +18,7 @@ from skeletonmae.evaluation.features import center_and_normalize
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.linear_solvers import LinearClassifier
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, accuracy_metrics, check_finite
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, accuracy_metrics, check_finite
 from skeletonmae.evaluation.segmentation_evidence import (
     Positive,
     SegmentationSettings,
@@ -88,6 +88,11 @@ class Segmentation(Config):
     """Tag whose values never share a recording; without such a tag, any clips may."""
     seed: int = 0
     """Seed of the recordings and of the validation part."""
+
+    @property
+    def result_keys(self) -> tuple[ResultKey, ...]:
+        """The keys of the two results."""
+        return ("segmentation hmm", 1.0, self.seed), ("segmentation nearest window", 1.0, self.seed)
 
     def run(self, task: EvaluationTask) -> list[Result]:
         """Two results: `hmm`, and the baseline `nearest window`."""

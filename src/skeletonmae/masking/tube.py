@@ -13,6 +13,9 @@ from skeletonmae.batches import Patches, SampleRng
 from skeletonmae.config import Config
 from skeletonmae.masking.mask import TokenMask, lowest_k
 
+MIN_LENGTH = 2
+"""Number of time steps of a tube, at least, by default: a hidden joint of one step could be interpolated."""
+
 
 class Tubes(Config):
     """Divide the clip into tubes of several time steps, and leave a few joints visible in each.
@@ -25,8 +28,8 @@ class Tubes(Config):
 
     kind: Literal["tube"] = "tube"
     length: int | None = Field(None, ge=1)
-    """Number of time steps of a tube; by default a sixth of the clip, rounded, as in the paper. The last tube of a
-    clip has what is left."""
+    """Number of time steps of a tube; by default a sixth of the clip, rounded, as in the paper, and at least 2.
+    The last tube of a clip has what is left."""
     visible_ratio: float = Field(0.1, gt=0, lt=1)
     """Share of the available joints of a tube that stay visible; rounded, and at least one."""
     motion_weight: float = Field(0.1, ge=0)
@@ -36,7 +39,7 @@ class Tubes(Config):
         """Draw a mask for every track."""
         available = patches.available
         time_steps, joints = available.shape[1:]
-        length = self.length or max(1, round(time_steps / 6))
+        length = self.length or max(MIN_LENGTH, round(time_steps / 6))
         is_available = _by_tube(available, length).any(2)
         motion = _by_tube(patches.motion_intensity, length).sum(2)
         largest = motion.amax(2, keepdim=True).clamp(min=1e-8)

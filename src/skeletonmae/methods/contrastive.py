@@ -30,6 +30,8 @@ OBJECTIVE_SETTINGS: dict[Objective, tuple[str, ...]] = {
     "decorrelate": ("invariance", "variance", "covariance"),
 }
 """Settings of one objective alone."""
+MASKED_LOSS_SETTINGS = ("target", "intervals", "target_norm", "target_steps", "error_weight", "predict_ratio")
+"""Settings of the masked loss alone."""
 
 
 class ContrastiveConfig(JointPatchMAEConfig):
@@ -84,6 +86,16 @@ class ContrastiveConfig(JointPatchMAEConfig):
         if self.target == "teacher" and self.reconstruct == 0:
             raise ValueError("target teacher is a target of the masked loss, which reconstruct 0 leaves out")
         return self
+
+    @property
+    def uses_mask(self) -> bool:
+        """Whether there is a masked loss."""
+        return self.reconstruct > 0
+
+    @property
+    def ineffective_settings(self) -> list[str]:
+        """Settings of the masked loss, if there is none."""
+        return [] if self.reconstruct else changed_settings(self, MASKED_LOSS_SETTINGS)
 
     @property
     def num_views(self) -> Literal[1, 2]:

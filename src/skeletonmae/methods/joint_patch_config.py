@@ -126,6 +126,10 @@ class JointPatchMAEConfig(MethodConfig):
             raise ValueError(f"{setting} needs joint_embedding name; got {self.joint_embedding}")
         return self
 
+    def num_time_steps(self, frames: int) -> int:
+        """Return the number of tokens of a joint in a clip."""
+        return frames // self.token_frames
+
     @property
     def reads_any_layout(self) -> bool:
         """Whether clips may have any layout, unit and number of axes."""

@@ -86,6 +86,24 @@ class MethodConfig(Config, ABC):
     """Whether the method can be pre-trained. If not, it only builds classifiers."""
 
     @property
+    def uses_mask(self) -> bool:
+        """Whether the loss of these settings depends on the mask. If not, a recipe that sets one is refused."""
+        return self.masks_tokens
+
+    @property
+    def ineffective_settings(self) -> list[str]:
+        """Settings that were changed but have no effect beside the others; a recipe that has some is refused."""
+        return []
+
+    def num_time_steps(self, frames: int) -> int:
+        """Return the number of time steps of the features of a clip, the most parts that it can be divided into.
+
+        Args:
+            frames: Number of frames of a clip.
+        """
+        return frames
+
+    @property
     def reads_any_layout(self) -> bool:
         """Whether clips may have any layout, unit and number of axes."""
         return False

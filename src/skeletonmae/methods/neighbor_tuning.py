@@ -84,6 +84,10 @@ class NeighborTuningConfig(MethodConfig):
         """
         return self.encoder.depth if self.encoder else MAX_DEPTH
 
+    def num_time_steps(self, frames: int) -> int:
+        """Return the number of tokens of a joint in a clip; without `encoder`, the most that there can be."""
+        return self.encoder.num_time_steps(frames) if self.encoder else frames
+
     def starting_from(self, pretrained: MethodConfig) -> Self:
         """Return these settings with those of the encoder from a checkpoint.
 
