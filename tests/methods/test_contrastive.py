@@ -234,3 +234,15 @@ def test_it_starts_from_a_checkpoint_in_both_networks() -> None:
 def test_all_tokens_are_visible_without_view_mask(make_batch: Any) -> None:
     method, batch = build(), make_batch((2, 1))
     assert torch.equal(method.project(batch), method.head(embed_tracks(method.encoder, batch.tracks, "mean")))
+
+
+def test_the_keys_of_the_first_view_enter_the_queue(make_batch: Any) -> None:
+    method, batch = build(objective="queue"), views(make_batch, (1, 2, 1), (4, 5, 6))
+    assert method.queue is not None
+    first, second = (
+        normalize(output, dim=1) for output in head_outputs(method, batch)
+    )  # the key network is equal
+    assert (first - second).abs().max() > 1e-3
+    method(batch)
+    method.after_step(1, 4)
+    torch.testing.assert_close(method.queue.vectors[:3], first.detach(), atol=1e-5, rtol=1e-4)

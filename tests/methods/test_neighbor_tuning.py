@@ -284,3 +284,13 @@ def test_a_recipe_may_average_over_blocks_of_an_encoder_that_the_checkpoint_name
 def test_a_batch_of_one_clip_is_refused(make_batch: Any) -> None:
     with pytest.raises(InputError, match="at least 2 clips in every batch"):
         build().train()(numbered(make_batch, 1))
+
+
+def test_the_projections_of_the_first_view_enter_the_queue(make_batch: Any) -> None:
+    method, batch = build().eval(), numbered(make_batch, 3, 4, 5)
+    assert batch.second_view is not None
+    first, second = (method.project(view)[0] for view in (batch, batch.second_view))
+    assert (first - second).abs().max() > 1e-3
+    method(batch)
+    method.after_step(1, 4)
+    torch.testing.assert_close(method.queue.vectors[:3], first, atol=1e-5, rtol=1e-4)

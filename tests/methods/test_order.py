@@ -44,6 +44,7 @@ def many_draws(method: Order, number: int = 600) -> tuple[Tensor, Tensor]:
 def test_parts_do_not_overlap_have_gaps_and_are_in_the_order_of_the_target(frames: int) -> None:
     method = build(frames)
     steps = frames // 2
+    assert method.part_steps == steps // 4
     target, start = many_draws(method)
     in_time = start.sort(1).values
     assert (in_time[:, 1:] - in_time[:, :-1] >= method.part_steps + 1).all()
