@@ -4,6 +4,7 @@
 
 A series is a YAML file. Its `jobs` are run in order, as soon as a worker is free:
 
+    baseline: mamp                             # what jobs are compared with: mamp, mamp-seed1 and so on
     recipe: recipes/nw_ucla/mamp.yaml          # of all jobs, unless they name another
     overrides: [training.epochs=100]           # of all jobs, before their own
     evaluate:                                  # of all jobs: recipe and overrides of each evaluation
@@ -20,6 +21,8 @@ The folder `--runs` holds a folder per job, and `series.json`: the results of al
 each that failed. A series that was stopped, or that reached `--seconds`, continues when the command is run again.
 A finished job is kept as long as its complete recipes and the job that it starts from are the same; otherwise its
 folder is renamed to `NAME.old`, and the job runs again. Every job says when and with which commit it was run.
+The folder of an evaluation keeps the scores of the test clips (`scores-*.npz`). From them, a finished job is
+compared with the baseline of the same seed; a verdict is about these two models, not about other trainings.
 """
 
 from __future__ import annotations
@@ -33,15 +36,16 @@ import re
 import shutil
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from series_verdicts import SEED, baseline_of, verdicts
 
 ROOT = Path(__file__).resolve().parents[1]
 JOB = "job.json"
-SERIES_KEYS = ("recipe", "overrides", "evaluate", "jobs")
+SERIES_KEYS = ("recipe", "overrides", "evaluate", "jobs", "baseline")
 JOB_KEYS = ("name", "recipe", "overrides", "start", "pretrain", "evaluate")
 EVALUATION_KEYS = ("name", "recipe", "checkpoint", "overrides")
 RESULT_FIELDS = ("protocol", "setting", "label_fraction", "seed", "top1", "num_train", "num_test", "best_params")
@@ -88,6 +92,22 @@ def read_series(path: Path) -> list[dict[str, Any]]:
             }
         )
     return jobs
+
+
+def read_baseline(path: Path) -> str | None:
+    """Return the name of the job that the others are compared with, without its seed; None if there is none.
+
+    Raises:
+        ValueError: The series has no such job.
+    """
+    series = _read_checked(path)
+    baseline = series.get("baseline")
+    names = [SEED.sub("", job["name"]) for job in series["jobs"]]
+    if baseline is not None and baseline not in names:
+        raise ValueError(
+            f"{path}: baseline {baseline!r} is no job; expected one of {', '.join(dict.fromkeys(names))}"
+        )
+    return baseline
 
 
 def _read_checked(path: Path) -> dict[str, Any]:
@@ -211,9 +231,17 @@ def _summary(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_series(
-    jobs: list[dict[str, Any]], runs: Path, device: str, workers: int, seconds: float
+    jobs: list[dict[str, Any]],
+    runs: Path,
+    device: str,
+    workers: int,
+    seconds: float,
+    baseline: str | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Run the jobs, at most `workers` at a time, until all are finished or `seconds` have passed."""
+    """Run the jobs, at most `workers` at a time, until all are finished or `seconds` have passed.
+
+    A finished job is compared with the one of `baseline` that has its seed, as soon as both are finished.
+    """
     began, rows = time.monotonic(), {}
     runs.mkdir(parents=True, exist_ok=True)
     pending, running = list(jobs), {}
@@ -240,6 +268,8 @@ def run_series(
                     rows[job["name"]] = future.result()
                 elapsed = time.monotonic() - began
                 print(f"{elapsed:6.0f} s  {job['name']}: {_headline(rows[job['name']])}", flush=True)
+                for line in _new_verdicts(job["name"], rows, runs, baseline):
+                    print(f"{'':10}{line}", flush=True)
                 _write(runs / "series.json", {"jobs": rows})
     finally:
         if pending or running:  # the time is over, or somebody has pressed Ctrl-C
@@ -253,6 +283,15 @@ def run_series(
     print(ended + (f"; not finished: {', '.join(left)}" if left else ""), flush=True)
     _write(runs / "series.json", {"jobs": rows, "not_finished": left})
     return rows
+
+
+def _new_verdicts(name: str, rows: dict[str, dict[str, Any]], runs: Path, baseline: str | None) -> Iterator[str]:
+    """Yield the comparisons that a job makes possible by being finished."""
+    finished = [other for other, row in rows.items() if "error" not in row]
+    for other in finished if baseline else ():
+        first = baseline_of(other, baseline, finished)
+        if first and name in (first, other):
+            yield from (f"{other}: {line}" for line in verdicts(runs / other, runs / first))
 
 
 def _headline(row: dict[str, Any]) -> str:
@@ -291,10 +330,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     arguments = parser.parse_args()
     try:
-        jobs = read_series(arguments.series)
+        jobs, baseline = read_series(arguments.series), read_baseline(arguments.series)
     except ValueError as error:
         raise SystemExit(str(error)) from None
-    rows = run_series(jobs, arguments.runs, arguments.device, arguments.workers, arguments.seconds)
+    rows = run_series(jobs, arguments.runs, arguments.device, arguments.workers, arguments.seconds, baseline)
     raise SystemExit(any("error" in row for row in rows.values()))
 
 

@@ -43,9 +43,11 @@ def merge(kept: dict[str, Any], series: list[dict[str, Any]], names: list[str]) 
 
 def columns(job: dict[str, Any]) -> dict[str, float]:
     """Return the accuracy of every result of a job, by evaluation, protocol and setting."""
+    first = next(iter(job["evaluations"]), "")
     return {
-        " ".join(filter(None, (result["protocol"], result["setting"]))): 100 * result["top1"]
-        for evaluation in job["evaluations"].values()
+        " ".join(filter(None, (result["protocol"], result["setting"], f"({name})" if name != first else ""))): 100
+        * result["top1"]
+        for name, evaluation in job["evaluations"].items()
         for result in evaluation["results"]
     }
 

@@ -69,7 +69,7 @@ def test_a_series_that_cannot_be_run_is_refused(series: Any, tmp_path: Path, job
     ("content", "message"),
     [
         ("[", r"s\.yaml: not YAML"),
-        ("[]", r"s\.yaml: expected a mapping with recipe, overrides, evaluate, jobs; got \[\]"),
+        ("[]", r"s\.yaml: expected a mapping with recipe, overrides, evaluate, jobs, baseline; got \[\]"),
         ("recipe: r.yaml", r"s\.yaml: jobs is missing"),
         ("{recipe: r.yaml, jobs: [], job: 1}", r"there is no setting job; known here: recipe, overrides"),
         ("{recipe: r.yaml, jobs: {a: 1}}", r"jobs must be a list"),
@@ -104,6 +104,7 @@ def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
     recipe = {**tiny_tree(), "evaluation": [{"kind": "knn", "k": [1]}]}
     path = write(
         tmp_path / "s.yaml",
+        baseline="only_evaluated",
         recipe=str(write(tmp_path / "r.yaml", **recipe)),
         jobs=[
             {"name": "good"},
@@ -114,8 +115,11 @@ def test_failures_are_recorded_and_finished_jobs_are_not_run_again(
         ],
     )
     jobs, runs = series.read_series(path), tmp_path / "runs"
-    rows = series.run_series(jobs, runs, "cpu", workers=1, seconds=300)
-    last = capsys.readouterr().out.splitlines()[-1]
+    rows = series.run_series(jobs, runs, "cpu", 1, 300, series.read_baseline(path))
+    *printed, last = capsys.readouterr().out.splitlines()
+    same = "good: evaluation knn k=1: +0.0 (+0.0 to +0.0), noise, against only_evaluated"
+    assert [line.strip() for line in printed if "good: evaluation" in line] == [same]
+    assert any("further: evaluation knn k=1: " in line for line in printed)
     assert last == "3 of 5 jobs are finished; 2 failed: bad, after_bad"
     assert "17" in rows["bad"]["error"]
     assert "'bad'" in rows["after_bad"]["error"]
@@ -213,3 +217,22 @@ def test_every_job_keeps_the_facts_of_its_own_run(monkeypatch: pytest.MonkeyPatc
     assert "Runs: d, torch t, commit c, 2026-01-01; d, torch t, commit e, 2026-01-01." in page.page(
         "", "", jobs, []
     )
+
+
+def test_a_job_is_compared_with_the_baseline_of_its_seed(series: Any, tmp_path: Path) -> None:
+    names = ["mamp-seed0", "mamp-seed1", "tube", "tube-seed1", "tube-seed2"]
+    found = [series.baseline_of(name, "mamp", names) for name in names]
+    assert found == [None, None, "mamp-seed0", "mamp-seed1", None]
+    assert series.baseline_of("tube", "mamp", ["mamp"]) == "mamp"
+    path = write(tmp_path / "s.yaml", recipe="r.yaml", baseline="mamp", jobs=[{"name": "tube-seed0"}])
+    with pytest.raises(ValueError, match="baseline 'mamp' is no job; expected one of tube"):
+        series.read_baseline(path)
+    assert series.read_baseline(FOLDER / "series" / "nw_ucla_switches.yaml") == "mamp"
+
+
+def test_the_moving_average_of_the_switches_is_evaluated_beside_the_last_weights(series: Any) -> None:
+    jobs = {job["name"]: job for job in series.read_series(FOLDER / "series" / "nw_ucla_switches.yaml")}
+    average, last = jobs["ema"]["evaluate"]
+    assert average == jobs["mamp-seed0"]["evaluate"][0] | {"overrides": average["overrides"]}
+    assert (last["name"], last["checkpoint"]) == ("last", "model-last.safetensors")
+    assert last["overrides"] == average["overrides"] != []
