@@ -15,10 +15,12 @@ from safetensors.torch import load_file, save_file
 from samples.format_1 import write_format_1
 
 from skeletonmae.batches import Batch
-from skeletonmae.checkpoint import METADATA_KEY, Checkpoint, Header, load_checkpoint, save_checkpoint
+from skeletonmae.checkpoint import METADATA_KEY, Checkpoint, Header, load_checkpoint, save_checkpoint, save_encoder
 from skeletonmae.errors import InputError
-from skeletonmae.methods import GraphMAEConfig, JointPatchClassifierConfig, STRLClassifierConfig
+from skeletonmae.methods import GraphMAEConfig, InputSpec, JointPatchClassifierConfig, STRLClassifierConfig
+from skeletonmae.recipe import recipe_from
 from skeletonmae.skeletons import NTU25
+from skeletonmae.transforms import ClipConfig
 
 CLASSIFIER = "finetune-1-seed0.safetensors"
 
@@ -407,3 +409,59 @@ def test_a_classifier_keeps_its_settings(tiny_run: Path, tmp_path: Path) -> None
     assert again.header.classes == ("größer", "小さい")
     assert again.header.classifier == settings
     assert again.classifier.head[0].p == 0.1  # type: ignore[index,union-attr]
+
+
+ENCODERS: dict[str, dict[str, Any]] = {
+    "order": {"kind": "order", "order": "reversed"},
+    "contrastive": {"kind": "contrastive", "objective": "queue", "reconstruct": 1.0, "target": "motion"},
+    "teacher": {"kind": "joint_patch", "target": "teacher"},
+    "neighbor_tuning": {"kind": "neighbor_tuning", "head_width": 8},
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_encoder_of_every_method_on_joint_tokens_can_be_saved_alone(
+    tiny_tree: Any, tmp_path: Path, make_batch: Any, name: str
+) -> None:
+    tree = tiny_tree()
+    sizes = tree["method"]
+    tree["method"] = {key: value for key, value in sizes.items() if key != "kind"} | ENCODERS[name]
+    if name == "neighbor_tuning":
+        tree["method"] = ENCODERS[name] | {"encoder": sizes}
+        tree["masking"] = None
+    recipe = recipe_from(tree, name)
+    spec = InputSpec(8, 3, NTU25.joints, 40)
+    torch.manual_seed(1)
+    method = recipe.build(spec).eval()
+    header = Header(
+        role="method", clips=recipe.data.clips, masking=recipe.masking, method=recipe.method, axes=3, unit="m",
+        joints=NTU25.joints, num_recordings=40,
+    )  # fmt: skip
+    save_encoder(tmp_path / "e.safetensors", Checkpoint(header, method, tmp_path / "model.safetensors"), "free")
+    loaded = load_checkpoint(tmp_path / "e.safetensors")
+    assert (loaded.header.method.kind, loaded.header.role, loaded.header.license) == (
+        "joint_patch",
+        "encoder",
+        "free",
+    )
+    assert loaded.header.method.target != "teacher"
+    assert all(tensor.startswith("encoder.") for tensor in load_file(tmp_path / "e.safetensors"))
+    batch = make_batch((2, 1), frames=8, skeleton=NTU25)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.method.embed(batch), method.embed(batch), atol=2e-2, rtol=2e-2)
+
+
+def test_another_encoder_cannot_be_saved_alone(tmp_path: Path) -> None:
+    config = GraphMAEConfig(width=8, depth=1)
+    method = config.build(InputSpec(8, 3, NTU25.joints))
+    header = Header(
+        role="method",
+        clips=ClipConfig(frames=8),
+        masking=None,
+        method=config,
+        axes=3,
+        unit="m",
+        joints=NTU25.joints,
+    )
+    with pytest.raises(InputError, match=r"cannot be saved alone \(.*another kind of encoder"):
+        save_encoder(tmp_path / "e.safetensors", Checkpoint(header, method))

@@ -38,7 +38,7 @@ def test_results_json(tiny_run: Path, tiny_store: Path) -> None:
     assert written["store_fingerprint"] == store.fingerprint
     assert written["recipe"]["method"]["width"] == 16
     results = [Result.model_validate(result) for result in written["results"]]
-    assert [result.name for result in results] == ["linear", "knn k=1", "finetune"]
+    assert [result.name for result in results] == ["linear epochs=3", "knn k=1", "finetune"]
     camera = store.tag("camera")
     for result in results:
         assert result.pretrained
@@ -153,6 +153,31 @@ def test_a_store_without_observed_persons_is_refused(
         ),
     ],
 )
+def test_a_stopped_run_says_where_it_stopped_and_that_it_resumes(
+    tmp_path: Path, tiny_tree: Any, alone: Any
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(_: str, progress: Any) -> None:
+        if progress.step == 3:
+            raise Killed
+
+    recipe, messages = recipe_from(tiny_tree(), ""), []
+    with pytest.raises(Killed):
+        runs.pretrain(recipe, tmp_path, alone, kill, messages.append)
+    assert not any("resuming" in message for message in messages)
+    with pytest.raises(InputError, match=r"no model yet: it stopped at step 2, or is still running; .*resumes it"):
+        load_checkpoint(tmp_path)
+    with pytest.raises(InputError, match="there is no such checkpoint"):
+        load_checkpoint(tmp_path / "other.safetensors")
+    runs.pretrain(recipe, tmp_path, alone, None, messages.append)
+    assert f"resuming the run in {tmp_path} after step 2" in messages
+    messages.clear()
+    runs.pretrain(recipe, tmp_path, alone, None, messages.append)
+    assert not any("resuming" in message for message in messages)  # it is finished
+
+
 def test_another_recipe_in_the_same_folder_is_refused(
     tiny_run: Path, tiny_tree: Any, tmp_path: Path, alone: Any, change: Any, key: str
 ) -> None:
@@ -211,9 +236,44 @@ def test_a_folder_that_another_run_has_locked(tmp_path: Path, tiny_tree: Any, al
 def test_from_scratch_is_the_network_of_the_recipe(tmp_path: Path, tiny_tree: Any, alone: Any) -> None:
     recipe = with_protocols(recipe_from(tiny_tree(), ""), KNN(k=(1,)), LinearProbe(epochs=1))
     results = runs.evaluate(recipe, None, tmp_path, alone)
-    assert [(result.name, result.pretrained) for result in results] == [("knn k=1", False), ("linear", False)]
-    scores = {"scores-knn-k=1-1-seed0.npz", "scores-linear-1-seed0.npz"}
+    assert [(result.name, result.pretrained) for result in results] == [
+        ("knn k=1", False),
+        ("linear epochs=1", False),
+    ]
+    scores = {"scores-knn-k=1-1-seed0.npz", "scores-linear-epochs=1-1-seed0.npz"}
     assert {path.name for path in tmp_path.iterdir() if path.name != ".lock-0"} == {"results.json", *scores}
+
+
+def test_a_network_from_scratch_is_calibrated_and_initialized_for_each_seed(
+    tiny_tree: Any, tmp_path: Path, alone: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[Any] = []
+
+    def record(_: KNN, task: Any) -> list[Result]:
+        tasks.append(task)
+        return []
+
+    monkeypatch.setattr(KNN, "run", record)
+    monkeypatch.setattr("skeletonmae.runs.measure_cost", lambda *_, **__: None)
+    graph = {"method": {"kind": "graph"}, "masking": None, "evaluation": [{"kind": "knn"}]}
+    recipe = recipe_from(tiny_tree() | graph, "tiny")
+    model = load_checkpoint(runs.pretrain(recipe, tmp_path, alone))
+    for checkpoint in (None, model):
+        runs.evaluate(recipe, checkpoint, None, alone)
+    scratch, trained = tasks
+    means = {name: value for name, value in scratch.method.state_dict().items() if name.endswith("running_mean")}
+    assert means
+    fresh = scratch.init_method(recipe.training.seed).state_dict()
+    assert any(not torch.equal(value, fresh[name]) for name, value in means.items())  # of the training clips
+    weight = next(name for name, _ in scratch.method.named_parameters() if name.endswith("weight"))
+    assert torch.equal(scratch.method.state_dict()[weight], fresh[weight])
+    assert not torch.equal(
+        scratch.init_method(1).state_dict()[weight], scratch.init_method(2).state_dict()[weight]
+    )
+    assert trained.init_method is None
+    assert all(
+        torch.equal(value, trained.method.state_dict()[name]) for name, value in model.method.state_dict().items()
+    )
 
 
 def test_only_from_scratch_has_no_layer_decay(

@@ -20,11 +20,15 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.finetune import AnyClassifier
 from skeletonmae.files import atomic_file
 from skeletonmae.limits import MAX_JOINTS
+from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import Classifier, InputSpec, Method
+from skeletonmae.methods.joint_patch_classifier import encoder_of
+from skeletonmae.methods.joint_patch_config import ENCODER_SETTINGS, settings_of_encoder
 from skeletonmae.predictions.class_names import class_name_problem
 from skeletonmae.recipe import AnyMasking, AnyMethod
 from skeletonmae.renames import add_missing_settings, migrate_header, migrate_weights
 from skeletonmae.skeletons import VOCABULARY, Skeleton
+from skeletonmae.training import saved_step
 from skeletonmae.transforms import ClipConfig
 
 METADATA_KEY = "skeletonmae"
@@ -154,7 +158,8 @@ def save_encoder(path: Path, checkpoint: Checkpoint, license: str = "") -> None:
         license: The terms under which the weights may be used, in a sentence.
 
     Raises:
-        InputError: The model is not a pre-trained `joint_patch`, or has a weight that half precision cannot hold.
+        InputError: The model has another encoder than that of `joint_patch`, or a weight that half precision
+            cannot hold.
     """
     header, tensors = encoder_tensors(checkpoint, license)
     with atomic_file(path) as file:
@@ -164,27 +169,41 @@ def save_encoder(path: Path, checkpoint: Checkpoint, license: str = "") -> None:
 def encoder_tensors(checkpoint: Checkpoint, license: str = "") -> tuple[Header, dict[str, Tensor]]:
     """Return the encoder of a pre-trained model, in half precision, and a header for it.
 
+    It is the encoder that evaluation uses. The header is that of a `joint_patch`, also if the method was another
+    one on this encoder or had a teacher.
+
     Args:
         checkpoint: The pre-trained model.
         license: The terms under which the weights may be used, in a sentence.
 
     Raises:
-        InputError: The model is not a pre-trained `joint_patch`, or has a weight that half precision cannot hold.
+        InputError: The model has another encoder than that of `joint_patch`, or a weight that half precision
+            cannot hold.
     """
-    weights = checkpoint.method.state_dict()
+    about = {"role": "encoder", "license": license}
     try:
-        header = Header.model_validate(checkpoint.header.model_dump() | {"role": "encoder", "license": license})
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
+        weights = encoder_of(checkpoint.method).state_dict()
+        about |= _plain_settings(checkpoint.header)
+        header = Header.model_validate(checkpoint.header.model_dump() | about)
+    except (ValidationError, InputError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise InputError(f"the encoder cannot be saved alone ({reason})", where=checkpoint.path) from error
     tensors = {
-        name: tensor.detach().cpu().half().contiguous()
-        for name, tensor in weights.items()
-        if name.startswith(ENCODER_PREFIX)
+        ENCODER_PREFIX + name: tensor.detach().cpu().half().contiguous() for name, tensor in weights.items()
     }
     if too_large := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise InputError("a weight is too large for half precision", where=f"{checkpoint.path}, {too_large[0]}")
     return header, tensors
+
+
+def _plain_settings(header: Header) -> dict[str, Any]:
+    """The method and the mask of a header for an encoder alone, if those of the model are not of `joint_patch`."""
+    if header.method.kind == "joint_patch" and header.method.target != "teacher":
+        return {}
+    found = settings_of_encoder(header.method, None)
+    kept = (*ENCODER_SETTINGS, "description", "decoder", "decoder_width", "decoder_depth")
+    settings = found.model_dump(mode="json", include=set(kept))
+    return {"method": {"kind": "joint_patch"} | settings, "masking": RandomTokens()}
 
 
 def checkpoint_from_tensors(
@@ -222,6 +241,10 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
     """
     path = path / "model.safetensors" if path.is_dir() else path
     if not path.is_file():  # a named pipe would be waited for
+        is_model = path.name == "model.safetensors"
+        if is_model and (step := saved_step(path.parent)) is not None:
+            problem = f"the run has no model yet: it stopped at step {step}, or is still running"
+            raise InputError(problem, where=path.parent, expected="a finished run; `pretrain` again resumes it")
         problem = "this is not a regular file" if path.exists() else "there is no such checkpoint"
         raise InputError(problem, where=path, expected="a file that `pretrain` or `evaluate` wrote")
     try:

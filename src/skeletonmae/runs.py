@@ -42,7 +42,7 @@ from skeletonmae.methods.method import joint_names
 from skeletonmae.pretraining_data import PretrainingData
 from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, train
+from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, saved_step, train
 from skeletonmae.training.precision import uses_bf16
 
 ProgressCallback = Callable[[str, Progress], None]
@@ -116,6 +116,8 @@ def pretrain(
     with lock_folder(folder, distributed.rank):
         if distributed.is_main:
             check_or_write_recipe(recipe, folder / RECIPE, [folder / STATE, folder / MODEL])
+            if on_message and not (folder / MODEL).exists() and (step := saved_step(folder)):
+                on_message(f"resuming the run in {folder} after step {step}")
         train(
             method,
             loader,

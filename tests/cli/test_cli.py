@@ -344,7 +344,7 @@ def test_pretrain_evaluate_predict_as_json(
     assert [result["protocol"] for result in results] == ["linear", "knn", "finetune"]
     assert json.loads(Path(f"runs/{tmp_path.name}-tiny/results.json").read_text())["results"] == results
     assert {path.name for path in Path(f"runs/{tmp_path.name}-tiny").glob("*.png")} == {
-        "confusion-linear-1-seed0.png", "confusion-knn-k=1-1-seed0.png", "confusion-finetune-1-seed0.png",
+        "confusion-linear-epochs=3-1-seed0.png", "confusion-knn-k=1-1-seed0.png", "confusion-finetune-1-seed0.png",
     }  # fmt: skip
     output = cli(
         "predict", f"runs/{tmp_path.name}-tiny/finetune-1-seed0.safetensors", tiny_store, "--top", 2, "--json"
@@ -468,3 +468,13 @@ def test_metrics_follow_the_table_and_curves_have_no_plots(
     assert re.search(r"^retrieval: map 0\.\d+, map_chance 0\.\d+", output.out, re.MULTILINE)
     assert [file.name for file in (tmp_path / "out").glob("*.png")] == ["confusion-retrieval-1-seed0.png"]
     assert len(list((tmp_path / "out").glob("scores-*.npz"))) == 2
+
+
+def test_settings_that_do_not_fit_each_other_are_named_with_the_file(
+    cli: Any, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["pretrain"], ["evaluate", "--from-scratch"]):
+        output = cli(command[0], recipe, *command[1:], "method.token_frames=3", "evaluation=[{kind: knn}]")
+        assert output.status == 1
+        assert f"{recipe}: method: " in output.err

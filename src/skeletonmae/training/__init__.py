@@ -4,7 +4,7 @@ from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext, choose_device, init_distributed
 from skeletonmae.training.loop import Progress, train
 from skeletonmae.training.precision import autocast
-from skeletonmae.training.run_folder import STATE, lock_folder, read_log
+from skeletonmae.training.run_folder import STATE, lock_folder, read_log, saved_step
 from skeletonmae.training.stopping import TrainingStopped
 from skeletonmae.training.trainer import NotFiniteError
 
@@ -20,5 +20,6 @@ __all__ = [
     "init_distributed",
     "lock_folder",
     "read_log",
+    "saved_step",
     "train",
 ]

@@ -81,6 +81,16 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     return state
 
 
+def saved_step(folder: Path) -> int | None:
+    """Return the step of the state in the folder of a run; None if it has no state that can be read."""
+    try:
+        state = load_state(folder)
+    except InputError:
+        return None
+    step = state.get("step") if state else None
+    return step if isinstance(step, int) else None
+
+
 class Log:
     """Rows of numbers, written to `log.csv` and, if TensorBoard is installed, to `tensorboard/`.
 
