@@ -34,7 +34,7 @@ from skeletonmae.evaluation.segmentation import Segmentation, frame_accuracy_int
 from skeletonmae.evaluation.segmentation_evidence import SegmentationSettings
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan, frame_labels
 from skeletonmae.evaluation.segmentation_recordings import concatenated_recordings
-from skeletonmae.inference.fit import FitConfig, fit_classifier
+from skeletonmae.inference.fit import DEFAULT_ENCODER, FitConfig, fit_classifier
 from skeletonmae.inference.segment import segment_recording
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import DistributedContext
@@ -42,8 +42,9 @@ from skeletonmae.training import DistributedContext
 FILE = Path(__file__).with_suffix(".json")
 NUM_SYNTHETIC = 480
 COLUMNS = {
-    "set": "set", "method": "method", "num_recordings": "recordings", "frame_accuracy": "frame accuracy",
-    "edit": "edit", "f1_10": "F1@10", "f1_25": "F1@25", "f1_50": "F1@50", "map_50": "mAP@50", "map": "mAP",
+    "set": "set", "method": "method", "encoder": "encoder", "num_recordings": "recordings",
+    "frame_accuracy": "frame accuracy", "edit": "edit", "f1_10": "F1@10", "f1_25": "F1@25", "f1_50": "F1@50",
+    "map_50": "mAP@50", "map": "mAP",
 }  # fmt: skip
 PROTOCOL = Segmentation.model_validate(
     {
@@ -75,17 +76,15 @@ def measure(name: str, store: SequenceStore, encoder: str, every: int, methods: 
         joints=checkpoint.header.joints,
     )
     rows = [measure_command(name, task, encoder)] if "command" in methods else []
-    rows = [row | {"every": every} for row in rows]
     for result in PROTOCOL.run(task) if "protocol" in methods else []:
         row = {
             "set": name,
             "method": result.setting,
             "interval": result.top1_interval,
             "seconds": result.seconds,
-            "every": every,
         }
         rows.append(row | result.metrics | {"best_params": result.best_params})
-    return rows
+    return [row | {"every": every, "encoder": encoder} for row in rows]
 
 
 def measure_command(name: str, task: EvaluationTask, encoder: str) -> dict[str, Any]:
@@ -159,7 +158,7 @@ def write_page(content: dict[str, Any]) -> None:
         "Percent. The pauses are generated: a pose that sways, with the noise of the sensor. People who wait",
         "move in other ways, so recordings of them will give lower numbers. In NW-UCLA the frame rate is not",
         "known: 30 frames were taken as a second; and some of its test clips are copies of training clips.",
-        f"{about['date']}, commit {about['commit']}, {content['encoder']}, one core: {about['processor']}.",
+        f"{about['date']}, commit {about['commit']}, one core: {about['processor']}.",
         "",
     ]
     FILE.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
@@ -170,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--stores", type=Path, default=Path("stores"))
-    parser.add_argument("--encoder", default="kinect20")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
     parser.add_argument("--every", type=int, default=1, help="test on every so many of the test clips")
     parser.add_argument("--methods", nargs="+", default=["protocol", "command"])
     arguments = parser.parse_args()
@@ -187,7 +186,7 @@ def main() -> None:
         new = {(row["set"], row["method"]) for row in rows}
         kept = [row for row in content["rows"] if (row["set"], row["method"]) not in new]
         content["rows"] = sorted(kept + rows, key=lambda row: row["set"])
-        content |= {"encoder": arguments.encoder, "about": facts("OMP_NUM_THREADS=1")}
+        content["about"] = facts("OMP_NUM_THREADS=1")
         FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         write_page(content)
 

@@ -31,6 +31,7 @@ from skeletonmae.evaluation.segmentation_recordings import (
     concatenated_recordings,
 )
 from skeletonmae.inference import FitConfig, RecordingClassifier, fit_classifier
+from skeletonmae.inference.fit import DEFAULT_ENCODER
 from skeletonmae.inference.stream import Stream, StreamSettings
 from skeletonmae.sequences import SequenceStore
 
@@ -170,7 +171,7 @@ def main() -> None:
     """Measure a store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", type=Path)
-    parser.add_argument("--encoder", default="kinect20")
+    parser.add_argument("--encoder", default=DEFAULT_ENCODER)
     parser.add_argument("--every", type=int, default=1, help="test on every so many of the test clips")
     parser.add_argument(
         "--classifier", type=Path, help="file of `fit`, whose classes are streamed; or one is fitted"
@@ -193,8 +194,10 @@ def main() -> None:
     if {"speed", "answers"} & set(arguments.parts):
         config = FitConfig(encoder=arguments.encoder)
         classifier = fitted or fit_classifier(train, config, measure=False)[0]
+        name = f" {arguments.encoder}" if classifier.featurizer.kind != "coordinates" and not fitted else ""
         content["head"] = (
-            f"{classifier.featurizer.kind}, {classifier.summary.get('head')}, {len(classifier.classes)} classes"
+            f"{classifier.featurizer.kind}{name}, {classifier.summary.get('head')},"
+            f" {len(classifier.classes)} classes"
         )
         content["speed"] = measure_speed(classifier, recordings[0])
         content["answers"] = [

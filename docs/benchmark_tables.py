@@ -73,14 +73,14 @@ def segmentation_table(result: dict[str, Any]) -> list[str]:
     """The segments of long recordings beside those of the nearest window."""
     names = {"frame accuracy": "frame_accuracy", "edit": "edit", "F1@10": "f1_10", "F1@25": "f1_25"}
     names |= {"F1@50": "f1_50", "mAP@50": "map_50", "mAP": "map"}
-    lines = [f"| set | method | recordings | {' | '.join(names)} |", "|" + "---|" * (len(names) + 3)]
+    lines = [f"| set | method | encoder | recordings | {' | '.join(names)} |", "|" + "---|" * (len(names) + 4)]
     for row in result["rows"]:
         low, high = row["interval"]
-        cells = [row["set"], row["method"], f"{row['num_recordings']:.0f}"]
+        cells = [row["set"], row["method"], row["encoder"], f"{row['num_recordings']:.0f}"]
         cells += [f"{100 * row['frame_accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})"]
         cells += [f"{100 * row[key]:.1f}" for key in names.values() if key != "frame_accuracy"]
         lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, "", _origin(result["about"], f"encoder `{result['encoder']}`")]
+    return [*lines, "", _origin(result["about"], "the encoder of each row is named in it")]
 
 
 def stream_table(result: dict[str, Any]) -> list[str]:
