@@ -105,7 +105,7 @@ def test_reasons_of_a_session_without_answers(
     persons: int, dropped: int, unknown: bool, expected: list[str]
 ) -> None:
     summary = SimpleNamespace(seconds=9.0, num_dropped=dropped, num_read=100)
-    recognizer = SimpleNamespace(window_seconds=1.5, num_persons=persons, unknown=unknown)
+    recognizer = SimpleNamespace(window_seconds=1.5, num_persons=persons, unknown=unknown, axes=3)
     reasons = list(_why_no_answer(summary, SimpleNamespace(recognizer=recognizer)))  # type: ignore[arg-type]
     assert len(reasons) == len(expected)
     assert all(reason.startswith(text) for reason, text in zip(reasons, expected, strict=True))

@@ -117,6 +117,39 @@ def test_a_video(cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "an answer is about a person who is not there; expected persons 0 to 0 of recording 'a'" in messages
 
 
+def test_an_estimator_without_depth_is_refused_before_any_frame(
+    cli: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estimator = FakeEstimator()
+    monkeypatch.setattr("skeletonmae.pose.estimate.make_estimator", lambda *_, **__: estimator)
+    video = write_video(tmp_path / "a.mp4", 20)
+    status, _, messages = cli(video, "--classifier", model, "--estimator", "movenet", "--out", tmp_path / "b.mp4")
+    assert status == 1
+    assert "the pose estimator movenet has no depth" in messages
+    assert not estimator.times
+
+
+def test_options_of_recordings_are_refused_for_a_video_and_fps_holds(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skeletonmae.pose.estimate.make_estimator", lambda *_, **__: FakeEstimator())
+    video, out = write_video(tmp_path / "a.mp4", 20), tmp_path / "b.mp4"
+    for words, flags in (
+        (("--recording", "a"), "--recording is"),
+        (("--layout", "coco17"), "--layout is"),
+        (("--format", "table"), "--format is"),
+        (("--unit", "m", "--up", "z"), "--unit and --up are"),
+    ):
+        status, _, messages = cli(video, "--out", out, *words)
+        assert status == 1
+        assert f"a.mp4: {flags} for recordings of joints; expected a recording of joints; got a video" in messages
+    assert not out.exists()
+    status, _, messages = cli(video, "--out", out, "--fps", 5, "--format", "video", "--start", 2, "--end", 3)
+    assert status == 0, messages
+    status, _, messages = cli(video, "--out", out, "--fps", -5)
+    assert "--fps must be greater than 0" in messages
+
+
 @pytest.mark.parametrize(("of", "status"), [("b", 3), ("a", 0), ("folder/a", 0), ("", 0)])
 def test_the_answers_of_another_recording_are_said(cli: Any, tmp_path: Path, of: str, status: int) -> None:
     source, answers = write(tmp_path / "a.csv", motion(0, 5), ("a",)), tmp_path / "answers.csv"

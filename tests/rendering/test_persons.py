@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fake_poses import body
@@ -10,7 +12,15 @@ from skeletonmae.rendering.bodies import NECK, BodyShape, draw_body
 from skeletonmae.rendering.canvas import blank
 from skeletonmae.rendering.colors import PALETTE, SIDE_COLORS, UNKNOWN_COLOR, WHITE, ink_on, label_colors
 from skeletonmae.rendering.labels import UNKNOWN, Label
-from skeletonmae.rendering.persons import DrawnPerson, anchor_of, anchors_of, draw_caption, draw_persons
+from skeletonmae.rendering.persons import (
+    DrawnPerson,
+    anchor_of,
+    anchors_of,
+    draw_caption,
+    draw_persons,
+    font_size,
+    lacks_room_above,
+)
 from skeletonmae.rendering.text import text_mask
 from skeletonmae.rendering.time_line import MAX_ROWS, TimeLine, clock
 from skeletonmae.skeletons import COCO17, LAYOUTS, MEDIAPIPE33, PENN13, Skeleton
@@ -64,7 +74,7 @@ def drawn(person: int | None, label: Label | None, x: float = 100, size: float =
 
 def dark(image: np.ndarray) -> np.ndarray:
     """Where plates are: dark pixels in the upper part, without those of bodies."""
-    return (image[:60].max(-1) < 120) & (np.ptp(image[:60].astype(int), axis=-1) < 15)
+    return (image[:75].max(-1) < 120) & (np.ptp(image[:75].astype(int), axis=-1) < 15)
 
 
 def test_a_plate_has_the_number_the_label_and_a_bar_as_long_as_the_probability() -> None:
@@ -100,6 +110,55 @@ def test_a_plate_stays_in_the_picture() -> None:
         image = blank(240, 200)
         draw_persons(image, [drawn(0, Label(0, 0, 1, "wave", 1.0), x)], SHAPE, COLORS)
         assert (np.abs(image.astype(int) - COLORS["wave"]).max(-1) < 3).sum(1).max() > 40
+
+
+@pytest.mark.parametrize(("size", "x", "width"), [(40, 100, 320), (120, 200, 320), (150, 120, 250)])
+def test_a_plate_hides_no_head_at_the_upper_edge(size: float, x: float, width: int) -> None:
+    """It stands below the feet, else beside the body, else on the body at the lower edge."""
+    points = body(x, 1.7 * size, size)
+    head = points[
+        [index for index, name in enumerate(MEDIAPIPE33.joints) if name.endswith(("nose", "eye", "ear"))]
+    ]
+    person = DrawnPerson(1, points, SEEN, float(np.ptp(points[:, 1])), anchor_of(points, SEEN, SHAPE, 3.3 * size))
+    person = replace(person, label=Label(1, 0, 1, "wave", 1.0))
+    image = blank(width, 300)
+    draw_persons(image, [person], SHAPE, COLORS)
+    plate = np.argwhere(np.abs(image.astype(int) - COLORS["wave"]).max(-1) < 3)
+    assert len(plate) > 40
+    is_beside = np.median(plate[:, 1]) > points[:, 0].max() or np.median(plate[:, 1]) < points[:, 0].min()
+    assert plate[:, 0].min() > head[:, 1].max() + 10 or is_beside
+    assert is_beside == (size == 120)
+
+
+def test_plates_at_the_upper_edge_do_not_lie_on_each_other() -> None:
+    image = blank(400, 300)
+    label = Label(0, 0, 1, "wave", 0.9)
+    people = []
+    for number in range(3):
+        points = body(100 + 15 * number, 68, 40)
+        people.append(DrawnPerson(number, points, SEEN, 132, anchor_of(points, SEEN, SHAPE, 132), label))
+    draw_persons(image, people, SHAPE, COLORS)
+    bars = np.flatnonzero((np.abs(image.astype(int) - COLORS["wave"]).max(-1) < 3).sum(1) > 20)
+    assert (np.diff(bars) > 1).sum() == 2
+
+
+def test_a_label_that_often_lacks_room_is_never_above() -> None:
+    anchors = np.full((100, 2), 60.0, np.float32)
+    seen = np.ones(100, bool)
+    anchors[:10, 1] = 15.0
+    assert lacks_room_above(anchors, seen, 20)
+    assert not lacks_room_above(anchors, seen, 5)
+    seen[:6] = False
+    assert not lacks_room_above(anchors, seen, 20)
+    assert not lacks_room_above(anchors, seen & False, 20)
+    low = replace(drawn(0, Label(0, 0, 1, "wave", 1.0)), has_room_above=False)
+    image = blank(240, 240)
+    draw_persons(image, [low], SHAPE, COLORS)
+    assert not dark(image).any()
+
+
+def test_small_pictures_have_small_letters() -> None:
+    assert [font_size(height) for height in (180, 300, 720, 4000)] == [9, 10, 24, 48]
 
 
 def test_what_all_do_together_stands_in_the_corner() -> None:
@@ -144,6 +203,14 @@ def test_the_time_line_has_a_row_for_each_person_and_a_mark() -> None:
     assert band[first, three].min() > 230
     marked = [int(np.flatnonzero((line.draw(frame)[first] < 60).all(-1)).mean()) for frame in (10, 90)]
     assert marked[1] - marked[0] == pytest.approx(0.8 * (line.right - line.left), abs=3)
+
+
+def test_the_time_line_of_a_part_shows_the_time_of_the_whole() -> None:
+    labels = [Label(0, 0, 50, "wave", 1.0)]
+    for fps in (10.0, None):
+        whole, part = (TimeLine(labels, COLORS, 100, fps, 400, 12, first) for first in (0, 50))
+        assert (part.draw(0)[:, part.right :] == whole.draw(50)[:, part.right :]).all()
+        assert (part.draw(0)[:, part.right :] != whole.draw(0)[:, part.right :]).any()
 
 
 def test_less_probable_labels_are_paler_and_many_persons_are_counted() -> None:

@@ -45,6 +45,19 @@ def test_an_mp4_has_every_frame_and_the_joints_in_their_places(
     assert data.index(b"moov") < data.index(b"mdat")  # plays while it is being loaded
 
 
+def test_a_part_shows_the_times_of_the_whole(
+    make_standing: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions: list[str] = []
+    monkeypatch.setattr(
+        "skeletonmae.rendering.write_picture.write_sheet",
+        lambda _path, _frames, _times, texts, _number: captions.extend(texts) or len(texts),
+    )
+    recording = make_standing(frames=50)
+    render_recording(recording, tmp_path / "a.png", settings=RenderSettings(size=(320, 240), start=1.0, end=1.4))
+    assert (captions[0], captions[-1]) == ("0:01.0", "0:01.3")
+
+
 def test_a_joint_that_was_not_observed_is_not_drawn(make_standing: Any) -> None:
     recording = make_standing()
     knee = recording.skeleton.index["left_knee"]

@@ -15,13 +15,16 @@ from fake_poses import HEIGHT, WIDTH, FakeEstimator, write_video
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats.video_options import VideoOptions
+from skeletonmae.inference import FitConfig, fit_classifier
 from skeletonmae.pose.estimate import estimate_poses
 from skeletonmae.pose.recordings import recording_from_poses
 from skeletonmae.rendering.colors import OVERLAY_SIDE_COLORS
 from skeletonmae.rendering.faces import blur_heads, find_heads, head_of
+from skeletonmae.rendering.labels import Label
 from skeletonmae.rendering.render_video import is_video, render_video
 from skeletonmae.rendering.settings import RenderSettings
 from skeletonmae.rendering.video_picture import VideoPicture, at_times
+from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import MEDIAPIPE33
 
 LEFT_HIP, LEFT_ANKLE, RIGHT_KNEE = (MEDIAPIPE33.index[joint] for joint in ("left_hip", "left_ankle", "right_knee"))
@@ -47,6 +50,17 @@ def test_skeletons_lie_on_the_persons_and_the_video_behind_them(decode: Any, tmp
         assert distance(images[frame], np.array([5, 100]), (100 + 2 * frame,) * 3) < 8
 
 
+def test_a_part_of_a_video_knows_when_it_begins(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    poses = estimate_poses(video, VideoOptions(), FakeEstimator())
+    recording = recording_from_poses(poses, VideoOptions())
+    labels = [Label(0, 0, 10, "wave", 1.0)]
+    part = VideoPicture(video, poses, recording, labels, size=(1000, 1000), first=4)
+    assert (part.start, part.times[0]) == (pytest.approx(0.2, abs=1e-3), 0.0)
+    assert part.annotations.time_line is not None
+    assert part.annotations.time_line.first == pytest.approx(4, abs=0.02)
+
+
 def test_a_reduced_video_has_smaller_skeletons(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", size=(191, 127))
     poses = estimate_poses(video, VideoOptions(), FakeEstimator())
@@ -70,6 +84,14 @@ def test_a_variable_rate_keeps_its_times(decode: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(decode(tmp_path / "out.mp4")[1], times, atol=2e-3)
 
 
+def test_a_frame_rate_in_place_of_that_of_the_video(decode: Any, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    (tmp_path / "answers.jsonl").write_text('{"recording": "a", "label": "up", "start_s": 0.5, "end_s": 1.5}\n')
+    done = render_video(video, tmp_path / "out.mp4", tmp_path / "answers.jsonl", estimator=FakeEstimator(), fps=5)
+    np.testing.assert_allclose(decode(tmp_path / "out.mp4")[1], np.arange(10) / 5, atol=1e-3)
+    assert [(label.start, label.end) for label in done.labels] == [(2.5, 7.5)]
+
+
 def test_poses_between_regular_times_are_interpolated() -> None:
     poses_at = np.arange(4, dtype=np.float32)
     positions = np.zeros((1, 4, 33, 2), np.float32)
@@ -77,8 +99,6 @@ def test_poses_between_regular_times_are_interpolated() -> None:
     observed = np.ones((1, 4, 33), bool)
     observed[0, 2, 5] = False
     positions[0, 2, 5] = 0
-    from skeletonmae.sequences import SkeletonSequence
-
     recording = SkeletonSequence(positions, observed, MEDIAPIPE33, unit="px", fps=10.0)
     found = at_times(recording, np.array([0.0, 0.05, 0.2, 0.25, 0.31]))
     np.testing.assert_allclose(found.positions[0, :, 0, 0], [1, 6, 21, 26, 31], atol=1e-3)
@@ -169,3 +189,72 @@ def test_files_that_are_no_videos(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"c\.mp4"):
         render_video(tmp_path / "c.mp4", tmp_path / "out.mp4", estimator=FakeEstimator())
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_everybody_is_blurred_also_whoever_is_not_asked_for(
+    decode: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(_name: str, persons: Any, **_: Any) -> FakeEstimator:
+        return FakeEstimator(1 if persons == 1 else 2)
+
+    monkeypatch.setattr("skeletonmae.pose.estimate.make_estimator", make)
+    video = write_video(tmp_path / "a.mp4")
+    pictures = []
+    for blur in (False, True):
+        settings, options = RenderSettings(blur_faces=blur), VideoOptions(persons=1)
+        render_video(video, tmp_path / "out.mp4", settings=settings, options=options)
+        pictures.append(decode(tmp_path / "out.mp4")[0])
+    sharp, blurred = (images[5].astype(int) for images in pictures)
+    poses = FakeEstimator(2).update(sharp, 5 / 20)
+    row = HEIGHT // 4  # where dark meets bright, in the heads
+    for pose in poses:
+        x, y, radius = head_of(pose.points, MEDIAPIPE33)
+        assert abs(y - row) < 0.7 * radius
+        column = round(float(x + 0.6 * radius))
+        strip = np.s_[row - 2 : row + 2, column]
+        assert np.ptp(blurred[strip], axis=0).max() < 0.9 * np.ptp(sharp[strip], axis=0).max()
+    ankles = [pose.points[LEFT_ANKLE] for pose in poses]
+    drawn = [distance(blurred, ankle, OVERLAY_SIDE_COLORS["left"]) < 70 for ankle in ankles]
+    assert sorted(drawn) == [False, True]  # one skeleton alone
+
+
+def test_heads_are_blurred_before_the_first_frame_in_which_they_were_found(tmp_path: Path) -> None:
+    class Late(FakeEstimator):
+        def update(self, image: np.ndarray, time: float) -> Any:
+            return super().update(image, time) if 0.95 < time < 2.05 else []
+
+    video = write_video(tmp_path / "a.mp4", 60)
+    heads = find_heads(estimate_poses(video, VideoOptions(), Late()))
+    assert sorted(heads) == list(range(20 - 15, 41 + 15))  # three quarters of a second before and after
+
+
+def test_labels_are_moved_to_the_frames_of_a_video_with_a_variable_rate(tmp_path: Path) -> None:
+    times = np.cumsum([0, *[0.05] * 9, *[0.2] * 10])
+    video = write_video(tmp_path / "a.mp4", times=times)
+    line = '{"recording": "a", "label": "up", "start_s": 0.45, "end_s": 1.65}\n'
+    (tmp_path / "answers.jsonl").write_text(line)
+    done = render_video(video, tmp_path / "out.png", tmp_path / "answers.jsonl", estimator=FakeEstimator())
+    assert any("variable" in note for note in done.notes)
+    (label,) = done.labels
+    np.testing.assert_allclose(times[[int(label.start), int(label.end)]], [0.45, 1.65], atol=1e-6)
+
+
+def test_a_3d_classifier_gets_3d_poses(tmp_path: Path) -> None:
+    clips = []
+    for seed in range(16):
+        label = ("high", "low")[seed % 2]
+        dice, estimator = np.random.default_rng(seed), FakeEstimator(script=((0.0, label),))
+        poses = [estimator.update(np.zeros((128, 192, 3)), seed / 3 + frame / 20)[0] for frame in range(40)]
+        world = np.stack([pose.world for pose in poses]) + dice.normal(scale=0.01, size=(33, 3))
+        clips.append(
+            SkeletonSequence.from_positions(
+                world, MEDIAPIPE33, name=f"{label} {seed}", label=label, fps=20.0, unit="m"
+            )
+        )
+    classifier, _ = fit_classifier(clips, FitConfig(encoder="none", folds=2, inner_folds=2), measure=False)
+    classifier.save(tmp_path / "c.safetensors")
+    video, settings = write_video(tmp_path / "a.mp4", 40), RenderSettings(unknown=False)
+    for label in ("high", "low"):
+        estimator = FakeEstimator(script=((0.0, label),))
+        done = render_video(video, tmp_path / "out.png", tmp_path / "c.safetensors", settings, estimator=estimator)
+        assert [found.text for found in done.labels] == [label]

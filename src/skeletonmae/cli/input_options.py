@@ -98,7 +98,7 @@ def check_estimator(video: VideoOptions) -> None:
     estimator = make_estimator(video.estimator, persons=video.persons, model=video.model)
     if video.axes == 3 and not estimator.has_depth:
         problem = f"the pose estimator {video.estimator} has no depth, but recordings in 3D are wanted"
-        expected = "--axes 2 and what was fitted to 2D recordings, or --estimator blazepose"
+        expected = "--estimator blazepose, or --axes 2 and a classifier or encoder of 2D recordings"
         raise InputError(problem, where="--estimator", expected=expected)
 
 

@@ -204,12 +204,14 @@ def _why_no_answer(summary: LiveSummary, session: LiveSession) -> Iterator[str]:
         yield "nobody was seen; a person must fill about a fifth of the picture"
         return
     if summary.num_dropped > MANY_DROPPED * summary.num_read:
+        needs_depth = session.recognizer.axes == 3
+        faster = "`--persons 1` is" if needs_depth else "`--persons 1` and `--estimator movenet` are"
         yield (
             f"{summary.num_dropped} of {summary.num_read} frames were dropped, because this computer is slower"
-            " than the camera, and with few frames fast motion looks different; `--persons 1` and"
-            " `--estimator movenet` are faster, and `--every-frame` takes every frame of a video"
+            f" than the camera, and with few frames fast motion looks different; {faster} faster, and"
+            " `--every-frame` takes every frame of a video"
         )
-    unknown = "; `--unknown off` does not ask for the latter" if session.recognizer.unknown else ""
+    unknown = "; `--unknown off` does not ask whether they do" if session.recognizer.unknown else ""
     yield f"no two windows in a row showed motion, were sure of one class and resembled training clips{unknown}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,7 +22,7 @@ from skeletonmae.cli.input_options import (
     DEFAULT_FLAGS,
     OfVideos,
     Up,
-    VideoFlags,
+    check_estimator,
     read_options,
     video_options,
 )
@@ -71,6 +72,8 @@ def render(
 
     For example::
 
+        skeletonmae render clip.mp4 --classifier classifier.safetensors
+        skeletonmae render clip.mp4 --stage --out clip.gif
         skeletonmae render session.csv --classifier classifier.safetensors
         skeletonmae render session.csv --classifier segments.csv --out session.gif --start 10 --end 20
         skeletonmae render clip.skeleton --out sheet.png
@@ -100,7 +103,7 @@ def render(
         unit: Unit of the coordinates in the file, in place of what it states: m, cm or mm (converted to meters),
             px, image (fractions of the image's size) or unknown.
         up: Axis that points up in the file: y, z, or -y if y points down.
-        fps: Frames per second of a recording. Overrides the file's own.
+        fps: Frames per second of a recording or video. Overrides the file's own.
         ntu_cleanup: Clean-up of NTU RGB+D, as given to `prepare`.
         device: Where the classifier computes: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         json: Print as JSON what was written.
@@ -127,13 +130,32 @@ def render(
         device=device,
     )
     if is_video(source):
-        name, done = source.stem, _render_video(source, path, classifier, settings, video)
+        of_files = {
+            "--recording": recording,
+            "--layout": layout,
+            "--unit": unit,
+            "--up": up,
+            "--format": format if format != "video" else None,
+            "--ntu-cleanup": ntu_cleanup if ntu_cleanup != "reference" else None,
+        }
+        if refused := [flag for flag, value in of_files.items() if value is not None]:
+            problem = f"{' and '.join(refused)} {'is' if len(refused) == 1 else 'are'} for recordings of joints"
+            raise InputError(problem, where=source, expected="a recording of joints", got="a video")
+        of_video = video_options(video, 2, path)  # a 3D classifier gets 3D poses
+        if classifier and not is_label_file(classifier):  # what is wrong is said before poses are estimated
+            check_estimator(replace(of_video, axes=_axes_of(classifier, device)))
+        options = read_options(None, None, fps, video=of_video)
+        name, done = source.stem, _render_video(source, path, classifier, settings, options)
     else:
         if stage or blur_faces:
             got = "another file" if source.exists() else "no file"
             raise InputError("--stage and --blur-faces are for videos", where=source, expected="a video", got=got)
         of_videos = video_options(video, 2, path)  # of those in a folder or an archive
         options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
+        if classifier and options.layout is None and not is_label_file(classifier):
+            from skeletonmae.rendering.label_models import load_any_classifier
+
+            options = replace(options, layout=load_any_classifier(classifier, device).file_layout)
         name, done = _render_recording(source, recording, options, path, classifier, settings)
     for note in done.notes:
         print_status(f"note: {note}")
@@ -159,6 +181,17 @@ def render(
     return OK
 
 
+def _axes_of(classifier: Path, device: str) -> Literal[2, 3]:
+    """The number of axes of the recordings that a classifier was made for.
+
+    Raises:
+        InputError: It is no classifier.
+    """
+    from skeletonmae.rendering.label_models import load_any_classifier
+
+    return load_any_classifier(classifier, device).axes
+
+
 def _render_recording(
     source: Path,
     name: str | None,
@@ -177,7 +210,7 @@ def _render_recording(
 
 
 def _render_video(
-    source: Path, out: Path, answers: Path | None, settings: RenderSettings, flags: VideoFlags
+    source: Path, out: Path, answers: Path | None, settings: RenderSettings, options: ReadOptions
 ) -> Rendered:
     from skeletonmae.rendering.render_video import render_video
 
@@ -187,7 +220,8 @@ def _render_video(
             out,
             answers,
             settings,
-            video_options(flags, 2, out),  # a 3D classifier gets 3D poses
+            options.video,
+            fps=options.fps,
             on_progress=lambda done, total: show("draw", done, total),
         )
 

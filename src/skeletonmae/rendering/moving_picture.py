@@ -18,6 +18,7 @@ from skeletonmae.rendering.persons import (
     draw_caption,
     draw_persons,
     font_size,
+    lacks_room_above,
     typical_height,
 )
 from skeletonmae.rendering.stage import Stage
@@ -40,6 +41,10 @@ class MovingPicture(Protocol):
     def times(self) -> Sequence[float]:
         """Time of each frame in seconds, from 0."""
 
+    @property
+    def start(self) -> float:
+        """Second of the recording with which the picture begins."""
+
     def frames(self, wanted: Sequence[int]) -> Iterator[Image]:
         """Draw some frames, in their order.
 
@@ -61,7 +66,8 @@ class Annotations:
         width: Width of the picture in pixels.
         height: Height of the picture without the time line.
         time_line: Whether to draw a time line, if there are labels.
-        numbers: What each person is called, if not by its index.
+        on_video: Whether lines need an outline, because the background may have any color.
+        start: Second of the recording with which the picture begins.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class Annotations:
         height: int,
         time_line: bool = True,
         on_video: bool = False,
+        start: float = 0.0,
     ) -> None:
         self.points, self.observed, self.labels, self.on_video = points, observed, labels, on_video
         self.shape = BodyShape.of(skeleton)
@@ -86,10 +93,15 @@ class Annotations:
             anchors_of(one, seen, self.shape, height, fps)
             for one, seen, height in zip(points, observed, self.heights, strict=True)
         ]
+        size = font_size(height)
+        self.has_room_above = [
+            not lacks_room_above(anchors, seen.any(1), size)
+            for anchors, seen in zip(self.anchors, observed, strict=True)
+        ]
         self.time_line = None
         if labels and time_line:
             rate = fps if has_fps else None
-            self.time_line = TimeLine(labels, self.colors, points.shape[1], rate, width, font_size(height))
+            self.time_line = TimeLine(labels, self.colors, points.shape[1], rate, width, size, start * fps)
 
     @property
     def extra_height(self) -> int:
@@ -108,6 +120,7 @@ class Annotations:
                 self.heights[person],
                 (float(self.anchors[person][frame, 0]), float(self.anchors[person][frame, 1])),
                 labels.get(person) or (labels.get(None) if is_alone else None),
+                self.has_room_above[person],
             )
             for person in range(len(self.points))
             if self.observed[person, frame].any()
@@ -129,6 +142,7 @@ class StagePicture:
         width: Width in pixels, an even number.
         height: Height without the time line, an even number.
         time_line: Whether to draw a time line, if there are labels.
+        first: Frame of the whole recording, of which this is a part, with which the part begins.
     """
 
     def __init__(
@@ -139,10 +153,12 @@ class StagePicture:
         width: int,
         height: int,
         time_line: bool = True,
+        first: int = 0,
     ) -> None:
         self.stage, self.observed = Stage.of(recording, width, height), recording.observed
         fps = recording.fps or DEFAULT_FPS
         self._times = [frame / fps for frame in range(recording.num_frames)]
+        self.start = first / fps
         self.annotations = Annotations(
             self.stage.points,
             recording.observed,
@@ -153,6 +169,7 @@ class StagePicture:
             width=width,
             height=height,
             time_line=time_line,
+            start=self.start,
         )
 
     @property

@@ -11,16 +11,22 @@ from jaxtyping import Bool, Float32
 from skeletonmae.plotting.figure import shorten
 from skeletonmae.rendering.bodies import BodyShape, body_height, draw_body
 from skeletonmae.rendering.canvas import Color, Image, fill_rectangle
-from skeletonmae.rendering.colors import LINE, OVERLAY_SIDE_COLORS, TEXT, UNKNOWN_COLOR, WHITE
+from skeletonmae.rendering.colors import LINE, TEXT, UNKNOWN_COLOR, WHITE
 from skeletonmae.rendering.labels import UNKNOWN, Label
 from skeletonmae.rendering.text import PLATE_OPACITY, draw_text, text_mask
 
-FONT_SHARE, MIN_FONT, MAX_FONT = 0.033, 12, 48
+FONT_SHARE, MIN_FONT, MAX_FONT = 0.033, 9, 48
 """Size of a font: as a share of the height of the picture, and in pixels."""
 MAX_TEXT = 28
 PLATE = (31, 36, 43)
 ABOVE_HEAD, ABOVE_HANDS = 0.09, 0.03
 """How far a label is above the highest joint of the head and of the hands, as shares of the height of the body."""
+BELOW_FEET, BESIDE = 0.05, 0.06
+"""How far a label is below and beside the body where there is no room above, as shares of its height."""
+PLATE_HEIGHT = 1.87
+"""Height of a plate with a bar, as a multiple of the size of the font."""
+MAX_WITHOUT_ROOM = 0.05
+"""Share of the frames without room above a person, from which labels are never above that person."""
 SMOOTHING = 0.25
 """Seconds over which the place of a label is averaged, so that it does not tremble."""
 
@@ -36,6 +42,8 @@ class DrawnPerson:
         height: How large the body is in the picture, in pixels.
         anchor: Where the label stands: x of its middle and y of its lower edge.
         label: What the person does; None if it is not known.
+        has_room_above: Whether the label may stand above the body: not if the picture has no room for it in other
+            frames, so that it does not jump.
     """
 
     number: int | None
@@ -44,6 +52,7 @@ class DrawnPerson:
     height: float
     anchor: tuple[float, float]
     label: Label | None = None
+    has_room_above: bool = True
 
 
 def font_size(height: int) -> int:
@@ -91,22 +100,60 @@ def _draw_tag(
     size: int,
     taken: Sequence[tuple[float, float, float, float]],
 ) -> tuple[float, float, float, float]:
-    """Draw the plate of a person, above those that are in its place already; returns its edges."""
+    """Draw the plate of a person where there is room; returns its edges."""
     width, height = _tag_size(person.number, person.label, size)
-    left = float(np.clip(person.anchor[0] - width / 2, 0, max(0.0, image.shape[1] - width)))
-    top = float(np.clip(person.anchor[1] - height, 0, max(0, image.shape[0] - height)))
-    for _ in range(len(taken)):
-        below = [
-            other for other in taken if left < other[2] and other[0] < left + width and top < other[3] + 1
-            and other[1] - 1 < top + height
-        ]  # fmt: skip
-        if not below:
-            break
-        top = min(other[1] for other in below) - height - 2
-    if top < 0:  # no room above
-        top = max((other[3] for other in taken), default=0.0) + 2
+    left, top = _place(person, width, height, (image.shape[1], image.shape[0]), taken)
     _draw_plate(image, left, top, width, height, person.number, person.label, colors, size)
     return left, top, left + width, top + height
+
+
+def _place(
+    person: DrawnPerson,
+    width: int,
+    height: int,
+    picture: tuple[int, int],
+    taken: Sequence[tuple[float, float, float, float]],
+) -> tuple[float, float]:
+    """Choose where a plate stands: above the body, or else below or beside it, so that it hides no head.
+
+    Args:
+        person: The person.
+        width: Width of the plate in pixels.
+        height: Its height.
+        picture: Width and height of the picture.
+        taken: Left, upper, right and lower edges of other plates, which it does not lie on.
+
+    Returns:
+        Its left and its upper edge.
+    """
+    body = person.points[person.observed]
+    x = float(np.clip(person.anchor[0] - width / 2, 0, max(0, picture[0] - width)))
+    lowest = max(person.anchor[1] + (1 + ABOVE_HEAD) * person.height, float(body[:, 1].max()))
+    right, beside = float(body[:, 0].max()) + BESIDE * person.height, BESIDE * person.height + width
+    # The last one is on the body, at the lower edge of the picture.
+    places = [
+        (x, person.anchor[1] - height, -1),
+        (x, lowest + BELOW_FEET * person.height, 1),
+        (right, max(0.0, person.anchor[1]), 1),
+        (float(body[:, 0].min()) - beside, max(0.0, person.anchor[1]), 1),
+        (x, float(picture[1] - height), -1),
+    ]
+    left, top = x, 0.0
+    for left, top, direction in places[0 if person.has_room_above else 1 :]:
+        for _ in taken:
+            hidden = [
+                other for other in taken if left < other[2] and other[0] < left + width and top < other[3] + 1
+                and other[1] - 1 < top + height
+            ]  # fmt: skip
+            if not hidden:
+                break
+            is_up = direction < 0
+            top = (
+                min(other[1] for other in hidden) - height - 2 if is_up else max(other[3] for other in hidden) + 2
+            )
+        if 0 <= left <= picture[0] - width and 0 <= top <= picture[1] - height:
+            break
+    return left, max(0.0, top)
 
 
 def _tag_size(number: int | None, label: Label | None, size: int) -> tuple[int, int]:
@@ -147,7 +194,7 @@ def _draw_plate(
     fill_rectangle(image, left, top, left + width, top + height, PLATE, PLATE_OPACITY)
     x = left + pad
     for text, bold, kind in _words(number, label):
-        color = {"number": OVERLAY_SIDE_COLORS["right"], "label": WHITE, "probability": LINE}[kind]
+        color = {"number": WHITE, "label": WHITE, "probability": LINE}[kind]
         draw_text(image, text, x, top + 0.1 * size, size, color, bold=bold)
         x += text_mask(text, size, bold).shape[1] + pad
     if label and label.probability is not None:
@@ -158,6 +205,17 @@ def _draw_plate(
         fill_rectangle(image, left + pad, bar, end, bar + thickness, colors.get(label.text, UNKNOWN_COLOR))
     elif label and label.text == UNKNOWN:
         fill_rectangle(image, left, top, left + max(2, size // 6), top + height, UNKNOWN_COLOR)
+
+
+def lacks_room_above(anchors: Float32[np.ndarray, "frame 2"], seen: Bool[np.ndarray, " frame"], size: int) -> bool:
+    """Return whether there is often no room for a label above a person.
+
+    Args:
+        anchors: Where its lower edge would be.
+        seen: Frames in which the person is there.
+        size: Size of the font.
+    """
+    return bool(seen.any() and (anchors[seen, 1] < PLATE_HEIGHT * size).mean() > MAX_WITHOUT_ROOM)
 
 
 def anchors_of(

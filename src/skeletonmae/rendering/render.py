@@ -68,7 +68,9 @@ def render_recording(
     )
     shown = labels_between(labels, first, last)
     width, height = settings.size_for(out)
-    picture = StagePicture(part, shown, width=width, height=height, time_line=has_time_line(out, settings))
+    picture = StagePicture(
+        part, shown, width=width, height=height, time_line=has_time_line(out, settings), first=first
+    )
     num_frames = write_picture(picture, out, num_frames=settings.num_frames, on_progress=on_progress)
     return Rendered(out, num_frames, picture.size, tuple(shown), (*notes, *picture.notes))
 
@@ -108,11 +110,11 @@ def find_labels(
             f"the answers of {answers} are about {other!r}, not about {recording.name!r}, on which they are drawn"
         )
         return labels, (note,) if other else ()
-    from skeletonmae.rendering.label_models import axes_of, label_recording, load_any_classifier
+    from skeletonmae.rendering.label_models import label_recording, load_any_classifier
 
     model = load_any_classifier(answers, settings.device)
     terms = (f"terms of {answers}: {model.license}",) if model.license else ()
-    asked = with_axes(axes_of(model)) if with_axes else recording
+    asked = with_axes(model.axes) if with_axes else recording
     labels, notes = label_recording(
         model,
         asked,

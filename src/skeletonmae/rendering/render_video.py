@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
+import numpy as np
+
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.video_containers import demuxer
 from skeletonmae.formats.video_options import VideoOptions
@@ -36,6 +38,7 @@ def render_video(
     options: VideoOptions | None = None,
     *,
     estimator: PoseEstimator | None = None,
+    fps: float | None = None,
     on_progress: OnProgress | None = None,
 ) -> Rendered:
     """Draw the skeletons of the persons in a video.
@@ -47,6 +50,7 @@ def render_video(
         settings: How to draw.
         options: How to find the persons. The axes follow from the classifier.
         estimator: A pose estimator in place of the one that `options` name.
+        fps: Frames per second in place of the times that the video states.
         on_progress: Called with the number of frames that were drawn, and of all that are.
 
     Raises:
@@ -57,6 +61,8 @@ def render_video(
     # Heads are blurred of everybody, also of persons whose skeletons are not asked for.
     found = replace(options, persons="all") if settings.blur_faces else options
     poses = estimate_poses(path, found, estimator)
+    if fps is not None:
+        poses = replace(poses, times=np.arange(poses.num_frames) / fps, fps=fps)
 
     def recording_with(axes: int) -> SkeletonSequence:
         chosen = replace(options, axes=cast(Literal[2, 3], axes))
@@ -73,7 +79,8 @@ def render_video(
             recording, positions=recording.positions[:, first:last], observed=recording.observed[:, first:last]
         )
         shown = labels_between(labels, first, last)
-        stage = StagePicture(part, shown, width=size[0], height=size[1], time_line=has_time_line(out, settings))
+        with_time_line = has_time_line(out, settings)
+        stage = StagePicture(part, shown, width=size[0], height=size[1], time_line=with_time_line, first=first)
         num_frames = write_picture(stage, out, num_frames=settings.num_frames, on_progress=on_progress)
         return Rendered(out, num_frames, stage.size, tuple(shown), (*notes, *stage.notes))
     first, last = settings.interval(poses.times.tolist(), str(path))

@@ -26,6 +26,7 @@ class TimeLine:
         fps: Frames per second, to write the time; the number of the frame is written if it is not known.
         width: Width of the picture in pixels.
         font_size: In pixels.
+        first: Frame of the recording with which the picture begins.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class TimeLine:
         fps: float | None,
         width: int,
         font_size: int,
+        first: float = 0.0,
     ) -> None:
+        self.first = first
         self.num_frames, self.fps, self.font_size = max(num_frames, 1), fps, font_size
         all_rows = rows_of(labels)
         self.rows, num_left_out = all_rows[:MAX_ROWS], max(0, len(all_rows) - MAX_ROWS)
@@ -73,7 +76,8 @@ class TimeLine:
         thickness = max(2.0, self.font_size / 8)
         bottom = self._top(len(self.rows)) - self.gap + self.pad / 2
         fill_rectangle(band, x - thickness / 2, self.pad / 2, x + thickness / 2, bottom, TEXT)
-        text = clock(frame / self.fps) if self.fps else str(round(frame))
+        place = self.first + frame
+        text = clock(place / self.fps) if self.fps else str(round(place))
         draw_text(band, text, self.right + self.pad, self._top(0) + 0.05 * self.row_height, self.font_size, MUTED)
         return band
 

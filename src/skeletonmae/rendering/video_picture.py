@@ -55,6 +55,7 @@ class VideoPicture:
         self.factor = factor = self.long_side / longer
         self.width, self.height = (max(2, round(side * factor) // 2 * 2) for side in (poses.width, poses.height))
         self._times = (poses.times[first:last] - poses.times[first]).tolist()
+        self.start = float(poses.times[first])
         self.heads: Circles = find_heads(poses) if blur_faces else {}
         fps = recording.fps or 30.0
         shown = at_times(recording, poses.times)
@@ -70,6 +71,7 @@ class VideoPicture:
             height=self.height,
             time_line=time_line,
             on_video=True,
+            start=self.start,
         )
 
     @property

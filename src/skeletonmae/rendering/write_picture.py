@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, how_to_install
 from skeletonmae.rendering.canvas import Image
 from skeletonmae.rendering.moving_picture import MovingPicture
 from skeletonmae.rendering.mp4_file import open_mp4
@@ -34,7 +34,7 @@ def check_out(path: Path) -> None:
         try:
             import av  # noqa: F401 - whether it is there
         except ImportError as error:
-            raise InputError("videos need PyAV: pip install 'skeletonmae[video]'", where=path) from error
+            raise InputError(f"videos need PyAV: {how_to_install('video')}", where=path) from error
 
 
 def write_picture(
@@ -68,7 +68,7 @@ def write_picture(
     if suffix == ".gif":
         return write_gif(path, frames, times)
     if suffix == ".png":
-        return write_sheet(path, frames, times, [clock(time) for time in times], num_frames)
+        return write_sheet(path, frames, times, [clock(picture.start + time) for time in times], num_frames)
     steps = np.diff(times)
     fps = float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else 30.0
     with open_mp4(path, *picture.size, fps) as writer:
