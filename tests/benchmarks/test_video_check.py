@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,9 @@ def test_the_script_checks_a_small_video(
     assert (first["frames"], first["expected"], first["given"]["is_right"]) == (30, "squat", True)
     assert (second["what"], second["penn13"]["unknown"], second["penn13"]["is_right"]) == ("rests", True, True)
     assert content["windows"]["actions"][0]["given"]["is_right"]
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
+    table = importlib.import_module("benchmark_tables").video_check_table(content)
+    assert "| seconds of no class, called unknown | 1 of 1; converted to 13 joints 1 |" in table
     assert "| whole repetitions of a class | 1 | 1 | 1 | 1 | 1 |" in out.with_suffix(".md").read_text(
         encoding="utf-8"
     )

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
+from numpy.typing import ArrayLike, DTypeLike
 
 from skeletonmae.errors import InputError
 from skeletonmae.limits import MAX_FPS, MAX_FRAME_PIXELS, MIN_FPS
 from skeletonmae.pose.person_pose import PersonPose, PoseEstimator
 from skeletonmae.skeletons import Skeleton
 
-MIN_CONFIDENCE = 0.5
-"""A joint is observed if the estimator is at least so confident of it, as MediaPipe's own drawing requires; an
-estimator with other scores states another value, `min_confidence`."""
-
-MAX_SIDE = MAX_FRAME_PIXELS
-"""Pixels of the width or height."""
+BLOCK_ROWS = 1024
+"""Poses for which memory is taken at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +54,7 @@ class VideoPoses:
     confidence: Float32[np.ndarray, "pose joint"]
     world: Float32[np.ndarray, "pose joint 3"] | None
     score: Float32[np.ndarray, " pose"]
-    min_confidence: float = MIN_CONFIDENCE
+    min_confidence: float = 0.5
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -89,7 +85,7 @@ class VideoPoses:
             rates.append((len(self.times) - 1) / (self.times[-1] - self.times[0]))
         if not all(MIN_FPS <= rate <= MAX_FPS for rate in rates):
             raise InputError("the frame rate is not possible", where="poses", got=rates)
-        if max(self.width, self.height) > MAX_SIDE or not 0 <= self.min_confidence <= 1:
+        if max(self.width, self.height) > MAX_FRAME_PIXELS or not 0 <= self.min_confidence <= 1:
             raise InputError("a size or confidence that no video has", where="poses")
         if min(self.width, self.height) < 1 or (count and self.identity.min() < 0):
             raise InputError("a size below 1, or a number of a person below 0", where="poses")
@@ -131,11 +127,12 @@ class PoseCollector:
 
     def __init__(self, estimator: PoseEstimator) -> None:
         self.skeleton = estimator.skeleton
-        self.min_confidence = float(getattr(estimator, "min_confidence", MIN_CONFIDENCE))
-        self.times = array("d")
-        self.frame_index, self.identity = array("q"), array("q")
-        self.points, self.confidence, self.score = array("f"), array("f"), array("f")
-        self.world = array("f") if estimator.has_depth else None
+        self.min_confidence = float(estimator.min_confidence)
+        joints = self.skeleton.num_joints
+        self.times, self.score = _Rows(np.float64), _Rows(np.float32)
+        self.frame_index, self.identity = _Rows(np.int64), _Rows(np.int64)
+        self.points, self.confidence = _Rows(np.float32, joints, 2), _Rows(np.float32, joints)
+        self.world = _Rows(np.float32, joints, 3) if estimator.has_depth else None
 
     def add(self, time: float, poses: Sequence[PersonPose], scale: tuple[float, float]) -> None:
         """Add a frame.
@@ -148,11 +145,11 @@ class PoseCollector:
         for pose in poses:
             self.frame_index.append(len(self.times))
             self.identity.append(pose.identity)
-            self.points.frombytes((pose.points * np.array(scale, np.float32)).astype(np.float32).tobytes())
-            self.confidence.frombytes(pose.confidence.astype(np.float32).tobytes())
+            self.points.append(pose.points * np.array(scale, np.float32))
+            self.confidence.append(pose.confidence)
             self.score.append(pose.score)
             if self.world is not None and pose.world is not None:
-                self.world.frombytes(pose.world.astype(np.float32).tobytes())
+                self.world.append(pose.world)
         self.times.append(time)
 
     def poses(self, width: int, height: int, fps: float | None, notes: Sequence[str]) -> VideoPoses:
@@ -164,19 +161,50 @@ class PoseCollector:
             fps: Frames per second that the file states.
             notes: What is odd about the video.
         """
-        joints = self.skeleton.num_joints
         return VideoPoses(
             self.skeleton,
             width,
             height,
             fps,
-            np.array(self.times, dtype=np.float64),
-            np.array(self.frame_index, dtype=np.int64),
-            np.array(self.identity, dtype=np.int64),
-            np.array(self.points, dtype=np.float32).reshape(-1, joints, 2),
-            np.array(self.confidence, dtype=np.float32).reshape(-1, joints),
-            None if self.world is None else np.array(self.world, dtype=np.float32).reshape(-1, joints, 3),
-            np.array(self.score, dtype=np.float32),
+            self.times.values(),
+            self.frame_index.values(),
+            self.identity.values(),
+            self.points.values(),
+            self.confidence.values(),
+            None if self.world is None else self.world.values(),
+            self.score.values(),
             self.min_confidence,
             tuple(notes),
         )
+
+
+class _Rows:
+    """Rows of an array whose number is not known, in blocks that stay where they are.
+
+    An array that grows is moved again and again, which leaves as much unused memory behind as it takes.
+
+    Args:
+        dtype: Data type.
+        shape: Shape of a row.
+    """
+
+    def __init__(self, dtype: DTypeLike, *shape: int) -> None:
+        self.dtype, self.shape = dtype, shape
+        self.blocks: list[np.ndarray] = []
+        self.num_rows = 0
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def append(self, row: ArrayLike) -> None:
+        place = self.num_rows % BLOCK_ROWS
+        if not place:
+            self.blocks.append(np.empty((BLOCK_ROWS, *self.shape), self.dtype))
+        self.blocks[-1][place] = row
+        self.num_rows += 1
+
+    def values(self) -> np.ndarray:
+        if not self.blocks:
+            return np.empty((0, *self.shape), self.dtype)
+        rest = self.num_rows - BLOCK_ROWS * (len(self.blocks) - 1)
+        return np.concatenate([*self.blocks[:-1], self.blocks[-1][:rest]])
