@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+WEIGHTS = "model.safetensors"
+"""Name of the weights in a folder that holds a model."""
 STALE_SECONDS = 24 * 3600.0
 """Age of a temporary file or folder whose writer no longer runs; one that writes touches it far more often."""
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -92,6 +94,11 @@ def atomic_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def weights_file(path: Path) -> Path:
+    """Return the weights in the folder of a run or of a saved model; any other path as it is."""
+    return path / WEIGHTS if path.is_dir() else path
 
 
 def _remove_stale(folder: Path, name: str) -> None:

@@ -105,7 +105,6 @@ def predict(
     from skeletonmae.checkpoint import load_checkpoint
     from skeletonmae.datasets.load_recordings import Problem
     from skeletonmae.inference.classifier_file import is_classifier_file
-    from skeletonmae.inference.featurizers import CoordinateFeaturizer
     from skeletonmae.predictions.prediction import Prediction
     from skeletonmae.predictions.prediction_files import (
         check_suffix,
@@ -143,18 +142,18 @@ def predict(
     predictions: list[Prediction]
     if is_classifier_file(classifier):
         fitted = inference.RecordingClassifier.load(classifier, str(choose_device(device)))
-        if options.layout is None and not isinstance(fitted.featurizer, CoordinateFeaturizer):
-            options = replace(options, layout=fitted.featurizer.checkpoint.header.custom_layout)
+        options = replace(options, layout=options.layout or fitted.file_layout)
         options = replace(options, video=replace(options.video, axes=axes or fitted.axes))
         check_estimator(options.video)
+        if precision != "float32":
+            print_status("note: --precision has no effect: a classifier of `fit` computes in float32")
         predictions = fitted.predict(
             readable(), top=top, per_person=per_person, unknown=unknown == "on", windows=windows == "auto"
         )
     else:
         model = load_checkpoint(classifier, choose_device(device))
         _ = model.classifier  # refuses a model without classes before anything is read
-        if options.layout is None:
-            options = replace(options, layout=model.header.custom_layout)
+        options = replace(options, layout=options.layout or model.header.custom_layout)
         options = replace(options, video=replace(options.video, axes=axes or model.header.axes))
         check_estimator(options.video)
         predictions = inference.predict(model, readable(), top=top, per_person=per_person, precision=precision)

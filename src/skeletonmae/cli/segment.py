@@ -100,6 +100,7 @@ def segment(
     of_videos = video_options(video, axes or 2, out[0] if out else None)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     model = RecordingClassifier.load(classifier, str(choose_device(device)))
+    options = replace(options, layout=options.layout or model.file_layout)
     options = replace(options, video=replace(of_videos, axes=axes or model.axes))
     check_estimator(options.video)
     if model.license:

@@ -13,7 +13,7 @@ from skeletonmae.datasets.load_recordings import Problem
 from skeletonmae.datasets.sources import iter_readable
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
-from skeletonmae.inference.featurizers import AnyFeaturizer, CoordinateFeaturizer, Features
+from skeletonmae.inference.featurizers import AnyFeaturizer, Features, parts_of
 from skeletonmae.inference.pretrained import Description, PretrainedModel
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.doubt import Doubt
@@ -23,7 +23,7 @@ from skeletonmae.predictions.prediction import Prediction
 from skeletonmae.predictions.window_predictions import window_predictions
 from skeletonmae.predictions.windows import ClipLengths, Window, cut_windows
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons import VOCABULARY, Skeleton
 
 BLOCK = 256
 """Recordings whose features are computed at once."""
@@ -69,6 +69,17 @@ class RecordingClassifier(PretrainedModel):
     def axes(self) -> Literal[2, 3]:
         """Number of coordinates of a joint in the training clips."""
         return 2 if self.reference.positions.shape[1] == 2 else 3
+
+    @property
+    def file_layout(self) -> Skeleton | None:
+        """Layout of files that do not tell it: that of the training clips, or of the joints of the encoder.
+
+        None if the joints are in the vocabulary, by which files are read.
+        """
+        if self.skeleton and not set(self.skeleton.joints) <= VOCABULARY.keys():
+            return self.skeleton
+        encoder, _ = parts_of(self.featurizer)
+        return encoder.checkpoint.header.custom_layout if encoder else None
 
     def features(self, recordings: Sequence[SkeletonSequence]) -> Features:
         """Compute the features of recordings, which may have any layout with joints that the classifier knows.
@@ -145,15 +156,9 @@ class RecordingClassifier(PretrainedModel):
         """
         lengths = self.training.lengths if windows else None
         problems: list[Problem] = []
-        readable = iter_readable(recordings, problems.append, self._file_layout)
+        readable = iter_readable(recordings, problems.append, self.file_layout)
         predictions = list(self._predict_all(readable, lengths, top, per_person, unknown))
         return [*predictions, *(Prediction(one.recording, None, (), one.reason) for one in problems)]
-
-    @property
-    def _file_layout(self) -> Skeleton | None:
-        """Layout of files that name their joints; None if they tell it."""
-        featurizer = self.featurizer
-        return None if isinstance(featurizer, CoordinateFeaturizer) else featurizer.checkpoint.header.custom_layout
 
     def _predict_all(
         self,
@@ -222,7 +227,10 @@ class RecordingClassifier(PretrainedModel):
         return Description("classifier", self.license, text, metrics)
 
     def save(self, path: Path | str) -> None:
-        """Write the classifier to one file, with the encoder in half precision; an existing one is replaced."""
+        """Write the classifier to one file; an existing one is replaced.
+
+        An encoder of `joint_patch` is saved in half precision. Others, and fine-tuned ones, are saved as they are.
+        """
         from skeletonmae.inference.classifier_file import save_classifier
 
         save_classifier(self, Path(path))

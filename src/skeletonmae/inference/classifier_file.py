@@ -19,7 +19,7 @@ from skeletonmae.checkpoint import MAX_CLASSES, MAX_REASON, Header, checkpoint_f
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
-from skeletonmae.files import atomic_file
+from skeletonmae.files import atomic_file, weights_file
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.featurizers import (
     AnyFeaturizer,
@@ -28,6 +28,7 @@ from skeletonmae.inference.featurizers import (
     EncoderFeaturizer,
     FineTunedFeaturizer,
     last_layer,
+    parts_of,
 )
 from skeletonmae.inference.portable_weights import portable_weights
 from skeletonmae.limits import MAX_JOINTS
@@ -75,7 +76,7 @@ class ClassifierHeader(Config):
     temperature: float = Field(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)
     """Divides the scores before the softmax."""
     num_training_clips: Count = 1
-    """Number of clips that the head and the doubts were fitted to."""
+    """Number of clips whose features a head of nearest neighbors holds; 1 for a linear head."""
     training: TrainingRange
     """What they were like."""
     reference_joints: tuple[str, ...] = Field(max_length=MAX_JOINTS)
@@ -154,7 +155,7 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
     for prefix, arrays in (("head", head.arrays()), ("doubt", classifier.doubt.arrays())):
         tensors |= {f"{prefix}.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     fields: dict[str, Any] = {}
-    encoder, coordinates = _parts(featurizer)
+    encoder, coordinates = parts_of(featurizer)
     if encoder:
         header, weights = portable_weights(encoder.checkpoint, classifier.license)
         tensors |= {f"{ENCODER_PREFIX}{name}": tensor for name, tensor in weights.items()}
@@ -195,20 +196,9 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
         file.write_bytes(save(tensors, {METADATA_KEY: file_header.model_dump_json()}))
 
 
-def _parts(
-    featurizer: AnyFeaturizer,
-) -> tuple[EncoderFeaturizer | FineTunedFeaturizer | None, CoordinateFeaturizer | None]:
-    """The encoder and the coordinates of a classifier, as far as it has them."""
-    if isinstance(featurizer, CombinedFeaturizer):
-        return featurizer.encoder, featurizer.coordinates
-    if isinstance(featurizer, CoordinateFeaturizer):
-        return None, featurizer
-    return featurizer, None
-
-
 def is_classifier_file(path: Path) -> bool:
     """Return whether a file or folder is a classifier of `fit`; False if it cannot be read."""
-    weights = _weights(path)
+    weights = weights_file(path)
     if not weights.is_file():  # a named pipe would be waited for
         return False
     try:
@@ -216,11 +206,6 @@ def is_classifier_file(path: Path) -> bool:
             return METADATA_KEY in (file.metadata() or {})
     except (SafetensorError, OSError):
         return False
-
-
-def _weights(path: Path) -> Path:
-    """The file in a folder that `save_pretrained` wrote; any other path as it is."""
-    return path / "model.safetensors" if path.is_dir() else path
 
 
 def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
@@ -232,7 +217,7 @@ def load_classifier(path: Path, device: str = "cpu") -> RecordingClassifier:
         InputError: The file does not exist, is damaged, is no classifier of `fit`, or holds arrays that do not fit
             its header or cannot be those of a classifier.
     """
-    path = _weights(path)
+    path = weights_file(path)
     if not path.is_file():
         problem = "this is not a regular file" if path.exists() else "there is no such classifier"
         raise InputError(problem, where=path, expected="a file that `fit` wrote")
@@ -289,7 +274,7 @@ def _try_out(classifier: RecordingClassifier, num_coordinates: int, path: Path) 
     """
     num_features = len(classifier.head.mean)
     features = np.zeros((1, num_features), np.float32)
-    encoder, _ = _parts(classifier.featurizer)
+    encoder, _ = parts_of(classifier.featurizer)
     if isinstance(encoder, EncoderFeaturizer):
         made = encoder([_made_clip(encoder.checkpoint.header)])
         if made.errors[0]:

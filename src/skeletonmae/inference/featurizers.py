@@ -225,3 +225,14 @@ def combine_features(first: Features, second: Features) -> Features:
 
 
 AnyFeaturizer = EncoderFeaturizer | FineTunedFeaturizer | CoordinateFeaturizer | CombinedFeaturizer
+
+
+def parts_of(
+    featurizer: AnyFeaturizer,
+) -> tuple[EncoderFeaturizer | FineTunedFeaturizer | None, CoordinateFeaturizer | None]:
+    """Return the encoder and the coordinates among featurizers, as far as there are any."""
+    if isinstance(featurizer, CombinedFeaturizer):
+        return featurizer.encoder, featurizer.coordinates
+    if isinstance(featurizer, CoordinateFeaturizer):
+        return None, featurizer
+    return featurizer, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from skeletonmae.datasets.sources import iter_readable
 from skeletonmae.inference.predict import predict
 from skeletonmae.predictions.prediction import Prediction
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import Skeleton
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,16 @@ class FineTunedClassifier:
         """The terms under which the weights may be used; empty if they are not stated."""
         return self.checkpoint.header.license
 
+    @property
+    def axes(self) -> Literal[2, 3]:
+        """Number of coordinates of a joint in the training clips."""
+        return self.checkpoint.header.axes
+
+    @property
+    def file_layout(self) -> Skeleton | None:
+        """Layout of files that do not tell it; None if the joints are in the vocabulary, which names them."""
+        return self.checkpoint.header.custom_layout
+
     def predict(self, recordings: Any, *, top: int = 3, per_person: bool = False) -> list[Prediction]:
         """Predict the classes of recordings; see `skeletonmae.inference.predict`.
 
@@ -54,7 +65,7 @@ class FineTunedClassifier:
             `error`.
         """
         problems: list[Problem] = []
-        readable = iter_readable(recordings, problems.append, self.checkpoint.header.custom_layout)
+        readable = iter_readable(recordings, problems.append, self.file_layout)
         predictions = predict(self.checkpoint, readable, top=top, per_person=per_person, precision=self.precision)
         return [*predictions, *(Prediction(one.recording, None, (), one.reason) for one in problems)]
 

@@ -17,11 +17,8 @@ from skeletonmae.live.budget import Budget
 from skeletonmae.live.smoothing import PoseFilter
 from skeletonmae.live.sources import LiveFrame
 from skeletonmae.pose import PersonPose, PoseEstimator
-from skeletonmae.rendering.label_models import axes_of
+from skeletonmae.pose.person_pose import observed_joints
 from skeletonmae.sequences import SkeletonSequence
-
-MIN_CONFIDENCE = 0.5
-"""Confidence from which a joint is observed, if the estimator states no other one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,7 @@ class LiveRecognizer:
         unknown: bool = True,
         settings: StreamSettings | None = None,
     ) -> None:
-        self.axes, self.unknown = axes_of(classifier), unknown
+        self.axes, self.unknown = classifier.axes, unknown
         if self.axes == 3 and not estimator.has_depth:
             problem = "the classifier was fitted to 3D recordings, but the pose estimator has no depth"
             raise InputError(
@@ -93,7 +90,6 @@ class LiveRecognizer:
         self._classifier = _TimedClassifier.of(classifier)
         unit = "m" if self.axes == 3 else "px"
         self._stream = Stream(self._classifier, estimator.skeleton, unit=unit, unknown=unknown, settings=settings)
-        self._min_confidence = float(getattr(estimator, "min_confidence", MIN_CONFIDENCE))
         self._numbers: dict[int, int] = {}
         self._filters: dict[int, PoseFilter] = {}
         self._answers: dict[int, Decision] = {}
@@ -155,10 +151,8 @@ class LiveRecognizer:
 
     def _person(self, pose: PersonPose, frame: LiveFrame) -> LivePerson | None:
         """A person of whom a joint was observed; others are not there."""
-        height, width = frame.image.shape[:2]
-        x, y = pose.points.T
-        is_inside = (x >= 0) & (x <= width) & (y >= 0) & (y <= height)
-        observed = (pose.confidence >= self._min_confidence) & is_inside
+        size = frame.image.shape[1], frame.image.shape[0]
+        observed = observed_joints(pose.points, pose.confidence, self.estimator.min_confidence, size)
         if not observed.any():
             return None
         number = self._numbers.setdefault(pose.identity, len(self._numbers))

@@ -8,7 +8,6 @@ from typing import Literal
 from skeletonmae.errors import InputError
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.encoder import SkeletonEncoder
-from skeletonmae.inference.featurizers import CoordinateFeaturizer
 from skeletonmae.inference.fine_tuned import FineTunedClassifier
 from skeletonmae.inference.load import load
 from skeletonmae.inference.segment import segment_recording
@@ -33,16 +32,6 @@ def load_any_classifier(path: Path, device: str = "auto") -> Classifier:
         expected = "a classifier that `skeletonmae fit` wrote, or a file of answers (.csv, .jsonl)"
         raise InputError("this is an encoder, which knows no classes", where=path, expected=expected)
     return model
-
-
-def axes_of(classifier: Classifier) -> int:
-    """Return the number of axes of the recordings that a classifier was made for, 2 or 3."""
-    if isinstance(classifier, FineTunedClassifier):
-        return int(classifier.checkpoint.header.axes)
-    featurizer = classifier.featurizer
-    if isinstance(featurizer, CoordinateFeaturizer):
-        return int(featurizer.config.axes)
-    return int(featurizer.checkpoint.header.axes)
 
 
 def label_recording(
