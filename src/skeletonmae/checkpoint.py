@@ -18,7 +18,7 @@ from skeletonmae import __version__
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.finetune import AnyClassifier
-from skeletonmae.files import atomic_file
+from skeletonmae.files import WEIGHTS, atomic_file, weights_file
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import Classifier, InputSpec, Method
@@ -239,9 +239,9 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> Checkpoin
         InputError: The file does not exist, is damaged, is not a checkpoint of this package, has a format that
             this version cannot read, or holds weights that do not fit its header or cannot be weights.
     """
-    path = path / "model.safetensors" if path.is_dir() else path
+    path = weights_file(path)
     if not path.is_file():  # a named pipe would be waited for
-        is_model = path.name == "model.safetensors"
+        is_model = path.name == WEIGHTS
         if is_model and (step := saved_step(path.parent)) is not None:
             problem = f"the run has no model yet: it stopped at step {step}, or is still running"
             raise InputError(problem, where=path.parent, expected="a finished run; `pretrain` again resumes it")

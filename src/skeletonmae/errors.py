@@ -36,6 +36,10 @@ class StoreMismatchError(InputError):
     """A recording has another layout, unit or number of axes than the store that it is added to."""
 
 
+class MissingExtraError(InputError):
+    """A package is missing that an extra of this one installs."""
+
+
 def how_to_install(extra: str) -> str:
     """Return the commands that install an extra: of a released version, and from a clone."""
     return f"pip install 'skeletonmae[{extra}]', or from a clone: pip install -e '.[{extra}]'"

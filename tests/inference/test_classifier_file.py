@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 
 import skeletonmae
 from skeletonmae.errors import InputError
+from skeletonmae.files import WEIGHTS
 from skeletonmae.inference import RecordingClassifier
 from skeletonmae.inference.classifier_file import METADATA_KEY, is_classifier_file
 from skeletonmae.inference.featurizers import CombinedFeaturizer
-from skeletonmae.inference.pretrained import CONFIG, WEIGHTS
+from skeletonmae.inference.pretrained import CONFIG
 from skeletonmae.sequences.manifest import file_sha256
 from skeletonmae.skeletons import KINECT20, Skeleton
 

@@ -22,7 +22,7 @@ from skeletonmae.cli.input_options import (
 )
 from skeletonmae.cli.output_paths import check_outputs
 from skeletonmae.cli.recording_summary import ObservedLayouts
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from skeletonmae.datasets import UnreadFile
@@ -101,6 +101,7 @@ def fit(
     from skeletonmae.inference import FitConfig, fit_classifier
     from skeletonmae.inference.fine_tuning import FineTuningConfig
     from skeletonmae.inference.fit import DEFAULT_ENCODER
+    from skeletonmae.inference.fit_data import load_for_fit
     from skeletonmae.inference.fit_text import describe_accuracy
     from skeletonmae.plotting.fit_page import make_fit_page
     from skeletonmae.training import choose_device
@@ -110,7 +111,20 @@ def fit(
         expected = "a name like classifier.safetensors; --report names the page"
         raise InputError("--out names a web page", where=out, expected=expected)
     check_outputs((out, page_path), (source, encoder or None))
-    of_videos = video_options(video, axes or _encoder_axes(encoder or DEFAULT_ENCODER), out)
+    if not finetune_minutes > 0:
+        raise InputError("--finetune-minutes must be greater than 0", got=finetune_minutes)
+    config = FitConfig(
+        encoder=encoder or DEFAULT_ENCODER,
+        features=features,
+        finetune=finetune,
+        fine_tuning=FineTuningConfig(max_minutes=finetune_minutes),
+        group=group,
+    )
+    config.check()
+    used_device = str(choose_device(device))
+    checkpoint = load_for_fit(config.encoder, used_device)
+    encoder_axes: Literal[2, 3] = checkpoint.header.axes if checkpoint else 2
+    of_videos = video_options(video, axes or encoder_axes, out)
     options = read_options(layout, unit, fps, ntu_cleanup, format=format, up=up, video=of_videos)
     problems: list[LeftOut] = []
     ignored: list[UnreadFile] = []
@@ -125,21 +139,13 @@ def fit(
     layouts.print()
     print_notes([(recording.name, note) for recording in recordings for note in recording.notes])
     print_ignored(ignored)
-    if not finetune_minutes > 0:
-        raise InputError("--finetune-minutes must be greater than 0", got=finetune_minutes)
-    config = FitConfig(
-        encoder=encoder or DEFAULT_ENCODER,
-        features=features,
-        finetune=finetune,
-        fine_tuning=FineTuningConfig(max_minutes=finetune_minutes),
-        group=group,
-    )
     with progress_bars() as on_progress:
         try:
             classifier, result = fit_classifier(
                 recordings,
                 config,
-                device=str(choose_device(device)),
+                device=used_device,
+                checkpoint=checkpoint,
                 on_progress=on_progress,
                 on_message=print_status,
             )
@@ -152,7 +158,7 @@ def fit(
     classifier.save(out)
     try:
         make_fit_page(result, source.resolve().name).write(page_path or out)
-    except InputError as error:  # matplotlib is not installed
+    except MissingExtraError as error:
         page_path = None
         print_status(f"no page: {error}")
     if json:
@@ -172,14 +178,6 @@ def fit(
     if len(result.left_out) > num_shown:
         print_status(f"left out: {len(result.left_out) - num_shown} more; see {page_path}")
     return INCOMPLETE if result.left_out else OK
-
-
-def _encoder_axes(encoder: str) -> Literal[2, 3]:
-    """Axes that an encoder was trained on; 2 without an encoder."""
-    from skeletonmae.encoders import load_encoder
-    from skeletonmae.inference.fit import NO_ENCODER
-
-    return 2 if encoder == NO_ENCODER else load_encoder(encoder).header.axes
 
 
 def _read(

@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from skeletonmae.cli.console import OK, print_output, print_output_json
 from skeletonmae.errors import InputError
+from skeletonmae.files import WEIGHTS
 
 if TYPE_CHECKING:
     from skeletonmae.checkpoint import Checkpoint
@@ -76,7 +77,7 @@ def info(what: Subject = "", json: bool = False) -> int:
 
 def _may_be_checkpoint(path: Path) -> bool:
     """Whether it is a checkpoint, perhaps a damaged one, or the folder of one."""
-    return (path / "model.safetensors").is_file() or (path.is_file() and path.suffix.lower() == ".safetensors")
+    return (path / WEIGHTS).is_file() or (path.is_file() and path.suffix.lower() == ".safetensors")
 
 
 def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skeletonmae.errors import InputError
+from skeletonmae.files import WEIGHTS
 
-WEIGHTS = "model.safetensors"
 """File of a model in the folder of a run, or in one that `save_pretrained` wrote."""
 NO_RECORDINGS = frozenset({".safetensors", ".html", ".png", ".svg", ".pdf", ".srt", ".vtt"})
 """Suffixes of files that may be replaced in a folder of recordings, because no recording has them."""

@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from skeletonmae.datasets.sources import source_options
 from skeletonmae.errors import InputError
 from skeletonmae.estimators.inputs import as_recordings
+from skeletonmae.files import weights_file
 from skeletonmae.formats.axes import Up
 from skeletonmae.inference import SkeletonEncoder
 from skeletonmae.sequences import SkeletonSequence
@@ -75,8 +76,7 @@ def load_frozen(encoder: str | Path | SkeletonEncoder, device: str) -> SkeletonE
     """
     if isinstance(encoder, SkeletonEncoder):
         return encoder
-    path = Path(encoder)
-    file = path / "model.safetensors" if path.is_dir() else path
+    file = weights_file(Path(encoder))
     modified = file.stat().st_mtime_ns if file.is_file() else 0
     return _load_frozen(str(encoder), device, modified)
 

@@ -104,7 +104,8 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
             X: Recordings, or a table.
             y: Label of each. By default the labels of the recordings.
             groups: Group of each, such as the person who was recorded. The recordings of a group are on one side
-                of every fold on which the head is chosen. By default the tag `subject`, or a similar one.
+                of every fold on which the head is chosen. By default the tag `subject`, or a similar one. If every
+                class shows one group only, they are not kept together, and a `UserWarning` says so.
 
         Raises:
             InputError: `X` cannot be read, a recording has no label, or there are not two classes.
@@ -163,6 +164,12 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         self.classifier_, self.report_ = fit_classifier(labeled, config, device=device, measure=False)
         reasons = {int(one.recording): one.reason for one in self.report_.left_out}
         refuse_unread(recordings, (reasons.get(number, "") for number in range(len(recordings))))
+        if groups is not None and self.report_.grouping.confounded_tag:
+            warnings.warn(
+                "groups are not kept together: every class has clips of one group only, so nothing would be left"
+                " of a class without it, and groups may be recognized instead of classes",
+                stacklevel=3,
+            )
         if config.encoder != NO_ENCODER:
             for note in self.report_.notes:
                 if "coordinates are classified" in note:

@@ -8,7 +8,9 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.config import Config
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.doubt_fitting import fit_doubt
@@ -27,7 +29,7 @@ from skeletonmae.inference.fit_data import (
     select_labeled,
 )
 from skeletonmae.inference.fit_report import FitReport, HeldOutClip
-from skeletonmae.inference.folds import Fold, Grouping, group_recordings, make_folds
+from skeletonmae.inference.folds import Fold, Grouping, check_tag, group_recordings, make_folds
 from skeletonmae.inference.head_choice import Choice, choose_heads, num_choice_steps
 from skeletonmae.inference.head_fitting import fit_heads
 from skeletonmae.inference.nested_validation import (
@@ -78,12 +80,23 @@ class FitConfig(Config):
     inner_folds: Annotated[int, Field(ge=2, le=100)] = 4
     """Number of folds of the rest, on which the head is chosen."""
 
+    def check(self) -> None:
+        """Check that an encoder is named where one is needed.
+
+        Raises:
+            InputError: There is none to fine-tune, or whose features are to be classified.
+        """
+        if self.encoder == NO_ENCODER and (self.finetune or self.features == "encoder"):
+            what = "encoder to fine-tune" if self.finetune else "encoder whose features could be classified"
+            raise InputError(f"there is no {what}", expected="the name of an encoder", got="no encoder was named")
+
 
 def fit_classifier(
     recordings: Sequence[SkeletonSequence],
     config: FitConfig | None = None,
     *,
     device: str = "cpu",
+    checkpoint: Checkpoint | None = None,
     on_progress: OnProgress | None = None,
     on_message: Callable[[str], None] | None = None,
     measure: bool = True,
@@ -94,17 +107,22 @@ def fit_classifier(
         recordings: Recordings with labels; those without one are left out.
         config: How to fit.
         device: Where the encoder computes.
+        checkpoint: The encoder that `config` names, if `load_for_fit` has loaded it already.
         on_progress: Called with what is done, the number of finished parts, and that of all parts.
         on_message: Called with what fine-tuning will do, and how long it will take, before it begins.
         measure: Whether to measure the accuracy, which takes most of the time. The classifier is the same.
 
     Raises:
-        InputError: There are not two classes, or no recording can be read; or there is no encoder to fine-tune.
+        InputError: There are not two classes, no recording can be read or has the tag `config.group`, or there is
+            no encoder to fine-tune.
     """
     config = config or FitConfig()
     on_progress = on_progress or (lambda *_: None)
+    config.check()
     labeled, left_out = select_labeled(recordings)
-    checkpoint = load_for_fit(config.encoder, device)
+    if config.group is not None:
+        check_tag(labeled, config.group)
+    checkpoint = checkpoint or load_for_fit(config.encoder, device)
     needs_coordinates = config.features != "encoder"
     data = compute_features(
         labeled, config.encoder, checkpoint, on_progress, coordinates_are_needed=needs_coordinates

@@ -13,6 +13,7 @@ import numpy as np
 from skeletonmae.checkpoint import Checkpoint
 from skeletonmae.encoders import find_shipped, load_encoder
 from skeletonmae.errors import InputError
+from skeletonmae.files import weights_file
 from skeletonmae.inference.classifier import BLOCK
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.featurizers import (
@@ -246,6 +247,4 @@ def _checksum(encoder: str) -> str:
     shipped = find_shipped(encoder)
     if shipped:
         return shipped.sha256
-    path = Path(encoder)
-    path = path / "model.safetensors" if path.is_dir() else path
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(weights_file(Path(encoder)).read_bytes()).hexdigest()

@@ -63,10 +63,8 @@ def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = N
     Raises:
         InputError: No recording has the tag.
     """
-    if tag is not None and not any(one.tags.get(tag) for one in recordings):
-        names = sorted({name for one in recordings for name in one.tags})
-        expected = f"one of {', '.join(names)}" if names else "a column of labels.csv; no recording has a tag"
-        raise InputError("no recording has this tag", where="--group", expected=expected, got=tag)
+    if tag is not None:
+        check_tag(recordings, tag)
     chosen = tag
     for name in GROUP_TAGS if tag is None else ():
         if len({value for one in recordings if (value := one.tags.get(name))}) > 1:
@@ -82,6 +80,18 @@ def group_recordings(recordings: Sequence[SkeletonSequence], tag: str | None = N
             return Grouping(chosen, values, _subject_groups(values), copy_groups, copies)
     unknown = ("",) * len(recordings)
     return Grouping(None, unknown, copy_groups, copy_groups, copies, confounded_tag=chosen)
+
+
+def check_tag(recordings: Sequence[SkeletonSequence], tag: str) -> None:
+    """Check that some recordings have a tag.
+
+    Raises:
+        InputError: None has it; the message lists those that there are.
+    """
+    if not any(one.tags.get(tag) for one in recordings):
+        names = sorted({name for one in recordings for name in one.tags})
+        expected = f"one of {', '.join(names)}" if names else "a column of labels.csv; no recording has a tag"
+        raise InputError("no recording has this tag", where="--group", expected=expected, got=tag)
 
 
 def _is_confounded(labels: Sequence[str | None], values: Sequence[str]) -> bool:

@@ -8,11 +8,12 @@ from typing import TypeAlias
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.encoders import find_shipped, shipped_encoders
 from skeletonmae.errors import InputError
+from skeletonmae.files import weights_file
 from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.inference.classifier_file import is_classifier_file
 from skeletonmae.inference.encoder import SkeletonEncoder
 from skeletonmae.inference.fine_tuned import FineTunedClassifier
-from skeletonmae.inference.pretrained import WEIGHTS, read_config
+from skeletonmae.inference.pretrained import read_config
 from skeletonmae.skeletons.derived import suggest
 from skeletonmae.training import choose_device
 
@@ -56,7 +57,7 @@ def load(path: str | Path, *, device: str = "auto") -> Model:
         raise InputError("this is neither a file nor a folder", where=path, expected="a .safetensors file")
     if file.is_dir():
         read_config(file)  # compares the weights with their checksum
-        file = file / WEIGHTS
+    file = weights_file(file)
     if is_classifier_file(file):
         return RecordingClassifier.load(file, str(choose_device(device)))
     checkpoint = load_checkpoint(file, choose_device(device))

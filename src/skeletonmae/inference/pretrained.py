@@ -20,10 +20,10 @@ from safetensors import SafetensorError, safe_open
 from skeletonmae import __version__
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
-from skeletonmae.files import write_text
+from skeletonmae.files import WEIGHTS, write_text
 from skeletonmae.sequences.manifest import file_sha256
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+CONFIG, CARD = "config.json", "README.md"
 FENCE = "---\n"
 """Line before and after the front matter of a card."""
 TAGS = ("skeletonmae", "skeleton", "pose", "action-recognition", "self-supervised-learning")

@@ -87,7 +87,7 @@ class SegmentedRecording:
         persons: The persons who were segmented, in their order; None for all together.
         segments: The actions, of each person in the order of time.
         error: Why there is no answer; empty if there is one.
-        warnings: What is unusual about the recording.
+        warnings: What is unusual about the recording, and for which persons there is no answer.
     """
 
     name: str
@@ -128,14 +128,15 @@ def segment_recording(
         try:
             found = list(_segment_part(classifier, timing, part, settings))
         except InputError as error:
-            errors.append(str(error).removeprefix(f"recording {recording.name!r}: "))
+            problem = str(error).removeprefix(f"recording {recording.name!r}: ")
+            errors.append(problem if person is None else f"person {person}: {problem}")
         else:
             segments += _merged(_described(classifier, part, person, found, unknown))
-    problem = errors[0] if len(errors) == len(parts) else ""
+    failed = errors[0] if len(errors) == len(parts) else ""
     persons = tuple(person for person, _ in parts)
-    warnings = () if problem else tuple(_warnings(classifier, timing, recording, settings))
+    warnings = () if failed else (*errors, *_warnings(classifier, timing, recording, settings))
     return SegmentedRecording(
-        recording.name, recording.num_frames, recording.fps, persons, tuple(segments), problem, warnings
+        recording.name, recording.num_frames, recording.fps, persons, tuple(segments), failed, warnings
     )
 
 

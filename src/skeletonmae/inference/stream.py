@@ -58,7 +58,9 @@ class Decision:
             they did not, so it is higher than the share of such answers that are right.
         person: Who did it, as named to `update_persons`; None after `update`.
         time: Time of the frame with which the answer came, in seconds.
-        latency: Time from when the motion began, as far as it is known, to the answer, in seconds.
+        latency: Time to the answer from when the person last rested or was first seen, in seconds. Of actions
+            without a rest between them, all count from there. Where the frame rates of the training clips are not
+            known, 30 frames are a second.
     """
 
     label: str

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skeletonmae.errors import InputError
+from skeletonmae.errors import InputError, MissingExtraError, how_to_install
 from skeletonmae.files import atomic_file
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def new_figure(width: float, height: float) -> Figure:
     """Create an empty white figure of `width` x `height` inches that belongs to no window.
 
     Raises:
-        InputError: Matplotlib is not installed.
+        MissingExtraError: Matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("plots need matplotlib: pip install skeletonmae[plot]") from error
+        raise MissingExtraError(f"plots need matplotlib: {how_to_install('plot')}") from error
     return Figure(figsize=(width, height), dpi=DPI, facecolor="white")
 
 
