@@ -78,7 +78,10 @@ def test_a_method_that_does_not_mask_tokens_has_no_masking() -> None:
 
 def test_a_classifier_is_of_the_methods_kind() -> None:
     tree = {
-        "evaluation": [{"kind": "finetune", "classifier": {"kind": "graph", "depth": 2}}, {"kind": "finetune"}]
+        "evaluation": [
+            {"kind": "finetune", "classifier": {"kind": "graph", "depth": 2}},
+            {"kind": "finetune", "name": "plain"},
+        ]
     }
     recipe = recipe_from({"data": {"evaluate": {"store": "x"}}, "method": {"kind": "graph"}} | tree, "here")
     assert [protocol.classifier for protocol in recipe.evaluation] == [STRLClassifierConfig(depth=2), None]
@@ -454,7 +457,7 @@ data: {evaluate: {store: x}}
 method: {kind: graph}
 evaluation:
   - {kind: finetune, classifier: &strl {kind: graph, depth: 3}}
-  - {kind: finetune, classifier: *strl}
+  - {kind: finetune, classifier: *strl, name: other}
 """
     (tmp_path / "shared.yaml").write_text(text)
     recipe = read_recipe(tmp_path / "shared.yaml", ["evaluation.1.classifier.depth=2"])
