@@ -17,11 +17,10 @@ from torch.overrides import TorchFunctionMode
 from skeletonmae import __version__
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.finetune import AnyClassifier
 from skeletonmae.files import WEIGHTS, atomic_file, weights_file
 from skeletonmae.limits import MAX_JOINTS
 from skeletonmae.masking import RandomTokens
-from skeletonmae.methods import Classifier, InputSpec, Method
+from skeletonmae.methods import AnyClassifier, Classifier, InputSpec, Method
 from skeletonmae.methods.joint_patch_classifier import encoder_of
 from skeletonmae.methods.joint_patch_config import ENCODER_SETTINGS, settings_of_encoder
 from skeletonmae.predictions.class_names import class_name_problem

@@ -36,7 +36,6 @@ from skeletonmae.evaluation import (
 )
 from skeletonmae.evaluation.copies import describe_copies, handle_copies
 from skeletonmae.evaluation.cost import Cost, measure_cost, pretraining_duration
-from skeletonmae.evaluation.fit_state import weights_digest
 from skeletonmae.methods import Classifier, InputSpec, Method
 from skeletonmae.methods.method import joint_names
 from skeletonmae.pretraining_data import PretrainingData
@@ -44,6 +43,7 @@ from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, saved_step, train
 from skeletonmae.training.precision import uses_bf16
+from skeletonmae.training.weights_digest import weights_digest
 
 ProgressCallback = Callable[[str, Progress], None]
 """Called with a description of what is being trained, and how far it is."""

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from skeletonmae.evaluation import Finetune
-from skeletonmae.evaluation.fit_state import fit_fingerprint, weights_digest
+from skeletonmae.evaluation.fit_state import fit_fingerprint
 from skeletonmae.training.run_folder import STATE, load_state, read_log
+from skeletonmae.training.weights_digest import weights_digest
 
 LABELS, TEST_LABELS = np.arange(60) % 3, np.arange(30) % 3
 RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.datasets import Split
 from skeletonmae.evaluation import LinearProbe, Result
 from skeletonmae.evaluation.altered_clips import LostFrames
-from skeletonmae.evaluation.altered_test import evaluate_altered
+from skeletonmae.evaluation.altered_probe import evaluate_altered
 from skeletonmae.evaluation.robustness import Robustness
 from skeletonmae.sequences import SequenceStore
 

@@ -52,7 +52,6 @@ def repro(
         json: Print the comparison, or the list, as JSON.
     """
     from skeletonmae import runs
-    from skeletonmae.evaluation.fit_state import weights_digest
     from skeletonmae.evaluation.reproduction import (
         check_agreement,
         describe_row,
@@ -63,6 +62,7 @@ def repro(
     )
     from skeletonmae.recipe import read_recipe
     from skeletonmae.training import init_distributed
+    from skeletonmae.training.weights_digest import weights_digest
 
     rows = read_rows(results)
     if not row:

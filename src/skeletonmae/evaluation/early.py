@@ -8,7 +8,7 @@ from pydantic import Field
 
 from skeletonmae.config import Config
 from skeletonmae.evaluation.altered_clips import FirstPart
-from skeletonmae.evaluation.altered_test import altered_key, evaluate_altered, with_metrics
+from skeletonmae.evaluation.altered_probe import altered_key, evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
 

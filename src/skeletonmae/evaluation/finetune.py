@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 
 from skeletonmae.batches import Batch
 from skeletonmae.batches.loader import epoch_order
-from skeletonmae.config import Config, tagged_union
+from skeletonmae.config import Config
 from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.fit_state import delete_fit_state, fit_fingerprint, open_fit_folder
@@ -25,11 +25,9 @@ from skeletonmae.evaluation.protocol import (
     predict_logits,
     scored_result,
 )
-from skeletonmae.methods import CLASSIFIERS, Classifier, MethodOutput
+from skeletonmae.methods import AnyClassifier, Classifier, MethodOutput
 from skeletonmae.methods.method import zero_loss
 from skeletonmae.training import TrainingConfig, autocast, train
-
-AnyClassifier: Any = tagged_union(CLASSIFIERS)
 
 
 class FinetuneTraining(TrainingConfig):

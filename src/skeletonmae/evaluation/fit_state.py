@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from skeletonmae.training import STATE, DistributedContext
 from skeletonmae.training.run_folder import load_state
+from skeletonmae.training.weights_digest import weights_digest
 
 
 def open_fit_folder(folder: Path, fingerprint: str, distributed: DistributedContext) -> Path:
@@ -51,12 +51,3 @@ def fit_fingerprint(model: nn.Module, index: np.ndarray, settings: Sequence[obje
     """
     content = [weights_digest(model), hashlib.sha256(index.tobytes()).hexdigest(), *settings]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def weights_digest(model: nn.Module) -> str:
-    """Return a digest of the names, types, shapes and values of all weights."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
-        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-        digest.update(weight.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -19,7 +19,7 @@ from skeletonmae.evaluation.altered_clips import (
     TiltedCamera,
     TurnedCamera,
 )
-from skeletonmae.evaluation.altered_test import altered_key, evaluate_altered, with_metrics
+from skeletonmae.evaluation.altered_probe import altered_key, evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
 

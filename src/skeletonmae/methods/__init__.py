@@ -4,7 +4,9 @@ To add a method, write a `Method` and its frozen `MethodConfig` with its own `ki
 a new file and list it in `METHODS`; list the settings of its classifier, with the same `kind`, in `CLASSIFIERS`.
 """
 
-from skeletonmae.config import Config
+from typing import Any
+
+from skeletonmae.config import Config, tagged_union
 from skeletonmae.methods.contrastive import Contrastive, ContrastiveConfig
 from skeletonmae.methods.graph_classifier import STRLClassifierConfig
 from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig
@@ -43,10 +45,13 @@ CLASSIFIERS: dict[str, type[Config]] = {
     "supervised": SupervisedClassifierConfig,
 }
 """Kind -> settings of a classifier. A method has that of its own kind, or of its `classifier_kind`."""
+AnyClassifier: Any = tagged_union(CLASSIFIERS)
+"""The settings of any classifier."""
 
 __all__ = [
     "CLASSIFIERS",
     "METHODS",
+    "AnyClassifier",
     "Classifier",
     "Contrastive",
     "ContrastiveConfig",
