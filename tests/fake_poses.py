@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from skeletonmae.pose import PersonPose
-from skeletonmae.skeletons import MEDIAPIPE33, Skeleton
+from skeletonmae.skeletons import COCO17, MEDIAPIPE33, Skeleton
 
 WIDTH, HEIGHT = 192, 128
 
@@ -62,6 +63,7 @@ class FakeEstimator:
     """Sees persons side by side; `script` says what each does when: (second, label), in the order of time."""
 
     skeleton: Skeleton = MEDIAPIPE33
+    min_confidence = 0.5
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class FakeEstimator:
         script: tuple[tuple[float, str], ...] = ((0.0, "high"),),
     ) -> None:
         self.num_persons, self.has_depth, self.script = num_persons, has_depth, script
+        self.num_resets = 0
         self.times: list[float] = []
 
     def update(self, image: np.ndarray, time: float) -> list[PersonPose]:
@@ -88,4 +91,23 @@ class FakeEstimator:
         return poses
 
     def reset(self) -> None:
+        self.num_resets += 1
         self.times = []
+
+
+class FlatEstimator(FakeEstimator):
+    """Sees the same persons as `FakeEstimator`, with the 17 joints of COCO and low scores, and without depth."""
+
+    skeleton: Skeleton = COCO17
+    min_confidence = 0.3
+    ROWS = tuple(MEDIAPIPE33.index[joint] for joint in COCO17.joints)
+
+    def __init__(self, num_persons: int = 1, script: tuple[tuple[float, str], ...] = ((0.0, "high"),)) -> None:
+        super().__init__(num_persons, False, script)
+
+    def update(self, image: np.ndarray, time: float) -> list[PersonPose]:
+        rows = list(self.ROWS)
+        return [
+            replace(pose, points=pose.points[rows], confidence=np.float32(0.45) * pose.confidence[rows])
+            for pose in super().update(image, time)
+        ]

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_poses import FakeEstimator
+from fake_poses import FakeEstimator, FlatEstimator
 
 from skeletonmae.errors import InputError
 from skeletonmae.inference.stream import MAX_PERSONS
 from skeletonmae.live.recognizer import LiveRecognizer
 from skeletonmae.live.smoothing import PoseFilter
+from skeletonmae.pose.video_poses import PoseCollector
+from skeletonmae.skeletons import COCO17
 
 SCRIPT = ((0.0, "rest"), (1.5, "high"), (5.0, "rest"), (8.0, "low"))
 
@@ -64,6 +66,47 @@ def test_a_3d_classifier_needs_depth(arm_classifier: Any) -> None:
         LiveRecognizer(arm_classifier, FakeEstimator(has_depth=False))
 
 
+def test_what_is_observed_is_what_the_estimator_says(flat_arm_classifier: Any, make_frames: Any) -> None:
+    (frame,) = make_frames(0.05)
+    (person,) = LiveRecognizer(flat_arm_classifier, FlatEstimator()).update(frame).persons
+    expected = [joint != "right_knee" for joint in COCO17.joints]  # all scores are below 0.5
+    assert person.observed.tolist() == expected
+
+
+def test_3d_poses_are_smoothed_and_pixels_are_not(arm_classifier: Any, make_frames: Any) -> None:
+    class Trembling(FakeEstimator):
+        def update(self, image: np.ndarray, time: float) -> Any:
+            shift = np.float32(0.02 if round(time * 20) % 2 else -0.02)
+            return [
+                replace(pose, world=pose.world + shift, points=pose.points + shift)
+                for pose in super().update(image, time)
+            ]
+
+    recognizer = LiveRecognizer(arm_classifier, Trembling(script=((0.0, "rest"),)))
+    persons = [recognizer.update(frame).persons[0] for frame in make_frames(2)]
+    steps = {
+        name: np.abs(np.diff([getattr(person, name)[0, 0] for person in persons[10:]])).mean()
+        for name in ("world", "points")
+    }
+    assert steps["points"] == pytest.approx(0.04, rel=0.01)
+    assert 0 < steps["world"] < 0.03
+    assert recognizer.axes == 3
+    given = recognizer._coordinates(persons[-1])
+    np.testing.assert_array_equal(given[0], persons[-1].world[0])
+
+
+def test_depth_that_is_stated_and_not_given_is_an_error(arm_classifier: Any, make_frames: Any) -> None:
+    class Flat(FakeEstimator):
+        def update(self, image: np.ndarray, time: float) -> Any:
+            return [replace(pose, world=None) for pose in super().update(image, time)]
+
+    recognizer = LiveRecognizer(arm_classifier, Flat())
+    with pytest.raises(InputError, match="has depth, but gave a person without `world`"):
+        recognizer.update(next(make_frames(0.05)))
+    with pytest.raises(InputError, match="has depth, but gave a person without `world`"):
+        PoseCollector(Flat()).add(0.0, Flat().update(np.zeros((9, 9, 3)), 0.0), (1.0, 1.0))
+
+
 def test_more_persons_than_a_stream_takes_do_not_end_it(arm_classifier: Any, make_frames: Any) -> None:
     class Changing(FakeEstimator):
         """Gives every person a new identity in every frame."""
@@ -76,6 +119,21 @@ def test_more_persons_than_a_stream_takes_do_not_end_it(arm_classifier: Any, mak
     results = [recognizer.update(frame) for frame in make_frames(3)]
     assert len(results[-1].persons) == 3
     assert len(recognizer._filters) <= MAX_PERSONS + 3
+
+
+def test_joints_below_a_wide_picture_are_outside(arm_classifier: Any, make_frames: Any) -> None:
+    class Low(FakeEstimator):
+        def update(self, image: np.ndarray, time: float) -> Any:
+            return [
+                replace(pose, points=pose.points + np.float32([0, 40])) for pose in super().update(image, time)
+            ]
+
+    (frame,) = make_frames(0.05)
+    (person,) = LiveRecognizer(arm_classifier, Low()).update(frame).persons
+    below = person.points[:, 1] > 128
+    assert (person.points[below, 1] < 192).any()  # inside, if width were height
+    assert not person.observed[below].any()
+    assert person.observed[~below].all()
 
 
 def test_nobody_and_joints_outside_the_picture(arm_classifier: Any, make_frames: Any) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skeletonmae.pose.blazepose_detector import (
+    BlazePoseDetector,
     Detections,
     decode_detections,
     fit_into_square,
@@ -77,3 +78,34 @@ def test_a_portrait_image_stands_in_the_middle_of_the_square() -> None:
     assert (square[:, :49] == -1).all()
     assert (square[:, 175:] == -1).all()
     np.testing.assert_allclose((np.array([[49, 0], [175, 224]]) - shift) * scale, [[0, 0], [360, 640]])
+
+
+@pytest.mark.parametrize("size", [(640, 360), (360, 640), (224, 224), (500, 300)])
+def test_a_person_is_found_where_a_spot_of_their_color_is(size: tuple[int, int]) -> None:
+    """A network of which the hips are the red spot in the square, and the rim 56 pixels above."""
+    pytest.importorskip("av")
+    pytest.importorskip("onnxruntime")
+    width, height = size
+    x, y = round(0.3 * width), round(0.7 * height)
+    image = np.zeros((height, width, 3), np.uint8)
+    image[y - 9 : y + 10, x - 9 : x + 10] = 255, 40, 0
+
+    class Spot:
+        def run(self, _names: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            (square,) = inputs["image"]
+            assert square.dtype == np.float32
+            rows, columns = np.nonzero((square[..., 0] > 0.6) & (square[..., 1] < -0.2) & (square[..., 2] < -0.6))
+            hips = np.array([columns.mean() + 0.5, rows.mean() + 0.5]) - 224 * detector.anchors[0]
+            found = np.zeros((1, len(detector.anchors), 12), np.float32)
+            found[0, 0, 2:8] = 20, 20, *hips, *(hips - (0, 56))
+            logits = np.full((1, len(detector.anchors), 1), -20, np.float32)
+            logits[0, 0] = 20
+            return [found, logits]
+
+    detector = BlazePoseDetector()
+    detector.session = Spot()
+    (region,) = detector.find(image)
+    scale = max(size) / 224
+    np.testing.assert_allclose(region.center, [x + 0.5, y + 0.5], atol=0.6 * scale)
+    assert region.half_side == pytest.approx(1.25 * 56 * scale, rel=1e-3)
+    np.testing.assert_allclose(region.up, [0, -1], atol=1e-6)

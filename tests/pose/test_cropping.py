@@ -79,3 +79,10 @@ def test_the_next_image_replaces_the_last_one() -> None:
         cropper.load(image)
         crop = cropper.crop(np.zeros(2), np.array([1.0, 0.0]), np.array([0.0, 1.0]), *image.shape[:2])
         np.testing.assert_allclose(crop, image / 255, atol=1e-6)
+
+
+def test_channels_keep_their_order() -> None:
+    cropper = Cropper()
+    cropper.load(np.full((20, 30, 3), (255, 102, 51), np.uint8))
+    crop = cropper.crop(np.array([5.0, 5.0]), np.array([0.5, 0.5]), np.array([-0.25, 0.5]), 8, 8)
+    np.testing.assert_allclose(crop, np.broadcast_to([1.0, 0.4, 0.2], (8, 8, 3)), atol=1e-6)

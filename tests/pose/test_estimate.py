@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fake_poses import FlatEstimator
+from fake_poses import write_video as fake_video
 from samples.pose_video import HEIGHT, WIDTH, image_of, person, write_images
 
 from skeletonmae.errors import InputError
 from skeletonmae.formats import InputFile, VideoOptions, VideoProgress
 from skeletonmae.pose import estimate_poses, recording_from_poses
 from skeletonmae.pose.cache import FOLDER
-from skeletonmae.skeletons import MEDIAPIPE33
+from skeletonmae.skeletons import COCO17, MEDIAPIPE33
 
 
 def points(frame: int, identity: int) -> np.ndarray:
@@ -59,7 +61,7 @@ def test_points_are_in_pixels_of_the_whole_video(tmp_path: Path) -> None:
     class Marker:
         """Finds the white square."""
 
-        skeleton, has_depth = MEDIAPIPE33, False
+        skeleton, has_depth, min_confidence = MEDIAPIPE33, False, 0.5
 
         def update(self, image: np.ndarray, time: float) -> list[Any]:
             from skeletonmae.pose import PersonPose
@@ -74,7 +76,7 @@ def test_points_are_in_pixels_of_the_whole_video(tmp_path: Path) -> None:
     image = np.zeros((600, 1280, 3), np.uint8)
     image[200:240, 1000:1040] = 255
     path = write_images(tmp_path / "large.mkv", [image] * 3)
-    found = estimate_poses(path, estimator=Marker())  # type: ignore[arg-type]
+    found = estimate_poses(path, estimator=Marker())
     np.testing.assert_allclose(found.points[:, 0], [[1020, 220]] * 3, atol=1)
     assert found.world is None
 
@@ -136,3 +138,37 @@ def test_a_missing_network_or_estimator_names_the_video(tmp_path: Path) -> None:
         InputError, match=r"a.mkv: .*no such pose estimator; expected blazepose, .*; got lightpose"
     ):
         estimate_poses(path, VideoOptions(estimator="lightpose"))
+
+
+def test_an_estimator_forgets_the_video_before_and_its_threshold_holds(tmp_path: Path) -> None:
+    path, estimator = fake_video(tmp_path / "a.mp4"), FlatEstimator()
+    for _ in range(2):
+        poses = estimate_poses(path, estimator=estimator)
+    assert estimator.num_resets == 2
+    assert len(estimator.times) == 10
+    assert (poses.width, poses.height, poses.min_confidence) == (192, 128, 0.3)
+    recording = recording_from_poses(poses)
+    assert (recording.skeleton.name, recording.tags["image_size"]) == ("coco17", "192x128")
+    expected = np.array([joint != "right_knee" for joint in COCO17.joints])  # all scores are below 0.5
+    assert (recording.observed[0] == expected).all()
+
+
+def test_videos_with_the_same_options_share_an_estimator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[FlatEstimator] = []
+
+    def make(*_: Any, **__: Any) -> FlatEstimator:
+        made.append(FlatEstimator())
+        return made[-1]
+
+    monkeypatch.setattr("skeletonmae.pose.estimate.make_estimator", make)
+    path = fake_video(tmp_path / "a.mp4")
+    for _ in range(3):
+        estimate_poses(path)
+    assert [one.num_resets for one in made] == [3]
+    estimate_poses(path, VideoOptions(persons=1))
+    assert [one.num_resets for one in made] == [3, 1]
+    made[-1].update = None  # type: ignore[method-assign,assignment]
+    with pytest.raises(TypeError):
+        estimate_poses(path, VideoOptions(persons=1))
+    estimate_poses(path, VideoOptions(persons=1))  # whatever failed is not used again
+    assert [one.num_resets for one in made] == [3, 2, 1]

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from stick_figures import figure
 
-from skeletonmae.pose.movenet import MoveNet, MoveNetEstimator, decode_persons, region_of_joints
-from skeletonmae.skeletons import COCO17
+from skeletonmae.pose.movenet import MoveNet, MoveNetEstimator, decode_persons
 
 
 def row(points: np.ndarray, size: tuple[int, int], score: float, confidence: float = 0.8) -> np.ndarray:
@@ -26,52 +25,6 @@ def test_persons_come_in_pixels_and_by_score() -> None:
     assert [one.score for one in found] == pytest.approx([0.7, 0.3])
     np.testing.assert_allclose(found[0].points, figure(400), atol=1e-3)
     np.testing.assert_allclose(found[0].confidence, 0.8)
-
-
-def test_the_region_worked_out_by_hand() -> None:
-    points = figure(100, 300, height=200)  # the eyes are 0.47 heights above the hips, the farthest joints
-    region = region_of_joints(points.astype(np.float32), np.ones(17, np.float32))
-    assert region is not None
-    np.testing.assert_allclose(region.center, [100, 300])
-    np.testing.assert_allclose(region.up, [0, -1], atol=1e-6)
-    farthest = 200 * np.hypot(0.02, 0.47)
-    assert region.half_side == pytest.approx(1.25 * 1.1 * farthest, rel=1e-5)
-
-
-def test_the_region_of_a_trunk_alone() -> None:
-    seen = np.zeros(17, dtype=np.float32)
-    for joint in ("left_shoulder", "right_hip"):
-        seen[COCO17.index[joint]] = 1
-    region = region_of_joints(figure(100, height=200).astype(np.float32), seen)
-    assert region is not None
-    assert region.half_side == pytest.approx(1.25 * 1.5 * 0.3 * 200, rel=1e-5)
-
-
-def without(*parts: str) -> np.ndarray:
-    """Confidences of the joints if some are not seen."""
-    return np.array([0.0 if joint.endswith(parts) else 1.0 for joint in COCO17.joints], np.float32)
-
-
-def test_somebody_behind_a_desk_has_hips_below_nose_and_shoulders() -> None:
-    points = np.zeros((17, 2), dtype=np.float32)
-    points[COCO17.index["nose"]] = 200, 100
-    points[COCO17.index["left_shoulder"]], points[COCO17.index["right_shoulder"]] = (250, 150), (150, 150)
-    behind = np.array(
-        [joint in ("nose", "left_shoulder", "right_shoulder") for joint in COCO17.joints], np.float32
-    )
-    region = region_of_joints(points, behind)
-    assert region is not None
-    np.testing.assert_allclose(region.center, [200, 150 + 140])  # 1.4 of a width of 100; twice the neck is less
-    np.testing.assert_allclose(region.up, [0, -1], atol=1e-6)
-    points[COCO17.index["nose"]] = 200, 60
-    region = region_of_joints(points, behind)
-    assert region is not None
-    np.testing.assert_allclose(region.center, [200, 150 + 180])
-
-
-@pytest.mark.parametrize("parts", [("shoulder",), ("hip", "nose"), ("hip", "left_shoulder")])
-def test_no_region_where_too_little_is_seen(parts: tuple[str, ...]) -> None:
-    assert region_of_joints(figure(100).astype(np.float32), without(*parts)) is None
 
 
 class Given:
@@ -123,3 +76,19 @@ def test_the_estimator_numbers_persons_and_keeps_so_many() -> None:
             assert [pose.identity for pose in estimator.update(image, frame / 30)] == identities
         estimator.reset()
         assert len(estimator.update(image, 0.0)) == len(identities)
+
+
+def test_colors_are_given_as_they_are() -> None:
+    made = network(np.zeros((6, 56), dtype=np.float32))
+    made.read(np.full((256, 256, 3), (200, 100, 50), dtype=np.uint8))
+    assert made.session.image[0, 100, 100].tolist() == [200, 100, 50]
+
+
+def test_whoever_is_followed_stays_when_somebody_else_is_a_little_larger() -> None:
+    image, estimator = np.zeros((640, 640, 3), np.uint8), MoveNetEstimator(1)
+    for frame, height in enumerate((150, 220)):
+        persons = np.zeros((6, 56), dtype=np.float32)
+        persons[:2] = row(figure(100), (640, 640), 0.5), row(figure(400, height=height), (640, 640), 0.4)
+        estimator.network = network(persons)
+        (pose,) = estimator.update(image, frame / 30)
+        assert (pose.identity, pose.points[0, 0] < 200) == (0, True)

@@ -96,6 +96,27 @@ def test_root_motion_is_added_where_it_is_wanted() -> None:
     np.testing.assert_allclose(np.diff(way[:, 0]), 0, atol=1e-4)
 
 
+def test_root_motion_counts_from_the_middle_of_an_image_that_is_not_square() -> None:
+    poses = make({0: (range(60), 100)})
+    hips = [MEDIAPIPE33.index[name] for name in ("left_hip", "right_hip")]
+    poses.points[:] += np.array([WIDTH / 2, HEIGHT / 2]) - poses.points[:, hips].mean(1, keepdims=True)
+    still, moving = (
+        recording_from_poses(poses, VideoOptions(axes=3, root_motion=wanted)) for wanted in (False, True)
+    )
+    np.testing.assert_allclose(moving.positions, still.positions, atol=1e-4)
+
+
+def test_recordings_in_3d_are_smoothed_and_those_in_2d_are_not() -> None:
+    poses = make({0: (range(60), 50)})
+    assert poses.world is not None
+    poses.world[:, 7] += np.random.default_rng(0).normal(scale=0.05, size=(60, 3)).astype(np.float32)
+    poses.points[:, 7] += np.random.default_rng(1).normal(scale=2, size=(60, 2)).astype(np.float32)
+    deep, flat = (recording_from_poses(poses, VideoOptions(axes=axes)).positions[0] for axes in (3, 2))  # type: ignore[arg-type]
+    jitter = [np.abs(np.diff(values[5:-5, 7], 2, axis=0)).mean() for values in (poses.world, deep)]
+    assert jitter[1] < 0.5 * jitter[0]
+    np.testing.assert_array_equal(flat, poses.points)
+
+
 def test_an_estimator_without_depth_has_two_axes() -> None:
     poses = make({0: (range(30), 50)}, 30, world=None)
     assert recording_from_poses(poses).unit == "px"

@@ -204,3 +204,49 @@ def test_a_detector_is_no_rtmpose() -> None:
 
     with pytest.raises(InputError, match="not an RTMPose"):
         RTMPoseReader(BLAZEPOSE_DETECTOR.path)
+
+
+@pytest.fixture
+def write_channel_means(tmp_path: Path) -> Path:
+    """A network of RTMPose's signature whose scores of joint i are the mean of channel i mod 3 of its input."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [helper.make_node("ReduceMean", ["input"], ["means"], axes=[2, 3], keepdims=0)]
+    nodes += [helper.make_node("Gather", ["means", "joint"], ["by_joint"], axis=1)]
+    for name, size in (("simcc_x", 2 * WIDTH), ("simcc_y", 2 * HEIGHT)):
+        zeros = numpy_helper.from_array(np.zeros((1, 1, size), np.float32), f"zeros_{name}")
+        nodes.append(helper.make_node("Constant", [], [f"zeros_{name}"], value=zeros))
+        nodes.append(helper.make_node("Add", ["column", f"zeros_{name}"], [name]))
+    axes = numpy_helper.from_array(np.array([2]), "axes")
+    nodes.insert(2, helper.make_node("Unsqueeze", ["by_joint", "axes"], ["column"]))
+    joints = numpy_helper.from_array(np.arange(17) % 3, "joint")
+    graph = helper.make_graph(
+        nodes,
+        "means",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 17, 2 * size])
+            for name, size in (("simcc_x", WIDTH), ("simcc_y", HEIGHT))
+        ],
+        [joints, axes],
+    )
+    path = tmp_path / "means.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_the_network_gets_rgb_minus_the_mean_by_the_deviation(write_channel_means: Path) -> None:
+    """The constants of ImageNet, as MMPose states them, in place of those of the module."""
+    color = (200, 150, 120)
+    cropper = Cropper()
+    cropper.load(np.full((240, 320, 3), color, np.uint8))
+    reader = RTMPoseReader(write_channel_means)
+    region = Region(np.array([160.0, 120.0]), 40.0, np.array([0.0, -1.0]))
+    seen: list[np.ndarray] = []
+    run = reader._run
+    reader._run = lambda image: seen.append(run(image)[0]) or run(image)  # type: ignore[method-assign,func-returns-value]
+    reader.read(cropper, region)
+    expected = (np.array(color) - [123.675, 116.28, 103.53]) / [58.395, 57.12, 57.375]
+    np.testing.assert_allclose(seen[0][:3, 0], expected, atol=1e-3)

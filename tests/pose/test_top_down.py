@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from stick_figures import figure, reading
@@ -125,3 +126,13 @@ def test_somebody_who_is_lost_is_searched_for_at_once() -> None:
     stage = Stage(lambda frame: [figure(150), figure(450 if frame < 15 else 511)])  # not in the region
     rows = run(stage, 30)
     assert [set(row) for row in rows] == [{0, 1}] * 30
+
+
+def test_somebody_whom_a_search_finds_twice_is_one_person() -> None:
+    class Twice(Stage):
+        def find(self, image: np.ndarray) -> list[Region]:
+            found = super().find(image)
+            return [*found, *(replace(region, center=region.center + 20) for region in found)]
+
+    rows = run(Twice(lambda frame: [figure(150), figure(450)]), 12)
+    assert [set(row) for row in rows] == [{0, 1}] * 12

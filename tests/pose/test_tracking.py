@@ -133,3 +133,13 @@ def test_duplicates_are_removed_and_neighbors_are_not() -> None:
 
 def test_nobody_is_nobody() -> None:
     assert Tracker().update([], 0.0) == []
+
+
+def test_whoever_is_absent_is_expected_to_slow_down() -> None:
+    tracker = Tracker()
+    for frame in range(31):
+        (track,) = tracker.update([reading(figure(100 + 5 * frame))], frame / FPS)
+    np.testing.assert_allclose(track.velocity, [150, 0], atol=1e-3)
+    for seconds in (0.1, 1.0, 10.0):
+        way = 150 * (1 - np.exp(-seconds))
+        np.testing.assert_allclose(track.expected_center(1 + seconds), [250 + way, 300], atol=0.1)

@@ -47,6 +47,8 @@ def image_of(persons: Sequence[np.ndarray], size: tuple[int, int] = (WIDTH, HEIG
 class PixelEstimator:
     """Finds the persons that `image_of` put into an image; images without any hold nobody."""
 
+    min_confidence = 0.5
+
     def __init__(self) -> None:
         from skeletonmae.skeletons import MEDIAPIPE33
 

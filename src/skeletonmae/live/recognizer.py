@@ -17,7 +17,7 @@ from skeletonmae.live.budget import Budget
 from skeletonmae.live.smoothing import PoseFilter
 from skeletonmae.live.sources import LiveFrame
 from skeletonmae.pose import PersonPose, PoseEstimator
-from skeletonmae.pose.person_pose import observed_joints
+from skeletonmae.pose.person_pose import observed_joints, world_of
 from skeletonmae.sequences import SkeletonSequence
 
 
@@ -156,7 +156,7 @@ class LiveRecognizer:
         if not observed.any():
             return None
         number = self._numbers.setdefault(pose.identity, len(self._numbers))
-        world = pose.world
+        world = world_of(pose, self.estimator.has_depth)
         if world is not None:
             world = self._filters.setdefault(number, PoseFilter()).update(world, observed, frame.time)
         points = pose.points * np.array(frame.scale, np.float32)
@@ -180,7 +180,8 @@ class LiveRecognizer:
 
     def _coordinates(self, person: LivePerson) -> np.ndarray:
         """What the stream gets, with NaN where a joint was not observed."""
-        values = person.points if self.axes == 2 or person.world is None else person.world
+        values = person.points if self.axes == 2 else person.world
+        assert values is not None  # `world_of` sees to it
         coordinates: np.ndarray = np.where(person.observed[:, None], values, np.float32(np.nan))
         return coordinates
 

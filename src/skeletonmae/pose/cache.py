@@ -1,8 +1,8 @@
 """Poses that are kept on disk, so that a video is looked at once.
 
 A file is found by a checksum of the video, the estimator with its networks, the settings that poses depend on, the
-version of the package, and the code of this folder. It is a `.npz` without pickles. If it is damaged, the poses are
-estimated again.
+version of the package, and the code of this folder. It is a `.npz` without pickles. If it is damaged, the poses
+are estimated again.
 """
 
 from __future__ import annotations

@@ -46,13 +46,33 @@ def estimate_poses(
         key = pose_key(path, options) if options.cache_folders else ""
         if (kept := cache.load(key)) is not None:
             return kept
-        try:
-            estimator = make_estimator(options.estimator, persons=options.persons, model=options.model)
-        except InputError as error:
-            raise InputError(str(error), where=file.path) from error
-        poses = _estimate(path, file.path, options, estimator)
+        with _borrowed_estimator(options, file.path) as estimator:
+            poses = _estimate(path, file.path, options, estimator)
         cache.save(key, poses)
         return poses
+
+
+_idle: dict[object, PoseEstimator] = {}
+"""The last estimator that was made, while nobody uses it: making one takes as long as a second of video."""
+
+
+@contextmanager
+def _borrowed_estimator(options: VideoOptions, where: Path) -> Iterator[PoseEstimator]:
+    """Yield the estimator of the last video if this one needs the same, or make another one.
+
+    Raises:
+        InputError: The estimator cannot be made.
+    """
+    try:
+        key = make_estimator, options.estimator, options.persons, options.model_sha256
+        estimator = _idle.pop(key, None) or make_estimator(
+            options.estimator, persons=options.persons, model=options.model
+        )
+    except InputError as error:
+        raise InputError(str(error), where=where) from error
+    yield estimator
+    _idle.clear()
+    _idle[key] = estimator
 
 
 def _estimate(path: Path, name: Path, options: VideoOptions, estimator: PoseEstimator) -> VideoPoses:

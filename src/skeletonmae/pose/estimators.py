@@ -33,36 +33,46 @@ class EstimatorOptions:
     threads: int
     model: Path | None
 
+    @property
+    def file(self) -> Path:
+        """The ONNX file, of an estimator that takes one."""
+        assert self.model is not None
+        return self.model
+
+
+@dataclass(frozen=True)
+class EstimatorEntry:
+    """An entry of the table.
+
+    Args:
+        make: Makes the estimator; `options.model` is a file if, and only if, the estimator takes one.
+        takes_file: What the file of the user's is; empty for an estimator whose networks are in the package.
+    """
+
+    make: Callable[[EstimatorOptions], PoseEstimator]
+    takes_file: str = ""
+
 
 def _make_blazepose(options: EstimatorOptions) -> PoseEstimator:
-    _refuse_file("blazepose", options)
     finder = BlazePoseDetector(options.threads) if options.persons == 1 else MoveNet(options.threads)
     return TopDownEstimator(finder, BlazePoseReader(options.threads), options.persons, options.every)
 
 
 def _make_movenet(options: EstimatorOptions) -> PoseEstimator:
-    _refuse_file("movenet", options)
     return MoveNetEstimator(options.persons, options.threads)
 
 
 def _make_rtmpose(options: EstimatorOptions) -> PoseEstimator:
-    if options.model is None:
-        raise InputError("rtmpose needs the path of its ONNX file", where="model", expected="a file", got="none")
-    reader = RTMPoseReader(options.model, options.threads)
+    reader = RTMPoseReader(options.file, options.threads)
     return TopDownEstimator(MoveNet(options.threads), reader, options.persons, options.every)
 
 
-def _refuse_file(name: str, options: EstimatorOptions) -> None:
-    if options.model is not None:
-        raise InputError(f"{name} takes no file", where="model", got=options.model)
-
-
-ESTIMATORS: Mapping[str, Callable[[EstimatorOptions], PoseEstimator]] = {
-    "blazepose": _make_blazepose,
-    "movenet": _make_movenet,
-    "rtmpose": _make_rtmpose,
+ESTIMATORS: Mapping[str, EstimatorEntry] = {
+    "blazepose": EstimatorEntry(_make_blazepose),
+    "movenet": EstimatorEntry(_make_movenet),
+    "rtmpose": EstimatorEntry(_make_rtmpose, takes_file="an ONNX file of RTMPose"),
 }
-"""Name -> function that makes the estimator."""
+"""Name -> how the estimator is made."""
 
 
 def make_estimator(
@@ -81,7 +91,7 @@ def make_estimator(
             with its own detector, and several with MoveNet.
         every: Frames from one search for persons to the next. `movenet` finds persons in every frame.
         threads: Number of threads that run the networks.
-        model: The ONNX file of `rtmpose`; the others take none.
+        model: The file of an estimator that takes one, such as the ONNX file of `rtmpose`.
 
     Raises:
         InputError: There is no such estimator, a setting is invalid, or onnxruntime or PyAV is not installed.
@@ -91,5 +101,12 @@ def make_estimator(
     for setting, value in (("every", every), ("threads", threads)):
         if value < 1:
             raise InputError("not a positive number", where=setting, expected="1 or more", got=value)
+    entry = ESTIMATORS[name]
+    if entry.takes_file and model is None:
+        raise InputError(
+            f"{name} needs a file (--pose-model)", where="model", expected=entry.takes_file, got="none"
+        )
+    if model is not None and not entry.takes_file:
+        raise InputError(f"{name} takes no file", where="model", got=model)
     options = EstimatorOptions(check_persons(persons), every, threads, None if model is None else Path(model))
-    return ESTIMATORS[name](options)
+    return entry.make(options)

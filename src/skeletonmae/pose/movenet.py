@@ -13,8 +13,8 @@ from skeletonmae.pose.image_scaling import fitted_size, limit_size, resize
 from skeletonmae.pose.model_files import MOVENET_MULTIPOSE
 from skeletonmae.pose.person_choice import choose
 from skeletonmae.pose.person_pose import PersonPose
-from skeletonmae.pose.reading import MIN_CONFIDENCE, Reading, body_indices, remove_duplicates
-from skeletonmae.pose.regions import Region
+from skeletonmae.pose.reading import Reading, body_indices, remove_duplicates
+from skeletonmae.pose.regions import Region, region_of_joints
 from skeletonmae.pose.top_down import to_person_pose
 from skeletonmae.pose.tracking import Tracker
 from skeletonmae.skeletons import COCO17, Skeleton
@@ -25,18 +25,7 @@ MULTIPLE = 32
 """The sides of the image that the network takes are multiples of it, with black pixels on the right and below."""
 MIN_SCORE = 0.2
 """Score below which there is no person."""
-REACH = 1.1
-"""Radius of a person around the hips, in distances to the farthest joint."""
-MIN_TRUNKS = 1.5
-"""Smallest radius, in distances from the hips to the shoulders."""
-TRUNK_PER_WIDTH, TRUNK_PER_NECK = 1.4, 2.0
-"""Distance from the shoulders to the hips where no hip is seen, by the width of the shoulders and by the distance
-from the nose to their center; the larger one counts."""
 BODY_INDICES = body_indices(COCO17)
-NOSE = COCO17.index["nose"]
-SHOULDERS, HIPS = (
-    [COCO17.index[f"{side}_{joint}"] for side in ("left", "right")] for joint in ("shoulder", "hip")
-)
 
 
 class MoveNet:
@@ -77,50 +66,12 @@ def decode_persons(persons: Float32[np.ndarray, "person 56"], size: np.ndarray) 
             break
         joints = person[:51].reshape(-1, 3)
         points = (joints[:, 1::-1] * size).astype(np.float32)
-        region = region_of_joints(points, joints[:, 2])
+        region = region_of_joints(points, joints[:, 2], COCO17)
         if region is not None:
             score = float(person[55].clip(0, 1))
             confidence = joints[:, 2].clip(0, 1)
             readings.append(Reading(points, confidence, None, score, region, BODY_INDICES))
     return readings
-
-
-def region_of_joints(
-    points: Float32[np.ndarray, "joint 2"], confidence: Float32[np.ndarray, " joint"]
-) -> Region | None:
-    """Return the region around the 17 joints of a person.
-
-    Where no hip is seen, as of somebody behind a desk, the hips are taken to be below nose and shoulders.
-
-    Returns:
-        None without a shoulder, and without a hip unless both shoulders and the nose are seen.
-    """
-    seen = confidence >= MIN_CONFIDENCE
-    hips, shoulders = ([joint for joint in pair if seen[joint]] for pair in (HIPS, SHOULDERS))
-    if not shoulders:
-        return None
-    if hips:
-        center = points[hips].mean(0)
-    elif len(shoulders) == 2 and seen[NOSE]:
-        center = _assumed_hips(points[shoulders], points[NOSE])
-    else:
-        return None
-    trunk = points[shoulders].mean(0) - center
-    length = float(np.hypot(*trunk))
-    if length == 0:
-        return None
-    farthest = float(np.hypot(*(points[seen] - center).T).max())
-    radius = max(REACH * farthest, MIN_TRUNKS * length)
-    return Region.from_points(center, center + trunk * (radius / length))
-
-
-def _assumed_hips(shoulders: np.ndarray, nose: np.ndarray) -> np.ndarray:
-    middle = shoulders.mean(0)
-    neck = middle - nose
-    length = max(float(np.hypot(*neck)), 1e-6)
-    trunk = max(TRUNK_PER_WIDTH * float(np.hypot(*(shoulders[0] - shoulders[1]))), TRUNK_PER_NECK * length)
-    hips: np.ndarray = middle + neck * (trunk / length)
-    return hips
 
 
 class MoveNetEstimator:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from skeletonmae.pose.regions import Region
+from skeletonmae.pose.regions import MIN_CONFIDENCE, Region
 from skeletonmae.skeletons import Skeleton
 
 BODY = tuple(
@@ -17,8 +17,6 @@ BODY = tuple(
     for side in ("left", "right")
 )
 """The joints by which poses are compared: those that all layouts have."""
-MIN_CONFIDENCE = 0.2
-"""Joints with less do not count in comparisons."""
 SAME_POSE = 0.12
 """Mean distance of the joints, in sides of the region, below which two poses are of the same person."""
 

@@ -14,6 +14,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.video_options import DEFAULT_VIDEO_OPTIONS, VideoOptions
 from skeletonmae.limits import FRAME_SPAN, MAX_CELLS, check_shape
 from skeletonmae.pose.depth import root_motion, smooth
+from skeletonmae.pose.person_pose import observed_joints
 from skeletonmae.pose.time_grid import TimeGrid, interpolate
 from skeletonmae.pose.video_poses import VideoPoses
 from skeletonmae.sequences import SkeletonSequence
@@ -102,9 +103,8 @@ def identities_of_persons(
 
 def _observed(poses: VideoPoses) -> np.ndarray:
     """Whether each joint of each pose was observed, `(pose, joint)`."""
-    x, y = poses.points[..., 0], poses.points[..., 1]
-    is_inside = (x >= 0) & (x <= poses.width) & (y >= 0) & (y <= poses.height)
-    return (poses.confidence >= poses.min_confidence) & is_inside
+    size = poses.width, poses.height
+    return observed_joints(poses.points, poses.confidence, poses.min_confidence, size)
 
 
 def _choose(

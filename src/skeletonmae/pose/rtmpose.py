@@ -16,9 +16,8 @@ from jaxtyping import Float32
 from skeletonmae.errors import InputError
 from skeletonmae.pose.cropping import Cropper
 from skeletonmae.pose.model_files import open_session
-from skeletonmae.pose.movenet import region_of_joints
 from skeletonmae.pose.reading import Reading, body_indices
-from skeletonmae.pose.regions import Region
+from skeletonmae.pose.regions import Region, region_of_joints
 from skeletonmae.skeletons import COCO17, LAYOUTS, Skeleton
 
 LAYOUT_BY_COUNT = {17: COCO17, 26: LAYOUTS["halpe26"], 133: COCO17, 136: LAYOUTS["halpe26"]}
@@ -26,11 +25,9 @@ LAYOUT_BY_COUNT = {17: COCO17, 26: LAYOUTS["halpe26"], 133: COCO17, 136: LAYOUTS
 MEAN = np.array([123.675, 116.28, 103.53], dtype=np.float32) / 255
 DEVIATION = np.array([58.395, 57.12, 57.375], dtype=np.float32) / 255
 """Of ImageNet, for pixels from 0 to 1."""
-MIN_CONFIDENCE = 0.3
-"""Score from which on a joint counts as observed; what MMPose draws from."""
 MIN_SCORE = 0.3
 """Mean score of the joints of the body, below which nobody is there."""
-MAX_SIDE = 2048
+MAX_INPUT_SIDE = 2048
 """Pixels of the input; RTMPose has 256 x 192 or 384 x 288."""
 FLOATS = {"tensor(float)": "float32", "tensor(float16)": "float16"}
 """Types of the input, as onnxruntime and as numpy call them."""
@@ -50,7 +47,8 @@ class RTMPoseReader:
     """
 
     has_depth = False
-    min_confidence = MIN_CONFIDENCE
+    min_confidence = 0.3
+    """Score that MMPose draws from."""
 
     def __init__(self, model: Path, threads: int = 1) -> None:
         if not model.is_file():
@@ -99,7 +97,7 @@ class RTMPoseReader:
         points = (origin + places[joints] * scale).astype(np.float32)
         confidence = scores[joints].clip(0, 1).astype(np.float32)
         score = float(confidence[list(self.body)].mean())
-        next_region = region_of_joints(points, confidence)
+        next_region = region_of_joints(points, confidence, self.skeleton)
         if next_region is None or score < MIN_SCORE:
             return None
         return Reading(points, confidence, None, score, next_region, self.body)
@@ -137,8 +135,8 @@ def _input(session: Any, model: Path) -> tuple[str, str, int, int]:
         problem, expected, got = "of another type", "float32 or float16", inputs[0].type
     elif isinstance(shape[0], int) and shape[0] != 1:
         problem, expected, got = "for several images", "a batch of 1, or of any size", str(shape[0])
-    elif max(shape[2:]) > MAX_SIDE:
-        problem, expected, got = "too large", f"at most {MAX_SIDE} pixels", f"{shape[3]} x {shape[2]}"
+    elif max(shape[2:]) > MAX_INPUT_SIDE:
+        problem, expected, got = "too large", f"at most {MAX_INPUT_SIDE} pixels", f"{shape[3]} x {shape[2]}"
     if problem:
         raise InputError(f"the input of the network is {problem}", where=model, expected=expected, got=got)
     return str(inputs[0].name), FLOATS[inputs[0].type], shape[2], shape[3]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from skeletonmae.errors import InputError
 from skeletonmae.limits import MAX_FPS, MAX_FRAME_PIXELS, MIN_FPS
-from skeletonmae.pose.person_pose import PersonPose, PoseEstimator
+from skeletonmae.pose.person_pose import PersonPose, PoseEstimator, world_of
 from skeletonmae.skeletons import Skeleton
 
 BLOCK_ROWS = 1024
@@ -148,8 +148,9 @@ class PoseCollector:
             self.points.append(pose.points * np.array(scale, np.float32))
             self.confidence.append(pose.confidence)
             self.score.append(pose.score)
-            if self.world is not None and pose.world is not None:
-                self.world.append(pose.world)
+            world = world_of(pose, self.world is not None)
+            if self.world is not None and world is not None:
+                self.world.append(world)
         self.times.append(time)
 
     def poses(self, width: int, height: int, fps: float | None, notes: Sequence[str]) -> VideoPoses:
