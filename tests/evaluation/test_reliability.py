@@ -68,7 +68,7 @@ def test_copies_count_once() -> None:
     for _ in range(200):
         low, high = grouped_interval((rng.random(20) < 0.75)[groups], groups)
         num_covered += low <= 0.75 <= high
-    assert num_covered / 200 > 0.91
+    assert num_covered / 200 >= 0.9  # if each copy counted, 0.54
 
 
 def result(labels: list[int], num_correct: int, num_classes: int = 3) -> Result:

@@ -192,7 +192,7 @@ def test_too_long_a_cross_validation_becomes_one_held_out_part(
     subjects = {clip.group for clip in report.tested}
     assert f"{len(report.tested)} clips of {len(subjects)} subjects" in describe_accuracy(report)
     assert "one held-out part of the clips" in describe_accuracy(report)
-    assert set(report.accuracies) == {"chosen", "encoder", "coordinates"}
+    assert set(report.accuracies) == {"chosen", "encoder", "coordinates", "encoder and coordinates"}
 
 
 def test_what_does_not_help_is_not_kept(

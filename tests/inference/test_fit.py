@@ -16,8 +16,17 @@ from skeletonmae.checkpoint import Header, save_checkpoint
 from skeletonmae.datasets import RecordingConverter
 from skeletonmae.errors import InputError
 from skeletonmae.inference import FitConfig, FitReport, RecordingClassifier, fit_classifier
-from skeletonmae.inference.classifier_file import METADATA_KEY, is_classifier_file
+from skeletonmae.inference.classifier_file import is_classifier_file
+from skeletonmae.inference.classifier_header import METADATA_KEY
 from skeletonmae.inference.featurizers import CoordinateFeaturizer, EncoderFeaturizer
+from skeletonmae.inference.fine_tuning_choice import FINE_TUNED, FineTuned
+from skeletonmae.inference.fit import _accuracies
+from skeletonmae.inference.fit_data import FitData
+from skeletonmae.inference.fit_report import FineTuningOutcome, HeldOutClip
+from skeletonmae.inference.fit_text import describe_accuracy
+from skeletonmae.inference.folds import group_recordings
+from skeletonmae.inference.head_choice import Choice
+from skeletonmae.inference.nested_validation import NestedValidation
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchMAEConfig
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
@@ -107,10 +116,41 @@ def test_flat_recordings_are_classified_by_their_coordinates(
 
 
 def test_the_accuracy_of_random_labels_is_that_of_chance(recordings: list[SkeletonSequence]) -> None:
-    rng = np.random.default_rng(1)
-    shuffled = [replace(one, label=str(rng.integers(2))) for one in recordings]
-    _, report = fit_classifier(shuffled, FitConfig(encoder="none", folds=2, inner_folds=2))
-    assert 0.2 < (report.accuracy or 0) < 0.8  # a leak between folds makes it 1
+    accuracies = []
+    for seed in range(4):
+        labels = np.random.default_rng(seed).permutation(np.arange(len(recordings)) % 2)
+        shuffled = [replace(one, label=str(label)) for one, label in zip(recordings, labels, strict=True)]
+        _, report = fit_classifier(shuffled, FitConfig(encoder="none", folds=2, inner_folds=2))
+        accuracies.append(report.accuracy or 0)
+    # Three standard errors about 0.5; a leak makes it 1.
+    assert 0.35 < np.mean(accuracies) < 0.65
+
+
+def test_one_copy_in_two_subjects_leaves_the_accuracy_known(recordings: list[SkeletonSequence]) -> None:
+    two = [replace(one, tags={"subject": str(number // 4 % 2)}) for number, one in enumerate(recordings[:24])]
+    copy = replace(two[0], name="copy", tags={"subject": "1"})
+    _, report = fit_classifier([*two, copy], FitConfig(encoder="none", folds=5, inner_folds=2))
+    assert report.accuracy is not None
+    assert len(report.tested) == 25
+    assert report.single_subject_classes == []
+    assert "2 subjects" in describe_accuracy(report)
+    assert any("left with clips of one subject" in note for note in report.notes)
+
+
+def test_the_choice_of_fine_tuning_in_a_fold_does_not_use_the_fold(make_recording: Any) -> None:
+    labels = np.array([0, 1, 0, 1])
+    data = FitData([make_recording(index) for index in range(4)], ("a", "b"), labels, {}, {}, [], ())
+    grouping = group_recordings(data.recordings)
+    folds = (np.array([2, 3]), np.array([0, 1])), (np.array([0, 1]), np.array([2, 3]))
+    frozen = tuple(HeldOutClip(f"clip {index}", "ab"[index % 2], "a", 0.5, "", index) for index in range(4))
+    nested = NestedValidation(frozen, {"chosen": labels == 0}, (), {})
+    outcome = FineTuningOutcome(1.0, 0.5, 4, 2, is_kept=True)
+    choice = Choice(FINE_TUNED, 1.0, 1.0, 0.0, 9 * np.eye(2)[labels])
+    tuned = FineTuned(outcome, folds, choice, (), keeps=(False, True))
+    tested, accuracies = _accuracies(data, grouping, nested, tuned)
+    assert [clip.index for clip in tested] == [0, 1, 2, 3]
+    assert [clip.predicted for clip in tested] == ["a", "a", "a", "b"]  # frozen, and then fine-tuned
+    assert accuracies["chosen"] == 0.75
 
 
 def test_a_file_gives_the_same_answers(

@@ -3,8 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skeletonmae.inference.fit_candidates import allowed_groups, candidates_of, notes_of_size
+from skeletonmae.inference.fit_candidates import allowed_groups, candidates_of, choose_group, notes_of_size
 from skeletonmae.inference.fit_data import COMBINED, COORDINATES, ENCODER, FitData
+from skeletonmae.inference.head_choice import Choice
+from skeletonmae.inference.head_fitting import Candidate
 
 
 @pytest.mark.parametrize(("num_clips", "is_large"), [(2000, False), (2001, True)])
@@ -27,3 +29,23 @@ def test_the_features_of_the_encoder_come_first_in_those_of_both() -> None:
     assert {candidate.features for candidate in candidates[COORDINATES]} == {COORDINATES}
     assert allowed_groups(data, "best", finetune=False) == [ENCODER, COORDINATES, COMBINED]
     assert allowed_groups(data, "encoder", finetune=False) == [ENCODER]
+
+
+@pytest.mark.parametrize(("num_more", "expected"), [(0, COMBINED), (1, COMBINED), (2, COORDINATES)])
+def test_coordinates_alone_must_be_surely_better(num_more: int, expected: str) -> None:
+    labels = np.arange(20) % 2
+    folds = [(np.arange(10), np.arange(10, 20)), (np.arange(10, 20), np.arange(10))]
+
+    def choice(name: str, num_correct: int) -> Choice:
+        guesses = np.where(np.arange(20) < num_correct, labels, 1 - labels)
+        return Choice(Candidate(name, "ridge", 1.0), 1.0, num_correct / 20, 0.0, np.eye(2)[guesses])
+
+    best = {
+        ENCODER: choice(ENCODER, 9),
+        COMBINED: choice(COMBINED, 10),
+        COORDINATES: choice(COORDINATES, 10 + num_more),
+    }
+    assert choose_group(best, list(best), labels, folds).candidate.features == expected
+    assert choose_group(best, [ENCODER], labels, folds).candidate.features == ENCODER
+    assert choose_group(best, [COORDINATES], labels, folds).candidate.features == COORDINATES
+    assert choose_group(best, list(best), labels, []).candidate.features == COMBINED

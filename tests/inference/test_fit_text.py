@@ -88,6 +88,24 @@ def test_chance_is_said(make_report: Any) -> None:
     assert "chance" not in describe_accuracy(make_report("aabb" * 5, "aabb" * 5, "1234" * 5))
 
 
+def test_few_fits_to_random_labels_seem_better_than_chance(make_report: Any) -> None:
+    """Each clip is taken for the nearest other one, whose label has nothing to do with its own."""
+    report = make_report("aabb" * 5, "aabb" * 5)
+    rng = np.random.default_rng(0)
+    num_above = 0
+    for _ in range(300):
+        points = rng.normal(size=(20, 8))
+        distances = ((points[:, None] - points) ** 2).sum(-1) + 1e9 * np.eye(20)
+        labels = rng.permutation(list("aabb" * 5))
+        guesses = labels[distances.argmin(1)]
+        tested = tuple(
+            HeldOutClip("", str(label), str(guess), 0.9, "", index)
+            for index, (label, guess) in enumerate(zip(labels, guesses, strict=True))
+        )
+        num_above += replace(report, tested=tested).is_above_chance
+    assert num_above / 300 < 0.05
+
+
 def test_a_choice_that_is_worse_here_is_explained(make_report: Any) -> None:
     accuracies = {"chosen": 0.25, "encoder": 0.25, "coordinates": 0.5}
     by = {"encoder": 0.4, "coordinates": 0.35}

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from skeletonmae.inference.folds import make_folds
 from skeletonmae.inference.head_choice import (
+    Choice,
     best_choice,
     choose_heads,
     cross_validate,
     draw_clips,
     fit_temperature,
+    is_surely_better,
     num_choice_steps,
 )
 from skeletonmae.inference.head_fitting import Candidate, coordinate_candidates, encoder_candidates
@@ -43,6 +47,25 @@ def test_the_best_head_is_chosen_on_clips_it_has_not_seen() -> None:
     assert max(results[one].accuracy for one in coordinate_candidates("noise")) < 0.6
     nothing = cross_validate(features, labels, 3, [], encoder_candidates("good"))
     assert {one.accuracy for one in nothing.values()} == {0.0}
+
+
+def test_of_equally_accurate_heads_the_one_with_the_lowest_log_loss_is_chosen() -> None:
+    heads = [Candidate("good", "discriminant", strength) for strength in (0.1, 0.3, 0.6)]
+    losses = dict(zip(heads, (0.7, 0.5, 0.6), strict=True))
+    results = {one: Choice(one, 1.0, 0.9, loss, np.zeros((1, 2))) for one, loss in losses.items()}
+    assert best_choice(results).candidate == heads[1]
+    better = replace(results[heads[0]], accuracy=0.91)
+    assert best_choice({**results, heads[0]: better}).candidate == heads[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "fewer", "expected"),
+    [(0, 0, False), (1, 0, False), (2, 0, True), (3, 1, False), (9, 3, True), (3, 9, False)],
+)
+def test_surely_better_is_by_more_than_one_standard_error(more: int, fewer: int, expected: bool) -> None:
+    hits = np.repeat([True, False, True], [more, fewer, 20])
+    others = np.repeat([False, True, True], [more, fewer, 20])
+    assert is_surely_better(hits, others) is expected
 
 
 def test_the_temperature_calibrates() -> None:

@@ -106,3 +106,44 @@ def test_no_clip_is_tested_by_a_head_that_has_seen_its_subject(
     result = validate_nearest(make_recording, features, labels, groups)
     assert result.accuracies()[CHOSEN] < 0.5
     assert np.mean([clip.probability for clip in result.tested]) < 0.6
+
+
+def two_subjects(make_recording: Any, labels: np.ndarray, features: np.ndarray) -> tuple[FitData, Grouping]:
+    """Clips of which every second one shows the other subject."""
+    subjects = np.arange(len(labels)) // 2 % 2
+    data = FitData([make_recording(0)] * len(labels), ("a", "b"), labels, {"encoder": features}, {}, [], ())
+    return data, Grouping("subject", tuple(map(str, subjects.tolist())), subjects, np.arange(len(labels)), ())
+
+
+def test_with_two_subjects_the_head_is_chosen_on_clips_of_one(make_recording: Any) -> None:
+    labels = np.arange(40) % 2
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(40, 30))
+    features[:, 0] += 4 * labels
+    data, grouping = two_subjects(make_recording, labels, features)
+    folds = make_folds(labels, grouping.groups, 5)
+    candidates = {"encoder": [Candidate("encoder", "ridge", 1e7), Candidate("encoder", "neighbors", 1.0),
+                              Candidate("encoder", "discriminant", 0.3)]}  # fmt: skip
+    result = validate_choice(data, grouping, folds, 4, candidates, ["encoder"], lambda: None)
+    assert len(folds) == 2
+    assert result.is_chosen_on_one_group
+    assert set(result.kinds) == {"discriminant, shrinkage=0.3"}  # without inner folds, the first was taken
+    assert any(choice.probability < 1 for choice in result.tested)
+
+
+def test_random_labels_are_recognized_by_chance(make_recording: Any) -> None:
+    accuracies = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        data, grouping = two_subjects(
+            make_recording, rng.permutation(np.arange(40) % 2), rng.normal(size=(40, 30))
+        )
+        grouping = Grouping(None, ("",) * 40, np.arange(40), np.arange(40), ())
+        folds = make_folds(data.labels, grouping.groups, 4)
+        candidates = {"encoder": [Candidate("encoder", "ridge", 10.0), Candidate("encoder", "neighbors", 1.0)]}
+        result = validate_choice(data, grouping, folds, 3, candidates, ["encoder"], lambda: None)
+        accuracies.append(result.accuracies()[CHOSEN])
+        leaky = [(np.arange(40), test) for _, test in folds]
+        leak = validate_choice(data, grouping, leaky, 3, candidates, ["encoder"], lambda: None)
+        assert leak.accuracies()[CHOSEN] > 0.8
+    assert 0.38 < np.mean(accuracies) < 0.62

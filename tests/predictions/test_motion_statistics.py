@@ -81,6 +81,17 @@ def test_a_random_walk_has_smooth_positions_and_rough_velocities() -> None:
     assert measure_motion(recording).velocity_roughness < 0.02
 
 
+def test_frames_that_repeat_the_one_before_do_not_make_velocities_rough() -> None:
+    recording = body()
+    frames = np.repeat(np.arange(recording.num_frames), 3)
+    repeated = replace(recording, positions=recording.positions[:, frames], observed=recording.observed[:, frames])
+    once, thrice = measure_motion(recording), measure_motion(repeated)
+    assert thrice.velocity_roughness == pytest.approx(once.velocity_roughness)
+    assert thrice.frames == 3 * once.frames
+    still = replace(recording, positions=np.repeat(recording.positions[:, :1], recording.num_frames, axis=1))
+    assert np.isnan(measure_motion(still).velocity_roughness)
+
+
 def test_joints_that_come_and_go_do_not_move_the_pose() -> None:
     recording = body(60)
     still = np.repeat(recording.positions[:, :1], 60, axis=1)

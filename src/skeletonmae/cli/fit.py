@@ -59,8 +59,8 @@ def fit(
 
     SOURCE is a folder, zip archive, table or store of labeled recordings or videos: with a sub-folder for each
     class, or a `labels.csv` (recording,label,subject) beside the files. Of videos, the poses are estimated; this
-    needs the extra `video`. The classifier is fitted to all of them, on the features of a frozen encoder or on the
-    coordinates, whichever is better. The accuracy is measured by cross-validation on recordings, and on persons if
+    needs the extra `video`. The classifier is fitted to all of them, on the features of a frozen encoder, also with
+    the coordinates, or on these alone if surely better. The accuracy is measured on recordings, and on persons if
     they are known, that the classifier has not seen. Writes the classifier for `predict`, and a page with what is
     confused and what to record next.
 
@@ -75,9 +75,9 @@ def fit(
         out: Classifier to write; an existing one is replaced.
         encoder: Name of a shipped encoder (`skeletonmae info` lists them), or a checkpoint or the folder of a run;
             `none` classifies the coordinates alone. By default the shipped one.
-        features: What to classify: the encoder's features or the coordinates, whichever are better, or always the
+        features: What to classify: the best of the encoder's features, coordinates and both, or always the
             encoder's, which is better for `segment`.
-        finetune: Fine-tune the encoder too, and keep the result if it recognizes more clips. Worth it from some
+        finetune: Fine-tune the encoder too, and keep the result if it is surely better. Worth it from some
             hundreds of clips; it takes minutes to hours, and says how long before it begins.
         finetune_minutes: If cross-validation of the fine-tuning would take longer, its accuracy is measured on one
             held-out part of the clips instead.

@@ -66,7 +66,7 @@ class FitConfig(Config):
     encoder: str = DEFAULT_ENCODER
     """Name of a shipped encoder, a checkpoint or the folder of a run; `none` classifies the coordinates alone."""
     features: Literal["best", "encoder"] = "best"
-    """What is classified: the encoder's features or the coordinates, whichever are better, or always the former.
+    """What is classified: the best of the encoder's features, the coordinates and both, or always the former.
     The encoder's are better for `segment` and `Stream`, whose windows seldom show an action whole."""
     finetune: bool = False
     """Whether to fine-tune the encoder too, and to keep the result if it recognizes more clips, by over one

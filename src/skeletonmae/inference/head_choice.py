@@ -198,7 +198,7 @@ def is_surely_better(hits: np.ndarray, others: np.ndarray) -> bool:
     """
     hits, others = hits.astype(bool), others.astype(bool)
     more, fewer = int((hits & ~others).sum()), int((others & ~hits).sum())
-    return more - fewer > np.sqrt(more + fewer)
+    return bool(more - fewer > np.sqrt(more + fewer))
 
 
 def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -32,7 +32,8 @@ class MotionStatistics(NamedTuple):
     """Mean squared difference of successive frames by that of frames in random order: near 0 for smooth motion,
     and 1 for noise and shuffled frames (von Neumann's ratio, divided by 2)."""
     velocity_roughness: float
-    """Likewise for velocities: near 0 for smooth motion, 1 for a random walk, and 1.5 for noise."""
+    """Likewise for velocities: near 0 for smooth motion, 1 for a random walk, and 1.5 for noise. Frames that
+    repeat the one before, as where a frame rate was raised by repetition, do not count."""
     bone_variation: float
     """Standard deviation of the length of a bone over time by its mean, the median over bones."""
     tilt: float
@@ -110,14 +111,15 @@ def _measure_person(recording: SkeletonSequence, person: int, reference: Referen
     positions = recording.positions[person, frames].astype(np.float64)
     observed = recording.observed[person, frames]
     size = _median_size(positions, observed)
-    both = observed[1:] & observed[:-1]
-    velocities = np.diff(positions, axis=0) * both[..., None]
     num_frames = len(positions)
+    is_new = _is_new_frame(positions, observed)
+    both = observed[is_new][1:] & observed[is_new][:-1]
+    velocities = np.diff(positions[is_new], axis=0) * both[..., None]
     return MotionStatistics(
         motion=_motion(positions, observed, size),
         pose_motion=_motion(_relative(positions, observed), observed, size),
         roughness=_roughness(positions, observed, size),
-        velocity_roughness=_roughness(velocities, both, size) if num_frames > 1 else float("nan"),
+        velocity_roughness=_roughness(velocities, both, size) if len(both) else float("nan"),
         bone_variation=_bone_variation(recording, positions, observed),
         tilt=_tilt(recording, positions, observed, reference),
         size=size,
@@ -127,6 +129,13 @@ def _measure_person(recording: SkeletonSequence, person: int, reference: Referen
         seconds=num_frames / recording.fps if recording.fps else float("nan"),
         gap=(np.diff(seen_frames).max(initial=1) - 1) / recording.fps if recording.fps else float("nan"),
     )
+
+
+def _is_new_frame(positions: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return whether each frame differs from the one before, `(frame,)`."""
+    differs = (positions[1:] != positions[:-1]).any((1, 2)) | (observed[1:] != observed[:-1]).any(1)
+    is_new: np.ndarray = np.concatenate([np.ones(1, bool), differs])
+    return is_new
 
 
 def _motion(positions: np.ndarray, observed: np.ndarray, size: float) -> float:
