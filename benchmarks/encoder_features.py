@@ -12,13 +12,16 @@ import torch
 
 from skeletonmae import SkeletonEncoder
 from skeletonmae.errors import InputError
+from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SequenceStore
 
 RIDGE, UNTRAINED = "ridge", "untrained "
 """The coordinates as features; beginning of the name of an encoder whose weights are random."""
 
 
-def read(name: str, store: SequenceStore, cache: Path, time_parts: int = 1) -> np.ndarray:
+def read(
+    name: str, store: SequenceStore, cache: Path, time_parts: int = 1, pooling: Pooling = "parts"
+) -> np.ndarray:
     """Return the features of all recordings of a store, `(recording, feature)`; zeros where there are none.
 
     Args:
@@ -26,6 +29,7 @@ def read(name: str, store: SequenceStore, cache: Path, time_parts: int = 1) -> n
         store: The recordings.
         cache: Folder of computed features.
         time_parts: Parts of time that are averaged separately.
+        pooling: What the features are the mean of.
 
     Raises:
         InputError: The encoder does not read this store.
@@ -37,10 +41,11 @@ def read(name: str, store: SequenceStore, cache: Path, time_parts: int = 1) -> n
     for tensor in encoder.checkpoint.method.state_dict().values():
         weights.update(np.ascontiguousarray(tensor.float().numpy()).tobytes())
     key = f"{weights.hexdigest()}{encoder.checkpoint.header.clips}{store.fingerprint}{time_parts}"
+    key += "" if pooling == "parts" else pooling
     file = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        np.save(file, compute(encoder, store, time_parts))
+        np.save(file, compute(encoder, store, time_parts, pooling))
     return np.load(file)
 
 
@@ -59,11 +64,13 @@ def untrained(encoder: SkeletonEncoder, seed: int = 0) -> SkeletonEncoder:
     return replace(encoder, checkpoint=replace(encoder.checkpoint, model=method.eval()), card="")
 
 
-def compute(encoder: SkeletonEncoder, store: SequenceStore, time_parts: int) -> np.ndarray:
+def compute(
+    encoder: SkeletonEncoder, store: SequenceStore, time_parts: int, pooling: Pooling = "parts"
+) -> np.ndarray:
     """Return the features of all recordings; zeros where nothing is observed."""
     if time_parts > 1:
         return _parts_of_time(encoder, store, time_parts)
-    embeddings = encoder.embed(store)
+    embeddings = encoder.embed(store, pooling=pooling)
     names = {store.name(index): index for index in range(len(store))}
     features = np.zeros((len(store), embeddings.features.shape[1]), np.float32)
     features[[names[name] for name in embeddings.names]] = embeddings.features

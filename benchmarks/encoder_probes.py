@@ -13,6 +13,8 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from skeletonmae.evaluation.features import center_and_normalize
 from skeletonmae.evaluation.linear_solvers import fit_lbfgs
+from skeletonmae.inference.head_fitting import Candidate, fit_heads
+from skeletonmae.predictions.heads import AnyHead
 
 Predict = Callable[[np.ndarray], np.ndarray]
 SHOTS = (1, 5, 10)
@@ -21,7 +23,9 @@ NUM_TRIALS = 5
 """Draws on the training side by which the strength for few clips is chosen."""
 NUM_FOLDS = 5
 WEIGHT_DECAYS = (1e-3, 0.01, 0.03, 0.1, 0.3, 1.0)
+SHRINKAGES = (0.03, 0.1, 0.3, 0.6)
 ALL_DECAYS, ALL_RIDGES = range(len(WEIGHT_DECAYS)), range(len(ridge.STRENGTHS))
+ALL_LINEAR = range(len(WEIGHT_DECAYS) + len(SHRINKAGES))
 
 
 class Task(NamedTuple):
@@ -57,6 +61,29 @@ def logistic(
         return lambda rows: model.double()(torch.from_numpy(rows).double()[:, varies]).argmax(1).numpy()
 
     return [predict(model) for model in models]
+
+
+def linear(
+    features: np.ndarray, labels: np.ndarray, num_classes: int, settings: Sequence[int] = ALL_LINEAR
+) -> list[Predict]:
+    """Fit logistic regression or linear discriminant analysis, to standardized features, with some settings.
+
+    The first settings are those of `logistic`, the others are `SHRINKAGES`: shares of a multiple of the identity
+    in the covariance within classes.
+    """
+    of_logistic = [setting for setting in settings if setting in ALL_DECAYS]
+    others = [SHRINKAGES[setting - len(WEIGHT_DECAYS)] for setting in settings if setting not in ALL_DECAYS]
+    models = logistic(features, labels, num_classes, of_logistic) if of_logistic else []
+    candidates = [Candidate("features", "discriminant", shrinkage) for shrinkage in others]
+    heads = fit_heads(features, labels, num_classes, candidates)
+    fitted = dict(zip(of_logistic, models, strict=True))
+    rest = [setting for setting in settings if setting not in ALL_DECAYS]
+
+    def predict(head: AnyHead) -> Predict:
+        return lambda rows: head.scores(rows).argmax(1)
+
+    fitted |= {setting: predict(head) for setting, head in zip(rest, heads, strict=True)}
+    return [fitted[setting] for setting in settings]
 
 
 def ridge_scaled(

@@ -7,24 +7,40 @@ An encoder is the name of a shipped one, a checkpoint, or the folder of a run. R
 encoder, dataset and protocol; features are kept in `runs/encoder_features`, so that a second call is fast.
 
 Features are the means of six body parts of the middle view (`parts`), once over all of a clip and once over each
-eighth of it (`parts, 8 times`). `linear` is logistic regression on standardized features with all labels of the
-training side; `few` is the same with 1, 5 and 10 clips a class, in 20 draws; `nearest` takes the class of the
-nearest training clip. The strength of the penalty is chosen on the training side: in five folds by subject (by
-pair in SBU; at random where nobody is named), and for few clips in five draws from one half of the subjects, with
-the other half as the test. That of the ridge classifier (`ridge.py`) is chosen likewise, for both of its scalings.
+eighth of it (`parts, 8 times`), and the means and deviations over time of these parts from a block inside the
+encoder (`statistics`, which `fit` takes; found on training subjects of UTD-MHAD, MSR-Action3D and NW-UCLA).
+
+`linear` is a linear classifier of standardized features with all labels of the training side: logistic
+regression; for `statistics` and `coordinates, linear`, that or linear discriminant analysis. `few` is the same
+with 1, 5 and 10 clips a class, in 20 draws. `nearest` takes the class of the nearest training clip. Kind and
+strength are chosen on the training side: in five folds by subject (by pair in SBU; at random where nobody is
+named), and for few clips in five draws from one half of the subjects, with the other half as the test. Those of
+the ridge classifier (`ridge.py`) are chosen likewise, for both of its scalings.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import encoder_features
 import numpy as np
-from encoder_probes import NUM_DRAWS, SHOTS, Fit, Task, few_shot, full, logistic, nearest, ridge_all, ridge_each
+from encoder_probes import (
+    NUM_DRAWS,
+    SHOTS,
+    Fit,
+    Task,
+    few_shot,
+    full,
+    linear,
+    logistic,
+    nearest,
+    ridge_all,
+    ridge_each,
+)
 from environment import facts
 from ridge import GROUPS, split_names
 
@@ -36,23 +52,40 @@ from skeletonmae.sequences.copies import number_recordings
 
 SETS = ("nw_ucla", "utd_mhad", "msr_action3d", "kinder_gator", "penn_action", "sbu", "pyskl_sample")
 TIME_PARTS = (1, 8)
+STATISTICS = "statistics"
 FILE = Path(__file__).with_suffix(".json")
 KEY = ("encoder", "set", "features", "protocol")
 
 
-def measure(encoder: str, path: Path, cache: Path) -> Iterator[dict[str, Any]]:
-    """Yield the results of an encoder on the default split of a store, or on all folds of it together."""
+Reader = Callable[[], np.ndarray]
+
+
+def measure(encoder: str, path: Path, cache: Path, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the results of an encoder on the default split of a store, or on all folds of it together.
+
+    Args:
+        encoder: Name or path of an encoder, `untrained NAME`, or `ridge`.
+        path: The store.
+        cache: Folder of computed features.
+        names: Which features to measure; by default all.
+    """
     store = SequenceStore.open(path)
     if not encoder_features.is_read(encoder, store):
         return
+
+    def read(**settings: Any) -> Reader:
+        return lambda: encoder_features.read(encoder, store, cache, **settings)
+
+    kinds: dict[str, tuple[Reader, Fit]]
     if encoder == encoder_features.RIDGE:
-        features = encoder_features.read(encoder, store, cache)
-        for name, fit in {"coordinates, each": ridge_each, "coordinates, all": ridge_all}.items():
-            yield from _measure(path, store, features, name, encoder, fit)
-        return
-    for time_parts in TIME_PARTS:
-        features = encoder_features.read(encoder, store, cache, time_parts)
-        yield from _measure(path, store, features, _features_name(time_parts), encoder, logistic)
+        fits = {"coordinates, each": ridge_each, "coordinates, all": ridge_all, "coordinates, linear": linear}
+        kinds = {name: (read(), fit) for name, fit in fits.items()}
+    else:
+        kinds = {_features_name(parts): (read(time_parts=parts), logistic) for parts in TIME_PARTS}
+        kinds[STATISTICS] = (read(pooling=STATISTICS), linear)
+    for name, (features, fit) in kinds.items():
+        if names is None or name in names:
+            yield from _measure(path, store, features(), name, encoder, fit)
 
 
 def _measure(
@@ -160,6 +193,7 @@ def main() -> None:
     parser.add_argument("--name", default="", help="what the first encoder is called in the results")
     parser.add_argument("--stores", type=Path, default=Path("stores"))
     parser.add_argument("--sets", nargs="*", default=SETS)
+    parser.add_argument("--features", nargs="*", help="which features to measure; by default all")
     parser.add_argument("--cache", type=Path, default=Path("runs/encoder_features"))
     parser.add_argument("--out", type=Path, default=FILE, help="JSON to add to; the page lies beside it")
     parser.add_argument("--page", action="store_true", help="only write the page again")
@@ -170,7 +204,7 @@ def main() -> None:
         result["runs"].append(facts("OMP_NUM_THREADS=1"))
     for encoder in options.encoders:
         for name in options.sets:
-            rows = list(measure(encoder, options.stores / name, options.cache))
+            rows = list(measure(encoder, options.stores / name, options.cache, options.features))
             if options.name:
                 rows = [
                     {**row, "encoder": row["encoder"].replace(options.encoders[0], options.name)} for row in rows

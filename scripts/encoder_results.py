@@ -11,11 +11,13 @@ from skeletonmae.datasets import DATASETS
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "encoders.json"
 PROTOCOLS = {"linear": "all labels", "few 1": "1 clip a class", "few 5": "5 clips", "few 10": "10 clips"}
 """Protocol -> what the card calls it."""
-TEXT = """Top-1 accuracy in percent of the frozen encoder on the test side, by `benchmarks/encoders.py`: logistic
-regression on the means of six body parts, over all of a clip (first number) and over each eighth of it (second
-number); with few clips, the mean of 20 draws. One pre-training. "Untrained" is the same network with random
-weights. "Ridge" is a ridge classifier on the coordinates, the better of two scalings. `benchmarks/encoders.md` has
-the intervals."""
+FEATURES = ("statistics", "parts")
+"""Features whose accuracies the card has, in this order."""
+TEXT = """Top-1 accuracy in percent of the frozen encoder on the test side, by `benchmarks/encoders.py`: a linear
+classifier on the pooling `statistics`, which `fit` takes (first number), and logistic regression on the
+pooling `parts` (second number); with few clips, the mean of 20 draws. One pre-training. "Untrained" is
+the same network with random weights. "Ridge" is the best of three linear classifiers on the
+coordinates. `benchmarks/encoders.md` has the intervals."""
 
 
 def benchmark_section(name: str, file: Path | None = None) -> str:
@@ -27,14 +29,14 @@ def benchmark_section(name: str, file: Path | None = None) -> str:
     """
     file = file or BENCHMARK
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
-    found: dict[tuple[str, str, str], list[float]] = {}
+    found: dict[tuple[str, str, str], dict[str, float]] = {}
     for row in rows:
-        found.setdefault((row["set"], row["protocol"], row["encoder"]), []).append(100 * row["top1"])
+        found.setdefault((row["set"], row["protocol"], row["encoder"]), {})[row["features"]] = 100 * row["top1"]
     lines = []
     for dataset in dict.fromkeys(row["set"] for row in rows if row["encoder"] == name):
         for protocol, title in PROTOCOLS.items():
-            cells = [_cell(found.get((dataset, protocol, one), [])) for one in _columns(name)]
-            ridge = found.get((dataset, protocol, "ridge"), [])
+            cells = [_cell(found.get((dataset, protocol, one), {})) for one in _columns(name)]
+            ridge = found.get((dataset, protocol, "ridge"), {}).values()
             lines.append(_line([_title(dataset), title, *cells, f"{max(ridge):.1f}" if ridge else ""]))
     if not lines:
         return ""
@@ -46,8 +48,8 @@ def _columns(name: str) -> tuple[str, ...]:
     return (name, f"untrained {name}", *(one for one in ("kinect20",) if one != name))
 
 
-def _cell(values: list[float]) -> str:
-    return " / ".join(f"{value:.1f}" for value in values)
+def _cell(values: dict[str, float]) -> str:
+    return " / ".join(f"{values[name]:.1f}" for name in FEATURES if name in values)
 
 
 def _title(dataset: str) -> Any:

@@ -85,3 +85,23 @@ def test_a_half_is_whole_groups_or_half_of_each_class(probes: Any, task: Any) ->
     assert len(set(task.groups[task.train][half])) == 1
     half = probes._half(task._replace(groups=np.full(120, "")), np.random.default_rng(0))
     assert [(task.labels[task.train][half] == label).sum() for label in range(3)] == [10, 10, 10]
+
+
+def test_a_linear_classifier_is_of_either_kind(probes: Any, task: Any) -> None:
+    train = task.features[task.train], task.labels[task.train], 3
+    for setting, own in ((2, probes.logistic(*train, [2])), (7, None)):
+        (predict,) = probes.linear(*train, [setting])
+        if own:
+            np.testing.assert_array_equal(predict(task.features), own[0](task.features))
+        assert (predict(task.features[task.test]) == task.labels[task.test]).mean() > 0.9
+    assert len(probes.linear(*train)) == len(probes.WEIGHT_DECAYS) + len(probes.SHRINKAGES)
+    # What varies a lot within classes, and hides a feature that does not, is what discriminant analysis finds.
+    rng = np.random.default_rng(1)
+    hidden = 40 * rng.normal(size=(120, 1))
+    features = np.concatenate([hidden, hidden + task.labels[:, None] + 0.1 * rng.normal(size=(120, 1))], axis=1)
+    train = features[task.train], task.labels[task.train], 3
+    logistic, discriminant = (probes.linear(*train, [setting])[0] for setting in (5, 6))
+    right = [
+        (predict(features[task.test]) == task.labels[task.test]).mean() for predict in (logistic, discriminant)
+    ]
+    assert right[1] > right[0]

@@ -32,7 +32,10 @@ def test_features_are_computed_once(encoders: Any, tiny_run: Path, tiny_store: P
     assert np.abs(random - found).max() > 0.1
     parts = features.read(str(tiny_run), store, tmp_path, 2)
     assert parts.shape == (len(store), 2 * found.shape[1])
-    assert len(list(tmp_path.iterdir())) == 3
+    statistics = features.read(str(tiny_run), store, tmp_path, pooling="statistics")
+    assert statistics.shape == parts.shape
+    assert np.abs(statistics - parts).max() > 0.1
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_rows_and_page(
@@ -46,18 +49,19 @@ def test_rows_and_page(
     monkeypatch.setattr(encoders, "TIME_PARTS", (1,))
     out = tmp_path / "encoders.json"
     folders = ["--stores", str(tmp_path / "stores"), "--sets", "synthetic", "--cache", str(tmp_path / "cache")]
-    for words in (["ridge"], [str(tiny_run), "--name", "tiny"], ["ridge"]):
+    few = ["--features", "coordinates, all"]
+    for words in (["ridge"], [str(tiny_run), "--name", "tiny"], ["ridge", *few]):
         monkeypatch.setattr("sys.argv", ["encoders.py", *words, *folders, "--out", str(out)])
         encoders.main()
     result = json.loads(out.read_text())
     assert len(result["runs"]) == 3
     found = {(row["encoder"], row["features"], row["protocol"]): row for row in result["rows"]}
-    assert len(found) == len(result["rows"]) == 7
+    assert len(found) == len(result["rows"]) == 12
     row = found["tiny", "parts", "linear"]
     assert row["interval"][0] < row["top1"] < row["interval"][1]
     page = out.with_suffix(".md").read_text()
     assert f"| tiny | parts | {100 * row['top1']:.1f} (" in page
-    assert page.count("| ridge | coordinates, ") == 2
+    assert page.count("| ridge | coordinates, ") == 3
 
 
 def test_the_page_is_that_of_the_results(encoders: Any) -> None:
