@@ -107,5 +107,5 @@ def test_a_person_is_found_where_a_spot_of_their_color_is(size: tuple[int, int])
     (region,) = detector.find(image)
     scale = max(size) / 224
     np.testing.assert_allclose(region.center, [x + 0.5, y + 0.5], atol=0.6 * scale)
-    assert region.half_side == pytest.approx(1.25 * 56 * scale, rel=1e-3)
+    assert region.half_side == pytest.approx(1.25 * 56 * scale, rel=5e-3)
     np.testing.assert_allclose(region.up, [0, -1], atol=1e-6)
