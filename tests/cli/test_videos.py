@@ -223,7 +223,7 @@ def test_fit_lists_a_video_beside_its_poses(
     ("words", "message"),
     [
         (("--estimator", "nobody"), "no such pose estimator"),
-        (("--estimator", "rtmpose"), "rtmpose needs the path of its ONNX file"),
+        (("--estimator", "rtmpose"), "rtmpose needs "),
         (("--estimator", "movenet", "--axes", 3), "the pose estimator movenet has no depth"),
         (("--pose-model", "missing.onnx"), "blazepose takes no file"),
     ],

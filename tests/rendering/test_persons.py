@@ -175,6 +175,13 @@ def test_a_label_stands_above_the_head_and_above_a_raised_hand() -> None:
     assert high < low - 10
 
 
+def test_a_label_is_above_the_head_of_somebody_whose_legs_are_not_seen() -> None:
+    points = body(100, 100, 20)
+    seen = np.array([not name.endswith(("knee", "ankle", "heel", "foot_index")) for name in MEDIAPIPE33.joints])
+    _, top = anchor_of(points, seen, SHAPE, 32)
+    assert top == pytest.approx(100 - 32 - 0.45 * 12)
+
+
 def test_a_label_does_not_tremble_and_is_there_while_a_person_is_lost() -> None:
     dice = np.random.default_rng(0)
     points = np.stack([body(100, 100, 20) + dice.normal(scale=3, size=(33, 2)) for _ in range(60)]).astype(

@@ -48,7 +48,8 @@ def read_labels(path: Path, recording: str, num_frames: int, fps: float | None) 
         and (label := _label(row, f"{path}, line {number}", num_frames, fps))
     ]
     if not labels:
-        raise InputError("there is no answer in the file", where=path)
+        expected = "answers; without --classifier, the skeletons alone are drawn"
+        raise InputError("there is no answer in the file", where=path, expected=expected)
     return labels
 
 

@@ -21,6 +21,8 @@ MAX_TEXT = 28
 PLATE = (31, 36, 43)
 ABOVE_HEAD, ABOVE_HANDS = 0.09, 0.03
 """How far a label is above the highest joint of the head and of the hands, as shares of the height of the body."""
+CROWN = 0.45
+"""Height of the top of the head above the eyes, as a share of that of the eyes above the shoulders."""
 BELOW_FEET, BESIDE = 0.05, 0.06
 """How far a label is below and beside the body where there is no room above, as shares of its height."""
 PLATE_HEIGHT = 1.87
@@ -267,7 +269,10 @@ def anchor_of(
     top = float(seen[:, 1].min()) - ABOVE_HANDS * height
     trunk = points[observed & ~shape.is_arm]
     if len(trunk):
-        top = min(top, float(trunk[:, 1].min()) - ABOVE_HEAD * height)
+        highest, room = float(trunk[:, 1].min()), ABOVE_HEAD * height
+        if shape.shoulders and observed[list(shape.shoulders)].all():  # of somebody whose legs are not seen
+            room = max(room, CROWN * (float(points[list(shape.shoulders), 1].mean()) - highest))
+        top = min(top, highest - room)
     return float(np.median(seen[:, 0])), top
 
 
