@@ -42,11 +42,13 @@ def page(content: dict[str, Any]) -> str:
     for part, section in sections.items():
         if part in content:
             lines += [*section(content[part]), ""]
-    origins = [(one["date"], one["commit"], one["processor"]) for one in content.get("about", {}).values()]
-    lines += [
-        f"{date}, commit {commit}, one core: {processor}." for date, commit, processor in dict.fromkeys(origins)
-    ]
-    return "\n".join(lines) + "\n"
+    parts: dict[tuple[str, str, str], list[str]] = {}
+    for part, one in content.get("about", {}).items():
+        parts.setdefault((one["date"], one["commit"], one["processor"]), []).append(part.replace("_", " "))
+    for (date, commit, processor), names in parts.items():
+        text = f"{', '.join(names)}: {date}, commit {commit}, one core: {processor}."
+        lines += [text[0].upper() + text[1:], ""]
+    return "\n".join(lines)
 
 
 def steadiness(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -216,7 +218,7 @@ def memory(result: dict[str, Any]) -> list[str]:
         poses=1024 * poses,
         hour=3600 * 30 * poses,
     )
-    return [*lines, text]
+    return [*lines, text, *([note] if (note := result.get("note")) else [])]
 
 
 def _row(*cells: Any) -> str:

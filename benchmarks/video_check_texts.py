@@ -113,6 +113,5 @@ The first view forwards and backwards, again and again, for an hour: {size} pixe
 | minutes | peak | now |
 |---|---|---|"""
 MEMORY_TEXT = """
-From {first:g} minutes to {last:g}, memory grows by {growth:.2f} kB a frame; the poses have {poses:.2f} kB for
-each person and frame. So what grows is the poses, not the video: an hour of one person at 30 frames a second
-has {hour:.0f} MB."""
+From {first:g} minutes to {last:g}, memory grows by {growth:.2f} kB a frame. The poses are {poses:.2f} kB for each
+person and frame, which are {hour:.0f} MB for an hour of one person at 30 frames a second."""
