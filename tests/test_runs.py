@@ -139,20 +139,6 @@ def test_a_store_without_observed_persons_is_refused(
         runs.pretrain(recipe_from(tree, ""), tmp_path / "run", alone)
 
 
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        (lambda tree: tree["training"].update(lr=0.5), r"training\.lr: 0.001 in the saved recipe, 0.5 now"),
-        (lambda tree: tree["method"].update(depth=1), r"method\.depth: 2 in the saved recipe, 1 now"),
-        (lambda tree: tree["masking"].update(ratio=0.6), r"masking\.ratio: 0.5 in the saved recipe, 0.6 now"),
-        (lambda tree: tree["data"].update(stream="bone"), r"data\.stream: joint in the saved recipe, bone now"),
-        (lambda tree: tree["data"].update(transforms=[]), r"data\.transforms"),
-        (
-            lambda tree: tree["data"]["evaluate"].update(split="subject"),
-            r"split: view in the saved recipe, subject now",
-        ),
-    ],
-)
 def test_a_stopped_run_says_where_it_stopped_and_that_it_resumes(
     tmp_path: Path, tiny_tree: Any, alone: Any
 ) -> None:
@@ -178,6 +164,20 @@ def test_a_stopped_run_says_where_it_stopped_and_that_it_resumes(
     assert not any("resuming" in message for message in messages)  # it is finished
 
 
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (lambda tree: tree["training"].update(lr=0.5), r"training\.lr: 0.001 in the saved recipe, 0.5 now"),
+        (lambda tree: tree["method"].update(depth=1), r"method\.depth: 2 in the saved recipe, 1 now"),
+        (lambda tree: tree["masking"].update(ratio=0.6), r"masking\.ratio: 0.5 in the saved recipe, 0.6 now"),
+        (lambda tree: tree["data"].update(stream="bone"), r"data\.stream: joint in the saved recipe, bone now"),
+        (lambda tree: tree["data"].update(transforms=[]), r"data\.transforms"),
+        (
+            lambda tree: tree["data"]["evaluate"].update(split="subject"),
+            r"split: view in the saved recipe, subject now",
+        ),
+    ],
+)
 def test_another_recipe_in_the_same_folder_is_refused(
     tiny_run: Path, tiny_tree: Any, tmp_path: Path, alone: Any, change: Any, key: str
 ) -> None:
