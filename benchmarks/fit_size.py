@@ -125,9 +125,9 @@ def write_page(content: dict[str, Any]) -> None:
     lines += [
         "",
         "Beyond 2,000 clips, heads are compared on 2,000 of them ([how](../docs/answers.md#many-clips)).",
-        "Memory is mostly that of the recordings and their features, and of one fold's in float64. With features that",
-        "tell all clips apart, as those generated for 10,000 do, accuracy says nothing; rows of commit 7b9164c do not",
-        "have the encoder's features and the coordinates side by side, which later ones classify as well.",
+        "Memory is mostly that of the recordings and their features, and of one fold's in float64. The generated",
+        "features of 10,000 clips tell all of them apart, so that the accuracy says nothing. Commit 7b9164c did",
+        "not yet classify the encoder's features with the coordinates beside them.",
         f"{about['date']}, one core: {about['processor']}.",
         "",
     ]
