@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 from skeletonmae.cli import main
+from skeletonmae.errors import InputError, MissingExtraError, how_to_install
+from skeletonmae.inference import RecordingClassifier
 from skeletonmae.skeletons import KINECT20
 
 
@@ -30,7 +34,14 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-def write_clip(path: Path, action: int, seed: int, frames: int = 24, flip: float = 1.0) -> Path:
+def write_clip(
+    path: Path,
+    action: int,
+    seed: int,
+    frames: int = 24,
+    flip: float = 1.0,
+    joints: Sequence[str] = KINECT20.joints,
+) -> Path:
     """A table of one body that swings another arm or leg in each action."""
     rng = np.random.default_rng(seed)
     pose = np.random.default_rng(7).normal(0, 0.1, (20, 3)) + rng.normal(0, 0.04, (20, 3))
@@ -44,10 +55,39 @@ def write_clip(path: Path, action: int, seed: int, frames: int = 24, flip: float
     lines += [
         f"{frame},{joint},{x:.4f},{y:.4f},{z:.4f}"
         for frame in range(frames)
-        for joint, (x, y, z) in zip(KINECT20.joints, positions[frame], strict=True)
+        for joint, (x, y, z) in zip(joints, positions[frame], strict=True)
     ]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize("command", ["predict", "segment", "render", "python"])
+def test_files_are_read_in_the_layout_that_the_classifier_knows(cli: Any, command: str, tmp_path: Path) -> None:
+    joints = [f"marker{number}" for number in range(20)]
+    parents = "".join(f"\n  {joint}: marker0" for joint in joints[1:])
+    (tmp_path / "dog.yaml").write_text(f"joints: [{', '.join(joints)}]\nparents:{parents}\n", encoding="utf-8")
+    for number in range(8):
+        write_clip(tmp_path / f"clips/action {number % 2}/{number}.csv", number % 2, number, joints=joints)
+    new, out = write_clip(tmp_path / "new/wag.csv", 1, 99, joints=joints), tmp_path / "c.safetensors"
+    settings = ("--unit", "m", "--fps", 30)
+    fitted = cli(
+        "fit", tmp_path / "clips", "--encoder", "none", "--out", out, "--layout", tmp_path / "dog.yaml", *settings
+    )
+    assert fitted.status == 0, fitted.err
+    if command == "python":
+        (prediction,) = RecordingClassifier.load(out).predict(new)
+        assert prediction.classes
+        assert not prediction.error
+        return
+    words = {
+        "predict": ("predict", out, new),
+        "segment": ("segment", new, "--classifier", out),
+        "render": ("render", new, "--classifier", out, "--out", tmp_path / "new.png", "--size", "200x200"),
+    }
+    output = cli(*words[command], *settings)
+    assert output.status in (0, 3), output.err
+    assert "skipped" not in output.err
+    assert "no recording" not in output.err
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +204,14 @@ def test_every_file_that_is_left_out_is_on_the_page_and_in_the_json(cli: Any, tm
     assert f"left out: 3 more; see {tmp_path / 'c.html'}" in output.err
 
 
+def test_what_has_no_effect_is_said(cli: Any, classifier: Path, tmp_path: Path) -> None:
+    output = cli(
+        "predict", classifier, write_clip(tmp_path / "a.csv", 0, 50), "--unit", "m", "--precision", "bf16"
+    )
+    assert "--precision has no effect" in output.err
+    assert "no effect" not in cli("predict", classifier, tmp_path / "a.csv", "--unit", "m").err
+
+
 def test_mistakes_are_named(cli: Any, clips: Path, tmp_path: Path) -> None:
     write_clip(tmp_path / "one" / "a" / "x.csv", 0, 1)
     one = cli("fit", tmp_path / "one", "--unit", "m", "--encoder", "none", "--out", tmp_path / "c.safetensors")
@@ -183,3 +231,61 @@ def test_mistakes_are_named(cli: Any, clips: Path, tmp_path: Path) -> None:
     unknown = cli("fit", clips, "--unit", "m", "--encoder", "larg")
     assert unknown.status == 1
     assert "no such checkpoint or shipped encoder" in unknown.err
+
+
+def test_mistakes_are_named_before_anything_is_computed(
+    cli: Any, clips: Path, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def computed(*_: Any, **__: Any) -> None:
+        raise AssertionError("features were computed")
+
+    monkeypatch.setattr("skeletonmae.inference.fit.compute_features", computed)
+    fit = ("fit", clips, "--unit", "m", "--encoder")
+    assert "no recording has this tag" in cli(*fit, tiny_run, "--group", "nosuch").err
+    monkeypatch.setattr(sys.modules["skeletonmae.cli.fit"], "_read", computed)
+    assert "there is no encoder to fine-tune" in cli(*fit, "none", "--finetune").err
+    assert "there is no encoder whose features" in cli(*fit, "none", "--features", "encoder").err
+    assert "must be greater than 0" in cli(*fit, tiny_run, "--finetune", "--finetune-minutes", 0).err
+
+
+def test_the_encoder_is_loaded_once(
+    cli: Any, clips: Path, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from skeletonmae.inference import fit_data
+
+    loaded: list[str] = []
+    load_encoder = fit_data.load_encoder
+
+    def recorded(name: str, device: str) -> Any:
+        loaded.append(name)
+        return load_encoder(name, device)
+
+    monkeypatch.setattr(fit_data, "load_encoder", recorded)
+    output = cli("fit", clips, "--unit", "m", "--encoder", tiny_run, "--out", tmp_path / "c.safetensors")
+    assert output.status == 0, output.err
+    assert loaded == [str(tiny_run)]
+
+
+def test_an_error_that_is_not_about_matplotlib_is_no_missing_page(
+    cli: Any, clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(error: Exception) -> Any:
+        def new_figure(*_: Any) -> None:
+            raise error
+
+        return new_figure
+
+    command = ("fit", clips, "--unit", "m", "--encoder", "none", "--out", tmp_path / "c.safetensors")
+    for error, status in ((MissingExtraError("no plots"), 0), (InputError("no class"), 1)):
+        monkeypatch.setattr("skeletonmae.plotting.fit_page.plot_confusion_matrix", raising(error))
+        assert cli(*command).status == status
+    assert how_to_install("plot") in str(_error_without_matplotlib(monkeypatch))
+
+
+def _error_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> MissingExtraError:
+    from skeletonmae.plotting.figure import new_figure
+
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError) as error:
+        new_figure(1, 1)
+    return error.value

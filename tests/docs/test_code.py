@@ -12,9 +12,10 @@ from samples.motion import motion, write_folder
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "README.md", "docs/python.md", "docs/encoders.md", "docs/concepts.md", "docs/answers.md", "docs/streaming.md",
-    "docs/render.md",
+    "docs/render.md", "docs/deploy.md",
 )  # fmt: skip
 FROZEN = ROOT / "tests" / "fixtures" / "frozen"
+EXPORTED = ROOT / "tests" / "runtime" / "frozen" / "fitted"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -28,7 +29,9 @@ def test_examples_run(page: str, tmp_path: Path, tiny_store: Path, monkeypatch: 
     """In a folder whose name has a space and letters beyond ASCII."""
     folder = tmp_path / "my work ä"
     write_folder(folder / "my recordings")
-    write_folder(folder / "new recordings", num_each=2)
+    for name in ("new recordings", "recordings"):
+        write_folder(folder / name, num_each=2)
+    shutil.copytree(EXPORTED, folder / "exported")
     shutil.copytree(tiny_store, folder / "stores" / "synthetic")
     monkeypatch.chdir(folder)
     shutil.copy(FROZEN / "classifier.safetensors", folder)

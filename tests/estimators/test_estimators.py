@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -175,6 +176,22 @@ def test_groups_stay_together_where_the_head_is_chosen(
     assert all(not train & test for train, test in seen)
 
 
+def test_the_encoder_alone_can_be_classified_by(make: Any, recordings: list[SkeletonSequence]) -> None:
+    assert make(features="encoder").fit(recordings).classifier_.featurizer.kind == "encoder"
+    with pytest.raises(InputError, match="unknown features"):
+        make(features="coordinates").fit(recordings)
+
+
+def test_groups_that_cannot_be_kept_together_are_said(
+    make: Any, recordings: list[SkeletonSequence], labels: list[str], subjects: list[str]
+) -> None:
+    with pytest.warns(UserWarning, match="groups are not kept together"):
+        make(encoder="none").fit(recordings, labels, groups=labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        make(encoder="none").fit(recordings, labels, groups=subjects)
+
+
 def test_cross_validation_with_groups(
     make: Any, recordings: list[SkeletonSequence], labels: list[str], subjects: list[str]
 ) -> None:
@@ -278,6 +295,16 @@ def test_an_encoder_that_cannot_read_the_recordings_is_said(make: Any, labels: l
     with pytest.warns(UserWarning, match="2D recordings: their coordinates are classified, because the encoder"):
         classifier = make().fit(flat, labels)
     assert classifier.predict(flat).shape == (24,)
+
+
+def test_groups_stay_together_where_the_head_of_a_table_is_chosen() -> None:
+    """The rows of a group are alike, and of one class, which others of the group therefore tell."""
+    rng, groups = np.random.default_rng(0), np.arange(90) // 3
+    table, labels = rng.normal(size=(30, 6))[groups] + 0.01 * rng.normal(size=(90, 6)), groups % 3
+    apart, together = SkeletonClassifier().fit(table, labels), SkeletonClassifier().fit(table, labels, groups)
+    new = rng.normal(size=(200, 6))
+    assert apart.predict_proba(new).max(1).mean() > 0.7
+    assert together.predict_proba(new).max(1).mean() < 0.6
 
 
 def test_a_fit_to_a_table_forgets_the_recordings_and_back(

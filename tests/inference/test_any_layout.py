@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -14,9 +15,14 @@ from numpy.typing import NDArray
 
 from skeletonmae import SkeletonEncoder
 from skeletonmae.checkpoint import Checkpoint, Header, save_encoder
-from skeletonmae.inference import Embeddings
+from skeletonmae.errors import InputError
+from skeletonmae.estimators import SkeletonTransformer
+from skeletonmae.inference import Embeddings, FitConfig, fit_classifier
+from skeletonmae.live.recognizer import LiveRecognizer
 from skeletonmae.masking import MotionAware
 from skeletonmae.methods import JointPatchMAE, JointPatchMAEConfig
+from skeletonmae.rendering.render import find_labels
+from skeletonmae.rendering.settings import RenderSettings
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17, KINECT20, VOCABULARY, Skeleton
 from skeletonmae.skeletons.average_body import AVERAGE_BODY
@@ -258,3 +264,46 @@ def test_names_of_the_vocabulary_help_where_they_are_known(checkpoint: Checkpoin
     found = embed(motion(), nameless)
     assert found.feature_names == embed(motion()).feature_names
     assert distance(found, embed(motion())) > 1e-2
+
+
+def test_a_classifier_of_flat_clips_asks_for_flat_ones(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """Its encoder takes recordings with depth too, but the clips had none."""
+    save_encoder(tmp_path / "any.safetensors", checkpoint)
+    rng, clips = np.random.default_rng(0), []
+    for number in range(8):
+        positions = rng.normal(scale=30, size=(20, 5, 2)) + 300
+        positions[:, number % 2] += 90 * np.sin(np.arange(20) / 3)[:, None]
+        label, settings = "ab"[number % 2], {"unit": "px", "fps": 30.0}
+        clips.append(SkeletonSequence.from_positions(positions, FIVE, name=str(number), label=label, **settings))
+    config = FitConfig(encoder=str(tmp_path / "any.safetensors"), features="encoder", folds=2)
+    classifier, _ = fit_classifier(clips, config, measure=False)
+    path = tmp_path / "classifier.safetensors"
+    classifier.save(path)
+    assert (checkpoint.header.axes, classifier.axes, classifier.file_layout) == (3, 2, FIVE)
+    asked: list[int] = []
+
+    def with_axes(axes: int) -> SkeletonSequence:
+        asked.append(axes)
+        return clips[0]
+
+    find_labels(clips[0], path, RenderSettings(device="cpu"), with_axes)
+    assert asked == [2]
+    flat_only = SimpleNamespace(has_depth=False, min_confidence=0.5, skeleton=COCO17)
+    assert LiveRecognizer(classifier, cast(Any, flat_only)).axes == 2
+
+
+def test_the_columns_of_a_transformer_do_not_depend_on_the_layout(checkpoint: Checkpoint) -> None:
+    rng = np.random.default_rng(0)
+    bodies = [
+        SkeletonSequence.from_positions(rng.normal(size=(20, layout.num_joints, 3)), layout, fps=30.0)
+        for layout in (KINECT20, COCO17, FIVE)
+    ]
+    transformer = SkeletonTransformer(SkeletonEncoder(checkpoint)).fit(bodies[:1])
+    widths = {transformer.transform([body]).shape[1] for body in bodies[:2]}
+    assert widths == {len(transformer.get_feature_names_out())}
+    with pytest.raises(InputError, match="the pooling statistics, these recordings have other features"):
+        transformer.transform(bodies[2:])
+    by_joint = SkeletonTransformer(SkeletonEncoder(checkpoint), pooling="joints").fit(bodies[:1])
+    assert len(by_joint.transform(bodies[:1])) == 1
+    with pytest.raises(InputError, match=r"the pooling joints.*expected the 336 of fit.*got 288"):
+        by_joint.transform(bodies[1:2])

@@ -18,7 +18,8 @@ import skeletonmae
 from skeletonmae.errors import InputError
 from skeletonmae.files import WEIGHTS
 from skeletonmae.inference import RecordingClassifier
-from skeletonmae.inference.classifier_file import METADATA_KEY, is_classifier_file
+from skeletonmae.inference.classifier_file import is_classifier_file
+from skeletonmae.inference.classifier_header import METADATA_KEY
 from skeletonmae.inference.featurizers import CombinedFeaturizer
 from skeletonmae.inference.pretrained import CONFIG
 from skeletonmae.sequences.manifest import file_sha256

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 from pose_clips import CLASSES, FPS, motion, tall_body, uncut
 
+from skeletonmae.errors import InputError
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan, f1_counts
-from skeletonmae.inference.segment import UNKNOWN, Segment, _described, _merged, segment_recording, timing_of
+from skeletonmae.inference.segment import (
+    UNKNOWN,
+    Segment,
+    _described,
+    _merged,
+    segment_recording,
+    timing_of,
+    window_probabilities,
+)
 from skeletonmae.predictions.motion_statistics import measure_motion
 from skeletonmae.predictions.prediction import Prediction
 from skeletonmae.sequences import SkeletonSequence
@@ -110,6 +119,58 @@ def test_a_recording_without_anybody_has_an_error(pose_classifier: Any, position
     found = segment_recording(pose_classifier, recording(positions))
     assert error in found.error
     assert not found.segments
+
+
+def test_windows_overlap(pose_classifier: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def recorded(classifier: Any, whole: Any, bounds: Any) -> np.ndarray:
+        seen.extend(bounds)
+        return window_probabilities(classifier, whole, bounds)
+
+    monkeypatch.setattr("skeletonmae.inference.segment.window_probabilities", recorded)
+    segment_recording(pose_classifier, recording(uncut([0, 1])[0]), unknown=False)
+    first, end = np.array(seen).T
+    is_whole = (first > 0) & (end < end.max())
+    assert np.unique((end - first)[is_whole]).tolist() == [33, 34]  # 0.75 of the 45 frames of a training clip
+    assert np.diff(first[is_whole]).mean() == pytest.approx(4.5, abs=0.1)
+
+
+def test_a_segment_is_classified_with_a_fifth_of_its_length_before_and_after_it(
+    pose_classifier: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips: list[SkeletonSequence] = []
+    predict = type(pose_classifier).predict
+
+    def recorded(self: Any, recordings: Any, **settings: Any) -> Any:
+        clips.extend(recordings)
+        return predict(self, recordings, **settings)
+
+    monkeypatch.setattr(type(pose_classifier), "predict", recorded)
+    whole = recording(uncut([0])[0])
+    (found,) = segment_recording(pose_classifier, whole, unknown=False).segments
+    margin = round((found.end - found.start) / 5)
+    expected = whole.positions[:, found.start - margin : found.end + margin]
+    assert margin > 5
+    np.testing.assert_array_equal(clips[0].positions, expected)
+
+
+def test_persons_without_an_answer_are_named(pose_classifier: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, _ = uncut([0])
+    both = recording(np.stack([seen, seen + 30]))
+
+    def failing(classifier: Any, whole: SkeletonSequence, bounds: Any) -> np.ndarray:
+        if whole.positions.mean() > 20:
+            raise InputError("too far away")
+        return window_probabilities(classifier, whole, bounds)
+
+    assert segment_recording(pose_classifier, both, per_person=True, unknown=False).warnings == ()
+    monkeypatch.setattr("skeletonmae.inference.segment.window_probabilities", failing)
+    found = segment_recording(pose_classifier, both, per_person=True, unknown=False)
+    assert {one.person for one in found.segments} == {0}
+    assert (found.error, found.warnings) == ("", ("person 1: too far away",))
+    alone = replace(both, positions=both.positions[1:], observed=both.observed[1:])
+    assert segment_recording(pose_classifier, alone).error == "too far away"
 
 
 def test_another_unit_is_an_error_that_says_so(pose_classifier: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from pose_clips import FPS, clip, motion, tall_body, uncut
 
 from skeletonmae.errors import InputError
 from skeletonmae.inference.frame_buffer import FrameBuffer
-from skeletonmae.inference.stream import MAX_PERSONS, Decision, Stream, StreamSettings, _Track
+from skeletonmae.inference.stream import MAX_PERSONS, Decision, Stream, StreamSettings
+from skeletonmae.inference.stream_track import StreamTrack
 
 FRAME = np.zeros((20, 3))
 
@@ -129,8 +131,19 @@ def test_more_windows_must_agree(pose_classifier: Any) -> None:
     assert late.time - early.time == pytest.approx(4 * step, abs=0.15)
 
 
+@pytest.mark.parametrize(("sure_of", "answers"), [((0, 1), []), ((0, 0), ["left"]), ((0, 1, 1), ["right"])])
+def test_successive_windows_must_agree_on_the_class(
+    sure_of: tuple[int, ...], answers: list[str], pose_classifier: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = itertools.cycle(sure_of)
+    sure = np.full((3, 3), 0.05) + 0.85 * np.eye(3)
+    monkeypatch.setattr(type(pose_classifier), "probabilities", lambda *_: sure[[next(classes)]])
+    found = decisions(stream_of(pose_classifier, settings=StreamSettings(memory=0)), motion(0, 90))
+    assert [one.label for one in found] == answers
+
+
 def test_windows_are_sure_together_before_each_is_alone() -> None:
-    track = _Track(FrameBuffer(1.0, (1, 20, 3)), 0.0)
+    track = StreamTrack(FrameBuffer(1.0, (1, 20, 3)), 0.0)
     window = np.array([0.5, 0.3, 0.2])
     assert track.remember(window, 0.5) == pytest.approx(window)
     # 1.5 times the logarithm: 0.5 ** 1.5, 0.3 ** 1.5 and 0.2 ** 1.5 are 0.3536, 0.1643 and 0.0894.

@@ -8,13 +8,12 @@ from pathlib import Path
 from skeletonmae.errors import InputError
 
 
-def check_classifier(classifier: Path, recordings: Sequence[Path], command: str) -> None:
+def check_classifier(classifier: Path, recordings: Sequence[Path]) -> None:
     """Check that a classifier is there, and was not taken for something else; loading it checks the rest.
 
     Args:
         classifier: The argument.
         recordings: The arguments after it.
-        command: Name of the command, for messages.
 
     Raises:
         InputError: There is no such file, it is an encoder's name or a recording, or it comes last.
@@ -29,12 +28,12 @@ def check_classifier(classifier: Path, recordings: Sequence[Path], command: str)
     if is_classifier_file(classifier):
         return
     if (other := next((path for path in recordings if is_classifier_file(path)), None)) is not None:
-        expected = f"skeletonmae {command} {other} {classifier}"
+        expected = f"skeletonmae predict {other} {classifier}"
         raise InputError("the classifier comes first", where=classifier, expected=expected)
     if not classifier.exists():
         raise InputError("there is no such classifier", where=classifier, expected=made)
     if kind := _kind_of_recording(classifier):
-        expected = f"skeletonmae {command} CLASSIFIER {classifier}; {made.removeprefix('a classifier: ')}"
+        expected = f"skeletonmae predict CLASSIFIER {classifier}; {made.removeprefix('a classifier: ')}"
         raise InputError(f"this is {kind}; the classifier comes first", where=classifier, expected=expected)
 
 

@@ -122,7 +122,7 @@ def predict(
     options = read_options(
         layout, unit, fps, ntu_cleanup, format=format, up=up, video=video_options(video, axes or 2, out)
     )
-    check_classifier(classifier, recordings, "predict")
+    check_classifier(classifier, recordings)
     notes: list[tuple[str, str]] = []
     ignored: list[UnreadFile] = []
     problems: list[Problem] = []

@@ -53,6 +53,8 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
     Args:
         encoder: Name of a shipped encoder, a checkpoint, a folder that `save_pretrained` wrote, or an encoder that
             was loaded from one of them; `none` classifies coordinates alone.
+        features: What is classified of recordings: the encoder's features, the coordinates, or both, whichever are
+            better (`best`), or always the first (`encoder`), which suit windows of longer recordings.
         folds: Number of folds on which the head is chosen.
         finetune: Whether to fine-tune the encoder too, and to keep the result if it recognizes more clips in the
             same folds; it takes minutes to hours.
@@ -76,6 +78,7 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         self,
         encoder: str | Path | SkeletonEncoder = DEFAULT_ENCODER,
         *,
+        features: Literal["best", "encoder"] = "best",
         folds: int = 5,
         finetune: bool = False,
         layout: Skeleton | str | Path | None = None,
@@ -87,6 +90,7 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         device: str = "auto",
     ) -> None:
         self.encoder = encoder
+        self.features = features
         self.folds = folds
         self.finetune = finetune
         self.layout = layout
@@ -152,10 +156,13 @@ class SkeletonClassifier(ClassifierMixin, TransformerMixin, RecordingEstimator):
         ]
         if groups is not None:
             labeled = [replace(one, tags={GROUP_TAG: name}) for one, name in zip(labeled, groups, strict=True)]
+        if self.features not in ("best", "encoder"):
+            raise InputError("unknown features", where="features", expected="best or encoder", got=self.features)
         if self.folds < 2:
             raise InputError("too few folds", where="folds", expected="2 or more", got=self.folds)
         config = FitConfig(
             encoder=self._encoder_path(),
+            features=self.features,
             finetune=self.finetune,
             group=None if groups is None else GROUP_TAG,
             folds=self.folds,

@@ -11,11 +11,12 @@ import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skeletonmae.errors import InputError
 from skeletonmae.estimators.base import RecordingEstimator, load_frozen
 from skeletonmae.estimators.inputs import refuse_unread
 from skeletonmae.formats.axes import Up
 from skeletonmae.inference import Embeddings, SkeletonEncoder
-from skeletonmae.inference.embed import EmbedSettings, embed_recordings
+from skeletonmae.inference.embed import EmbedSettings, default_pooling, embed_recordings
 from skeletonmae.inference.fit import DEFAULT_ENCODER
 from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SkeletonSequence
@@ -46,7 +47,9 @@ class SkeletonTransformer(TransformerMixin, RecordingEstimator):  # type: ignore
 
     Args:
         encoder: Name of a shipped encoder, a checkpoint, a folder that `save_pretrained` wrote, or an encoder.
-        pooling: What the features are the mean of: `joints`, `parts` or `mean`; see `SkeletonEncoder.embed`.
+        pooling: What the features are the mean of: `joints`, `parts`, `statistics` or `mean`; see
+            `SkeletonEncoder.embed`. By default `statistics` for an encoder that reads any layout, such as `small`,
+            and `joints` for others: their features are the same for all layouts of a human body.
         layout: Layout of arrays, and of files that name their joints.
         joints: Names of the joints of arrays, in their order.
         axes: Number of axes of a joint in channels and flattened frames.
@@ -64,7 +67,7 @@ class SkeletonTransformer(TransformerMixin, RecordingEstimator):  # type: ignore
         self,
         encoder: str | Path | SkeletonEncoder = DEFAULT_ENCODER,
         *,
-        pooling: Pooling = "joints",
+        pooling: Pooling | None = None,
         layout: Skeleton | str | Path | None = None,
         joints: Sequence[str] | None = None,
         axes: Literal[2, 3] = 3,
@@ -97,7 +100,7 @@ class SkeletonTransformer(TransformerMixin, RecordingEstimator):  # type: ignore
         """
         data = self._read(X, fitting=True)
         if isinstance(data, list):
-            self._feature_names = self._embed(data[:1]).feature_names
+            self._feature_names = self._embed(data[:1])[0].feature_names
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -110,11 +113,20 @@ class SkeletonTransformer(TransformerMixin, RecordingEstimator):  # type: ignore
             `(clip, feature)`, float32; a table as it is.
 
         Raises:
-            InputError: A recording cannot be read; the message names it.
+            InputError: A recording cannot be read, which the message names, or the features are others than those
+                of `fit`.
         """
         check_is_fitted(self)
         data = self._read(X, fitting=False)
-        return self._embed(data).features if isinstance(data, list) else data.copy()
+        if not isinstance(data, list):
+            return data.copy()
+        embeddings, pooling = self._embed(data)
+        if embeddings.feature_names != self._feature_names:
+            problem = f"with the pooling {pooling}, these recordings have other features than those of fit"
+            hint = "; the poolings parts and statistics give all layouts of a human body the same"
+            expected, got = f"the {len(self._feature_names)} of fit{hint}", len(embeddings.feature_names)
+            raise InputError(problem, where="X", expected=expected, got=got)
+        return embeddings.features
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return what each feature belongs to, such as `left_wrist_17`.
@@ -128,17 +140,18 @@ class SkeletonTransformer(TransformerMixin, RecordingEstimator):  # type: ignore
             return names
         return np.array(self._feature_names, dtype=object)
 
-    def _embed(self, recordings: list[SkeletonSequence]) -> Embeddings:
-        """Compute the features of all recordings."""
+    def _embed(self, recordings: list[SkeletonSequence]) -> tuple[Embeddings, Pooling]:
+        """Return the features of all recordings, and the pooling of them."""
         encoder = load_frozen(self.encoder, self.device)
+        pooling = self.pooling or default_pooling(encoder.checkpoint.header)
         numbered = [replace(one, name=str(number)) for number, one in enumerate(recordings)]
-        settings = EmbedSettings(pooling=self.pooling, batch_size=self.batch_size)
+        settings = EmbedSettings(pooling=pooling, batch_size=self.batch_size)
         embeddings = embed_recordings(encoder.checkpoint, numbered, settings)
         reasons = [""] * len(recordings)
         for one in embeddings.left_out:
             reasons[int(one.recording)] = one.reason
         refuse_unread(recordings, reasons)
-        return embeddings
+        return embeddings, pooling
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -12,6 +12,7 @@ from skeletonmae.datasets import RecordingConverter
 from skeletonmae.datasets.synthetic import generate
 from skeletonmae.errors import InputError
 from skeletonmae.export.exportable import Exportable
+from skeletonmae.inference.classifier import RecordingClassifier
 from skeletonmae.runtime.session import GraphSession
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
@@ -66,7 +67,7 @@ def made_recordings(skeleton: Skeleton, axes: Literal[2, 3], unit: str, seed: in
 def compare(
     exportable: Exportable, session: GraphSession, recordings: Sequence[SkeletonSequence]
 ) -> tuple[int, float]:
-    """Compare the first output of a graph with that of PyTorch.
+    """Compare the outputs of a graph with those of PyTorch: probabilities and novelty, or features.
 
     Args:
         exportable: The model.
@@ -74,8 +75,8 @@ def compare(
         recordings: Recordings with the layout of the graph.
 
     Returns:
-        The number of recordings with an answer, and the largest difference; that of features is divided by the
-        largest feature.
+        The number of recordings with an answer, and the largest difference; those of features and of novelties are
+        divided by the largest.
 
     Raises:
         InputError: The graph answers for other recordings than PyTorch, or for none.
@@ -89,9 +90,26 @@ def compare(
         raise InputError("the exported model and PyTorch have answers for other recordings", got=different)
     if not has_answer.any():
         raise InputError("the model has an answer for none of the recordings that it is compared on")
-    difference = np.abs(got - expected)[has_answer].max()
-    scale = max(1.0, float(np.abs(expected[has_answer]).max())) if exportable.kind == "encoder" else 1.0
-    return int(has_answer.sum()), float(difference / scale)
+    difference = float(np.abs(got - expected)[has_answer].max())
+    if exportable.kind == "encoder":
+        difference /= _scale(expected[has_answer])
+    if exportable.classifier:
+        novelty = _novelties(
+            exportable.classifier, [recordings[row] for row in np.flatnonzero(has_answer).tolist()]
+        )
+        of_novelty = np.abs(outputs["novelty"][has_answer] - novelty).max() / _scale(novelty)
+        difference = max(difference, float(of_novelty))
+    return int(has_answer.sum()), difference
+
+
+def _scale(values: np.ndarray) -> float:
+    """The largest absolute value, or 1 if all are smaller."""
+    return max(1.0, float(np.abs(values).max()))
+
+
+def _novelties(classifier: RecordingClassifier, recordings: Sequence[SkeletonSequence]) -> np.ndarray:
+    features = classifier.features(recordings).values
+    return classifier.doubt.novelty(features, classifier.probabilities(features))
 
 
 def _random_motion(skeleton: Skeleton, axes: int, num_frames: int, rng: np.random.Generator) -> SkeletonSequence:

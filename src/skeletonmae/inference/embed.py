@@ -34,6 +34,14 @@ BY_PART = ("parts", "statistics")
 """Kinds of pooling whose features are those of body parts."""
 
 
+def default_pooling(header: Header) -> Pooling:
+    """Return the pooling whose features classify best, and are the same for all layouts of a human body.
+
+    It is `statistics` for an encoder that reads any layout, and `joints` for one that knows joints by their names.
+    """
+    return "statistics" if header.method.reads_any_layout else "joints"
+
+
 class EmbedSettings(NamedTuple):
     """How features are computed; see `SkeletonEncoder.embed`."""
 

@@ -15,6 +15,7 @@ from skeletonmae.encoders import find_shipped, load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.files import weights_file
 from skeletonmae.inference.classifier import BLOCK
+from skeletonmae.inference.embed import default_pooling
 from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.inference.featurizers import (
     AnyFeaturizer,
@@ -204,11 +205,12 @@ def encoder_featurizer(checkpoint: Checkpoint, name: str) -> EncoderFeaturizer:
         checkpoint: The encoder.
         name: Its name or path.
     """
-    header = checkpoint.header
-    if header.method.reads_any_layout:
-        return EncoderFeaturizer(checkpoint, name, "statistics", sha256=_checksum(name))
+    header, checksum = checkpoint.header, _checksum(name)
+    pooling = default_pooling(header)
+    if pooling != "joints":
+        return EncoderFeaturizer(checkpoint, name, pooling, sha256=checksum)
     num_steps = header.clips.frames // getattr(header.method, "token_frames", 1)
-    return EncoderFeaturizer(checkpoint, name, "joints", min(JOINTS_TIME_PARTS, num_steps), _checksum(name))
+    return EncoderFeaturizer(checkpoint, name, pooling, min(JOINTS_TIME_PARTS, num_steps), checksum)
 
 
 def _in_blocks(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from skeletonmae.errors import InputError
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 
@@ -85,3 +86,26 @@ class FrameBuffer:
             unit=unit,
             fps=RATE,
         )
+
+
+def check_frame(frame: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of a frame, `(person, joint, axis)`, 0 where not observed, and the flags.
+
+    Args:
+        frame: `(joint, axis)` or `(person, joint, axis)`, with NaN where a joint was not observed.
+        skeleton: The layout.
+
+    Raises:
+        InputError: It is not a frame of the layout.
+    """
+    values = np.asarray(frame)
+    values = values[None] if values.ndim == 2 else values
+    if values.ndim != 3 or values.shape[1] != skeleton.num_joints or values.shape[2] not in (2, 3):
+        expected = f"({skeleton.num_joints} joints of {skeleton.name}, 2 or 3 axes), or several persons of them"
+        raise InputError("not a frame", where="Stream", expected=expected, got=np.shape(frame))
+    if values.dtype.kind not in "fiu":
+        raise InputError("the frame does not consist of numbers", where="Stream", got=values.dtype)
+    with np.errstate(over="ignore"):
+        positions = values.astype(np.float32)
+    observed: np.ndarray = np.array(np.isfinite(positions).all(-1))
+    return np.where(observed[..., None], positions, np.float32(0)), observed

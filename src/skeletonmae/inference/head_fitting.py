@@ -1,4 +1,8 @@
-"""Fit the heads that `fit` chooses from, each with several strengths at once."""
+"""Fit the heads that `fit` chooses from, each with several strengths at once.
+
+Only logistic regression is that of scikit-learn: the others are written here, because one decomposition of the
+features serves all strengths, and a fitted head is a few arrays, which are saved as they are.
+"""
 
 from __future__ import annotations
 

@@ -15,8 +15,9 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import DEFAULT_FPS, local_speed
 from skeletonmae.evaluation.segmentation_evidence import Positive, SegmentationSettings, background_evidence
 from skeletonmae.inference.classifier import RecordingClassifier
-from skeletonmae.inference.frame_buffer import RATE, FrameBuffer
-from skeletonmae.inference.segment import MIN_PROBABILITY, timing_of
+from skeletonmae.inference.frame_buffer import RATE, FrameBuffer, check_frame
+from skeletonmae.inference.segment import timing_of
+from skeletonmae.inference.stream_track import StreamTrack
 from skeletonmae.predictions.motion_statistics import measure_motion
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
@@ -125,7 +126,7 @@ class Stream:
         """Forget all frames and persons; the next frame is the first, and times may start again."""
         self.num_frames = 0
         self.time = -np.inf
-        self.tracks: dict[Hashable | None, _Track] = {}
+        self.tracks: dict[Hashable | None, StreamTrack] = {}
 
     @property
     def current(self) -> dict[Hashable | None, str]:
@@ -168,7 +169,7 @@ class Stream:
             InputError: As `update`; or there are too many persons.
         """
         time = self._check_time(time)
-        checked = {person: _check_frame(frame, self.skeleton) for person, frame in frames.items()}
+        checked = {person: check_frame(frame, self.skeleton) for person, frame in frames.items()}
         # Where the frame rates of training were not known, durations are in frames, of which 30 count as a second.
         clock = time if self.timing.in_seconds else self.num_frames / DEFAULT_FPS
         self.time, self.num_frames = time, self.num_frames + 1
@@ -177,7 +178,7 @@ class Stream:
             if person not in self.tracks:
                 if len(self.tracks) >= MAX_PERSONS:
                     raise InputError("too many persons", where="Stream", expected=f"at most {MAX_PERSONS}")
-                self.tracks[person] = _Track(FrameBuffer(self.window_seconds, positions.shape), clock)
+                self.tracks[person] = StreamTrack(FrameBuffer(self.window_seconds, positions.shape), clock)
             track = self.tracks[person]
             if track.buffer.positions.shape[1:] != positions.shape:
                 shape = track.buffer.positions.shape[1:]
@@ -213,7 +214,7 @@ class Stream:
         for person in gone:
             del self.tracks[person]
 
-    def _classify(self, track: _Track, clock: float) -> list[tuple[str, float]]:
+    def _classify(self, track: StreamTrack, clock: float) -> list[tuple[str, float]]:
         """Classify the last window of a person; returns the class and its probability if it has become sure."""
         track.classified = clock
         if clock - track.buffer.first_time < self.window_seconds - 1 / RATE - 1e-6:
@@ -254,54 +255,3 @@ class Stream:
         middle = np.array([(clip.num_frames - 1) / 2])
         speed = local_speed(clip.positions, clip.observed, middle, RATE)
         return bool(background_evidence(self.timing, speed, SegmentationSettings())[0] > 0)
-
-
-@dataclass
-class _Track:
-    """The frames of a person, and what they were recognized as."""
-
-    buffer: FrameBuffer
-    created: float
-    began: float = 0.0
-    """When the person began to move, or was first seen."""
-    classified: float = -np.inf
-    candidate: int = -1
-    count: int = 0
-    answered: int = -1
-    evidence: np.ndarray | None = None
-    """Weighted sum of the logarithms of the probabilities, `(class,)`."""
-
-    def __post_init__(self) -> None:
-        self.began = self.created
-
-    def remember(self, probability: np.ndarray, memory: float) -> np.ndarray:
-        """Add the probabilities of a window, and return those of all windows together."""
-        added = np.log(np.maximum(probability, MIN_PROBABILITY))
-        self.evidence = added if self.evidence is None else memory * self.evidence + added
-        together = np.exp(self.evidence - self.evidence.max())
-        normalized: np.ndarray = together / together.sum()
-        return normalized
-
-    def rest(self, time: float) -> None:
-        """Nothing happens: whatever follows is another action."""
-        self.began, self.candidate, self.count, self.answered = max(time, self.created), -1, 0, -1
-        self.evidence = None
-
-
-def _check_frame(frame: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
-    """Return the positions of a frame, `(person, joint, axis)`, 0 where not observed, and the flags.
-
-    Raises:
-        InputError: It is not a frame of the layout.
-    """
-    values = np.asarray(frame)
-    values = values[None] if values.ndim == 2 else values
-    if values.ndim != 3 or values.shape[1] != skeleton.num_joints or values.shape[2] not in (2, 3):
-        expected = f"({skeleton.num_joints} joints of {skeleton.name}, 2 or 3 axes), or several persons of them"
-        raise InputError("not a frame", where="Stream", expected=expected, got=np.shape(frame))
-    if values.dtype.kind not in "fiu":
-        raise InputError("the frame does not consist of numbers", where="Stream", got=values.dtype)
-    with np.errstate(over="ignore"):
-        positions = values.astype(np.float32)
-    observed: np.ndarray = np.array(np.isfinite(positions).all(-1))
-    return np.where(observed[..., None], positions, np.float32(0)), observed
