@@ -42,31 +42,44 @@ def insert_tables(text: str, folder: Path = BENCHMARKS) -> str:
 
 def doubt_table(result: dict[str, Any]) -> list[str]:
     """What is refused on subjects that a classifier has not seen, beside the maximum softmax probability."""
-    lines = ["| set | clips | goal | refused | by maximum softmax | AUROC | of maximum softmax | |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
+    lines = [
+        "| set | clips | goal | refused | by limits alone | by softmax and limits | by softmax | AUROC |"
+        " of softmax | |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
     for row in result["rows"]:
         for kind, goal in [*REFUSED.items(), (LEFT_OUT, None)]:
             own = row[kind]
-            is_reached = own["auroc"] >= MIN_AUROC if goal is None else own["refused_at_95"] >= goal
-            cells = [
-                row["store"],
-                kind,
-                f"AUROC {MIN_AUROC:.2f}" if goal is None else f"{goal:.0%}",
-                f"{own['refused_at_95']:.1%}",
-                f"{own['softmax_refused_at_95']:.1%}",
-                f"{own['auroc']:.3f}",
-                f"{own['softmax_auroc']:.3f}",
-                _mark(is_reached),
-            ]
+            cells = [row["store"], kind, f"AUROC {MIN_AUROC:.2f}" if goal is None else f"{goal:.0%}"]
+            names = ("both_at_95", "limits", "softmax_limits_at_95", "softmax_at_95")
+            measured = {**own, "limits": own.get("limits_all", own["limits"])}
+            cells += [f"{measured[name]['mean']:.1%}" for name in names]
+            if goal is None:
+                cells += [
+                    f"{own[name]['mean']:.3f} ± {own[name]['se']:.3f}" for name in ("both_auroc", "softmax_auroc")
+                ]
+                cells.append(_verdict(own["both_auroc"], MIN_AUROC))
+            else:
+                cells += [f"{own[name]['mean']:.3f}" for name in ("both_auroc", "softmax_auroc")]
+                cells.append(_share_verdict(own["limits_all"]["mean"], row["num_test"], goal))
             lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| set | accuracy | expected calibration error | | answered by the threshold of `fit` | |"]
-    lines += ["|---|---|---|---|---|---|"]
+    lines += ["", "| set | accuracy | expected calibration error | of perfect calibration | | answered | |"]
+    lines += ["|---|---|---|---|---|---|---|"]
     for row in result["rows"]:
-        calibrated, answered = row["ece"] <= MAX_CALIBRATION_ERROR, row["answered"] >= ANSWERED
-        cells = [row["store"], f"{row['accuracy']:.1%}", f"{row['ece']:.3f}", _mark(calibrated)]
-        cells += [f"{row['answered']:.1%}", _mark(answered)]
+        known = row["known"]
+        percent = [
+            f"{100 * known[name]['mean']:.1f} ± {100 * known[name]['se']:.1f} %"
+            for name in ("accuracy", "answered")
+        ]
+        error = known["ece"]
+        cells = [row["store"], percent[0], f"{error['mean']:.3f} ± {error['se']:.3f}"]
+        cells += [f"{known['ece_floor']['mean']:.3f}", _verdict(error, MAX_CALIBRATION_ERROR, is_largest=True)]
+        cells += [percent[1], _verdict(known["answered"], ANSWERED)]
         lines.append(f"| {' | '.join(cells)} |")
-    return [*lines, "", _origin(result, f"encoder `{result['encoder']}`")]
+    draws = "draws with all classes and with three left out: " + ", ".join(
+        f"{row['store']} {row['num_draws']} + {row['num_open_draws']}" for row in result["rows"]
+    )
+    return [*lines, "", _origin(result, f"encoder `{result['encoder']}`; {draws}")]
 
 
 def segmentation_table(result: dict[str, Any]) -> list[str]:
@@ -167,6 +180,23 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
 
 def _mark(is_reached: bool) -> str:
     return "reached" if is_reached else "**missed**"
+
+
+def _verdict(measure: dict[str, float], goal: float, is_largest: bool = False) -> str:
+    """Say whether a measure reaches a goal: it is undecided if the goal is inside its 95 % interval."""
+    if measure["low"] < goal < measure["high"]:
+        return "undecided"
+    return _mark(measure["mean"] <= goal if is_largest else measure["mean"] >= goal)
+
+
+def _share_verdict(share: float, number: int, goal: float) -> str:
+    """Say whether a share of clips reaches a goal, by its Wilson interval of 90 %: 95 % on each side."""
+    z2 = 1.6448536269514722**2
+    center = (share + z2 / (2 * number)) / (1 + z2 / number)
+    width = (z2 * (share * (1 - share) / number + z2 / (4 * number**2))) ** 0.5 / (1 + z2 / number)
+    if center - width < goal < center + width:
+        return "undecided"
+    return _mark(share >= goal)
 
 
 def _origin(about: dict[str, Any], what: str) -> str:
