@@ -10,6 +10,7 @@ from skeletonmae.datasets import Split
 from skeletonmae.evaluation import segmentation
 from skeletonmae.evaluation.segmentation import Segmentation, frame_accuracy_interval, segmentation_metrics
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan
+from skeletonmae.evaluation.segmentation_model import SegmentationModel
 from skeletonmae.evaluation.segmentation_recordings import LabeledRecording
 from skeletonmae.methods import Method
 from skeletonmae.sequences import SkeletonSequence
@@ -87,7 +88,7 @@ def test_actions_and_pauses_are_found(task: Any) -> None:
 
 def test_settings_are_chosen_on_subjects_that_were_not_fitted(task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     fitted, read = [], []
-    fit, recordings = segmentation._Model.fit, segmentation.concatenated_recordings
+    fit, recordings = SegmentationModel.fit, segmentation.concatenated_recordings
 
     def record_fit(task: Any, config: Any, index: np.ndarray) -> Any:
         fitted.append(set(index.tolist()))
@@ -97,7 +98,7 @@ def test_settings_are_chosen_on_subjects_that_were_not_fitted(task: Any, monkeyp
         read.append(set(index.tolist()))
         return recordings(store, index, *settings)
 
-    monkeypatch.setattr(segmentation._Model, "fit", record_fit)
+    monkeypatch.setattr(SegmentationModel, "fit", record_fit)
     monkeypatch.setattr(segmentation, "concatenated_recordings", record_read)
     first, _ = protocol(class_weights=[0.2, 0.4]).run(task)
     train, test = set(range(NUM_TRAIN)), set(range(NUM_TRAIN, NUM_TRAIN + NUM_TEST))

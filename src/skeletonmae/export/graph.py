@@ -148,8 +148,6 @@ class EncoderGraph(nn.Module):
         encoder: From recordings to features.
     """
 
-    output_names = ("features", "is_seen")
-
     def __init__(self, encoder: RecordingEncoder) -> None:
         super().__init__()
         self.encoder = encoder
@@ -169,8 +167,6 @@ class ClassifierGraph(nn.Module):
         encoder: From recordings to features.
         head: From features to logits.
     """
-
-    output_names = ("probabilities", "is_seen")
 
     def __init__(self, encoder: RecordingEncoder, head: nn.Module) -> None:
         super().__init__()
@@ -194,8 +190,6 @@ class FittedGraph(nn.Module):
         novelty: From features and probabilities to how far they are from the training clips.
         temperature: Divides the scores before the softmax.
     """
-
-    output_names = ("probabilities", "novelty", "is_seen")
 
     def __init__(
         self,
