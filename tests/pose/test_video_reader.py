@@ -328,7 +328,7 @@ def test_a_file_without_pictures_is_said(tmp_path: Path) -> None:
 
 
 def test_frames_that_are_too_large_are_refused(whole: dict[str, bytes], tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("skeletonmae.pose.video_reader.MAX_FRAME_PIXELS", 96 * 64 - 1)
+    monkeypatch.setattr("skeletonmae.pose.video_streams.MAX_FRAME_PIXELS", 96 * 64 - 1)
     path = tmp_path / "large.mp4"
     path.write_bytes(whole[".mp4"])
     with pytest.raises(InputError, match="too large; expected at most 6,143 pixels; got 96 x 64"):

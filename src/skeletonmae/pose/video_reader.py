@@ -23,6 +23,7 @@ from skeletonmae.pose.display_orientation import Orientation
 from skeletonmae.pose.ffmpeg_files import LOCAL_ONLY, file_url
 from skeletonmae.pose.frame_clock import FrameClock
 from skeletonmae.pose.image_scaling import MAX_SIDE, import_av, rgb_image
+from skeletonmae.pose.video_streams import pixel_aspect, stated_duration, stated_rate, video_stream
 
 if TYPE_CHECKING:
     import av
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 ASSUMED_FPS = 25.0
 """Frames per second of a video that states neither times nor a rate."""
-MAX_PIXEL_ASPECT = 4.0
-"""Wider or narrower pixels than that are an error in the file."""
 TRUNCATED_SECONDS, TRUNCATED_SHARE = 0.5, 0.02
 """A video breaks off if it ends so many seconds, and such a share of its length, before the end that it states."""
 
@@ -128,7 +127,7 @@ def open_video(path: Path, long_side: int | None = MAX_SIDE, name: Path | None =
             f"the video cannot be opened ({_reason(error)})", where=where, expected=expected, got=_describe(path)
         ) from error
     with container:
-        stream = _video_stream(container, where)
+        stream = video_stream(container, where)
         decoder = _Decoder(container, stream)
         frames = decoder.frames()
         try:
@@ -142,13 +141,13 @@ def open_video(path: Path, long_side: int | None = MAX_SIDE, name: Path | None =
         side_data: Any = first.side_data  # whose stub knows motion vectors alone
         matrices = [bytes(data) for data in side_data if data.type.name == "DISPLAYMATRIX"]
         orientation = Orientation.of_matrix(matrices[0]) if matrices else Orientation()
-        stored = (max(1, round(first.width * _pixel_aspect(stream))), first.height)
+        stored = (max(1, round(first.width * pixel_aspect(stream))), first.height)
         shown = stored[::-1] if orientation.is_transposed else stored
         factor = min(1.0, long_side / max(shown)) if long_side else 1.0
         reduced = (max(1, round(stored[0] * factor)), max(1, round(stored[1] * factor)))
         image_size = reduced[::-1] if orientation.is_transposed else reduced
-        fps = _rate(stream)
-        duration = _duration(container, stream)
+        fps = stated_rate(stream)
+        duration = stated_duration(container, stream)
         info = VideoInfo(*shown, fps, stream.frames or None, duration, orientation.rotation)
         video = Video(where, info, (shown[0] / image_size[0], shown[1] / image_size[1]), iter(()))
         clock = FrameClock(1 / (fps or ASSUMED_FPS))
@@ -270,55 +269,6 @@ def _notes(
             f"{clock.num_wrong} of {last.index + 1} frames have a time stamp that is not later than that of the "
             "frame before: they count as up to an interval later"
         )
-
-
-def _video_stream(container: InputContainer, where: Path) -> VideoStream:
-    """Return the first stream of moving pictures.
-
-    Raises:
-        InputError: There is none, or no decoder for it.
-    """
-    streams = [stream for stream in container.streams.video if not _is_picture(stream)]
-    if not streams:
-        kinds = ", ".join(dict.fromkeys(stream.type for stream in container.streams)) or "no stream"
-        raise InputError("no video stream", where=where, expected="moving pictures", got=kinds)
-    stream = streams[0]
-    if stream.codec_context is None:
-        got = f"the codec tag {stream.codec_tag!r}" if hasattr(stream, "codec_tag") else "another one"
-        raise InputError("the video codec is not known", where=where, expected="one that FFmpeg decodes", got=got)
-    if stream.width * stream.height > MAX_FRAME_PIXELS:
-        expected, got = f"at most {MAX_FRAME_PIXELS:,} pixels", f"{stream.width} x {stream.height}"
-        raise InputError("the frames are too large", where=where, expected=expected, got=got)
-    return stream
-
-
-def _is_picture(stream: VideoStream) -> bool:
-    """Whether a stream is the cover of a piece of music."""
-    from av.stream import Disposition
-
-    return bool(stream.disposition & Disposition.attached_pic)
-
-
-def _pixel_aspect(stream: VideoStream) -> float:
-    """Width of a pixel over its height."""
-    ratio = stream.sample_aspect_ratio
-    value = float(ratio) if ratio else 1.0
-    return value if 1 / MAX_PIXEL_ASPECT <= value <= MAX_PIXEL_ASPECT else 1.0
-
-
-def _rate(stream: VideoStream) -> float | None:
-    """Frames per second that the file states."""
-    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    return next((float(rate) for rate in rates if rate and 0.01 < rate < 100_000), None)
-
-
-def _duration(container: InputContainer, stream: VideoStream) -> float | None:
-    """Seconds that the file states."""
-    if stream.duration and stream.time_base:
-        seconds = float(stream.duration * stream.time_base)
-    else:
-        seconds = (container.duration or 0) / 1_000_000
-    return seconds if 0 < seconds < 1e9 else None
 
 
 def _reason(error: BaseException) -> str:

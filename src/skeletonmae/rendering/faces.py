@@ -11,6 +11,7 @@ from jaxtyping import Float32
 from skeletonmae.pose.video_poses import VideoPoses
 from skeletonmae.rendering.bodies import is_of_face
 from skeletonmae.rendering.canvas import Image
+from skeletonmae.rendering.moving_picture import DEFAULT_FPS
 from skeletonmae.skeletons import Skeleton
 
 OF_FACE, OF_TRUNK, OF_SHOULDERS = 1.7, 0.36, 0.5
@@ -34,7 +35,7 @@ def find_heads(poses: VideoPoses) -> Circles:
         poses: The poses of the video.
     """
     steps = np.diff(poses.times)
-    fps = 1 / float(np.median(steps)) if len(steps) else 30.0
+    fps = 1 / float(np.median(steps)) if len(steps) else DEFAULT_FPS
     held = max(1, round(HELD_SECONDS * fps))
     found: dict[int, list[np.ndarray]] = defaultdict(list)
     for identity in np.unique(poses.identity).tolist():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,9 +58,38 @@ def render_recording(
     labels, notes = find_labels(recording, answers, settings)
     if recording.fps is None:
         notes = (*notes, f"the frame rate is not known; it is shown at {DEFAULT_FPS:g} frames per second (--fps)")
+    return draw_on_stage(
+        recording, labels, notes, out, settings, on_progress, where=f"recording {recording.name!r}"
+    )
+
+
+def draw_on_stage(
+    recording: SkeletonSequence,
+    labels: Sequence[Label],
+    notes: Sequence[str],
+    out: Path,
+    settings: RenderSettings,
+    on_progress: OnProgress | None = None,
+    *,
+    where: str,
+) -> Rendered:
+    """Draw a recording on a white stage, with labels that are known.
+
+    Args:
+        recording: The recording.
+        labels: The labels, in frames of the recording.
+        notes: What is unusual so far.
+        out: File to write.
+        settings: How to draw.
+        on_progress: Called with the number of frames that were drawn, and of all that are.
+        where: The recording, for messages.
+
+    Raises:
+        InputError: The file cannot be written, or nothing was observed.
+    """
     fps = recording.fps or DEFAULT_FPS
     times = [frame / fps for frame in range(recording.num_frames)]
-    first, last = settings.interval(times, f"recording {recording.name!r}")
+    first, last = settings.interval(times, where)
     part = replace(
         recording,
         positions=recording.positions[:, first:last],

@@ -14,9 +14,7 @@ from skeletonmae.formats.video_options import VideoOptions
 from skeletonmae.pose.estimate import estimate_poses
 from skeletonmae.pose.person_pose import PoseEstimator
 from skeletonmae.pose.recordings import recording_from_poses
-from skeletonmae.rendering.labels import labels_between
-from skeletonmae.rendering.moving_picture import StagePicture
-from skeletonmae.rendering.render import Rendered, find_labels, has_time_line
+from skeletonmae.rendering.render import Rendered, draw_on_stage, find_labels, has_time_line
 from skeletonmae.rendering.settings import RenderSettings
 from skeletonmae.rendering.video_picture import VideoPicture
 from skeletonmae.rendering.write_picture import OnProgress, check_out, write_picture
@@ -71,25 +69,15 @@ def render_video(
     recording = recording_with(2)
     labels, notes = find_labels(recording, answers, settings, recording_with)
     notes = (*recording.notes, *notes)
-    size = settings.size_for(out, of_video=not settings.stage)
     if settings.stage:
-        fps = recording.fps or 1.0
-        first, last = settings.interval([frame / fps for frame in range(recording.num_frames)], str(path))
-        part = replace(
-            recording, positions=recording.positions[:, first:last], observed=recording.observed[:, first:last]
-        )
-        shown = labels_between(labels, first, last)
-        with_time_line = has_time_line(out, settings)
-        stage = StagePicture(part, shown, width=size[0], height=size[1], time_line=with_time_line, first=first)
-        num_frames = write_picture(stage, out, num_frames=settings.num_frames, on_progress=on_progress)
-        return Rendered(out, num_frames, stage.size, tuple(shown), (*notes, *stage.notes))
+        return draw_on_stage(recording, labels, notes, out, settings, on_progress, where=str(path))
     first, last = settings.interval(poses.times.tolist(), str(path))
     picture = VideoPicture(
         path,
         poses,
         recording,
         labels,
-        size=size,
+        size=settings.size_for(out, of_video=True),
         first=first,
         last=last,
         blur_faces=settings.blur_faces,

@@ -13,7 +13,7 @@ from skeletonmae.pose.video_reader import open_video
 from skeletonmae.rendering.canvas import Image
 from skeletonmae.rendering.faces import Circles, blur_heads, find_heads
 from skeletonmae.rendering.labels import Label, labels_between
-from skeletonmae.rendering.moving_picture import Annotations
+from skeletonmae.rendering.moving_picture import DEFAULT_FPS, Annotations
 from skeletonmae.sequences import SkeletonSequence
 
 MAX_JITTER = 0.6
@@ -57,7 +57,7 @@ class VideoPicture:
         self._times = (poses.times[first:last] - poses.times[first]).tolist()
         self.start = float(poses.times[first])
         self.heads: Circles = find_heads(poses) if blur_faces else {}
-        fps = recording.fps or 30.0
+        fps = recording.fps or DEFAULT_FPS
         shown = at_times(recording, poses.times)
         in_video = [_in_video(label, poses.times, fps, recording.num_frames) for label in labels]
         self.annotations = Annotations(
@@ -111,7 +111,7 @@ def at_times(recording: SkeletonSequence, times: np.ndarray) -> SkeletonSequence
         recording: The persons of a video, whose frames are those of the video or at regular times.
         times: Time of each frame of the video in seconds, from 0.
     """
-    row = times * (recording.fps or 1.0)
+    row = times * (recording.fps or DEFAULT_FPS)
     if len(times) == recording.num_frames and np.abs(row - np.arange(len(row))).max(initial=0.0) < MAX_JITTER:
         return recording
     row = np.clip(row, 0, recording.num_frames - 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from skeletonmae.errors import InputError, how_to_install
 from skeletonmae.rendering.canvas import Image
-from skeletonmae.rendering.moving_picture import MovingPicture
+from skeletonmae.rendering.moving_picture import DEFAULT_FPS, MovingPicture
 from skeletonmae.rendering.mp4_file import open_mp4
 from skeletonmae.rendering.picture_files import SHEET_FRAMES, write_gif, write_sheet
 from skeletonmae.rendering.text import pillow
@@ -70,7 +70,7 @@ def write_picture(
     if suffix == ".png":
         return write_sheet(path, frames, times, [clock(picture.start + time) for time in times], num_frames)
     steps = np.diff(times)
-    fps = float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else 30.0
+    fps = float(1 / np.median(steps)) if len(steps) and np.median(steps) > 0 else DEFAULT_FPS
     with open_mp4(path, *picture.size, fps) as writer:
         for index, image in enumerate(frames(range(len(times)))):
             writer.add(image, times[index])
