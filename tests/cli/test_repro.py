@@ -74,4 +74,5 @@ def test_a_shipped_encoder_is_taken_by_its_name(
     assert main([*words, "kinect20"]) == 1
     message = capsys.readouterr().err
     assert "no such" not in message
-    assert "recipe: data.frames" in message  # it is loaded, and has other clips than the tiny recipe
+    # It is loaded, and has other clips than the tiny recipe.
+    assert "data.frames: the model was pre-trained with another value; expected 64; got 8" in message
