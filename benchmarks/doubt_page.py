@@ -59,8 +59,8 @@ and this with the same limits.
 
 Mean ± standard error, of draws and of test clips together. This is rather too large, because draws that test
 other clips differ by these as well. The calibration error is the expected one in 10 bins (Guo et al., 2017). It
-adds up absolute values, so it is above 0 even for perfect calibration: `if calibrated` is its mean for a classifier
-that is calibrated perfectly, with the same probabilities and as many clips.
+adds up absolute values, so it is above 0 even for perfect calibration: `if calibrated` is its mean for a
+classifier that is calibrated perfectly, with the same probabilities and as many clips.
 
 ## Classes left out
 
