@@ -205,7 +205,7 @@ def test_what_does_not_help_is_not_kept(
     plain, _ = fit_classifier(recordings, FitConfig(**settings), measure=False)
     assert report.chosen.candidate != FINE_TUNED
     np.testing.assert_array_equal(classifier.predict_proba(recordings), plain.predict_proba(recordings))
-    assert "Fine-tuning did not help, and was not kept" in describe_choice(report)
+    assert "Fine-tuning did not help by more than one standard error, and was not kept" in describe_choice(report)
 
 
 def test_without_an_encoder_there_is_nothing_to_fine_tune(recordings: list[SkeletonSequence]) -> None:
