@@ -59,10 +59,10 @@ def fit(
 
     SOURCE is a folder, zip archive, table or store of labeled recordings or videos: with a sub-folder for each
     class, or a `labels.csv` (recording,label,subject) beside the files. Of videos, the poses are estimated; this
-    needs the extra `video`. The classifier is fitted to all of them, on the features of a frozen encoder, also with
-    the coordinates, or on these alone if surely better. The accuracy is measured on recordings, and on persons if
-    they are known, that the classifier has not seen. Writes the classifier for `predict`, and a page with what is
-    confused and what to record next.
+    needs the extra `video`. The classifier is fitted to all of them, on the features of a frozen encoder, also
+    with the coordinates, or on these alone if surely better. The accuracy is measured on recordings, and on
+    persons if they are known, that the classifier has not seen. Writes the classifier for `predict`, and a page
+    with what is confused and what to record next.
 
     For example::
 
