@@ -11,6 +11,8 @@ from skeletonmae.datasets import DATASETS
 BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "encoders.json"
 PROTOCOLS = {"linear": "all labels", "few 1": "1 clip a class", "few 5": "5 clips", "few 10": "10 clips"}
 """Protocol -> what the card calls it."""
+SAME_NETWORK = {"free": "small"}
+"""Encoder -> another with the same network, whose untrained weights are the same."""
 FEATURES = ("statistics", "parts")
 """Features whose accuracies the card has, in this order."""
 TEXT = """Top-1 accuracy in percent of the frozen encoder on the test side, by `benchmarks/encoders.py`: a linear
@@ -45,7 +47,7 @@ def benchmark_section(name: str, file: Path | None = None) -> str:
 
 
 def _columns(name: str) -> tuple[str, ...]:
-    return (name, f"untrained {name}", *(one for one in ("kinect20",) if one != name))
+    return (name, f"untrained {SAME_NETWORK.get(name, name)}", *(one for one in ("kinect20",) if one != name))
 
 
 def _cell(values: dict[str, float]) -> str:

@@ -77,10 +77,10 @@ TEXTS = {
         + """
 - With the pooling `parts`, it is not better than ridge on the coordinates or than the untrained network on UTD-
   MHAD and MSR-Action3D, whose classes differ in fine movements of the hands. `statistics` is, by far.
-- With the pooling `parts`, white noise on the joints of test clips of UTD-MHAD (a subject of the training side)
-  costs a linear probe of clean clips much: from 89.8 to 75.0 at 1 mm, 55.6 at 2 mm, 45.4 at 5 mm (`kinect20`
-  86.1, 87.0 at 2 mm, 73.1 at 5 mm). Noise of joints that are still does it, not that of the arms. Smooth such
-  recordings, or train on clips with the same noise.
+- White noise on the joints (UTD-MHAD, fitted on subjects 1, 3 and 5, tested on 7, discriminant analysis): with
+  the pooling `statistics` 98.1 without noise, 96.3 at 1 mm, 94.4 at 2 mm, 88.0 at 5 mm, 70.4 at 10 mm; with
+  `parts` 93.5, 82.4, 72.2, 67.6 and 57.4. Noise of joints that are still does most of it. These subjects were
+  seen without labels.
 - Cameras 1 and 2 of NW-UCLA, which it saw without labels, show the performances that camera 3 tests.
 - The first 9,471 steps were made by the code of fb493d156 and a schedule of 500 epochs; `make encoders` trains
   360 from the start.
