@@ -104,6 +104,8 @@ def test_joints_of_a_custom_layout_come_back_as_a_layout(tiny_run: Path) -> None
         layout = header.model_copy(update={"joints": joints}).custom_layout
         assert layout is not None
         assert (layout.joints, layout.parents) == (joints, dict.fromkeys(joints[1:], "snout"))
+    described = header.method.model_copy(update={"joint_embedding": "description"})
+    assert header.model_copy(update={"joints": joints, "method": described}).custom_layout is None
 
 
 def test_a_folder_of_a_run_is_a_path_of_its_model(tiny_run: Path) -> None:

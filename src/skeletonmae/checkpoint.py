@@ -98,8 +98,11 @@ class Header(Config):
 
     @property
     def custom_layout(self) -> Skeleton | None:
-        """A layout of the model's joints, to find them in files; None if all of them are in the vocabulary."""
-        if set(self.joints) <= VOCABULARY.keys():
+        """A layout of the model's joints, to find them in files.
+
+        None if all of them are in the vocabulary, and for a method that reads any layout.
+        """
+        if self.method.reads_any_layout or set(self.joints) <= VOCABULARY.keys():
             return None
         root = self.joints[0]
         return Skeleton("model", self.joints, {joint: root for joint in self.joints if joint != root})

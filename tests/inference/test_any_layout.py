@@ -115,6 +115,20 @@ def distance(one: Embeddings, other: Embeddings) -> float:
     return float(np.linalg.norm(one.features - other.features) / np.linalg.norm(one.features))
 
 
+def test_a_file_that_names_its_joints_is_read_in_its_own_layout(embed: Embed, tmp_path: Path) -> None:
+    """And not in one of all joints of the encoder, some of which are not in the vocabulary."""
+    positions = np.round(motion(COCO17), 4)
+    lines = [
+        f"{frame},{joint},{x},{y},{z}"
+        for frame, pose in enumerate(positions)
+        for joint, (x, y, z) in zip(COCO17.joints, pose.tolist(), strict=True)
+    ]
+    path = tmp_path / "clip.csv"
+    path.write_text("\n".join(["frame,joint,x,y,z", *lines]), encoding="utf-8")
+    recording = SkeletonSequence.from_positions(positions[None], COCO17, name="clip", unit="m", fps=30)
+    assert_same(embed(path, layout=cast("Any", None)), embed(recording, layout=cast("Any", None)))
+
+
 @pytest.mark.parametrize(("factor", "unit"), [(100, "cm"), (1000, "mm"), (37.3, "unknown")])
 def test_the_unit_makes_no_difference(embed: Embed, factor: float, unit: str) -> None:
     assert_same(embed(motion() * factor, unit=unit), embed(motion()))
