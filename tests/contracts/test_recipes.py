@@ -169,7 +169,8 @@ def test_its_encoder_is_that_of_nw_ucla_mamp(name: str) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_nw_ucla_and_utd_mhad_differ_in_what_they_evaluate(name: str) -> None:
     recipe, other = (read_recipe(ROOT / folder / f"{name}.yaml") for folder in ("utd_mhad", "nw_ucla"))
-    data = other.data.model_copy(update={"evaluate": recipe.data.evaluate})
+    evaluated = {"evaluate": recipe.data.evaluate, "validation_group": recipe.data.validation_group}
+    data = other.data.model_copy(update=evaluated)
     assert other.model_copy(update={"data": data}) == recipe
     assert bool(recipe.data.pretrain) == (name != "graph")  # by default, the store that is evaluated
 

@@ -67,7 +67,7 @@ def assert_every_accuracy_says_what_it_is(folder: Path) -> list[dict[str, Any]]:
     kinds = {(one["protocol"], one["pretrained"], one["label_fraction"], one["seed"]) for one in accuracies}
     assert len(kinds) == len(accuracies)
     for pretrained in (True, False):
-        assert {("linear", pretrained, 1.0, 0), ("knn k=1", pretrained, 1.0, 0)} <= kinds
+        assert {("linear epochs=5", pretrained, 1.0, 0), ("knn k=1", pretrained, 1.0, 0)} <= kinds
         assert {("finetune", pretrained, 0.3, 0), ("finetune", pretrained, 0.3, 1)} <= kinds
     recipe_from(written["recipe"], "")
     assert "http://" not in html.replace("http://www.w3.org/", "")

@@ -103,7 +103,7 @@ def test_the_encoder_can_be_fine_tuned(
 ) -> None:
     quick = FineTuningConfig(training=FinetuneTraining(epochs=1, warmup_epochs=0.0))
     monkeypatch.setattr("skeletonmae.estimators.classifier.FitConfig", partial(FitConfig, fine_tuning=quick))
-    monkeypatch.setattr("skeletonmae.inference.fine_tuning_choice.is_better", lambda *_: True)
+    monkeypatch.setattr("skeletonmae.inference.fine_tuning_choice.is_surely_better", lambda *_: True)
     classifier = clone(make(finetune=True, folds=2)).fit(recordings, labels)
     assert classifier.report_.fine_tuning.is_kept
     assert classifier.classifier_.featurizer.kind == "fine-tuned"

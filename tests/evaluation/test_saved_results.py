@@ -14,10 +14,10 @@ def test_an_evaluation_is_read_back(tiny_run: Path) -> None:
     for path in (tiny_run, tiny_run / "results.json"):
         saved = SavedResults.read(path)
         assert saved.folder == tiny_run
-        assert list(saved.by_name()) == [("linear", 1.0), ("knn k=1", 1.0), ("finetune", 1.0)]
+        assert list(saved.by_name()) == [("linear epochs=3", 1.0), ("knn k=1", 1.0), ("finetune", 1.0)]
         assert saved.scores(saved.results[0]).is_correct.mean() == pytest.approx(saved.results[0].top1)
     assert [result.name for result in saved.select("knn").results] == ["knn k=1"]
-    with pytest.raises(InputError, match="there is no such result; expected linear, knn k=1, finetune; got k-nn"):
+    with pytest.raises(InputError, match="there is no such result; expected linear epochs=3, knn k=1, finetune; got k-nn"):
         saved.select("k-nn")
 
 
@@ -57,7 +57,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "../scores.npz", "/etc/passwd"])
 def test_scores_are_read_from_the_folder_only(tiny_run: Path, name: str) -> None:
     saved = SavedResults.read(tiny_run)
-    with pytest.raises(InputError, match="linear has no scores of clips"):
+    with pytest.raises(InputError, match="linear epochs=3 has no scores of clips"):
         saved.scores(saved.results[0].model_copy(update={"scores": name}))
 
 

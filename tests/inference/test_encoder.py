@@ -295,7 +295,7 @@ def test_a_layout_without_shoulders_and_hips_is_listed(encoder: SkeletonEncoder,
 
 
 def test_wrong_settings(tiny: SkeletonEncoder, recordings: list[SkeletonSequence]) -> None:
-    with pytest.raises(InputError, match="unknown pooling; expected mean, joints or parts; got max"):
+    with pytest.raises(InputError, match="unknown pooling; expected mean, joints, parts, statistics; got max"):
         tiny.embed(recordings, pooling="max")
     with pytest.raises(InputError, match="invalid number of views"):
         tiny.embed(recordings, views=-1)

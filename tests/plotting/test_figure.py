@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib")
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InputError, match=r"pip install skeletonmae\[plot\]"):
+    with pytest.raises(InputError, match=r"pip install 'skeletonmae\[plot\]'"):
         new_figure(2.0, 1.0)
 
 
