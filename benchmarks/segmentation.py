@@ -7,7 +7,8 @@ Test clips are put in a row, eight in a recording, with pauses of 0.5 to 2 s at 
 0.2 to 0.5 s at all of them; a recording shows one subject. Settings are chosen on recordings made of training
 clips of subjects that the probe was not fitted to. `hmm` and `nearest window` are the two results of the protocol
 `segmentation`; `segment` is what the command does with a classifier that `fit` made of the training side, except
-that windows are a quarter of their length apart and that nothing is called unknown. All three see the same recordings.
+that windows are a quarter of their length apart and that nothing is called unknown. All three see the same
+recordings.
 
 Frame accuracy (with the 95 % interval of a bootstrap over the recordings) counts the background as a class; the
 other numbers are of segments, without it. mAP is at an overlap of 50 %, and the mean over 50 % to 95 %.

@@ -1,6 +1,6 @@
 """Make docs/images/answers.png: `python docs/make_answers_picture.py`.
 
-A classifier is fitted to twelve synthetic clips of each of four actions, with the shipped encoder, and predicts
+A classifier is fitted to 24 synthetic clips of each of four actions, with the shipped encoder, and predicts
 three new clips of these actions and one of another action. A minute on one core.
 """
 
@@ -18,8 +18,8 @@ from skeletonmae.sequences import SkeletonSequence
 
 IMAGE = Path(__file__).parent / "images" / "answers.png"
 KNOWN = ("kick", "wave", "squat", "walk")
-OTHER = "jump"
-NUM_TRAINING, NUM_FRAMES = 12, 9
+OTHER = "bow"
+NUM_TRAINING, NUM_FRAMES = 24, 9
 ROW_HEIGHT, NAME_WIDTH, STRIP_WIDTH = 1.35, 2.6, 8.2
 """Inches."""
 

@@ -187,7 +187,13 @@ def test_tables_of_benchmarks_say_which_goals_are_missed(tmp_path: Path, monkeyp
     def mean(value: float, error: float = 0.01) -> dict[str, float]:
         return {"mean": value, "se": error, "low": value - 2 * error, "high": value + 2 * error}
 
-    shares = {"both_at_95": 0.97, "limits": 0.96, "limits_all": 0.97, "softmax_limits_at_95": 0.5, "softmax_at_95": 0.1}
+    shares = {
+        "both_at_95": 0.97,
+        "limits": 0.96,
+        "limits_all": 0.97,
+        "softmax_limits_at_95": 0.5,
+        "softmax_at_95": 0.1,
+    }
     kind = {name: mean(value) for name, value in (shares | {"both_auroc": 0.79, "softmax_auroc": 0.5}).items()}
     known = {"accuracy": mean(0.8), "ece": mean(0.04, 0.001), "ece_floor": mean(0.03), "answered": mean(0.9)}
     row = {"store": "own", "num_test": 400, "num_draws": 5, "num_open_draws": 20, "known": known}
@@ -199,7 +205,9 @@ def test_tables_of_benchmarks_say_which_goals_are_missed(tmp_path: Path, monkeyp
     assert (lines[0], lines[-1]) == ("before", "after")
     assert "| own | white noise | 99% | 97.0% | 97.0% | 50.0% | 10.0% | 0.790 | 0.500 | **missed** |" in lines
     assert "| own | upside down | 95% | 97.0% | 97.0% | 50.0% | 10.0% | 0.790 | 0.500 | reached |" in lines
-    left_out = "| own | classes left out | AUROC 0.80 | 97.0% | 97.0% | 50.0% | 10.0% | 0.790 ± 0.010 | 0.500 ± 0.010 |"
+    left_out = (
+        "| own | classes left out | AUROC 0.80 | 97.0% | 97.0% | 50.0% | 10.0% | 0.790 ± 0.010 | 0.500 ± 0.010 |"
+    )
     assert f"{left_out} undecided |" in lines
     assert "| own | 80.0 ± 1.0 % | 0.040 ± 0.001 | 0.030 | reached | 90.0 ± 1.0 % | **missed** |" in lines
     assert "commit aaa1111" in lines[-2]

@@ -17,7 +17,9 @@ def test_an_evaluation_is_read_back(tiny_run: Path) -> None:
         assert list(saved.by_name()) == [("linear epochs=3", 1.0), ("knn k=1", 1.0), ("finetune", 1.0)]
         assert saved.scores(saved.results[0]).is_correct.mean() == pytest.approx(saved.results[0].top1)
     assert [result.name for result in saved.select("knn").results] == ["knn k=1"]
-    with pytest.raises(InputError, match="there is no such result; expected linear epochs=3, knn k=1, finetune; got k-nn"):
+    with pytest.raises(
+        InputError, match="there is no such result; expected linear epochs=3, knn k=1, finetune; got k-nn"
+    ):
         saved.select("k-nn")
 
 

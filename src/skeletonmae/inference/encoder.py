@@ -159,7 +159,8 @@ embeddings = encoder.embed("my recordings")
                 `(frame, joint, axis)` or `(person, frame, joint, axis)`, with NaN where a joint was not observed.
             pooling: What the features are the mean of: all joints (`mean`), each joint (`joints`), or each of the
                 six parts of a body (`parts`), all over time and over persons. `statistics` has the means and the
-                standard deviations over time of the six parts, from a block inside the encoder; they classify best.
+                standard deviations over time of the six parts, from a block inside the encoder; these classify
+                best.
             views: Number of random, augmented parts of each recording that are averaged with its middle part.
                 They depend on `seed` and on the position of the recording among those of its layout.
             seed: Seed of the views.

@@ -16,8 +16,8 @@ from skeletonmae.skeletons import Skeleton
 
 Pooling = Literal["mean", "joints", "parts", "statistics"]
 """`mean`: mean over time and joints. `joints`: mean over time of each joint, concatenated. `parts`: mean over time
-and joints of each body part, concatenated. `statistics`: the same, and after it the standard deviation over time of
-each joint, averaged over the joints of each body part (statistics pooling: Snyder et al., *X-Vectors*, ICASSP
+and joints of each body part, concatenated. `statistics`: the same, and after it the standard deviation over time
+of each joint, averaged over the joints of each body part (statistics pooling: Snyder et al., *X-Vectors*, ICASSP
 2018); not of the last block, but of the block at two thirds of the depth; only encoders of `joint_patch` have it.
 All are then averaged over persons."""
 
