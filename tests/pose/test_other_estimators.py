@@ -105,6 +105,29 @@ def test_mediapipe_in_meters_has_our_axes() -> None:
     np.testing.assert_allclose(recording.positions[0, 0, 32], last * [-1, -1, 1], rtol=1e-5)
 
 
+def test_mediapipe_persons_with_equal_world_poses_are_linked_by_their_places() -> None:
+    results = []
+    for frame in range(8):
+        left, right = landmarks(0.0), landmarks(0.0)
+        left[0].visibility = 0.1  # which tells who it is, but not where
+        persons = [(left, landmarks(0.0)), (right, landmarks(2.0))]
+        persons = persons if frame % 3 == 0 else persons[::-1]
+        world, image = ([person[place] for person in persons] for place in (0, 1))
+        results.append(SimpleNamespace(pose_world_landmarks=world, pose_landmarks=image))
+    recording = recording_from_mediapipe(results, axes=3)
+    assert recording.observed[:, :, 0].tolist() == [[False] * 8, [True] * 8]
+    assert recording.observed[:, :, 1:].all()
+    assert recording.notes == ()
+
+
+def test_mediapipe_without_places_says_that_persons_were_linked_by_their_poses() -> None:
+    result = SimpleNamespace(pose_world_landmarks=[landmarks(0.0), landmarks(2.0)])
+    assert "no pose_landmarks" in recording_from_mediapipe([result], axes=3).notes[0]
+    result.pose_landmarks = [landmarks(0.0)]
+    with pytest.raises(InputError, match="expected 2 persons in pose_landmarks"):
+        recording_from_mediapipe([result], axes=3)
+
+
 def test_mediapipe_visibility_and_presence_count_if_there_are_any() -> None:
     for visibility, seen in ((0.3, False), (0.5, True), (None, True)):
         result = SimpleNamespace(pose_landmarks=[landmarks(0.0, visibility)])

@@ -15,7 +15,7 @@ import numpy as np
 from skeletonmae.errors import InputError
 from skeletonmae.formats.axes import turn_y_down
 from skeletonmae.formats.layout_by_shape import joints_of_body
-from skeletonmae.formats.person_tracking import Pose, recording_from_poses
+from skeletonmae.formats.person_tracking import Pose, assign_persons, recording_from_poses
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import COCO17, MEDIAPIPE33, Skeleton
 
@@ -120,6 +120,10 @@ def recording_from_mediapipe(
         results = [landmarker.detect_for_video(image, time) for image, time in frames]
         recording = recording_from_mediapipe(results, axes=3, fps=30)
 
+    Persons are linked by their landmarks in the image, also with 3 axes: the origin of world landmarks is between
+    the hips of each person, so that they do not tell where a person is. Results without landmarks in the image are
+    linked by their world landmarks, and a note says so.
+
     Args:
         results: For each frame, an object with `pose_landmarks` and `pose_world_landmarks`: a list of persons,
             each with 33 landmarks that have `x`, `y`, `z`, `visibility` and `presence`.
@@ -131,10 +135,12 @@ def recording_from_mediapipe(
         name: Name of the recording.
 
     Raises:
-        InputError: There are no frames, or a result is of another kind.
+        InputError: There are no frames, a result is of another kind, or it has another number of persons in the
+            image than in the world.
     """
     attribute = "pose_world_landmarks" if axes == 3 else "pose_landmarks"
     poses: dict[int, list[Pose]] = {}
+    places: dict[int, list[np.ndarray]] = {}
     for number, result in enumerate(results):
         persons = getattr(result, attribute, None)
         where = f"{name}, frame {number}"
@@ -143,15 +149,55 @@ def recording_from_mediapipe(
             raise InputError("not a result", where=where, expected=f"an object with {attribute}", got=got)
         poses[number] = []
         for landmarks in persons:
-            if len(landmarks) != MEDIAPIPE33.num_joints:
-                raise InputError("wrong number of landmarks", where=where, expected=33, got=len(landmarks))
-            points = np.array([[one.x, one.y, one.z] for one in landmarks], dtype=np.float64)
+            points = _points(landmarks, where)
             sure = [[_share(one, "visibility"), _share(one, "presence")] for one in landmarks]
             positions = turn_y_down(points) if axes == 3 else points[:, :2] * (image_size or (1, 1))
             poses[number].append(Pose(positions, np.array(sure).min(1) >= min_confidence))
+        in_image = getattr(result, "pose_landmarks", None) if axes == 3 else None
+        if in_image is not None:
+            if len(in_image) != len(persons):
+                expected = f"{len(persons)} persons in pose_landmarks, as in {attribute}"
+                raise InputError("wrong number of persons", where=where, expected=expected, got=len(in_image))
+            places[number] = [_points(one, where)[:, :2] * (image_size or (1, 1)) for one in in_image]
     unit = "m" if axes == 3 else "px" if image_size else "image"
+    notes: tuple[str, ...] = ()
     _check_frames(poses, name)
-    return recording_from_poses(poses, MEDIAPIPE33, axes, where=Path(name), name=name, unit=unit, fps=fps)
+    if axes == 3 and any(len(places.get(number, ())) < len(persons) for number, persons in poses.items()):
+        if any(len(persons) > 1 for persons in poses.values()):
+            notes = ("a result has no pose_landmarks, so persons were linked by their poses, not by their places",)
+    elif axes == 3:
+        poses = _linked_by_place(poses, places, name)
+    return recording_from_poses(
+        poses, MEDIAPIPE33, axes, where=Path(name), name=name, unit=unit, fps=fps, notes=notes
+    )
+
+
+def _points(landmarks: Sequence[Any], where: str) -> np.ndarray:
+    """The coordinates of the landmarks of one person, `(joint, 3)`."""
+    if len(landmarks) != MEDIAPIPE33.num_joints:
+        raise InputError("wrong number of landmarks", where=where, expected=33, got=len(landmarks))
+    return np.array([[one.x, one.y, one.z] for one in landmarks], dtype=np.float64)
+
+
+def _linked_by_place(
+    poses: Mapping[int, list[Pose]], places: Mapping[int, list[np.ndarray]], name: str
+) -> dict[int, list[Pose]]:
+    """The observed poses, with the numbers of the persons by where their joints are in the image."""
+    seen = [
+        (number, pose, place)
+        for number, persons in poses.items()
+        for pose, place in zip(persons, places[number], strict=True)
+        if pose.observed.any()
+    ]
+    linked: dict[int, list[Pose]] = {number: [] for number in poses}
+    if not seen:
+        return linked
+    points = np.array([place for _, _, place in seen])
+    observed = np.array([pose.observed for _, pose, _ in seen]) & np.isfinite(points).all(-1)
+    identities = assign_persons(np.array([number for number, _, _ in seen]), points, observed, name)
+    for (number, pose, _), identity in zip(seen, identities.tolist(), strict=True):
+        linked[number].append(pose._replace(person=identity))
+    return linked
 
 
 def _share(landmark: Any, attribute: str) -> float:
