@@ -66,3 +66,23 @@ def test_positions_are_interpolated_where_both_sides_were_observed() -> None:
     exact = seen[:, 0] & (at != 0.997)  # almost the time of a frame, which is taken as it is
     np.testing.assert_allclose(found[exact, 0, 0], at[exact])
     assert found[6, 0, 0] == 1.0
+
+
+@pytest.mark.parametrize("intervals", [[0.3] * 12 + [0.5] * 12, [0.5] * 9 + [0.3] * 8])
+def test_a_slow_variable_rate_keeps_what_was_seen(intervals: list[float]) -> None:
+    times = np.concatenate([[0], np.cumsum(intervals)])
+    grid = TimeGrid.of(times, None)
+    assert grid.times is not None
+    _, seen = interpolate(
+        np.zeros((len(times), 1, 1)), np.ones((len(times), 1), bool), times, grid.times, grid.max_gap
+    )
+    assert seen.all()
+    assert "observed" not in grid.note
+
+
+def test_the_note_of_a_grid_tells_which_share_can_be_observed() -> None:
+    slow = TimeGrid.of(np.array([0.0, 0.4, 0.8, 1.2, 1.6, 3.6, 4.0, 4.5]), None)  # 2.0, 2.4, 2.8 and 3.2 are lost
+    assert slow.max_gap == pytest.approx(0.6)
+    assert "12 frames in place of 8, 8 of which (67%) can be observed" in slow.note
+    assert "gaps of more than 0.6 s" in slow.note
+    assert TimeGrid(30.0).max_gap == 0.25

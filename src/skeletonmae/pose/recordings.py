@@ -67,7 +67,7 @@ def recording_from_poses(
         values = np.zeros((*seen.shape, options.axes), dtype=np.float32)
         values[frames] = _coordinates(poses, row, grid.fps, options)
         if grid.times is not None:
-            values, seen = interpolate(values, seen, poses.times, grid.times)
+            values, seen = interpolate(values, seen, poses.times, grid.times, grid.max_gap)
         if options.axes == 3:
             values = smooth(values, seen, grid.fps)
         positions[person], flags[person] = values, seen

@@ -14,7 +14,9 @@ MAX_SHIFT = 0.5
 ROUNDING = 0.03
 """By such a share, times in whole milliseconds change a rate of 60 frames per second."""
 MAX_GAP_SECONDS = 0.25
-"""Between two frames that are farther apart, nothing was observed."""
+"""Between two frames that are farther apart, nothing was observed, unless the rate is slow."""
+MAX_GAP_INTERVALS = 1.5
+"""Frames that are so many intervals or less apart count as neighbors at any rate."""
 SAME_TIME = 0.1
 """A frame that is so many intervals or less from a time is taken for it as it is."""
 
@@ -32,6 +34,11 @@ class TimeGrid:
     fps: float
     times: Float64[np.ndarray, " time"] | None = None
     note: str = ""
+
+    @property
+    def max_gap(self) -> float:
+        """Seconds between two frames up to which poses are interpolated."""
+        return max(MAX_GAP_SECONDS, MAX_GAP_INTERVALS / self.fps)
 
     @classmethod
     def of(cls, times: np.ndarray, stated_fps: float | None) -> TimeGrid:
@@ -67,6 +74,14 @@ class TimeGrid:
             f"{1000 * intervals.max():.0f} ms): its poses were interpolated at {fps:.3g} frames per second, "
             f"{len(grid)} frames in place of {len(times)}"
         )
+        max_gap = cls(fps).max_gap
+        everything = np.ones((len(times), 1), dtype=bool)
+        _, covered = interpolate(np.zeros((len(times), 1, 1)), everything, times, grid, max_gap)
+        if not covered.all():
+            note += (
+                f", {covered.sum()} of which ({covered.mean():.0%}) can be observed: "
+                f"the others are in gaps of more than {max_gap:.3g} s"
+            )
         return cls(fps, grid, note)
 
 
@@ -75,17 +90,19 @@ def interpolate(
     observed: Bool[np.ndarray, "frame joint"],
     times: Float64[np.ndarray, " frame"],
     at: Float64[np.ndarray, " time"],
+    max_gap: float = MAX_GAP_SECONDS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interpolate poses linearly in time.
 
     A joint is observed at a time if it was observed in the frames before and after, and these are not more than
-    `MAX_GAP_SECONDS` apart; or if it was observed in a frame that is almost at that time.
+    `max_gap` apart; or if it was observed in a frame that is almost at that time.
 
     Args:
         values: `(frame, joint, axis)`.
         observed: Whether each joint was observed.
         times: Seconds of the frames, increasing.
         at: The times to interpolate at.
+        max_gap: Seconds between two frames up to which poses are interpolated.
 
     Returns:
         The values `(time, joint, axis)`, and whether each joint was observed `(time, joint)`.
@@ -98,7 +115,7 @@ def interpolate(
     alone_before = weight * gap <= SAME_TIME * interval
     alone_after = (1 - weight) * gap <= SAME_TIME * interval
     weight = np.where(alone_before, 0.0, np.where(alone_after, 1.0, weight))
-    is_near = (gap <= MAX_GAP_SECONDS) | alone_before | alone_after
+    is_near = (gap <= max_gap * (1 + 1e-6)) | alone_before | alone_after
     seen_before, seen_after = observed[before] | (weight == 1)[:, None], observed[after] | (weight == 0)[:, None]
     is_observed = seen_before & seen_after & is_near[:, None]
     share = weight[:, None, None].astype(values.dtype)
