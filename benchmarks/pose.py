@@ -11,7 +11,7 @@ and one crop per person. The best of three passes counts.
 Steadiness: three videos with one, two and two persons. Jitter is the mean second difference of ankles and
 wrists in percent of the height of the body; a swap is a pair of a left and a right joint that change places
 from one frame to the next. The numbers of the first implementation are those of a prototype with the same
-networks, which read the frames in full resolution.
+networks, which read the frames in full resolution; that does not explain the differences (see video_check.md).
 """
 
 from __future__ import annotations

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pose
 from video_check_texts import (
     ACTIONS_TEXT,
     AGREEMENT,
+    DIFFERENCES,
     EXCHANGED,
     INTRODUCTION,
     LEGS,
     MEMORY,
     MEMORY_TEXT,
+    NAMED,
     SECONDS_TEXT,
     SQUATS,
     SQUATS_TEXT,
@@ -21,8 +25,10 @@ from video_check_texts import (
     VIEWS,
     VIEWS_TEXT,
     WINDOWS,
+    WORST,
 )
 
+OTHERS = ("BlazePose, own detector", "BlazePose, MoveNet finds in every frame")
 ANSWERS = {"given": "33 joints", "penn13": "13 joints"}
 
 
@@ -61,9 +67,23 @@ def steadiness(rows: Sequence[dict[str, Any]]) -> list[str]:
             verdicts.append(low <= before <= high)
             outside += [] if verdicts[-1] else [key]
         lines.append(_row(*cells, f"**outside**: {', '.join(outside)}" if outside else "inside"))
-    inside = f"{sum(verdicts)} of {len(verdicts)} figures are inside."
+    inside = f"{sum(verdicts)} of {len(verdicts)} figures of these two estimators are inside."
     text = f"{inside} The intervals are wide: only gross differences would show."
-    return [*lines, "", text]
+    return [*lines, "", text, *worst_rows(), DIFFERENCES]
+
+
+def worst_rows() -> list[str]:
+    """Return a table of the other estimators of pose.py, for the persons of the video with the worst rows."""
+    rows = json.loads(pose.FILE.read_text(encoding="utf-8"))["steadiness"]
+    lines = [WORST]
+    for person, (video, _) in pose.PERSONS.items():
+        for row in rows:
+            if video == pose.DEMO and row["person"] == person and row["estimator"] in OTHERS:
+                frames, ankle, wrist, swaps = pose.BEFORE[row["estimator"]][person]
+                cells = [f"{row['frames']}; {frames}", f"{row['ankle']:.2f}; {ankle:.2f}"]
+                cells += [f"{row['wrist']:.2f}; {wrist:.2f}", f"{row['swaps']}; {swaps}"]
+                lines.append(_row(person, row["estimator"], *cells))
+    return lines
 
 
 def agreement(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -88,6 +108,7 @@ def views(result: dict[str, Any]) -> list[str]:
                 f"{pair['body_sizes']:.2f}",
                 f"{pair['limbs_cm']:.0f}",
                 f"{pair['exchanged']:.0%}",
+                f"{pair['same_sides_cm']:.0f}",
                 f"{pair['same_sides_rotated_cm']:.0f}",
                 f"{pair['rotated_degrees']:.0f}",
             )
@@ -148,7 +169,8 @@ def windows(result: dict[str, Any]) -> list[str]:
     about, names = result["classifier"], tuple(ANSWERS.values())
     numbers = {f"{part}_{key}": about[f"test{'_middle' * (part == 'middle')}"][key]
                for part in ("whole", "middle") for key in ("right", "answered")}  # fmt: skip
-    lines = [WINDOWS.format(head=about["head"], num_test=about["num_test"], **numbers), *summary(result)]
+    lines = [WINDOWS.format(head=about["head"], num_test=about["num_test"], **numbers)]
+    lines += [*summary(result), named(result["seconds"])]
     lines += [ACTIONS_TEXT, _row("video", "seconds", "frames", "expected", *names), "|---|---|---|---|---|---|"]
     for row in result["actions"]:
         cells = [row["video"], f"{row['start']:.1f} to {row['end']:.1f}", row["frames"], row["expected"]]
@@ -183,6 +205,16 @@ def summary(result: dict[str, Any]) -> list[str]:
         has_class = bool(rows and rows[0]["expected"])
         lines.append(_row(name, len(rows), *right, *(class_right if has_class else ("", ""))))
     return lines
+
+
+def named(seconds: Sequence[dict[str, Any]]) -> str:
+    """Return how many seconds got a class, and in how many of them it is the right one."""
+    counts: dict[str, int] = {}
+    for key in ANSWERS:
+        answered = [row for row in seconds if row[key].get("unknown") is False]
+        counts |= {f"{key}_named": len(answered), f"{key}_right": sum(row[key]["is_right"] for row in answered)}
+    none = sum(not row["expected"] for row in seconds)
+    return NAMED.format(number=len(seconds), none=none, **counts)
 
 
 def answer_text(answer: dict[str, Any]) -> str:
