@@ -45,7 +45,8 @@ What is known of the differences:
 - *Absent persons.* The published procedure goes on looking for a lost person in that person's last region. Here,
   only persons who were seen in the last frame are looked for like this (`pose/tracking.py`); an absent one must be
   found again. With regions of absent persons read too, the own detector had the landed jumper in 29 frames instead
-  of 27.
+  of 27, and in full resolution in 34 instead of 32. The first implementation had 41: most of it is not
+  explained.
 - *Resolution is not the reason.* With the frames in full resolution, the swaps of jumper, walker and landed
   jumper are 55, 41 and 3 with MoveNet alone, 49, 15 and 9 with BlazePose that MoveNet finds in every 10th frame,
   and 41, 15 and 9 with the own detector.
