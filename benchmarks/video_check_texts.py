@@ -42,7 +42,7 @@ These are the rows of the jumper and the walker, ours first, then those of the f
 DIFFERENCES = """
 What is known of the differences:
 
-- *Absent persons.* The published procedure goes on looking for a lost person in that person's last region. Here,
+- *Absent persons.* The first implementation went on looking for a lost person in that person's last region. Here,
   only persons who were seen in the last frame are looked for like this (`pose/tracking.py`); an absent one must be
   found again. With regions of absent persons read too, the own detector had the landed jumper in 29 frames instead
   of 27, and in full resolution in 34 instead of 32. The first implementation had 41: most of it is not
