@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import av
 
 MAX_SIDE = 640
-"""Pixels of the longer side to which larger images are reduced. The networks see 256 pixels of a person, so that more
-pixels hardly change the poses of persons who are near: by about 1 % of the height of a body."""
+"""Pixels of the longer side to which larger images are reduced. The networks see 256 pixels of a person, so that
+more pixels hardly change the poses of persons who are near: by about 1 % of the height of a body."""
 HALF_COLOR = frozenset({"yuv420p", "yuvj420p", "nv12"})
 """Pixel formats with half the resolution of colors in both directions, and 8 bits."""
 
