@@ -39,8 +39,7 @@ def num_pooled(pooling: Pooling, skeleton: Skeleton, known_joints: Sequence[str]
         skeleton: The joint layout.
         known_joints: Names of the joints that the model knows.
     """
-    num_parts = len(part_names(skeleton))
-    return {"mean": 1, "joints": len(known_joints), "parts": num_parts, "statistics": 2 * num_parts}[pooling]
+    return {"mean": 1, "joints": len(known_joints), "parts": len(part_names(skeleton))}[pooling]
 
 
 def pool_statistics(
