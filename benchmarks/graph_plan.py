@@ -38,6 +38,8 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "joint_identity all": ((IDENTITY,), {}),
     "identity, lr 5e-3": ((IDENTITY,), {"lr": 5e-3}),
     "identity, 800 steps": ((IDENTITY,), {"min_steps": 800}),
+    "identity, 1,600 steps": ((IDENTITY,), {"min_steps": 1600}),
+    "identity, 3,200 steps": ((IDENTITY,), {"min_steps": 3200}),
     "identity, decoder_depth 3": ((IDENTITY, "method.decoder_depth=3"), {}),
     "identity, remask, decoder_depth 3": ((IDENTITY, "method.remask=true", "method.decoder_depth=3"), {}),
     "identity, depth 5": ((IDENTITY, "method.depth=5"), {}),
@@ -52,16 +54,19 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 """Changes of the base, which predicts the coordinates of two random parts: settings of method and of training."""
 
-CANDIDATES: dict[str, tuple[str, ...]] = {
-    "coordinates, random parts": BASE,
-    "coordinates, random parts, identity": (*BASE, IDENTITY),
-    "centered, random parts": (TARGETS["centered"], HIDING["random parts"]),
-    "embedding, random parts": (TARGETS["embedding"], HIDING["random parts"]),
-    "coordinates, right arm and leg": (TARGETS["coordinates"], HIDING["right arm and leg"]),
-    "embedding, right arm and leg": (TARGETS["embedding"], HIDING["right arm and leg"]),
-    "coordinates, random joints": (TARGETS["coordinates"], HIDING["random joints"]),
+CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "coordinates, random parts": (BASE, {}),
+    "coordinates, random parts, identity": ((*BASE, IDENTITY), {}),
+    "coordinates, random parts, 1,600 steps": (BASE, {"min_steps": 1600}),
+    "coordinates, random parts, identity, 1,600 steps": ((*BASE, IDENTITY), {"min_steps": 1600}),
+    "centered, random parts": ((TARGETS["centered"], HIDING["random parts"]), {}),
+    "embedding, random parts": ((TARGETS["embedding"], HIDING["random parts"]), {}),
+    "coordinates, right arm and leg": ((TARGETS["coordinates"], HIDING["right arm and leg"]), {}),
+    "embedding, right arm and leg": ((TARGETS["embedding"], HIDING["right arm and leg"]), {}),
+    "coordinates, random joints": ((TARGETS["coordinates"], HIDING["random joints"]), {}),
 }
-"""Pre-trainings to choose from; they share one network, but for the identity of joints."""
+"""Pre-trainings to choose from: settings of method and of training. They share one network, but for the identity
+of joints."""
 SCRATCH: dict[str, tuple[str, ...]] = {"from scratch": BASE, "from scratch, identity": (*BASE, IDENTITY)}
 """Networks that are not pre-trained; what the base predicts has no influence on them."""
 FIRST = (*SCRATCH, "coordinates, random parts", "coordinates, random parts, identity")
@@ -86,13 +91,11 @@ def finetune_cell(
     fraction: float = 0.1,
 ) -> Cell:
     """Return a fine-tuning of a pre-training in `CANDIDATES`, or of a network in `SCRATCH`."""
-    start = pretrain_cell(dataset, part, CANDIDATES[name], seed) if name in CANDIDATES else None
+    settings, training = CANDIDATES.get(name, ((), {}))
+    start = pretrain_cell(dataset, part, settings, seed, **training) if settings else None
     names = {"kind": "finetune", "dataset": dataset, "part": part, "start": start}
-    settings = start["settings"] if start else list(SCRATCH[name])
-    training = {"encoder_lr": encoder_lr}
-    return names | {
-        "settings": settings, "fraction": fraction, "draw": draw, "depth": depth, "training": training,
-    }  # fmt: skip
+    names["settings"] = start["settings"] if start else list(SCRATCH[name])
+    return names | {"fraction": fraction, "draw": draw, "depth": depth, "training": {"encoder_lr": encoder_lr}}
 
 
 def pretext_cells(dataset: str) -> Iterator[Cell]:
