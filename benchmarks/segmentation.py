@@ -35,6 +35,7 @@ from skeletonmae.evaluation.segmentation import Segmentation, frame_accuracy_int
 from skeletonmae.evaluation.segmentation_evidence import SegmentationSettings
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan, frame_labels
 from skeletonmae.evaluation.segmentation_recordings import concatenated_recordings
+from skeletonmae.inference.embed import default_pooling
 from skeletonmae.inference.fit import DEFAULT_ENCODER, FitConfig, fit_classifier
 from skeletonmae.inference.segment import segment_recording
 from skeletonmae.sequences import SequenceStore
@@ -49,12 +50,12 @@ COLUMNS = {
 }  # fmt: skip
 PROTOCOL = Segmentation.model_validate(
     {
-        "probe": {"pooling": "joints", "solver": "lbfgs", "weight_decays": [0.3]},
+        "probe": {"solver": "lbfgs", "weight_decays": [1.0, 0.3, 0.1, 0.03]},
         "windows": [0.75],
         "stride": 0.25,
     }
 )
-"""A wider stride and fewer candidates than the defaults, to take minutes."""
+"""A wider stride and fewer candidates than the defaults, to take minutes. The pooling is that of the encoder."""
 
 
 SETTINGS = SegmentationSettings(stride=PROTOCOL.stride)
@@ -77,15 +78,19 @@ def measure(name: str, store: SequenceStore, encoder: str, every: int, methods: 
         joints=checkpoint.header.joints,
     )
     rows = [measure_command(name, task, encoder)] if "command" in methods else []
-    for result in PROTOCOL.run(task) if "protocol" in methods else []:
+    probe = PROTOCOL.probe.model_copy(update={"pooling": default_pooling(checkpoint.header)})
+    protocol = PROTOCOL.model_copy(update={"probe": probe})
+    for result in protocol.run(task) if "protocol" in methods else []:
         row = {
             "set": name,
             "method": result.setting,
             "interval": result.top1_interval,
             "seconds": result.seconds,
         }
-        rows.append(row | result.metrics | {"best_params": result.best_params})
-    return [row | {"every": every, "encoder": encoder} for row in rows]
+        rows.append(row | result.metrics | {"best_params": result.best_params, "pooling": probe.pooling})
+    about = facts("OMP_NUM_THREADS=1")
+    when = {"date": about["date"], "commit": about["commit"]}
+    return [row | {"every": every, "encoder": encoder, "seed": PROTOCOL.seed} | when for row in rows]
 
 
 def measure_command(name: str, task: EvaluationTask, encoder: str) -> dict[str, Any]:
@@ -141,18 +146,20 @@ def write_page(content: dict[str, Any]) -> None:
         lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
-        "| set | test clips | chosen by the protocol | classifier of `segment` | share of background |",
-        "|---|---|---|---|---|",
+        "| set | method | encoder | test clips | features | chosen | share of background | date, commit |",
+        "|---|---|---|---|---|---|---|---|",
     ]
-    for name in dict.fromkeys(row["set"] for row in content["rows"]):
-        rows = {row["method"]: row for row in content["rows"] if row["set"] == name}
-        protocol, command = rows.get("hmm", {}), rows.get("segment", {})
-        best = ", ".join(f"{key} {value:g}" for key, value in protocol.get("best_params", {}).items())
-        share = f"{protocol['background_share']:.0%}" if protocol else ""
-        head = f"{command['features']}: {command['head']}" if command else ""
-        every = next(iter(rows.values()))["every"]
-        used = "all" if every == 1 else f"one of {every}"
-        lines.append(f"| {name} | {used} | {best} | {head} | {share} |")
+    for row in content["rows"]:
+        if row["method"] == "nearest window":
+            continue  # its recordings and features are those of `hmm`
+        used = "all" if row["every"] == 1 else f"one of {row['every']}"
+        chosen = row.get("head") or ", ".join(f"{key} {value:g}" for key, value in row["best_params"].items())
+        features = row.get("features") or f"pooling {row.get('pooling', 'joints')}"
+        share = f"{row['background_share']:.0%}" if "background_share" in row else "as above"
+        made = f"{row['date']}, {row['commit']}" if "commit" in row else "as below"
+        lines.append(
+            f"| {row['set']} | {row['method']} | {row['encoder']} | {used} | {features} | {chosen} | {share} | {made} |"
+        )
     about = content["about"]
     lines += [
         "",
@@ -165,8 +172,13 @@ def write_page(content: dict[str, Any]) -> None:
     FILE.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
 
 
+def _key(row: dict[str, Any]) -> tuple[str, str, str]:
+    """What distinguishes a row from others."""
+    return row["set"], row["method"], row["encoder"]
+
+
 def main() -> None:
-    """Measure the named sets; rows of other sets are kept."""
+    """Measure the named sets; rows of other sets, methods and encoders are kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+")
     parser.add_argument("--stores", type=Path, default=Path("stores"))
@@ -184,9 +196,9 @@ def main() -> None:
                 prepare(replace(SYNTHETIC, num_recordings=NUM_SYNTHETIC), Path(), path)
             store = SequenceStore.open(path)
             rows = measure(name, store, arguments.encoder, arguments.every, arguments.methods)
-        new = {(row["set"], row["method"]) for row in rows}
-        kept = [row for row in content["rows"] if (row["set"], row["method"]) not in new]
-        content["rows"] = sorted(kept + rows, key=lambda row: row["set"])
+        new = {_key(row) for row in rows}
+        kept = [row for row in content["rows"] if _key(row) not in new]
+        content["rows"] = sorted(kept + rows, key=_key)
         content["about"] = facts("OMP_NUM_THREADS=1")
         FILE.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         write_page(content)
