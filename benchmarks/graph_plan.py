@@ -27,7 +27,7 @@ HIDING = {
 }
 BASE = (TARGETS["coordinates"], HIDING["random parts"])
 
-IDENTITY = "method.joint_identity=all"
+IDENTITY, CONTEXT = "method.joint_identity=all", "method.frame_context=true"
 PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "base": ((), {}),
     "target centered": ((TARGETS["centered"],), {}),
@@ -45,6 +45,8 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "identity, depth 5": ((IDENTITY, "method.depth=5"), {}),
     "identity, window 5": ((IDENTITY, "method.window=5"), {}),
     "identity, width 128": ((IDENTITY, "method.width=128"), {}),
+    "identity, frame context": ((IDENTITY, CONTEXT), {}),
+    "identity, frame context, 1,600 steps": ((IDENTITY, CONTEXT), {"min_steps": 1600}),
     "identity, gat": ((IDENTITY, "method.gnn=gat"), {}),
     "identity, target centered": ((IDENTITY, TARGETS["centered"]), {}),
     "identity, 1 random part": ((IDENTITY, "method.joint_masking={kind: random_parts, num_parts: 1}"), {}),

@@ -136,7 +136,7 @@ def test_no_gradient_flows_through_the_target(make_batch: Make, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
-@pytest.mark.parametrize("settings", [{}, {"remask": False}, {"edge_loss_weight": 0.5}])
+@pytest.mark.parametrize("settings", [{}, {"remask": False}, {"frame_context": True}, {"edge_loss_weight": 0.5}])
 def test_hidden_and_unobserved_joints_do_not_reach_the_decoder(
     make_batch: Make, gnn: str, settings: dict[str, Any]
 ) -> None:
@@ -172,6 +172,21 @@ def test_remask_sets_hidden_joints_to_0_before_the_decoder(
     assert not latent[True][hidden].any()
     assert latent[False][hidden].any()
     assert torch.equal(latent[True][~hidden], latent[False][~hidden])
+
+
+def test_the_frame_context_adds_the_projected_mean_of_the_joints_that_the_decoder_may_see(
+    make_batch: Make,
+) -> None:
+    batch, latents = clips(make_batch, lost=0.3), list[Tensor]()
+    graph, settings = FrameGraph(batch.tracks).graph, {"joint_masking": FixedParts(), "remask": True}
+    for frame_context in (False, True):
+        method = tiny(frame_context=frame_context, **settings)
+        method.decoder.register_forward_hook(lambda module, given, out: latents.append(given[0]))
+        method(batch)
+    dense = graph.to_dense(latents[0])  # 0 where a joint is hidden, or is no node
+    count = FrameGraph(batch.tracks).observed.sum(0)[:, None].clamp(min=1)
+    expected = latents[0] + graph.to_nodes((method.context_proj(dense.sum(0) / count)).expand_as(dense))
+    torch.testing.assert_close(latents[1], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_decoder_of_one_layer_predicts_a_constant_for_joints_whose_neighbors_are_all_remasked(

@@ -67,6 +67,9 @@ class GraphMAEConfig(MethodConfig):
     they are: `hidden` ones, so that only pre-training uses it; or `all`, also in fine-tuning."""
     remask: bool = True
     """Whether the encoder output of hidden joints is set to 0 before the decoder."""
+    frame_context: bool = False
+    """Whether a linear function of the mean of the encoder's output over the joints of a frame is added to the
+    decoder's input. STRL uses the encoder in the same way: by the sum of its output over the joints."""
     beta: float = Field(2.0, ge=1)
     """Exponent of the error 1 - cosine (gamma in GraphMAE). The larger, the less easy joints count. The target
     `coordinates` has a squared error instead."""
@@ -96,6 +99,7 @@ class GraphMAE(Method):
         self.encoder = GNN(config.gnn, config.width, config.depth, config.heads)
         self.encoder_to_decoder = nn.Linear(config.width, config.width, bias=False)
         self.decoder = GNN(config.gnn, config.width, config.decoder_depth, config.heads, final_norm=False)
+        self.context_proj = nn.Linear(config.width, config.width, bias=False) if config.frame_context else None
         self.head = nn.Linear(config.width, spec.axes) if config.target == "coordinates" else None
         self.statistics = JointStatistics(spec.axes) if config.target != "embedding" else None
         has_identity = config.joint_identity != "none"
@@ -190,6 +194,9 @@ class GraphMAE(Method):
         latent = self.encoder(inputs, graph, rows)
         if self.config.remask:
             latent = latent * ~hidden[:, None]
+        if self.context_proj:
+            mean = graph.sum_pool(latent) / graph.sum_pool(torch.ones_like(latent[:, :1]))
+            latent = graph.add_to_nodes(latent, self.context_proj(mean))
         # The linear layer between them is the projection of the decoder's input: it commutes with the mask.
         prediction: Tensor = self.decoder(latent, graph, self.encoder_to_decoder.weight.T, selected)
         return prediction
