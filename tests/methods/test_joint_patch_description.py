@@ -32,7 +32,9 @@ SWITCHES: list[dict[str, Any]] = [
     {"decoder": "cross", "target": "motion", "target_norm": "clip", "predict_ratio": 0.3},
     {"decoder": "cross", "target": "motion_and_acceleration", "target_steps": 2, "error_weight": "motion_energy"},
     {"decoder": "self", "target": "teacher"},
-]
+    {"decoder": "cross", "target": "motion", "target_norm": "clip", "target_floor": 0.1,
+     "input_noise": {"probability": 0.7}},
+]  # fmt: skip
 switches = pytest.mark.parametrize("change", SWITCHES, ids=lambda change: "-".join(map(str, change.values())))
 
 

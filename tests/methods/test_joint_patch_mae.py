@@ -20,7 +20,8 @@ from skeletonmae.methods import (
     NeighborTuningConfig,
     STTFormerMAEConfig,
 )
-from skeletonmae.methods.joint_patch_features import make_patches
+from skeletonmae.methods.joint_patch_config import InputNoiseConfig
+from skeletonmae.methods.joint_patch_features import make_patches, with_noise
 from skeletonmae.methods.motion_energy import motion_energy_weight
 from skeletonmae.methods.targets import make_targets
 from skeletonmae.models.joint_description import TrackJoints
@@ -44,6 +45,7 @@ SUCCESSORS: list[dict[str, Any]] = [
     CROSS | {"target": "motion", "error_weight": "motion_energy", "target_steps": 4, "predict_ratio": 0.3},
     {"decoder": "self", "target": "acceleration", "target_norm": "token", "error_weight": "motion_energy"},
     {"decoder": "self", "target": "position", "target_norm": "none"},
+    CROSS | {"target": "motion_and_acceleration", "target_floor": 0.7},
 ]
 """Targets, weights and decoders of later papers."""
 
@@ -119,7 +121,7 @@ def test_the_loss_equals_a_plain_loop(make_batch: Make, change: dict[str, Any]) 
                 for number, (values, flags) in enumerate(found):
                     frames = [frame for frame in range(step * 4, step * 4 + 4) if flags[frame, joint]]
                     is_known = flags[:, joint] if change["target_norm"] == "clip" else np.isin(range(16), frames)
-                    mean, std = mean_and_std(values[is_known, joint], change["target_norm"])
+                    mean, std = mean_and_std(values[is_known, joint], change)
                     for frame in frames:
                         target = (values[frame, joint] - mean) / std
                         error = predicted[step - steps.start, number, frame - step * 4] - target
@@ -147,11 +149,11 @@ def components(
     return found
 
 
-def mean_and_std(values: np.ndarray, target_norm: str) -> tuple[Any, Any]:
-    if target_norm == "none" or not len(values):
+def mean_and_std(values: np.ndarray, change: dict[str, Any]) -> tuple[Any, Any]:
+    if change["target_norm"] == "none" or not len(values):
         return 0.0, 1.0
-    axis = None if target_norm == "token" else 0
-    return values.mean(axis), np.sqrt(values.var(axis) + 1e-6)
+    axis = None if change["target_norm"] == "token" else 0
+    return values.mean(axis), np.sqrt(values.var(axis) + 1e-6 + change.get("target_floor", 0.0) ** 2)
 
 
 @all_switches
@@ -354,6 +356,12 @@ def test_visible_tokens_of_a_window_do_not_count(make_batch: Make) -> None:
         ({"target": "motion", "intervals": (1, 16)}, "below the 16 frames of a clip"),
         ({"decoder": "self", "target_steps": 2}, "target_steps needs decoder cross"),
         ({"decoder": "cross", "target_steps": 3}, "4 time steps are not divisible by target_steps 3"),
+        ({"target_norm": "none", "target_floor": 0.1}, "target_norm none has no target_floor; got 0.1"),
+        ({"target": "teacher", "target_floor": 0.1}, "target teacher has no target_floor"),
+        ({"target": "pooled", "target_floor": 0.1}, "target pooled has no target_floor"),
+        ({"target": "pooled", "input_noise": {"probability": 0.1}}, "target pooled has no input_noise"),
+        ({"input_noise": {"sigma": (0.2, 0.1)}}, "sigma must be two numbers above 0 in increasing order"),
+        ({"input_noise": {"sigma": (0.0, 0.1)}}, "sigma must be two numbers above 0 in increasing order"),
     ],
 )
 def test_settings_that_do_not_fit_each_other_are_refused(change: dict[str, Any], message: str) -> None:
@@ -369,6 +377,51 @@ def test_still_joints_hardly_count_with_motion_energy(make_batch: Make) -> None:
     targets = method.make_targets(make_patches(method.encoder, batch.with_positions(still).tracks))
     assert targets.weight is not None
     assert targets.weight[:, :, :10].max() < 0.01 * targets.weight[:, :, 10:].mean()
+
+
+def test_a_share_of_the_clips_has_input_noise_of_their_own_strength(make_batch: Make) -> None:
+    batch = make_batch((1, 2) * 200, lost=0.1)
+    patches = make_patches(tiny().encoder, batch.tracks)
+    noisy = with_noise(patches, batch, InputNoiseConfig(probability=0.4, sigma=(0.01, 0.1)))
+    assert noisy.clean is patches.values
+    assert torch.equal(noisy.without_noise.values, patches.values)
+    assert noisy.without_noise.clean is None
+    noise = noisy.values - patches.values
+    assert not noise[~patches.observed].any()
+    deviation = noise.flatten(1).std(1) / 0.9**0.5
+    is_noisy = deviation > 0
+    assert is_noisy.float().mean().item() == pytest.approx(0.4, abs=0.07)
+    level = deviation[is_noisy].log10()
+    assert level.min() > -2.1
+    assert level.max() < -0.9
+    assert level.mean().item() == pytest.approx(-1.5, abs=0.08)
+    both = (batch.tracks.person_index == 1).nonzero()[:, 0]
+    assert torch.equal(is_noisy[both], is_noisy[both - 1])  # a clip and not a person is noisy
+    correlation = torch.corrcoef(noise[is_noisy].flatten(1)).fill_diagonal_(0)
+    assert correlation.abs().max() < 0.3  # persons of a clip have noise of their own
+    flat = replace(patches, has_depth=torch.zeros(len(noise), dtype=torch.bool))
+    change = with_noise(flat, batch, InputNoiseConfig(probability=1.0)).values - patches.values
+    assert not change[..., 2].any()
+    assert change[..., :2].any()
+
+
+@pytest.mark.parametrize("target", ["position", "motion", "teacher"])
+def test_only_the_encoder_sees_input_noise(make_batch: Make, target: str) -> None:
+    noise = {"input_noise": {"probability": 1.0, "sigma": (0.3, 0.3)}}
+    settings = {"target": target, "decoder": "cross", "predict_ratio": 0.5}
+    clean, noisy = tiny(**settings), tiny(**settings, **noise)
+    batch = make_batch((2, 1, 1), lost=0.2)
+    expected, found = clean.train().draw_tokens(batch), noisy.train().draw_tokens(batch)
+    assert torch.equal(found[1].hidden, expected[1].hidden)
+    assert torch.equal(found[2].index, expected[2].index)
+    drawn = expected[0].values, found[0].values
+    assert (drawn[1] - drawn[0])[expected[0].observed].std().item() == pytest.approx(0.3, abs=0.02)
+    # The same prediction from the noisy tokens, against the targets of the clean ones.
+    clean.decode = lambda patches, mask, queries: noisy.decode(found[0], mask, queries)
+    torch.testing.assert_close(noisy.masked_loss(*found).loss, clean.masked_loss(*expected).loss)
+    assert (noisy(batch).loss - tiny(**settings)(batch).loss).abs() > 1e-4
+    assert torch.equal(noisy.eval()(batch).loss, tiny(**settings).eval()(batch).loss)  # not in evaluation
+    assert torch.equal(noisy.embed(batch), tiny(**settings).eval().embed(batch))
 
 
 def test_frames_not_divisible_into_tokens_are_refused() -> None:

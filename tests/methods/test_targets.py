@@ -164,6 +164,30 @@ def test_a_still_joint_has_targets_of_0_and_not_noise() -> None:
     assert float(made.std[0, 0, 0, 0, 0]) == pytest.approx(math.sqrt(EPSILON))
 
 
+def test_a_floor_adds_to_the_variance() -> None:
+    # x: 1 3 5 5, mean 3.5, variance 11 / 4, plus 0.5 squared: 3. y: 0 0 2 6, mean 2, variance 6, plus 0.25.
+    made = make_targets(patches_of(FRAMES), "position", "clip", target_floor=0.5)
+    x, y = np.array([-2.5, -0.5, 1.5, 1.5]) / np.sqrt(3.0), np.array([-2, -2, 0, 4]) / np.sqrt(6.25)
+    np.testing.assert_allclose(made.values[0, :, 0].reshape(4, 2), np.stack([x, y], 1), rtol=1e-5)
+    raw = made.values * made.std + made.mean
+    np.testing.assert_allclose(raw[0, :, 0].reshape(4, 2), FRAMES, rtol=1e-5)
+    without = make_targets(patches_of(FRAMES), "position", "clip", target_floor=0.0)
+    assert torch.equal(without.values, make_targets(patches_of(FRAMES), "position", "clip").values)
+
+
+@pytest.mark.parametrize("target_norm", ["token", "clip"])
+@pytest.mark.parametrize("intervals", [(1,), (1, 3)])
+def test_the_noise_of_a_still_joint_is_a_small_target(target_norm: TargetNorm, intervals: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.004, (4, 2)).astype(np.float32)
+    for values, share in ((noise, 0.15), (1e5 * noise, 1.0)):
+        patches = patches_of(values.tolist())
+        without = make_targets(patches, "motion", target_norm, intervals).values
+        floored = make_targets(patches, "motion", target_norm, intervals, target_floor=0.1).values
+        assert without.abs().max() > 1
+        assert floored.abs().max() < 1.01 * share * without.abs().max()
+    torch.testing.assert_close(floored, without, rtol=0.01, atol=0)  # motion far above the floor
+
+
 def test_the_reconstruction_loss_by_hand() -> None:
     prediction = torch.tensor([[[1.0, 2.0], [3.0, 9.0]], [[0.0, 0.0], [0.0, 0.0]], [[5.0, 5.0], [5.0, 5.0]]])
     target = torch.tensor([[[1.0, 0.0], [0.0, torch.nan]], [[1.0, 1.0], [1.0, 3.0]], [[0.0, 0.0], [0.0, 0.0]]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,6 +23,7 @@ class Patches:
         has_depth: Which tracks have a third coordinate; in the others it is 0 and no target. None for all.
         duration: Seconds of each track's clip; NaN where it is unknown. None if it is unknown for all.
         is_nameless: Tracks whose joints a model knows by their descriptions alone. None for no track.
+        clean: The coordinates that targets are made of, if `values` have noise; None if they have not.
     """
 
     values: Float[Tensor, "track time_step joint frame axis"]
@@ -32,6 +33,7 @@ class Patches:
     has_depth: Bool[Tensor, " track"] | None = None
     duration: Float[Tensor, " track"] | None = None
     is_nameless: Bool[Tensor, " track"] | None = None
+    clean: Float[Tensor, "track time_step joint frame axis"] | None = None
 
     def __post_init__(self) -> None:
         if self.bridged is None:
@@ -46,6 +48,11 @@ class Patches:
     def measured(self) -> Bool[Tensor, "track time_step joint frame"]:
         """Whether the joint was observed and not bridged in each frame of a token. Only these are targets."""
         return self.observed & ~self.bridged
+
+    @property
+    def without_noise(self) -> Patches:
+        """The tokens that targets are made of."""
+        return self if self.clean is None else replace(self, values=self.clean, clean=None)
 
     @property
     def motion_intensity(self) -> Float[Tensor, "track time_step joint"]:

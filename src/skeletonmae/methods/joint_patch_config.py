@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -33,12 +33,33 @@ class DescriptionConfig(Config):
     """Share of the clips whose duration is unknown; drawn again in every epoch."""
 
 
+class InputNoiseConfig(Config):
+    """Noise on what the encoder sees in pre-training. Masks and targets are those of the clips without it.
+
+    `sensor_noise` in `data.augment` makes it part of the targets instead.
+    """
+
+    probability: float = Field(0.0, ge=0, le=1)
+    """Probability that a clip has noise; drawn again in every epoch."""
+    sigma: tuple[float, float] = (0.003, 0.02)
+    """Minimum and maximum standard deviation, in the unit of the clips: body sizes after `normalize_size`. Each
+    clip draws its own; small values are as likely as large ones, in proportion."""
+
+    @model_validator(mode="after")
+    def _check_sigma(self) -> Self:
+        if not 0 < self.sigma[0] <= self.sigma[1]:
+            raise ValueError(f"sigma must be two numbers above 0 in increasing order; got {self.sigma}")
+        return self
+
+
 class JointPatchMAEConfig(MethodConfig):
     """The spatial-temporal masked autoencoder on tokens of one joint and a few frames.
 
     Source: Wu et al., *SkeletonMAE: Spatial-Temporal Masked Autoencoders*, ICME Workshops 2023, on the backbone
     of Mao et al., *Masked Motion Predictors*, ICCV 2023, whose target is `target: motion`.
     """
+
+    pools_statistics: ClassVar[bool] = True
 
     kind: Literal["joint_patch"] = "joint_patch"
     token_frames: int = Field(4, ge=1, le=10_000)
@@ -86,6 +107,12 @@ class JointPatchMAEConfig(MethodConfig):
     target_norm: TargetNorm = "token"
     """Normalize targets to mean 0 and variance 1 in each token, or for each joint and axis over the clip. `none`
     leaves them in the unit of the clip."""
+    target_floor: float = Field(0.0, ge=0)
+    """Standard deviation that is added to that of the targets, as the root of the sum of squares, before
+    `target_norm` divides by it. What varies less remains a small target: the noise of a sensor on still joints no
+    longer counts as much as motion. In the unit of the clips; 0 adds nothing."""
+    input_noise: InputNoiseConfig = InputNoiseConfig()
+    """Noise that the encoder sees and the targets do not have; by default none."""
     target_steps: int = Field(1, ge=1, le=10_000)
     """Number of successive tokens of a joint that a query predicts, with `decoder: cross` (AMR, CVPR 2026); must
     divide the number of time steps. Visible tokens among them do not count in the loss."""
@@ -102,6 +129,11 @@ class JointPatchMAEConfig(MethodConfig):
         if self.target in ("teacher", "pooled") and (self.target_steps > 1 or self.error_weight != "uniform"):
             problem = f"target {self.target} has target_steps 1 and error_weight uniform"
             raise ValueError(f"{problem}; got {self.target_steps} and {self.error_weight}")
+        if self.target_floor and (self.target in ("teacher", "pooled") or self.target_norm == "none"):
+            setting = f"target {self.target}" if self.target_norm != "none" else "target_norm none"
+            raise ValueError(f"{setting} has no target_floor; got {self.target_floor}")
+        if self.target == "pooled" and self.input_noise.probability:
+            raise ValueError(f"target pooled has no input_noise; got probability {self.input_noise.probability}")
         for target, settings in (("teacher", self.teacher), ("pooled", self.pooled)):
             if self.target != target and (changed := changed_settings(settings)):
                 names = ", ".join(f"{target}.{name}" for name in changed)

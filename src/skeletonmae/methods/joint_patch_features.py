@@ -13,7 +13,7 @@ from skeletonmae.batches.constants import constant
 from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenIndex, TokenMask
 from skeletonmae.methods.described_pooling import GROUPS, group_of_joint, pooled_layout
-from skeletonmae.methods.joint_patch_config import DescriptionConfig
+from skeletonmae.methods.joint_patch_config import DescriptionConfig, InputNoiseConfig
 from skeletonmae.methods.pooling import (
     Pooling,
     check_last_blocks,
@@ -23,8 +23,10 @@ from skeletonmae.methods.pooling import (
     statistics_blocks,
     sum_time_parts,
 )
+from skeletonmae.methods.targets import coordinates
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder, masked_mean, mean_over_time
 from skeletonmae.skeletons.description import with_root_motion
+from skeletonmae.transforms.sensor import normal_numbers
 
 
 def make_patches(encoder: JointPatchEncoder, tracks: Tracks) -> Patches:
@@ -67,6 +69,25 @@ def with_dropout(patches: Patches, batch: Batch, config: DescriptionConfig) -> P
     is_timeless = (batch.rng("duration").uniform() < config.duration_dropout)[clip]
     duration = batch.tracks.duration.masked_fill(is_timeless, torch.nan)
     return replace(patches, is_nameless=is_nameless, duration=duration)
+
+
+def with_noise(patches: Patches, batch: Batch, config: InputNoiseConfig) -> Patches:
+    """Return the patches of a training batch with noise on a share of the clips, and without it as `clean`.
+
+    Args:
+        patches: The tokens of the batch.
+        batch: The clips.
+        config: The share, and how much.
+    """
+    clip = batch.tracks.clip_index
+    draw = batch.rng("input noise").uniform(2)[clip]
+    low, high = config.sigma
+    sigma = low * (high / low) ** draw[:, 1]
+    sigma = sigma.masked_fill(draw[:, 0] >= config.probability, 0.0)
+    noise = normal_numbers(batch.track_rng("input noise of persons"), *patches.values.shape[1:])
+    noise = noise * sigma.view(-1, 1, 1, 1, 1)
+    is_known = coordinates(patches.observed, patches.values.shape[4], patches.has_depth)
+    return replace(patches, values=patches.values + noise.masked_fill(~is_known, 0.0), clean=patches.values)
 
 
 def embed_tracks(

@@ -20,7 +20,7 @@ from skeletonmae.methods.joint_patch_classifier import (
     encoder_of,
 )
 from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
-from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches, with_dropout
+from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches, with_dropout, with_noise
 from skeletonmae.methods.method import (
     Classifier,
     InputSpec,
@@ -36,6 +36,7 @@ from skeletonmae.methods.motion_energy import motion_energy_weight
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction
 from skeletonmae.methods.targets import (
+    Target,
     Targets,
     make_targets,
     num_components,
@@ -100,14 +101,17 @@ class JointPatchMAE(Method):
         if self.encoder.described and self.training:
             patches = with_dropout(patches, batch, self.config.description)
         mask = self.masking(patches, rng)
-        return patches, mask, self.draw_queries(mask, patches.measured.any(3), rng)
+        queries = self.draw_queries(mask, patches.measured.any(3), rng)
+        if self.training and self.config.input_noise.probability:
+            patches = with_noise(patches, batch, self.config.input_noise)
+        return patches, mask, queries
 
     def masked_loss(self, patches: Patches, mask: TokenMask, queries: TokenIndex) -> MethodOutput:
         """Compute the loss of the queried tokens."""
         if self.teacher:
-            return self.teacher.loss(self.decode(patches, mask, queries), patches, queries)
+            return self.teacher.loss(self.decode(patches, mask, queries), patches.without_noise, queries)
         prediction = self.predict(patches, mask, queries)
-        targets = self.make_targets(patches)
+        targets = self.make_targets(patches.without_noise)
 
         def gather(tokens: Tensor) -> Tensor:
             return queries.gather(_windows(tokens, self.config.target_steps))
@@ -124,7 +128,7 @@ class JointPatchMAE(Method):
         config = self.config
         assert config.target != "teacher"
         assert config.target != "pooled"
-        targets = make_targets(patches, config.target, config.target_norm, config.intervals)
+        targets = make_targets(patches, config.target, config.target_norm, config.intervals, config.target_floor)
         if config.error_weight == "uniform":
             return targets
         components = targets.values.shape[3] // patches.values.shape[3]
@@ -237,7 +241,8 @@ class JointPatchMAE(Method):
         prediction = torch.unflatten(self.predict(patches, mask, queries), 2, (config.target_steps, -1))
         first = config.intervals.index(1) * config.token_frames if has_motion else 0
         prediction = prediction[..., first : first + config.token_frames, :]
-        targets = make_targets(patches, "motion" if has_motion else "position", config.target_norm)
+        shown: Target = "motion" if has_motion else "position"
+        targets = make_targets(patches, shown, config.target_norm, target_floor=config.target_floor)
         rows = torch.arange(len(prediction), device=prediction.device)[:, None].expand_as(queries.index)
         windows = torch.zeros_like(_windows(patches.values, config.target_steps))
         windows[rows, queries.index] = prediction

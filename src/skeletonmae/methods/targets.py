@@ -50,7 +50,11 @@ def num_components(target: Target, intervals: tuple[int, ...]) -> int:
 
 
 def make_targets(
-    patches: Patches, target: Target, target_norm: TargetNorm, intervals: tuple[int, ...] = (1,)
+    patches: Patches,
+    target: Target,
+    target_norm: TargetNorm,
+    intervals: tuple[int, ...] = (1,),
+    target_floor: float = 0.0,
 ) -> Targets:
     """Compute the normalized targets of all tokens.
 
@@ -64,16 +68,21 @@ def make_targets(
         intervals: Number of frames that each motion spans (Kim et al., *Global-local Motion Transformer*, ECCV
             2022). A motion has a target where its two frames, in whichever tokens, were observed and not bridged;
             over one frame, as in MAMP, that of the last frame of the clip is 0.
+        target_floor: Its square is added to the variance that targets are normalized by.
     """
     components = [patches] if target == "position" else []
     if target in ("motion", "motion_and_acceleration"):
         components += [_motion_patches(patches, interval) for interval in intervals]
     if target in ("acceleration", "motion_and_acceleration"):
         components.append(_acceleration_patches(patches))
-    return _concat([_normalize(component, target_norm, patches.has_depth) for component in components])
+    return _concat(
+        [_normalize(component, target_norm, patches.has_depth, target_floor) for component in components]
+    )
 
 
-def _normalize(patches: Patches, target_norm: TargetNorm, has_depth: Bool[Tensor, " track"] | None) -> Targets:
+def _normalize(
+    patches: Patches, target_norm: TargetNorm, has_depth: Bool[Tensor, " track"] | None, target_floor: float
+) -> Targets:
     measured = patches.measured
     observed = coordinates(measured, patches.values.shape[4], has_depth)
     if target_norm == "none":
@@ -85,7 +94,7 @@ def _normalize(patches: Patches, target_norm: TargetNorm, has_depth: Bool[Tensor
     values = patches.values.clone().masked_fill_(patches.bridged[..., None], 0.0)
     mean = values.sum(axes_of_mean, keepdim=True) / count
     centered = (patches.values - mean).masked_fill(~observed, 0.0)
-    std = torch.sqrt(centered.square().sum(axes_of_mean, keepdim=True) / count + EPSILON)
+    std = torch.sqrt(centered.square().sum(axes_of_mean, keepdim=True) / count + (EPSILON + target_floor**2))
     return Targets(centered / std, measured, mean, std)
 
 
