@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from statistics import fmean
 from typing import Any
 
@@ -28,6 +28,7 @@ HIDING = {
 BASE = (TARGETS["coordinates"], HIDING["random parts"])
 
 IDENTITY, CONTEXT = "method.joint_identity=all", "method.frame_context=true"
+WHOLE = "method.pretrain_strl=true"
 PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "base": ((), {}),
     "target centered": ((TARGETS["centered"],), {}),
@@ -47,6 +48,8 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "identity, width 128": ((IDENTITY, "method.width=128"), {}),
     "identity, frame context": ((IDENTITY, CONTEXT), {}),
     "identity, frame context, 1,600 steps": ((IDENTITY, CONTEXT), {"min_steps": 1600}),
+    "identity, STRL": ((IDENTITY, WHOLE), {}),
+    "identity, STRL, 1,600 steps": ((IDENTITY, WHOLE), {"min_steps": 1600}),
     "identity, gat": ((IDENTITY, "method.gnn=gat"), {}),
     "identity, target centered": ((IDENTITY, TARGETS["centered"]), {}),
     "identity, 1 random part": ((IDENTITY, "method.joint_masking={kind: random_parts, num_parts: 1}"), {}),
@@ -59,10 +62,10 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "coordinates, random parts": (BASE, {}),
     "coordinates, random parts, identity": ((*BASE, IDENTITY), {}),
-    "coordinates, random parts, 1,600 steps": (BASE, {"min_steps": 1600}),
     "coordinates, random parts, identity, 1,600 steps": ((*BASE, IDENTITY), {"min_steps": 1600}),
+    "the same with frame context": ((*BASE, IDENTITY, CONTEXT), {"min_steps": 1600}),
+    "the same with STRL as a whole": ((*BASE, IDENTITY, WHOLE), {"min_steps": 1600}),
     "centered, random parts": ((TARGETS["centered"], HIDING["random parts"]), {}),
-    "embedding, random parts": ((TARGETS["embedding"], HIDING["random parts"]), {}),
     "coordinates, right arm and leg": ((TARGETS["coordinates"], HIDING["right arm and leg"]), {}),
     "embedding, right arm and leg": ((TARGETS["embedding"], HIDING["right arm and leg"]), {}),
     "coordinates, random joints": ((TARGETS["coordinates"], HIDING["random joints"]), {}),
@@ -71,8 +74,8 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 of joints."""
 SCRATCH: dict[str, tuple[str, ...]] = {"from scratch": BASE, "from scratch, identity": (*BASE, IDENTITY)}
 """Networks that are not pre-trained; what the base predicts has no influence on them."""
-FIRST = (*SCRATCH, "coordinates, random parts", "coordinates, random parts, identity")
-"""What is run first, and the only ones with more than one layer of STRL."""
+FINALISTS = 2
+"""Number of pre-trainings that are tried with other rates, after all were compared with the first."""
 
 
 def pretrain_cell(dataset: str, part: str, settings: tuple[str, ...], seed: int, **training: Any) -> Cell:
@@ -112,14 +115,45 @@ def merged(settings: tuple[str, ...], changes: tuple[str, ...]) -> tuple[str, ..
     return (*(setting for setting in settings if setting.partition("=")[0] not in changed), *changes)
 
 
-def select_cells() -> Iterator[Cell]:
-    """Yield the fine-tunings on the validation parts, the most telling first."""
-    others = tuple(name for name in CANDIDATES if name not in FIRST)
-    for depth, names in ((DEPTHS[0], FIRST), (DEPTHS[0], others), (DEPTHS[1], FIRST)):
-        for rate in RATES:
-            for dataset in SELECTION_SETS:
-                for name in names:
+def select_cells(lines: dict[str, Any], key: Any) -> Iterator[Cell]:
+    """Yield the fine-tunings on the validation parts; which ones follow depends on what has been found so far.
+
+    First all pre-trainings with one layer of STRL and the first rate, and the networks from scratch with every
+    rate; then the best pre-trainings with the other rates; then the best of all, and the better network from
+    scratch, with more layers. A round begins when the one before it is complete.
+
+    Args:
+        lines: The finished cells, by their key.
+        key: Returns the key of a cell.
+    """
+
+    def compare(names: Iterable[str], depth: int, rates: Iterable[float]) -> Iterator[Cell]:
+        for name in names:
+            for rate in rates:
+                for dataset in SELECTION_SETS:
                     yield from _select(dataset, name, depth, rate)
+
+    def best(names: Iterable[str]) -> list[Row]:
+        means = {row: value for row, value in mean_table(lines, key).items() if row[0] in names}
+        return sorted(means, key=lambda row: -means[row])
+
+    def is_complete(cells: list[Cell]) -> bool:
+        return all(key(cell) in lines for cell in cells)
+
+    depth, more = DEPTHS
+    first = [*compare(CANDIDATES, depth, RATES[:1]), *compare(SCRATCH, depth, RATES)]
+    yield from first
+    if not is_complete(first):
+        return
+    finalists = [row[0] for row in best(CANDIDATES) if row[1:] == (depth, RATES[0])][:FINALISTS]
+    second = list(compare(finalists, depth, RATES[1:]))
+    yield from second
+    if is_complete(second):
+        (name, _, rate), (scratch, _, _) = (
+            next(row for row in best(names) if row[1] == depth) for names in (CANDIDATES, SCRATCH)
+        )
+        yield from compare([name], more, [rate])
+        yield from compare([scratch], more, RATES)
 
 
 def _select(dataset: str, name: str, depth: int, rate: float) -> Iterator[Cell]:
@@ -147,17 +181,24 @@ def selection_table(lines: dict[str, Any], key: Any) -> dict[Row, dict[str, floa
     return table
 
 
-def choose(table: dict[Row, dict[str, float]]) -> tuple[Row, Row] | None:
+def mean_table(lines: dict[str, Any], key: Any) -> dict[Row, float]:
+    """Return the mean validation accuracy over the datasets of what is finished on all of them."""
+    table = selection_table(lines, key)
+    return {row: fmean(found.values()) for row, found in table.items() if len(found) == len(SELECTION_SETS)}
+
+
+def choose(lines: dict[str, Any], key: Any) -> tuple[Row, Row] | None:
     """Return name, depth and rate with the best mean over the datasets: of all pre-trainings, and from scratch.
 
-    The depth from scratch is that of the pre-training. None if nothing is finished on all datasets.
+    The depth from scratch is that of the pre-training. None if the selection is not complete.
     """
-    means = {row: fmean(found.values()) for row, found in table.items() if len(found) == len(SELECTION_SETS)}
-    pretrained = max((row for row in means if row[0] in CANDIDATES), key=lambda row: means[row], default=None)
-    if pretrained is None:
+    cells = list(select_cells(lines, key))
+    if {cell["depth"] for cell in cells} != set(DEPTHS) or not all(key(cell) in lines for cell in cells):
         return None
+    means = mean_table(lines, key)
+    pretrained = max((row for row in means if row[0] in CANDIDATES), key=lambda row: means[row])
     scratch = [row for row in means if row[0] in SCRATCH and row[1] == pretrained[1]]
-    return (pretrained, max(scratch, key=lambda row: means[row])) if scratch else None
+    return pretrained, max(scratch, key=lambda row: means[row])
 
 
 def proof_cells(chosen: tuple[Row, Row]) -> Iterator[Cell]:
@@ -165,13 +206,13 @@ def proof_cells(chosen: tuple[Row, Row]) -> Iterator[Cell]:
     for dataset in PROOF_SETS:
         for row in chosen:
             yield from few_labels(dataset, row)
-    for row in chosen:
-        for other in other_rows(row):
-            yield from few_labels(PROOF_SETS[0], other)
     for seed in range(PRETRAININGS):
         for dataset in PROOF_SETS:
             for row in chosen:
                 yield all_labels(dataset, row, seed)
+    for row in chosen:
+        for other in other_rows(row):
+            yield from few_labels(PROOF_SETS[0], other)
 
 
 def other_rows(row: Row) -> list[Row]:

@@ -52,10 +52,10 @@ def cells(stage: str, lines: dict[str, Any]) -> Iterator[plan.Cell]:
     if stage == "pretext":
         yield from plan.pretext_cells(plan.SELECTION_SETS[0])
         return
-    chosen = plan.choose(plan.selection_table(lines, key)) if stage == "proof" else None
+    chosen = plan.choose(lines, key) if stage == "proof" else None
     if stage == "proof" and chosen is None:
         return
-    for cell in plan.proof_cells(chosen) if chosen else plan.select_cells():
+    for cell in plan.proof_cells(chosen) if chosen else plan.select_cells(lines, key):
         if cell["start"]:
             yield cell["start"]
         yield cell
@@ -137,7 +137,7 @@ def report(folder: Path) -> Iterator[str]:
             shown = [f"{100 * found[each]:.1f}" if each in found else "" for each in plan.SELECTION_SETS]
             mean = f"{100 * fmean(found.values()):.1f}" if len(found) == len(plan.SELECTION_SETS) else ""
             yield f"| {name} | {depth} | x{rate:g} | {' | '.join(shown)} | {mean} |"
-    chosen = plan.choose(table)
+    chosen = plan.choose(lines, key)
     yield f"\nchosen (name, depth, rate): {chosen}\n"
     if chosen:
         yield from proof_table(lines, *chosen)

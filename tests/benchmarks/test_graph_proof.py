@@ -43,10 +43,9 @@ def fake_run(proof: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]
         return {"cell": cell, "result": result, "cpu_seconds": 10.0}
 
     monkeypatch.setattr(proof, "run_cell", run_cell)
-    names = ("coordinates, random parts", "embedding, random parts")
+    names = ("coordinates, random parts", "embedding, right arm and leg")
     monkeypatch.setattr(proof.plan, "CANDIDATES", {name: proof.plan.CANDIDATES[name] for name in names})
     monkeypatch.setattr(proof.plan, "SCRATCH", {"from scratch": proof.plan.BASE})
-    monkeypatch.setattr(proof.plan, "FIRST", ("from scratch", names[0]))
     return run
 
 
@@ -62,7 +61,7 @@ def test_a_run_that_was_stopped_continues_and_proves_what_was_chosen(
     keys = [proof.key(cell) for cell in run]
     assert len(keys) == len(set(keys))
     lines = proof.read_lines(tmp_path)
-    chosen = proof.plan.choose(proof.plan.selection_table(lines, proof.key))
+    chosen = proof.plan.choose(lines, proof.key)
     assert chosen == (("coordinates, random parts", 1, 0.1), ("from scratch", 1, 1.0))
     text = "\n".join(proof.report(tmp_path))
     # 0.62 + 0.001 draw with pre-training, 0.57 + 0.001 draw from scratch: the draws cancel.
@@ -95,7 +94,7 @@ def test_the_interval_of_crossed_pretrainings_and_draws(proof: Any) -> None:
 
 def test_every_cell_of_the_plan_can_be_written_and_is_unique(proof: Any) -> None:
     plan = proof.plan
-    every = [*plan.pretext_cells("penn_action"), *plan.select_cells()]
+    every = [*plan.pretext_cells("penn_action"), *plan.select_cells({}, proof.key)]
     every += list(plan.proof_cells((("coordinates, random parts", 1, 0.1), ("from scratch", 1, 1.0))))
     keys = [proof.key(cell) for cell in every]
     assert len(set(keys)) == len(keys)

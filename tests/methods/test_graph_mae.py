@@ -136,7 +136,10 @@ def test_no_gradient_flows_through_the_target(make_batch: Make, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("gnn", ["gin", "gcn", "gat"])
-@pytest.mark.parametrize("settings", [{}, {"remask": False}, {"frame_context": True}, {"edge_loss_weight": 0.5}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"remask": False}, {"frame_context": True}, {"pretrain_strl": True}, {"edge_loss_weight": 0.5}],
+)
 def test_hidden_and_unobserved_joints_do_not_reach_the_decoder(
     make_batch: Make, gnn: str, settings: dict[str, Any]
 ) -> None:
@@ -153,7 +156,9 @@ def test_hidden_and_unobserved_joints_do_not_reach_the_decoder(
     )  # the target did change
     poisoned = replace(batch, positions=batch.positions.masked_fill(~batch.observed[..., None], torch.nan))
     assert torch.equal(method(poisoned).loss, first)
-    first.backward()
+    empty = batch.observed.clone()
+    empty[0, 0, 0] = False  # a frame without a node
+    (first + method(replace(batch, observed=empty)).loss).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
 
 
@@ -187,6 +192,38 @@ def test_the_frame_context_adds_the_projected_mean_of_the_joints_that_the_decode
     count = FrameGraph(batch.tracks).observed.sum(0)[:, None].clamp(min=1)
     expected = latents[0] + graph.to_nodes((method.context_proj(dense.sum(0) / count)).expand_as(dense))
     torch.testing.assert_close(latents[1], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_pre_trained_layer_of_strl_sees_other_frames_and_starts_every_layer_of_the_classifier(
+    make_batch: Make,
+) -> None:
+    settings = {"joint_masking": FixedParts(), "remask": False, "target": "coordinates", "joint_identity": "all"}
+    batch = clips(make_batch, (1, 1), lost=0.0)
+    moved = batch.positions.clone()
+    moved[:, :, 2, 0] += 1.0  # the nose, which is visible, in the third frame
+    for pretrain_strl in (False, True):
+        method = tiny(pretrain_strl=pretrain_strl, **settings).eval()
+        predicted = []
+        for positions in (batch.positions, moved):
+            graph = method.frame_graph(batch.with_positions(positions))
+            hidden = graph.graph.to_nodes(method.draw_mask(batch, graph))
+            predicted.append(method.predict(graph.inputs(2), hidden, graph.graph))
+        differs = (predicted[0] != predicted[1]).any(1).view(17, 2, 6).any(0).any(0)  # of each frame
+        reached = (0, 1, 2, 3, 4) if pretrain_strl else (2,)  # 1, 2 or 4 frames away
+        assert differs.nonzero().flatten().tolist() == list(reached)
+    model = method.classifier(5, STRLClassifierConfig(depth=2))
+    state = model.state_dict()
+    for name, value in method.encoder.state_dict().items():
+        assert all(torch.equal(state[f"strl.layers.{layer}.{name}"], value) for layer in (0, 1))
+    assert torch.equal(state["strl.time_embed"], method.time_embed)
+    own = {name for name, _ in model.named_parameters() if model.is_encoder(name)}
+    assert own == {name for name, _ in model.named_parameters() if not name.startswith("head.")}
+    frames = method.frame_graph(batch)
+    features = method.classifier(5, STRLClassifierConfig(depth=1)).eval().strl(frames.inputs(2), frames.graph)
+    torch.testing.assert_close(method.embed(batch), frames.mean_features(features))
+    for use in (method, method.embed):
+        with pytest.raises(InputError, match="expected 6 frames; got 7 frames"):
+            use(clips(make_batch, frames=7))
 
 
 def test_a_decoder_of_one_layer_predicts_a_constant_for_joints_whose_neighbors_are_all_remasked(

@@ -55,7 +55,9 @@ class STRLClassifier(Classifier):
             frames=frames,
             depth=config.depth,
             joint_identity=method.evaluated_identity,
+            time_embed=method.time_embed,
         )
+        self.starts_from_layer = method.time_embed is not None
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(width, config.head_width),
@@ -87,5 +89,10 @@ class STRLClassifier(Classifier):
         return 0 if parameter.startswith(EMBEDDINGS) else int(parameter.split(".")[5]) + 1
 
     def is_encoder(self, parameter: str) -> bool:
-        """Return whether a parameter belongs to the joint embedding or to a copy of the encoder."""
+        """Return whether a parameter belongs to the joint embedding or to a copy of the encoder.
+
+        With `pretrain_strl`, the layers of STRL are copies of what was pre-trained, and belong to it as well.
+        """
+        if self.starts_from_layer:
+            return parameter.startswith("strl.")
         return parameter.startswith(EMBEDDINGS) or ".encoder." in parameter

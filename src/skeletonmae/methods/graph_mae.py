@@ -30,7 +30,8 @@ from skeletonmae.methods.method import (
 )
 from skeletonmae.methods.pooling import Pooling, check_last_blocks, check_pooling, pool_sums
 from skeletonmae.models.gnn import GNN, GNNType, JointIdentity, SkeletonGraph
-from skeletonmae.models.known_joints import check_any_joint_known
+from skeletonmae.models.known_joints import check_any_joint_known, check_clip_size
+from skeletonmae.models.strl import STRLLayer, add_time, new_time_embed
 
 AnyJointMasking: Any = tagged_union(JOINT_MASKINGS)
 
@@ -70,6 +71,9 @@ class GraphMAEConfig(MethodConfig):
     frame_context: bool = False
     """Whether a linear function of the mean of the encoder's output over the joints of a frame is added to the
     decoder's input. STRL uses the encoder in the same way: by the sum of its output over the joints."""
+    pretrain_strl: bool = False
+    """Whether a whole layer of STRL is pre-trained, with its temporal convolutions, instead of the encoder of
+    single frames alone. Fine-tuning starts every layer from it, and `encoder_lr` applies to all of STRL."""
     beta: float = Field(2.0, ge=1)
     """Exponent of the error 1 - cosine (gamma in GraphMAE). The larger, the less easy joints count. The target
     `coordinates` has a squared error instead."""
@@ -96,7 +100,9 @@ class GraphMAE(Method):
         self.joint_masking: JointMasking = config.joint_masking
         self.embedding = nn.Linear(spec.axes * config.window, config.width)
         self.mask_token = nn.Parameter(torch.randn(config.width) * 0.02)
-        self.encoder = GNN(config.gnn, config.width, config.depth, config.heads)
+        encoder = GNN(config.gnn, config.width, config.depth, config.heads)
+        self.encoder: GNN | STRLLayer = STRLLayer(encoder, config.width) if config.pretrain_strl else encoder
+        self.time_embed = new_time_embed(spec.frames, config.width) if config.pretrain_strl else None
         self.encoder_to_decoder = nn.Linear(config.width, config.width, bias=False)
         self.decoder = GNN(config.gnn, config.width, config.decoder_depth, config.heads, final_norm=False)
         self.context_proj = nn.Linear(config.width, config.width, bias=False) if config.frame_context else None
@@ -111,7 +117,7 @@ class GraphMAE(Method):
             nan = batch.tracks.positions.new_full((), torch.nan)
             logs = {"embedding_variance": nan} | {f"{name}_baseline": nan for name in BASELINES}
             return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), logs)
-        frames = FrameGraph(batch.tracks)
+        frames = self.frame_graph(batch)
         graph = frames.graph
         hidden = self.draw_mask(batch, frames)
         inputs = frames.inputs(self.spec.axes, self.config.window)
@@ -159,6 +165,16 @@ class GraphMAE(Method):
         config = self.config
         return TargetSpace(config.target, self.embedding, config.beta, mean, variance.sqrt())
 
+    def frame_graph(self, batch: Batch) -> FrameGraph:
+        """Return the frames of a batch as one graph.
+
+        Raises:
+            InputError: The clips have another number of frames than a layer of STRL that is pre-trained.
+        """
+        if self.config.pretrain_strl:
+            check_clip_size({"frames": self.spec.frames}, batch.tracks.positions.shape[1:2])
+        return FrameGraph(batch.tracks)
+
     def draw_mask(self, batch: Batch, frames: FrameGraph) -> Bool[Tensor, "joint pose"]:
         """Draw the hidden joints among the observed ones."""
         tracks = frames.tracks
@@ -191,15 +207,37 @@ class GraphMAE(Method):
                 is_joint = is_joint & hidden[:, None]
             inputs = torch.cat([inputs, is_joint.to(inputs.dtype)], 1)
             rows = torch.cat([rows, self.joint_identity.of_layout(graph)])
-        latent = self.encoder(inputs, graph, rows)
+        latent = self.encode(inputs, graph, rows)
         if self.config.remask:
             latent = latent * ~hidden[:, None]
         if self.context_proj:
-            mean = graph.sum_pool(latent) / graph.sum_pool(torch.ones_like(latent[:, :1]))
+            mean = graph.sum_pool(latent) / graph.sum_pool(torch.ones_like(latent[:, :1])).clamp(min=1)
             latent = graph.add_to_nodes(latent, self.context_proj(mean))
         # The linear layer between them is the projection of the decoder's input: it commutes with the mask.
         prediction: Tensor = self.decoder(latent, graph, self.encoder_to_decoder.weight.T, selected)
         return prediction
+
+    def encode(
+        self,
+        x: Float[Tensor, "node in_width"],
+        graph: SkeletonGraph,
+        projection: Float[Tensor, "in_width width"] | None = None,
+    ) -> Float[Tensor, "node width"]:
+        """Compute the features of embedded joints.
+
+        Args:
+            x: The embedded joints, or what `projection` makes them of.
+            graph: The nodes and their bones; poses are in (track, frame) order.
+            projection: The embedded joints are `x @ projection`; None if they are `x`.
+        """
+        features: Tensor
+        if isinstance(self.encoder, GNN):
+            features = self.encoder(x, graph, projection)
+            return features
+        assert self.time_embed is not None
+        x = add_time(x if projection is None else x @ projection, self.time_embed, graph)
+        features = self.encoder(x, graph, self.spec.frames)
+        return features
 
     @torch.no_grad()
     def embedding_variance(self, inputs: Float[Tensor, "node value"]) -> Float[Tensor, ""]:
@@ -215,11 +253,11 @@ class GraphMAE(Method):
         """Average the features of all observed joints; only the last layer has features."""
         check_pooling(pooling)
         check_last_blocks(last_blocks, 1)
-        frames = FrameGraph(batch.tracks)
+        frames = self.frame_graph(batch)
         x = self.embedding(frames.inputs(self.spec.axes, self.config.window))
         if self.evaluated_identity:
             x = x + self.evaluated_identity(frames.graph)
-        features = self.encoder(x, frames.graph)
+        features = self.encode(x, frames.graph)
         if pooling == "mean" and time_parts == 1:
             return frames.mean_features(features)
         joints, known_joints = batch.skeleton.joints, self.spec.joints
@@ -248,7 +286,7 @@ class GraphMAE(Method):
         """
         if self.config.target == "centered" or not batch.present[:1].any():
             return None
-        frames = FrameGraph(batch.tracks)
+        frames = self.frame_graph(batch)
         hidden = self.draw_mask(batch, frames)
         inputs = frames.inputs(self.spec.axes, self.config.window)
         nodes = self.predict(inputs, frames.graph.to_nodes(hidden), frames.graph)

@@ -84,40 +84,56 @@ class STRLLayer(nn.Module):
         return relu(self.temporal(x, graph, frames) + x)
 
 
+def new_time_embed(frames: int, width: int) -> nn.Parameter:
+    """Return a new vector for each frame of a clip."""
+    return nn.Parameter(torch.randn(frames, width) * 0.02)
+
+
+def add_time(
+    x: Float[Tensor, "node width"], time_embed: Float[Tensor, "frame width"], graph: SkeletonGraph
+) -> Float[Tensor, "node width"]:
+    """Add to each node the vector of its frame; poses of `graph` are in (track, frame) order."""
+    return graph.add_to_nodes(x, time_embed.repeat(graph.num_poses // len(time_embed), 1))
+
+
 class STRL(nn.Module):
     """The STRL network, from positions to features of the nodes.
 
     Args:
         embed: The embedding of a joint; it is copied.
-        encoder: Of single frames; each layer gets a copy.
+        encoder: Of single frames, or a whole layer; each layer gets a copy.
         width: Of the nodes.
         frames: Number of frames of a clip.
         depth: Number of layers.
         joint_identity: Added to the embedding of a joint, if given; it is copied.
+        time_embed: The vectors of the frames, which are copied; None for new ones.
     """
 
     def __init__(
         self,
         embed: nn.Linear,
-        encoder: GNN,
+        encoder: GNN | STRLLayer,
         *,
         width: int,
         frames: int,
         depth: int,
         joint_identity: JointIdentity | None = None,
+        time_embed: nn.Parameter | None = None,
     ) -> None:
         super().__init__()
         self.embed = copy.deepcopy(embed)
         self.joint_identity = copy.deepcopy(joint_identity)
-        self.time_embed = nn.Parameter(torch.randn(frames, width) * 0.02)
-        self.layers = nn.ModuleList(STRLLayer(copy.deepcopy(encoder), width) for _ in range(depth))
+        self.time_embed = new_time_embed(frames, width) if time_embed is None else copy.deepcopy(time_embed)
+        copies = (copy.deepcopy(encoder) for _ in range(depth))
+        self.layers = nn.ModuleList(
+            each if isinstance(each, STRLLayer) else STRLLayer(each, width) for each in copies
+        )
         self.zero_grad()
 
     def forward(self, positions: Float[Tensor, "node value"], graph: SkeletonGraph) -> Float[Tensor, "node width"]:
         """Compute features of the nodes from their inputs; poses of `graph` are in (track, frame) order."""
         frames = len(self.time_embed)
-        time_embed = self.time_embed.repeat(graph.num_poses // frames, 1)
-        x: Tensor = graph.add_to_nodes(self.embed(positions), time_embed)
+        x: Tensor = add_time(self.embed(positions), self.time_embed, graph)
         if self.joint_identity:
             x = x + self.joint_identity(graph)
         for layer in self.layers:
