@@ -136,6 +136,15 @@ def test_a_clip_cannot_be_divided_into_more_parts_than_it_has_time_steps() -> No
     assert recipe_from(graph | {"evaluation": [{"kind": "knn", "time_parts": 32}]}, "here").evaluation
 
 
+def test_statistics_are_pooled_by_the_methods_that_have_them() -> None:
+    evaluation = {"evaluation": [{"kind": "knn"}, {"kind": "robustness", "probe": {"pooling": "statistics"}}]}
+    for kind in ("graph", "sttformer"):
+        message = f"item 1 has pooling statistics, which method {kind} does not have; use mean, joints or parts"
+        refused({"method": {"kind": kind}} | evaluation, "evaluation: ", message)
+    for kind in ("joint_patch", "order", "contrastive"):
+        assert recipe_from({"data": {"evaluate": {"store": "x"}}, "method": {"kind": kind}} | evaluation, "here")
+
+
 def test_a_method_without_an_encoder_is_evaluated_by_fine_tuning_alone() -> None:
     supervised = {"method": {"kind": "supervised"}}
     message = "item 0, linear, evaluates an encoder, which method supervised does not have"

@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from skeletonmae.evaluation import KNN, EvaluationTask, LinearProbe
+from skeletonmae.evaluation.linear_solvers import fit_discriminant
 from skeletonmae.transforms import ClipConfig
 from skeletonmae.transforms.geometry import Mirror, Scale
 
@@ -124,7 +125,7 @@ def test_views_can_do_without_mirror_images(make_task: Any) -> None:
     clips = ClipConfig(frames=1, transforms=(), augment=augment, crop=(1.0, 1.0), test_crop=1.0)
     task = task_of(make_task, clips=clips)
     probe = LinearProbe(test_views=1, epochs=2, mirror_views=False)
-    classifier, _ = probe.fit(task, task.split.train)
+    classifier = probe.fit(task, task.split.train).classifier
     logits, _ = probe.predict(task, classifier, task.split.test)
     middle, scaled = (classifier(torch.from_numpy(TEST).float() @ torch.eye(4, 60) * by) for by in (1, 3))
     torch.testing.assert_close(logits, (middle + scaled) / 2, rtol=1e-4, atol=1e-4)
@@ -170,7 +171,7 @@ def test_logits_are_averaged_over_test_views(make_task: Any) -> None:
     )
     task = task_of(make_task, clips=clips)
     probe = LinearProbe(test_views=2, epochs=2)
-    classifier, _ = probe.fit(task, task.split.train)
+    classifier = probe.fit(task, task.split.train).classifier
     logits, labels = probe.predict(task, classifier, task.split.test)
     middle, scaled = (classifier(torch.from_numpy(TEST).float() @ torch.eye(4, 60) * by) for by in (1, 3))
     torch.testing.assert_close(logits, (middle + 2 * scaled) / 3, rtol=1e-4, atol=1e-4)
@@ -186,6 +187,22 @@ def test_lbfgs_selects_among_its_own_weight_decays_by_default(make_task: Any) ->
     assert fixed.best_params == {}
     assert fixed.details["weight_decay"] == 0.01
     assert fixed.details["selection"] == "none"
+
+
+def test_discriminant_analysis_selects_a_shrinkage(make_task: Any) -> None:
+    hard = TEST + RNG.normal(size=TEST.shape) * 2
+    result = LinearProbe(solver="discriminant").run(task_of(make_task, test=hard))[0]
+    assert result.best_params == {"shrinkage": 0.6}  # all are right; ties go to the first
+    assert result.name == "linear discriminant"
+    assert result.details["shrinkage"] == 0.6
+    assert "weight_decay" not in result.details
+    fixed = LinearProbe(solver="discriminant", shrinkages=(0.02,)).run(task_of(make_task, test=hard))[0]
+    assert fixed.name == "linear discriminant shrinkages=0.02"
+    assert fixed.best_params == {}
+    assert fixed.details["selection"] == "none"
+    (classifier,) = fit_discriminant(torch.from_numpy(TRAIN).float(), torch.from_numpy(LABELS), 4, (0.02,))
+    predicted = classifier(torch.from_numpy(hard).float()).argmax(1).numpy()
+    assert fixed.top1 == pytest.approx((predicted == TEST_LABELS).mean())
 
 
 def test_a_result_says_how_it_was_obtained(make_task: Any) -> None:
@@ -220,6 +237,23 @@ def test_settings_that_a_solver_would_ignore_are_refused(settings: dict[str, Any
     with pytest.raises(ValidationError, match=message):
         LinearProbe(solver="lbfgs", **settings)
     assert LinearProbe.model_validate(LinearProbe(solver="lbfgs").model_dump()) == LinearProbe(solver="lbfgs")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"solver": "discriminant", "lr": 0.5}, "solver discriminant has no lr; delete it, or use solver sgd"),
+        ({"solver": "discriminant", "weight_decays": (0.1,)}, "no weight_decays; delete it, or use solver sgd or lbfgs"),
+        ({"solver": "discriminant", "shrinkages": (1.0,)}, "less than 1"),
+        ({"shrinkages": (0.1,)}, "solver sgd has no shrinkages; delete it, or use solver discriminant"),
+        ({"solver": "lbfgs", "shrinkages": (0.1,), "lr": 0.2}, "solver lbfgs has no lr, shrinkages; delete it "),
+        ({"pooling": "statistics", "time_parts": 2}, "both must be 1; got time_parts 2 and last_blocks 1"),
+        ({"pooling": "statistics", "last_blocks": 3}, "both must be 1; got time_parts 1 and last_blocks 3"),
+    ],
+)  # fmt: skip
+def test_settings_that_exclude_each_other_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        LinearProbe(**settings)
 
 
 def test_few_labels(make_task: Any) -> None:
@@ -271,9 +305,10 @@ OTHER_SETTINGS = {
 
 def test_every_setting_is_in_the_name_of_the_result() -> None:
     """Otherwise two probes of one recipe would replace each other's scores."""
-    assert OTHER_SETTINGS.keys() == LinearProbe.model_fields.keys() - {"kind", "mirror_views"}
+    assert OTHER_SETTINGS.keys() == LinearProbe.model_fields.keys() - {"kind", "mirror_views", "shrinkages"}
     probes = [LinearProbe(), *(LinearProbe(**{name: value}) for name, value in OTHER_SETTINGS.items())]
     probes += [LinearProbe(views=1, mirror_views=False)]
+    probes += [LinearProbe(solver="discriminant"), LinearProbe(solver="discriminant", shrinkages=(0.1,))]
     keys = [key for probe in probes for key in probe.result_keys]
     assert len(set(keys)) == len(probes)
     assert keys[0] == ("linear", 1.0, 0)

@@ -3,8 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_lbfgs, fit_sgd, principal_axes
+from skeletonmae.evaluation.linear_solvers import (
+    LinearClassifier,
+    fit_discriminant,
+    fit_lbfgs,
+    fit_sgd,
+    principal_axes,
+)
 
 
 def clips(num: int = 120, num_features: int = 6, num_classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -52,6 +59,36 @@ def test_a_class_without_clips_is_never_predicted() -> None:
     logits = fit_lbfgs(features, labels, 5, (0.01,))[0](features)
     assert logits.isfinite().all()
     assert (logits[:, 4] < logits[:, :4].max(1).values).all()
+
+
+@pytest.mark.parametrize("num_features", [6, 150], ids=["tall", "wide"])
+def test_discriminants_are_those_of_scikit_learn(num_features: int) -> None:
+    """Which divides the covariance by the number of clips, and spreads its trace over all features."""
+    num, labels = 120, torch.arange(120) % 4
+    features, _ = clips(num, num_features)
+    features[:, :4] += 3 * torch.eye(4)[labels]
+    normalized = ((features - features.mean(0)) / (features.var(0, correction=0) + 1e-6).sqrt()).double()
+    by_scikit = num / (num - 4)  # what our covariance is larger by
+    rank_share = min(num - 1, num_features) / num_features
+    for shrinkage, classifier in zip((0.1, 0.6), fit_discriminant(features, labels, 4, (0.1, 0.6)), strict=True):
+        # (1 - a) S + a t I, with another t for the same trace, is a multiple of (1 - b) S + b t I.
+        ratio = shrinkage / (1 - shrinkage) / rank_share
+        other = ratio / (1 + ratio)
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=other, priors=np.full(4, 0.25))
+        expected = model.fit(normalized.numpy(), labels.numpy()).decision_function(normalized.numpy())
+        scale = (1 - other) / (1 - shrinkage) / by_scikit
+        found = classifier(features).double().numpy()
+        expected = (expected - expected.mean(1, keepdims=True)) * scale
+        np.testing.assert_allclose(found - found.mean(1, keepdims=True), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_discriminants_of_classes_without_clips_and_of_single_clips() -> None:
+    features = torch.tensor([[0.0, 0.0, 5.0], [4.0, 0.0, 5.0], [0.0, 4.0, 5.0]])
+    (classifier,) = fit_discriminant(features, torch.tensor([0, 1, 3]), 5, (0.3,))
+    logits = classifier(features + 0.1)
+    assert logits.isfinite().all()
+    assert logits.argmax(1).tolist() == [0, 1, 3]  # the nearest mean, where nothing varies within a class
+    assert (logits[:, [2, 4]].max() < logits[:, [0, 1, 3]].min() - 900).all()
 
 
 def test_sgd_comes_near_the_same_minimum() -> None:

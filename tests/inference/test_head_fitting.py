@@ -77,7 +77,7 @@ def test_heads_of_many_clips_are_fitted_without_principal_axes(
     features[:, 3] = 5.0  # never varies
     candidate = Candidate("x", method, STRENGTH[method])
     (rotated,) = fit_heads(features, labels, 3, [candidate])
-    monkeypatch.setattr("skeletonmae.inference.components.MAX_ROTATED", 20)
+    monkeypatch.setattr("skeletonmae.evaluation.components.MAX_ROTATED", 20)
     (direct,) = fit_heads(features, labels, 3, [candidate])
     accuracy = 1e-9 if method == "discriminant" else 0.02  # logistic regression stops a little before its end
     np.testing.assert_allclose(softmax(direct.scores(features)), softmax(rotated.scores(features)), atol=accuracy)

@@ -10,12 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from skeletonmae.datasets.subsets import label_subset
 from skeletonmae.evaluation.altered_clips import Alteration, AlteredClips
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.linear_solvers import LinearClassifier
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, scored_result
+from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
 
 
 def evaluate_altered(
@@ -30,26 +29,15 @@ def evaluate_altered(
         protocol: Name of the protocol.
     """
     timer = LapTimer()
-    train_index = label_subset(task.labels, task.split.train, probe.label_fraction, probe.seed, probe.draw)
-    classifier, weight_decay = probe.fit(task, train_index)
-    prior = np.bincount(task.labels[train_index], minlength=len(task.classes)) / len(train_index)
+    train_index = probe.labeled_recordings(task)
+    fitted = probe.fit(task, train_index)
+    prior = torch.from_numpy(np.bincount(task.labels[train_index], minlength=len(task.classes)) / len(train_index))
     labels = torch.from_numpy(task.labels[task.split.test].astype(np.int64))
-    return [
-        scored_result(
-            task,
-            altered_logits(task, probe, classifier, torch.from_numpy(prior), alteration),
-            labels,
-            protocol=protocol,
-            setting=_setting(setting, probe),
-            label_fraction=probe.label_fraction,
-            seed=probe.seed,
-            num_train=len(train_index),
-            best_params=probe.best_params(weight_decay),
-            details=probe.details(task, weight_decay),
-            seconds=timer.lap(),
-        )
-        for setting, alteration in alterations.items()
-    ]
+    results = []
+    for setting, alteration in alterations.items():
+        logits = altered_logits(task, probe, fitted.classifier, prior, alteration)
+        results.append(probe.result(task, fitted, logits, labels, protocol, _setting(setting, probe), timer.lap()))
+    return results
 
 
 def altered_key(protocol: str, setting: str, probe: LinearProbe) -> ResultKey:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn.functional import normalize
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -29,12 +30,21 @@ class FeatureConfig(Config):
 
     pooling: Pooling = "mean"
     """`mean` averages over persons, time and joints, as published. `joints` concatenates the means of the joints,
-    `parts` those of the six parts of a body: head, torso, arms and legs."""
+    `parts` those of the six parts of a body: head, torso, arms and legs. `statistics` adds standard deviations
+    over time to `parts`, and takes both from the block at two thirds of the depth; it needs the encoder of
+    `joint_patch`."""
     time_parts: int = Field(1, ge=1, le=1000)
     """Number of equal parts of a clip whose means are concatenated."""
     last_blocks: int = Field(1, ge=1, le=256)
     """Number of encoder blocks, from the last, whose features are averaged, each after the encoder's final norm.
     More than one is for `joint_patch`."""
+
+    @model_validator(mode="after")
+    def _check_statistics(self) -> Self:
+        if self.pooling == "statistics" and (self.time_parts > 1 or self.last_blocks > 1):
+            got = f"time_parts {self.time_parts} and last_blocks {self.last_blocks}"
+            raise ValueError(f"pooling statistics is of all of a clip and one block: both must be 1; got {got}")
+        return self
 
     def extract(
         self,

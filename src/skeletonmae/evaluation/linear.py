@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -16,27 +16,46 @@ from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.evaluation.features import FeatureConfig, Features, join_views
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_lbfgs, fit_sgd
+from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_discriminant, fit_lbfgs, fit_sgd
 from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, different_settings, scored_result
 
-Solver = Literal["sgd", "lbfgs"]
+Solver = Literal["sgd", "lbfgs", "discriminant"]
 """How a linear layer is fitted."""
-SOLVER_WEIGHT_DECAYS: dict[Solver, tuple[float, ...]] = {
+Shrinkage = Annotated[float, Field(gt=0, lt=1)]
+DEFAULT_STRENGTHS: dict[Solver, tuple[float, ...]] = {
     "sgd": (0.0,),
     "lbfgs": (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003),
+    "discriminant": (0.6, 0.3, 0.1),
 }
-"""Candidate weight decays by default."""
+"""Candidate weight decays, or shrinkages, by default."""
 SGD_SETTINGS = ("epochs", "batch_size", "lr")
 """Settings of the solver `sgd` alone."""
-FIT_SETTINGS = (*SGD_SETTINGS, "weight_decays")
+FIT_SETTINGS = (*SGD_SETTINGS, "weight_decays", "shrinkages")
 """Settings of the fit that are in the names of results where they are not at their defaults."""
+FOREIGN_SETTINGS: dict[Solver, tuple[str, ...]] = {
+    "sgd": ("shrinkages",),
+    "lbfgs": (*SGD_SETTINGS, "shrinkages"),
+    "discriminant": (*SGD_SETTINGS, "weight_decays"),
+}
+"""Settings that a solver does not have."""
+
+
+class FittedProbe(NamedTuple):
+    """A linear layer, and what it was fitted with."""
+
+    classifier: LinearClassifier
+    strength: float
+    """The weight decay, or the shrinkage."""
+    num_train: int
+    """Number of training recordings."""
 
 
 class LinearProbe(FeatureConfig):
     """Features of the frozen encoder, batch norm without affine parameters, one linear layer.
 
     Source: the linear probe of MAE (He et al., CVPR 2022) and MAMP (Mao et al., ICCV 2023): SGD with momentum 0.9,
-    learning rate 0.1, cosine schedule.
+    learning rate 0.1, cosine schedule. The shrinkage of `discriminant` is that of Friedman, *Regularized
+    Discriminant Analysis*, JASA 1989.
     """
 
     kind: Literal["linear"] = "linear"
@@ -53,7 +72,8 @@ class LinearProbe(FeatureConfig):
     """Whether augmented parts may be mirrored, where the recipe mirrors. Mirrored parts blur actions of one side,
     such as `swipe left`, and are of use where both sides mean the same."""
     solver: Solver = "sgd"
-    """`sgd`: stochastic gradient descent, as published. `lbfgs`: the minimum of the same loss, by L-BFGS."""
+    """`sgd`: stochastic gradient descent, as published. `lbfgs`: the minimum of the same loss, by L-BFGS.
+    `discriminant`: linear discriminant analysis, in closed form, as `fit` does it."""
     epochs: int = Field(100, ge=1)
     """Number of epochs of the linear layer (`sgd` only)."""
     batch_size: int = Field(256, ge=2)
@@ -62,7 +82,10 @@ class LinearProbe(FeatureConfig):
     """Peak learning rate; a half cosine decays it to 0 (`sgd` only)."""
     weight_decays: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)] | None = None
     """Candidate strengths of the L2 penalty; of several, the best on the validation part of the training split is
-    used. By default 0 for `sgd`, and eight from 1 to 0.0003 for `lbfgs`."""
+    used. By default 0 for `sgd`, and eight from 1 to 0.0003 for `lbfgs`; `discriminant` has none."""
+    shrinkages: Annotated[tuple[Shrinkage, ...], Field(min_length=1)] | None = None
+    """Candidate shares of a multiple of the identity in the covariance within classes (`discriminant` only), of
+    which one is selected as a weight decay is. By default 0.6, 0.3 and 0.1."""
     selection_folds: int = Field(1, ge=1, le=20)
     """Number of parts of the training side on which the strength is selected, each with a classifier of the
     others; the best is that with the most correct clips in all of them. Parts are whole groups if
@@ -75,18 +98,26 @@ class LinearProbe(FeatureConfig):
     def _check_settings(self) -> Self:
         if not self.mirror_views and not self.views and not self.test_views:
             raise ValueError("mirror_views false changes nothing without views or test_views")
-        if self.solver == "lbfgs":
-            fields = type(self).model_fields
-            if changed := [name for name in SGD_SETTINGS if getattr(self, name) != fields[name].default]:
-                raise ValueError(f"solver lbfgs has no {', '.join(changed)}; delete it, or use solver sgd")
-            if 0.0 in self.candidates:
-                raise ValueError("solver lbfgs needs weight_decays above 0, without which there is no minimum")
+        fields = type(self).model_fields
+        foreign = FOREIGN_SETTINGS[self.solver]
+        if changed := [name for name in foreign if getattr(self, name) != fields[name].default]:
+            others = [solver for solver, names in FOREIGN_SETTINGS.items() if not set(changed) & set(names)]
+            other = f", or use solver {' or '.join(others)}" if others else ""
+            raise ValueError(f"solver {self.solver} has no {', '.join(changed)}; delete it{other}")
+        if self.solver == "lbfgs" and 0.0 in self.candidates:
+            raise ValueError("solver lbfgs needs weight_decays above 0, without which there is no minimum")
         return self
 
     @property
     def candidates(self) -> tuple[float, ...]:
-        """Candidate weight decays."""
-        return self.weight_decays or SOLVER_WEIGHT_DECAYS[self.solver]
+        """Candidate weight decays, or shrinkages."""
+        given = self.shrinkages if self.solver == "discriminant" else self.weight_decays
+        return given or DEFAULT_STRENGTHS[self.solver]
+
+    @property
+    def strength_name(self) -> str:
+        """What the candidates are called in results."""
+        return "shrinkage" if self.solver == "discriminant" else "weight_decay"
 
     @property
     def setting(self) -> str:
@@ -113,53 +144,72 @@ class LinearProbe(FeatureConfig):
     def run(self, task: EvaluationTask) -> list[Result]:
         """One result."""
         timer = LapTimer()
-        train_index = label_subset(task.labels, task.split.train, self.label_fraction, self.seed, self.draw)
-        classifier, weight_decay = self.fit(task, train_index)
-        logits, test_labels = self.predict(task, classifier, task.split.test)
-        return [
-            scored_result(
-                task,
-                logits,
-                test_labels,
-                protocol="linear",
-                setting=self.setting,
-                label_fraction=self.label_fraction,
-                seed=self.seed,
-                num_train=len(train_index),
-                best_params=self.best_params(weight_decay),
-                details=self.details(task, weight_decay),
-                seconds=timer.lap(),
-            )
-        ]
+        fitted = self.fit(task)
+        logits, labels = self.predict(task, fitted.classifier, task.split.test)
+        return [self.result(task, fitted, logits, labels, "linear", self.setting, timer.lap())]
 
-    def best_params(self, weight_decay: float) -> dict[str, float]:
-        """Return the weight decay, if it was selected among several."""
-        return {"weight_decay": weight_decay} if len(self.candidates) > 1 else {}
+    def result(
+        self,
+        task: EvaluationTask,
+        fitted: FittedProbe,
+        logits: Float[Tensor, "clip class"],
+        labels: Int64[Tensor, " clip"],
+        protocol: str,
+        setting: str,
+        seconds: float,
+    ) -> Result:
+        """Return the result of a fitted probe on the test side.
 
-    def details(self, task: EvaluationTask, weight_decay: float) -> dict[str, str | int | float]:
-        """Return what a result says about a fitted probe."""
-        return {
-            **self.feature_details,
-            "normalization": "batch norm",
-            "solver": self.solver,
-            "weight_decay": weight_decay,
-            **({"draw": self.draw} if self.label_fraction < 1 else {}),
-            "views_train": 1 + self.views,
-            "views_test": 1 + self.test_views,
-            **({} if self.mirror_views else {"mirror_views": "no"}),
-            "selection": task.describe_validation(self.selection_folds) if len(self.candidates) > 1 else "none",
-        }
+        Args:
+            task: The evaluation.
+            fitted: What `fit` returned.
+            logits: Of the test clips.
+            labels: True class indices.
+            protocol: Name of the protocol that tests this probe.
+            setting: What distinguishes the result from others of the protocol.
+            seconds: Duration.
+        """
+        has_choice = len(self.candidates) > 1
+        return scored_result(
+            task,
+            logits,
+            labels,
+            protocol=protocol,
+            setting=setting,
+            label_fraction=self.label_fraction,
+            seed=self.seed,
+            num_train=fitted.num_train,
+            best_params={self.strength_name: fitted.strength} if has_choice else {},
+            details={
+                **self.feature_details,
+                "normalization": "batch norm",
+                "solver": self.solver,
+                self.strength_name: fitted.strength,
+                **({"draw": self.draw} if self.label_fraction < 1 else {}),
+                "views_train": 1 + self.views,
+                "views_test": 1 + self.test_views,
+                **({} if self.mirror_views else {"mirror_views": "no"}),
+                "selection": task.describe_validation(self.selection_folds) if has_choice else "none",
+            },
+            seconds=seconds,
+        )
 
-    def fit(self, task: EvaluationTask, train_index: np.ndarray) -> tuple[LinearClassifier, float]:
-        """Fit the linear layer with the best weight decay, and return both.
+    def labeled_recordings(self, task: EvaluationTask) -> np.ndarray:
+        """Return the indices of the training recordings whose labels are used."""
+        return label_subset(task.labels, task.split.train, self.label_fraction, self.seed, self.draw)
+
+    def fit(self, task: EvaluationTask, train_index: np.ndarray | None = None) -> FittedProbe:
+        """Fit the linear layer with the best of the candidate strengths.
 
         Args:
             task: The encoder and the recordings.
-            train_index: Indices of the recordings to fit on. Of several weight decays, the best on a validation
-                part of them is used for all of them.
+            train_index: Indices of the recordings to fit on; by default those of `labeled_recordings`. Of several
+                strengths, the best on a validation part of them is used for all of them.
         """
-        weight_decay = self._select(task, train_index) if len(self.candidates) > 1 else self.candidates[0]
-        return self._fit(task, self._train_features(task, train_index), (weight_decay,))[0], weight_decay
+        index = self.labeled_recordings(task) if train_index is None else train_index
+        strength = self._select(task, index) if len(self.candidates) > 1 else self.candidates[0]
+        classifier = self._fit(task, self._train_features(task, index), (strength,))[0]
+        return FittedProbe(classifier, strength, len(index))
 
     def _select(self, task: EvaluationTask, train_index: np.ndarray) -> float:
         """Return the candidate with the most correct clips where it was not fitted; of equal ones, the first."""
@@ -208,24 +258,25 @@ class LinearProbe(FeatureConfig):
         task = self.with_views(task)
         return self.extract(task, index, views=self.test_views, average_views=True, seed=self.seed)
 
-    def _fit(
-        self, task: EvaluationTask, clips: Features, weight_decays: tuple[float, ...]
-    ) -> list[LinearClassifier]:
+    def _fit(self, task: EvaluationTask, clips: Features, strengths: tuple[float, ...]) -> list[LinearClassifier]:
         features, labels = (each.to(task.distributed.device) for each in clips)
+        num_classes = len(task.classes)
         if self.solver == "lbfgs":
-            return fit_lbfgs(features, labels, len(task.classes), weight_decays)
+            return fit_lbfgs(features, labels, num_classes, strengths)
+        if self.solver == "discriminant":
+            return fit_discriminant(features, labels, num_classes, strengths)
         return [
             fit_sgd(
                 features,
                 labels,
-                len(task.classes),
-                weight_decay=weight_decay,
+                num_classes,
+                weight_decay=strength,
                 epochs=self.epochs,
                 batch_size=self.batch_size,
                 lr=self.lr,
                 seed=self.seed,
             )
-            for weight_decay in weight_decays
+            for strength in strengths
         ]
 
 

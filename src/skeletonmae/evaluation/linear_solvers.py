@@ -121,6 +121,34 @@ def fit_lbfgs(
     return classifiers
 
 
+def fit_discriminant(
+    features: Float[Tensor, "clip feature"],
+    labels: Int64[Tensor, " clip"],
+    num_classes: int,
+    shrinkages: Sequence[float],
+) -> list[LinearClassifier]:
+    """Fit linear discriminant analysis with equal priors, in closed form, on the CPU in float64.
+
+    Args:
+        features: Training features.
+        labels: Class indices.
+        num_classes: Number of classes.
+        shrinkages: Shares of a multiple of the identity in the covariance within classes, above 0 and below 1; one
+            classifier is fitted with each.
+    """
+    from skeletonmae.evaluation.components import Components, linear_discriminants  # imports scipy, which is slow
+
+    classifier = LinearClassifier(features, num_classes)
+    components = Components.of(classifier.norm(features).double().cpu().numpy())
+    classifiers = []
+    for weight, bias in linear_discriminants(components, labels.cpu().numpy(), num_classes, shrinkages):
+        fitted = copy.deepcopy(classifier)
+        fitted.linear.weight.copy_(torch.from_numpy(weight.T))
+        fitted.linear.bias.copy_(torch.from_numpy(bias))
+        classifiers.append(fitted)
+    return classifiers
+
+
 def principal_axes(
     features: Float[Tensor, "clip feature"],
 ) -> tuple[Float[Tensor, " axis"], Float[Tensor, "feature axis"]]:

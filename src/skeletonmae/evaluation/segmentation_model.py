@@ -63,7 +63,7 @@ class SegmentationModel(NamedTuple):
             probe: The probe.
             index: Rows of the clips in the store.
         """
-        classifier, _ = probe.fit(task, index)
+        classifier = probe.fit(task, index).classifier
         clips = (task.store[int(place)] for place in index)
         timing = ActionTiming.of(clips, task.labels[index], len(task.classes))
         features, labels = probe.extract(task, index)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skeletonmae.inference.components import principal_axes, scaler, shrunken_whitening
+from skeletonmae.evaluation.components import principal_axes, scaler, shrunken_whitening
 from skeletonmae.inference.folds import Fold
 from skeletonmae.inference.head_choice import MAX_COMPARED, draw_clips, is_large
 from skeletonmae.predictions.doubt import ENTROPY_WEIGHT, LIMITS, Doubt, entropy, nearest_distance

@@ -15,12 +15,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from skeletonmae.inference.components import ClassStatistics, Components, Scaling, scaler
+from skeletonmae.evaluation.components import (
+    FAR_BELOW,
+    Components,
+    Scaling,
+    absent_classes,
+    linear_discriminants,
+    scaler,
+)
 from skeletonmae.predictions.heads import AnyHead, LinearHead, NeighborHead, standardize
 
 Method = Literal["logistic", "discriminant", "prototypes", "neighbors", "ridge"]
-FAR_BELOW = 1000.0
-"""How far the scores of a class without clips are below those of others."""
 STRENGTH_NAMES = {"logistic": "C", "discriminant": "shrinkage", "ridge": "penalty", "neighbors": "k"}
 
 
@@ -158,15 +163,10 @@ def _fit_logistic(task: TrainingRows, strengths: Sequence[float]) -> list[AnyHea
         weight, bias = model.coef_, model.intercept_
         if len(present) == 2:  # one row of weights for two classes
             weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-        full_weight, full_bias = _absent(task.num_classes, task.rows.shape[1], bias)
+        full_weight, full_bias = absent_classes(task.num_classes, task.rows.shape[1], bias)
         full_weight[:, present], full_bias[present] = components.weight(weight.T), bias
         heads[strength] = LinearHead(task.mean, task.deviation, full_weight, full_bias)
     return [heads[strength] for strength in strengths]
-
-
-def _absent(num_classes: int, num_features: int, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights and biases of classes that no clip has: far below the others."""
-    return np.zeros((num_features, num_classes)), np.full(num_classes, float(bias.min()) - FAR_BELOW)
 
 
 def _constant(present: np.ndarray, num_classes: int, mean: np.ndarray, deviation: np.ndarray) -> AnyHead:
@@ -177,16 +177,8 @@ def _constant(present: np.ndarray, num_classes: int, mean: np.ndarray, deviation
 
 def _fit_discriminant(task: TrainingRows, strengths: Sequence[float]) -> list[AnyHead]:
     """Linear discriminant analysis with equal priors: the squared distance to each class mean, whitened."""
-    components = task.components
-    statistics = ClassStatistics.of(components.values, task.labels, components.rank)
-    heads: list[AnyHead] = []
-    for shrinkage in strengths:
-        directions = statistics.discriminants(shrinkage)
-        bias = -(statistics.means * directions.T).sum(1) / 2
-        full_weight, full_bias = _absent(task.num_classes, task.rows.shape[1], bias)
-        full_weight[:, statistics.present], full_bias[statistics.present] = components.weight(directions), bias
-        heads.append(LinearHead(task.mean, task.deviation, full_weight, full_bias))
-    return heads
+    fitted = linear_discriminants(task.components, task.labels, task.num_classes, strengths)
+    return [LinearHead(task.mean, task.deviation, weight, bias) for weight, bias in fitted]
 
 
 def _fit_prototypes(task: TrainingRows, strengths: Sequence[float]) -> list[AnyHead]:

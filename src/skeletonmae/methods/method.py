@@ -84,6 +84,8 @@ class MethodConfig(Config, ABC):
     """Kind of the settings of its classifier in `CLASSIFIERS`; None for that of the method."""
     has_pretext_task: ClassVar[bool] = True
     """Whether the method can be pre-trained. If not, it only builds classifiers."""
+    pools_statistics: ClassVar[bool] = False
+    """Whether `Method.embed` has the pooling `statistics`."""
 
     @property
     def uses_mask(self) -> bool:

@@ -55,6 +55,7 @@ class NeighborTuningConfig(MethodConfig):
     masks_tokens: ClassVar[bool] = False
     compares_recordings: ClassVar[bool] = True
     classifier_kind: ClassVar[str | None] = "joint_patch"
+    pools_statistics: ClassVar[bool] = True
 
     kind: Literal["neighbor_tuning"] = "neighbor_tuning"
     encoder: JointPatchMAEConfig | None = None

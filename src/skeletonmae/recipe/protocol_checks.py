@@ -34,6 +34,11 @@ def check_protocol(index: int, protocol: Any, method: MethodConfig, num_steps: i
     features = getattr(protocol, "probe", protocol)  # some protocols test a linear probe
     if not isinstance(features, FeatureConfig):
         return
+    if features.pooling == "statistics" and not method.pools_statistics:
+        raise ValueError(
+            f"item {index} has pooling statistics, which method {method.kind} does not have; use mean, joints or"
+            " parts"
+        )
     if features.last_blocks > method.num_feature_blocks:
         raise ValueError(
             f"item {index} averages the features of {features.last_blocks} blocks, but the method {method.kind}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from skeletonmae.inference.components import (
+from skeletonmae.evaluation.components import (
     ClassStatistics,
     Components,
     principal_axes,
@@ -46,7 +46,7 @@ def test_as_many_directions_are_counted_as_there_are_principal_axes(
     rows[:, 4] = 0
     rows -= rows.mean(0)
     rotated = Components.of(rows)
-    monkeypatch.setattr("skeletonmae.inference.components.MAX_ROTATED", 10)
+    monkeypatch.setattr("skeletonmae.evaluation.components.MAX_ROTATED", 10)
     direct = Components.of(rows)
     assert rotated.axes is not None
     assert direct.axes is None

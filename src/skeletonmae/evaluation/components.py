@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -13,6 +14,8 @@ MIN_VARIANCE_SHARE = 1e-9
 """Principal axes with a smaller share of the largest variance hold rounding errors only."""
 MAX_ROTATED = 2000
 """With more clips of more features, principal axes are not computed."""
+FAR_BELOW = 1000.0
+"""How far the scores of a class without clips are below those of others."""
 
 
 Scaling = Literal["each", "all", "blocks"]
@@ -152,6 +155,43 @@ class ClassStatistics:
         within: np.ndarray = self.deviations.T @ cho_solve(factor, self.deviations @ means)
         discriminants: np.ndarray = (means - within) / isotropic
         return discriminants
+
+
+def linear_discriminants(
+    components: Components, labels: np.ndarray, num_classes: int, shrinkages: Sequence[float]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return weights of the features, `(feature, class)`, and biases of linear discriminant analysis.
+
+    Classes have equal priors, so that a score is minus half the squared distance to the mean of a class in
+    whitened space, up to what is the same for all classes.
+
+    Args:
+        components: Training features.
+        labels: Class index of each clip.
+        num_classes: Number of classes; those without a clip have scores far below all others.
+        shrinkages: Shares of a multiple of the identity in the covariance, above 0 and below 1; one pair for each.
+    """
+    statistics = ClassStatistics.of(components.values, labels, components.rank)
+    fitted = []
+    for shrinkage in shrinkages:
+        directions = statistics.discriminants(shrinkage)
+        present_bias = -(statistics.means * directions.T).sum(1) / 2
+        present_weight = components.weight(directions)
+        weight, bias = absent_classes(num_classes, len(present_weight), present_bias)
+        weight[:, statistics.present], bias[statistics.present] = present_weight, present_bias
+        fitted.append((weight, bias))
+    return fitted
+
+
+def absent_classes(num_classes: int, num_features: int, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights and biases of classes that no clip has, far below those of the others.
+
+    Args:
+        num_classes: Number of classes.
+        num_features: Number of features.
+        bias: Biases of the classes that have clips.
+    """
+    return np.zeros((num_features, num_classes)), np.full(num_classes, float(bias.min()) - FAR_BELOW)
 
 
 def shrunken_whitening(components: np.ndarray, labels: np.ndarray, shrinkage: float) -> np.ndarray:
