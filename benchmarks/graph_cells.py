@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skeletonmae.batches import Loader, MixedLoader
 from skeletonmae.datasets.splits import Split
 from skeletonmae.datasets.validation_group import split_by_group
 from skeletonmae.evaluation import EvaluationTask, Finetune, leave_out_empty_clips
@@ -22,7 +23,7 @@ from skeletonmae.methods.graph_baselines import PoseMoments
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.copies import number_recordings
-from skeletonmae.training import DistributedContext, train
+from skeletonmae.training import DistributedContext, TrainingConfig, train
 from skeletonmae.validation import validate_store
 
 Cell = dict[str, Any]
@@ -94,9 +95,7 @@ def pretrain(cell: Cell, folder: Path) -> dict[str, float]:
     of = side(cell["dataset"], cell["part"])
     training = of.recipe.training.model_copy(update={**cell["training"], "seed": cell["seed"]})
     method = build(of, cell["settings"], cell["dataset"], cell["seed"])
-    loader = of.recipe.data.clips.loader(
-        of.store, of.pretrain_index, batch_size=training.batch_size, training=True, seed=cell["seed"]
-    )
+    loader = pretraining_loader(of, cell["settings"], cell["dataset"], training)
     losses: list[float] = []
     train(
         method,
@@ -109,6 +108,25 @@ def pretrain(cell: Cell, folder: Path) -> dict[str, float]:
     torch.save(method.state_dict(), weights_file(cell, folder))
     result = {"steps": len(losses), "loss": float(np.mean(losses[-len(loader) :]))}
     return result | (reconstruction_errors(method, of) if cell["part"] == "selection" else {})
+
+
+def pretraining_loader(
+    of: Side, settings: list[str], dataset: str, training: TrainingConfig
+) -> Loader | MixedLoader:
+    """Return the batches of a side, mixed with those of the stores in `data.pretrain` by their shares."""
+
+    def loader(store: SequenceStore, index: np.ndarray) -> Loader:
+        return of.recipe.data.clips.loader(
+            store, index, batch_size=training.batch_size, training=True, seed=training.seed
+        )
+
+    own = loader(of.store, of.pretrain_index)
+    others = read_recipe(RECIPES / dataset / "graph.yaml", settings).data.pretrain
+    if not others:
+        return own
+    stores = [source.open() for source in others]
+    loaders = [loader(store, source.pretrain_index(store)) for source, store in zip(others, stores, strict=True)]
+    return MixedLoader((own, *loaders), (1.0, *(source.share or 1.0 for source in others)), seed=training.seed)
 
 
 def weights_file(cell: Cell, folder: Path) -> Path:

@@ -29,6 +29,8 @@ BASE = (TARGETS["coordinates"], HIDING["random parts"])
 
 IDENTITY, CONTEXT = "method.joint_identity=all", "method.frame_context=true"
 WHOLE = "method.pretrain_strl=true"
+POOL = "data.pretrain=[{store: stores/graph_pool, use: all, share: 1}]"
+"""Half of the batches from 3D recordings as random cameras see them (scripts/graph_pool.py, one camera each)."""
 PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "base": ((), {}),
     "target centered": ((TARGETS["centered"],), {}),
@@ -50,6 +52,8 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "identity, frame context, 1,600 steps": ((IDENTITY, CONTEXT), {"min_steps": 1600}),
     "identity, STRL": ((IDENTITY, WHOLE), {}),
     "identity, STRL, 1,600 steps": ((IDENTITY, WHOLE), {"min_steps": 1600}),
+    "identity, frame context, pool, 1,600 steps": ((IDENTITY, CONTEXT, POOL), {"min_steps": 1600}),
+    "identity, STRL, pool, 1,600 steps": ((IDENTITY, WHOLE, POOL), {"min_steps": 1600}),
     "identity, gat": ((IDENTITY, "method.gnn=gat"), {}),
     "identity, target centered": ((IDENTITY, TARGETS["centered"]), {}),
     "identity, 1 random part": ((IDENTITY, "method.joint_masking={kind: random_parts, num_parts: 1}"), {}),
