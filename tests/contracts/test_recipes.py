@@ -109,6 +109,18 @@ def test_its_file_name_is_its_method_and_its_folder_its_store(name: str) -> None
         assert recipe.data.evaluate.store.name.removesuffix("_hrnet") == path.parts[0]
 
 
+def test_settings_are_validated_by_a_tag_that_the_set_has() -> None:
+    """A recipe inherits the tag of its base, which may be of another set."""
+    checked = set()
+    for name in RECIPES:
+        data = read_recipe(ROOT / name).data
+        dataset, group = DATASETS.get(data.evaluate.store.name.removesuffix("_hrnet")), data.validation_group
+        if dataset and group:
+            assert (group if isinstance(group, str) else group.tag) in dataset.tags, name
+            checked.add(dataset.name)
+    assert {"nw_ucla", "msr_action3d", "sbu", "utd_mhad"} <= checked
+
+
 @pytest.mark.parametrize("folder", SETS)
 def test_mamp_is_joint_patch_but_for_target_and_mask(folder: str) -> None:
     recipe, other = (read_recipe(ROOT / folder / f"{name}.yaml") for name in ("joint_patch", "mamp"))

@@ -22,6 +22,8 @@ from skeletonmae.methods import (
     JointPatchMAEConfig,
     NeighborTuningConfig,
 )
+from skeletonmae.methods.contrastive import MASKED_LOSS_SETTINGS
+from skeletonmae.methods.joint_patch_config import ENCODER_SETTINGS
 from skeletonmae.methods.joint_patch_features import embed_tracks
 from skeletonmae.recipe import recipe_from
 from skeletonmae.skeletons import KINECT20
@@ -246,3 +248,12 @@ def test_the_keys_of_the_first_view_enter_the_queue(make_batch: Any) -> None:
     method(batch)
     method.after_step(1, 4)
     torch.testing.assert_close(method.queue.vectors[:3], first.detach(), atol=1e-5, rtol=1e-4)
+
+
+def test_every_setting_of_the_masked_loss_is_listed() -> None:
+    """A contrast without that loss would ignore one that is not."""
+    others = {"kind", "teacher", "pooled", "description", "decoder", "decoder_width", "decoder_depth"}
+    assert JointPatchMAEConfig.model_fields.keys() - others - set(ENCODER_SETTINGS) == set(MASKED_LOSS_SETTINGS)
+    noisy = ContrastiveConfig.model_validate({"target_floor": 0.1, "input_noise": {"probability": 0.5}})
+    assert noisy.ineffective_settings == ["target_floor", "input_noise"]
+    assert noisy.model_copy(update={"reconstruct": 1.0}).ineffective_settings == []

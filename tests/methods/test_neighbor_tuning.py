@@ -259,6 +259,9 @@ def test_what_it_cannot_start_from_is_refused(tiny_tree: Any, tiny_run: Path, al
         runs.pretrain(recipe_from(tree(tiny_tree, None), "tuning"), tmp_path, alone)
     with pytest.raises(InputError, match=r"another kind of encoder.*joint_patch.*sttformer"):
         NeighborTuningConfig().starting_from(STTFormerMAEConfig())
+    described = JointPatchMAEConfig(joint_embedding="description")
+    with pytest.raises(InputError, match=r"init_from: .*expected an encoder with joint_embedding name; got desc"):
+        NeighborTuningConfig().starting_from(described)
     other = recipe_from(tree(tiny_tree, tiny_run, encoder=ENCODER | {"depth": 2, "heads": 4}), "tuning")
     with pytest.raises(InputError, match=r"init_from: .*other settings.*expected {'heads': 4}; got {'heads': 2}"):
         runs.pretrain(other, tmp_path, alone)

@@ -30,7 +30,16 @@ OBJECTIVE_SETTINGS: dict[Objective, tuple[str, ...]] = {
     "decorrelate": ("invariance", "variance", "covariance"),
 }
 """Settings of one objective alone."""
-MASKED_LOSS_SETTINGS = ("target", "intervals", "target_norm", "target_steps", "error_weight", "predict_ratio")
+MASKED_LOSS_SETTINGS = (
+    "target",
+    "intervals",
+    "target_norm",
+    "target_floor",
+    "target_steps",
+    "error_weight",
+    "predict_ratio",
+    "input_noise",
+)
 """Settings of the masked loss alone."""
 
 

@@ -93,9 +93,15 @@ class NeighborTuningConfig(MethodConfig):
         """Return these settings with those of the encoder from a checkpoint.
 
         Raises:
-            InputError: The checkpoint has another kind of encoder, or one with other settings than `encoder`.
+            InputError: The checkpoint has another kind of encoder, one that reads any layout, or one with other
+                settings than `encoder`.
         """
         found = settings_of_encoder(pretrained, self.encoder)
+        if found.reads_any_layout:
+            expected, got = "an encoder with joint_embedding name", found.joint_embedding
+            raise InputError(
+                "neighbor_tuning cannot tune this encoder", where="init_from", expected=expected, got=got
+            )
         if self.encoder is not None:
             return self
         fields = {name: getattr(found, name) for name in JointPatchMAEConfig.model_fields if name != "kind"}
