@@ -3,10 +3,11 @@
     OMP_NUM_THREADS=1 python benchmarks/self_retrieval.py kinect20 --stores stores
 
 The recordings are 1,000 of the test sides of UTD-MHAD and Kinder-Gator: 3D, `kinect20`, 30 frames per second. The
-gallery has their features (`parts`, one view). A query is one of them, converted: to 15 frames per second; to the
-layout `coco17`; to the 2D coordinates of a random camera; to all three. The camera has a random direction around
-the body, an elevation of -15 to 45 degrees, a roll of up to 10 degrees, and a distance of 2 to 6 meters; its image
-is a perspective one in pixels. Features are centered by the mean of the gallery and compared by their cosine.
+gallery has their features (one view; pooling `parts`, or the one that the column names). A query is one of them,
+converted: to 15 frames per second; to the layout `coco17`; to the 2D coordinates of a random camera; to all three.
+The camera has a random direction around the body, an elevation of -15 to 45 degrees, a roll of up to 10 degrees,
+and a distance of 2 to 6 meters; its image is a perspective one in pixels. Features are centered by the mean of the
+gallery and compared by their cosine.
 
 `random direction` draws the camera from all around the body, `front` from the 60 degrees to either side of it.
 """
@@ -18,7 +19,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import encoder_features
 import numpy as np
@@ -29,6 +30,7 @@ from skeletonmae import SkeletonEncoder
 from skeletonmae.datasets import DATASETS, RecordingConverter
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.features import center_and_normalize
+from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import COCO17
 
@@ -96,10 +98,12 @@ CHANGES: dict[str, tuple[Change, ...]] = {
 }
 
 
-def measure(encoder: SkeletonEncoder, recordings: list[SkeletonSequence]) -> dict[str, dict[str, float] | None]:
+def measure(
+    encoder: SkeletonEncoder, recordings: list[SkeletonSequence], pooling: Pooling = "parts"
+) -> dict[str, dict[str, float] | None]:
     """Return how often each change keeps a recording nearest to itself; None if the encoder cannot read it."""
-    gallery = _features(encoder, recordings)
-    return {name: _retrieve(encoder, gallery, recordings, changes) for name, changes in CHANGES.items()}
+    gallery = _features(encoder, recordings, pooling)
+    return {name: _retrieve(encoder, gallery, recordings, changes, pooling) for name, changes in CHANGES.items()}
 
 
 def ranks(gallery: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -111,7 +115,11 @@ def ranks(gallery: np.ndarray, queries: np.ndarray) -> np.ndarray:
 
 
 def _retrieve(
-    encoder: SkeletonEncoder, gallery: np.ndarray, recordings: list[SkeletonSequence], changes: tuple[Change, ...]
+    encoder: SkeletonEncoder,
+    gallery: np.ndarray,
+    recordings: list[SkeletonSequence],
+    changes: tuple[Change, ...],
+    pooling: Pooling,
 ) -> dict[str, float] | None:
     changed = []
     for number, recording in enumerate(recordings):
@@ -120,16 +128,16 @@ def _retrieve(
             recording = change(recording, rng)
         changed.append(recording)
     try:
-        rank = ranks(gallery, _features(encoder, changed))
+        rank = ranks(gallery, _features(encoder, changed, pooling))
     except InputError:
         return None
     top = {f"top{count}": float((rank < count).mean()) for count in (1, 5)}
     return {**top, "median_rank": float(np.median(rank)) + 1}
 
 
-def _features(encoder: SkeletonEncoder, recordings: list[SkeletonSequence]) -> np.ndarray:
+def _features(encoder: SkeletonEncoder, recordings: list[SkeletonSequence], pooling: Pooling) -> np.ndarray:
     """Return a row for each recording; zeros for one that the encoder leaves out."""
-    embeddings = encoder.embed(recordings)
+    embeddings = encoder.embed(recordings, pooling=pooling)
     row = {name: index for index, name in enumerate(embeddings.names)}
     features = np.zeros((len(recordings), embeddings.features.shape[1]), np.float32)
     for index, recording in enumerate(recordings):
@@ -199,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("encoder", help="name, checkpoint, folder of a run, or `untrained NAME`")
     parser.add_argument("--name", default="", help="what the encoder is called in the results")
+    parser.add_argument("--pooling", choices=get_args(Pooling), default="parts", help="what the features are")
     parser.add_argument("--stores", type=Path, default=Path("stores"))
     parser.add_argument("--out", type=Path, default=FILE, help="JSON to add to; the page lies beside it")
     options = parser.parse_args()
@@ -208,10 +217,11 @@ def main() -> None:
     row = {
         **facts("OMP_NUM_THREADS=1"),
         "num_recordings": len(recordings),
-        "results": measure(encoder, recordings),
+        "results": measure(encoder, recordings, options.pooling),
     }
     print(json.dumps(row["results"]), flush=True)
-    result["encoders"][options.name or options.encoder] = row
+    pooling = "" if options.pooling == "parts" else f", {options.pooling}"
+    result["encoders"][(options.name or options.encoder) + pooling] = row
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     options.out.with_suffix(".md").write_text(page(result), encoding="utf-8")
 

@@ -37,6 +37,32 @@ def test_a_camera_in_front_keeps_up_and_left(retrieval: Any, make_recording: Any
     np.testing.assert_allclose(filmed.positions[observed], expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("film", "max_yaw"), [("film_front", 60), ("film_all_around", 180)])
+@pytest.mark.parametrize("end", [-1, 0, 1])
+def test_the_directions_of_a_camera(
+    retrieval: Any, make_recording: Any, film: str, max_yaw: int, end: int
+) -> None:
+    class Far:
+        """Draws the first, the middle or the last yaw, 0 for the other angles, and a distance of 1,000 km."""
+
+        def __init__(self) -> None:
+            self.num_drawn = 0
+
+        def uniform(self, low: float, high: float) -> float:
+            self.num_drawn += 1
+            if self.num_drawn == 4:
+                return 1e6
+            return (low, (low + high) / 2, high)[end + 1] if self.num_drawn == 1 else 0.0
+
+    recording = make_recording()
+    observed = recording.observed
+    x, _, z = (recording.positions[observed] - recording.positions[observed].mean(0)).T
+    yaw = np.radians(max_yaw * end)
+    filmed = getattr(retrieval, film)(recording, Far()).positions[observed]
+    expected = -(x * np.cos(yaw) + z * np.sin(yaw)) * 1000 / 1e6 + 960
+    np.testing.assert_allclose(filmed[:, 0], expected, atol=2e-4)
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_rotations(retrieval: Any, axis: int) -> None:
     rotation = retrieval._about(axis, np.pi / 2)
@@ -48,6 +74,21 @@ def test_ranks(retrieval: Any) -> None:
     gallery = np.array([[0.0, 0], [4, 0], [0, 4], [4, 4]], np.float32)
     queries = np.array([[0.1, 0], [0, 4], [0, 4], [2, 2]], np.float32)  # the last is at the center: a tie
     assert retrieval.ranks(gallery, queries).tolist() == [0, 3, 0, 3]
+
+
+def test_another_pooling_is_another_column(
+    retrieval: Any, tiny_run: Path, make_recording: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings = [replace(make_recording(seed=seed), name=str(seed), fps=30.0, label=None) for seed in range(3)]
+    monkeypatch.setattr(retrieval, "read_recordings", lambda stores: recordings)
+    out, asked, features = tmp_path / "found.json", [], retrieval._features
+    monkeypatch.setattr(retrieval, "_features", lambda *words: asked.append(words[2]) or features(*words))
+    for options in ([], ["--pooling", "statistics"]):
+        words = [str(tiny_run), "--name", "tiny", "--out", str(out), *options]
+        monkeypatch.setattr("sys.argv", ["self_retrieval.py", *words])
+        retrieval.main()
+    assert list(json.loads(out.read_text())["encoders"]) == ["tiny", "tiny, statistics"]
+    assert asked == ["parts"] * 9 + ["statistics"] * 9
 
 
 def test_results(retrieval: Any, tiny_run: Path, make_recording: Any) -> None:

@@ -106,6 +106,47 @@ def test_every_second_recording_of_each_class(pool: Any, tiny_store: Path) -> No
         assert (store.labels[kept] == label).sum() == -(-len(of_class) // 2)
 
 
+def test_every_second_recording_of_each_style(
+    pool: Any, make_recording: Any, make_store: Any, tmp_path: Path
+) -> None:
+    styles = ["calm", "calm", "angry", "calm", "angry", "angry", "angry", "calm", "calm"]
+    recordings = [
+        replace(make_recording(seed=number), name=f"{9 - number}", label="walk", tags={"style": style})
+        for number, style in enumerate(styles)
+    ]
+    store = make_store(tmp_path / "store", recordings)
+    kept = pool._every(store, np.arange(9), 2)
+    # By name, the last comes first: calm 8, 7, 3, 1, 0 and angry 6, 5, 4, 2.
+    assert kept.tolist() == [0, 3, 4, 6, 8]
+
+
+def test_copies_of_the_test_sides_of_all_sources_are_left_out(
+    pool: Any, make_recording: Any, make_store: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each source has a copy of a test recording of the other, and each unseen store one of both sources."""
+
+    def of(name: str, seeds: dict[str, tuple[int, ...]]) -> None:
+        recordings = [
+            replace(make_recording(seed=seed), name=f"{name}{seed}", label="walk", tags={"camera": camera})
+            for camera, seeds_of_camera in seeds.items()
+            for seed in seeds_of_camera
+        ]
+        make_store(tmp_path / "stores" / name, recordings, dataset="synthetic")
+
+    of("first", {"1": (1, 2), "2": (3, 22), "3": (11, 12)})
+    of("second", {"1": (4, 11), "2": (5, 31), "3": (21, 22)})
+    of("third", {"1": (6, 12), "2": (7, 21, 32), "3": (13,)})
+    of("unseen", {"1": (31,), "3": (41,)})
+    of("other", {"2": (32,)})
+    monkeypatch.setattr(pool, "SOURCES", dict.fromkeys(("first", "second", "third"), pool.PoolSource("view")))
+    monkeypatch.setattr(pool, "UNSEEN", ("unseen", "other"))
+    assert pool.write_lists(tmp_path / "stores", tmp_path / "lists") == {
+        "first": ["first22"],
+        "second": ["second11", "second31"],
+        "third": ["third12", "third21", "third32"],
+    }
+
+
 @pytest.mark.real
 def test_the_lists_are_those_of_the_stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))

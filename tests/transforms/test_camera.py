@@ -45,6 +45,19 @@ def test_from_the_front_and_far_away_only_the_depth_is_lost() -> None:
     torch.testing.assert_close(seen[:, :2], (joints - joints.mean(0))[:, :2], atol=1e-3, rtol=1e-3)
 
 
+def test_a_camera_films_all_persons_of_a_clip_at_once(make_batch: Make) -> None:
+    batch = make_batch((2, 1), lost=0.3)
+    apart = batch.positions.clone()
+    apart[:, 1] += torch.tensor([5.0, 1.0, -2.0])
+    batch = batch.with_positions(apart)
+    camera = VirtualCamera(probability=1.0, yaw=0, pitch=(0, 0), roll=0, distance=(1e5, 1e5))
+    seen = camera(batch)
+    for clip in range(2):
+        observed = batch.observed[clip]
+        expected = batch.positions[clip][observed] - batch.positions[clip][observed].mean(0)
+        torch.testing.assert_close(seen.positions[clip][observed][:, :2], expected[:, :2], atol=2e-3, rtol=1e-3)
+
+
 def test_perspective_enlarges_what_is_near() -> None:
     joints = torch.tensor([[1.0, 0.0, -2.0], [-1.0, 0.0, -2.0], [1.0, 0.0, 2.0], [-1.0, 0.0, 2.0]])
     camera = VirtualCamera(probability=1.0, yaw=0, pitch=(0, 0), roll=0, distance=(4, 4))

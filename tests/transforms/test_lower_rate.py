@@ -23,6 +23,19 @@ def test_by_hand(make_batch: Make) -> None:
     assert slow.observed[0, 0, :, 0].all()
 
 
+def test_a_frame_is_bridged_if_one_that_it_is_made_of_is(make_batch: Make) -> None:
+    batch = make_batch((1,), frames=7, lost=0.0)
+    observed, bridged = batch.observed.clone(), torch.zeros_like(batch.observed)
+    bridged[0, 0, 2, :2] = True  # kept: between 0 and 2, in 2, and between 2 and 4
+    bridged[0, 0, 3, 2] = True  # not kept
+    observed[0, 0, 4, 1] = False
+    slow = LowerRate(probability=1.0, max_step=2)(batch.with_positions(batch.positions, observed, bridged))
+    assert slow.bridged[0, 0, :, 0].tolist() == [False, True, True, True, False, False, False]
+    assert slow.bridged[0, 0, :, 1].tolist() == [False, True, True, False, False, False, False]
+    assert slow.observed[0, 0, :, 1].tolist() == [True, True, True, False, False, False, True]
+    assert not slow.bridged[0, 0, :, 2:].any()
+
+
 def test_how_many_frames_are_kept(make_batch: Make) -> None:
     batch = make_batch((1, 2) * 300, frames=25, lost=0.0)
     slow = LowerRate(probability=0.5, max_step=4)(batch)
