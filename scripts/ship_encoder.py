@@ -27,6 +27,8 @@ from skeletonmae.files import write_text
 
 TERMS = "TERMS.md"
 """Page with the terms of all encoders, one of the license files of the wheel."""
+COMMITS = "commits.txt"
+"""File in the folder of a run: the commits that it was trained with, one a line, in the order of their use."""
 
 
 def ship(
@@ -43,7 +45,7 @@ def ship(
     Args:
         checkpoint: The folder of a run, or its model.safetensors.
         name: Name of the encoder.
-        facts: What the checkpoint does not know, for the card.
+        facts: What the checkpoint does not know, for the card. The commit is by default that of the training.
         results: Folders of evaluations of the encoder.
         untrained: Folders of evaluations of the same network with random weights.
         folder: Where to write.
@@ -58,6 +60,8 @@ def ship(
         model = replace(model, header=model.header.model_copy(update={"clips": clips}))
         bridging = f"{bridge_seconds:g} s in the shipped file, {trained.bridge_seconds:g} s in the pre-training"
         facts = {**facts, "bridging of gaps": bridging}
+    commits = read_commits(model.path.parent) if model.path else []
+    facts = {"commit": ", then ".join(commits) or "unknown", **facts}
     hours = {"duration": training_hours(model.path.parent, model.header.recipe)} if model.path else {}
     evaluations, baselines = ([SavedResults.read(path) for path in paths] for paths in (results, untrained))
     card = make_card(name, model, {**facts, **hours}, evaluations, baselines)
@@ -83,6 +87,12 @@ def ship(
     return file
 
 
+def read_commits(run: Path) -> list[str]:
+    """Return the commits that a run was trained with; none if they were not recorded."""
+    file = run / COMMITS
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+
 def add_terms(page: str, name: str, license: str) -> str:
     """Return the page with the terms of all encoders with a row for an encoder that has none.
 
@@ -103,7 +113,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--name", required=True)
-    parser.add_argument("--commit", required=True, help="commit that the encoder was trained with")
+    parser.add_argument(
+        "--commit", help=f"commit that the encoder was trained with; by default those of {COMMITS} in its run"
+    )
     parser.add_argument("--recipe", required=True, help="recipe that the encoder was trained with")
     parser.add_argument("--device", required=True, help="device that the encoder was trained on, in words")
     parser.add_argument("--results", type=Path, nargs="*", default=[])
@@ -112,7 +124,8 @@ def main() -> int:
         "--bridge-seconds", type=float, help="longest gap that is bridged, in place of the recipe's"
     )
     options = parser.parse_args()
-    facts = {"recipe": f"`{options.recipe}`", "commit": options.commit, "device": options.device}
+    facts = {"recipe": f"`{options.recipe}`", "device": options.device}
+    facts |= {"commit": options.commit} if options.commit else {}
     try:
         settings = {"bridge_seconds": options.bridge_seconds}
         file = ship(options.checkpoint, options.name, facts, options.results, options.untrained, **settings)

@@ -6,7 +6,8 @@
 
 The stores of the pool must exist (`encoder_pool.py stores`); the synthetic motion, which is the largest, is made
 here if it is missing. A run that was stopped resumes when the same command is run again, and one that is complete
-is shipped again. Overrides are settings of the recipes, as for `skeletonmae pretrain`.
+is shipped again. The card names the commits that the run was trained with, from `commits.txt` in its folder.
+Overrides are settings of the recipes, as for `skeletonmae pretrain`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from pathlib import Path
 
 import torch
 from encoder_pool import NUM_SYNTHETIC, write_synthetic
-from ship_encoder import ship
+from ship_encoder import COMMITS, read_commits, ship
 
 from skeletonmae import runs
 from skeletonmae.cli.console import training_progress
 from skeletonmae.encoders.shipped import FOLDER
 from skeletonmae.errors import InputError
+from skeletonmae.files import WEIGHTS, write_text
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.training import init_distributed
 
@@ -40,6 +42,7 @@ def train(
     device: str = "auto",
     overrides: Sequence[str] = (),
     num_synthetic: int = NUM_SYNTHETIC,
+    commit: str = "",
 ) -> Path:
     """Pre-train an encoder, or resume; return the folder of the run.
 
@@ -49,13 +52,24 @@ def train(
         device: cpu, cuda, or auto.
         overrides: Settings that override those of the recipe.
         num_synthetic: Number of synthetic recordings, if they must be made.
+        commit: Commit of the code; by default that of the repository.
     """
     recipe = read_recipe(RECIPES / f"{name}.yaml", overrides)
     for store in _missing_synthetic(recipe):
         write_synthetic(store, num_synthetic)
+    if not (run_folder / name / WEIGHTS).exists():
+        record_commit(run_folder / name, commit or _commit())
     with init_distributed(device) as distributed, training_progress() as on_progress:
         runs.pretrain(recipe, run_folder / name, distributed, on_progress)
     return run_folder / name
+
+
+def record_commit(folder: Path, commit: str) -> None:
+    """Add a commit to those that a run was trained with, unless it is the last of them."""
+    commits = read_commits(folder)
+    if commits[-1:] != [commit]:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / COMMITS, "\n".join([*commits, commit]) + "\n")
 
 
 def device_name(device: str) -> str:
@@ -71,9 +85,14 @@ def _missing_synthetic(recipe: Recipe) -> list[Path]:
 
 
 def _commit() -> str:
-    words = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """Return the commit of the repository, and whether the package differs from it."""
+    changes = " with changes" if _git("status", "--porcelain", "--", "src", "recipes") else ""
+    return _git("rev-parse", "--short=12", "HEAD") + changes or "unknown"
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def main() -> int:
@@ -92,14 +111,13 @@ def main() -> int:
     options = parser.parse_intermixed_args()
     overrides = [word for word in options.words if "=" in word]
     names = [word for word in options.words if "=" not in word] or list(NAMES)
-    commit = options.commit or _commit()
     changes = f" with {' '.join(overrides)}" if overrides else ""
     try:
         for name in names:
             print(f"{name}: training", flush=True)
-            run = train(name, options.runs, options.device, overrides, options.num_synthetic)
+            run = train(name, options.runs, options.device, overrides, options.num_synthetic, options.commit)
             recipe = f"`recipes/encoders/{name}.yaml`{changes}"
-            facts = {"recipe": recipe, "commit": commit, "device": device_name(options.device)}
+            facts = {"recipe": recipe, "device": device_name(options.device)}
             options.out.mkdir(parents=True, exist_ok=True)
             file = ship(run, name, facts, folder=options.out)
             print(f"{file}: {file.stat().st_size:,} bytes", flush=True)

@@ -56,10 +56,47 @@ def test_train_and_ship(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert load_checkpoint(tmp_path / "out" / "free.safetensors").header.role == "encoder"
 
 
+def test_the_card_names_the_commits_of_the_training(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, out = tmp_path / "pool" / "synthetic", tmp_path / "out"
+    sources = f"data.pretrain=[{{store: {pool}, use: all, share: 1}}]"
+    words = ["free", "--device", "cpu", "--runs", str(tmp_path), "--out", str(out), "--num-synthetic", "12"]
+
+    def run(commit: str) -> str:
+        monkeypatch.setattr(script, "_commit", lambda: commit)
+        monkeypatch.setattr("sys.argv", ["train_encoders.py", *words, sources, *TINY])
+        assert script.main() == 0
+        return (out / "free.md").read_text(encoding="utf-8")
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(script.runs, "pretrain", stop)
+        for _ in range(2):  # stopped, and stopped again with the same code
+            with pytest.raises(KeyboardInterrupt):
+                run("first")
+    assert "| commit | first, then second |" in run("second")
+    assert "| commit | first, then second |" in run("third")  # complete: it is only shipped again
+    (tmp_path / "free" / "commits.txt").unlink()
+    assert "| commit | unknown |" in run("third")
+
+
 def test_a_wrong_setting(script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["train_encoders.py", "small", "training.epoch=1"])
     assert script.main() == 1
     assert "did you mean epochs?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["utd_mhad", "msr_action3d"])
+def test_recipes_with_few_labels_evaluate_the_network_of_small(script: Any, name: str) -> None:
+    recipe, small = (read_recipe(script.RECIPES / f"{file}.yaml") for file in (f"few_labels_{name}", "small"))
+    assert recipe.method == small.method
+    own = read_recipe(script.RECIPES.parent / name / "mamp.yaml")
+    assert [one for one in own.evaluation if one.kind == "finetune"][1] == recipe.evaluation[0]
+    assert recipe.data.augment == own.data.augment
+    assert (recipe.data.evaluate.store, recipe.data.evaluate.split) == (Path("stores") / name, "subject")
 
 
 @pytest.mark.parametrize("name", ["small", "base", "free"])
