@@ -218,6 +218,8 @@ def test_a_pre_trained_layer_of_strl_sees_other_frames_and_starts_every_layer_of
     assert torch.equal(state["strl.time_embed"], method.time_embed)
     own = {name for name, _ in model.named_parameters() if model.is_encoder(name)}
     assert own == {name for name, _ in model.named_parameters() if not name.startswith("head.")}
+    assert model.layer_id("strl.layers.1.temporal.conv_d1.weight") == model.layer_id("head.1.weight") == 4
+    assert model.layer_id("strl.layers.1.encoder.layers.2.mlp.0.weight") == 3
     frames = method.frame_graph(batch)
     features = method.classifier(5, STRLClassifierConfig(depth=1)).eval().strl(frames.inputs(2), frames.graph)
     torch.testing.assert_close(method.embed(batch), frames.mean_features(features))

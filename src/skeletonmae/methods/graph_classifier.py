@@ -84,9 +84,9 @@ class STRLClassifier(Classifier):
         All copies of a layer have the number that it has in the encoder, so that layer decay lowers the rate of
         what was pre-trained, and of nothing else.
         """
-        if not self.is_encoder(parameter):
-            return self.encoder_depth + 1
-        return 0 if parameter.startswith(EMBEDDINGS) else int(parameter.split(".")[5]) + 1
+        if parameter.startswith(EMBEDDINGS):
+            return 0
+        return int(parameter.split(".")[5]) + 1 if ".encoder." in parameter else self.encoder_depth + 1
 
     def is_encoder(self, parameter: str) -> bool:
         """Return whether a parameter belongs to the joint embedding or to a copy of the encoder.
