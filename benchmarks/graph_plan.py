@@ -70,9 +70,7 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "the same with frame context": ((*BASE, IDENTITY, CONTEXT), {"min_steps": 1600}),
     "the same with STRL as a whole": ((*BASE, IDENTITY, WHOLE), {"min_steps": 1600}),
     "centered, random parts": ((TARGETS["centered"], HIDING["random parts"]), {}),
-    "coordinates, right arm and leg": ((TARGETS["coordinates"], HIDING["right arm and leg"]), {}),
     "embedding, right arm and leg": ((TARGETS["embedding"], HIDING["right arm and leg"]), {}),
-    "coordinates, random joints": ((TARGETS["coordinates"], HIDING["random joints"]), {}),
 }
 """Pre-trainings to choose from: settings of method and of training. They share one network, but for the identity
 of joints."""
@@ -123,8 +121,8 @@ def select_cells(lines: dict[str, Any], key: Any) -> Iterator[Cell]:
     """Yield the fine-tunings on the validation parts; which ones follow depends on what has been found so far.
 
     First all pre-trainings with one layer of STRL and the first rate, and the networks from scratch with every
-    rate; then the best pre-trainings with the other rates; then the best of all, and the better network from
-    scratch, with more layers. A round begins when the one before it is complete.
+    rate; then the best pre-trainings with the other rates; then the best of all, and the best from scratch, with
+    more layers. A round begins when the one before it is complete.
 
     Args:
         lines: The finished cells, by their key.
@@ -153,11 +151,9 @@ def select_cells(lines: dict[str, Any], key: Any) -> Iterator[Cell]:
     second = list(compare(finalists, depth, RATES[1:]))
     yield from second
     if is_complete(second):
-        (name, _, rate), (scratch, _, _) = (
-            next(row for row in best(names) if row[1] == depth) for names in (CANDIDATES, SCRATCH)
-        )
-        yield from compare([name], more, [rate])
-        yield from compare([scratch], more, RATES)
+        for names in (CANDIDATES, SCRATCH):
+            name, _, rate = next(row for row in best(names) if row[1] == depth)
+            yield from compare([name], more, [rate])
 
 
 def _select(dataset: str, name: str, depth: int, rate: float) -> Iterator[Cell]:
