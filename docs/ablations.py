@@ -21,6 +21,7 @@ import results
 
 from skeletonmae import runs
 from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.evaluation.results_file import RESULTS
 from skeletonmae.files import write_text
 from skeletonmae.memory import retain_freed_memory
 from skeletonmae.recipe import Recipe, read_recipe
@@ -61,7 +62,7 @@ def rows(out: Path) -> Iterator[tuple[str, str, str, Path, Recipe]]:
 
 def finished(folder: Path, value: str, recipe: Recipe) -> bool:
     """Return whether the row was run to the end; exit if the folder contains a run of another recipe."""
-    file = folder / runs.RESULTS
+    file = folder / RESULTS
     if not file.exists():
         return False
     saved = json.loads(file.read_text(encoding="utf-8"))

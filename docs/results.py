@@ -85,7 +85,7 @@ def rows_of(run: Path, recipe: str, device: str, commit: str, note: str) -> list
             "num_test_left_out": run_results.get("empty_clips", {}).get("test", 0),
             **_optional(group),
             **optional_numbers(group, run_results.get("cost")),
-            **({"weights_digest": digest} if (digest := run_results.get("weights_digest")) else {}),
+            **{key: run_results[key] for key in ("weights_digest", "store_fingerprint") if run_results.get(key)},
             "best_params": [result["best_params"] for result in group],
             "commit": commit,
             "device": device,

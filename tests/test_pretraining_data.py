@@ -17,6 +17,7 @@ from skeletonmae.compatibility import find_pretrained, run_fingerprint
 from skeletonmae.errors import InputError
 from skeletonmae.pretraining_data import PretrainingData
 from skeletonmae.recipe import Recipe, read_recipe, recipe_from
+from skeletonmae.runs.model import model_header
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.skeletons import COCO17, NTU25
 from skeletonmae.training import read_log
@@ -168,7 +169,7 @@ def test_names_that_are_not_there_and_files_that_cannot_be_read(mixed_tree: Any,
 def test_shares_and_names_to_leave_out_make_another_run(mixed_tree: Any, tiny_tree: Any) -> None:
     def digest(recipe: Recipe) -> str:
         stores = PretrainingData.open(recipe).stores
-        return run_fingerprint(recipe, runs._header(recipe, stores))
+        return run_fingerprint(recipe, model_header(recipe, stores))
 
     recipe = recipe_from(mixed_tree(), "")
     other, fewer = mixed_tree(), mixed_tree()

@@ -254,7 +254,7 @@ def test_a_network_from_scratch_is_calibrated_and_initialized_for_each_seed(
         return []
 
     monkeypatch.setattr(KNN, "run", record)
-    monkeypatch.setattr("skeletonmae.runs.measure_cost", lambda *_, **__: None)
+    monkeypatch.setattr("skeletonmae.runs.evaluation.measure_cost", lambda *_, **__: None)
     graph = {"method": {"kind": "graph"}, "masking": None, "evaluation": [{"kind": "knn"}]}
     recipe = recipe_from(tiny_tree() | graph, "tiny")
     model = load_checkpoint(runs.pretrain(recipe, tmp_path, alone))
@@ -528,7 +528,7 @@ def test_transfer_to_a_layout_with_unknown_joints(
 def test_results_state_the_precision(
     tmp_path: Path, tiny_run: Path, tiny_tree: Any, alone: Any, precision: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skeletonmae.runs.measure_cost", lambda *_, **__: None)  # counts operations in float32
+    monkeypatch.setattr("skeletonmae.runs.evaluation.measure_cost", lambda *_, **__: None)  # counts operations in float32
     checkpoint, recipe = load_checkpoint(tiny_run), with_protocols(recipe_from(tiny_tree(), ""), KNN(k=(1,)))
     seen: list[torch.dtype] = []
     checkpoint.method.encoder.blocks[0].mlp[1].register_forward_hook(lambda _, __, out: seen.append(out.dtype))

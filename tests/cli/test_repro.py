@@ -58,10 +58,17 @@ def test_a_row_that_cannot_be_reproduced_has_its_own_exit_status(
 ) -> None:
     rows = json.loads(published.read_text())
     rows[0]["mean"] = 99.0
+    rows[0]["store_fingerprint"] = json.loads((tiny_run / "results.json").read_text())["store_fingerprint"]
     published.write_text(json.dumps(rows))
     words = ["repro", "1", "--results", str(published), "--out", str(tmp_path / "out")]
     assert main([*words, "--checkpoint", str(tiny_run)]) == 4
-    assert "differs from the published 99.00" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "differs from the published 99.00" in said.out
+    assert "does not have the contents" not in said.err
+    rows[0]["store_fingerprint"] = "0" * 64
+    published.write_text(json.dumps(rows))
+    assert main([*words, "--checkpoint", str(tiny_run)]) == 4
+    assert "store does not have the contents that the row was measured on: other" in capsys.readouterr().err
     assert not list((tmp_path / "out").rglob("model.safetensors"))
 
 

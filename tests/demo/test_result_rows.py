@@ -8,7 +8,7 @@ import torch
 
 from skeletonmae.demo.result_rows import describe_result, describe_seeds, describe_test_side
 from skeletonmae.evaluation import Result
-from skeletonmae.evaluation.protocol import accuracy_metrics
+from skeletonmae.evaluation.result import accuracy_metrics
 from skeletonmae.recipe import recipe_from
 from skeletonmae.sequences import SequenceStore
 

@@ -13,7 +13,7 @@ from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchMAEConfig
 from skeletonmae.methods.method import joint_names
-from skeletonmae.models.joint_patch_transformer import PositionEmbedding
+from skeletonmae.models.position_embedding import PositionEmbedding
 from skeletonmae.recipe import recipe_from
 from skeletonmae.skeletons import KINECT20, VOCABULARY, Skeleton, read_layout
 

@@ -197,3 +197,9 @@ def test_without_a_folder_nothing_is_written(make_task: Any) -> None:
     file = ResultsFile(None, {}, 1, [])
     file.add(results, write=True, scores=task.clip_scores)
     assert [result.scores for result in file.results] == [""]
+
+
+def test_ties_leave_open_which_class_is_predicted() -> None:
+    scores = np.array([[1, 1, 0], [0, 2, 1], [3, 0, 3], [0, 0, 0]], dtype=np.float32)
+    ties = ClipScores(("a", "b", "c", "d"), ("x", "y", "z"), np.array([1, 1, 1, 2]), scores)
+    assert ties.top1_range == (0.25, 0.75)

@@ -102,6 +102,13 @@ def test_an_ensemble_with_a_member_from_scratch_is_mixed(tmp_path: Path) -> None
     assert "pre-trained" in row
 
 
+def test_a_run_is_a_member_once(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name, ("linear", 0, [True, False])) for name in ("a", "b")]
+    again = SavedResults(tmp_path / "b" / ".." / "a", runs[0].fields, runs[0].results)
+    with pytest.raises(InputError, match="a run is a member more than once"):
+        ensemble([*runs, again], tmp_path / "all")
+
+
 def test_other_test_clips_are_refused(tmp_path: Path) -> None:
     members = [member(tmp_path / "a", [0.9, 0.1]), member(tmp_path / "b", [0.9, 0.1], [0.9, 0.1])]
     with pytest.raises(InputError, match=r"b.scores-linear.*: the test clips are not those of"):

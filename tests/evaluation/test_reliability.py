@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from skeletonmae.evaluation import Result, describe_reliability, wilson_interval
-from skeletonmae.evaluation.protocol import accuracy_metrics
 from skeletonmae.evaluation.reliability import grouped_interval
+from skeletonmae.evaluation.result import accuracy_metrics
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ def test_an_evaluation_is_read_back(tiny_run: Path) -> None:
         (lambda saved: saved.update(results=[]), "the evaluation has no results"),
         (lambda saved: saved["results"][0].update(top1=5.0), "not the results of an evaluation.*top1"),
         (lambda saved: saved["results"][0].update(num_test=-4), "not the results of an evaluation.*num_test"),
+        (
+            lambda saved: saved["results"].append(saved["results"][0]),
+            "a result is there more than once; expected each once; got 'linear epochs=3' with 100 % of the labels"
+            " and seed 0 2 times",
+        ),
         (lambda saved: saved["results"][0].pop("top1"), "not the results of an evaluation by this version"),
     ],
 )
@@ -61,6 +66,17 @@ def test_scores_are_read_from_the_folder_only(tiny_run: Path, name: str) -> None
     saved = SavedResults.read(tiny_run)
     with pytest.raises(InputError, match="linear epochs=3 has no scores of clips"):
         saved.scores(saved.results[0].model_copy(update={"scores": name}))
+
+
+def test_scores_of_another_evaluation_are_refused(tiny_run: Path) -> None:
+    """As after a copy of `results.json` alone."""
+    saved = SavedResults.read(tiny_run)
+    linear, knn, _ = saved.results
+    other = 0.0 if linear.top1 > 0.5 else 1.0
+    with pytest.raises(InputError, match=r"the scores are not those of linear epochs=3.*as in results\.json; got"):
+        saved.scores(linear.model_copy(update={"top1": other}))
+    with pytest.raises(InputError, match="the scores are not those of knn k=1"):
+        saved.scores(knn.model_copy(update={"num_test": knn.num_test + 1}))
 
 
 def test_describe_names() -> None:

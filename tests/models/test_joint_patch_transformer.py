@@ -9,10 +9,10 @@ import torch
 from skeletonmae.batches import Patches
 from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenIndex, TokenMask
-from skeletonmae.models import JointPatchDecoder, JointPatchEncoder, PositionEmbedding
+from skeletonmae.models import JointPatchDecoder, JointPatchEncoder
 from skeletonmae.models.joint_description import TrackJoints
 from skeletonmae.models.joint_patch_transformer import masked_mean, mean_over_time
-from skeletonmae.skeletons import COCO17, KINECT20, NTU25, Skeleton
+from skeletonmae.skeletons import KINECT20, NTU25, Skeleton
 
 SMALL: dict[str, Any] = {"width": 16, "heads": 2, "mlp_ratio": 2.0}
 
@@ -27,24 +27,6 @@ def patches_of(num: int = 4, skeleton: Skeleton = KINECT20, lost: float = 0.3) -
     values = torch.randn(num, 3, skeleton.num_joints, 2, 3, generator=dice)
     observed = torch.rand(values.shape[:-1], generator=dice) >= lost
     return Patches(values * observed[..., None], observed, skeleton)
-
-
-def test_a_position_embedding_is_that_of_the_joint_name() -> None:
-    pos_embed = PositionEmbedding(("head", "nose", "left_knee"), 2, 8)
-    both = Skeleton(
-        "two", ("left_knee", "head"), {"left_knee": "head"}, mirror={"left_knee": "left_knee", "head": "head"}
-    )
-    found = pos_embed(both).view(2, 2, 8)
-    for step in range(2):
-        assert torch.equal(found[step, 0], pos_embed.time[step] + pos_embed.joint[2])
-        assert torch.equal(found[step, 1], pos_embed.time[step] + pos_embed.joint[0])
-
-
-def test_an_unknown_joint_has_the_embedding_of_time_only() -> None:
-    pos_embed = PositionEmbedding(("head",), 2, 8)
-    found = pos_embed(COCO17).view(2, 17, 8)
-    assert not pos_embed.known_joints(COCO17).any()
-    assert torch.equal(found, pos_embed.time[:, None].expand(2, 17, 8))
 
 
 def test_block_outputs_are_those_of_each_block_before_the_final_norm() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from skeletonmae.evaluation import Result
-from skeletonmae.evaluation.protocol import accuracy_metrics
+from skeletonmae.evaluation.result import accuracy_metrics
 from skeletonmae.plotting.result_table import RESULT_COLUMNS, result_rows
 
 

@@ -14,7 +14,7 @@ def write_run(folder: Path, *results: tuple[str, int, list[bool]], **changes: An
 
     from skeletonmae.evaluation import Result
     from skeletonmae.evaluation.clip_scores import ClipScores
-    from skeletonmae.evaluation.protocol import accuracy_metrics
+    from skeletonmae.evaluation.result import accuracy_metrics
     from skeletonmae.evaluation.results_file import ResultsFile
     from skeletonmae.evaluation.saved_results import SavedResults
 
@@ -22,10 +22,13 @@ def write_run(folder: Path, *results: tuple[str, int, list[bool]], **changes: An
     for protocol, seed, correct in results:
         label = np.arange(len(correct)) % 2
         values = np.eye(2, dtype=np.float32)[np.where(correct, label, 1 - label)]
-        metrics: dict[str, Any] = accuracy_metrics(torch.from_numpy(values), torch.from_numpy(label), ("x", "y"))
-        result = Result(protocol=protocol, pretrained=True, seed=seed, num_train=4, seconds=1, **metrics)
         names = tuple(f"clip {number}" for number in range(len(correct)))
         about = {"recordings": names, "classes": ("x", "y"), "label": label, "scores": values} | changes
+        kept = values if about["scores"] is None else about["scores"]
+        metrics: dict[str, Any] = accuracy_metrics(
+            torch.from_numpy(kept), torch.from_numpy(about["label"]), about["classes"]
+        )
+        result = Result(protocol=protocol, pretrained=True, seed=seed, num_train=4, seconds=1, **metrics)
         made.append(result)
         if changes.get("scores", True) is not None:
             scores[result.key] = ClipScores(**about)

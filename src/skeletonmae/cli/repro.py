@@ -81,6 +81,13 @@ def repro(
     with init_distributed(device) as distributed, training_progress() as on_progress:
         model = _model(recipe, found, checkpoint, run, distributed, on_progress)
         digest = weights_digest(model.method) if model else ""
+        fingerprint = recipe.data.evaluate.open().fingerprint
+        has_other_data = found.get("store_fingerprint", fingerprint) != fingerprint
+        if has_other_data and distributed.is_main:
+            print_status(
+                f"{recipe.data.evaluate.store} does not have the contents that the row was measured on: other"
+                " files, another version of the reader, or another precision of the coordinates"
+            )
         made = runs.evaluate(
             recipe, model, run / _slug(describe_row(found)), distributed, on_progress, on_message=print_status
         )
@@ -89,7 +96,12 @@ def repro(
             if json:
                 print_output_json(
                     json_format.dumps(
-                        {"row": describe_row(found), **asdict(agreement), "agrees": agreement.agrees}
+                        {
+                            "row": describe_row(found),
+                            **asdict(agreement),
+                            "agrees": agreement.agrees,
+                            "has_other_data": has_other_data,
+                        }
                     )
                 )
             else:

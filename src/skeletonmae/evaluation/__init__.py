@@ -12,8 +12,9 @@ from skeletonmae.evaluation.few_shot import FewShot
 from skeletonmae.evaluation.finetune import Finetune
 from skeletonmae.evaluation.knn import KNN
 from skeletonmae.evaluation.linear import LinearProbe
-from skeletonmae.evaluation.protocol import EvaluationProtocol, EvaluationTask, Result, check_finite
+from skeletonmae.evaluation.protocol import EvaluationProtocol, EvaluationTask, check_finite
 from skeletonmae.evaluation.reliability import describe_reliability, wilson_interval
+from skeletonmae.evaluation.result import Result
 from skeletonmae.evaluation.results_file import RESULTS, ResultsFile
 from skeletonmae.evaluation.retrieval import Retrieval
 from skeletonmae.evaluation.robustness import Robustness

@@ -14,7 +14,8 @@ from skeletonmae.evaluation.altered_clips import Alteration, AlteredClips
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.linear_solvers import LinearClassifier
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
+from skeletonmae.evaluation.protocol import EvaluationTask
+from skeletonmae.evaluation.result import Result, ResultKey
 
 
 def evaluate_altered(

@@ -58,6 +58,15 @@ class ClipScores:
         return correct
 
     @property
+    def top1_range(self) -> tuple[float, float]:
+        """The lowest and the highest accuracy that these scores can have: the same, if no two classes tie."""
+        own = self.scores[np.arange(len(self.label)), self.label]
+        others = self.scores.copy()
+        others[np.arange(len(self.label)), self.label] = -np.inf
+        best_other = others.max(1, initial=-np.inf)
+        return float((own > best_other).mean()), float((own >= best_other).mean())
+
+    @property
     def probabilities(self) -> Float[np.ndarray, "clip class"]:
         """Softmax of the logits, in float64.
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import check_same_clips
-from skeletonmae.evaluation.protocol import Result
+from skeletonmae.evaluation.result import Result
 from skeletonmae.evaluation.saved_results import ResultName, SavedResults, describe_names
 
 NUM_RESAMPLES = 10_000

@@ -10,7 +10,8 @@ from skeletonmae.config import Config
 from skeletonmae.evaluation.altered_clips import FirstPart
 from skeletonmae.evaluation.altered_probe import altered_key, evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
+from skeletonmae.evaluation.protocol import EvaluationTask
+from skeletonmae.evaluation.result import Result, ResultKey
 
 Share = Annotated[float, Field(gt=0, le=1)]
 

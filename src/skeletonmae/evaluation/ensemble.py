@@ -12,7 +12,7 @@ import torch
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores, check_same_clips
-from skeletonmae.evaluation.protocol import Result, accuracy_metrics, accuracy_without_copies
+from skeletonmae.evaluation.result import Result, accuracy_metrics, accuracy_without_copies
 from skeletonmae.evaluation.results_file import ResultsFile
 from skeletonmae.evaluation.saved_results import ResultName, SavedResults
 
@@ -46,6 +46,9 @@ def ensemble(members: Sequence[SavedResults], folder: Path | None) -> list[Resul
     """
     if len(members) < 2:
         raise InputError("an ensemble needs members", expected="two or more runs", got=len(members))
+    folders = [member.folder.resolve() for member in members]
+    if repeated := [member.folder for member in members if folders.count(member.folder.resolve()) > 1]:
+        raise InputError("a run is a member more than once", where=repeated[0], expected="different runs")
     results: list[Result] = []
     scores: dict[tuple[str, float, int], ClipScores] = {}
     by_key = [{result.key: result for result in member.results if result.scores} for member in members]

@@ -15,14 +15,9 @@ from torch.nn.functional import normalize
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.protocol import (
-    EvaluationTask,
-    Result,
-    ResultKey,
-    accuracy_metrics,
-    different_settings,
-)
+from skeletonmae.evaluation.protocol import EvaluationTask
 from skeletonmae.evaluation.reliability import NORMAL_QUANTILE
+from skeletonmae.evaluation.result import Result, ResultKey, accuracy_metrics, different_settings
 
 NUM_RESAMPLES = 1000
 """Number of resamples of the test clips."""

@@ -17,14 +17,8 @@ from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.fit_state import delete_fit_state, fit_fingerprint, open_fit_folder
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.protocol import (
-    EvaluationTask,
-    Result,
-    ResultKey,
-    check_finite,
-    predict_logits,
-    scored_result,
-)
+from skeletonmae.evaluation.protocol import EvaluationTask, check_finite, predict_logits, scored_result
+from skeletonmae.evaluation.result import Result, ResultKey
 from skeletonmae.methods import AnyClassifier, Classifier, MethodOutput
 from skeletonmae.methods.method import zero_loss
 from skeletonmae.training import TrainingConfig, autocast, train

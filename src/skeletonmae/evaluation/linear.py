@@ -17,7 +17,8 @@ from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.evaluation.features import FeatureConfig, Features, join_views
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear_solvers import LinearClassifier, fit_discriminant, fit_lbfgs, fit_sgd
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, different_settings, scored_result
+from skeletonmae.evaluation.protocol import EvaluationTask, scored_result
+from skeletonmae.evaluation.result import Result, ResultKey, different_settings
 
 Solver = Literal["sgd", "lbfgs", "discriminant"]
 """How a linear layer is fitted."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from skeletonmae.evaluation.protocol import Result
+    from skeletonmae.evaluation.result import Result
 
 MIN_TEST_CLIPS = 30
 """With fewer test clips an accuracy proves nothing."""

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.finetune import Finetune
 from skeletonmae.evaluation.linear import FIT_SETTINGS
-from skeletonmae.evaluation.protocol import EvaluationProtocol, Result
+from skeletonmae.evaluation.protocol import EvaluationProtocol
 from skeletonmae.evaluation.reliability import wilson_interval
+from skeletonmae.evaluation.result import Result
 
 KEYS = ("recipe", "protocol", "setting", "label_fraction", "pretrained", "seeds", "mean", "spread", "num_test")
 """What a row of published results must have."""
@@ -42,6 +43,7 @@ class _RowFields(BaseModel):
     spread: float | None = Field(ge=0)
     num_test: int = Field(gt=0)
     weights_digest: str = ""
+    store_fingerprint: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from skeletonmae import __version__
 from skeletonmae.evaluation.clip_scores import SCORE_FILES, ClipScores
 from skeletonmae.evaluation.cost import Cost
-from skeletonmae.evaluation.protocol import Result
+from skeletonmae.evaluation.result import Result
 from skeletonmae.files import write_text
 
 RESULTS = "results.json"
@@ -63,7 +63,10 @@ class ResultsFile:
             if not is_same or (saved["complete"] and not keep_complete):
                 return
             self.results = [Result.model_validate(result) for result in saved["results"]]
-            self.num_finished = int(saved["num_finished"])
+            num_finished, most = saved["num_finished"], min(self.num_runs, len(self.results))
+            if type(num_finished) is not int or not 0 <= num_finished <= most:
+                raise ValueError(f"num_finished is {num_finished!r:.40}, where at most {most} can be")
+            self.num_finished = num_finished
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
@@ -101,6 +104,8 @@ class ResultsFile:
         self.num_finished += 1
         if self.folder and write:
             if self.num_finished == 1:
+                # Without its scores, an earlier file would be wrong if this process were killed before it writes.
+                (self.folder / RESULTS).unlink(missing_ok=True)
                 for pattern in (CONFUSION_MATRICES, SCORE_FILES):
                     for file in self.folder.glob(pattern):
                         file.unlink()

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.lap_timer import LapTimer
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, scored_result
+from skeletonmae.evaluation.protocol import EvaluationTask, scored_result
+from skeletonmae.evaluation.result import Result, ResultKey
 
 SIMILARITIES_AT_ONCE = 2**24
 """Number of similarities that are computed and sorted at once."""

@@ -21,7 +21,8 @@ from skeletonmae.evaluation.altered_clips import (
 )
 from skeletonmae.evaluation.altered_probe import altered_key, evaluate_altered, with_metrics
 from skeletonmae.evaluation.linear import LinearProbe
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey
+from skeletonmae.evaluation.protocol import EvaluationTask
+from skeletonmae.evaluation.result import Result, ResultKey
 
 Levels = tuple[Annotated[float, Field(gt=0)], ...]
 Shares = tuple[Annotated[float, Field(gt=0, lt=1)], ...]

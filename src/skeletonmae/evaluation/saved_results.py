@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.clip_scores import ClipScores
-from skeletonmae.evaluation.protocol import Result
+from skeletonmae.evaluation.result import Result
 from skeletonmae.evaluation.results_file import RESULTS
 
+MAX_ROUNDING = 1e-6
+"""Difference of two accuracies of the same clips that comes from rounding."""
 ResultName = tuple[str, float]
 """Protocol with its setting, and fraction of the labels: what results of several seeds have in common."""
 
@@ -76,6 +79,11 @@ class SavedResults:
             raise InputError("the evaluation was stopped; run it again to finish it", where=file)
         if not results:
             raise InputError("the evaluation has no results", where=file, expected="one protocol or more")
+        counts = Counter(result.key for result in results)
+        if repeated := [key for key, count in counts.items() if count > 1]:
+            name, fraction, seed = repeated[0]
+            got = f"{name!r} with {100 * fraction:g} % of the labels and seed {seed} {counts[repeated[0]]} times"
+            raise InputError("a result is there more than once", where=file, expected="each once", got=got)
         return cls(file.parent, fields, results)
 
     @property
@@ -106,12 +114,24 @@ class SavedResults:
         """Read the class scores of a result's test clips.
 
         Raises:
-            InputError: The evaluation kept none, or the file is damaged.
+            InputError: The evaluation kept none, or the file is damaged or that of another result.
         """
         if not result.scores or Path(result.scores).name != result.scores:
             problem = f"{result.name} has no scores of clips; evaluate again to get them"
             raise InputError(problem, where=self.folder / RESULTS)
-        return ClipScores.read(self.folder / result.scores)
+        scores = ClipScores.read(self.folder / result.scores)
+        lowest, highest = scores.top1_range
+        if (
+            len(scores.label) != result.num_test
+            or not lowest - MAX_ROUNDING <= result.top1 <= highest + MAX_ROUNDING
+        ):
+            raise InputError(
+                f"the scores are not those of {result.name}; evaluate again",
+                where=self.folder / result.scores,
+                expected=f"an accuracy of {100 * result.top1:.2f} % on {result.num_test} clips, as in {RESULTS}",
+                got=f"{100 * scores.is_correct.mean():.2f} % on {len(scores.label)} clips",
+            )
+        return scores
 
 
 def describe_names(names: Sequence[ResultName]) -> str:

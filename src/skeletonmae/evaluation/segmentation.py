@@ -14,7 +14,8 @@ from pydantic import Field
 from skeletonmae.config import Config
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
-from skeletonmae.evaluation.protocol import EvaluationTask, Result, ResultKey, accuracy_metrics
+from skeletonmae.evaluation.protocol import EvaluationTask
+from skeletonmae.evaluation.result import Result, ResultKey, accuracy_metrics
 from skeletonmae.evaluation.segmentation_evidence import (
     Positive,
     SegmentationSettings,

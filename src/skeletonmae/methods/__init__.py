@@ -13,14 +13,8 @@ from skeletonmae.methods.graph_mae import GraphMAE, GraphMAEConfig
 from skeletonmae.methods.joint_patch_classifier import JointPatchClassifierConfig
 from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_mae import JointPatchMAE
-from skeletonmae.methods.method import (
-    Classifier,
-    InputSpec,
-    Method,
-    MethodConfig,
-    MethodOutput,
-    Reconstruction,
-)
+from skeletonmae.methods.method import Classifier, Method, MethodOutput, Reconstruction
+from skeletonmae.methods.method_config import InputSpec, MethodConfig
 from skeletonmae.methods.neighbor_tuning import NeighborTuning, NeighborTuningConfig
 from skeletonmae.methods.order import Order, OrderConfig
 from skeletonmae.methods.pooling import Pooling

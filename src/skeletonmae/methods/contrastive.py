@@ -19,7 +19,8 @@ from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
 from skeletonmae.methods.joint_patch_mae import JointPatchMAE
 from skeletonmae.methods.memory_queue import UNKNOWN, MemoryQueue, queue_size
-from skeletonmae.methods.method import InputSpec, Method, MethodOutput, load_weights, zero_loss
+from skeletonmae.methods.method import Method, MethodOutput, load_weights, zero_loss
+from skeletonmae.methods.method_config import InputSpec
 from skeletonmae.methods.moving_average import MovingAverage, MovingAverageConfig
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder, masked_mean
 from skeletonmae.models.transformer import init_weights

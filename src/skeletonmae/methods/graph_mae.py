@@ -18,16 +18,8 @@ from skeletonmae.methods.graph_classifier import STRLClassifier, STRLClassifierC
 from skeletonmae.methods.graph_losses import edge_loss, nearest_position
 from skeletonmae.methods.graph_statistics import JointStatistics
 from skeletonmae.methods.graph_targets import GraphTarget, TargetSpace
-from skeletonmae.methods.method import (
-    Classifier,
-    InputSpec,
-    Method,
-    MethodConfig,
-    MethodOutput,
-    Reconstruction,
-    resolve_config,
-    zero_loss,
-)
+from skeletonmae.methods.method import Classifier, Method, MethodOutput, Reconstruction, resolve_config, zero_loss
+from skeletonmae.methods.method_config import InputSpec, MethodConfig
 from skeletonmae.methods.pooling import Pooling, check_last_blocks, check_pooling, pool_sums
 from skeletonmae.models.gnn import GNN, GNNType, JointIdentity, SkeletonGraph
 from skeletonmae.models.known_joints import check_any_joint_known, check_clip_size

@@ -13,7 +13,8 @@ from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.methods.described_pooling import GROUPS
 from skeletonmae.methods.joint_patch_features import embed_groups, embed_tracks
-from skeletonmae.methods.method import Classifier, InputSpec, Method
+from skeletonmae.methods.method import Classifier, Method
+from skeletonmae.methods.method_config import InputSpec
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder
 from skeletonmae.models.transformer import init_weights
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from skeletonmae.config import Config, changed_settings
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking
-from skeletonmae.methods.method import InputSpec, MethodConfig
+from skeletonmae.methods.method_config import InputSpec, MethodConfig
 from skeletonmae.methods.pooled_targets import PooledConfig
 from skeletonmae.methods.targets import Target, TargetNorm
 from skeletonmae.methods.teacher import TeacherConfig

@@ -23,15 +23,14 @@ from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import embed_tracks, make_patches, with_dropout, with_noise
 from skeletonmae.methods.method import (
     Classifier,
-    InputSpec,
     Method,
-    MethodConfig,
     MethodOutput,
     Reconstruction,
     load_weights,
     resolve_config,
     zero_loss,
 )
+from skeletonmae.methods.method_config import InputSpec, MethodConfig
 from skeletonmae.methods.motion_energy import motion_energy_weight
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.methods.reconstruct_patches import denormalize, first_reconstruction

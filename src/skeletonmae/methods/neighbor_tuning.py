@@ -23,16 +23,8 @@ from skeletonmae.methods.joint_patch_classifier import (
 from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig, settings_of_encoder
 from skeletonmae.methods.joint_patch_features import embed_tracks
 from skeletonmae.methods.memory_queue import UNKNOWN, MemoryQueue, queue_size
-from skeletonmae.methods.method import (
-    Classifier,
-    InputSpec,
-    Method,
-    MethodConfig,
-    MethodOutput,
-    load_weights,
-    resolve_config,
-    zero_loss,
-)
+from skeletonmae.methods.method import Classifier, Method, MethodOutput, load_weights, resolve_config, zero_loss
+from skeletonmae.methods.method_config import InputSpec, MethodConfig
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.models.transformer import init_weights
 

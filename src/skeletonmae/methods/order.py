@@ -17,7 +17,8 @@ from skeletonmae.masking import Masking, TokenIndex
 from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
 from skeletonmae.methods.joint_patch_mae import JointPatchMAE
-from skeletonmae.methods.method import InputSpec, MethodOutput
+from skeletonmae.methods.method import MethodOutput
+from skeletonmae.methods.method_config import InputSpec
 from skeletonmae.models.joint_patch_transformer import masked_mean
 from skeletonmae.models.transformer import init_weights
 

@@ -9,7 +9,8 @@ from skeletonmae.masking import Masking, TokenIndex
 from skeletonmae.methods.joint_patch_config import JointPatchMAEConfig
 from skeletonmae.methods.joint_patch_features import make_patches
 from skeletonmae.methods.joint_patch_mae import JointPatchMAE
-from skeletonmae.methods.method import InputSpec, MethodOutput, zero_loss
+from skeletonmae.methods.method import MethodOutput, zero_loss
+from skeletonmae.methods.method_config import InputSpec
 from skeletonmae.methods.pooled_targets import TARGET_STD, PooledTargets
 
 

@@ -13,16 +13,8 @@ from torch import Tensor, nn
 from skeletonmae.batches import Batch, Patches, Tracks, patchify
 from skeletonmae.config import Config
 from skeletonmae.masking import Masking, TokenMask
-from skeletonmae.methods.method import (
-    Classifier,
-    InputSpec,
-    Method,
-    MethodConfig,
-    MethodOutput,
-    Reconstruction,
-    resolve_config,
-    zero_loss,
-)
+from skeletonmae.methods.method import Classifier, Method, MethodOutput, Reconstruction, resolve_config, zero_loss
+from skeletonmae.methods.method_config import InputSpec, MethodConfig
 from skeletonmae.methods.pooling import (
     Pooling,
     check_last_blocks,

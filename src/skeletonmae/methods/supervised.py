@@ -12,15 +12,8 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config, tagged_union
 from skeletonmae.errors import InputError
 from skeletonmae.masking import Masking
-from skeletonmae.methods.method import (
-    Classifier,
-    InputSpec,
-    Method,
-    MethodConfig,
-    MethodOutput,
-    resolve_config,
-    zero_loss,
-)
+from skeletonmae.methods.method import Classifier, Method, MethodOutput, resolve_config, zero_loss
+from skeletonmae.methods.method_config import InputSpec, MethodConfig
 from skeletonmae.methods.pooling import Pooling
 from skeletonmae.models.ctr_gcn import CTRGCN
 from skeletonmae.models.known_joints import check_clip_size

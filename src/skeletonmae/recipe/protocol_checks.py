@@ -7,8 +7,9 @@ from typing import Any
 
 from skeletonmae.evaluation import Finetune
 from skeletonmae.evaluation.features import FeatureConfig
-from skeletonmae.evaluation.protocol import EvaluationProtocol, ResultKey
-from skeletonmae.methods.method import MethodConfig
+from skeletonmae.evaluation.protocol import EvaluationProtocol
+from skeletonmae.evaluation.result import ResultKey
+from skeletonmae.methods.method_config import MethodConfig
 
 
 def check_protocol(index: int, protocol: Any, method: MethodConfig, num_steps: int | None) -> None:

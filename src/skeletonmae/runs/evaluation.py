@@ -1,29 +1,24 @@
-"""Complete runs: pre-train a model by a recipe, and evaluate it."""
+"""Evaluate a model by the protocols of a recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
-from skeletonmae.checkpoint import Checkpoint, Header, save_checkpoint
+from skeletonmae.checkpoint import Checkpoint, save_checkpoint
 from skeletonmae.compatibility import (
-    check_clips_fit_model,
-    check_or_write_recipe,
     check_recipe_fits_model,
     check_store_fits_model,
     find_pretrained,
-    run_fingerprint,
 )
 from skeletonmae.config import Config, Precision
 from skeletonmae.datasets import GroupSplit, Split, StratifiedSplit, TagSplit
 from skeletonmae.datasets.validation_group import check_tag
-from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation import (
     EvaluationProtocol,
@@ -36,104 +31,13 @@ from skeletonmae.evaluation import (
 )
 from skeletonmae.evaluation.copies import describe_copies, handle_copies
 from skeletonmae.evaluation.cost import Cost, measure_cost, pretraining_duration
-from skeletonmae.methods import Classifier, InputSpec, Method
-from skeletonmae.methods.method import joint_names
-from skeletonmae.pretraining_data import PretrainingData
+from skeletonmae.methods import Classifier
 from skeletonmae.recipe import Recipe
+from skeletonmae.runs.model import ProgressCallback, init_method, model_header
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.training import STATE, DistributedContext, Progress, lock_folder, saved_step, train
+from skeletonmae.training import DistributedContext, lock_folder
 from skeletonmae.training.precision import uses_bf16
 from skeletonmae.training.weights_digest import weights_digest
-
-ProgressCallback = Callable[[str, Progress], None]
-"""Called with a description of what is being trained, and how far it is."""
-MODEL = "model.safetensors"
-LAST_MODEL = "model-last.safetensors"
-"""The weights of the last step, where `model.safetensors` has their moving average."""
-RECIPE = "recipe.yaml"
-
-
-def pretrain(
-    recipe: Recipe,
-    folder: Path,
-    distributed: DistributedContext,
-    on_progress: ProgressCallback | None = None,
-    on_message: Callable[[str], None] | None = None,
-) -> Path:
-    """Pre-train by `recipe` and return the path of the checkpoint, `folder/model.safetensors`.
-
-    If there is a moving average of the weights, the checkpoint contains it, and `model-last.safetensors` contains
-    the weights of the last step.
-
-    With `recipe.init_from`, it starts from the weights of that checkpoint.
-
-    An interrupted run resumes from its last saved state and ends with the same weights as an uninterrupted one.
-
-    Args:
-        recipe: Data, method and training.
-        folder: Receives the checkpoint, the resolved recipe, the log and the training state.
-        distributed: The device, and the process group in which this process computes.
-        on_progress: Called after every step.
-        on_message: Called with what a user should know: recordings left out, and how stores are mixed.
-
-    Raises:
-        InputError: A store is damaged, stores do not match each other, the folder holds another run, or the method
-            has no pretext task.
-    """
-    if not recipe.method.has_pretext_task:
-        problem = f"method {recipe.method.kind} learns from labels alone and cannot be pre-trained"
-        expected = "`skeletonmae evaluate RECIPE --from-scratch`, which trains and evaluates it"
-        raise InputError(problem, where="recipe: method", expected=expected)
-    start = load_encoder(recipe.init_from) if recipe.init_from else None
-    if start:
-        check_clips_fit_model(recipe, start.header)
-        recipe = recipe.model_copy(update={"method": recipe.method.starting_from(start.header.method)})
-    recipe = recipe.with_names_to_exclude()
-    data = PretrainingData.open(recipe)
-    header = _header(recipe, data.stores, data.num_recordings)
-    if start:
-        for source, store in zip(data.sources, data.stores, strict=True):
-            check_store_fits_model(store, start.header, source.store)
-        header = header.model_copy(update={"joints": start.header.joints, "license": start.header.license})
-    evaluation_store = recipe.data.evaluate.store
-    if evaluation_store.exists():  # rather than after hours of pre-training
-        check_store_fits_model(SequenceStore.open(evaluation_store), header, evaluation_store)
-    loader = data.loader(distributed)
-    if on_message and distributed.is_main:
-        for message in data.describe(loader):
-            on_message(message)
-        if header.license:
-            on_message(f"the weights have the terms of {recipe.init_from}: {header.license}")
-    method = _init_method(recipe, header.spec, recipe.training.seed)
-    if start:
-        method.start_from(start.method)
-
-    def save_last(model: nn.Module) -> None:
-        assert isinstance(model, Method)
-        if distributed.is_main:
-            save_checkpoint(folder / LAST_MODEL, model, header)
-
-    with lock_folder(folder, distributed.rank):
-        if distributed.is_main:
-            check_or_write_recipe(recipe, folder / RECIPE, [folder / STATE, folder / MODEL])
-            if on_message and not (folder / MODEL).exists() and (step := saved_step(folder)):
-                on_message(f"resuming the run in {folder} after step {step}")
-        train(
-            method,
-            loader,
-            recipe.training,
-            distributed,
-            folder=folder,
-            layer_id=method.layer_id,
-            fingerprint=run_fingerprint(recipe, header, weights_digest(start.method) if start else ""),
-            on_progress=(lambda progress: on_progress("pretrain", progress)) if on_progress else None,
-            on_last_weights=save_last,
-        )
-        if distributed.is_main:
-            weights = "ema" if recipe.training.ema_decay else "model"
-            save_checkpoint(folder / MODEL, method, header.model_copy(update={"weights": weights}))
-        distributed.barrier()
-    return folder / MODEL
 
 
 def evaluate(
@@ -183,9 +87,9 @@ def evaluate(
         method = checkpoint.method
         method.use_settings(header.method.for_evaluation(recipe.method))
     else:
-        header = _header(recipe, (store,)).model_copy(update={"store_fingerprints": ()})
+        header = model_header(recipe, (store,)).model_copy(update={"store_fingerprints": ()})
         recipe = _without_layer_decay(recipe)
-        method = _init_method(recipe, header.spec, recipe.training.seed)
+        method = init_method(recipe, header.spec, recipe.training.seed)
 
     def save(path: Path, model: Classifier, config: Config | None) -> None:
         fields = {"role": "classifier", "classes": store.classes, "classifier": config}
@@ -206,7 +110,7 @@ def evaluate(
         on_progress=on_progress,
         folder=folder,
         save=save if distributed.is_main else None,
-        init_method=None if checkpoint else partial(_init_method, recipe, header.spec),
+        init_method=None if checkpoint else partial(init_method, recipe, header.spec),
         joints=None if header.method.reads_any_layout else header.joints,
         precision=precision,
         pretrain_index=find_pretrained(store, header) if checkpoint else np.zeros(0, dtype=np.int64),
@@ -327,28 +231,3 @@ def _without_layer_decay(recipe: Recipe) -> Recipe:
         for protocol in recipe.evaluation
     ]
     return recipe.model_copy(update={"evaluation": tuple(protocols)})
-
-
-def _init_method(recipe: Recipe, spec: InputSpec, seed: int) -> Method:
-    """The method of a recipe, with weights initialized from a seed."""
-    torch.manual_seed(seed)
-    return recipe.build(spec)
-
-
-def _header(recipe: Recipe, stores: Sequence[SequenceStore], num_recordings: int | None = None) -> Header:
-    """The header of a model that is trained on some stores."""
-    first = stores[0]
-    skeletons = list({store.skeleton: None for store in stores})
-    return Header(
-        role="method",
-        clips=recipe.data.clips,
-        masking=recipe.masking,
-        method=recipe.method,
-        recipe=recipe.model_dump(mode="json"),
-        axes=2 if first.axes == 2 and recipe.data.axes == "recorded" else 3,
-        unit=first.unit if len({store.unit for store in stores}) == 1 else "unknown",
-        joints=recipe.method.known_joints(joint_names(skeletons)),
-        bones=first.skeleton.bones if len(skeletons) == 1 else (),
-        store_fingerprints=tuple(store.fingerprint for store in stores),
-        num_recordings=num_recordings,
-    )
