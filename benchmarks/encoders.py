@@ -123,6 +123,16 @@ def _tasks(path: Path, store: SequenceStore, features: np.ndarray) -> Iterator[T
         yield Task(features, store.labels.astype(np.int64), groups, train, test, len(store.classes))
 
 
+def default_task(path: Path, store: SequenceStore) -> Task:
+    """Return the default split of a store, or its first fold, without features.
+
+    Args:
+        path: The store.
+        store: The same, opened.
+    """
+    return next(_tasks(path, store, np.zeros((len(store), 0), np.float32)))
+
+
 def _copies(store: SequenceStore, task: Task) -> np.ndarray:
     number = number_recordings(store)
     return np.isin(number[task.test], number[task.train])
@@ -180,9 +190,9 @@ def _cell(row: dict[str, Any]) -> str:
     return f"{100 * row['top1']:.1f} ± {100 * row['deviation']:.1f}"
 
 
-def merge(result: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the results with new rows, which replace those with the same `KEY`."""
-    kept = {tuple(row[key] for key in KEY): row for row in [*result["rows"], *rows]}
+def merge(result: dict[str, Any], rows: list[dict[str, Any]], keys: Sequence[str] = KEY) -> dict[str, Any]:
+    """Return the results with new rows, which replace those with the same `keys`."""
+    kept = {tuple(row[key] for key in keys): row for row in [*result["rows"], *rows]}
     return {**result, "rows": list(kept.values())}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from skeletonmae import SkeletonEncoder
+from skeletonmae.recipe import read_recipe
 from skeletonmae.sequences import SequenceStore
 
 
@@ -36,6 +38,23 @@ def test_features_are_computed_once(encoders: Any, tiny_run: Path, tiny_store: P
     assert statistics.shape == parts.shape
     assert np.abs(statistics - parts).max() > 0.1
     assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_features_of_other_clips_are_others(
+    encoders: Any, tiny_run: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same weights with another setting of the clips are not read from the cache."""
+    features, store = encoders.encoder_features, SequenceStore.open(tiny_store)
+    found = features.read(str(tiny_run), store, tmp_path)
+    encoder = features.load(str(tiny_run))
+    header = encoder.checkpoint.header
+    clips = header.clips.model_copy(update={"test_crop": 0.5})
+    header = header.model_copy(update={"clips": clips})
+    shorter = replace(encoder, checkpoint=replace(encoder.checkpoint, header=header))
+    monkeypatch.setattr(features, "load", lambda name: shorter)
+    other = features.read(str(tiny_run), store, tmp_path)
+    assert np.abs(other - found).max() > 1e-3
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_rows_and_page(
@@ -67,3 +86,50 @@ def test_rows_and_page(
 def test_the_page_is_that_of_the_results(encoders: Any) -> None:
     result = json.loads(encoders.FILE.read_text(encoding="utf-8"))
     assert encoders.FILE.with_suffix(".md").read_text(encoding="utf-8") == encoders.page(result)
+
+
+def jobs_of(file: str) -> dict[str, Any]:
+    """The complete recipe of each job of a series in the folder of the benchmarks."""
+    series, folder = importlib.import_module("series"), Path(__file__).parents[2]
+    jobs = series.read_series(folder / "benchmarks" / file)
+    return {job["name"]: read_recipe(folder / job["recipe"], job["overrides"]) for job in jobs}
+
+
+def test_the_ablations_change_one_thing_and_read_no_test_side(encoders: Any) -> None:
+    jobs = jobs_of("encoder_ablations.yaml")
+    small = jobs.pop("small")
+    stores = {name: {source.store.name for source in job.data.pretrain} for name, job in jobs.items()}
+    of_small = {source.store.name for source in small.data.pretrain}
+    missing = {name: of_small - found for name, found in stores.items() if of_small != found}
+    assert missing == {
+        "without-2d": {"penn_action"},
+        "without-mocap": {"bandai_namco", "cmu"},
+        "without-synthetic": {"synthetic"},
+        "unseen": {"msr_action3d", "penn_action"},
+    }
+    shares = {source.store.name: source.share for source in small.data.pretrain}
+    for job in (small, *jobs.values()):
+        assert {source.store.name: source.share for source in job.data.pretrain}.items() <= shares.items()
+        assert (job.data.evaluate.split.train, job.data.evaluate.split.test) == (("2",), ("1",))
+    kinds = {name: [one.kind for one in job.data.augment] for name, job in {"small": small, **jobs}.items()}
+    lost = {name: set(kinds["small"]) - set(found) for name, found in kinds.items() if found != kinds["small"]}
+    assert lost == {"without-2d": {"virtual_camera"}, "without-sub_layout": {"sub_layout"}}
+    methods = {name: job.method for name, job in jobs.items() if job.method != small.method}
+    assert methods == {
+        "without-motion_scale": small.method.model_copy(update={"motion_scale": None}),
+        "token_frames-4": small.method.model_copy(update={"token_frames": 4}),
+    }
+
+
+def test_the_networks_of_single_sets_are_tested_on_them(encoders: Any) -> None:
+    small = read_recipe(Path(__file__).parents[2] / "recipes" / "encoders" / "small.yaml")
+    for name, job in jobs_of("encoder_own_sets.yaml").items():
+        assert [str(source.store) for source in job.data.pretrain] == [f"stores/pool/{name}"]
+        assert job.data.evaluate.store == Path("stores") / name
+        dataset = encoders.DATASETS[name]
+        assert job.data.evaluate.split == dataset.default_split
+        assert (job.method, job.masking, job.data.augment) == (small.method, small.masking, small.data.augment)
+        # As many steps as small: 360 epochs of 144 batches, 4 of them to warm up.
+        batches = 51_840 / job.training.epochs
+        assert batches == pytest.approx(round(batches), rel=1e-3)
+        assert job.training.warmup_epochs == pytest.approx(576 / batches, abs=0.5)
