@@ -17,7 +17,7 @@ PRETRAINING = {"batch_size": 64, "epochs": 1, "min_steps": 400, "warmup_epochs":
 RATES = (0.1, 1.0, 0.0)
 """Factors of the encoder's learning rate in fine-tuning; 0 freezes it."""
 DEPTHS = (1, 3)
-"""Layers of STRL."""
+"""Layers of STRL: in the selection and in the proof, and another number in the proof on one set."""
 
 TARGETS = {name: f"method.target={name}" for name in ("coordinates", "centered", "embedding")}
 HIDING = {
@@ -120,40 +120,26 @@ def merged(settings: tuple[str, ...], changes: tuple[str, ...]) -> tuple[str, ..
 def select_cells(lines: dict[str, Any], key: Any) -> Iterator[Cell]:
     """Yield the fine-tunings on the validation parts; which ones follow depends on what has been found so far.
 
-    First all pre-trainings with one layer of STRL and the first rate, and the networks from scratch with every
-    rate; then the best pre-trainings with the other rates; then the best of all, and the best from scratch, with
-    more layers. A round begins when the one before it is complete.
+    First all pre-trainings with the first rate, and the networks from scratch with every rate; then the best
+    pre-trainings with the other rates, once the first round is complete.
 
     Args:
         lines: The finished cells, by their key.
         key: Returns the key of a cell.
     """
 
-    def compare(names: Iterable[str], depth: int, rates: Iterable[float]) -> Iterator[Cell]:
+    def compare(names: Iterable[str], rates: Iterable[float]) -> Iterator[Cell]:
         for name in names:
             for rate in rates:
                 for dataset in SELECTION_SETS:
-                    yield from _select(dataset, name, depth, rate)
+                    yield from _select(dataset, name, DEPTHS[0], rate)
 
-    def best(names: Iterable[str]) -> list[Row]:
-        means = {row: value for row, value in mean_table(lines, key).items() if row[0] in names}
-        return sorted(means, key=lambda row: -means[row])
-
-    def is_complete(cells: list[Cell]) -> bool:
-        return all(key(cell) in lines for cell in cells)
-
-    depth, more = DEPTHS
-    first = [*compare(CANDIDATES, depth, RATES[:1]), *compare(SCRATCH, depth, RATES)]
+    first = [*compare(CANDIDATES, RATES[:1]), *compare(SCRATCH, RATES)]
     yield from first
-    if not is_complete(first):
-        return
-    finalists = [row[0] for row in best(CANDIDATES) if row[1:] == (depth, RATES[0])][:FINALISTS]
-    second = list(compare(finalists, depth, RATES[1:]))
-    yield from second
-    if is_complete(second):
-        for names in (CANDIDATES, SCRATCH):
-            name, _, rate = next(row for row in best(names) if row[1] == depth)
-            yield from compare([name], more, [rate])
+    if all(key(cell) in lines for cell in first):
+        means = mean_table(lines, key)
+        ranked = sorted(CANDIDATES, key=lambda name: -means[name, DEPTHS[0], RATES[0]])
+        yield from compare(ranked[:FINALISTS], RATES[1:])
 
 
 def _select(dataset: str, name: str, depth: int, rate: float) -> Iterator[Cell]:
@@ -190,29 +176,32 @@ def mean_table(lines: dict[str, Any], key: Any) -> dict[Row, float]:
 def choose(lines: dict[str, Any], key: Any) -> tuple[Row, Row] | None:
     """Return name, depth and rate with the best mean over the datasets: of all pre-trainings, and from scratch.
 
-    The depth from scratch is that of the pre-training. None if the selection is not complete.
+    None if the selection is not complete.
     """
     cells = list(select_cells(lines, key))
-    if {cell["depth"] for cell in cells} != set(DEPTHS) or not all(key(cell) in lines for cell in cells):
+    if not all(key(cell) in lines for cell in cells):
         return None
     means = mean_table(lines, key)
-    pretrained = max((row for row in means if row[0] in CANDIDATES), key=lambda row: means[row])
-    scratch = [row for row in means if row[0] in SCRATCH and row[1] == pretrained[1]]
-    return pretrained, max(scratch, key=lambda row: means[row])
+    pretrained, scratch = (
+        max((row for row in means if row[0] in names), key=lambda row: means[row])
+        for names in (CANDIDATES, SCRATCH)
+    )
+    return pretrained, scratch
 
 
 def proof_cells(chosen: tuple[Row, Row]) -> Iterator[Cell]:
-    """Yield the cells of the proof with one setting for all datasets, a tenth of the labels first."""
-    for dataset in PROOF_SETS:
-        for row in chosen:
-            yield from few_labels(dataset, row)
+    """Yield the cells of the proof with one setting for all datasets: one pre-training of each after the other."""
     for seed in range(PRETRAININGS):
+        for dataset in PROOF_SETS:
+            for row in chosen:
+                yield from few_labels(dataset, row, seed)
         for dataset in PROOF_SETS:
             for row in chosen:
                 yield all_labels(dataset, row, seed)
     for row in chosen:
         for other in other_rows(row):
-            yield from few_labels(PROOF_SETS[0], other)
+            for seed in range(PRETRAININGS):
+                yield from few_labels(PROOF_SETS[0], other, seed)
 
 
 def other_rows(row: Row) -> list[Row]:
@@ -223,12 +212,11 @@ def other_rows(row: Row) -> list[Row]:
     ]
 
 
-def few_labels(dataset: str, row: Row) -> Iterator[Cell]:
-    """Yield every draw of every pre-training, or every draw from scratch."""
+def few_labels(dataset: str, row: Row, seed: int) -> Iterator[Cell]:
+    """Yield every draw of a pre-training, or every draw from scratch, which does not depend on it."""
     name, depth, rate = row
-    for seed in range(PRETRAININGS if name in CANDIDATES else 1):
-        for draw in range(DRAWS):
-            yield finetune_cell(name, dataset, "test", seed, draw, depth, rate)
+    for draw in range(DRAWS):
+        yield finetune_cell(name, dataset, "test", seed, draw, depth, rate)
 
 
 def all_labels(dataset: str, row: Row, seed: int) -> Cell:

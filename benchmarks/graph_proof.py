@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -145,22 +145,22 @@ def report(folder: Path) -> Iterator[str]:
 
 def proof_table(lines: dict[str, Any], pretrained: plan.Row, scratch: plan.Row) -> Iterator[str]:
     """Yield the lines of the table of the proof; on the first dataset, also with the other depth and rates."""
-    yield "| dataset | labels | depth | rate | pre-trained | from scratch | gain |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| dataset | labels | depth | rate | pre-trainings | pre-trained | from scratch | gain |"
+    yield "|---|---|---|---|---|---|---|---|"
     for dataset in plan.PROOF_SETS:
         rows = [pretrained, *(plan.other_rows(pretrained) if dataset == plan.PROOF_SETS[0] else ())]
         for row in rows:
             _, depth, rate = row
-            own = [finished(lines, cell) for cell in plan.few_labels(dataset, row)]
-            base = [finished(lines, cell) for cell in plan.few_labels(dataset, (scratch[0], depth, scratch[2]))]
-            yield from proof_row(f"{dataset} | 10 % | {depth} | x{rate:g}", own, base, plan.DRAWS)
-        own, base = (
-            [finished(lines, plan.all_labels(dataset, row, seed)) for seed in range(plan.PRETRAININGS)]
+            few = [
+                [plan.few_labels(dataset, each, seed) for seed in range(plan.PRETRAININGS)]
+                for each in (row, (scratch[0], depth, scratch[2]))
+            ]
+            yield from proof_row(f"{dataset} | 10 % | {depth} | x{rate:g}", lines, *few)
+        every = [
+            [[plan.all_labels(dataset, row, seed)] for seed in range(plan.PRETRAININGS)]
             for row in (pretrained, scratch)
-        )
-        yield from proof_row(
-            f"{dataset} | all | {pretrained[1]} | x{pretrained[2]:g}", own, base, plan.PRETRAININGS
-        )
+        ]
+        yield from proof_row(f"{dataset} | all | {pretrained[1]} | x{pretrained[2]:g}", lines, *every)
 
 
 def finished(lines: dict[str, Any], cell: plan.Cell) -> float | None:
@@ -168,14 +168,25 @@ def finished(lines: dict[str, Any], cell: plan.Cell) -> float | None:
     return 100 * lines[key(cell)]["result"]["top1_clean"] if key(cell) in lines else None
 
 
-def proof_row(name: str, own: list[float | None], base: list[float | None], draws: int) -> Iterator[str]:
-    """Yield a row if all of its cells are finished."""
-    if None in own or None in base:
+def proof_row(
+    name: str, lines: dict[str, Any], own: list[Iterable[plan.Cell]], base: list[Iterable[plan.Cell]]
+) -> Iterator[str]:
+    """Yield a row of the pre-trainings whose cells are finished, unless there is none.
+
+    Args:
+        name: Its first columns.
+        lines: The finished cells.
+        own: The cells of each pre-training.
+        base: The cells from scratch that each of them is compared with.
+    """
+    values = [[finished(lines, cell) for cell in (*ours, *theirs)] for ours, theirs in zip(own, base, strict=True)]
+    complete = np.array([each for each in values if None not in each], dtype=np.float64)
+    if not len(complete) or complete.size <= 2:
         return
-    ours, scratch = np.array(own).reshape(-1, draws), np.array(base)
+    ours, scratch = np.split(complete, 2, axis=1)
     mean, half = crossed_interval(ours - scratch)
-    shown = [f"{values.mean():.1f} ± {values.std(ddof=1):.1f}" for values in (ours, scratch)]
-    yield f"| {name} | {' | '.join(shown)} | {mean:+.1f} ± {half:.1f} |"
+    shown = [f"{each.mean():.1f} ± {each.std(ddof=1):.1f}" for each in (ours, np.unique(scratch, axis=0))]
+    yield f"| {name} | {len(complete)} | {' | '.join(shown)} | {mean:+.1f} ± {half:.1f} |"
 
 
 def estimate(folder: Path) -> Iterator[str]:

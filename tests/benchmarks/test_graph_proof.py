@@ -65,7 +65,7 @@ def test_a_run_that_was_stopped_continues_and_proves_what_was_chosen(
     assert chosen == (("coordinates, random parts", 1, 0.1), ("from scratch", 1, 1.0))
     text = "\n".join(proof.report(tmp_path))
     # 0.62 + 0.001 draw with pre-training, 0.57 + 0.001 draw from scratch: the draws cancel.
-    assert "| utd_mhad | 10 % | 1 | x0.1 | 62.2 ± 0.1 | 57.2 ± 0.2 | +5.0 ± 0.0 |" in text
+    assert "| utd_mhad | 10 % | 1 | x0.1 | 3 | 62.2 ± 0.1 | 57.2 ± 0.2 | +5.0 ± 0.0 |" in text
     assert "0 left" not in text
     assert all("0.00 h left" in line for line in proof.estimate(tmp_path))
 
