@@ -40,6 +40,8 @@ from skeletonmae.models.gnn import GIN, GNN
 from skeletonmae.models.node_layers import FastPReLU
 from skeletonmae.skeletons import COCO17, NTU25, Skeleton
 
+PAPER: dict[str, Any] = {"target": "embedding", "joint_identity": "none", "remask": True, "frame_context": False}
+"""Settings of the paper that are not the defaults."""
 MEMORY = {"default": {}, "huge pages": {"THP_MEM_ALLOC_ENABLE": "1"}, "retained": {}}
 A1_CLIPS = 64
 CACHED_ROWS = 2048
@@ -57,7 +59,7 @@ def clips(num: int, skeleton: Skeleton = COCO17, axes: int = 2, frames: int = 64
 
 def method() -> GraphMAE:
     torch.manual_seed(0)
-    return GraphMAEConfig().build(InputSpec(64, 2, COCO17.joints)).train()
+    return GraphMAEConfig(**PAPER).build(InputSpec(64, 2, COCO17.joints)).train()
 
 
 class PerEdge(nn.Module):

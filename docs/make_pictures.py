@@ -28,6 +28,9 @@ GRAPH: dict[str, Any] = {
     "method": {
         "kind": "graph",
         "joint_masking": {"kind": "parts", "parts": ["right_arm", "right_leg"]},
+        "target": "embedding",
+        "joint_identity": "none",
+        "frame_context": False,
         "remask": True,
     },
     "training": {"epochs": 12, "warmup_epochs": 1, "optimizer": "adam", "weight_decay": 0.0},

@@ -130,6 +130,16 @@ def test_checkpoints_without_bridging_bridged_nothing() -> None:
     assert renames.add_missing_settings({"clips": None}) == {"clips": None, "weights": "model"}
 
 
+def test_a_graph_checkpoint_that_does_not_state_its_target_has_the_embedding() -> None:
+    old = {"target": "embedding", "joint_identity": "none", "frame_context": False}
+    header = {"method": {"kind": "graph"}, "recipe": {"method": {"kind": "graph", "joint_identity": "all"}}}
+    filled = renames.add_missing_settings(header)
+    assert filled["method"] == {"kind": "graph"} | old
+    assert filled["recipe"]["method"] == {"kind": "graph"} | old | {"joint_identity": "all"}
+    other = {"method": {"kind": "order"}, "recipe": {"method": None}, "weights": "model"}
+    assert renames.add_missing_settings(other) == other
+
+
 @pytest.mark.parametrize(("ema_decay", "weights"), [(0.0, "model"), (0.9, "ema"), (None, "model")])
 def test_checkpoints_of_a_run_with_a_moving_average_contained_it(ema_decay: float | None, weights: str) -> None:
     training = {} if ema_decay is None else {"ema_decay": ema_decay}

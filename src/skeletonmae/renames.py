@@ -67,6 +67,11 @@ HEADER_FIELDS: dict[str, str] = {"data": "store_fingerprints"}
 ADDED_CLIP_SETTINGS: dict[str, Any] = {"bridge_seconds": 0.0}
 """Setting of clips that older checkpoints lack -> its value for them, which is not the default of a recipe."""
 
+ADDED_METHOD_SETTINGS: dict[str, dict[str, Any]] = {
+    "graph": {"target": "embedding", "joint_identity": "none", "frame_context": False}
+}
+"""Kind of the method -> its settings that older checkpoints lack, with their values for them."""
+
 _STTFORMER_BLOCK = {
     "attention.learned": "attention.static_attn",
     "mix.": "out_proj.",
@@ -151,13 +156,16 @@ def migrate_header(header: Mapping[str, Any]) -> dict[str, Any]:
 def add_missing_settings(header: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a checkpoint's header with the settings that did not exist when it was written.
 
-    These are settings of clips, and whether the weights are a moving average.
+    These are settings of clips and of the method, and whether the weights are a moving average.
     """
     filled = copy.deepcopy(dict(header))
     training = next(_find_groups(filled, ["recipe", "training"]), {})
     filled.setdefault("weights", "ema" if training.get("ema_decay") else "model")
     for group in (*_find_groups(filled, ["clips"]), *_find_groups(filled, ["recipe", "data"])):
         for name, value in ADDED_CLIP_SETTINGS.items():
+            group.setdefault(name, value)
+    for group in (*_find_groups(filled, ["method"]), *_find_groups(filled, ["recipe", "method"])):
+        for name, value in ADDED_METHOD_SETTINGS.get(str(group.get("kind")), {}).items():
             group.setdefault(name, value)
     return filled
 

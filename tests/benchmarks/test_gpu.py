@@ -66,7 +66,13 @@ def test_flops_of_joint_patch(gpu: Any, decoder: str, predict_ratio: float) -> N
 
 
 def test_flops_of_graph(gpu: Any) -> None:
-    config = GraphMAEConfig(depth=2, joint_masking=FixedParts(parts=("left_arm",)))
+    recipe: dict[str, Any] = {
+        "target": "embedding",
+        "joint_identity": "none",
+        "remask": True,
+        "frame_context": False,
+    }
+    config = GraphMAEConfig(depth=2, joint_masking=FixedParts(parts=("left_arm",)), **recipe)
     counted = counted_flops(config.build(SPEC), clips(12))
     num_hidden = len(NTU25.parts["left_arm"])
     assert module("gpu_flops").graph_flops(config, SPEC, num_hidden, 12) == pytest.approx(counted, rel=0.01)

@@ -86,7 +86,8 @@ SAME_AS: list[tuple[str, str, set[str]]] = [
     ("pyskl_sample/sttformer", "nw_ucla/sttformer", LONGER | {"training.batch_size", "finetune.batch_size"}),
     ("own/graph", "penn_action/graph", {
         "method.joint_masking", "training.batch_size", "finetune.schedule", "finetune.milestones", "finetune.final_lr",
-        "finetune.min_steps", "method.target", "finetune.encoder_lr",
+        "finetune.min_steps", "finetune.encoder_lr", "method.target", "method.joint_identity", "method.frame_context",
+        "training.min_steps", "classifier.depth",
     }),
 ]  # fmt: skip
 """A recipe whose comment says that it has the settings of another, the other recipe, and the settings that differ."""

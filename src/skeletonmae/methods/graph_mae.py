@@ -39,7 +39,7 @@ class GraphMAEConfig(MethodConfig):
     kind: Literal["graph"] = "graph"
     joint_masking: AnyJointMasking = RandomParts()
     """The joints that are hidden, in all frames of a clip."""
-    target: GraphTarget = "embedding"
+    target: GraphTarget = "coordinates"
     """What is predicted of a hidden joint: its learned `embedding`; the same without its constant part
     (`centered`, by a running mean); or its `coordinates`, divided by their spread within joints."""
     window: int = Field(1, ge=1, le=31)
@@ -55,12 +55,12 @@ class GraphMAEConfig(MethodConfig):
     """Number of decoder layers."""
     heads: int = Field(4, ge=1)
     """Number of attention heads of `gat`."""
-    joint_identity: Literal["none", "hidden", "all"] = "none"
+    joint_identity: Literal["none", "hidden", "all"] = "all"
     """Which joints have a learned vector added to their embedding, or to the mask token, that says which joint
     they are: `hidden` ones, so that only pre-training uses it; or `all`, also in fine-tuning."""
-    remask: bool = True
+    remask: bool = False
     """Whether the encoder output of hidden joints is set to 0 before the decoder."""
-    frame_context: bool = False
+    frame_context: bool = True
     """Whether a linear function of the mean of the encoder's output over the joints of a frame is added to the
     decoder's input. STRL uses the encoder in the same way: by the sum of its output over the joints."""
     pretrain_strl: bool = False
