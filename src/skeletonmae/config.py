@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 Precision = Literal["auto", "float32", "bf16"]
 """In which a trained model computes: `bf16` computes matrix products in bfloat16; `auto` does so where the device
 has instructions for it."""
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""What numpy and torch take as a seed."""
 
 
 def describe_yaml_error(error: Exception) -> str:

@@ -182,3 +182,21 @@ def test_it_leaves_the_method_as_it_was(kind: str, tiny_run: Any, tiny_store: An
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
     assert all(parameter.requires_grad for parameter in method.parameters())
     assert {result.pretrained for result in results} == {False}
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting", "value"),
+    [
+        *((kind, "seed", seed) for kind in ("linear", "few_shot", "robustness", "segmentation") for seed in (-1, 2**63)),
+        ("finetune", "seeds", [0, -1]), ("finetune", "lrs", [1e-3, 0]), ("finetune", "lrs", [-1e-3]),
+        ("knn", "k", [1, 0]), ("knn", "k", [-1]),
+        ("linear", "shrinkages", [0]), ("linear", "shrinkages", []), ("linear", "weight_decays", [float("nan")]),
+        ("few_shot", "episodes", 1), ("robustness", "noise", [float("inf")]), ("early", "shares", [0]),
+    ],
+)  # fmt: skip
+def test_numbers_that_numpy_and_torch_refuse_are_refused_by_the_recipe(
+    kind: str, setting: str, value: Any
+) -> None:
+    tree = {"data": {"evaluate": {"store": "x"}}, "evaluation": [{"kind": kind, setting: value}]}
+    with pytest.raises(InputError, match=rf"evaluation\.0\.{setting}"):
+        recipe_from(tree, "here")

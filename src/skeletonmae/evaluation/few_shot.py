@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from skeletonmae.config import Seed
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.features import FeatureConfig, center_and_normalize
 from skeletonmae.evaluation.lap_timer import LapTimer
@@ -53,7 +54,7 @@ class FewShot(FeatureConfig):
     """Number of test clips of each class in an episode."""
     episodes: int = Field(1000, ge=2)
     """Number of episodes."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the episodes."""
 
     @field_validator("shots")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import nn
 
 from skeletonmae.batches import Batch
 from skeletonmae.batches.loader import epoch_order
-from skeletonmae.config import Config
+from skeletonmae.config import Config, Seed
 from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.fit_state import delete_fit_state, fit_fingerprint, open_fit_folder
@@ -63,11 +63,11 @@ class Finetune(Config):
     draw: Draw = "per_class"
     """`per_class`: the fraction of each class, and at least one clip. `plain`: the fraction of all clips, rounded
     down, so that a class may have none. Papers differ, and with few labels the two are not comparable."""
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
     """Seeds; one run for each, with its own label subset, order of clips and crops."""
     training: FinetuneTraining = FinetuneTraining()
     """As under `training`, with different defaults."""
-    lrs: tuple[float, ...] = ()
+    lrs: tuple[Annotated[float, Field(gt=0)], ...] = ()
     """Candidates for `training.lr`; if given, the best on the validation part of the training split is used."""
     classifier: AnyClassifier | None = None
     """The downstream model, of the same kind as the method; null for the defaults of that method."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from jaxtyping import Float, Int64
 from pydantic import Field
@@ -18,7 +18,7 @@ class KNN(FeatureConfig):
     """The majority class of the nearest training clips, by cosine similarity of features."""
 
     kind: Literal["knn"] = "knn"
-    k: tuple[int, ...] = Field((1, 5, 20), min_length=1)
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 5, 20), min_length=1)
     """Numbers of neighbors; one result for each."""
 
     @property

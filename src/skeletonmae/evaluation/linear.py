@@ -12,6 +12,7 @@ from jaxtyping import Float, Int64
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from skeletonmae.config import Seed
 from skeletonmae.datasets.subsets import Draw, label_subset
 from skeletonmae.datasets.validation_group import ValidationGroup
 from skeletonmae.evaluation.features import FeatureConfig, Features, join_views
@@ -92,7 +93,7 @@ class LinearProbe(FeatureConfig):
     others; the best is that with the most correct clips in all of them. Parts are whole groups if
     `data.validation_group` is a tag. With 1, or if the values to hold out are named, there is the one validation
     part."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the label subset, the validation part, the views, the initial weights and the order of clips."""
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from skeletonmae.config import Config
+from skeletonmae.config import Config, Seed
 from skeletonmae.evaluation.altered_clips import (
     Alteration,
     DroppedFrames,
@@ -55,7 +55,7 @@ class Robustness(Config):
     """Angles about the axis from left to right, in degrees, up or down; left out in 2D."""
     frame_rate: tuple[Annotated[int, Field(ge=2)], ...] = (2, 4, 8)
     """Divisors of the frame rate: 4 keeps every fourth recorded frame."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of what is random in a corruption."""
     probe: LinearProbe = LinearProbe()
     """The linear probe, with the settings of `linear`."""

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 from pydantic import Field
 
-from skeletonmae.config import Config
+from skeletonmae.config import Config, Seed
 from skeletonmae.evaluation.lap_timer import LapTimer
 from skeletonmae.evaluation.linear import LinearProbe
 from skeletonmae.evaluation.protocol import EvaluationTask
@@ -68,7 +68,7 @@ class Segmentation(Config):
     """How clips are put in a row."""
     group: str = "subject"
     """Tag whose values never share a recording; without such a tag, any clips may."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the recordings and of the validation part."""
 
     @property
