@@ -29,8 +29,26 @@ BASE = (TARGETS["coordinates"], HIDING["random parts"])
 
 IDENTITY, CONTEXT = "method.joint_identity=all", "method.frame_context=true"
 WHOLE = "method.pretrain_strl=true"
-POOL = "data.pretrain=[{store: stores/graph_pool, use: all, share: 1}]"
-"""Half of the batches from 3D recordings as random cameras see them (scripts/graph_pool.py, one camera each)."""
+POOL = "pool"
+"""Half of the batches from the training sides of other datasets, which `POOLS` names."""
+_CAMERAS = "data.pretrain=[{{store: stores/graph_pool{}, use: all, share: 1}}]"
+_KINECT = "data.pretrain=[{}]"
+_SHARE = "{{store: stores/pool/{}, use: all, share: 0.33}}"
+
+
+def _kinect(*others: str) -> str:
+    return _KINECT.format(", ".join(map(_SHARE.format, (*others, "msr_action3d", "kinder_gator"))))
+
+
+POOLS = {
+    "penn_action": _CAMERAS.format(""),
+    "pyskl_sample": _CAMERAS.format("_coco17"),
+    "nw_ucla": _kinect("utd_mhad"),
+    "utd_mhad": _kinect("nw_ucla"),
+}
+"""For 2D datasets, 3D recordings as random cameras see them (scripts/graph_pool.py, one camera each); for 3D ones,
+the other datasets of the same sensor. The stores have no copies of a test side (scripts/encoder_pool.py)."""
+
 PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "base": ((), {}),
     "target centered": ((TARGETS["centered"],), {}),
@@ -53,7 +71,6 @@ PRETEXT: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "identity, STRL": ((IDENTITY, WHOLE), {}),
     "identity, STRL, 1,600 steps": ((IDENTITY, WHOLE), {"min_steps": 1600}),
     "identity, frame context, pool, 1,600 steps": ((IDENTITY, CONTEXT, POOL), {"min_steps": 1600}),
-    "identity, STRL, pool, 1,600 steps": ((IDENTITY, WHOLE, POOL), {"min_steps": 1600}),
     "identity, gat": ((IDENTITY, "method.gnn=gat"), {}),
     "identity, target centered": ((IDENTITY, TARGETS["centered"]), {}),
     "identity, 1 random part": ((IDENTITY, "method.joint_masking={kind: random_parts, num_parts: 1}"), {}),
@@ -69,6 +86,7 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "coordinates, random parts, identity, 1,600 steps": ((*BASE, IDENTITY), {"min_steps": 1600}),
     "the same with frame context": ((*BASE, IDENTITY, CONTEXT), {"min_steps": 1600}),
     "the same with STRL as a whole": ((*BASE, IDENTITY, WHOLE), {"min_steps": 1600}),
+    "the same with frame context and pool": ((*BASE, IDENTITY, CONTEXT, POOL), {"min_steps": 1600}),
     "centered, random parts": ((TARGETS["centered"], HIDING["random parts"]), {}),
     "embedding, right arm and leg": ((TARGETS["embedding"], HIDING["right arm and leg"]), {}),
 }
@@ -84,7 +102,8 @@ def pretrain_cell(dataset: str, part: str, settings: tuple[str, ...], seed: int,
     """Return a pre-training."""
     changes = PRETRAINING | training
     names = {"kind": "pretrain", "dataset": dataset, "part": part}
-    return names | {"settings": list(settings), "seed": seed, "training": changes}
+    in_dataset = [POOLS[dataset] if setting == POOL else setting for setting in settings]
+    return names | {"settings": in_dataset, "seed": seed, "training": changes}
 
 
 def finetune_cell(
