@@ -46,6 +46,16 @@ def test_features_of_files(cli: Any, files: Path, tmp_path: Path, tiny_run: Path
         assert [Path(name).stem for name in arrays["names"].tolist()] == ["clip 0", "clip 1", "clip 2"]
 
 
+def test_parts_of_time(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) -> None:
+    out = tmp_path / "features.npz"
+    words = ("embed", files, "--encoder", tiny_run, "--out", out, "--device", "cpu", "--time-parts", 2)
+    status, text, _ = cli(*words)
+    assert (status, text) == (0, f"3 x 192 features: {out}\n")
+    status, _, messages = cli(*words, "--pooling", "statistics")
+    assert status == 1
+    assert "pooling statistics is of all of a clip" in messages
+
+
 def test_what_was_left_out(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) -> None:
     (files / "broken.csv").write_text("nothing")
     out = tmp_path / "features.csv"

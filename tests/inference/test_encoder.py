@@ -90,6 +90,26 @@ def test_they_are_those_of_the_method(tiny: SkeletonEncoder, tiny_store: Path) -
     assert len(tiny.embed(store)) == len(store)
 
 
+def test_parts_of_time(encoder: SkeletonEncoder, recordings: list[SkeletonSequence]) -> None:
+    whole = encoder.embed(recordings)
+    halves = encoder.embed(recordings, time_parts=2)
+    num = whole.features.shape[1]
+    assert halves.features.shape == (8, 2 * num)
+    names = [name.rpartition("_") for name in whole.feature_names]
+    assert halves.feature_names[:num] == tuple(f"{part}_time0_{number}" for part, _, number in names)
+    assert halves.feature_names[num:] == tuple(f"{part}_time1_{number}" for part, _, number in names)
+    # Where all joints are always observed, both halves have the same number of tokens.
+    complete = [replace(one, observed=np.ones_like(one.observed)) for one in recordings[:1]]
+    first, second = encoder.embed(complete, time_parts=2).features.reshape(2, num)
+    assert_close((first + second) / 2, encoder.embed(complete).features[0])
+    with pytest.raises(InputError, match="time_parts; expected >= 1; got 0"):
+        encoder.embed(recordings, time_parts=0)
+    with pytest.raises(InputError, match="divided into so many parts"):
+        encoder.embed(recordings, time_parts=1000)
+    with pytest.raises(InputError, match="pooling statistics is of all of a clip"):
+        encoder.embed(recordings, pooling="statistics", time_parts=2)
+
+
 def test_half_precision_in_the_file(tiny_run: Path, ship_tiny: Any, recordings: list[SkeletonSequence]) -> None:
     ship_tiny(tiny_run)
     half, full = (SkeletonEncoder.from_pretrained(name, device="cpu") for name in ("tiny", tiny_run))

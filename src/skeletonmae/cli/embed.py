@@ -33,6 +33,7 @@ def embed(
     encoder: str,
     out: Path,
     pooling: Literal["parts", "statistics", "joints", "mean"] = "parts",
+    time_parts: int = 1,
     views: int = 0,
     seed: int = 0,
     per_person: bool = False,
@@ -69,6 +70,7 @@ def embed(
         pooling: What the features are the mean of: each of the six parts of a body, each joint, or all joints.
             `statistics` has the means and the standard deviations over time of the six parts, from a block inside
             the encoder; they classify best.
+        time_parts: Number of equal parts of each recording that are averaged separately; `statistics` has one.
         views: Number of random, augmented parts of each recording that are averaged with its middle part.
         seed: Seed of the views.
         per_person: Give every person a row of its own instead of the mean over the persons.
@@ -104,7 +106,7 @@ def embed(
     if model.license:
         print_status(f"terms of {encoder}: {model.license}")
     ignored: list[UnreadFile] = []
-    settings = EmbedSettings(pooling, views, seed, per_person, batch_size, precision)
+    settings = EmbedSettings(pooling, views, seed, per_person, batch_size, precision, time_parts)
     layouts, checks = ObservedLayouts(), RunningChecks(checks=(*BASIC_CHECKS, Frozen()))
 
     def on_recording(recording: SkeletonSequence) -> None:

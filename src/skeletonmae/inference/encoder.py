@@ -138,6 +138,7 @@ embeddings = encoder.embed("my recordings")
         recordings: Any,
         *,
         pooling: Pooling = "parts",
+        time_parts: int = 1,
         views: int = 0,
         seed: int = 0,
         per_person: bool = False,
@@ -161,6 +162,7 @@ embeddings = encoder.embed("my recordings")
                 six parts of a body (`parts`), all over time and over persons. `statistics` has the means and the
                 standard deviations over time of the six parts, from a block inside the encoder; these classify
                 best.
+            time_parts: Number of equal parts of the clip that are averaged separately; `statistics` has one.
             views: Number of random, augmented parts of each recording that are averaged with its middle part.
                 They depend on `seed` and on the position of the recording among those of its layout.
             seed: Seed of the views.
@@ -179,7 +181,7 @@ embeddings = encoder.embed("my recordings")
         Raises:
             InputError: A setting is invalid, an array has no layout, or nothing could be embedded.
         """
-        settings = EmbedSettings(pooling, views, seed, per_person, batch_size, self.precision)
+        settings = EmbedSettings(pooling, views, seed, per_person, batch_size, self.precision, time_parts)
         options = source_options(layout, unit, fps, up)
         return self.embed_sources(recordings, settings, options, joints=joints)
 
@@ -206,6 +208,10 @@ embeddings = encoder.embed("my recordings")
         if settings.views < 0 or settings.batch_size < 1:
             expected, got = "views >= 0 and batch_size >= 1", (settings.views, settings.batch_size)
             raise InputError("invalid number of views or batch size", where="embed", expected=expected, got=got)
+        if settings.time_parts < 1:
+            raise InputError(
+                "invalid number of time_parts", where="embed", expected=">= 1", got=settings.time_parts
+            )
         if settings.pooling not in get_args(Pooling):
             expected = ", ".join(get_args(Pooling))
             raise InputError("unknown pooling", where="embed", expected=expected, got=settings.pooling)
