@@ -16,6 +16,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation.cost import pretraining_duration
 from skeletonmae.evaluation.model_size import count_model_parameters
 from skeletonmae.evaluation.saved_results import SavedResults
+from skeletonmae.inference.embed import default_pooling
 from skeletonmae.recipe import Recipe, Source
 from skeletonmae.sequences import SequenceStore
 
@@ -76,7 +77,7 @@ tags: [skeleton, action-recognition, self-supervised-learning]
 from skeletonmae import SkeletonEncoder
 
 encoder = SkeletonEncoder.from_pretrained("{name}")
-embeddings = encoder.embed("recordings/")
+embeddings = encoder.embed("recordings/"{_pooling(checkpoint)})
 ```
 
 ## Intended use
@@ -109,6 +110,12 @@ embeddings = encoder.embed("recordings/")
 
 {text.not_tested}
 """
+
+
+def _pooling(checkpoint: Checkpoint) -> str:
+    """Return the argument for the features that classify best, unless they are the default."""
+    pooling = default_pooling(checkpoint.header)
+    return f', pooling="{pooling}"' if pooling == "statistics" else ""
 
 
 def _axes(checkpoint: Checkpoint) -> str:

@@ -75,16 +75,15 @@ TEXTS = {
         uses=ANY_USES,
         limits=ANY_LIMITS
         + """
-- With the pooling `parts`, it is not better than ridge on the coordinates or than the untrained network on UTD-
-  MHAD and MSR-Action3D, whose classes differ in fine movements of the hands. `statistics` is, by far.
+- With the pooling `parts`, it is not better than ridge on the coordinates or than the untrained network on
+  UTD-MHAD and MSR-Action3D, whose classes differ in fine movements of the hands. `statistics` is, by far.
 - White noise on the joints (UTD-MHAD, fitted on subjects 1, 3 and 5, tested on 7, discriminant analysis): with
   the pooling `statistics` 98.1 without noise, 96.3 at 1 mm, 94.4 at 2 mm, 88.0 at 5 mm, 70.4 at 10 mm; with
   `parts` 93.5, 82.4, 72.2, 67.6 and 57.4. Noise of joints that are still does most of it. These subjects were
   seen without labels.
 - Cameras 1 and 2 of NW-UCLA, which it saw without labels, show the performances that camera 3 tests.
-- The first 9,471 steps were made by the code of fb493d156 and a schedule of 500 epochs; `make encoders` trains
-  360 from the start.
-- After 9,471 steps by the learning rate of 500 epochs it was continued with that of 360, to end earlier.""",
+- The first 9,471 steps were made by a learning rate that would have ended after 500 epochs, the rest by one that
+  ends after 360; `make encoders` trains 360 from the start.""",
         not_tested=UNSEEN,
         data=ANY_DATA,
     ),
