@@ -133,3 +133,21 @@ def test_the_networks_of_single_sets_are_tested_on_them(encoders: Any) -> None:
         batches = 51_840 / job.training.epochs
         assert batches == pytest.approx(round(batches), rel=1e-3)
         assert job.training.warmup_epochs == pytest.approx(576 / batches, abs=0.5)
+
+
+def test_the_objectives_differ_from_small_in_the_method_alone(encoders: Any) -> None:
+    jobs = jobs_of("encoder_objective.yaml")
+    small = jobs["small"]
+    expected = {
+        "small": {},
+        "floor": {"target_floor": 0.01},
+        "floor-noise": {"target_floor": 0.01, "input_noise": {"probability": 0.5, "sigma": (0.003, 0.02)}},
+        "floor-0.02": {"target_floor": 0.02},
+        "motion_energy": {"error_weight": "motion_energy"},
+    }
+    settings = small.method.model_dump()
+    for name, job in jobs.items():
+        assert job.method.model_dump() == settings | expected.pop(name)
+        assert job.model_copy(update={"method": small.method}) == small
+        assert (job.data.evaluate.split.train, job.data.evaluate.split.test) == (("2",), ("1",))
+    assert not expected
