@@ -86,19 +86,21 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     second = write_run(tmp_path / "b", ("linear", 0, [True, False]), ("linear", 1, [True, False]))
     made = ensemble([first, second], None)
     assert names_left_out([first, second], made) == [("knn", 1.0), ("linear", 1.0)]
-    assert names_left_out([first, first], ensemble([first, first], None)) == []
+    same = write_run(tmp_path / "c", ("linear", 0, [True, False]))
+    twice = write_run(tmp_path / "d", ("linear", 0, [True, False]))
+    assert names_left_out([same, twice], ensemble([same, twice], None)) == []
 
 
 def test_an_ensemble_with_a_member_from_scratch_is_mixed(tmp_path: Path) -> None:
-    trained, scratch = (write_run(tmp_path / name, ("linear", 0, [True, False])) for name in "ab")
+    trained, scratch, other = (write_run(tmp_path / name, ("linear", 0, [True, False])) for name in "abc")
     results = tuple(result.model_copy(update={"pretrained": False}) for result in scratch.results)
     scratch = SavedResults(scratch.folder, scratch.fields, results)
     for members in ([trained, scratch], [scratch, trained]):
         assert not ensemble(members, None)[0].pretrained
-    assert ensemble([trained, trained], None)[0].pretrained
+    assert ensemble([trained, other], None)[0].pretrained
     (row,) = result_rows(ensemble([trained, scratch], None))
     assert "mixed" in row
-    (row,) = result_rows(ensemble([trained, trained], None))
+    (row,) = result_rows(ensemble([trained, other], None))
     assert "pre-trained" in row
 
 
