@@ -299,7 +299,7 @@ def graph_layer(name: str) -> int:
     _, _, in_encoder = name.partition(".encoder.")
     if in_encoder:
         return 1 + int(in_encoder.split(".")[1])
-    return 0 if name.startswith("strl.embed.") else 4
+    return 0 if name.startswith(("strl.embed.", "strl.joint_identity.")) else 4
 
 
 def stem(name: str) -> str:
