@@ -28,7 +28,7 @@ SELECTION = """## The selection
 
 Accuracy in percent with a tenth of the labels of what remains of the training side, on its validation part: one
 pre-training and four draws of the labels, one layer of STRL, by the factor of the encoder's rate. All
-pre-trainings are compared with the first rate, and the best two with all rates.
+pre-trainings are compared with the first rate, and the best with all rates.
 """
 PROOF = """## The proof
 
@@ -134,7 +134,7 @@ def proof_table(lines: dict[str, Any], pretrained: plan.Row, scratch: plan.Row) 
             ]
             yield from proof_row(f"{dataset} | 10 % | {depth} | x{rate:g}", lines, *few)
         every = [
-            [[plan.all_labels(dataset, row, seed)] for seed in range(plan.PRETRAININGS)]
+            [plan.all_labels(dataset, row, seed) for seed in range(plan.PRETRAININGS)]
             for row in (pretrained, scratch)
         ]
         yield from proof_row(f"{dataset} | all | {pretrained[1]} | x{pretrained[2]:g}", lines, *every)

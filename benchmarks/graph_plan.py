@@ -94,8 +94,6 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 of joints."""
 SCRATCH: dict[str, tuple[str, ...]] = {"from scratch": BASE, "from scratch, identity": (*BASE, IDENTITY)}
 """Networks that are not pre-trained; what the base predicts has no influence on them."""
-FINALISTS = 2
-"""Number of pre-trainings that are tried with other rates, after all were compared with the first."""
 
 
 def pretrain_cell(dataset: str, part: str, settings: tuple[str, ...], seed: int, **training: Any) -> Cell:
@@ -140,7 +138,7 @@ def select_cells(lines: dict[str, Any], key: Any) -> Iterator[Cell]:
     """Yield the fine-tunings on the validation parts; which ones follow depends on what has been found so far.
 
     First all pre-trainings with the first rate, and the networks from scratch with every rate; then the best
-    pre-trainings with the other rates, once the first round is complete.
+    pre-training with the other rates, once the first round is complete.
 
     Args:
         lines: The finished cells, by their key.
@@ -157,8 +155,8 @@ def select_cells(lines: dict[str, Any], key: Any) -> Iterator[Cell]:
     yield from first
     if all(key(cell) in lines for cell in first):
         means = mean_table(lines, key)
-        ranked = sorted(CANDIDATES, key=lambda name: -means[name, DEPTHS[0], RATES[0]])
-        yield from compare(ranked[:FINALISTS], RATES[1:])
+        best = max(CANDIDATES, key=lambda name: means[name, DEPTHS[0], RATES[0]])
+        yield from compare([best], RATES[1:])
 
 
 def _select(dataset: str, name: str, depth: int, rate: float) -> Iterator[Cell]:
@@ -209,14 +207,17 @@ def choose(lines: dict[str, Any], key: Any) -> tuple[Row, Row] | None:
 
 
 def proof_cells(chosen: tuple[Row, Row]) -> Iterator[Cell]:
-    """Yield the cells of the proof with one setting for all datasets: one pre-training of each after the other."""
-    for seed in range(PRETRAININGS):
-        for dataset in PROOF_SETS:
-            for row in chosen:
-                yield from few_labels(dataset, row, seed)
-        for dataset in PROOF_SETS:
-            for row in chosen:
-                yield all_labels(dataset, row, seed)
+    """Yield the cells of the proof with one setting for all datasets, the most telling first."""
+
+    def each(cells: Any, seeds: Iterable[int]) -> Iterator[Cell]:
+        for seed in seeds:
+            for dataset in PROOF_SETS:
+                for row in chosen:
+                    yield from cells(dataset, row, seed)
+
+    first, others = range(1), range(1, PRETRAININGS)
+    for seeds, cells in ((first, few_labels), (first, all_labels), (others, few_labels), (others, all_labels)):
+        yield from each(cells, seeds)
     for row in chosen:
         for other in other_rows(row):
             for seed in range(PRETRAININGS):
@@ -238,7 +239,7 @@ def few_labels(dataset: str, row: Row, seed: int) -> Iterator[Cell]:
         yield finetune_cell(name, dataset, "test", seed, draw, depth, rate)
 
 
-def all_labels(dataset: str, row: Row, seed: int) -> Cell:
-    """Return the fine-tuning of one pre-training with all labels, or one from scratch."""
+def all_labels(dataset: str, row: Row, seed: int) -> Iterator[Cell]:
+    """Yield the fine-tuning of one pre-training with all labels, or one from scratch."""
     name, depth, rate = row
-    return finetune_cell(name, dataset, "test", seed, seed, depth, rate, fraction=1.0)
+    yield finetune_cell(name, dataset, "test", seed, seed, depth, rate, fraction=1.0)
