@@ -154,19 +154,18 @@ def write_page(content: dict[str, Any]) -> None:
             continue  # its recordings and features are those of `hmm`
         used = "all" if row["every"] == 1 else f"one of {row['every']}"
         chosen = row.get("head") or ", ".join(f"{key} {value:g}" for key, value in row["best_params"].items())
-        features = row.get("features") or f"pooling {row.get('pooling', 'joints')}"
+        features = row.get("features") or f"pooling {row['pooling']}"
         share = f"{row['background_share']:.0%}" if "background_share" in row else "as above"
-        made = f"{row['date']}, {row['commit']}" if "commit" in row else "as below"
-        lines.append(
-            f"| {row['set']} | {row['method']} | {row['encoder']} | {used} | {features} | {chosen} | {share} | {made} |"
-        )
+        made = f"{row['date']}, {row['commit']}"
+        cells = [row["set"], row["method"], row["encoder"], used, features, chosen, share, made]
+        lines.append(f"| {' | '.join(cells)} |")
     about = content["about"]
     lines += [
         "",
         "Percent. The pauses are generated: a pose that sways, with the noise of the sensor. People who wait",
         "move in other ways, so recordings of them will give lower numbers. In NW-UCLA the frame rate is not",
         "known: 30 frames were taken as a second; and some of its test clips are copies of training clips.",
-        f"{about['date']}, commit {about['commit']}, one core: {about['processor']}.",
+        f"Seed {PROTOCOL.seed}. Recordings of the protocol follow from it; one core: {about['processor']}.",
         "",
     ]
     FILE.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
