@@ -131,6 +131,23 @@ def test_wrong_names_of_files_are_said_before_anything_is_read(cli: Any, model: 
     assert (status, "--out-format" in messages) == (1, True)
 
 
+def test_what_is_no_classifier_is_named(cli: Any, session: Path, model: Path, tmp_path: Path) -> None:
+    video = tmp_path / "clip.mp4"
+    video.write_bytes(b"\0\0\0\x20ftypisom" + bytes(50))
+    for recording, classifier, said in (
+        (
+            session,
+            video,
+            f"this is a video, and no classifier; expected skeletonmae segment {video} --classifier CLASSIFIER",
+        ),
+        (model, session, f"were exchanged; expected skeletonmae segment {session} --classifier {model}"),
+        (session, "small", "this is an encoder, which knows no classes"),
+        (session, tmp_path / "absent.safetensors", "there is no such classifier"),
+    ):
+        status, _, messages = cli(recording, "--classifier", classifier)
+        assert (status, said in messages) == (1, True), messages
+
+
 def test_subtitles_of_several_recordings_go_to_a_folder(
     cli: Any, session: Path, model: Path, tmp_path: Path
 ) -> None:

@@ -69,7 +69,8 @@ def make_classifier(featurizer: AnyFeaturizer, recordings: list[Any], skeleton: 
     rng, num_features = np.random.default_rng(0), featurizer(recordings).values.shape[1]
     mean, deviation = rng.normal(size=num_features), rng.uniform(0.5, 2, num_features)
     limit, projection = np.zeros(len(LIMITS)), rng.normal(size=(num_features, 2))
-    doubt = Doubt(np.arange(3.0), limit, limit, mean, deviation, projection, rng.normal(size=(3, 2)), np.ones(2))
+    means, clips = rng.normal(size=(3, 2)), rng.normal(size=(6, 2))
+    doubt = Doubt(np.arange(3.0), limit, limit, mean, deviation, projection, means, clips, np.ones(2))
     return RecordingClassifier(
         classes=("a", "b", "c"),
         featurizer=featurizer,

@@ -28,10 +28,11 @@ def test_scores_are_those_of_the_head(name: str) -> None:
     np.testing.assert_allclose(scores, HEADS[name].scores(features), atol=1e-9)
 
 
-def test_novelty_is_that_of_the_doubt() -> None:
-    means = RNG.normal(size=(4, 3))
-    nothing = np.zeros(4)
-    doubt = Doubt(nothing, nothing, nothing, MEAN, DEVIATION, RNG.normal(size=(7, 3)), means, np.array([0.5, 2.0]))
+@pytest.mark.parametrize("num_clips", [0, 5])
+def test_novelty_is_that_of_the_doubt(num_clips: int) -> None:
+    projection, means, clips = RNG.normal(size=(7, 3)), RNG.normal(size=(4, 3)), RNG.normal(size=(num_clips, 3))
+    nothing, scales = np.zeros(4), np.array([0.5, 2.0])
+    doubt = Doubt(nothing, nothing, nothing, MEAN, DEVIATION, projection, means, clips, scales)
     features = RNG.normal(size=(20, 7)).astype(np.float32)
     probabilities = softmax(RNG.normal(size=(20, 4)))
     probabilities[0] = [1, 0, 0, 0]

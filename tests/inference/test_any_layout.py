@@ -306,6 +306,34 @@ def test_a_classifier_of_flat_clips_asks_for_flat_ones(checkpoint: Checkpoint, t
     assert LiveRecognizer(classifier, cast(Any, flat_only)).axes == 2
 
 
+def test_a_recording_with_other_body_parts_has_an_error_and_the_others_have_answers(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    save_encoder(tmp_path / "any.safetensors", checkpoint)
+    people = [
+        SkeletonSequence.from_positions(
+            motion(seconds=1, seed=number % 2)[None],
+            KINECT20,
+            fps=30.0,
+            name=f"human {number}",
+            label="ab"[number % 2],
+        )
+        for number in range(8)
+    ]
+    animal = SkeletonSequence.from_positions(motion(FIVE, seconds=1)[None], FIVE, fps=30.0, name="animal")
+    flat = SkeletonSequence.from_positions(motion(COCO17, seconds=1)[None], COCO17, fps=30.0, name="coco")
+    for features in ("encoder", "best"):
+        config = FitConfig(encoder=str(tmp_path / "any.safetensors"), features=features, folds=2)
+        classifier, _ = fit_classifier(people, config, measure=False)
+        asked = [people[0], animal, flat, people[1]]
+        answers = classifier.predict(asked)
+        assert [one.recording for one in answers] == [one.name for one in asked]
+        assert ["body parts" in one.error for one in answers] == [False, True, False, False]
+        assert [bool(one.classes) for one in answers] == [True, False, True, True]
+        assert [one.classes[0][0] for one in answers if one.recording.startswith("human")] == ["a", "b"]
+        assert "body parts" in classifier.predict([animal])[0].error
+
+
 def test_the_columns_of_a_transformer_do_not_depend_on_the_layout(checkpoint: Checkpoint) -> None:
     rng = np.random.default_rng(0)
     bodies = [

@@ -4,26 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from usual_motion import USUAL
 
 from skeletonmae.errors import InputError
-from skeletonmae.inference.doubt_fitting import fit_doubt, fit_limits
-from skeletonmae.predictions.doubt import COVERAGE, Doubt, check_limits
-from skeletonmae.predictions.motion_statistics import MotionStatistics
-
-USUAL = MotionStatistics(
-    motion=0.3,
-    pose_motion=0.2,
-    roughness=0.05,
-    velocity_roughness=0.3,
-    bone_variation=0.05,
-    tilt=5.0,
-    size=0.6,
-    observed=1.0,
-    joints=20.0,
-    frames=60.0,
-    seconds=2.0,
-    gap=0.0,
-)
+from skeletonmae.inference import head_choice
+from skeletonmae.inference.doubt_fitting import MAX_GROWTH, _growth, _without_another_fold, fit_doubt, fit_limits
+from skeletonmae.predictions.doubt import COVERAGE, Doubt, check_limits, distance_to_training
 
 
 def fitted(num_clips: int = 300) -> tuple[Doubt, np.ndarray, np.ndarray]:
@@ -60,8 +46,11 @@ def test_it_comes_back_from_its_arrays() -> None:
     np.testing.assert_allclose(
         back.novelty(features, probabilities), doubt.novelty(features, probabilities), rtol=0.01
     )
+    earlier = {name: array for name, array in doubt.arrays().items() if name != "clips"}
+    assert Doubt.from_arrays(earlier).clips.shape == (0, doubt.projection.shape[1])
+    assert set(Doubt.from_arrays(earlier).arrays()) == set(Doubt.array_shapes(40, 3, 0))
     lengths: dict[str, int] = {}
-    for name, shape in Doubt.array_shapes(40, 3).items():
+    for name, shape in Doubt.array_shapes(40, 3, 300).items():
         sizes = doubt.arrays()[name].shape
         expected = tuple(
             lengths.setdefault(size, got) if isinstance(size, str) else size
@@ -119,10 +108,59 @@ def test_distances_of_new_clips_are_not_larger_because_the_final_axes_are_more()
     features = 3 * np.eye(400)[labels] + rng.normal(size=(60, 400))
     folds = [(np.setdiff1d(np.arange(60), test), test) for test in np.array_split(np.arange(60), 3)]
     doubt = fit_doubt(features, labels, 3, np.eye(3)[labels], [USUAL] * 60, folds)
-    assert doubt.projection.shape[1] == 39
+    assert doubt.projection.shape[1] == 10
     new = 3 * np.eye(400)[np.arange(600) % 3] + rng.normal(size=(600, 400))
     familiarity = doubt.familiarity(new, np.eye(3)[np.arange(600) % 3], [USUAL] * 600)
     assert (familiarity >= 1 - COVERAGE).mean() > COVERAGE - 0.03
+
+
+def test_few_clips_do_not_make_the_threshold_generous() -> None:
+    """Clips of a fold are farther from the others than new ones from all: their distances are divided by that."""
+    answered = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        spread = 1 / np.sqrt(np.arange(1, 61))
+
+        def clips(labels: np.ndarray, rng: np.random.Generator = rng, spread: np.ndarray = spread) -> np.ndarray:
+            return 3 * np.eye(60)[labels] + rng.normal(size=(len(labels), 60)) * spread
+
+        labels = np.arange(80) % 4
+        folds = [(np.setdiff1d(np.arange(80), test), test) for test in np.array_split(np.arange(80), 5)]
+        doubt = fit_doubt(clips(labels), labels, 4, np.eye(4)[labels], [USUAL] * 80, folds)
+        new = np.arange(400) % 4
+        familiarity = doubt.familiarity(clips(new), np.eye(4)[new], [USUAL] * 400)
+        answered.append(np.mean([not doubt.is_unknown(one, 1 - COVERAGE) for one in familiarity.tolist()]))
+    assert abs(np.mean(answered) - COVERAGE) < 0.015
+
+
+def test_distances_to_the_training_count_the_nearest_class_and_half_of_the_nearest_clip() -> None:
+    means, clips = np.array([[0.0, 0.0], [10.0, 0.0]]), np.array([[0.0, 1.0], [10.0, 4.0]])
+    rows = np.array([[0.0, 1.0], [10.0, 4.0], [3.0, 1.0]])
+    np.testing.assert_allclose(distance_to_training(rows, means, clips), [1, 4, np.sqrt(10) + 1.5])
+    np.testing.assert_allclose(distance_to_training(rows, means, clips[:0]), [1, 4, np.sqrt(10)])
+
+
+def test_growth_is_extrapolated_from_folds_without_another_one() -> None:
+    assert _growth([], 2) == 0
+    assert _growth([0.1, 0.3, 0.2], 5) == pytest.approx(0.2 * 3 / 5)
+    assert (_growth([-0.2], 5), _growth([9.0], 4)) == (0, MAX_GROWTH / 2)
+
+
+def test_a_fold_without_another_one_keeps_a_clip_of_every_class() -> None:
+    labels = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1])
+    tests = [np.array([0, 3, 4]), np.array([1, 5, 6]), np.array([2, 7, 8])]
+    folds = [(np.setdiff1d(np.arange(9), test), test) for test in tests]
+    parts = _without_another_fold(folds, labels)
+    assert [part is not None and part.tolist() for part in parts] == [[2, 7, 8], [0, 3, 4], [1, 5, 6]]
+    alone = np.array([0, 0, 1, 1, 1, 1, 1, 1, 1])  # no clip of class 0 is left in the first fold
+    assert [part is None for part in _without_another_fold(folds, alone)] == [True, False, False]
+    assert _without_another_fold(folds[:2], labels) == []
+
+
+def test_clips_are_not_kept_of_large_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(fitted(300)[0].clips) == 300
+    monkeypatch.setattr(head_choice, "MAX_COMPARED", 200)
+    assert len(fitted(300)[0].clips) == 0
 
 
 def test_without_folds_nothing_is_unknown_because_of_its_features() -> None:

@@ -3,24 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from usual_motion import USUAL
 
 from skeletonmae.predictions.clip_warnings import TrainingRange
-from skeletonmae.predictions.motion_statistics import MotionStatistics
 
-USUAL = MotionStatistics(
-    motion=0.3,
-    pose_motion=0.2,
-    roughness=0.05,
-    velocity_roughness=0.3,
-    bone_variation=0.05,
-    tilt=5.0,
-    size=0.6,
-    observed=1.0,
-    joints=20.0,
-    frames=60.0,
-    seconds=2.0,
-    gap=0.1,
-)
 TRAINING = TrainingRange.of([USUAL, USUAL._replace(seconds=3.0, frames=90.0)])
 
 

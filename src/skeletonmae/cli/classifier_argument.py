@@ -8,16 +8,25 @@ from pathlib import Path
 from skeletonmae.errors import InputError
 
 
-def check_classifier(classifier: Path, recordings: Sequence[Path]) -> None:
+def check_classifier(classifier: Path, recordings: Sequence[Path], *, is_option: bool = False) -> None:
     """Check that a classifier is there, and was not taken for something else; loading it checks the rest.
 
     Args:
         classifier: The argument.
-        recordings: The arguments after it.
+        recordings: The recordings.
+        is_option: Whether it is the option `--classifier` of `segment`, and not the first argument of `predict`.
 
     Raises:
-        InputError: There is no such file, it is an encoder's name or a recording, or it comes last.
+        InputError: There is no such file, it is an encoder's name or a recording, or one of the recordings is the
+            classifier.
     """
+
+    def call(classifier: Path | str, recording: Path | str) -> str:
+        if is_option:
+            return f"skeletonmae segment {recording} --classifier {classifier}"
+        return f"skeletonmae predict {classifier} {recording}"
+
+    mistaken = "the recording and the classifier were exchanged" if is_option else "the classifier comes first"
     from skeletonmae.encoders import find_shipped
     from skeletonmae.inference.classifier_file import is_classifier_file
 
@@ -28,13 +37,13 @@ def check_classifier(classifier: Path, recordings: Sequence[Path]) -> None:
     if is_classifier_file(classifier):
         return
     if (other := next((path for path in recordings if is_classifier_file(path)), None)) is not None:
-        expected = f"skeletonmae predict {other} {classifier}"
-        raise InputError("the classifier comes first", where=classifier, expected=expected)
+        raise InputError(mistaken, where=classifier, expected=call(other, classifier))
     if not classifier.exists():
         raise InputError("there is no such classifier", where=classifier, expected=made)
     if kind := _kind_of_recording(classifier):
-        expected = f"skeletonmae predict CLASSIFIER {classifier}; {made.removeprefix('a classifier: ')}"
-        raise InputError(f"this is {kind}; the classifier comes first", where=classifier, expected=expected)
+        expected = f"{call('CLASSIFIER', classifier)}; {made.removeprefix('a classifier: ')}"
+        problem = f"this is {kind}, and no classifier" if is_option else f"this is {kind}; {mistaken}"
+        raise InputError(problem, where=classifier, expected=expected)
 
 
 def _kind_of_recording(path: Path) -> str:

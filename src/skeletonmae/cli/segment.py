@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
+from skeletonmae.cli.classifier_argument import check_classifier
 from skeletonmae.cli.console import INCOMPLETE, OK, USER_ERROR, print_output, print_output_json, print_status
 from skeletonmae.cli.input_options import (
     DEFAULT_FLAGS,
@@ -95,6 +96,7 @@ def segment(
     from skeletonmae.inference.segment import segment_recording
     from skeletonmae.training import choose_device
 
+    check_classifier(classifier, recordings, is_option=True)
     _check_out(out, out_format)
     check_outputs(out, (classifier, *recordings))
     of_videos = video_options(video, axes or 2, out[0] if out else None)

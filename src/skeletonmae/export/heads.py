@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from skeletonmae.predictions.doubt import ENTROPY_WEIGHT, Doubt
+from skeletonmae.predictions.doubt import CLIP_WEIGHT, ENTROPY_WEIGHT, Doubt
 from skeletonmae.predictions.heads import MIN_SHARE, NEIGHBOR_TEMPERATURE, AnyHead, LinearHead, NeighborHead
 
 
@@ -85,12 +85,14 @@ class Novelty(nn.Module):
 
     projection: Tensor
     means: Tensor
+    clips: Tensor
 
     def __init__(self, doubt: Doubt) -> None:
         super().__init__()
         self.standardize = Standardize(doubt.mean, doubt.deviation, False)
         self.register_buffer("projection", as_double(doubt.projection))
         self.register_buffer("means", as_double(doubt.means))
+        self.register_buffer("clips", as_double(doubt.clips))
         self.distance_scale, self.entropy_scale = (float(scale) for scale in doubt.scales)
 
     def forward(
@@ -98,11 +100,20 @@ class Novelty(nn.Module):
     ) -> Float[Tensor, " batch"]:
         """Return the novelty of each row of features with these probabilities."""
         rows = self.standardize(features) @ self.projection
-        squares = rows.square().sum(1)[:, None] - 2 * rows @ self.means.T + self.means.square().sum(1)
-        distance = squares.amin(1).clamp(min=0).sqrt()
+        distance = nearest_distance(rows, self.means)
+        if len(self.clips):
+            distance = distance + CLIP_WEIGHT * nearest_distance(rows, self.clips)
         entropy = -(probabilities * probabilities.clamp(min=1e-12).log()).sum(1)
         novelty: Tensor = distance / self.distance_scale + ENTROPY_WEIGHT * entropy / self.entropy_scale
         return novelty
+
+
+def nearest_distance(
+    rows: Float[Tensor, "batch axis"], points: Float[Tensor, "point axis"]
+) -> Float[Tensor, " batch"]:
+    """Return the distance of each row to the nearest point."""
+    squares = rows.square().sum(1)[:, None] - 2 * rows @ points.T + points.square().sum(1)
+    return squares.amin(1).clamp(min=0).sqrt()
 
 
 def scores_of(head: AnyHead) -> nn.Module:

@@ -13,7 +13,7 @@ from skeletonmae.datasets.load_recordings import Problem
 from skeletonmae.datasets.sources import iter_readable
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.action_timing import ActionTiming
-from skeletonmae.inference.featurizers import AnyFeaturizer, Features, parts_of
+from skeletonmae.inference.featurizers import AnyFeaturizer, Features, for_layout, parts_of
 from skeletonmae.inference.pretrained import Description, PretrainedModel
 from skeletonmae.predictions.clip_warnings import TrainingRange
 from skeletonmae.predictions.doubt import Doubt
@@ -88,12 +88,14 @@ class RecordingClassifier(PretrainedModel):
             recordings: The recordings; each is one clip, whatever its length.
 
         Returns:
-            A row for each recording, in their order.
+            A row for each recording, in their order; with an error for those whose layout has other body parts
+            than the training clips.
 
         Raises:
             InputError: The encoder computes another number of features than the head was fitted to.
         """
-        features, num_features = self.featurizer(recordings), len(self.head.mean)
+        num_features = len(self.head.mean)
+        features = for_layout(self.featurizer, self.skeleton)(recordings)
         if not features.is_known.any():  # without a clip, an encoder does not tell how many features it has
             return replace(features, values=np.zeros((len(recordings), num_features), np.float32))
         if (got := features.values.shape[1]) != num_features:

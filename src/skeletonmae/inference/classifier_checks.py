@@ -21,7 +21,7 @@ MAX_WEIGHT = 1e9
 """Largest absolute value in the arrays of a head."""
 POSITIVE = ("head.deviation", "doubt.deviation", "doubt.scales")
 """Arrays whose values divide others."""
-ARRAY_TYPES = {"head.labels": torch.int64, "doubt.projection": torch.float16}
+ARRAY_TYPES = {"head.labels": torch.int64, "doubt.projection": torch.float16, "doubt.clips": torch.float16}
 """Data types of arrays; others are float32."""
 
 

@@ -70,6 +70,7 @@ def save_classifier(classifier: RecordingClassifier, path: Path) -> None:
             "axes": classifier.reference.positions.shape[1],
             "license": classifier.license,
             "summary": classifier.summary,
+            "num_doubt_clips": len(classifier.doubt.clips),
             "timing": classifier.timing and classifier.timing.model_dump(),
             "layout": classifier.skeleton and classifier.skeleton.to_dict(),
             **fields,

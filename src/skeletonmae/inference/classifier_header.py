@@ -54,8 +54,10 @@ class ClassifierHeader(Config):
     """Divides the scores before the softmax."""
     num_training_clips: Count = 1
     """Number of clips whose features a head of nearest neighbors holds; 1 for a linear head."""
+    num_doubt_clips: Annotated[int, Field(ge=0)] = 0
+    """Number of training clips that doubts compare a recording with; 0 in earlier files, and for many clips."""
     training: TrainingRange
-    """What they were like."""
+    """What the training clips were like."""
     reference_joints: tuple[str, ...] = Field(max_length=MAX_JOINTS)
     """Joints of the mean pose."""
     axes: Literal[2, 3]
@@ -117,7 +119,7 @@ class ClassifierHeader(Config):
             head |= {"weight": (features, classes), "bias": (classes,)}
         else:
             head |= {"rows": (clips, features), "labels": (clips,)}
-        doubt = Doubt.array_shapes(features, classes)
+        doubt = Doubt.array_shapes(features, classes, self.num_doubt_clips)
         return {
             **{f"head.{name}": shape for name, shape in head.items()},
             **{f"doubt.{name}": shape for name, shape in doubt.items()},

@@ -64,6 +64,9 @@ def embed_recordings(
         checkpoint: The encoder.
         recordings: Recordings of any layouts, and what could not be read.
         settings: How to compute the features.
+
+    Raises:
+        InputError: The layouts of the recordings have different body parts, and so different features.
     """
     header = checkpoint.header
     items = adapted_recordings(header, recordings, settings.per_person)
@@ -212,18 +215,30 @@ def _view_features(
     return torch.cat(features)[order], torch.cat(is_shown)[order]
 
 
-def _feature_names(
-    header: Header, skeleton: Skeleton, settings: EmbedSettings, num_features: int
-) -> tuple[str, ...]:
-    """Name features by what they are the mean of, such as `left_arm_17`, or `left_arm_time1_17` of a part."""
+def feature_groups(header: Header, skeleton: Skeleton, pooling: Pooling) -> tuple[str, ...]:
+    """Return what features are the mean of, such as `left_arm`, in their order within a part of time.
+
+    Features of recordings of two layouts can be compared if these are the same.
+
+    Args:
+        header: The header of the encoder.
+        skeleton: The joint layout.
+        pooling: How the encoder's output is averaged.
+    """
     joints = header.joints
     if header.method.reads_any_layout:
         skeleton = pooled_layout(skeleton)
         joints = skeleton.joints
     parts = BODY_PARTS if is_human(header) else part_names(skeleton)
-    statistics = [f"{part}_{statistic}" for statistic in ("mean", "std") for part in parts]
-    groups = {"mean": ("mean",), "joints": joints, "parts": parts, "statistics": statistics}[settings.pooling]
-    times = settings.time_parts
+    statistics = tuple(f"{part}_{statistic}" for statistic in ("mean", "std") for part in parts)
+    return {"mean": ("mean",), "joints": joints, "parts": parts, "statistics": statistics}[pooling]
+
+
+def _feature_names(
+    header: Header, skeleton: Skeleton, settings: EmbedSettings, num_features: int
+) -> tuple[str, ...]:
+    """Name features by what they are the mean of, such as `left_arm_17`, or `left_arm_time1_17` of a part."""
+    groups, times = feature_groups(header, skeleton, settings.pooling), settings.time_parts
     names = groups if times == 1 else [f"{group}_time{time}" for time in range(times) for group in groups]
     width = num_features // len(names)
     return tuple(f"{name}_{index}" for name in names for index in range(width))

@@ -15,11 +15,20 @@ from skeletonmae.datasets import RecordingConverter
 from skeletonmae.errors import InputError
 from skeletonmae.inference.adapt import adapted_recordings
 from skeletonmae.inference.blocks import Block, recording_blocks
-from skeletonmae.inference.embed import EmbedSettings, embed_recordings
+from skeletonmae.inference.embed import EmbedSettings, embed_recordings, feature_groups
+from skeletonmae.inference.embeddings import LeftOut
 from skeletonmae.methods import Classifier, Pooling
 from skeletonmae.predictions.coordinates import CoordinateConfig, coordinate_features
 from skeletonmae.predictions.prediction import NOTHING_OBSERVED
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.skeletons import Skeleton
+
+BATCH_SIZE = 64
+"""Clips per batch of a fine-tuned classifier."""
+OTHER_PARTS = (
+    "its layout has other body parts than that of the training clips, so that its features cannot be compared"
+    " with theirs"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +70,8 @@ class EncoderFeaturizer:
         pooling: What the features are the mean of.
         time_parts: Number of parts of the clip that the features are the means of.
         sha256: Checksum of its file; empty if it is not known.
-        batch_size: Clips per batch.
+        layout: Layout of the clips that a head was fitted to: recordings with other body parts, which have other
+            features, have an error. None if it is not known.
     """
 
     checkpoint: Checkpoint
@@ -69,13 +79,22 @@ class EncoderFeaturizer:
     pooling: Pooling = "joints"
     time_parts: int = 1
     sha256: str = ""
-    batch_size: int = 64
+    layout: Skeleton | None = None
     kind: ClassVar[str] = "encoder"
 
     def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
-        """Compute the features of the middle part of each recording."""
-        numbered = [replace(one, name=str(number), label=None, tags={}) for number, one in enumerate(recordings)]
-        settings = EmbedSettings(pooling=self.pooling, batch_size=self.batch_size, time_parts=self.time_parts)
+        """Compute the features of the middle part of each recording.
+
+        Raises:
+            InputError: The layouts of the recordings have different body parts, and `layout` is not known.
+        """
+        settings = EmbedSettings(pooling=self.pooling, time_parts=self.time_parts)
+        numbered: list[SkeletonSequence | LeftOut] = []
+        for number, (one, fits) in enumerate(zip(recordings, self._has_same_parts(recordings), strict=True)):
+            name = str(number)
+            numbered.append(
+                replace(one, name=name, label=None, tags={}) if fits else LeftOut(name, None, OTHER_PARTS)
+            )
         embeddings = embed_recordings(self.checkpoint, numbered, settings)
         errors = [""] * len(recordings)
         for left_out in embeddings.left_out:
@@ -83,6 +102,17 @@ class EncoderFeaturizer:
         values = np.zeros((len(recordings), embeddings.features.shape[1]), np.float32)
         values[[int(name) for name in embeddings.names]] = embeddings.features
         return Features(values, tuple(errors), embeddings.notes)
+
+    def _has_same_parts(self, recordings: Sequence[SkeletonSequence]) -> list[bool]:
+        """Return whether the features of each recording belong to the same body parts as those of the layout."""
+        if self.layout is None:
+            return [True] * len(recordings)
+        header = self.checkpoint.header
+        groups = {
+            skeleton: feature_groups(header, skeleton, self.pooling)
+            for skeleton in {self.layout, *(one.skeleton for one in recordings)}
+        }
+        return [groups[one.skeleton] == groups[self.layout] for one in recordings]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +123,11 @@ class FineTunedFeaturizer:
         checkpoint: The classifier.
         name: Name of the shipped encoder that was fine-tuned, or of its file.
         sha256: Checksum of the file of that encoder; empty if it is not known.
-        batch_size: Clips per batch.
     """
 
     checkpoint: Checkpoint
     name: str
     sha256: str = ""
-    batch_size: int = 64
     kind: ClassVar[str] = "fine-tuned"
 
     def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
@@ -131,9 +159,7 @@ class FineTunedFeaturizer:
         index = np.arange(len(block.store))
         hook = last_layer(model).register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
         try:
-            for batch in header.clips.loader(
-                block.store, index, batch_size=self.batch_size, device=device
-            ).epoch():
+            for batch in header.clips.loader(block.store, index, batch_size=BATCH_SIZE, device=device).epoch():
                 model(batch)
                 rows += list(given.pop().float().cpu().numpy())
                 is_seen += batch.has_observed(header.used_joints(batch.skeleton)).tolist()
@@ -225,6 +251,18 @@ def combine_features(first: Features, second: Features) -> Features:
 
 
 AnyFeaturizer = EncoderFeaturizer | FineTunedFeaturizer | CoordinateFeaturizer | CombinedFeaturizer
+
+
+def for_layout(featurizer: AnyFeaturizer, layout: Skeleton | None) -> AnyFeaturizer:
+    """Return a featurizer that gives recordings an error whose body parts are not those of a layout.
+
+    Args:
+        featurizer: The featurizer.
+        layout: Layout of the clips that a head was fitted to; None if it is not known.
+    """
+    if isinstance(featurizer, CombinedFeaturizer):
+        return replace(featurizer, encoder=replace(featurizer.encoder, layout=layout))
+    return replace(featurizer, layout=layout) if isinstance(featurizer, EncoderFeaturizer) else featurizer
 
 
 def parts_of(

@@ -15,6 +15,8 @@ from skeletonmae.predictions.motion_statistics import MotionStatistics
 
 COVERAGE = 0.95
 """Share of training clips, each predicted by a classifier that had not seen it, that are not called unknown."""
+CLIP_WEIGHT = 0.5
+"""Multiplies the distance to the nearest training clip. Saved classifiers rely on it."""
 ENTROPY_WEIGHT = 0.25
 """Multiplies the entropy of the probabilities, which `Doubt.scales` divides. Saved classifiers rely on it."""
 
@@ -105,8 +107,9 @@ class Doubt(Familiarity):
     """What says whether a recording is unknown.
 
     The novelty of a recording is its distance to the nearest class mean, in axes in which the training clips of
-    a class vary equally (the Mahalanobis distance with a shrunken covariance), plus the entropy of its
-    probabilities.
+    a class vary equally (the Mahalanobis distance with a shrunken covariance), plus half of that to the nearest
+    training clip, plus the entropy of its probabilities. Without the second, training clips would be farther away
+    than new ones where features are more than clips, because the axes are those in which they vary.
 
     Args:
         novelties: As in `Familiarity`.
@@ -116,6 +119,8 @@ class Doubt(Familiarity):
         deviation: Divides them after that.
         projection: The axes, `(feature, axis)`.
         means: The mean of each class along them, `(class, axis)`.
+        clips: The training clips along them, `(clip, axis)`; none in earlier classifiers and in those of many
+            clips.
         scales: Divide the distance and the entropy, `(2,)`: their standard deviations among training clips, by how
             much each counts.
     """
@@ -124,6 +129,7 @@ class Doubt(Familiarity):
     deviation: np.ndarray
     projection: np.ndarray
     means: np.ndarray
+    clips: np.ndarray
     scales: np.ndarray
 
     def novelty(self, features: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -134,7 +140,7 @@ class Doubt(Familiarity):
             probabilities: Calibrated probabilities of the classes, `(clip, class)`.
         """
         rows = standardize(features, self.mean, self.deviation) @ self.projection
-        distance = nearest_distance(rows, self.means)
+        distance = distance_to_training(rows, self.means, self.clips)
         novelty: np.ndarray = distance / self.scales[0] + ENTROPY_WEIGHT * entropy(probabilities) / self.scales[1]
         return novelty
 
@@ -161,29 +167,42 @@ class Doubt(Familiarity):
         )
 
     @staticmethod
-    def array_shapes(num_features: int, num_classes: int) -> dict[str, tuple[int | str, ...]]:
-        """Return the shape of every array; a name stands for any length, the same wherever it occurs."""
-        return {
+    def array_shapes(num_features: int, num_classes: int, num_clips: int) -> dict[str, tuple[int | str, ...]]:
+        """Return the shape of every saved array; a name stands for any length, the same wherever it occurs.
+
+        Args:
+            num_features: Number of features.
+            num_classes: Number of classes.
+            num_clips: Number of `clips`, which are not saved if there are none.
+        """
+        shapes: dict[str, tuple[int | str, ...]] = {
             "mean": (num_features,),
             "deviation": (num_features,),
             "projection": (num_features, "axis"),
             "means": (num_classes, "axis"),
+            "clips": (num_clips, "axis"),
             "scales": (2,),
             "novelties": ("clip",),
             "low": ("limit",),
             "high": ("limit",),
         }
+        return shapes if num_clips else {name: shape for name, shape in shapes.items() if name != "clips"}
 
     def arrays(self) -> Arrays:
-        """Return the arrays, the projection in half precision and the others in float32."""
-        fields = {name: getattr(self, name) for name in self.array_shapes(0, 0)}
+        """Return the arrays: projection and clips in half precision, which their distances do not need more of."""
+        fields = {name: getattr(self, name) for name in self.array_shapes(0, 0, len(self.clips))}
         arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in fields.items()}
-        return {**arrays, "projection": arrays["projection"].astype(np.float16)}
+        return {name: array.astype(np.float16) if name in HALF else array for name, array in arrays.items()}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """Build it from its arrays, whose shapes have been checked."""
-        return cls(**{name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()})
+        """Build it from its arrays, whose shapes have been checked; without `clips`, there are none."""
+        fields = {name: np.asarray(array, dtype=np.float32) for name, array in arrays.items()}
+        return cls(**{"clips": np.zeros((0, fields["means"].shape[1]), np.float32), **fields})
+
+
+HALF = ("projection", "clips")
+"""Arrays that are saved in half precision."""
 
 
 def check_limits(low: np.ndarray, high: np.ndarray, where: Path | str) -> None:
@@ -197,9 +216,21 @@ def check_limits(low: np.ndarray, high: np.ndarray, where: Path | str) -> None:
         raise InputError("wrong number of limits, low and high", where=where, expected=expected, got=got)
 
 
-def nearest_distance(rows: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Return the distance of each row to the nearest mean, `(row,)`."""
-    squares = (rows**2).sum(1)[:, None] - 2 * rows @ means.T + (means**2).sum(1)
+def distance_to_training(rows: np.ndarray, means: np.ndarray, clips: np.ndarray) -> np.ndarray:
+    """Return how far rows are from the training clips, `(row,)`; see `Doubt`.
+
+    Args:
+        rows: `(row, axis)`.
+        means: The mean of each class, `(class, axis)`.
+        clips: The training clips, `(clip, axis)`; without any, the distance to the nearest mean is returned.
+    """
+    distance = nearest_distance(rows, means)
+    return distance + CLIP_WEIGHT * nearest_distance(rows, clips) if len(clips) else distance
+
+
+def nearest_distance(rows: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the distance of each row to the nearest point, `(row,)`."""
+    squares = (rows**2).sum(1)[:, None] - 2 * rows @ points.T + (points**2).sum(1)
     distance: np.ndarray = np.sqrt(np.maximum(squares.min(1), 0))
     return distance
 
