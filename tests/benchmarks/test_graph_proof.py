@@ -68,6 +68,10 @@ def test_a_run_that_was_stopped_continues_and_proves_what_was_chosen(
     assert "| utd_mhad | 10 % | 1 | x0.1 | 3 | 62.2 ± 0.1 | 57.2 ± 0.2 | +5.0 ± 0.0 |" in text
     assert "0 left" not in text
     assert all("0.00 h left" in line for line in proof.estimate(tmp_path))
+    kept = [json.dumps(line) for line in lines.values() if (line["cell"].get("start") or {"seed": 0})["seed"] < 2]
+    (tmp_path / "cells.jsonl").write_text("\n".join(kept))
+    text = "\n".join(proof.report(tmp_path))
+    assert "| utd_mhad | 10 % | 1 | x0.1 | 2 | 62.2 ± 0.1 | 57.2 ± 0.2 | +5.0 ± 0.0 |" in text  # two pre-trainings
 
 
 def test_nothing_is_tested_before_the_selection_is_complete(
