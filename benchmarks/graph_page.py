@@ -34,7 +34,8 @@ PROOF = """## The proof
 
 Accuracy in percent on the test side, without test recordings that are copies of training recordings, even mirrored
 ones. With 10 % of the labels each pre-training is fine-tuned with five draws; with all labels once. After the mean
-is the standard deviation; after the gain, half of its 95 % interval over pre-trainings and draws together.
+is the standard deviation; after the gain, half of its 95 % interval over pre-trainings and draws together, which a
+single fine-tuning does not have.
 """
 
 
@@ -60,12 +61,14 @@ def crossed_interval(gains: np.ndarray, level: float = 0.95) -> tuple[float, flo
 
     Both are random, and every pre-training is tested with every draw: the variance of the mean is that of a
     crossed two-way layout with one observation per cell, with Satterthwaite's degrees of freedom. With one
-    pre-training, or one draw for each, it is Student's interval.
+    pre-training, or one draw for each, it is Student's interval; NaN for a single gain.
     """
     from scipy.stats import t
 
     gains = np.asarray(gains, dtype=np.float64)
     mean, shape = float(gains.mean()), gains.shape
+    if gains.size == 1:
+        return mean, float("nan")
     if min(shape) == 1:
         return mean, float(t.ppf((1 + level) / 2, gains.size - 1) * gains.std(ddof=1) / gains.size**0.5)
     rows, columns = gains.mean(1), gains.mean(0)
@@ -158,9 +161,14 @@ def proof_row(
     """
     values = [[finished(lines, cell) for cell in (*ours, *theirs)] for ours, theirs in zip(own, base, strict=True)]
     complete = np.array([each for each in values if None not in each], dtype=np.float64)
-    if not len(complete) or complete.size <= 2:
+    if not len(complete):
         return
     ours, scratch = np.split(complete, 2, axis=1)
     mean, half = crossed_interval(ours - scratch)
-    shown = [f"{each.mean():.1f} ± {each.std(ddof=1):.1f}" for each in (ours, np.unique(scratch, axis=0))]
-    yield f"| {name} | {len(complete)} | {' | '.join(shown)} | {mean:+.1f} ± {half:.1f} |"
+    shown = [_mean_and_deviation(each) for each in (ours, np.unique(scratch, axis=0))]
+    gain = f"{mean:+.1f}" if np.isnan(half) else f"{mean:+.1f} ± {half:.1f}"
+    yield f"| {name} | {len(complete)} | {' | '.join(shown)} | {gain} |"
+
+
+def _mean_and_deviation(values: np.ndarray) -> str:
+    return f"{values.mean():.1f}" + (f" ± {values.std(ddof=1):.1f}" if values.size > 1 else "")

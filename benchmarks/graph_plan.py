@@ -84,9 +84,15 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "coordinates, random parts": (BASE, {}),
     "coordinates, random parts, identity": ((*BASE, IDENTITY), {}),
     "coordinates, random parts, identity, 1,600 steps": ((*BASE, IDENTITY), {"min_steps": 1600}),
-    "the same with frame context": ((*BASE, IDENTITY, CONTEXT), {"min_steps": 1600}),
-    "the same with STRL as a whole": ((*BASE, IDENTITY, WHOLE), {"min_steps": 1600}),
-    "the same with frame context and pool": ((*BASE, IDENTITY, CONTEXT, POOL), {"min_steps": 1600}),
+    "coordinates, random parts, identity, frame context, 1,600 steps": (
+        (*BASE, IDENTITY, CONTEXT),
+        {"min_steps": 1600},
+    ),
+    "coordinates, random parts, identity, STRL, 1,600 steps": ((*BASE, IDENTITY, WHOLE), {"min_steps": 1600}),
+    "coordinates, random parts, identity, frame context, pool, 1,600 steps": (
+        (*BASE, IDENTITY, CONTEXT, POOL),
+        {"min_steps": 1600},
+    ),
     "centered, random parts": ((TARGETS["centered"], HIDING["random parts"]), {}),
     "embedding, right arm and leg": ((TARGETS["embedding"], HIDING["right arm and leg"]), {}),
 }

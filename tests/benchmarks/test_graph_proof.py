@@ -88,6 +88,7 @@ def test_the_interval_of_crossed_pretrainings_and_draws(proof: Any) -> None:
     crossed_interval = importlib.import_module("graph_page").crossed_interval
     rng = np.random.default_rng(0)
     mean, half = crossed_interval(np.array([[1.0, 2.0, 6.0]]))
+    assert np.isnan(crossed_interval(np.array([[2.0]]))[1])
     assert (mean, half) == (3.0, pytest.approx(4.303 * np.std([1, 2, 6], ddof=1) / 3**0.5, rel=1e-3))
     covered = 0
     for _ in range(400):
