@@ -51,8 +51,7 @@ ANY_LIMITS = """- It reads a recording as one action, resampled to a fixed numbe
 - Random, augmented views (`views`) can help or harm; choose by cross-validation.
 - It is a single pre-training; how much results vary from seed to seed was not measured.
 - The first person gives the place, size and direction of a clip: exchanging two persons changes the features.
-- It was not compared with the same network pre-trained on one of the sets alone, and not fine-tuned with a tenth
-  of the labels."""
+- It was not compared with the same network pre-trained on one of the sets alone."""
 
 ANY_USES = """Features of short clips of one action, 2D or 3D, from which a few labeled clips make a classifier.
 Any layout is read: joints are matched by name, and others are used through their side and their place in the
@@ -81,6 +80,8 @@ TEXTS = {
   the pooling `statistics` 98.1 without noise, 96.3 at 1 mm, 94.4 at 2 mm, 88.0 at 5 mm, 70.4 at 10 mm; with
   `parts` 93.5, 82.4, 72.2, 67.6 and 57.4. Noise of joints that are still does most of it. These subjects were
   seen without labels.
+- Fine-tuned with a tenth of the labels of UTD-MHAD (54 clips, three seeds), it recognizes 70.8 % (the same network
+  from scratch: 65.2 %), which is no more than a discriminant analysis of its frozen features does: 71.0 %.
 - Cameras 1 and 2 of NW-UCLA, which it saw without labels, show the performances that camera 3 tests.
 - The first 9,471 steps were made by a learning rate that would have ended after 500 epochs, the rest by one that
   ends after 360; `make encoders` trains 360 from the start.""",
