@@ -7,7 +7,7 @@ import pytest
 from usual_motion import USUAL
 
 from skeletonmae.errors import InputError
-from skeletonmae.inference import head_choice
+from skeletonmae.inference import doubt_fitting, head_choice
 from skeletonmae.inference.doubt_fitting import MAX_GROWTH, _growth, _without_another_fold, fit_doubt, fit_limits
 from skeletonmae.predictions.doubt import COVERAGE, Doubt, check_limits, distance_to_training
 
@@ -138,6 +138,27 @@ def test_distances_to_the_training_count_the_nearest_class_and_half_of_the_neare
     rows = np.array([[0.0, 1.0], [10.0, 4.0], [3.0, 1.0]])
     np.testing.assert_allclose(distance_to_training(rows, means, clips), [1, 4, np.sqrt(10) + 1.5])
     np.testing.assert_allclose(distance_to_training(rows, means, clips[:0]), [1, 4, np.sqrt(10)])
+
+
+def test_distances_of_folds_are_divided_by_their_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    scales = []
+    for growth in (0.0, np.log(2)):
+        monkeypatch.setattr(doubt_fitting, "_growth", lambda *_, growth=growth: growth)
+        scales.append(fitted(60)[0].scales[0])
+    assert scales[0] == pytest.approx(2 * scales[1])
+
+
+def test_every_fold_says_how_much_distances_grow_without_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    growths: list[float] = []
+
+    def keep(found: list[float], _: int) -> float:
+        growths.extend(found)
+        return 0.0
+
+    monkeypatch.setattr(doubt_fitting, "_growth", keep)
+    fitted(60)
+    assert len(growths) == 5
+    assert 0 < np.abs(growths).max() < 0.5
 
 
 def test_growth_is_extrapolated_from_folds_without_another_one() -> None:
