@@ -117,7 +117,7 @@ def test_what_was_never_trained_is_not_answered(name: str, pose_classifier: Any)
 
 
 def test_a_window_may_be_unknown_by_its_features_alone(classifier_of_size: Any) -> None:
-    far, near, settings = tall_body(90), motion(2, 90), StreamSettings(confidence=0.3, window=1.0)
+    far, near, settings = tall_body(90), motion(2, 90), StreamSettings(confidence=0.3)
     assert decisions(stream_of(classifier_of_size, settings=settings), far)
     assert decisions(stream_of(classifier_of_size, settings=settings, unknown=True), far) == []
     (known,) = decisions(stream_of(classifier_of_size, settings=settings, unknown=True), near)

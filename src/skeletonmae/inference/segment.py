@@ -20,7 +20,6 @@ from skeletonmae.evaluation.segmentation_evidence import (
 from skeletonmae.evaluation.segmentation_metrics import LabeledSpan
 from skeletonmae.evaluation.segmentation_windows import step_of_frame, window_centers
 from skeletonmae.inference.classifier import RecordingClassifier
-from skeletonmae.predictions.doubt import COVERAGE
 from skeletonmae.predictions.motion_statistics import measure_motion
 from skeletonmae.predictions.persons import split_persons
 from skeletonmae.predictions.prediction import NOT_FINITE, NOTHING_OBSERVED
@@ -34,11 +33,11 @@ MAX_DESCRIBED_FRAMES = 10_000
 MIN_PROBABILITY = 1e-6
 MIN_SHARE = 1e-4
 """Added to probabilities before they are multiplied, so that none excludes a class alone."""
-FAMILIARITY = 1 - COVERAGE
-"""A segment is unknown if it is less familiar than all but this share of the training clips, as a clip is, or than
-all of them. It was chosen on training subjects of UTD-MHAD whom the classifier had not seen, when distances were
-those to class means alone: 95 % of the segments of known actions were answered, and 23 % of those of left-out
-classes were unknown (10 % with 0.01)."""
+FAMILIARITY = 0.01
+"""A segment is unknown if it is less familiar than all but this share of the training clips, or than all of them.
+It does not begin and end where a clip does, so this is less than is asked of a clip. It was chosen on training
+subjects of UTD-MHAD whom the classifier had not seen: 95 % of the segments of known actions were answered (87 %
+with 0.05), and 37 % of those of left-out classes were unknown (51 % with 0.05)."""
 WIDENED = 0.2
 """Share of its length that is added to both ends of a segment to classify it as a whole."""
 DEFAULT_SETTINGS = SegmentationSettings()

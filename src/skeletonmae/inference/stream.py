@@ -43,10 +43,11 @@ class StreamSettings(Config):
     """Probability of a class, by the windows together, from which a stream is sure."""
     num_windows: Annotated[int, Field(ge=1)] = 2
     """Number of successive windows after which it must be sure of the same class."""
-    familiarity: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    familiarity: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """Share of the training clips that must be less familiar than a window; with few clips, one of them must.
     Most windows do not show an action from its beginning to its end, so this is less than is asked of a clip: the
-    largest share with which 95 % of the right answers remained."""
+    largest share with which 95 % of the right answers remained: 97 %, and 87 % with 0.03. Of the answers during
+    actions of left-out classes, 49 % were withheld (56 % with 0.03)."""
 
 
 @dataclass(frozen=True)
