@@ -85,12 +85,13 @@ is an action still, at a third of the frame rate, and should be answered.
 Test subjects: 7, 8, 9 of NW-UCLA; 4, 6, 8 of UTD-MHAD; a fifth of the pairs of SBU in each draw, with a threshold
 of its own. A class of UTD-MHAD has 20 training clips, of which each draw takes 12. The constants of the novelty
 and of the limits were set by trying values on the training subjects of NW-UCLA and UTD-MHAD and on the odd ones of
-MSR-Action3D. The threshold was chosen there and on the training side of Kinder-Gator, with each subject held out in
-turn and 3 to 20 clips a class: it answered 94.7 to 97.8 % of the known clips, the one before 96.8 to 99.8 %. The test rows of this page were read between versions: no constant was fitted to them, but what was
-worked on next was chosen after reading them, so they are no longer an untouched test. Of the test subjects, the
-encoder was pre-trained, without labels, on clips of NW-UCLA from cameras 1 and 2. Changed clips are at most 40 of
-a store, and the limits of the changes that they were made for are measured of all test clips. Three test subjects
-of a store say little of other persons, whatever the standard error.
+MSR-Action3D. The threshold was chosen there and on the training side of Kinder-Gator, with each subject held out
+in turn and 3 to 20 clips a class: it answered 94.7 to 97.8 % of the known clips, the one before 96.8 to 99.8 %.
+The test rows of this page were read between versions: no constant was fitted to them, but what was worked on next
+was chosen after reading them, so they are no longer an untouched test. Of the test subjects, the encoder was pre-
+trained, without labels, on clips of NW-UCLA from cameras 1 and 2. Changed clips are at most 40 of a store, and the
+limits of the changes that they were made for are measured of all test clips. Three test subjects of a store say
+little of other persons, whatever the standard error.
 {result["date"]}, commit {result["commit"]}: `{result["command"]}`.
 """
 

@@ -528,7 +528,9 @@ def test_transfer_to_a_layout_with_unknown_joints(
 def test_results_state_the_precision(
     tmp_path: Path, tiny_run: Path, tiny_tree: Any, alone: Any, precision: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skeletonmae.runs.evaluation.measure_cost", lambda *_, **__: None)  # counts operations in float32
+    monkeypatch.setattr(
+        "skeletonmae.runs.evaluation.measure_cost", lambda *_, **__: None
+    )  # counts operations in float32
     checkpoint, recipe = load_checkpoint(tiny_run), with_protocols(recipe_from(tiny_tree(), ""), KNN(k=(1,)))
     seen: list[torch.dtype] = []
     checkpoint.method.encoder.blocks[0].mlp[1].register_forward_hook(lambda _, __, out: seen.append(out.dtype))
