@@ -67,7 +67,7 @@ def measure_speed(classifier: RecordingClassifier, one: LabeledRecording) -> dic
         stream.update(frame)
         seconds.append(time.process_time() - started)
     taken = 1000 * np.array(seconds[FPS * 5 :])  # without the first five seconds, in which libraries are loaded
-    is_window = taken > 5 * np.median(taken)
+    is_window = taken > 100 * np.median(taken)  # at rest, windows are not encoded, and take less
     return {
         "mean_ms": float(taken.mean()),
         "median_ms": float(np.median(taken)),
@@ -146,8 +146,8 @@ def write_page(content: dict[str, Any]) -> None:
     lines += [
         f"| mean | {speed['mean_ms']:.2f} |",
         f"| a frame at which none is due (median) | {speed['median_ms']:.3f} |",
-        f"| one at which a window is due, {speed['windows_per_second']:.1f} a second (median; at rest, nothing is"
-        f" encoded) | {speed['window_ms']:.1f} |",
+        f"| one at which a window is encoded, {speed['windows_per_second']:.1f} a second (median; at rest, none"
+        f" is) | {speed['window_ms']:.1f} |",
         f"| 99 % quantile | {speed['p99_ms']:.1f} |",
         f"| maximum | {speed['max_ms']:.1f} |",
     ]
