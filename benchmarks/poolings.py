@@ -115,7 +115,7 @@ def write_page(content: dict[str, Any]) -> None:
         cells = [row["set"], f"{row['clips']}, {row['subjects']}", str(row["block"]), row["kind"]]
         cells += [f"{100 * row[method]:.1f}" for method in HEADS]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"Percent. Encoder `{content['encoder']}`; {about['date']}, commit {about['commit']}, one core:"]
+    lines += ["", f"Percent. Encoder `{content['encoder']}`; {about['date']}, commit {about['commit']}:"]
     lines += [f"{about['processor']}.", ""]
     FILE.with_suffix(".md").write_text("\n".join(lines), encoding="utf-8")
 
