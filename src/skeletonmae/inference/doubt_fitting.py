@@ -29,8 +29,6 @@ MAX_VELOCITY_ROUGHNESS = 0.9
 """The velocities of training clips that are rougher, as at a low frame rate, are not told from a random walk."""
 QUANTILE = 0.01
 """Share of the training clips that may be outliers when limits of a statistic are set."""
-
-
 MAX_GROWTH = 1.0
 """Largest growth of the logarithm of distances, from all folds but one to all but two, that is believed."""
 
