@@ -7,7 +7,8 @@
 `pretext` compares changes of the pre-training by the reconstruction error on the validation part of Penn Action.
 `select` chooses target, hiding, depth of STRL and rate of the encoder on the validation parts of Penn Action and
 NW-UCLA, and the rate from scratch in the same way. `proof` tests the choice on the test sides of Penn Action,
-NW-UCLA, pyskl_sample and UTD-MHAD. Each finished cell is a line of RESULTS/cells.jsonl, and the weights of
+NW-UCLA, pyskl_sample and UTD-MHAD. `ablations` changes one thing at a time of the setting, on the test side of
+Penn Action. Each finished cell is a line of RESULTS/cells.jsonl, and the weights of
 pre-trainings are in RESULTS/weights; a run that was stopped continues with the first cell that is missing.
 """
 
@@ -22,10 +23,11 @@ from statistics import fmean
 from typing import Any
 
 import graph_plan as plan
+from graph_ablations import ablation_cells
 from graph_cells import run_cell, weights_file
 from graph_page import key, read_lines, report
 
-STAGES = ("pretext", "select", "proof")
+STAGES = ("pretext", "select", "proof", "ablations")
 TYPICAL_SECONDS = {"pretrain": 60.0, 0.1: 20.0, 1.0: 200.0}
 """CPU seconds of a cell of which none is finished: a pre-training, or a fine-tuning by its share of the labels."""
 
@@ -35,13 +37,19 @@ def cells(stage: str, lines: dict[str, Any]) -> Iterator[plan.Cell]:
     if stage == "pretext":
         yield from plan.pretext_cells(plan.SELECTION_SETS[0])
         return
-    chosen = plan.choose(lines, key) if stage == "proof" else None
-    if stage == "proof" and chosen is None:
-        return
-    for cell in plan.proof_cells(chosen) if chosen else plan.select_cells(lines, key):
+    for cell in _finetunings(stage, lines):
         if cell["start"]:
             yield cell["start"]
         yield cell
+
+
+def _finetunings(stage: str, lines: dict[str, Any]) -> Iterator[plan.Cell]:
+    if stage == "select":
+        yield from plan.select_cells(lines, key)
+    elif stage == "ablations":
+        yield from ablation_cells()
+    elif chosen := plan.choose(lines, key):
+        yield from plan.proof_cells(chosen)
 
 
 def run(folder: Path, stages: list[str], seconds: float, max_cells: int) -> None:

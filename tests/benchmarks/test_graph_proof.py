@@ -66,6 +66,8 @@ def test_a_run_that_was_stopped_continues_and_proves_what_was_chosen(
     text = "\n".join(proof.report(tmp_path))
     # 0.62 + 0.001 draw with pre-training, 0.57 + 0.001 draw from scratch: the draws cancel.
     assert "| utd_mhad | 10 % | 1 | x0.1 | 3 | 62.2 ± 0.1 | 57.2 ± 0.2 | +5.0 ± 0.0 |" in text
+    assert "| target | embedding | 2 | 52.2 ± 0.1 | 52.2 ± 0.2 | +0.0 ± 0.0 | -10.0 ± 0.0 |" in text
+    assert "| layers of the encoder | 4 | 2 | 62.2 ± 0.1 | 52.2 ± 0.2 | +10.0 ± 0.0 | +0.0 ± 0.0 |" in text
     assert "0 left" not in text
     assert all("0.00 h left" in line for line in proof.estimate(tmp_path))
     kept = [json.dumps(line) for line in lines.values() if (line["cell"].get("start") or {"seed": 0})["seed"] < 2]
@@ -96,6 +98,23 @@ def test_the_interval_of_crossed_pretrainings_and_draws(proof: Any) -> None:
         mean, half = crossed_interval(gains)
         covered += abs(mean - 5) < half
     assert 0.93 < covered / 400 <= 1.0  # cautious, and never too narrow
+
+
+def test_an_ablation_changes_one_thing_and_has_the_baseline_of_its_network(proof: Any) -> None:
+    ablations = importlib.import_module("graph_ablations")
+    first, *others = ablations.ABLATIONS
+    (setting, *_), (scratch, *_) = ablations.pretrained_cells(first, 0), ablations.scratch_cells(first)
+    names = [setting.partition("=")[0] for setting in setting["settings"]]
+    for ablation in others:
+        cell, base = ablations.pretrained_cells(ablation, 0)[0], ablations.scratch_cells(ablation)[0]
+        assert cell["start"]["settings"] == cell["settings"]
+        assert (cell == setting) is False
+        differs = set(cell["settings"]) - set(setting["settings"])
+        assert len(differs) + (cell["start"]["training"] != setting["start"]["training"]) == 1
+        assert len({each.partition("=")[0] for each in cell["settings"]}) == len(cell["settings"])
+        assert {*names} <= {each.partition("=")[0] for each in cell["settings"]}
+        assert (base != scratch) == ablation.network
+        assert set(base["settings"]) - set(scratch["settings"]) == (differs if ablation.network else set())
 
 
 def test_every_cell_of_the_plan_can_be_written_and_is_unique(proof: Any) -> None:
