@@ -42,9 +42,9 @@ ABLATED = """
 ## Ablations
 
 One change at a time of the setting of the proof, with 10 % of the labels on the test side of Penn Action: up to
-two pre-trainings, five draws each. Where the change concerns the classifier's network, it is trained from scratch too;
-otherwise the value of the setting is repeated. `against the setting` compares pre-trainings and draws of the same seeds. Nothing is
-chosen here.
+two pre-trainings, five draws each. Where the change concerns the classifier's network, it is trained from scratch
+too; otherwise the value of the setting is repeated. `against the setting` compares pre-trainings and draws of the
+same seeds. Nothing is chosen here.
 """
 
 
