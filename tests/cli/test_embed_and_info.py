@@ -39,10 +39,10 @@ def test_features_of_files(cli: Any, files: Path, tmp_path: Path, tiny_run: Path
     out = tmp_path / "features.npz"
     status, text, messages = cli("embed", files, "--encoder", "tiny", "--out", out, "--device", "cpu")
     assert status == 0
-    assert text == f"3 x 96 features: {out}\n"
+    assert text == f"3 x {25 * 16} features: {out}\n"
     assert messages.count("terms of tiny: for tests\n") == 1
     with np.load(out) as arrays:
-        assert arrays["features"].shape == (3, 96)
+        assert arrays["features"].shape == (3, 25 * 16)
         assert [Path(name).stem for name in arrays["names"].tolist()] == ["clip 0", "clip 1", "clip 2"]
 
 
@@ -50,7 +50,7 @@ def test_parts_of_time(cli: Any, files: Path, tmp_path: Path, tiny_run: Path) ->
     out = tmp_path / "features.npz"
     words = ("embed", files, "--encoder", tiny_run, "--out", out, "--device", "cpu", "--time-parts", 2)
     status, text, _ = cli(*words)
-    assert (status, text) == (0, f"3 x 192 features: {out}\n")
+    assert (status, text) == (0, f"3 x {2 * 25 * 16} features: {out}\n")
     status, _, messages = cli(*words, "--pooling", "statistics")
     assert status == 1
     assert "pooling statistics is of all of a clip" in messages

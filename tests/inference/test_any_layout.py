@@ -24,7 +24,7 @@ from skeletonmae.methods import JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.rendering.render import find_labels
 from skeletonmae.rendering.settings import RenderSettings
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import COCO17, KINECT20, VOCABULARY, Skeleton
+from skeletonmae.skeletons import COCO17, HAND21, KINECT20, VOCABULARY, Skeleton
 from skeletonmae.skeletons.average_body import AVERAGE_BODY
 from skeletonmae.transforms import ClipConfig
 
@@ -197,7 +197,8 @@ def test_two_sets_of_unknown_names_are_one(embed: Embed) -> None:
 def test_a_layout_of_five_joints(embed: Embed) -> None:
     found = embed([motion(FIVE), motion(FIVE, seed=1)], FIVE)
     parts = dict.fromkeys(name.rpartition("_")[0] for name in found.feature_names)
-    assert tuple(parts) == ("withers", "rump", "paw_l", "paw_r", "root motion")
+    names = ("withers", "rump", "paw_l", "paw_r", "root motion")
+    assert tuple(parts) == tuple(f"{name}_{each}" for each in ("mean", "std") for name in names)
     assert np.abs(found.features[0] - found.features[1]).max() > 1e-3
     assert not found.notes
 
@@ -205,7 +206,34 @@ def test_a_layout_of_five_joints(embed: Embed) -> None:
 def test_all_human_layouts_have_the_same_features(embed: Embed) -> None:
     names = {embed(motion(skeleton), skeleton).feature_names for skeleton in (KINECT20, COCO17, tailed())}
     assert len(names) == 1
-    assert len(names.pop()) in (7 * WIDTH, 7 * WIDTH_OF_SMALL)
+    assert len(names.pop()) in (2 * 7 * WIDTH, 2 * 7 * WIDTH_OF_SMALL)
+
+
+def test_hands_among_bodies_are_left_out_wherever_they_are(checkpoint: Checkpoint) -> None:
+    def recording(name: str, skeleton: Skeleton, number: int) -> SkeletonSequence:
+        return SkeletonSequence.from_positions(motion(skeleton, seed=number), skeleton, name=name, fps=30)
+
+    encoder = SkeletonEncoder(checkpoint)
+    clips = [("hand", HAND21), ("body", KINECT20), ("more", COCO17), ("second hand", HAND21)]
+    mixed = [recording(name, skeleton, number) for number, (name, skeleton) in enumerate(clips)]
+    found = encoder.embed([*mixed, recording("last", KINECT20, 5)])
+    assert found.names == ("body", "more", "last")
+    assert [one.recording for one in found.left_out] == ["hand", "second hand"]
+    reason = found.left_out[0].reason
+    assert "thumb" in reason
+    assert "those of 3 others of head, torso" in reason
+    np.testing.assert_array_equal(found.features[0], encoder.embed(mixed[1]).features[0])
+
+
+def test_recordings_without_a_rate_are_counted_over_all_layouts(checkpoint: Checkpoint) -> None:
+    encoder = SkeletonEncoder(checkpoint)
+    skeletons = (KINECT20, COCO17, KINECT20)
+    clips = [
+        SkeletonSequence.from_positions(motion(one), one, name=str(number), fps=None if number else 30)
+        for number, one in enumerate(skeletons)
+    ]
+    notes = encoder.embed(clips).notes
+    assert [note[:20] for note in notes] == ["2 of 3 recordings ha"]
 
 
 def test_clips_in_2d_are_read_and_are_another_input(embed: Embed) -> None:

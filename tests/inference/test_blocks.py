@@ -146,7 +146,7 @@ def test_recordings_are_not_held(
     """At most a few coordinates live outside the block, and the block itself is limited."""
     monkeypatch.setattr(blocks, "BLOCK_RECORDINGS", 16)
     source = Counted(recordings[0], 100)
-    assert len(embed_recordings(encoder.checkpoint, source, EmbedSettings())) == 100
+    assert len(embed_recordings(encoder.checkpoint, source, EmbedSettings("parts"))) == 100
     assert source.most <= 4
     source = Counted(recordings[0], 100)
     assert len(predict(classifier, source)) == 100

@@ -84,10 +84,19 @@ def test_they_are_those_of_the_method(tiny: SkeletonEncoder, tiny_store: Path) -
     store = SequenceStore.open(tiny_store)
     loader = tiny.checkpoint.header.clips.loader(store, np.arange(8), batch_size=8)
     expected = tiny.checkpoint.method.embed(loader.batch(0, 0), "parts").detach().numpy()
-    assert_close(tiny.embed([store[index] for index in range(8)]).features, expected)
-    assert_close(tiny.embed(store).features[:8], expected)
-    assert_close(tiny.embed(str(tiny_store), batch_size=7).features[:8], expected)
+    assert_close(tiny.embed([store[index] for index in range(8)], pooling="parts").features, expected)
+    assert_close(tiny.embed(store, pooling="parts").features[:8], expected)
+    assert_close(tiny.embed(str(tiny_store), pooling="parts", batch_size=7).features[:8], expected)
     assert len(tiny.embed(store)) == len(store)
+
+
+def test_by_default_the_features_are_those_that_fit_takes(
+    tiny: SkeletonEncoder, recordings: list[SkeletonSequence]
+) -> None:
+    one = recordings[0]
+    for encoder, pooling in ((tiny, "joints"), (SkeletonEncoder.from_pretrained("small"), "statistics")):
+        assert_close(features(encoder, one), features(encoder, one, pooling=pooling))
+    assert_close(features(encoder, one, time_parts=2), features(encoder, one, pooling="parts", time_parts=2))
 
 
 def test_parts_of_time(encoder: SkeletonEncoder, recordings: list[SkeletonSequence]) -> None:
@@ -246,7 +255,7 @@ def test_recordings_are_shown_as_they_are_read(
     for sources, number in ((recordings[:2], 2), (store, len(store))):
         shown.clear()
         embeddings = tiny.embed_sources(
-            sources, EmbedSettings(), ReadOptions(), on_recording=lambda one: shown.append(one.name)
+            sources, EmbedSettings("parts"), ReadOptions(), on_recording=lambda one: shown.append(one.name)
         )
         assert len(embeddings) == len(shown) == number
 
@@ -386,5 +395,10 @@ def test_tags_of_a_store_are_those_of_its_recordings(tiny: SkeletonEncoder, tiny
 def test_features_with_other_meanings_are_not_mixed() -> None:
     ones = Embeddings(np.zeros((1, 1), np.float32), ("tail_0",), ("a",), (None,), (None,))
     others = Embeddings(np.zeros((1, 1), np.float32), ("wing_0",), ("b",), (None,), (None,))
-    with pytest.raises(InputError, match="different body parts"):
-        Embeddings.concat([ones, others])
+    found = Embeddings.concat([ones, others, others])
+    assert found.names == ("b", "b")
+    assert [str(one) for one in found.left_out] == [
+        "a: its features are those of tail, those of 2 others of wing; embed it separately"
+    ]
+    assert Embeddings.concat([ones, others]).names == ("a",)
+    assert len(Embeddings.concat([])) == 0

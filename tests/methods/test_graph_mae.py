@@ -11,7 +11,7 @@ from torch import Tensor
 
 from skeletonmae.batches import Batch, sample_keys
 from skeletonmae.errors import InputError
-from skeletonmae.masking import FixedParts, RandomJoints
+from skeletonmae.masking import FixedParts, RandomJoints, RandomParts
 from skeletonmae.methods import (
     GraphMAE,
     GraphMAEConfig,
@@ -159,6 +159,36 @@ def test_hidden_and_unobserved_joints_do_not_reach_the_decoder(
     empty[0, 0, 0] = False  # a frame without a node
     (first + method(replace(batch, observed=empty)).loss).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in method.parameters())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"gnn": "gat"},
+        {"window": 3},
+        {"pretrain_strl": True},
+        {"joint_masking": RandomJoints()},
+        {"joint_masking": RandomParts(num_parts=2), "joint_identity": "hidden"},
+    ],
+)
+def test_no_prediction_depends_on_the_position_of_a_hidden_joint(
+    make_batch: Make, settings: dict[str, Any]
+) -> None:
+    """Not through the frame context, the identity of joints, batch norm or other frames."""
+    chosen = {"target": "coordinates", "joint_identity": "all", "remask": False, "frame_context": True}
+    method, batch = tiny(**(chosen | settings)), clips(make_batch, (1, 2, 1), lost=0.2)
+    positions = batch.tracks.positions.clone().requires_grad_()
+    frames = FrameGraph(replace(batch.tracks, positions=positions))
+    hidden = method.draw_mask(batch, frames)
+    nodes = frames.graph.to_nodes(hidden)
+    predicted = method.predict(frames.inputs(2, method.config.window), nodes, frames.graph)
+    (predicted[nodes] * torch.randn(int(nodes.sum()), 8)).sum().backward()
+    assert positions.grad is not None
+    gradient = positions.grad.permute(2, 0, 1, 3).flatten(1, 2)
+    assert hidden.any()
+    assert not gradient[hidden].any()
+    assert gradient[frames.observed & ~hidden].any(1).float().mean() > 0.9
 
 
 def test_remask_sets_hidden_joints_to_0_before_the_decoder(
@@ -553,6 +583,23 @@ def test_the_statistics_of_the_target_follow_the_steps(make_batch: Make, target:
     resumed.load_state_dict(state)
     other = changed(batch, range(17), 0.3)
     assert torch.equal(resumed(other).loss, method(other).loss)
+
+
+def test_a_process_without_an_observed_person_takes_part_in_the_statistics(
+    make_batch: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = tiny(target="coordinates"), tiny(target="coordinates")
+    here(clips(make_batch, (0, 0)))
+    there(clips(make_batch))
+    assert there.statistics is not None
+    sums = there.statistics._sums
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda own: own.add_(sums))  # of the same shape
+    here.after_step(1, 10)
+    monkeypatch.undo()
+    there.after_step(1, 10)
+    for name, value in there.statistics.state_dict().items():
+        assert torch.equal(here.state_dict()[f"statistics.{name}"], value)
 
 
 def test_the_embedding_as_target_has_no_further_weights() -> None:

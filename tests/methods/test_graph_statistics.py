@@ -90,3 +90,25 @@ def test_the_sums_of_all_processes_are_added(monkeypatch: pytest.MonkeyPatch) ->
     expected = by_hand([nodes(0), nodes(1, count=20)])
     np.testing.assert_allclose(here.running_mean, expected[0], rtol=1e-5)
     np.testing.assert_allclose(here.running_var, expected[1], rtol=1e-5)
+
+
+def test_a_step_without_targets_does_not_count() -> None:
+    statistics = JointStatistics(2)
+    statistics.add(torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64), 3)
+    statistics.update()
+    assert int(statistics.num_batches_tracked) == 0
+    statistics.add(*nodes(0), 3)
+    statistics.update()
+    expected = by_hand([nodes(0)])
+    np.testing.assert_allclose(statistics.running_mean, expected[0], rtol=1e-5)
+    np.testing.assert_allclose(statistics.running_var, expected[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_rounding_is_no_spread(size: float) -> None:
+    joint = torch.arange(3).repeat(1000)
+    statistics = JointStatistics(2)
+    _, variance = statistics.add(size * torch.rand(3, 2)[joint], joint, 3)  # joints that never move
+    assert variance.tolist() == [1, 1]
+    _, variance = statistics.add(size * (1 + 1e-3 * torch.randn(3000, 2)), joint, 3)
+    np.testing.assert_allclose(variance, (1e-3 * size) ** 2, rtol=0.1)

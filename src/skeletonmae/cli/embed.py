@@ -32,7 +32,7 @@ def embed(
     recordings: RecordingPaths,
     encoder: str,
     out: Path,
-    pooling: Literal["parts", "statistics", "joints", "mean"] = "parts",
+    pooling: Literal["parts", "statistics", "joints", "mean"] | None = None,
     time_parts: int = 1,
     views: int = 0,
     seed: int = 0,
@@ -69,8 +69,10 @@ def embed(
             names, labels and tags of the recordings.
         pooling: What the features are the mean of: each of the six parts of a body, each joint, or all joints.
             `statistics` has the means and the standard deviations over time of the six parts, from a block inside
-            the encoder; they classify best.
-        time_parts: Number of equal parts of each recording that are averaged separately; `statistics` has one.
+            the encoder. By default what `fit` takes: `statistics` for an encoder that reads any layout, `joints`
+            for others.
+        time_parts: Number of equal parts of each recording that are averaged separately; `statistics` has one, so
+            the default is `parts` for more than one.
         views: Number of random, augmented parts of each recording that are averaged with its middle part.
         seed: Seed of the views.
         per_person: Give every person a row of its own instead of the mean over the persons.
@@ -92,7 +94,7 @@ def embed(
         json: Print as JSON what was written and what was left out.
     """
     from skeletonmae.inference import SkeletonEncoder
-    from skeletonmae.inference.embed import EmbedSettings
+    from skeletonmae.inference.embed import EmbedSettings, default_pooling
     from skeletonmae.inference.embeddings import check_suffix, group_reasons
     from skeletonmae.validation import describe_warnings
     from skeletonmae.validation.basics import BASIC_CHECKS, RunningChecks
@@ -106,6 +108,7 @@ def embed(
     if model.license:
         print_status(f"terms of {encoder}: {model.license}")
     ignored: list[UnreadFile] = []
+    pooling = pooling or default_pooling(model.checkpoint.header, time_parts)
     settings = EmbedSettings(pooling, views, seed, per_person, batch_size, precision, time_parts)
     layouts, checks = ObservedLayouts(), RunningChecks(checks=(*BASIC_CHECKS, Frozen()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
 from skeletonmae.inference.adapt import adapted_recordings
 from skeletonmae.inference.blocks import Block, Row, recording_blocks
+from skeletonmae.inference.embed_notes import RecordingCounts, layout_notes
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.methods import Method, Pooling
 from skeletonmae.methods.described_pooling import pooled_layout
@@ -28,24 +29,30 @@ from skeletonmae.predictions.prediction import NOT_FINITE, NOTHING_OBSERVED
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.training import autocast
-from skeletonmae.validation.finding import pluralize
 
 BY_PART = ("parts", "statistics")
 """Kinds of pooling whose features are those of body parts."""
 
 
-def default_pooling(header: Header) -> Pooling:
+def default_pooling(header: Header, time_parts: int = 1) -> Pooling:
     """Return the pooling whose features classify best, and are the same for all layouts of a human body.
 
-    It is `statistics` for an encoder that reads any layout, and `joints` for one that knows joints by their names.
+    It is `statistics` for an encoder that reads any layout (`parts` with parts of time, which `statistics` has
+    not), and `joints` for one that knows joints by their names.
+
+    Args:
+        header: The header of the encoder.
+        time_parts: Number of parts of time.
     """
-    return "statistics" if header.method.reads_any_layout else "joints"
+    if not header.method.reads_any_layout:
+        return "joints"
+    return "statistics" if time_parts == 1 else "parts"
 
 
 class EmbedSettings(NamedTuple):
     """How features are computed; see `SkeletonEncoder.embed`."""
 
-    pooling: Pooling = "parts"
+    pooling: Pooling
     views: int = 0
     seed: int = 0
     per_person: bool = False
@@ -62,21 +69,39 @@ def embed_recordings(
 
     Args:
         checkpoint: The encoder.
+        recordings: Recordings of any layouts, and what could not be read. Those whose layout has other features
+            than most of them are left out.
+        settings: How to compute the features.
+    """
+    counts = RecordingCounts()
+    embeddings = Embeddings.concat(embed_blocks(checkpoint, recordings, settings, counts))
+    return embeddings.with_notes(counts.notes(checkpoint.header))
+
+
+def embed_blocks(
+    checkpoint: Checkpoint,
+    recordings: Iterable[SkeletonSequence | LeftOut],
+    settings: EmbedSettings,
+    counts: RecordingCounts,
+) -> list[Embeddings]:
+    """Compute the features of recordings by blocks of one layout each; like `embed_recordings`.
+
+    Args:
+        checkpoint: The encoder.
         recordings: Recordings of any layouts, and what could not be read.
         settings: How to compute the features.
-
-    Raises:
-        InputError: The layouts of the recordings have different body parts, and so different features.
+        counts: Counts to which the recordings are added.
     """
     header = checkpoint.header
     items = adapted_recordings(header, recordings, settings.per_person)
     if settings.pooling in BY_PART and is_human(header):
         items = map(_with_default_parts, items)
-    parts = [_embed_block(checkpoint, block, settings) for block in recording_blocks(items)]
-    return Embeddings.concat(parts or [_nothing()])
+    return [_embed_block(checkpoint, block, settings, counts) for block in recording_blocks(items)]
 
 
-def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSettings) -> Embeddings:
+def embed_store(
+    checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSettings, counts: RecordingCounts
+) -> list[Embeddings]:
     """Compute the features of all recordings of a store, which need not fit into memory if the encoder fits it."""
     header = checkpoint.header
     fits = header.method.reads_any_layout or (
@@ -85,7 +110,7 @@ def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSet
         and store.skeleton == with_default_parts(store.skeleton)
     )
     if settings.per_person or not fits:
-        return embed_recordings(checkpoint, store, settings)
+        return embed_blocks(checkpoint, store, settings, counts)
     names = [*store.classes, None]
     labels = [names[index] for index in store.labels.tolist()]
     tags = {name: store.tag(name).tolist() for name in store.tags}
@@ -95,7 +120,7 @@ def embed_store(checkpoint: Checkpoint, store: SequenceStore, settings: EmbedSet
         )
         for index, label in enumerate(labels)
     ]
-    return _embed_rows(checkpoint, store, rows, settings)
+    return [_embed_rows(checkpoint, store, rows, settings, counts)]
 
 
 def is_human(header: Header) -> bool:
@@ -116,12 +141,14 @@ def _with_default_parts(item: PersonRecording | LeftOut) -> PersonRecording | Le
     return PersonRecording(item.person, recording)
 
 
-def _embed_block(checkpoint: Checkpoint, block: Block, settings: EmbedSettings) -> Embeddings:
+def _embed_block(
+    checkpoint: Checkpoint, block: Block, settings: EmbedSettings, counts: RecordingCounts
+) -> Embeddings:
     """Compute the features of the recordings of a block."""
-    embeddings = _nothing()
+    embeddings = Embeddings.empty()
     if block.store:
         try:
-            embeddings = _embed_rows(checkpoint, block.store, block.rows, settings, block.first_number)
+            embeddings = _embed_rows(checkpoint, block.store, block.rows, settings, counts, block.first_number)
         except InputError as error:  # the layout lacks joints that a transform needs
             reasons = tuple(LeftOut(row.recording, row.person, str(error)) for row in block.rows)
             embeddings = replace(embeddings, left_out=reasons)
@@ -133,6 +160,7 @@ def _embed_rows(
     store: SequenceStore,
     rows: Sequence[Row],
     settings: EmbedSettings,
+    counts: RecordingCounts,
     first_number: int = 0,
 ) -> Embeddings:
     """Compute the features of all recordings of a store that the encoder can read.
@@ -142,11 +170,13 @@ def _embed_rows(
         store: The recordings.
         rows: What each of them is.
         settings: How to compute the features.
+        counts: Counts to which the recordings are added.
         first_number: Number of recordings before the first one, from which the random views follow.
     """
     header, method = checkpoint.header, checkpoint.method
     if not rows:
-        return _nothing()
+        return Embeddings.empty()
+    counts.add(header, store)
     device = next(method.parameters()).device
     index = np.arange(len(store))
     total: Tensor | None = None
@@ -186,7 +216,7 @@ def _embed_rows(
         tuple(row.person for row in kept_rows),
         tuple(row.label for row in kept_rows),
         tuple(left_out),
-        tuple(_notes(header, store)),
+        tuple(layout_notes(header, store.skeleton)),
         tuple(row.tags for row in kept_rows),
     )
 
@@ -242,36 +272,3 @@ def _feature_names(
     names = groups if times == 1 else [f"{group}_time{time}" for time in range(times) for group in groups]
     width = num_features // len(names)
     return tuple(f"{name}_{index}" for name in names for index in range(width))
-
-
-def _notes(header: Header, store: SequenceStore) -> Iterator[str]:
-    """Say what of a store is not used."""
-    skeleton, max_persons = store.skeleton, header.clips.max_persons
-    used = set(header.used_joints(skeleton))
-    if unknown := [joint for joint in skeleton.joints if joint not in used]:
-        known = skeleton.num_joints - len(unknown)
-        yield (
-            f"the encoder knows {known} of the {skeleton.num_joints} joints of {skeleton.name};"
-            f" it does not use {', '.join(unknown)}"
-        )
-    if not header.method.reads_any_layout and (absent := [joint for joint in header.joints if joint not in used]):
-        yield (
-            f"{skeleton.name} lacks {len(absent)} of the {len(header.joints)} joints that the encoder was trained"
-            f" on: {', '.join(absent)}"
-        )
-    num_without_rate = sum(int(np.isnan(shard.fps).sum()) for shard in store.shards)
-    if num_without_rate and header.method.reads_any_layout:
-        yield (
-            f"{num_without_rate} of {len(store)} recordings have no frame rate, so the encoder does not know how"
-            " fast they move; if you know it, give it (fps, --fps)"
-        )
-    num_crowded = int((store.num_persons > max_persons).sum())
-    if num_crowded:
-        persons = "person was" if max_persons == 1 else f"{max_persons} persons were"
-        yield (
-            f"in {pluralize(num_crowded, 'recording')}, only the first {persons} used; per person, all of them are"
-        )
-
-
-def _nothing() -> Embeddings:
-    return Embeddings(np.zeros((0, 0), np.float32), (), (), (), ())

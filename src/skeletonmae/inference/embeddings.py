@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,30 +153,48 @@ class Embeddings:
         return buffer.getvalue()
 
     @classmethod
+    def empty(cls, left_out: Sequence[LeftOut] = ()) -> Embeddings:
+        """Return embeddings without rows."""
+        return cls(np.zeros((0, 0), np.float32), (), (), (), (), tuple(left_out))
+
+    @classmethod
     def concat(cls, parts: Sequence[Embeddings]) -> Embeddings:
         """Concatenate the rows of embeddings with the same features.
 
-        Raises:
-            InputError: Their features differ.
+        A table has one meaning for each column: rows with other features than those that most rows have, such as
+        a hand among bodies, are left out, with a reason.
         """
-        with_rows = [part for part in parts if len(part)] or list(parts[:1])
-        for part in with_rows[1:]:
-            if part.feature_names != with_rows[0].feature_names:
-                problem = "the layouts of the recordings have different body parts, and so other features"
-                expected = "recordings of one layout, or another pooling than parts"
-                raise InputError(
-                    problem, expected=expected, got=f"{part.names[0]} besides {with_rows[0].names[0]}"
-                )
+        num_rows = Counter[tuple[str, ...]]()
+        for part in parts:
+            num_rows[part.feature_names] += len(part)
+        if not num_rows.total():
+            return replace(cls.empty([one for part in parts for one in part.left_out]), notes=_all_notes(parts))
+        [(names, number)] = num_rows.most_common(1)  # of equally many, the first
+        with_rows = [part for part in parts if len(part) and part.feature_names == names]
+        left_out = [one for part in parts for one in part._left_out_beside(names, number)]
         return cls(
             np.concatenate([part.features for part in with_rows]),
-            with_rows[0].feature_names,
+            names,
             tuple(name for part in with_rows for name in part.names),
             tuple(person for part in with_rows for person in part.persons),
             tuple(label for part in with_rows for label in part.labels),
-            tuple(one for part in parts for one in part.left_out),
-            tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+            tuple(left_out),
+            _all_notes(parts),
             _all_tags(with_rows),
         )
+
+    def with_notes(self, notes: Iterable[str]) -> Embeddings:
+        """Return the same embeddings with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def _left_out_beside(self, feature_names: tuple[str, ...], number: int) -> tuple[LeftOut, ...]:
+        """What is left out of a table of features, of which `number` other rows are."""
+        if not len(self) or self.feature_names == feature_names:
+            return self.left_out
+        own, others = (", ".join(_groups(names)) for names in (self.feature_names, feature_names))
+        reason = f"its features are those of {own}, those of {number} others of {others}; embed it separately"
+        rows = zip(self.names, self.persons, strict=True)
+        return (*self.left_out, *(LeftOut(name, person, reason) for name, person in rows))
 
 
 def check_suffix(path: Path) -> None:
@@ -195,6 +213,16 @@ def _all_tags(parts: Sequence[Embeddings]) -> tuple[Mapping[str, str], ...]:
     """The tags of all rows; nothing if none has any."""
     tags = tuple(tags for part in parts for tags in part.tags or ({},) * len(part))
     return tags if any(tags) else ()
+
+
+def _all_notes(parts: Sequence[Embeddings]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note for part in parts for note in part.notes))
+
+
+def _groups(feature_names: tuple[str, ...]) -> dict[str, None]:
+    """What features are the mean of, without their number and statistic, in their order."""
+    names = (name.rpartition("_")[0].removesuffix("_mean").removesuffix("_std") for name in feature_names)
+    return dict.fromkeys(names)
 
 
 def _texts(values: Sequence[str]) -> np.ndarray:

@@ -20,7 +20,8 @@ from skeletonmae.encoders import find_shipped, load_encoder
 from skeletonmae.errors import InputError
 from skeletonmae.formats import ReadOptions
 from skeletonmae.formats.axes import Up
-from skeletonmae.inference.embed import EmbedSettings, embed_recordings, embed_store
+from skeletonmae.inference.embed import EmbedSettings, default_pooling, embed_blocks, embed_store
+from skeletonmae.inference.embed_notes import RecordingCounts
 from skeletonmae.inference.embeddings import Embeddings, LeftOut, group_reasons
 from skeletonmae.inference.pretrained import Description, PretrainedModel, read_card, read_config
 from skeletonmae.methods import Pooling
@@ -137,7 +138,7 @@ embeddings = encoder.embed("my recordings")
         self,
         recordings: Any,
         *,
-        pooling: Pooling = "parts",
+        pooling: Pooling | None = None,
         time_parts: int = 1,
         views: int = 0,
         seed: int = 0,
@@ -153,16 +154,18 @@ embeddings = encoder.embed("my recordings")
 
         A recording may have any layout that has joints of the encoder; they are matched by name, and others are
         not used, unless the encoder reads any layout (`joint_embedding: description`). What cannot be used is in
-        `left_out` of the result, with the reason.
+        `left_out` of the result, with the reason; so are recordings whose body parts are others than those of
+        most, such as hands among bodies.
 
         Args:
             recordings: What to embed, or several of it; see `skeletonmae.read`. An array is one recording,
                 `(frame, joint, axis)` or `(person, frame, joint, axis)`, with NaN where a joint was not observed.
             pooling: What the features are the mean of: all joints (`mean`), each joint (`joints`), or each of the
                 six parts of a body (`parts`), all over time and over persons. `statistics` has the means and the
-                standard deviations over time of the six parts, from a block inside the encoder; these classify
-                best.
-            time_parts: Number of equal parts of the clip that are averaged separately; `statistics` has one.
+                standard deviations over time of the six parts, from a block inside the encoder. By default what
+                `fit` takes: `statistics` for an encoder that reads any layout, `joints` for others.
+            time_parts: Number of equal parts of the clip that are averaged separately; `statistics` has one, so
+                the default is `parts` for more than one.
             views: Number of random, augmented parts of each recording that are averaged with its middle part.
                 They depend on `seed` and on the position of the recording among those of its layout.
             seed: Seed of the views.
@@ -181,6 +184,7 @@ embeddings = encoder.embed("my recordings")
         Raises:
             InputError: A setting is invalid, an array has no layout, or nothing could be embedded.
         """
+        pooling = pooling or default_pooling(self.checkpoint.header, time_parts)
         settings = EmbedSettings(pooling, views, seed, per_person, batch_size, self.precision, time_parts)
         options = source_options(layout, unit, fps, up)
         return self.embed_sources(recordings, settings, options, joints=joints)
@@ -215,7 +219,7 @@ embeddings = encoder.embed("my recordings")
         if settings.pooling not in get_args(Pooling):
             expected = ", ".join(get_args(Pooling))
             raise InputError("unknown pooling", where="embed", expected=expected, got=settings.pooling)
-        parts = []
+        parts, counts = [], RecordingCounts()
         custom_layout = self.checkpoint.header.custom_layout
         sources = iter_sources(recordings, options, joints, on_ignored, custom_layout)
         for is_store, items in groupby(map(_as_left_out, sources), _is_store):
@@ -223,13 +227,13 @@ embeddings = encoder.embed("my recordings")
                 for store in (item for item in items if isinstance(item, SequenceStore)):
                     for index in np.unique(np.linspace(0, len(store) - 1, min(len(store), MAX_SHOWN)).round()):
                         on_recording(store[int(index)])
-                    parts.append(embed_store(self.checkpoint, store, settings))
+                    parts += embed_store(self.checkpoint, store, settings, counts)
             else:
                 others = _observed_by(on_recording, (one for one in items if not isinstance(one, SequenceStore)))
-                parts.append(embed_recordings(self.checkpoint, others, settings))
+                parts += embed_blocks(self.checkpoint, others, settings, counts)
         if not parts:
             raise InputError("no recording was given", where="embed")
-        embeddings = Embeddings.concat(parts)
+        embeddings = Embeddings.concat(parts).with_notes(counts.notes(self.checkpoint.header))
         if not len(embeddings):
             reasons = group_reasons(embeddings.left_out)
             more = [f"and {len(reasons) - MAX_REASONS} more"] if len(reasons) > MAX_REASONS else []

@@ -107,6 +107,9 @@ class GraphMAE(Method):
         """Error of the hidden joints, in frames with at least one visible joint of the person."""
         if len(batch.tracks) == 0:
             nan = batch.tracks.positions.new_full((), torch.nan)
+            nothing = batch.tracks.positions.new_zeros(0, self.spec.axes)
+            # Also without targets, because the processes add up their statistics together.
+            self.target_space(nothing, batch.label.new_zeros(0), batch.skeleton.num_joints)
             logs = {"embedding_variance": nan} | {f"{name}_baseline": nan for name in BASELINES}
             return MethodOutput(zero_loss(self), batch.tracks.positions.new_zeros(()), logs)
         frames = self.frame_graph(batch)

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 MOMENTUM = 0.01
 """Weight of a new batch in the running statistics; the first batches have equal weights."""
+MIN_VARIANCE = 1e-12
+"""Smaller variances, relative to the mean square of coordinates above 1, are those of rounding."""
 
 
 class JointStatistics(nn.Module):
@@ -46,7 +48,8 @@ class JointStatistics(nn.Module):
         """
         if not self.training:
             return self.running_mean, self.running_var
-        values = torch.cat([torch.ones_like(positions[:, :1]), positions, positions.square()], 1).double()
+        exact = positions.double()  # before the square, or its rounding looks like a spread
+        values = torch.cat([torch.ones_like(exact[:, :1]), exact, exact.square()], 1)
         sums = values.new_zeros(num_joints, values.shape[1]).index_add_(0, joint, values)
         is_same_layout = self._sums is not None and self._sums.shape == sums.shape  # as all batches of a run
         self._sums = self._sums + sums if self._sums is not None and is_same_layout else sums
@@ -56,14 +59,17 @@ class JointStatistics(nn.Module):
 
     @torch.no_grad()
     def update(self) -> None:
-        """Apply the sums that were collected since the last call; all processes call this together."""
+        """Apply the sums that were collected since the last call; a step without any target does not count.
+
+        All processes call this together, each after `add`, even if it had no target.
+        """
         if self._sums is None:
             return
         sums, self._sums = self._sums, None
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(sums)
-        self.num_batches_tracked += 1
-        weight = (1.0 / self.num_batches_tracked).clamp(min=MOMENTUM)
+        self.num_batches_tracked += sums[:, 0].sum() > 0
+        weight = (1.0 / self.num_batches_tracked.clamp(min=1)).clamp(min=MOMENTUM)
         mean, var = _mean_and_var(sums, self.running_mean, self.running_var)
         self.running_mean.lerp_(mean, weight)
         self.running_var.lerp_(var, weight)
@@ -78,7 +84,9 @@ def _mean_and_var(
     """
     axes = len(mean)
     count, total, square = sums[:, :1], sums[:, 1 : 1 + axes], sums[:, 1 + axes :]
-    within = (square - total.square() / count.clamp(min=1)).sum(0) / count.sum().clamp(min=1)
-    batch_mean = (total.sum(0) / count.sum().clamp(min=1)).to(mean.dtype)
+    num = count.sum().clamp(min=1)
+    within = (square - total.square() / count.clamp(min=1)).sum(0) / num
+    batch_mean = (total.sum(0) / num).to(mean.dtype)
     has_any = count.sum() > 0
-    return torch.where(has_any, batch_mean, mean), torch.where(within > 1e-12, within.to(var.dtype), var)
+    has_spread = within > MIN_VARIANCE * (square.sum(0) / num).clamp(min=1)
+    return torch.where(has_any, batch_mean, mean), torch.where(has_spread, within.to(var.dtype), var)
