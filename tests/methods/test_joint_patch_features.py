@@ -9,7 +9,7 @@ import torch
 from skeletonmae.batches import Batch, Tracks
 from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenMask
-from skeletonmae.methods.joint_patch_features import embed_tracks, encode_tokens, make_patches
+from skeletonmae.methods.joint_patch_features import embed_groups, embed_tracks, encode_tokens, make_patches
 from skeletonmae.methods.pooling import BODY_PARTS, pool_statistics
 from skeletonmae.models import JointPatchEncoder
 from skeletonmae.skeletons import COCO17, KINECT20
@@ -115,3 +115,32 @@ def test_parts_have_the_same_width_in_other_layouts(make_batch: Make) -> None:
     for skeleton in (KINECT20, COCO17):
         batch = batch_of(make_batch, skeleton=skeleton)
         assert embed_tracks(encoder(joints), batch.tracks, "parts", time_parts=2).shape == (4, 2 * 6 * 8)
+
+
+def test_means_and_deviations_of_each_joint_for_the_head(make_batch: Make) -> None:
+    model, batch = encoder(), with_lost_joints(batch_of(make_batch))
+    with torch.no_grad():
+        means, both = embed_groups(model, batch.tracks), embed_groups(model, batch.tracks, "statistics")
+        torch.testing.assert_close(means, embed_tracks(model, batch.tracks, "joints"))
+        torch.testing.assert_close(both[:, : means.shape[1]], means)
+        patches = make_patches(model, batch.tracks)
+        visible = TokenMask.all_visible(patches.available).visible_index
+        features = model(patches, visible)
+    expected = torch.zeros(len(batch.tracks), 20, 8)
+    for track in range(len(batch.tracks)):
+        joints = visible.index[track, : int(visible.num_valid[track])] % 20
+        for joint in joints.unique().tolist():
+            chosen = features[track, : len(joints)][joints == joint]
+            expected[track, joint] = chosen.std(0, correction=0)
+    wanted = batch.tracks.mean_over_persons(expected.flatten(1))
+    torch.testing.assert_close(both[:, means.shape[1] :], wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_joints_with_one_token_have_no_deviation_and_a_finite_gradient(make_batch: Make) -> None:
+    model, batch = encoder(), batch_of(make_batch, skeleton=KINECT20)
+    observed = batch.observed.clone()
+    observed[:, :, 3:] = False  # one token of each joint
+    features = embed_groups(model, batch.with_positions(batch.positions, observed).tracks, "statistics")
+    assert (features[:, features.shape[1] // 2 :] == 0).all()
+    features.sum().backward()
+    assert all(each.grad is None or each.grad.isfinite().all() for each in model.parameters())

@@ -208,9 +208,10 @@ def test_the_features_of_a_batch_are_those_of_its_clips(make_batch: Make, poolin
     assert (features[0] - features[1]).abs().max() > 0.1
 
 
-def test_the_logits_of_a_batch_are_those_of_its_clips(make_batch: Make) -> None:
+@pytest.mark.parametrize("pooling", ["mean", "statistics"])
+def test_the_logits_of_a_batch_are_those_of_its_clips(make_batch: Make, pooling: Any) -> None:
     batch = make_batch((2, 1, 0, 1), lost=0.7)
-    model = tiny().classifier(6, JointPatchClassifierConfig()).eval()
+    model = tiny().classifier(6, JointPatchClassifierConfig(pooling=pooling)).eval()
     logits = model(batch)
     assert logits.shape == (4, 6)
     for row in range(4):

@@ -12,7 +12,7 @@ from skeletonmae.batches import Batch
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
 from skeletonmae.methods.described_pooling import GROUPS
-from skeletonmae.methods.joint_patch_features import embed_groups, embed_tracks
+from skeletonmae.methods.joint_patch_features import embed_groups
 from skeletonmae.methods.method import Classifier, Method
 from skeletonmae.methods.method_config import InputSpec
 from skeletonmae.models.joint_patch_transformer import JointPatchEncoder
@@ -34,12 +34,16 @@ class JointPatchClassifierConfig(Config):
     """Dropout rate of the encoder's blocks."""
     drop_path: float = Field(0.3, ge=0, lt=1)
     """Stochastic depth rate of the last block; it grows linearly from 0 at the first."""
+    pooling: Literal["mean", "statistics"] = "mean"
+    """What the head is given of each joint: its `mean` over time, or `statistics`, the mean and the standard
+    deviation over time (statistics pooling: Snyder et al., *X-Vectors*, ICASSP 2018)."""
 
 
 class JointPatchClassifier(Classifier):
     """Encoder; mean over time, joints concatenated, mean over persons; linear, batch norm, ReLU, linear.
 
-    For an encoder that reads any layout, `described_pooling.GROUPS` are concatenated instead of joints.
+    For an encoder that reads any layout, `described_pooling.GROUPS` are concatenated instead of joints. With the
+    pooling `statistics`, the standard deviations over time follow the means.
 
     Args:
         encoder_config: The settings of the encoder.
@@ -60,7 +64,9 @@ class JointPatchClassifier(Classifier):
         super().__init__()
         self.encoder = build_encoder(encoder_config, spec, config.encoder_dropout, config.drop_path)
         self.encoder.load_state_dict(encoder.state_dict())
+        self.pooling = config.pooling
         num_groups = len(GROUPS) if encoder.described else len(spec.joints)
+        num_groups *= 2 if config.pooling == "statistics" else 1
         self.head = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(num_groups * encoder_config.width, config.head_width),
@@ -73,11 +79,7 @@ class JointPatchClassifier(Classifier):
 
     def forward(self, batch: Batch) -> Float[Tensor, "batch class"]:
         """Compute the logits of each clip."""
-        if self.encoder.described:
-            features = embed_groups(self.encoder, batch.tracks)
-        else:
-            features = embed_tracks(self.encoder, batch.tracks, "joints")
-        logits: Tensor = self.head(features)
+        logits: Tensor = self.head(embed_groups(self.encoder, batch.tracks, self.pooling))
         return logits
 
     def layer_id(self, parameter: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -24,7 +25,12 @@ from skeletonmae.methods.pooling import (
     sum_time_parts,
 )
 from skeletonmae.methods.targets import coordinates
-from skeletonmae.models.joint_patch_transformer import JointPatchEncoder, masked_mean, mean_over_time
+from skeletonmae.models.joint_patch_transformer import (
+    JointPatchEncoder,
+    deviation_over_time,
+    masked_mean,
+    mean_over_time,
+)
 from skeletonmae.skeletons.description import with_root_motion
 from skeletonmae.transforms.sensor import normal_numbers
 
@@ -138,20 +144,36 @@ def _spread(
     return tokens.view(*patches.available.shape, features.shape[2])
 
 
-def embed_groups(encoder: JointPatchEncoder, tracks: Tracks) -> Float[Tensor, "batch feature"]:
-    """Compute one vector per clip, of the same size for all layouts: the means of `described_pooling.GROUPS`.
+def embed_groups(
+    encoder: JointPatchEncoder, tracks: Tracks, pooling: Literal["mean", "statistics"] = "mean"
+) -> Float[Tensor, "batch feature"]:
+    """Compute one vector per clip, of the same size for all layouts that the encoder reads.
+
+    It has the mean over time of each joint that the encoder knows; with descriptions, of each of
+    `described_pooling.GROUPS`, over its joints and time.
 
     Args:
-        encoder: An encoder with descriptions.
+        encoder: The encoder.
         tracks: The persons of the clips.
+        pooling: `statistics` appends the standard deviations of what the means are of.
     """
     patches = make_patches(encoder, tracks)
     visible = TokenMask.all_visible(patches.available).visible_index
-    group = constant(group_of_joint(tracks.skeleton), torch.int64, visible.index.device)
-    # As if each group were a joint: the tokens of its joints are averaged.
-    by_group = TokenIndex(group[visible.index % len(group)], visible.valid)
-    features = mean_over_time(encode_tokens(encoder, patches, visible), by_group, len(GROUPS))
-    return tracks.mean_over_persons(features.flatten(1))
+    features = encode_tokens(encoder, patches, visible)
+    if encoder.described:
+        # As if each group were a joint: the tokens of its joints are averaged.
+        group = constant(group_of_joint(tracks.skeleton), torch.int64, visible.index.device)
+        visible = TokenIndex(group[visible.index % len(group)], visible.valid)
+        num_groups = len(GROUPS)
+    else:
+        num_groups = tracks.skeleton.num_joints
+    pooled = [mean_over_time(features, visible, num_groups)]
+    if pooling == "statistics":
+        pooled.append(deviation_over_time(features.float(), visible, pooled[0].float()))
+    if not encoder.described:
+        known = tuple(encoder.pos_embed.joint_to_row)
+        pooled = [concat_joints(each, tracks.skeleton, known) for each in pooled]
+    return tracks.mean_over_persons(torch.cat([each.flatten(1) for each in pooled], 1))
 
 
 def encode_tokens(

@@ -259,3 +259,19 @@ def mean_over_time(
     total.scatter_add_(1, joint[..., None].expand_as(features), features * is_token[..., None])
     count = features.new_zeros(tracks, num_joints).scatter_add_(1, joint, is_token)
     return total / count.clamp(min=1)[..., None]
+
+
+def deviation_over_time(
+    features: Float[Tensor, "track visible width"], visible: TokenIndex, mean: Float[Tensor, "track joint width"]
+) -> Float[Tensor, "track joint width"]:
+    """Standard deviation over time of each joint of the layout; 0 for joints with fewer than two visible tokens.
+
+    Args:
+        features: Of the visible tokens.
+        visible: Their indices.
+        mean: Mean of each joint, from `mean_over_time`.
+    """
+    joint = (visible.index % mean.shape[1])[..., None].expand_as(features)
+    variance = mean_over_time((features - mean.gather(1, joint)) ** 2, visible, mean.shape[1])
+    is_positive = variance > 0
+    return torch.where(is_positive, variance.where(is_positive, 1.0).sqrt(), 0.0)  # its gradient at 0 is infinite
