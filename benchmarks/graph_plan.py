@@ -88,6 +88,10 @@ CANDIDATES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         (*BASE, IDENTITY, CONTEXT),
         {"min_steps": 1600},
     ),
+    "coordinates, random parts, identity, frame context, 6,400 steps": (
+        (*BASE, IDENTITY, CONTEXT),
+        {"min_steps": 6400},
+    ),
     "coordinates, random parts, identity, STRL, 1,600 steps": ((*BASE, IDENTITY, WHOLE), {"min_steps": 1600}),
     "coordinates, random parts, identity, frame context, pool, 1,600 steps": (
         (*BASE, IDENTITY, CONTEXT, POOL),
