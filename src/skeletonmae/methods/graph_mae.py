@@ -149,6 +149,8 @@ class GraphMAE(Method):
     ) -> TargetSpace:
         """Return where the targets of a batch are compared with their predictions.
 
+        In training, their positions count in the statistics that `after_step` updates.
+
         Args:
             positions: Of the joints that are targets.
             joint: Which joint each of them is.
