@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from skeletonmae.methods.graph_baselines import RIDGE, PoseMoments, held_out_predictions
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.methods.graph_baselines import (
+    RIDGE,
+    PoseMoments,
+    constant_baseline,
+    held_out_predictions,
+    spread_indices,
+)
+from skeletonmae.skeletons import COCO17, Skeleton
 
 NAMES = tuple("abcdefg")
 CHAIN = Skeleton("chain", NAMES, dict(zip(NAMES[1:], NAMES[:-1], strict=True)))
@@ -77,3 +84,42 @@ def test_the_better_a_baseline_uses_the_pose_the_smaller_is_its_error() -> None:
     _, _, again = held_out_predictions(CHAIN, changed, every, ~hidden, hidden, is_fit, 1000)
     assert all(torch.equal(again[name], predicted[name]) for name in again)
     assert len(held_out_predictions(CHAIN, known, every, ~hidden, hidden, is_fit, 50)[1]) == 50
+
+
+def test_of_many_hidden_joints_each_is_predicted_about_equally_often() -> None:
+    """Four joints are hidden in every pose, and a multiple of 512 poses are predicted: no stride may hit one alone."""
+    count = 4096
+    every = torch.ones(count, 17, dtype=torch.bool)
+    hidden = torch.tensor(
+        [joint in COCO17.parts["right_arm"] + COCO17.parts["right_leg"] for joint in COCO17.joints]
+    )
+    is_fit = torch.arange(count) % 64 < 32
+    positions = torch.randn(count, 17, 2, generator=torch.Generator().manual_seed(0))
+    _, joint, _ = held_out_predictions(
+        COCO17, positions, every, ~hidden.expand(count, -1), hidden.expand(count, -1), is_fit, 512
+    )
+    number = torch.bincount(joint, minlength=17)
+    assert not number[~hidden].any()
+    assert int(number.sum()) == 512
+    assert number[hidden].min() > 100
+
+
+def test_indices_are_spread_over_all_items_and_all_frames() -> None:
+    assert spread_indices(5, 9, torch.device("cpu")).tolist() == [0, 1, 2, 3, 4]
+    assert spread_indices(5, 1, torch.device("cpu")).tolist() == [0]
+    assert spread_indices(0, 3, torch.device("cpu")).tolist() == []
+    for frames in (16, 32, 64):
+        index = spread_indices(1024 * frames, 4096, torch.device("cpu"))
+        assert len(set(index.tolist())) == 4096
+        assert (index[0], index[-1]) == (0, 1024 * frames - 1)
+        number = np.bincount(index % frames, minlength=frames)
+        assert number.max() < 2.5 * number.mean()
+
+
+def test_the_constant_baseline_worked_out_by_hand() -> None:
+    # Joint 0 has the directions (1, 0) and (0, 1), with a mean at 45 degrees to both; joint 1 has one direction.
+    target = torch.tensor([[2.0, 0.0], [0.0, 3.0], [0.0, -5.0]])
+    found = constant_baseline(target, torch.tensor([0, 0, 1]), 3, beta=2.0)
+    assert float(found) == pytest.approx(2 * (1 - 0.5**0.5) ** 2 / 3, abs=1e-6)
+    subsampled = constant_baseline(target, torch.tensor([0, 0, 1]), 3, beta=2.0, max_nodes=1)
+    assert float(subsampled) == pytest.approx(0.0, abs=1e-6)  # only the first node is left

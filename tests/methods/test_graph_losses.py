@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from skeletonmae.methods.graph_losses import constant_baseline, cosine_to_target, edge_loss, nearest_position
+from skeletonmae.methods.graph_losses import cosine_to_target, edge_loss, nearest_position
 from skeletonmae.models.gnn import SkeletonGraph
 from skeletonmae.skeletons import Skeleton
 
@@ -47,15 +47,6 @@ def test_the_edge_loss_worked_out_by_hand() -> None:
         PATH, torch.tensor([[True], [False], [True]])
     )  # no bone is left: one pair without a bone
     assert edge_loss(prediction[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
-
-
-def test_the_constant_baseline_worked_out_by_hand() -> None:
-    # Joint 0 has the directions (1, 0) and (0, 1), with a mean at 45 degrees to both; joint 1 has one direction.
-    target = torch.tensor([[2.0, 0.0], [0.0, 3.0], [0.0, -5.0]])
-    found = constant_baseline(target, torch.tensor([0, 0, 1]), 3, beta=2.0)
-    assert float(found) == pytest.approx(2 * (1 - 0.5**0.5) ** 2 / 3, abs=1e-6)
-    subsampled = constant_baseline(target, torch.tensor([0, 0, 1]), 3, beta=2.0, max_nodes=1)
-    assert float(subsampled) == pytest.approx(0.0, abs=1e-6)  # only the first node is left
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+from torch.nn.functional import cosine_similarity, normalize
 
 from skeletonmae.batches.constants import constant
+from skeletonmae.methods.graph_losses import scaled_cosine_error
 from skeletonmae.skeletons import Skeleton
 
 REACH = 4
@@ -16,6 +18,8 @@ REACH = 4
 RIDGE = 1e-3
 """Strength of the ridge regression, as a fraction of the variance of each coordinate."""
 MAX_QUERIES_AT_ONCE = 1024
+MAX_CONSTANT_NODES = 4096
+"""Number of nodes from which `constant_baseline` is estimated."""
 BASELINES = ("constant", "neighbor", "ridge")
 """The mean position of each joint; the nearest visible joint plus the mean offset from it; and a ridge regression
 on the visible joints within `REACH` bones. Each uses more of the pose than the one before."""
@@ -117,13 +121,49 @@ def held_out_predictions(
         visible: Joints that are given to the model.
         query: Joints that it has to predict.
         is_fit: Poses to fit on; the joints of all others are predicted.
-        max_queries: Number of joints from which some are skipped, at a regular stride.
+        max_queries: Largest number of joints to predict; of more, some are taken that are evenly spread.
 
     Returns:
         True positions, joint indices, and predictions by the name of the baseline.
     """
     moments = PoseMoments.of(skeleton, positions[is_fit], observed[is_fit])
     pose, joint = (query & ~is_fit[:, None]).nonzero(as_tuple=True)
-    stride = max(1, len(pose) // max(1, max_queries))
-    pose, joint = pose[::stride], joint[::stride]
+    kept = spread_indices(len(pose), max_queries, pose.device)
+    pose, joint = pose[kept], joint[kept]
     return positions[pose, joint].float(), joint, moments.predict(positions[pose], visible[pose], joint)
+
+
+def constant_baseline(
+    target: Float[Tensor, "node width"],
+    joint: Int64[Tensor, " node"],
+    num_joints: int,
+    beta: float,
+    max_nodes: int = MAX_CONSTANT_NODES,
+) -> Float[Tensor, ""]:
+    """Error of predicting the mean direction of each joint, whatever the pose.
+
+    A model with a higher error has learned nothing about poses.
+
+    Args:
+        target: Embeddings of hidden joints.
+        joint: Which joint each of them is.
+        num_joints: Number of joints of the layout.
+        beta: Exponent of the error.
+        max_nodes: Largest number of nodes to use; of more, some are taken that are evenly spread.
+    """
+    kept = spread_indices(len(target), max_nodes, target.device)
+    direction, joint = normalize(target[kept], dim=1), joint[kept]
+    mean = direction.new_zeros(num_joints, direction.shape[1])
+    cosine = cosine_similarity(mean.index_add(0, joint, direction)[joint], direction)
+    return scaled_cosine_error(cosine, beta).mean()
+
+
+def spread_indices(count: int, limit: int, device: torch.device) -> Int64[Tensor, " index"]:
+    """Return `limit` indices of `count` items, evenly spread; all indices if there are no more.
+
+    The distance between them is no whole number, or hardly ever. Every sixteenth joint of poses in which four are
+    hidden, or every 32nd frame of clips of 32 frames, would always be the same joint or the first frame.
+    """
+    if count <= limit:
+        return torch.arange(count, device=device)
+    return torch.linspace(0, count - 1, limit, dtype=torch.float64, device=device).round().long()

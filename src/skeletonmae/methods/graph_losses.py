@@ -1,21 +1,19 @@
-"""The losses of method B, its baseline, and the inverse of its embedding."""
+"""The losses of method B, and the inverse of its embedding."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import cosine_similarity, normalize, softplus
+from torch.nn.functional import softplus
 
 from skeletonmae.models.gnn import SkeletonGraph
 
 COSINE_EPSILON = 1e-8
 """Norm that shorter vectors are taken to have, as in torch's `cosine_similarity`."""
-MAX_BASELINE_NODES = 4096
-"""Approximate number of nodes from which `constant_baseline` is estimated."""
 
 
 class _Cosine(torch.autograd.Function):
@@ -57,31 +55,6 @@ def cosine_to_target(
 def scaled_cosine_error(cosine: Float[Tensor, " node"], beta: float) -> Float[Tensor, " node"]:
     """Return (1 - cosine) ** beta (Hou et al., *GraphMAE*, KDD 2022, equation 2)."""
     return (1.0 - cosine).clamp(min=0) ** beta
-
-
-def constant_baseline(
-    target: Float[Tensor, "node width"],
-    joint: Int64[Tensor, " node"],
-    num_joints: int,
-    beta: float,
-    max_nodes: int = MAX_BASELINE_NODES,
-) -> Float[Tensor, ""]:
-    """Error of predicting the mean direction of each joint, whatever the pose.
-
-    A model with a higher error has learned nothing about poses.
-
-    Args:
-        target: Embeddings of hidden joints.
-        joint: Which joint each of them is.
-        num_joints: Number of joints of the layout.
-        beta: Exponent of the error.
-        max_nodes: Approximate number of nodes to use; the others are skipped at a regular stride.
-    """
-    subsample = slice(None, None, max(1, len(target) // max_nodes))
-    direction, joint = normalize(target[subsample], dim=1), joint[subsample]
-    mean = direction.new_zeros(num_joints, direction.shape[1])
-    cosine = cosine_similarity(mean.index_add(0, joint, direction)[joint], direction)
-    return scaled_cosine_error(cosine, beta).mean()
 
 
 def nearest_position(prediction: Float[Tensor, "*any width"], embedding: nn.Linear) -> Float[Tensor, "*any axis"]:

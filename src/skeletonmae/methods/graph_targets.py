@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from skeletonmae.methods.frame_graph import FrameGraph
-from skeletonmae.methods.graph_baselines import held_out_predictions
-from skeletonmae.methods.graph_losses import constant_baseline, cosine_to_target, scaled_cosine_error
+from skeletonmae.methods.graph_baselines import constant_baseline, held_out_predictions, spread_indices
+from skeletonmae.methods.graph_losses import cosine_to_target, scaled_cosine_error
 
 GraphTarget = Literal["embedding", "centered", "coordinates"]
 MAX_BASELINE_POSES = 4096
@@ -79,7 +79,7 @@ class TargetSpace:
             joint: Which joint each of these targets is of.
         """
         tracks = frames.tracks
-        poses = slice(None, None, max(1, query.shape[1] // MAX_BASELINE_POSES))
+        poses = spread_indices(query.shape[1], MAX_BASELINE_POSES, query.device)
         is_fit = (tracks.clip_index % 2 == 0).repeat_interleave(tracks.positions.shape[1])
         positions, _, predicted = held_out_predictions(
             tracks.skeleton,
