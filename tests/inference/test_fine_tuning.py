@@ -85,6 +85,19 @@ def test_encoder_and_head_are_trained_and_the_frozen_encoder_stays(
     np.testing.assert_array_equal(same_head.scores(again(recordings).values), scores)
 
 
+def test_the_encoder_has_a_learning_rate_of_its_own(
+    featurizer: EncoderFeaturizer, recordings: list[SkeletonSequence]
+) -> None:
+    config = short()
+    config = config.model_copy(update={"training": config.training.model_copy(update={"encoder_lr": 0.0})})
+    tuner = FineTuner.of(featurizer, recordings, ("a", "b"), config)
+    tuned, _ = tuner.fine_tune(np.arange(24))
+    before = tuner.frozen.checkpoint.method.state_dict()
+    assert torch.equal(tuned.checkpoint.classifier.state_dict()[WEIGHT], before[WEIGHT])
+    other, _ = FineTuner.of(featurizer, recordings, ("a", "b"), short()).fine_tune(np.arange(24))
+    assert not torch.equal(other.checkpoint.classifier.state_dict()[WEIGHT], before[WEIGHT])
+
+
 def test_features_and_head_are_the_layers_of_the_classifier(
     tuner: FineTuner, recordings: list[SkeletonSequence]
 ) -> None:

@@ -148,6 +148,9 @@ class FineTuner:
             training,
             DistributedContext(0, 1, device),
             layer_id=lambda name: model.layer_id(name.removeprefix("classifier.")),
+            lr_factor=lambda name: (
+                training.encoder_lr if model.is_encoder(name.removeprefix("classifier.")) else 1.0
+            ),
             on_progress=on_progress,
         )
         return model
