@@ -119,8 +119,8 @@ def report(folder: Path) -> Iterator[str]:
         (name, depth, rate), (scratch, _, scratch_rate) = chosen
         yield f"\nChosen: {name}, depth {depth}, x{rate:g}; {scratch}, x{scratch_rate:g}.\n\n{PROOF}"
         yield from proof_table(lines, *chosen)
-        yield ABLATED
-        yield from ablation_table(lines)
+    yield ABLATED
+    yield from ablation_table(lines)
 
 
 def about(lines: dict[str, Any]) -> Iterator[str]:
@@ -194,13 +194,18 @@ def proof_row(
         own: The cells of each pre-training.
         base: The cells from scratch that each of them is compared with.
     """
-    values = [[finished(lines, cell) for cell in (*ours, *theirs)] for ours, theirs in zip(own, base, strict=True)]
-    complete = np.array([each for each in values if None not in each], dtype=np.float64)
-    if not len(complete):
+    pairs = [(list(ours), list(theirs)) for ours, theirs in zip(own, base, strict=True)]
+    pairs = [pair for pair in pairs if all(key(cell) in lines for cells in pair for cell in cells)]
+    if not pairs:
         return
-    ours, scratch = np.split(complete, 2, axis=1)
-    shown = [_mean_and_deviation(each) for each in (ours, np.unique(scratch, axis=0))]
-    yield f"| {name} | {len(complete)} | {' | '.join(shown)} | {_gain(ours - scratch)} |"
+    ours, scratch = (
+        np.array([[finished(lines, cell) for cell in cells] for cells in side], dtype=np.float64)
+        for side in zip(*pairs, strict=True)
+    )
+    # With few labels, all pre-trainings are compared with the same trainings from scratch.
+    once = {key(cell): finished(lines, cell) for _, cells in pairs for cell in cells}
+    shown = [_mean_and_deviation(each) for each in (ours, np.array(list(once.values()), dtype=np.float64))]
+    yield f"| {name} | {len(pairs)} | {' | '.join(shown)} | {_gain(ours - scratch)} |"
 
 
 def _gain(gains: np.ndarray) -> str:

@@ -76,6 +76,20 @@ def test_a_run_that_was_stopped_continues_and_proves_what_was_chosen(
     assert "| utd_mhad | 10 % | 1 | x0.1 | 2 | 62.2 ± 0.1 | 57.2 ± 0.2 | +5.0 ± 0.0 |" in text  # two pre-trainings
 
 
+def test_equal_accuracies_of_different_runs_from_scratch_all_count(proof: Any) -> None:
+    page = importlib.import_module("graph_page")
+    names, accuracy_of_draw = ("coordinates, random parts", "from scratch"), (0.8, 0.8, 0.83, 0.81, 0.8)
+    for cells, expected in ((proof.plan.all_labels, "81.0 ± 1.7"), (proof.plan.few_labels, "80.8 ± 1.3")):
+        own, base = ([list(cells("utd_mhad", (name, 1, 0.1), seed)) for seed in range(3)] for name in names)
+        lines = {
+            proof.key(cell): {"result": {"top1_clean": accuracy_of_draw[cell["draw"]]}}
+            for each in (*own, *base)
+            for cell in each
+        }
+        (row,) = page.proof_row("x", lines, own, base)
+        assert row.split(" | ")[3] == expected
+
+
 def test_nothing_is_tested_before_the_selection_is_complete(
     proof: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
