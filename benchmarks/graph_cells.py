@@ -17,6 +17,7 @@ from skeletonmae.batches import Loader, MixedLoader
 from skeletonmae.datasets.splits import Split
 from skeletonmae.datasets.validation_group import split_by_group
 from skeletonmae.evaluation import EvaluationTask, Finetune, leave_out_empty_clips
+from skeletonmae.files import atomic_file
 from skeletonmae.methods import GraphMAE, InputSpec
 from skeletonmae.methods.frame_graph import FrameGraph
 from skeletonmae.methods.graph_baselines import PoseMoments
@@ -104,8 +105,8 @@ def pretrain(cell: Cell, folder: Path) -> dict[str, float]:
         ONE_PROCESS,
         on_progress=lambda progress: losses.append(progress.loss),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.save(method.state_dict(), weights_file(cell, folder))
+    with atomic_file(weights_file(cell, folder)) as temporary:  # another run in this folder may read it
+        torch.save(method.state_dict(), temporary)
     result = {"steps": len(losses), "loss": float(np.mean(losses[-len(loader) :]))}
     return result | (reconstruction_errors(method, of) if cell["part"] == "selection" else {})
 

@@ -101,21 +101,31 @@ def run(out: Path, settings: tuple[str, ...], seeds: tuple[int, ...], device: to
     about |= {"device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"}
     recipe = read_recipe(RECIPE, list(settings))
     about["settings"] = list(settings)
-    lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
-    done = {(row["start"], row["seed"]) for row in map(json.loads, lines) if row["settings"] == about["settings"]}
+    done = {(row["start"], row["seed"]) for row in read_rows(out) if row["settings"] == about["settings"]}
     out.parent.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         for start in STARTS:
             if (start, seed) not in done:
                 row = run_one(recipe, start, seed, device) | about
                 with out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
+                    file.write("\n" * bool(file.tell()) + json.dumps(row))  # a line that was cut off stays alone
+
+
+def read_rows(out: Path) -> list[dict[str, Any]]:
+    """Return the finished rows; a line that was cut off by a kill is left out, and its row is run again."""
+    rows = []
+    for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return rows
 
 
 def report(out: Path) -> Iterator[str]:
     """Yield a line for each start and group of settings, with the mean accuracy over seeds."""
     found: dict[tuple[str, ...], list[float]] = {}
-    for row in map(json.loads, out.read_text(encoding="utf-8").splitlines()):
+    for row in read_rows(out):
         found.setdefault((row["start"], *row["settings"][len(SETTINGS) :]), []).append(100 * row["top1"])
     for (start, *changes), values in found.items():
         spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
