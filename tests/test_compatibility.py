@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from skeletonmae.checkpoint import Header, load_checkpoint
 from skeletonmae.compatibility import (
@@ -178,3 +179,22 @@ def test_a_setting_that_older_runs_did_not_have_does_not_change_their_fingerprin
     assert _pretraining_settings(recipe)["sources"] == [{"split": "view", "use": "train"}]
     tree["data"]["evaluate"]["exclude_classes"] = ["drinking"]
     assert run_fingerprint(recipe_from(tree, ""), header) != run_fingerprint(recipe, header)
+
+
+def test_a_run_of_graph_from_before_its_new_settings_can_be_resumed(tiny_tree: Any, tmp_path: Path) -> None:
+    file, output, tree = tmp_path / "recipe.yaml", tmp_path / "state.pt", tiny_tree()
+    old = {"target": "embedding", "joint_identity": "none", "frame_context": False, "remask": True}
+    tree |= {"method": {"kind": "graph"} | old, "masking": None, "evaluation": []}
+    recipe = recipe_from(tree, "")
+    saved = recipe.model_dump(mode="json")
+    for name in ("target", "window", "joint_identity", "frame_context", "pretrain_strl"):
+        assert name not in _pretraining_settings(recipe)["method"]  # as in the fingerprint of that run
+        del saved["method"][name]
+    file.write_text(yaml.safe_dump(saved))
+    output.touch()
+    check_or_write_recipe(recipe, file, [output])
+    assert read_recipe(file) == recipe
+    file.write_text(yaml.safe_dump(saved))
+    tree["method"] = {"kind": "graph"}
+    with pytest.raises(InputError, match=r"method.frame_context: False in the saved recipe, True now"):
+        check_or_write_recipe(recipe_from(tree, ""), file, [output])

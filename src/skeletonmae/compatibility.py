@@ -18,6 +18,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.files import write_text
 from skeletonmae.methods.joint_patch_config import DescriptionConfig
 from skeletonmae.recipe import Recipe, Source, read_recipe
+from skeletonmae.renames import ADDED_METHOD_SETTINGS
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 CLIP_SETTINGS = ("frames", "sampling", "axes", "stream", "transforms", "final_transforms")
@@ -124,7 +125,9 @@ def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -
     if file.exists() and any(output.exists() for output in outputs):
         where, advice = file.parent, "choose another folder or delete this one"
         try:
-            saved = _flatten(_pretraining_settings(read_recipe(file)))
+            kind = recipe.method.kind
+            not_stated = {"method": {"kind": kind} | ADDED_METHOD_SETTINGS.get(kind, {})}  # by an older version
+            saved = _flatten(_pretraining_settings(read_recipe(file, defaults=not_stated)))
         except InputError as error:
             reason = str(error).splitlines()[0]  # a recipe of an older version has many
             problem = f"the folder holds a run whose recipe this version cannot read ({reason}); {advice}"
@@ -133,7 +136,8 @@ def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -
         changed = sorted(key for key in current.keys() | saved.keys() if current.get(key) != saved.get(key))
         if changed:
             differences = "; ".join(
-                f"{key}: {saved.get(key)} in the saved recipe, {current.get(key)} now" for key in changed[:5]
+                f"{key}: {_value(saved, key)} in the saved recipe, {_value(current, key)} now"
+                for key in changed[:5]
             )
             raise InputError(f"the folder holds a run of another recipe ({differences}); {advice}", where=where)
     write_text(file, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
@@ -195,6 +199,8 @@ NEW_DEFAULTS: dict[str, object] = {
     "target": "embedding",
     "window": 1,
     "joint_identity": "none",
+    "frame_context": False,
+    "pretrain_strl": False,
 }
 """Settings of clips and methods that older runs did not have, with the values that change nothing."""
 
@@ -205,6 +211,11 @@ def _without_new_defaults(tree: Any) -> Any:
         kept = {key: value for key, value in tree.items() if key not in NEW_DEFAULTS or value != NEW_DEFAULTS[key]}
         return {key: _without_new_defaults(value) for key, value in kept.items()}
     return [_without_new_defaults(value) for value in tree] if isinstance(tree, list | tuple) else tree
+
+
+def _value(settings: dict[str, object], key: str) -> object:
+    """Return a setting for a message; None if it does not exist."""
+    return settings.get(key, NEW_DEFAULTS.get(key.rpartition(".")[2]))
 
 
 def _source_settings(source: Source) -> dict[str, object]:
