@@ -49,6 +49,14 @@ def test_the_edge_loss_worked_out_by_hand() -> None:
     assert edge_loss(prediction[[0, 2]], lost).tolist() == pytest.approx([cost[1], cost[1]])
 
 
+def test_bridged_ends_of_edges_do_not_count() -> None:
+    graph = SkeletonGraph.from_observed(PATH, torch.tensor([[True], [True], [True]]))
+    prediction = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]])
+    found = edge_loss(prediction, graph, torch.tensor([True, False, True]))  # b is bridged: no bone is left
+    no_bone = float(torch.nn.functional.softplus(torch.tensor(0.0)))
+    assert found[[0, 2]].tolist() == pytest.approx([no_bone, no_bone])
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_cosine_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -303,17 +303,20 @@ def test_masks_belong_to_the_sample(make_batch: Make) -> None:
 
 def test_the_edge_term_is_the_weighted_mean_edge_loss_of_the_queried_joints(make_batch: Make) -> None:
     batch, prediction = clips(make_batch), list[Tensor]()
+    bridged = torch.rand(batch.observed.shape, generator=torch.Generator().manual_seed(1)) < 0.3
+    batch = replace(batch, bridged=bridged & batch.observed)  # no ends of pairs, and not queried
     without, double = tiny(edge_loss_weight=0.0), tiny(edge_loss_weight=2.0)
     double.decoder.register_forward_hook(lambda module, given, out: prediction.append(out))
     term = double(batch).loss - without(batch).loss
     observed = batch.tracks.observed.flatten(0, 1)
     graph = SkeletonGraph.from_observed(COCO17, observed.T)
-    error = graph.to_dense(edge_loss(prediction[0], graph)[:, None])[..., 0]
+    measured = observed & ~batch.tracks.bridged.flatten(0, 1)
+    error = graph.to_dense(edge_loss(prediction[0], graph, graph.to_nodes(measured.T))[:, None])[..., 0]
     queried = [
         error[joint, pose]
         for pose, is_observed in enumerate(observed.tolist())
         for joint in ARM_AND_LEG
-        if is_observed[joint] and any(is_observed[other] for other in range(17) if other not in ARM_AND_LEG)
+        if measured[pose, joint] and any(is_observed[other] for other in range(17) if other not in ARM_AND_LEG)
     ]
     torch.testing.assert_close(term, 2 * torch.stack(queried).mean(), atol=1e-5, rtol=1e-5)
 
