@@ -13,6 +13,7 @@ from skeletonmae.skeletons import COCO17, HAND21, LAYOUTS, NTU25, PENN13, Skelet
 
 entries = pytest.mark.parametrize("kind", JOINT_MASKINGS)
 layouts = pytest.mark.parametrize("skeleton", LAYOUTS.values(), ids=lambda skeleton: skeleton.name)
+WHOLE = Skeleton("whole", joints=("a", "b"), parents={"b": "a"}, parts={"all": ("a", "b")})
 BODIES = [skeleton for skeleton in LAYOUTS.values() if skeleton is not HAND21]
 
 
@@ -156,6 +157,7 @@ def test_unobserved_parts_are_not_drawn() -> None:
         (FixedParts(parts=("right_arm",)), HAND21, "has no part 'right_arm'; expected some of palm, thumb"),
         (FixedParts(parts=tuple(COCO17.parts)), COCO17, "all joints of layout coco17 would be hidden"),
         (RandomParts(num_parts=6), COCO17, "expected fewer than its 6 parts; got 6"),
+        (RandomParts(num_parts=1), WHOLE, "expected a layout with several parts, or {kind: random_joints}"),
     ],
 )
 def test_what_cannot_be_hidden_is_refused(strategy: Any, skeleton: Skeleton, message: str) -> None:

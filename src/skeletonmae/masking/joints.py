@@ -101,6 +101,8 @@ def _check_some_stay_visible(skeleton: Skeleton, num_hidden: int, num_total: int
     if num_hidden >= num_total:
         problem = f"all {noun} of layout {skeleton.name} would be hidden"
         expected = f"fewer than its {num_total} {noun}"
+        if noun == "parts" and num_total == 1:
+            expected = "a layout with several parts, or {kind: random_joints}"
         raise InputError(problem, where="method.joint_masking", expected=expected, got=num_hidden)
 
 
