@@ -29,8 +29,6 @@ from skeletonmae.validation import validate_store
 
 Cell = dict[str, Any]
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
-FEW, ALL = 0.1, 1.0
-"""Fractions of the labels: a tenth, with the settings of the last protocol of the recipe; or all."""
 ONE_PROCESS = DistributedContext(rank=0, world_size=1, device=torch.device("cpu"))
 MAX_POSES = 16_384
 """Poses that the baselines are fitted on, and about as many hidden joints that they predict."""
