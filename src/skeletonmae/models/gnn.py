@@ -260,8 +260,8 @@ class GNN(nn.Module):
             is_first, is_last = index == 0, index == len(self.layers) - 1
             has_norm = index < len(self.norms)
             if isinstance(layer, GIN):
-                not_needed = selected if is_last and not has_norm else None
-                x = layer(x, graph, projection if is_first else None, not_needed)
+                kept = selected if is_last and not has_norm else None
+                x = layer(x, graph, projection if is_first else None, kept)
             else:
                 x = layer(x if projection is None or not is_first else linear(x, projection.T), graph)
             if has_norm:
