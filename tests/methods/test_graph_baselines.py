@@ -43,6 +43,28 @@ def test_the_baselines_worked_out_by_hand() -> None:
         torch.testing.assert_close(found["ridge"][0, axis].double(), expected, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("unit", [1e-7, 1.0, 1e6])
+def test_joints_that_coincide_or_stand_still_do_not_stop_the_regression(unit: float) -> None:
+    known = poses(40)
+    known[:, 1] = known[:, 0]
+    known[:, 2] = known[:, 0] * (1 + 1e-7)
+    known[:, 6] = 3.0
+    moments = PoseMoments.of(CHAIN, known * unit, torch.ones(40, 7, dtype=torch.bool))
+    visible = torch.ones(40, 7, dtype=torch.bool)
+    visible[:, 3] = False
+    found = moments.predict(known * unit, visible, torch.full((40,), 3))["ridge"] / unit
+    error = (found - known[:, 3]).square().mean()
+    assert error < 0.5 * known[:, 3].var(0).mean()
+
+
+def test_coordinates_that_are_no_numbers_give_no_number_and_no_error() -> None:
+    known = poses(40)
+    known[0, 0] = torch.nan
+    moments = PoseMoments.of(CHAIN, known, torch.ones(40, 7, dtype=torch.bool))
+    found = moments.predict(known[1:], torch.tensor([[True] * 3 + [False] * 4] * 39), torch.full((39,), 3))
+    assert found["ridge"].isnan().all()
+
+
 def test_the_regression_reaches_four_bones() -> None:
     moments = PoseMoments.of(CHAIN, poses(500), torch.ones(500, 7, dtype=torch.bool))
     query, only_a = poses(1, seed=1), torch.tensor([[True] + [False] * 6])

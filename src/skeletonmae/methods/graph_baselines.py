@@ -91,15 +91,19 @@ class PoseMoments:
     ) -> Float[Tensor, "query axis"]:
         """Predict the deviation of a joint from its mean; 0 if no joint is visible."""
         axes = self.mean.shape[1]
-        is_input = visible.repeat_interleave(axes, 1)
-        deviation = (positions.float() - self.mean).flatten(1) * is_input
         variance = self.covariance.diagonal()
+        # In units of standard deviations, so that the matrix below has no eigenvalue below RIDGE.
+        scale = torch.where(variance > 0, variance, 1.0).rsqrt()
+        correlation = scale[:, None] * self.covariance * scale
+        is_input = visible.repeat_interleave(axes, 1) & (variance > 0)
+        deviation = (positions.float() - self.mean).flatten(1) * scale * is_input
         # A coordinate that is not an input has a row and a column of the identity, and so a coefficient of 0.
-        ridge = torch.where(is_input, RIDGE * variance + 1e-8, 1.0)
-        gram = self.covariance * (is_input[:, :, None] & is_input[:, None]) + torch.diag_embed(ridge)
-        weights = torch.linalg.solve(gram, deviation[..., None])
+        ridge = torch.where(is_input, RIDGE, 1.0)
+        gram = correlation * (is_input[:, :, None] & is_input[:, None]) + torch.diag_embed(ridge)
+        # Without an error, because what is only logged must not end a training: NaN stays NaN.
+        weights = torch.linalg.solve_ex(gram, deviation[..., None]).result
         output = joint[:, None] * axes + torch.arange(axes, device=joint.device)
-        predicted: Tensor = (self.covariance[output] @ weights).squeeze(2)
+        predicted: Tensor = (correlation[output] @ weights).squeeze(2) / scale[output]
         return predicted
 
 
