@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from scipy.stats import t
+from scipy.stats import t, ttest_ind
 
 FACTS = ("device", "torch", "commit", "date")
 JOB_FIELDS = ("recipe", "overrides", "start", "pretrain_seconds")
@@ -79,11 +79,51 @@ def single_seeds(groups: dict[str, list[dict[str, float]]]) -> list[str]:
     ]
 
 
+def several_seeds(groups: dict[str, list[dict[str, float]]], machines: dict[str, str]) -> list[str]:
+    """Return a table of the differences between rows with several seeds and the first such row of their machine.
+
+    A difference has half of its 95 % interval by Welch's t test, over the seeds of both rows.
+
+    Args:
+        groups: The results of each seed, by row.
+        machines: Device and precision of each row; rows of one machine are compared with each other.
+    """
+    several = {name: group for name, group in groups.items() if len(group) > 1}
+    first = {machine: name for name, machine in reversed([(name, machines[name]) for name in several])}
+    rows = [(name, first[machines[name]]) for name in several if first[machines[name]] != name]
+    if not rows:
+        return []
+    heads = list(dict.fromkeys(head for name, _ in rows for values in several[name] for head in values))
+    lines = [
+        "Rows with several seeds, against the first one that ran on the same device in the same precision:",
+        "",
+    ]
+    lines += ["| job | against | " + " | ".join(heads) + " |", "|---|---|" + "---:|" * len(heads)]
+    for name, baseline in rows:
+        cells = []
+        for head in heads:
+            ours, theirs = ([one[head] for one in several[each] if head in one] for each in (name, baseline))
+            cells.append(_difference(ours, theirs) if min(len(ours), len(theirs)) > 1 else "")
+        lines.append(f"| {name} | {baseline} | " + " | ".join(cells) + " |")
+    return [*lines, "", "Without `better` or `worse`, a difference is noise."]
+
+
+def _difference(ours: list[float], theirs: list[float]) -> str:
+    mean = statistics.mean(ours) - statistics.mean(theirs)
+    interval = ttest_ind(ours, theirs, equal_var=False).confidence_interval()
+    word = "" if interval.low <= 0 <= interval.high else ", better" if mean > 0 else ", worse"
+    return f"{mean:+.1f} ± {(interval.high - interval.low) / 2:.1f}{word}"
+
+
 def page(title: str, comment: str, jobs: dict[str, Any], names: list[str]) -> str:
     """Return the page: a row per job, or per group of seeds."""
     groups: dict[str, list[dict[str, float]]] = {}
+    machines: dict[str, str] = {}
     for name, job in jobs.items():
-        groups.setdefault(re.sub(r"-seed\d+$", "", name), []).append(columns(job))
+        row = re.sub(r"-seed\d+$", "", name)
+        groups.setdefault(row, []).append(columns(job))
+        precision = [each for each in job.get("overrides", ()) if each.startswith("training.precision=")]
+        machines.setdefault(row, " ".join([job["device"], *precision[-1:]]))
     heads = list(dict.fromkeys(head for group in groups.values() for values in group for head in values))
     lines = [f"# {title}", "", comment, "", NOTE, ""]
     lines += ["| job | seeds | " + " | ".join(heads) + " |", "|---|---:|" + "---:|" * len(heads)]
@@ -95,6 +135,7 @@ def page(title: str, comment: str, jobs: dict[str, Any], names: list[str]) -> st
             cells.append(f"{statistics.mean(values):.1f}{spread}" if values else "")
         lines.append(f"| {name} | {len(group)} | " + " | ".join(cells) + " |")
     lines += ["", *found] if (found := single_seeds(groups)) else []
+    lines += ["", *found] if (found := several_seeds(groups, machines)) else []
     runs = sorted({tuple(job[fact] for fact in FACTS) for job in jobs.values()})
     lines += ["", "Runs: " + "; ".join(f"{d}, torch {t}, commit {c}, {date}" for d, t, c, date in runs) + "."]
     if missing := [name for name in names if name not in jobs]:
