@@ -199,6 +199,27 @@ def test_a_single_seed_differs_only_beyond_the_limit_of_three(monkeypatch: pytes
     assert single_seeds({"base": groups["base"]}) == single_seeds({"one": groups["one"]}) == []
 
 
+def test_rows_with_several_seeds_are_compared_on_their_own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    several_seeds = importlib.import_module("series_page").several_seeds
+
+    def seeds(*values: float) -> list[dict[str, float]]:
+        return [{"knn": value} for value in values]
+
+    groups = {
+        "base": seeds(49, 50, 51),
+        "single": seeds(90),
+        "other base": seeds(69, 70, 71),
+        "near": seeds(70, 71, 72),
+        "high": seeds(59, 60, 61),
+    }
+    machines = {"base": "gpu", "single": "cpu", "other base": "cpu", "near": "cpu", "high": "gpu"}
+    rows = [line for line in several_seeds(groups, machines) if line.startswith("|")][2:]
+    # Three seeds each, standard deviation 1: 2.776 x sqrt(2 / 3) = 2.3.
+    assert rows == ["| near | other base | +1.0 ± 2.3 |", "| high | base | +10.0 ± 2.3, better |"]
+    assert several_seeds({"base": groups["base"]}, machines) == []
+
+
 @pytest.mark.parametrize("path", sorted((FOLDER / "series").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_committed_page_is_that_of_the_committed_results(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(FOLDER))
