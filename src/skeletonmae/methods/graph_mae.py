@@ -88,6 +88,9 @@ class GraphMAE(Method):
             raise ValueError(f"window must be odd; got {config.window}")
         if config.window > 1 and config.target != "coordinates":
             raise ValueError(f"a window of {config.window} frames needs target coordinates; got {config.target}")
+        if config.target == "coordinates" and config.beta != GraphMAEConfig().beta:
+            got = f"{config.beta:g}"
+            raise ValueError(f"beta is an exponent of a cosine, which target coordinates has not; got {got}")
         self.config, self.spec = config, spec
         self.joint_masking: JointMasking = config.joint_masking
         self.embedding = nn.Linear(spec.axes * config.window, config.width)
