@@ -30,7 +30,7 @@ from skeletonmae.inference.nested_validation import NestedValidation
 from skeletonmae.masking import RandomTokens
 from skeletonmae.methods import InputSpec, JointPatchMAEConfig
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
-from skeletonmae.skeletons import COCO17, VOCABULARY
+from skeletonmae.skeletons import COCO17, HAND21, VOCABULARY
 from skeletonmae.transforms import ClipConfig
 
 
@@ -377,6 +377,19 @@ def test_recordings_of_several_layouts_units_and_axes_are_fitted_to_together(
     _, fair = fit_classifier(mixed, config.model_copy(update={"features": "best"}), measure=False)
     assert len(fair.recordings) == 24
     assert len(fair.left_out) == 8
+
+
+def test_hands_among_bodies_are_left_out_whatever_their_place(
+    recordings: list[SkeletonSequence], any_layout: str, make_recording: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skeletonmae.inference.fit_data.BLOCK", 8)
+    label = recordings[0].label
+    hands = [replace(make_recording(one, skeleton=HAND21, name=f"hand {one}"), label=label) for one in range(12)]
+    config = FitConfig(encoder=any_layout, features="encoder", folds=2, inner_folds=2)
+    _, report = fit_classifier([*hands, *recordings[:24]], config, measure=False)
+    assert len(report.recordings) == 24
+    assert {one.recording for one in report.left_out} == {one.name for one in hands}
+    assert "its layout has other body parts" in report.left_out[0].reason
 
 
 def test_a_classifier_of_2d_clips_by_an_encoder_of_any_layout_can_be_read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +136,8 @@ def compute_features(
     featurizers: dict[str, AnyFeaturizer] = dict(coordinates)
     notes: list[str] = []
     if checkpoint:
-        encoder = encoder_featurizer(checkpoint, encoder_name)
+        layout = of_most_common_layout(labeled)[0].skeleton
+        encoder = replace(encoder_featurizer(checkpoint, encoder_name), layout=layout)
         features = _in_blocks(encoder, labeled, on_progress)
         if features.is_known.mean() >= MIN_READABLE:
             computed, featurizers = {ENCODER: features, **computed}, {ENCODER: encoder, **featurizers}
