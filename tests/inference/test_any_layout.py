@@ -221,7 +221,8 @@ def test_hands_among_bodies_are_left_out_wherever_they_are(checkpoint: Checkpoin
     assert [one.recording for one in found.left_out] == ["hand", "second hand"]
     reason = found.left_out[0].reason
     assert "thumb" in reason
-    assert "those of 3 others of head, torso" in reason
+    assert "and not of head, torso" in reason
+    assert "as in 3 other rows" in reason
     np.testing.assert_array_equal(found.features[0], encoder.embed(mixed[1]).features[0])
 
 

@@ -398,7 +398,7 @@ def test_features_with_other_meanings_are_not_mixed() -> None:
     found = Embeddings.concat([ones, others, others])
     assert found.names == ("b", "b")
     assert [str(one) for one in found.left_out] == [
-        "a: its features are those of tail, those of 2 others of wing; embed it separately"
+        "a: its features are of tail, and not of wing as in 2 other rows; embed it separately"
     ]
     assert Embeddings.concat([ones, others]).names == ("a",)
     assert len(Embeddings.concat([])) == 0

@@ -16,6 +16,7 @@ from jaxtyping import Float32
 from skeletonmae.errors import InputError
 from skeletonmae.files import atomic_file
 from skeletonmae.sequences import SkeletonSequence
+from skeletonmae.validation.finding import pluralize
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 FLOAT_FORMAT = "%.9g"
@@ -192,7 +193,8 @@ class Embeddings:
         if not len(self) or self.feature_names == feature_names:
             return self.left_out
         own, others = (", ".join(_groups(names)) for names in (self.feature_names, feature_names))
-        reason = f"its features are those of {own}, those of {number} others of {others}; embed it separately"
+        rest = pluralize(number, "other row")
+        reason = f"its features are of {own}, and not of {others} as in {rest}; embed it separately"
         rows = zip(self.names, self.persons, strict=True)
         return (*self.left_out, *(LeftOut(name, person, reason) for name, person in rows))
 
