@@ -81,12 +81,8 @@ def run(store_name: str, checkpoint: str, variants: Sequence[str], seed: int, sc
 
     about = {name: facts()[name] for name in ("commit", "processor", "torch")}
     recipe = read_recipe(RECIPES / store_name / "mamp.yaml")
-    recipe = recipe.model_copy(update={"evaluation": ()})
-    finetune = next(
-        protocol
-        for protocol in read_recipe(RECIPES / store_name / "mamp.yaml").evaluation
-        if isinstance(protocol, Finetune) and protocol.label_fraction == 1
-    )
+    with_labels = (one for one in recipe.evaluation if isinstance(one, Finetune) and one.label_fraction == 1)
+    finetune = next(with_labels)
     store = SequenceStore.open(Path("stores") / store_name)
     tag, held_out = HELD_OUT.get(store_name, ("subject", ()))
     dataset = DATASETS[store_name]
