@@ -40,7 +40,8 @@ def read(
     weights = hashlib.sha256()
     for tensor in encoder.checkpoint.method.state_dict().values():
         weights.update(np.ascontiguousarray(tensor.float().numpy()).tobytes())
-    key = f"{weights.hexdigest()}{encoder.checkpoint.header.clips}{store.fingerprint}{time_parts}"
+    header = encoder.checkpoint.header
+    key = f"{weights.hexdigest()}{header.clips}{header.method}{store.fingerprint}{time_parts}"
     key += "" if pooling == "parts" else pooling
     file = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
     if not file.exists():

@@ -25,7 +25,8 @@ def encoders(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_features_are_computed_once(encoders: Any, tiny_run: Path, tiny_store: Path, tmp_path: Path) -> None:
     features, store = encoders.encoder_features, SequenceStore.open(tiny_store)
     found = features.read(str(tiny_run), store, tmp_path)
-    np.testing.assert_array_equal(found, SkeletonEncoder.from_pretrained(tiny_run).embed(store).features)
+    expected = SkeletonEncoder.from_pretrained(tiny_run).embed(store, pooling="parts").features
+    np.testing.assert_array_equal(found, expected)
     (file,) = tmp_path.iterdir()
     np.save(file, found + 1)
     np.testing.assert_array_equal(features.read(str(tiny_run), store, tmp_path), found + 1)
@@ -40,18 +41,28 @@ def test_features_are_computed_once(encoders: Any, tiny_run: Path, tiny_store: P
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_features_of_other_clips_are_others(
-    encoders: Any, tiny_run: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("part", "change"), [("clips", {"test_crop": 0.5}), ("method", {"heads": 4})], ids=["clips", "heads"]
+)
+def test_features_of_other_settings_are_others(
+    encoders: Any,
+    tiny_run: Path,
+    tiny_store: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    change: dict[str, Any],
 ) -> None:
-    """The same weights with another setting of the clips are not read from the cache."""
+    """The same weights with another setting of the clips or of the network are not read from the cache."""
     features, store = encoders.encoder_features, SequenceStore.open(tiny_store)
     found = features.read(str(tiny_run), store, tmp_path)
     encoder = features.load(str(tiny_run))
     header = encoder.checkpoint.header
-    clips = header.clips.model_copy(update={"test_crop": 0.5})
-    header = header.model_copy(update={"clips": clips})
-    shorter = replace(encoder, checkpoint=replace(encoder.checkpoint, header=header))
-    monkeypatch.setattr(features, "load", lambda name: shorter)
+    header = header.model_copy(update={part: getattr(header, part).model_copy(update=change)})
+    method = header.method.build(header.spec, header.masking).eval()
+    method.load_state_dict(encoder.checkpoint.method.state_dict())
+    changed = replace(encoder, checkpoint=replace(encoder.checkpoint, header=header, model=method))
+    monkeypatch.setattr(features, "load", lambda name: changed)
     other = features.read(str(tiny_run), store, tmp_path)
     assert np.abs(other - found).max() > 1e-3
     assert len(list(tmp_path.iterdir())) == 2
