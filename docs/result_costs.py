@@ -55,7 +55,9 @@ def class_and_cost_table(rows: Sequence[dict[str, Any]]) -> list[str]:
     lines += ["", f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in known:
         cost = row.get("cost", {})
-        cells = [" ".join(filter(None, [row["protocol"], row["setting"], f"{row['label_fraction']:.0%}"]))]
+        stream = "" if row["stream"] == "joint" else f"({row['stream']})"
+        words = [row["protocol"], row["setting"], stream, f"{row['label_fraction']:.0%}"]
+        cells = [" ".join(filter(None, words))]
         cells += ["pre-trained" if row["pretrained"] else "from scratch", f"{row['mean']:.1f}"]
         cells += [f"{row[name]:.1f}" if name in row else "" for name in CLASS_NUMBERS]
         cells += [f"{cost['parameters'] / 1e6:.2f} M" if "parameters" in cost else ""]
