@@ -3,6 +3,7 @@
     python scripts/train_encoders.py                           # small, free and base, on whatever is there
     python scripts/train_encoders.py small --device cpu
     python scripts/train_encoders.py base --device cuda --out $OUT --runs $OUT/runs training.batch_size=256
+    torchrun --standalone --nproc-per-node 2 scripts/train_encoders.py base    # the same, on two cores
 
 The stores of the pool must exist (`encoder_pool.py stores`); the synthetic motion, which is the largest, is made
 here if it is missing. A run that was stopped resumes when the same command is run again, and one that is complete
@@ -13,6 +14,7 @@ Overrides are settings of the recipes, as for `skeletonmae pretrain`.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -55,11 +57,13 @@ def train(
         commit: Commit of the code; by default that of the repository.
     """
     recipe = read_recipe(RECIPES / f"{name}.yaml", overrides)
-    for store in _missing_synthetic(recipe):
-        write_synthetic(store, num_synthetic)
-    if not (run_folder / name / WEIGHTS).exists():
-        record_commit(run_folder / name, commit or _commit())
     with init_distributed(device) as distributed, training_progress() as on_progress:
+        if distributed.is_main:
+            for store in _missing_synthetic(recipe):
+                write_synthetic(store, num_synthetic)
+            if not (run_folder / name / WEIGHTS).exists():
+                record_commit(run_folder / name, commit or _commit())
+        distributed.barrier()
         runs.pretrain(recipe, run_folder / name, distributed, on_progress)
     return run_folder / name
 
@@ -116,6 +120,8 @@ def main() -> int:
         for name in names:
             print(f"{name}: training", flush=True)
             run = train(name, options.runs, options.device, overrides, options.num_synthetic, options.commit)
+            if os.environ.get("RANK", "0") != "0":  # of several processes of torchrun, the first one ships
+                continue
             recipe = f"`recipes/encoders/{name}.yaml`{changes}"
             facts = {"recipe": recipe, "device": device_name(options.device)}
             options.out.mkdir(parents=True, exist_ok=True)

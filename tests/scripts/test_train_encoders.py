@@ -94,7 +94,8 @@ def test_recipes_with_few_labels_evaluate_the_network_of_small(script: Any, name
     recipe, small = (read_recipe(script.RECIPES / f"{file}.yaml") for file in (f"few_labels_{name}", "small"))
     assert recipe.method == small.method
     own = read_recipe(script.RECIPES.parent / name / "mamp.yaml")
-    assert [one for one in own.evaluation if one.kind == "finetune"][1] == recipe.evaluation[0]
+    few = [one for one in own.evaluation if one.kind == "finetune" and one.label_fraction == 0.1]
+    assert few == list(recipe.evaluation)
     assert recipe.data.augment == own.data.augment
     assert (recipe.data.evaluate.store, recipe.data.evaluate.split) == (Path("stores") / name, "subject")
 
