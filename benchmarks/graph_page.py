@@ -166,7 +166,8 @@ def ablation_table(lines: dict[str, Any]) -> Iterator[str]:
         return [finished(lines, cell) for cell in cells]
 
     first = [values(pretrained_cells(ABLATIONS[0], seed)) for seed in range(PRETRAININGS)]
-    for ablation in ABLATIONS:
+    whats = list(dict.fromkeys(ablation.what for ablation in ABLATIONS))
+    for ablation in sorted(ABLATIONS, key=lambda one: whats.index(one.what)):
         rows = [values(pretrained_cells(ablation, seed)) for seed in range(PRETRAININGS)]
         scratch = values(scratch_cells(ablation))
         whole = [seed for seed, row in enumerate(rows) if None not in (*row, *scratch, *first[seed])]
