@@ -41,6 +41,18 @@ def test_rows_are_listed(published: Path, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)[1] == "tiny/mamp knn k=1 100% pre-trained"
 
 
+def test_a_row_of_an_ensemble_names_the_command_that_makes_it(
+    published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = json.loads(published.read_text())
+    rows[0]["stream"] = "joint + bone"
+    published.write_text(json.dumps(rows))
+    assert main(["repro", "1", "--results", str(published)]) == 1
+    message = capsys.readouterr().err
+    assert "tiny/mamp joint+bone linear" in message
+    assert "expected skeletonmae streams recipes/tiny/mamp.yaml" in message
+
+
 def test_a_row_is_pretrained_evaluated_and_compared(
     published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

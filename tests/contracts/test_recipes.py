@@ -63,8 +63,8 @@ BASELINES = dict.fromkeys(("sgn", "ctr_gcn", "stgcn_plus"), ("supervised", None)
 """Name of a recipe in nw_ucla, which is that of its network -> kind and target of its method."""
 PROTOCOLS = {"protocols": ("joint_patch", "motion")}
 """Name of a recipe in nw_ucla that evaluates the encoder of mamp.yaml by other protocols -> as above."""
-PROBES = {"probes": ("joint_patch", "motion"), "lost_frames": ("joint_patch", "motion")}
-"""Name of a recipe in nw_ucla or utd_mhad that evaluates the encoder of mamp.yaml by other probes -> as above."""
+PROBES = dict.fromkeys(("probes", "lost_frames", "streams"), ("joint_patch", "motion"))
+"""Name of a recipe in nw_ucla or utd_mhad that evaluates mamp.yaml by other protocols -> as above."""
 LAYOUTS = {
     "ntu60": NTU25, "ntu120": NTU25, "ntu60_hrnet": COCO17, "ntu120_hrnet": COCO17, "gym99": COCO17,
     "diving48": COCO17, "penn_action": PENN13, "nw_ucla": KINECT20, "utd_mhad": KINECT20, "pyskl_sample": COCO17,

@@ -118,6 +118,7 @@ def test_a_layout_is_found_by_name(tmp_path: Path) -> None:
             (*HEADER[:3], "Frame#\tTime\tRHip\t\t\tRHip\t\t", HEADER[4], FRAMES[0]),
             "must be unique; got duplicates: RHip",
         ),
+        ((*HEADER[:2], "99999999999960\t60\t2\t2\tm", *HEADER[3:], FRAMES[0]), "impossible frame rate"),
     ],
 )
 def test_what_is_wrong_is_named(lines: tuple[str, ...], message: str, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from skeletonmae.cli.console import OK, print_output, print_output_json, print_status, training_progress
+from skeletonmae.errors import InputError
 
 if TYPE_CHECKING:
     from skeletonmae.checkpoint import Checkpoint
@@ -55,6 +56,7 @@ def repro(
     from skeletonmae.evaluation.reproduction import (
         check_agreement,
         describe_row,
+        ensemble_streams,
         find_row,
         matching_protocols,
         read_rows,
@@ -74,6 +76,9 @@ def repro(
         return OK
     found = find_row(rows, row)
     name, *overrides = recipe_words(found)
+    if ensemble_streams(found):
+        problem, expected = "the row adds the scores of several runs", f"skeletonmae streams {found['recipe']}"
+        raise InputError(problem, where=describe_row(found), expected=expected)
     recipe = read_recipe(results.resolve().parent.parent / name, overrides)
     recipe = recipe.model_copy(update={"evaluation": matching_protocols(recipe.evaluation, found)})
     print_status(describe_row(found))

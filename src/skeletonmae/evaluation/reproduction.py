@@ -130,7 +130,15 @@ def describe_row(row: Mapping[str, Any]) -> str:
     name = "/".join(Path(recipe).with_suffix("").parts[-2:])
     encoder = "pre-trained" if row["pretrained"] else "from-scratch"
     setting = row["setting"].split()
-    return " ".join([name, *overrides, row["protocol"], *setting, f"{100 * row['label_fraction']:g}%", encoder])
+    streams = ["+".join(ensemble_streams(row))] if ensemble_streams(row) else []
+    share = f"{100 * row['label_fraction']:g}%"
+    return " ".join([name, *overrides, *streams, row["protocol"], *setting, share, encoder])
+
+
+def ensemble_streams(row: Mapping[str, Any]) -> list[str]:
+    """Return the streams whose scores a row adds up; none if it has a single stream."""
+    streams = row.get("stream", "").split(" + ")
+    return streams if len(streams) > 1 else []
 
 
 def find_row(rows: Sequence[dict[str, Any]], text: str) -> dict[str, Any]:

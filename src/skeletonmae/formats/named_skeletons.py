@@ -12,7 +12,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.formats.files import InputFile
 from skeletonmae.formats.format import ReadOptions
 from skeletonmae.formats.joint_names import joint_indices
-from skeletonmae.limits import check_density
+from skeletonmae.limits import MAX_FPS, MIN_FPS, check_density
 from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, VOCABULARY, Skeleton
 from skeletonmae.skeletons.aliases import canonical_joint_names
@@ -126,8 +126,11 @@ def named_recording(
         notes: Remarks for the report.
 
     Raises:
-        InputError: The user's layout has none of the joints.
+        InputError: The user's layout has none of the joints, or the frame rate is impossible.
     """
+    if fps is not None and not MIN_FPS <= fps <= MAX_FPS:
+        expected = f"{MIN_FPS:g} to {MAX_FPS:,.0f} frames per second"
+        raise InputError("impossible frame rate", where=file.path, expected=expected, got=fps)
     if layout := options.layout:
         to = joint_indices(layout, raw_names)
         if (to < 0).all():
