@@ -34,8 +34,6 @@ RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 VARIANTS: dict[str, dict[str, Any]] = {
     "as in the recipe": {},
     "statistics": {"classifier": {"pooling": "statistics"}},
-    "statistics, 80 epochs": {"classifier": {"pooling": "statistics"}, "training": {"epochs": 80}},
-    "80 epochs": {"training": {"epochs": 80}},
 }
 TEST_CLIPS = (0, 5)
 """Each classifier is tested on the middle of a recording, and on so many random parts of it."""

@@ -79,18 +79,20 @@ def single_seeds(groups: dict[str, list[dict[str, float]]]) -> list[str]:
     ]
 
 
-def several_seeds(groups: dict[str, list[dict[str, float]]], machines: dict[str, str]) -> list[str]:
+def several_seeds(groups: dict[str, list[dict[str, float]]], machines: dict[str, set[str]]) -> list[str]:
     """Return a table of the differences between rows with several seeds and the first such row of their machine.
 
     A difference has half of its 95 % interval by Welch's t test, over the seeds of both rows.
 
     Args:
         groups: The results of each seed, by row.
-        machines: Device and precision of each row; rows of one machine are compared with each other.
+        machines: Devices and precisions of each row; rows of one machine are compared with each other, and a row
+            whose seeds ran on several machines with none.
     """
-    several = {name: group for name, group in groups.items() if len(group) > 1}
-    first = {machine: name for name, machine in reversed([(name, machines[name]) for name in several])}
-    rows = [(name, first[machines[name]]) for name in several if first[machines[name]] != name]
+    several = {name: group for name, group in groups.items() if len(group) > 1 and len(machines[name]) == 1}
+    machine = {name: next(iter(machines[name])) for name in several}
+    first = {machine[name]: name for name in reversed(several)}
+    rows = [(name, first[machine[name]]) for name in several if first[machine[name]] != name]
     if not rows:
         return []
     heads = list(dict.fromkeys(head for name, _ in rows for values in several[name] for head in values))
@@ -118,12 +120,12 @@ def _difference(ours: list[float], theirs: list[float]) -> str:
 def page(title: str, comment: str, jobs: dict[str, Any], names: list[str]) -> str:
     """Return the page: a row per job, or per group of seeds."""
     groups: dict[str, list[dict[str, float]]] = {}
-    machines: dict[str, str] = {}
+    machines: dict[str, set[str]] = {}
     for name, job in jobs.items():
         row = re.sub(r"-seed\d+$", "", name)
         groups.setdefault(row, []).append(columns(job))
         precision = [each for each in job.get("overrides", ()) if each.startswith("training.precision=")]
-        machines.setdefault(row, " ".join([job["device"], *precision[-1:]]))
+        machines.setdefault(row, set()).add(" ".join([job["device"], *precision[-1:]]))
     heads = list(dict.fromkeys(head for group in groups.values() for values in group for head in values))
     lines = [f"# {title}", "", comment, "", NOTE, ""]
     lines += ["| job | seeds | " + " | ".join(heads) + " |", "|---|---:|" + "---:|" * len(heads)]

@@ -26,13 +26,11 @@ def test_a_variant_changes_its_settings_alone(choice: Any) -> None:
     base = Finetune.model_validate(
         {"training": {"lr": 0.002}, "classifier": {"kind": "joint_patch", "dropout": 0.1}}
     )
-    one, several = (
-        Finetune.model_validate(each) for each in choice.protocols(base, "statistics, 80 epochs", seed=3)
-    )
+    one, several = (Finetune.model_validate(each) for each in choice.protocols(base, "statistics", seed=3))
     assert (one.test_clips, several.test_clips) == (0, 5)
     assert one.fit_name(3) == several.fit_name(3)
     assert one.seeds == (3,)
-    assert (one.training.epochs, one.training.lr) == (80, 0.002)
+    assert one.training == base.training
     assert one.classifier is not None
     assert one.classifier.model_dump() == base.classifier.model_dump() | {"pooling": "statistics"}  # type: ignore[union-attr]
 

@@ -114,6 +114,20 @@ def test_the_interval_of_crossed_pretrainings_and_draws(proof: Any) -> None:
     assert 0.93 < covered / 400 <= 1.0  # cautious, and never too narrow
 
 
+def test_what_was_compared_after_the_test_cannot_be_chosen(proof: Any) -> None:
+    plan, lines = proof.plan, {}
+    for cell in plan.select_cells({}, proof.key):
+        lines[proof.key(cell)] = {"result": {"top1": 0.5}}
+    for name in (*plan.CANDIDATES, *plan.LATER):
+        for dataset in plan.SELECTION_SETS:
+            for rate in plan.RATES:
+                for draw in range(plan.DRAWS_TO_SELECT):
+                    cell = plan.finetune_cell(name, dataset, "selection", 0, draw, plan.DEPTHS[0], rate)
+                    lines[proof.key(cell)] = {"result": {"top1": 0.9 if name in plan.LATER else 0.5}}
+    (name, *_), _ = plan.choose(lines, proof.key)
+    assert name in plan.CANDIDATES
+
+
 def test_an_ablation_changes_one_thing_and_has_the_baseline_of_its_network(proof: Any) -> None:
     ablations = importlib.import_module("graph_ablations")
     first, *others = ablations.ABLATIONS

@@ -212,8 +212,10 @@ def test_rows_with_several_seeds_are_compared_on_their_own_machine(monkeypatch: 
         "other base": seeds(69, 70, 71),
         "near": seeds(70, 71, 72),
         "high": seeds(59, 60, 61),
+        "mixed": seeds(90, 91),
     }
-    machines = {"base": "gpu", "single": "cpu", "other base": "cpu", "near": "cpu", "high": "gpu"}
+    gpu, cpu = {"gpu"}, {"cpu"}
+    machines = {"base": gpu, "single": cpu, "other base": cpu, "near": cpu, "high": gpu, "mixed": gpu | cpu}
     rows = [line for line in several_seeds(groups, machines) if line.startswith("|")][2:]
     # Three seeds each, standard deviation 1: 2.776 x sqrt(2 / 3) = 2.3.
     assert rows == ["| near | other base | +1.0 ± 2.3 |", "| high | base | +10.0 ± 2.3, better |"]

@@ -665,9 +665,7 @@ def test_settings_that_do_not_fit_are_refused() -> None:
         tiny(target="centered", window=3)
     with pytest.raises(ValueError, match="window must be odd; got 2"):
         tiny(target="coordinates", window=2)
-    with pytest.raises(
-        ValueError, match="beta is an exponent of a cosine, which target coordinates has not; got 3"
-    ):
+    with pytest.raises(ValueError, match="target coordinates has no beta, the exponent of a cosine; got 3"):
         tiny(target="coordinates", beta=3.0)
 
 

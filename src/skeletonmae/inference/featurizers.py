@@ -85,8 +85,7 @@ class EncoderFeaturizer:
     def __call__(self, recordings: Sequence[SkeletonSequence]) -> Features:
         """Compute the features of the middle part of each recording.
 
-        Raises:
-            InputError: The layouts of the recordings have different body parts, and `layout` is not known.
+        Without `layout`, recordings with other body parts than most of them have an error.
         """
         settings = EmbedSettings(pooling=self.pooling, time_parts=self.time_parts)
         numbered: list[SkeletonSequence | LeftOut] = []

@@ -89,8 +89,7 @@ class GraphMAE(Method):
         if config.window > 1 and config.target != "coordinates":
             raise ValueError(f"a window of {config.window} frames needs target coordinates; got {config.target}")
         if config.target == "coordinates" and config.beta != GraphMAEConfig().beta:
-            got = f"{config.beta:g}"
-            raise ValueError(f"beta is an exponent of a cosine, which target coordinates has not; got {got}")
+            raise ValueError(f"target coordinates has no beta, the exponent of a cosine; got {config.beta:g}")
         self.config, self.spec = config, spec
         self.joint_masking: JointMasking = config.joint_masking
         self.embedding = nn.Linear(spec.axes * config.window, config.width)
