@@ -80,7 +80,8 @@ def device_name(device: str) -> str:
     """Return the device in words, for the model card."""
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
         return f"one {torch.cuda.get_device_name(0)}"
-    return "one core of a CPU, shared with other processes"
+    num_cores = int(os.environ.get("WORLD_SIZE", "1"))  # of torchrun
+    return f"{num_cores} cores of a CPU" if num_cores > 1 else "one core of a CPU, shared with other processes"
 
 
 def _missing_synthetic(recipe: Recipe) -> list[Path]:
