@@ -43,9 +43,11 @@ EPSILON = 1e-6
 PROOF = Path(__file__).with_name("graph_proof.jsonl")
 TITLE = """# Other features of single frames for the graph SkeletonMAE
 
-Made by `python benchmarks/graph_features.py RESULTS`; [what the rows are](graph_features.py). Accuracy in percent
-with a tenth of the labels of what remains of the training side, on its validation part: one pre-training, mean and
-standard deviation over four draws of the labels, one layer of STRL, the encoder at a tenth of the rate.
+Made by `python benchmarks/graph_features.py RESULTS`, from the cells in
+[graph_features.jsonl](graph_features.jsonl) and [graph_proof.jsonl](graph_proof.jsonl);
+[what the rows are](graph_features.py). Accuracy in percent with a tenth of the labels of what remains of the
+training side, on its validation part: one pre-training, mean and standard deviation over four draws of the labels,
+one layer of STRL, the encoder at a tenth of the rate.
 """
 
 
