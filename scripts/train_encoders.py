@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from skeletonmae.encoders.shipped import FOLDER
 from skeletonmae.errors import InputError
 from skeletonmae.files import WEIGHTS, write_text
 from skeletonmae.recipe import Recipe, read_recipe
-from skeletonmae.training import init_distributed
+from skeletonmae.training import TrainingStopped, init_distributed
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "recipes" / "encoders"
@@ -102,6 +103,7 @@ def _git(*words: str) -> str:
 
 def main() -> int:
     """Read the command line, train, and ship."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM stops after a step, with the state saved
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "words", nargs="*", metavar="NAME or SETTING=VALUE", help=f"{', '.join(NAMES)}; all of them"
@@ -131,6 +133,9 @@ def main() -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except TrainingStopped as stopped:
+        print(f"{stopped}; the same command resumes", file=sys.stderr)
+        return 130
     return 0
 
 
