@@ -24,7 +24,7 @@ from skeletonmae.methods import JointPatchMAE, JointPatchMAEConfig
 from skeletonmae.rendering.render import find_labels
 from skeletonmae.rendering.settings import RenderSettings
 from skeletonmae.sequences import SkeletonSequence
-from skeletonmae.skeletons import COCO17, HAND21, KINECT20, VOCABULARY, Skeleton
+from skeletonmae.skeletons import COCO17, HAND21, KINECT20, PENN13, VOCABULARY, Skeleton
 from skeletonmae.skeletons.average_body import AVERAGE_BODY
 from skeletonmae.transforms import ClipConfig
 
@@ -378,3 +378,27 @@ def test_the_columns_of_a_transformer_do_not_depend_on_the_layout(checkpoint: Ch
     assert len(by_joint.transform(bodies[:1])) == 1
     with pytest.raises(InputError, match=r"the pooling joints.*expected the 336 of fit.*got 288"):
         by_joint.transform(bodies[1:2])
+
+
+@pytest.mark.parametrize("lost", [("left_elbow",), ("head",), ("left_knee", "right_wrist")])
+def test_a_joint_that_names_leave_out_is_like_one_that_was_never_observed(
+    embed: Embed, lost: tuple[str, ...]
+) -> None:
+    """Also if the tree is guessed from the names."""
+    kept = [joint for joint in PENN13.joints if joint not in lost]
+    positions = motion(PENN13)
+    given = positions[:, [PENN13.index[joint] for joint in kept]]
+    positions[:, [PENN13.index[joint] for joint in lost]] = np.nan
+    found = embed(given, layout=cast("Any", None), joints=kept, pooling="parts")
+    assert_same(found, embed(positions, PENN13, pooling="parts"))
+
+
+@pytest.mark.parametrize("pooling", ["mean", "joints", "parts", "statistics"])
+def test_the_order_of_joints_with_names_of_their_own_makes_no_difference(
+    embed: Embed, pooling: Literal["mean", "joints", "parts", "statistics"]
+) -> None:
+    order = [3, 1, 4, 0, 2]
+    joints = tuple(FIVE.joints[index] for index in order)
+    other = Skeleton(FIVE.name, joints, FIVE.parents)
+    positions = motion(FIVE)
+    assert_same(embed(positions[:, order], other, pooling=pooling), embed(positions, FIVE, pooling=pooling))

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from skeletonmae.skeletons import LAYOUTS, Skeleton
-from skeletonmae.skeletons.plausible_tree import plausible_parents
+from skeletonmae.skeletons.custom_layout import read_layout
+from skeletonmae.skeletons.plausible_tree import plausible_center, plausible_parents, suggested_layout
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,19 @@ def test_joints_without_meaning_form_a_chain_and_no_star() -> None:
     assert plausible_parents(("joint_1", "joint_2", "joint_3")) == {"joint_2": "joint_1", "joint_3": "joint_2"}
     assert plausible_parents(()) == {}
     assert plausible_parents(("nose",)) == {}
+
+
+def test_the_center_of_a_body_is_that_of_its_hips_or_the_best_that_is_there() -> None:
+    assert plausible_center(("head", "left_hip", "right_hip", "tail")) == ("left_hip", "right_hip")
+    assert plausible_center(("left_hip", "pelvis", "right_hip")) == ("pelvis",)
+    assert plausible_center(("left_hip", "left_shoulder", "right_shoulder")) == ("left_hip",)
+    assert plausible_center(("neck", "left_shoulder", "right_shoulder")) == ("left_shoulder", "right_shoulder")
+    assert plausible_center(("withers", "tail")) == ()
+
+
+def test_a_suggested_layout_states_the_center_of_a_body(tmp_path: Path) -> None:
+    joints = ("head", "left_hip", "right_hip", "tail_base")
+    file = tmp_path / "mine.yaml"
+    file.write_text(suggested_layout("mine", joints))
+    assert read_layout(file).center == ("left_hip", "right_hip")
+    assert "center" not in suggested_layout("dog", ("withers", "tail"))

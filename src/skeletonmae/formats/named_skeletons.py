@@ -17,7 +17,7 @@ from skeletonmae.sequences import SkeletonSequence
 from skeletonmae.skeletons import LAYOUTS, VOCABULARY, Skeleton
 from skeletonmae.skeletons.aliases import canonical_joint_names
 from skeletonmae.skeletons.derived import abbreviate
-from skeletonmae.skeletons.plausible_tree import plausible_parents
+from skeletonmae.skeletons.plausible_tree import plausible_center, plausible_parents
 
 NUMBERED = re.compile(r"joint_\d+")
 METRIC = ("m", "unknown")
@@ -36,7 +36,8 @@ def skeleton_from_names(
 
     The root is the first joint that begins a bone and ends none, or the first joint. A joint that no bone connects
     to the root is a child of the root, and a bone that would close a cycle is left out. Without any bone the tree
-    is a plausible one, from the names (`skeletons.plausible_tree`).
+    is a plausible one, from the names (`skeletons.plausible_tree`). The center of a human body is that of its
+    hips, as in the built-in layouts, or the best joints that are there; that of another shape is the root.
 
     Args:
         file: The file, for messages.
@@ -59,6 +60,7 @@ def skeleton_from_names(
             name=name,
             joints=joints,
             parents=_parents(joints, bones) if bones else plausible_parents(tuple(dict.fromkeys(joints))),
+            center=plausible_center(joints),
             mirror={joint: both.get(joint, joint) for joint in joints} if pairs else {},
         )
     except InputError as error:

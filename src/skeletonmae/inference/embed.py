@@ -22,7 +22,7 @@ from skeletonmae.inference.blocks import Block, Row, recording_blocks
 from skeletonmae.inference.embed_notes import RecordingCounts, layout_notes
 from skeletonmae.inference.embeddings import Embeddings, LeftOut
 from skeletonmae.methods import Method, Pooling
-from skeletonmae.methods.described_pooling import pooled_layout
+from skeletonmae.methods.described_pooling import canonical_joints, pooled_layout
 from skeletonmae.methods.pooling import BODY_PARTS, part_names
 from skeletonmae.predictions.persons import PersonRecording
 from skeletonmae.predictions.prediction import NOT_FINITE, NOTHING_OBSERVED
@@ -258,7 +258,7 @@ def feature_groups(header: Header, skeleton: Skeleton, pooling: Pooling) -> tupl
     joints = header.joints
     if header.method.reads_any_layout:
         skeleton = pooled_layout(skeleton)
-        joints = skeleton.joints
+        joints = canonical_joints(skeleton)
     parts = BODY_PARTS if is_human(header) else part_names(skeleton)
     statistics = tuple(f"{part}_{statistic}" for statistic in ("mean", "std") for part in parts)
     return {"mean": ("mean",), "joints": joints, "parts": parts, "statistics": statistics}[pooling]

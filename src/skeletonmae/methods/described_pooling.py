@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from skeletonmae.methods.pooling import BODY_PARTS
-from skeletonmae.skeletons import Skeleton
+from skeletonmae.skeletons import VOCABULARY, Skeleton
 from skeletonmae.skeletons.description import ROOT_MOTION, SIDES, describe_joints, with_root_motion
 
 GROUPS = (*BODY_PARTS, "left", "middle", "right", ROOT_MOTION)
@@ -37,8 +37,36 @@ def pooled_layout(skeleton: Skeleton) -> Skeleton:
             for name in names
         }
     else:
-        parts = dict(skeleton.parts)
-    return with_root_motion(replace(skeleton, parts=parts))
+        order = canonical_joints(skeleton)
+        parts = dict(sorted(skeleton.parts.items(), key=lambda part: min(map(order.index, part[1]))))
+    return replace(with_root_motion(skeleton), parts={**parts, ROOT_MOTION: (ROOT_MOTION,)})
+
+
+@lru_cache(maxsize=256)
+def canonical_joints(skeleton: Skeleton) -> tuple[str, ...]:
+    """Return the joints in an order that does not depend on that of the layout: the order of features.
+
+    Joints of the vocabulary come first, in its order; then the others by their distance from the center of the
+    body, side and name; then the path of the body, if the layout has it.
+
+    Args:
+        skeleton: The layout.
+    """
+    known = {joint: place for place, joint in enumerate(VOCABULARY)}
+    from_center = skeleton.hop_distance[skeleton.center_index].min(0)
+    side = describe_joints(skeleton).side
+
+    def place(joint: str) -> tuple[bool, int, int, int, str]:
+        index = skeleton.index[joint]
+        return (
+            joint == ROOT_MOTION,
+            known.get(joint, len(known)),
+            int(from_center[index]),
+            int(side[index]),
+            joint,
+        )
+
+    return tuple(sorted(skeleton.joints, key=place))
 
 
 def _index(skeleton: Skeleton, joints: tuple[str, ...]) -> list[int]:

@@ -13,7 +13,7 @@ from skeletonmae.batches import Batch, Patches, Tracks, patchify
 from skeletonmae.batches.constants import constant
 from skeletonmae.errors import InputError
 from skeletonmae.masking import TokenIndex, TokenMask
-from skeletonmae.methods.described_pooling import GROUPS, group_of_joint, pooled_layout
+from skeletonmae.methods.described_pooling import GROUPS, canonical_joints, group_of_joint, pooled_layout
 from skeletonmae.methods.joint_patch_config import DescriptionConfig, InputNoiseConfig
 from skeletonmae.methods.pooling import (
     Pooling,
@@ -120,7 +120,7 @@ def embed_tracks(
         return tracks.mean_over_persons(pool_statistics(tokens, patches.available, skeleton.joints, skeleton))
     features = encode_tokens(encoder, patches, visible, last_blocks)
     skeleton = pooled_layout(tracks.skeleton) if encoder.described else tracks.skeleton
-    known = skeleton.joints if encoder.described else tuple(encoder.pos_embed.joint_to_row)
+    known = canonical_joints(skeleton) if encoder.described else tuple(encoder.pos_embed.joint_to_row)
     if time_parts == 1 and pooling == "mean":
         return tracks.mean_over_persons(masked_mean(features, visible))
     if time_parts == 1 and pooling == "joints":

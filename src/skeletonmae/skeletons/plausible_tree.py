@@ -27,6 +27,16 @@ _BRANCHES = {
     "small_toe": ("big_toe", "foot", "ankle", "knee"),
 }
 _FACE = ("eye", "eye_inner", "eye_outer", "ear", "mouth")
+_CENTERS = (
+    ("pelvis",),
+    ("left_hip", "right_hip"),
+    ("left_hip",),
+    ("right_hip",),
+    ("spine",),
+    ("left_shoulder", "right_shoulder"),
+    ("shoulder_center",),
+    ("neck",),
+)
 _SIDE_WORDS = re.compile(r"left|right|(?<![a-z])[lr](?![a-z])", re.IGNORECASE)
 _ROOT_WORDS = ("pelvis", "hips", "spine", "body", "center", "centre", "torso", "trunk", "withers")
 
@@ -58,10 +68,21 @@ def plausible_parents(joints: Sequence[str]) -> dict[str, str]:
     return parents
 
 
+def plausible_center(joints: Sequence[str]) -> tuple[str, ...]:
+    """Joints whose mean is the center of a human body, the best that are there; empty if none are.
+
+    Args:
+        joints: Names; those of the vocabulary spelled as there.
+    """
+    return next((center for center in _CENTERS if set(center) <= set(joints)), ())
+
+
 def suggested_layout(name: str, joints: Sequence[str]) -> str:
-    """A layout file (YAML) with a plausible tree, for the user to check and correct."""
-    parents = plausible_parents(joints)
-    return f"name: {name}\njoints: {json.dumps(list(joints))}\nparents: {json.dumps(parents)}\n"
+    """A layout file (YAML) with a plausible tree and center, for the user to check and correct."""
+    lines = {"joints": list(joints), "parents": plausible_parents(joints)}
+    if center := plausible_center(joints):
+        lines["center"] = list(center)
+    return f"name: {name}\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in lines.items())
 
 
 def _root(joints: Sequence[str]) -> str:
