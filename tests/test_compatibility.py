@@ -6,20 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from skeletonmae.checkpoint import Header, load_checkpoint
 from skeletonmae.compatibility import (
-    _pretraining_settings,
-    check_or_write_recipe,
     check_recipe_fits_model,
     check_recording_fits_model,
     check_store_fits_model,
     find_pretrained,
-    run_fingerprint,
 )
 from skeletonmae.errors import InputError
-from skeletonmae.recipe import Source, read_recipe, recipe_from
+from skeletonmae.recipe import Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.skeletons import HAND21, KINECT20
 
@@ -92,31 +88,6 @@ def test_a_3d_recording_does_not_fit_a_2d_model(header: Header, make_recording: 
         check_recording_fits_model(make_recording(), header.model_copy(update={"axes": 2}))
 
 
-def test_the_fingerprint_depends_on_settings_and_data_alone(header: Header, tiny_tree: Any) -> None:
-    first = run_fingerprint(recipe_from(tiny_tree(), ""), header)
-    same = tiny_tree(checkpoint_seconds=9)
-    same["evaluation"] = []
-    assert run_fingerprint(recipe_from(same, ""), header) == first
-    assert run_fingerprint(recipe_from(tiny_tree(lr=0.5), ""), header) != first
-    other_data = header.model_copy(update={"store_fingerprints": ("other",)})
-    assert run_fingerprint(recipe_from(tiny_tree(), ""), other_data) != first
-
-
-def test_a_run_with_an_old_recipe_is_refused_with_the_reason(tiny_tree: Any, tmp_path: Path) -> None:
-    file, output = tmp_path / "recipe.yaml", tmp_path / "state.pt"
-    recipe = recipe_from(tiny_tree(), "")
-    check_or_write_recipe(recipe, file, [output])
-    assert read_recipe(file) == recipe
-    output.touch()
-    check_or_write_recipe(recipe, file, [output])
-    file.write_text(file.read_text().replace("max_grad_norm", "clip_norm"))
-    before = file.read_bytes()
-    message = r"cannot read \(.*training.clip_norm was renamed to training.max_grad_norm\); choose another folder"
-    with pytest.raises(InputError, match=message):
-        check_or_write_recipe(recipe, file, [output])
-    assert file.read_bytes() == before
-
-
 def test_what_a_model_was_pretrained_on_follows_from_its_header(tiny_run: Path, tiny_store: Path) -> None:
     header, store = load_checkpoint(tiny_run).header, SequenceStore.open(tiny_store)
     index = find_pretrained(store, header)
@@ -168,33 +139,3 @@ def test_classes_are_excluded_from_pretraining(tiny_store: Path) -> None:
     assert everything.tolist() == np.flatnonzero(~np.isin(store.labels, [3, 4])).tolist()
     with pytest.raises(InputError, match=r"exclude_classes: the store has no such class; expected .*; got flying"):
         source.model_copy(update={"exclude_classes": ("flying",)}).pretrain_index(store)
-
-
-def test_a_setting_that_older_runs_did_not_have_does_not_change_their_fingerprint(
-    tiny_run: Path, tiny_tree: Any
-) -> None:
-    header = load_checkpoint(tiny_run).header
-    tree = tiny_tree()
-    recipe = recipe_from(tree, "")
-    assert _pretraining_settings(recipe)["sources"] == [{"split": "view", "use": "train"}]
-    tree["data"]["evaluate"]["exclude_classes"] = ["drinking"]
-    assert run_fingerprint(recipe_from(tree, ""), header) != run_fingerprint(recipe, header)
-
-
-def test_a_run_of_graph_from_before_its_new_settings_can_be_resumed(tiny_tree: Any, tmp_path: Path) -> None:
-    file, output, tree = tmp_path / "recipe.yaml", tmp_path / "state.pt", tiny_tree()
-    old = {"target": "embedding", "joint_identity": "none", "frame_context": False, "remask": True}
-    tree |= {"method": {"kind": "graph"} | old, "masking": None, "evaluation": []}
-    recipe = recipe_from(tree, "")
-    saved = recipe.model_dump(mode="json")
-    for name in ("target", "window", "joint_identity", "frame_context", "pretrain_strl"):
-        assert name not in _pretraining_settings(recipe)["method"]  # as in the fingerprint of that run
-        del saved["method"][name]
-    file.write_text(yaml.safe_dump(saved))
-    output.touch()
-    check_or_write_recipe(recipe, file, [output])
-    assert read_recipe(file) == recipe
-    file.write_text(yaml.safe_dump(saved))
-    tree["method"] = {"kind": "graph"}
-    with pytest.raises(InputError, match=r"method.frame_context: False in the saved recipe, True now"):
-        check_or_write_recipe(recipe_from(tree, ""), file, [output])

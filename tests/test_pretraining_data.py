@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from skeletonmae import runs
 from skeletonmae.batches import Loader, MixedLoader
 from skeletonmae.checkpoint import load_checkpoint
-from skeletonmae.compatibility import find_pretrained, run_fingerprint
+from skeletonmae.compatibility import find_pretrained
 from skeletonmae.errors import InputError
 from skeletonmae.pretraining_data import PretrainingData
 from skeletonmae.recipe import Recipe, read_recipe, recipe_from
 from skeletonmae.runs.model import model_header
+from skeletonmae.runs.same_run import _pretraining_settings, run_fingerprint
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.skeletons import COCO17, NTU25
 from skeletonmae.training import read_log
@@ -180,8 +181,6 @@ def test_shares_and_names_to_leave_out_make_another_run(mixed_tree: Any, tiny_tr
 
 
 def test_settings_that_older_runs_did_not_have_change_nothing(tiny_tree: Any, tmp_path: Path) -> None:
-    from skeletonmae.compatibility import _pretraining_settings
-
     settings = yaml.safe_dump(_pretraining_settings(recipe_from(tiny_tree(), "")))
     for name in ("axes", "optional", "share", "exclude:"):
         assert name not in settings

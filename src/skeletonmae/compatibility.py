@@ -1,24 +1,16 @@
-"""Whether a recipe, a store or a recording fits a model, and whether a folder holds a run of the same recipe."""
+"""Whether a recipe, a store or a recording fits a model, and what a model was pre-trained on."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from pydantic import ValidationError
 
 from skeletonmae.checkpoint import Header
 from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
-from skeletonmae.files import write_text
-from skeletonmae.methods.joint_patch_config import DescriptionConfig
-from skeletonmae.recipe import Recipe, Source, read_recipe
-from skeletonmae.renames import ADDED_METHOD_SETTINGS
+from skeletonmae.recipe import Recipe
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 
 CLIP_SETTINGS = ("frames", "sampling", "axes", "stream", "transforms", "final_transforms")
@@ -98,51 +90,6 @@ def check_recording_fits_model(recording: SkeletonSequence, header: Header) -> N
     )
 
 
-def run_fingerprint(recipe: Recipe, header: Header, initial_weights: str = "") -> str:
-    """Return a digest of the settings and the data that determine the result of pre-training.
-
-    Args:
-        recipe: The recipe.
-        header: The header of the model.
-        initial_weights: Digest of the weights that the run starts from; empty if they are random.
-    """
-    settings = [_pretraining_settings(recipe), header.store_fingerprints]
-    settings += [initial_weights] if initial_weights else []
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-
-
-def check_or_write_recipe(recipe: Recipe, file: Path, outputs: Iterable[Path]) -> None:
-    """Write the resolved recipe of a run, unless a run of a recipe with another result has begun in its folder.
-
-    Args:
-        recipe: The recipe.
-        file: The file to write.
-        outputs: Files that exist if a run has begun.
-
-    Raises:
-        InputError: The folder holds a run of another recipe; the message names settings that differ.
-    """
-    if file.exists() and any(output.exists() for output in outputs):
-        where, advice = file.parent, "choose another folder or delete this one"
-        try:
-            kind = recipe.method.kind
-            not_stated = {"method": {"kind": kind} | ADDED_METHOD_SETTINGS.get(kind, {})}  # by an older version
-            saved = _flatten(_pretraining_settings(read_recipe(file, defaults=not_stated)))
-        except InputError as error:
-            reason = str(error).splitlines()[0]  # a recipe of an older version has many
-            problem = f"the folder holds a run whose recipe this version cannot read ({reason}); {advice}"
-            raise InputError(problem, where=where) from error
-        current = _flatten(_pretraining_settings(recipe))
-        changed = sorted(key for key in current.keys() | saved.keys() if current.get(key) != saved.get(key))
-        if changed:
-            differences = "; ".join(
-                f"{key}: {_value(saved, key)} in the saved recipe, {_value(current, key)} now"
-                for key in changed[:5]
-            )
-            raise InputError(f"the folder holds a run of another recipe ({differences}); {advice}", where=where)
-    write_text(file, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
-
-
 def find_pretrained(store: SequenceStore, header: Header, max_stages: int = 8) -> np.ndarray | None:
     """Return the indices of a store's recordings that a model was pre-trained on, `(recording,)`, ascending.
 
@@ -177,60 +124,6 @@ def find_pretrained(store: SequenceStore, header: Header, max_stages: int = 8) -
         if fingerprint == store.fingerprint
     ]
     return np.unique(np.concatenate([seen_before, *used]))
-
-
-def _pretraining_settings(recipe: Recipe) -> dict[str, object]:
-    """The settings that determine the result of pre-training, without paths of stores and the evaluation."""
-    return {
-        "data": _without_new_defaults(recipe.data.clips.model_dump(mode="json")),
-        "sources": [_source_settings(source) for source in recipe.data.pretrain_sources],
-        "masking": recipe.masking and recipe.masking.model_dump(mode="json"),
-        "method": _without_new_defaults(recipe.method.model_dump(mode="json")),
-        "training": recipe.training.model_dump(mode="json", exclude={"checkpoint_seconds", "parallel", "compile"}),
-    }
-
-
-NEW_DEFAULTS: dict[str, object] = {
-    "axes": "recorded",
-    "optional": False,
-    "joint_embedding": "name",
-    "motion_scale": None,
-    "description": DescriptionConfig().model_dump(mode="json"),
-    "target": "embedding",
-    "window": 1,
-    "joint_identity": "none",
-    "frame_context": False,
-    "pretrain_strl": False,
-}
-"""Settings of clips and methods that older runs did not have, with the values that change nothing."""
-
-
-def _without_new_defaults(tree: Any) -> Any:
-    """Leave out settings that older runs did not have where they change nothing, so that those can be resumed."""
-    if isinstance(tree, dict):
-        kept = {key: value for key, value in tree.items() if key not in NEW_DEFAULTS or value != NEW_DEFAULTS[key]}
-        return {key: _without_new_defaults(value) for key, value in kept.items()}
-    return [_without_new_defaults(value) for value in tree] if isinstance(tree, list | tuple) else tree
-
-
-def _value(settings: dict[str, object], key: str) -> object:
-    """Return a setting for a message; None if it does not exist."""
-    return settings.get(key, NEW_DEFAULTS.get(key.rpartition(".")[2]))
-
-
-def _source_settings(source: Source) -> dict[str, object]:
-    """The settings of a store; one that older runs did not have only counts where it is used."""
-    exclude = {"store", *(name for name in ("exclude_classes", "share", "exclude") if not getattr(source, name))}
-    return source.model_dump(mode="json", exclude=exclude)
-
-
-def _flatten(tree: object, prefix: str = "") -> dict[str, object]:
-    """Dotted key -> value, for every value of nested mappings and lists."""
-    if isinstance(tree, dict):
-        return {k: v for key, value in tree.items() for k, v in _flatten(value, f"{prefix}{key}.").items()}
-    if isinstance(tree, list):
-        return {k: v for index, value in enumerate(tree) for k, v in _flatten(value, f"{prefix}{index}.").items()}
-    return {prefix.removesuffix("."): tree}
 
 
 def _check_axes(axes: int, header: Header, where: str | Path, noun: str) -> None:

@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
 from torch import nn
 
 from skeletonmae.checkpoint import save_checkpoint
-from skeletonmae.compatibility import (
-    check_clips_fit_model,
-    check_or_write_recipe,
-    check_store_fits_model,
-    run_fingerprint,
-)
+from skeletonmae.compatibility import check_clips_fit_model, check_store_fits_model
 from skeletonmae.encoders import load_encoder
 from skeletonmae.errors import InputError
+from skeletonmae.files import write_text
 from skeletonmae.methods import Method
 from skeletonmae.pretraining_data import PretrainingData
 from skeletonmae.recipe import Recipe
 from skeletonmae.runs.model import ProgressCallback, init_method, model_header
+from skeletonmae.runs.same_run import MODEL, RECIPE, check_same_run, run_fingerprint
 from skeletonmae.sequences import SequenceStore
-from skeletonmae.training import STATE, DistributedContext, lock_folder, saved_step, train
+from skeletonmae.training import DistributedContext, lock_folder, saved_step, train
 from skeletonmae.training.weights_digest import weights_digest
 
-MODEL = "model.safetensors"
 LAST_MODEL = "model-last.safetensors"
 """The weights of the last step, where `model.safetensors` has their moving average."""
-RECIPE = "recipe.yaml"
 
 
 def pretrain(
@@ -90,9 +86,11 @@ def pretrain(
         if distributed.is_main:
             save_checkpoint(folder / LAST_MODEL, model, header)
 
+    initial_weights = weights_digest(start.method) if start else ""
     with lock_folder(folder, distributed.rank):
+        check_same_run(recipe, header, initial_weights, folder)
         if distributed.is_main:
-            check_or_write_recipe(recipe, folder / RECIPE, [folder / STATE, folder / MODEL])
+            write_text(folder / RECIPE, yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
             if on_message and not (folder / MODEL).exists() and (step := saved_step(folder)):
                 on_message(f"resuming the run in {folder} after step {step}")
         train(
@@ -102,7 +100,7 @@ def pretrain(
             distributed,
             folder=folder,
             layer_id=method.layer_id,
-            fingerprint=run_fingerprint(recipe, header, weights_digest(start.method) if start else ""),
+            fingerprint=run_fingerprint(recipe, header, initial_weights),
             on_progress=(lambda progress: on_progress("pretrain", progress)) if on_progress else None,
             on_last_weights=save_last,
         )
