@@ -402,3 +402,21 @@ def test_the_order_of_joints_with_names_of_their_own_makes_no_difference(
     other = Skeleton(FIVE.name, joints, FIVE.parents)
     positions = motion(FIVE)
     assert_same(embed(positions[:, order], other, pooling=pooling), embed(positions, FIVE, pooling=pooling))
+
+
+def test_what_makes_features_doubtful_is_said(embed: Embed) -> None:
+    plain, nobody = motion(FIVE), np.full((40, 5, 3), np.nan, dtype=np.float32)
+    hardly = np.full_like(plain, np.nan)
+    hardly[3, 0] = 1
+    cases: dict[str, Any] = {
+        "only one joint was observed": np.where(np.arange(5)[:, None] == 2, plain, np.nan),
+        "so far from the origin": plain + np.float32(1e5),
+        "nobody is seen in many of the first or last frames": np.concatenate([plain, nobody]),
+        "a person who is hardly seen": np.stack([plain, hardly]),
+    }
+    for expected, positions in cases.items():
+        (note,) = embed(positions, FIVE).notes
+        assert note.startswith("in 1 recording, ")
+        assert expected in note
+    assert "fractions of the picture" in embed(np.abs(plain[..., :2]) / 9, FIVE, unit="image").notes[0]
+    assert not embed(np.concatenate([plain, nobody[:4]]), FIVE).notes

@@ -1,16 +1,32 @@
-"""What is said of recordings beside their features: unused joints, unknown frame rates, persons too many."""
+"""What is said of recordings beside their features: what is not used of them, and what makes features doubtful."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from skeletonmae.checkpoint import Header
-from skeletonmae.sequences import SequenceStore
+from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
 from skeletonmae.validation.finding import pluralize
+
+MAX_DISTANCE = 1e4
+"""Distance from the origin, in standard deviations of the coordinates, from which float32 rounds movements."""
+MAX_UNSEEN = 0.1
+"""Share of frames at the beginning and the end in which nobody is seen, of which nothing is said."""
+MIN_SEEN = 0.05
+"""Share of what is seen of the best seen person, below which another one is hardly seen."""
+REMARKS = {
+    "one joint": "in {}, only one joint was observed: without a body size, features depend on the unit",
+    "fractions": "in {}, positions are fractions of the picture: unless it is square, bodies are squashed; give pixels",
+    "far": "in {}, bodies are so far from the origin that movements are rounded; move the origin nearer to them",
+    "unseen": "in {}, nobody is seen in many of the first or last frames, which count as time; cut them off",
+    "hardly seen": "in {}, a person who is hardly seen counts as much as the others; leave such persons out",
+}
+"""What makes the features of a recording doubtful, with the recordings in place of the braces."""
 
 
 @dataclass
@@ -21,17 +37,21 @@ class RecordingCounts:
         total: Number of recordings.
         without_rate: Number of recordings without a frame rate.
         crowded: Number of recordings with more persons than the encoder reads.
+        remarks: Numbers of recordings by the keys of `REMARKS`.
     """
 
     total: int = 0
     without_rate: int = 0
     crowded: int = 0
+    remarks: Counter[str] = field(default_factory=Counter)
 
     def add(self, header: Header, store: SequenceStore) -> None:
         """Count the recordings of a store."""
         self.total += len(store)
         self.without_rate += sum(int(np.isnan(shard.fps).sum()) for shard in store.shards)
         self.crowded += int((store.num_persons > header.clips.max_persons).sum())
+        for index in range(len(store)):
+            self.remarks.update(remarks(store[index], header.clips.max_persons))
 
     def notes(self, header: Header) -> Iterator[str]:
         """Say how many recordings an encoder does not use whole."""
@@ -45,6 +65,34 @@ class RecordingCounts:
             persons = "person was" if max_persons == 1 else f"{max_persons} persons were"
             recordings = pluralize(self.crowded, "recording")
             yield f"in {recordings}, only the first {persons} used; per person, all of them are"
+        for remark, text in REMARKS.items():
+            if count := self.remarks[remark]:
+                yield text.format(pluralize(count, "recording"))
+
+
+def remarks(recording: SkeletonSequence, max_persons: int) -> Iterator[str]:
+    """Yield what makes the features of a recording doubtful, as keys of `REMARKS`.
+
+    Args:
+        recording: The recording.
+        max_persons: Number of persons that the encoder reads.
+    """
+    observed = recording.observed[:max_persons]
+    if not observed.any():
+        return
+    if recording.skeleton.num_joints == 1 or observed.any((0, 1)).sum() == 1:
+        yield "one joint"
+    if recording.unit == "image":
+        yield "fractions"
+    seen = recording.positions[:max_persons][observed].astype(np.float64)
+    if np.abs(seen.mean(0)).max() > MAX_DISTANCE * seen.std(0).max() > 0:
+        yield "far"
+    frames = np.flatnonzero(observed.any((0, 2)))
+    if frames[-1] + 1 - frames[0] < (1 - MAX_UNSEEN) * observed.shape[1]:
+        yield "unseen"
+    by_person = observed.sum((1, 2))
+    if by_person[by_person > 0].min() < MIN_SEEN * by_person.max():
+        yield "hardly seen"
 
 
 def layout_notes(header: Header, skeleton: Skeleton) -> Iterator[str]:
