@@ -279,8 +279,25 @@ def test_a_file_that_is_not_text_or_not_there(tmp_path: Path) -> None:
         read_recipe(tmp_path / "binary.yaml")
     with pytest.raises(InputError, match="no such recipe"):
         read_recipe(tmp_path / "absent.yaml")
-    with pytest.raises(InputError, match="no such recipe"):
-        read_recipe(tmp_path)
+    with pytest.raises(InputError, match=r"no such recipe$"):
+        read_recipe(tmp_path / ("x" * 5000))  # longer than any name can be
+
+
+def test_a_folder_in_place_of_a_recipe(tmp_path: Path) -> None:
+    """A folder of recordings must first become a store; a folder of a run or of recipes has one."""
+    folder = tmp_path / "hum an"
+    folder.mkdir()
+    command = f"`skeletonmae prepare '{folder}' STORE` makes a store of them"
+    alone, with_store = "this is a folder, not a recipe", "this is a folder, but neither a recipe nor a store"
+    for start in ("a recipe, a YAML file", f"a recipe, such as {folder}/recipe.yaml"):
+        for defaults, problem, expected in ((None, alone, start), ({}, with_store, f"{start}, or a store")):
+            with pytest.raises(InputError) as caught:
+                read_recipe(folder, defaults=defaults)
+            advice = f"if these are recordings, {command}"
+            assert str(caught.value) == f"{folder}: {problem}; expected {expected}; {advice}"
+        (folder / "recipe.yaml").touch()
+    with pytest.raises(InputError, match=r"stroe: there is no such recipe or store$"):
+        read_recipe(tmp_path / "stroe", defaults={})
 
 
 def test_settings_from_the_command_line(tmp_path: Path) -> None:

@@ -96,6 +96,16 @@ def atomic_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is such a file or folder; there is none of a name that is too long."""
+    try:
+        return path.exists()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
+
+
 def weights_file(path: Path) -> Path:
     """Return the weights in the folder of a run or of a saved model; any other path as it is."""
     return path / WEIGHTS if path.is_dir() else path

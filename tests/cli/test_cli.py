@@ -153,7 +153,12 @@ def test_a_renamed_flag_is_refused_with_its_new_name(cli: Any, words: str, new: 
     ("words", "expected"),
     [
         ("pretrain {tmp}/absent.yaml", "there is no such recipe"),
-        ("pretrain {tmp}", "there is no such recipe"),
+        ("pretrain {tmp}/absent --from small", "there is no such recipe or store"),
+        (
+            "pretrain {empty} --from small",
+            "neither a recipe nor a store; expected a recipe, a YAML file, or a store",
+        ),
+        ("pretrain {empty}", "this is a folder, not a recipe; expected a recipe, a YAML file; if these are"),
         ("pretrain {recipe} training.epoch=3", "training.epoch: there is no such setting; did you mean epochs?"),
         ("pretrain {recipe} training.lr=fast", "training.lr"),
         ("pretrain {recipe} training.lr", "not a setting"),

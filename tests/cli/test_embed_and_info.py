@@ -124,6 +124,7 @@ def test_info_of_what_is_no_model(cli: Any, tmp_path: Path, tiny_run: Path, ship
     for name, message in (
         ("clips", "this is neither a model nor a store; expected the name of a shipped encoder"),
         ("tinny", "there is no such thing, did you mean 'tiny'?"),
+        ("x" * 5000, "there is no such thing; expected the name"),
     ):
         status, _, messages = cli("info", tmp_path / "clips" if name == "clips" else name)
         assert (status, message in messages) == (1, True)
@@ -145,6 +146,7 @@ def test_info_of_an_encoder_and_a_checkpoint(cli: Any, tiny_run: Path, ship_tiny
     assert shipped["card"] == "# tiny\n"
     assert full["joints"][:2] == ["pelvis", "spine"]
     assert full["pretrained_on"] == ["store"]
+    assert full["started_from"] == "random weights"
     assert len(classifier["classes"]) == 25
 
 
@@ -180,4 +182,7 @@ def test_a_shipped_encoder_is_evaluated_and_started_from(
     words = ("init_from=tiny", "training.epochs=1", "training.warmup_epochs=0", "--out", "run", "--device", "cpu")
     status, _, messages = cli("pretrain", recipe, *words)
     assert status == 0, messages
-    assert json.loads(cli("info", "run", "--json")[1])["license"] == "for tests"  # it inherits the terms
+    fields = json.loads(cli("info", "run", "--json")[1])
+    assert fields["license"] == "for tests"  # it inherits the terms
+    assert fields["started_from"] == "tiny"
+    assert "\nstarted from: tiny\npretrained on: store\n" in cli("info", "run")[1]

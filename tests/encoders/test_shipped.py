@@ -92,6 +92,8 @@ def test_neither_a_name_nor_a_path(bundle: Path) -> None:
     message = r"tinny: there is no such checkpoint or shipped encoder, did you mean 'tiny'\?; .*\(tiny\)"
     with pytest.raises(InputError, match=message):
         load_encoder("tinny")
+    with pytest.raises(InputError, match="there is no such checkpoint or shipped encoder; expected"):
+        load_encoder("x" * 5000)  # longer than any name can be
 
 
 def test_weights_that_half_precision_cannot_hold(tiny_run: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from skeletonmae.cli.console import OK, print_output, print_output_json
 from skeletonmae.errors import InputError
-from skeletonmae.files import WEIGHTS
+from skeletonmae.files import WEIGHTS, exists
 
 if TYPE_CHECKING:
     from skeletonmae.checkpoint import Checkpoint
@@ -49,16 +49,16 @@ def info(what: Subject = "", json: bool = False) -> int:
             lines = [f"{encoder.name}: {encoder.summary}\n  terms: {encoder.license}" for encoder in encoders]
             print_output("\n".join(lines) or "no encoders are shipped in this version")
         return OK
-    shipped = find_shipped(what)
-    if not shipped and (Path(what) / MANIFEST).is_file():
+    shipped, is_there = find_shipped(what), exists(Path(what))
+    if not shipped and is_there and (Path(what) / MANIFEST).is_file():
         fields = _describe_store(SequenceStore.open(what))
-    elif not shipped and Path(what).exists() and is_classifier_file(Path(what)):
+    elif not shipped and is_there and is_classifier_file(Path(what)):
         fields = _describe_classifier(Path(what))
-    elif shipped or _may_be_checkpoint(Path(what)):
+    elif shipped or (is_there and _may_be_checkpoint(Path(what))):
         fields = _describe_checkpoint(load_encoder(what))
     else:
         expected = "the name of a shipped encoder, a checkpoint, the folder of a run, a classifier, or a store"
-        if Path(what).exists():
+        if is_there:
             problem = "this is neither a model nor a store"
             expected += "; `skeletonmae validate` says what recordings a file or folder has"
         else:
@@ -101,6 +101,7 @@ def _describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "axes": "2 or 3" if any_layout else header.axes,
         "unit": "any" if any_layout else header.unit,
         "joints": list(header.joints),
+        "started_from": header.recipe.get("init_from") or ("random weights" if header.recipe else None),
         "pretrained_on": [Path(str(source.get("store", ""))).name for source in sources],
         "recordings": header.num_recordings,
         "epochs": header.recipe.get("training", {}).get("epochs"),

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from skeletonmae.checkpoint import Checkpoint, load_checkpoint
 from skeletonmae.config import Config
 from skeletonmae.errors import InputError
+from skeletonmae.files import exists
 from skeletonmae.skeletons.derived import suggest
 
 FOLDER = Path(__file__).parent
@@ -106,7 +107,7 @@ def load_encoder(name_or_path: str | Path, device: torch.device | str = "cpu") -
     if shipped:
         shipped.check_file()
         return load_checkpoint(shipped.path, device)
-    if not Path(name_or_path).exists():
+    if not exists(Path(name_or_path)):
         names = [encoder.name for encoder in shipped_encoders()]
         listed = ", ".join(names) or "none are shipped"
         expected = f"the name of a shipped encoder ({listed}), or a file that `pretrain` or `evaluate` wrote"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from skeletonmae.config import describe_yaml_error
 from skeletonmae.errors import InputError
+from skeletonmae.files import exists
 from skeletonmae.recipe.mistakes import error_messages
 from skeletonmae.recipe.schema import Recipe
 from skeletonmae.sequences.manifest import MANIFEST
@@ -33,11 +35,16 @@ def read_recipe(path: Path, overrides: Sequence[str] = (), defaults: Mapping[str
         InputError: The file does not exist or is not YAML, a setting is unknown (the message names the nearest
             known one) or was renamed, or a value has the wrong type or is out of range.
     """
-    if "\0" not in str(path) and (path / MANIFEST).is_file():
+    if not exists(path):
+        problem = "there is no such recipe" if defaults is None else "there is no such recipe or store"
+        raise InputError(problem, where=str(path).replace("\0", "\\0"))
+    if (path / MANIFEST).is_file():
         if defaults is None:
             expected = "a recipe, or --from with an encoder that pre-training goes on from"
             raise InputError("this is a store, not a recipe", where=path, expected=expected)
         tree = _merged(dict(defaults), {"data": {"evaluate": {"store": str(path)}}})
+    elif path.is_dir():
+        raise _folder_error(path, takes_store=defaults is not None)
     else:
         tree = _merged(dict(defaults or {}), _read_tree(path))
     for override in overrides:
@@ -46,6 +53,19 @@ def read_recipe(path: Path, overrides: Sequence[str] = (), defaults: Mapping[str
 
 
 MAX_BASES = 20
+
+
+def _folder_error(path: Path, takes_store: bool) -> InputError:
+    """The error for a folder in place of a recipe, which may hold recipes, a run or recordings."""
+    recipes = sorted(path.glob("*.yaml"))
+    expected = f"a recipe, such as {recipes[0]}" if recipes else "a recipe, a YAML file"
+    problem = "this is a folder, not a recipe"
+    if takes_store:
+        problem, expected = "this is a folder, but neither a recipe nor a store", f"{expected}, or a store"
+    command = f"`skeletonmae prepare {shlex.quote(str(path))} STORE`"
+    return InputError(
+        problem, where=path, expected=f"{expected}; if these are recordings, {command} makes a store of them"
+    )
 
 
 def _read_tree(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -58,7 +78,7 @@ def _read_tree(path: Path, derived: tuple[Path, ...] = ()) -> dict[str, Any]:
     base_of = f"base of {derived[-1]}" if derived else None
     if len(derived) > MAX_BASES:
         raise InputError("the chain of bases is too long", where=derived[0], expected=f"{MAX_BASES} or fewer")
-    if "\0" in str(path) or not path.is_file():
+    if not exists(path) or not path.is_file():
         problem = "there is no such recipe" + (f", {base_of}" if base_of else "")
         raise InputError(problem, where=str(path).replace("\0", "\\0"))
     try:
