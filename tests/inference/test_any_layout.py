@@ -420,3 +420,6 @@ def test_what_makes_features_doubtful_is_said(embed: Embed) -> None:
         assert expected in note
     assert "fractions of the picture" in embed(np.abs(plain[..., :2]) / 9, FIVE, unit="image").notes[0]
     assert not embed(np.concatenate([plain, nobody[:4]]), FIVE).notes
+    body = motion()
+    assert not embed(body).notes
+    assert "the head is not above the feet along y" in embed(body[..., [0, 2, 1]]).notes[0]

@@ -11,18 +11,22 @@ import numpy as np
 from skeletonmae.checkpoint import Header
 from skeletonmae.sequences import SequenceStore, SkeletonSequence
 from skeletonmae.skeletons import Skeleton
+from skeletonmae.validation.anatomy import BOTTOM, TOP
 from skeletonmae.validation.finding import pluralize
 
 MAX_DISTANCE = 1e4
 """Distance from the origin, in standard deviations of the coordinates, from which float32 rounds movements."""
+MIN_UPRIGHT = 0.3
+"""Cosine of the mean way from feet to head with the y axis, below which a body is not upright."""
 MAX_UNSEEN = 0.1
 """Share of frames at the beginning and the end in which nobody is seen, of which nothing is said."""
 MIN_SEEN = 0.05
 """Share of what is seen of the best seen person, below which another one is hardly seen."""
 REMARKS = {
     "one joint": "in {}, only one joint was observed: without a body size, features depend on the unit",
-    "fractions": "in {}, positions are fractions of the picture: unless it is square, bodies are squashed; give pixels",
+    "fractions": "in {}, positions are fractions of the picture: if it is not square, give pixels",
     "far": "in {}, bodies are so far from the origin that movements are rounded; move the origin nearer to them",
+    "lying": "in {}, the head is not above the feet along y; if nobody lies, state what points up (up, --up z)",
     "unseen": "in {}, nobody is seen in many of the first or last frames, which count as time; cut them off",
     "hardly seen": "in {}, a person who is hardly seen counts as much as the others; leave such persons out",
 }
@@ -87,12 +91,30 @@ def remarks(recording: SkeletonSequence, max_persons: int) -> Iterator[str]:
     seen = recording.positions[:max_persons][observed].astype(np.float64)
     if np.abs(seen.mean(0)).max() > MAX_DISTANCE * seen.std(0).max() > 0:
         yield "far"
+    if recording.positions.shape[3] == 3 and upright(recording) < MIN_UPRIGHT:
+        yield "lying"
     frames = np.flatnonzero(observed.any((0, 2)))
     if frames[-1] + 1 - frames[0] < (1 - MAX_UNSEEN) * observed.shape[1]:
         yield "unseen"
     by_person = observed.sum((1, 2))
     if by_person[by_person > 0].min() < MIN_SEEN * by_person.max():
         yield "hardly seen"
+
+
+def upright(recording: SkeletonSequence) -> float:
+    """Return the cosine of the first person's mean way from feet to head with the y axis; 1 if it is not known."""
+    index, observed = recording.skeleton.index, recording.observed[0]
+    ends = []
+    for names in (TOP, BOTTOM):
+        joints = [index[joint] for joint in names if joint in index]
+        joints = [joint for joint in joints if observed[:, joint].any()]
+        places = [recording.positions[0, observed[:, joint], joint].mean(0, dtype=np.float64) for joint in joints]
+        if not places:
+            return 1.0
+        ends.append(np.mean(places, 0))
+    way = ends[0] - ends[1]
+    length = float(np.linalg.norm(way))
+    return float(way[1]) / length if length > 0 else 1.0
 
 
 def layout_notes(header: Header, skeleton: Skeleton) -> Iterator[str]:
