@@ -33,7 +33,21 @@ class InputError(ValueError):
 
 
 class StoreMismatchError(InputError):
-    """A recording has another layout, unit or number of axes than the store that it is added to."""
+    """A recording has another layout, unit or number of axes than the store that it is added to.
+
+    Args:
+        problem: What is wrong, in words.
+        where: The recording.
+        expected: What the store has.
+        got: What the recording has.
+        layout: Layout, number of axes and unit of the recording, in words.
+    """
+
+    def __init__(
+        self, problem: str, *, where: str | Path | None, expected: object, got: object, layout: str
+    ) -> None:
+        super().__init__(problem, where=where, expected=expected, got=got)
+        self.layout = layout
 
 
 class MissingExtraError(InputError):

@@ -72,6 +72,26 @@ def test_a_zip_archive(cli: Any, raw: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(one.positions, other.positions)
 
 
+def test_layouts_that_do_not_fit_the_store_are_counted(cli: Any, tmp_path: Path) -> None:
+    """They can become stores of their own, which pre-training mixes."""
+    for number, (layout, unit) in enumerate([("kinect20", "m"), *[("ntu25", "m")] * 2, ("kinect20", "px")]):
+        lines = [f"{frame},head,{number},{frame},3,{layout},{unit}" for frame in range(3)]
+        (tmp_path / "raw").mkdir(exist_ok=True)
+        (tmp_path / "raw" / f"{number}.csv").write_text("\n".join(["frame,joint,x,y,z,layout,unit", *lines]))
+    status, _, err = cli("prepare", tmp_path / "raw", tmp_path / "store")
+    assert status == 3
+    lines = err.splitlines()
+    start = lines.index("the store has the layout of the first file: kinect20 (20 joints, 3 axes, m), 1 recording")
+    assert lines[start + 1 : start + 3] == [
+        "skipped: ntu25 (25 joints, 3 axes, m), 2 recordings",
+        "skipped: kinect20 (20 joints, 3 axes, px), 1 recording",
+    ]
+    assert "a store of its own" in lines[start + 3]
+    assert "`data.pretrain`" in lines[start + 3]
+    assert "--convert-to LAYOUT" in lines[start + 3]
+    assert "a store of its own" not in cli("prepare", tmp_path / "raw" / "0.csv", tmp_path / "one")[2]
+
+
 def test_shards_are_prepared_and_joined(cli: Any, raw: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
     for shard in ("2/2", "1/2", "2/2"):

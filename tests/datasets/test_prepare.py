@@ -231,6 +231,7 @@ def test_a_recording_of_another_layout_is_skipped_and_the_rest_of_its_file_kept(
     assert [recording.name for recording in SequenceStore.open(tmp_path / "out")] == ["a", "c"]
     assert "expected kinect20, 3 axes, m; got ntu25, 3 axes, m" in report.skipped[0].reason
     assert report.skipped[0].kind == "mismatch"
+    assert report.skipped[0].layout == "ntu25 (25 joints, 3 axes, m)"
 
 
 def test_what_came_before_a_bad_line_is_kept_and_said(tmp_path: Path) -> None:

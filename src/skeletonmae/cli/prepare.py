@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -173,8 +174,7 @@ def prepare(
         print_status(f"warning: {' '.join(line.split())}")
     print_ignored(report.ignored, out / "report.json")
     _print_remarks("skipped", [(skipped.file, skipped.reason) for skipped in report.skipped], out / "report.json")
-    if any(skipped.kind == "mismatch" for skipped in report.skipped):
-        print_status("to make recordings equal, use --convert-to LAYOUT, --axes 2 or --unit unknown")
+    _print_mismatches([skipped.layout for skipped in report.skipped if skipped.kind == "mismatch"], store)
     return INCOMPLETE if report.skipped else OK
 
 
@@ -186,6 +186,25 @@ def _print_split(rule: SplitRule, store: SequenceStore) -> None:
         print_status(f"note: pre-training can use this store, evaluation cannot: {error}")
     else:
         print_status(f"the default split: {rule.describe(store)}")
+
+
+def _print_mismatches(layouts: list[str], store: SequenceStore) -> None:
+    """Print how many recordings have the layout of the store, and others, and what to do about it."""
+    from skeletonmae.sequences.store_columns import describe_layout
+    from skeletonmae.validation.finding import pluralize
+
+    if not layouts:
+        return
+    kept = describe_layout(store.skeleton, store.axes, store.unit)
+    print_status(f"the store has the layout of the first file: {kept}, {pluralize(len(store), 'recording')}")
+    for layout, count in Counter(layouts).most_common():
+        print_status(f"skipped: {layout}, {pluralize(count, 'recording')}")
+    print_status(
+        "each of these can become a store of its own, prepared from a folder with its files alone; `data.pretrain`"
+        " of a recipe lists several stores, and an encoder that reads any layout is pre-trained on all of them. To"
+        " put the recordings into one store instead, make them equal: --convert-to LAYOUT, --axes 2 or"
+        " --unit unknown"
+    )
 
 
 def _print_remarks(kind: str, remarks: list[tuple[str, str]], file: Path, max_lines: int = 10) -> None:

@@ -19,7 +19,6 @@ from skeletonmae.datasets.dataset import Dataset
 from skeletonmae.datasets.report import (
     LayoutConversion,
     RecordingNote,
-    SkipKind,
     SkippedFile,
     recording_notes,
     replace_surrogates,
@@ -214,8 +213,12 @@ class Job:
             )
         name = report_name(path, root)
         for skipped in errors:
-            kind: SkipKind = "mismatch" if isinstance(skipped, StoreMismatchError) else "unreadable"
-            yield -1, SkippedFile(file=name, reason=_reason(skipped, path), kind=kind)
+            reason = _reason(skipped, path)
+            if isinstance(skipped, StoreMismatchError):
+                layout = replace_surrogates(skipped.layout)
+                yield -1, SkippedFile(file=name, reason=reason, kind="mismatch", layout=layout)
+            else:
+                yield -1, SkippedFile(file=name, reason=reason)
 
 
 def _recording_error(error: Exception, recording: str, path: Path) -> InputError:

@@ -25,6 +25,8 @@ class SkippedFile(Config):
     file: str
     reason: str
     kind: SkipKind = "unreadable"
+    layout: str = ""
+    """Of `mismatch`: layout, number of axes and unit of the recording."""
 
 
 class RecordingNote(Config):

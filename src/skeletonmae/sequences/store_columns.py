@@ -173,8 +173,9 @@ class StoreColumns:
         if kind != expected_kind:
             expected, got = (f"{s.name}, {axes} axes, {unit}" for s, axes, unit in (expected_kind, kind))
             got += _different_joints(self.skeleton, sequence.skeleton)
+            layout = describe_layout(sequence.skeleton, sequence.positions.shape[3], sequence.unit)
             raise StoreMismatchError(
-                "the recording does not fit the store", where=where, expected=expected, got=got
+                "the recording does not fit the store", where=where, expected=expected, got=got, layout=layout
             )
         check_shape(where, sequence.observed.shape)
         return name
@@ -200,6 +201,17 @@ class StoreColumns:
             tags={tag: tuple(values) for tag, values in self.tags.items()},
             files=files,
         )
+
+
+def describe_layout(skeleton: Skeleton, axes: int, unit: str) -> str:
+    """Return what all recordings of a store have in common, in words: layout, number of axes and unit.
+
+    Args:
+        skeleton: The layout.
+        axes: Number of coordinates per joint.
+        unit: Unit of the coordinates.
+    """
+    return f"{skeleton.name} ({skeleton.num_joints} joint{'s' * (skeleton.num_joints != 1)}, {axes} axes, {unit})"
 
 
 def _different_joints(expected: Skeleton, got: Skeleton) -> str:
