@@ -41,24 +41,33 @@ class RecordingCounts:
         total: Number of recordings.
         without_rate: Number of recordings without a frame rate.
         crowded: Number of recordings with more persons than the encoder reads.
+        axes: Numbers of recordings by their number of axes, as the encoder reads them.
         remarks: Numbers of recordings by the keys of `REMARKS`.
     """
 
     total: int = 0
     without_rate: int = 0
     crowded: int = 0
+    axes: Counter[int] = field(default_factory=Counter)
     remarks: Counter[str] = field(default_factory=Counter)
 
     def add(self, header: Header, store: SequenceStore) -> None:
         """Count the recordings of a store."""
         self.total += len(store)
+        self.axes[store.axes] += len(store)
         self.without_rate += sum(int(np.isnan(shard.fps).sum()) for shard in store.shards)
         self.crowded += int((store.num_persons > header.clips.max_persons).sum())
         for index in range(len(store)):
             self.remarks.update(remarks(store[index], header.clips.max_persons))
 
     def notes(self, header: Header) -> Iterator[str]:
-        """Say how many recordings an encoder does not use whole."""
+        """Say how many recordings an encoder does not use whole, and whether their features can be compared."""
+        if self.axes[2] and self.axes[3]:
+            is_or_are = "is" if self.axes[2] == 1 else "are"
+            yield (
+                f"{pluralize(self.axes[2], 'recording')} {is_or_are} 2D and {self.axes[3]} 3D; the features of one"
+                " motion in 2D and in 3D differ, so compare and classify each kind by itself"
+            )
         if self.without_rate and header.method.reads_any_layout:
             yield (
                 f"{self.without_rate} of {pluralize(self.total, 'recording')} have no frame rate, so the encoder"
