@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import cache as remember
 from pathlib import Path
 
 import numpy as np
 import ridge
 import torch
 
+import skeletonmae
 from skeletonmae import SkeletonEncoder
+from skeletonmae.encoders.identity import network_checksum, weights_checksum
 from skeletonmae.errors import InputError
+from skeletonmae.files import atomic_file
 from skeletonmae.methods import Pooling
 from skeletonmae.sequences import SequenceStore
 
@@ -42,12 +46,48 @@ def read(
         weights.update(np.ascontiguousarray(tensor.float().numpy()).tobytes())
     header = encoder.checkpoint.header
     key = f"{weights.hexdigest()}{header.clips}{header.method}{store.fingerprint}{time_parts}"
-    key += "" if pooling == "parts" else pooling
+    key += f"{pooling}{code_checksum(Path(skeletonmae.__file__).parent, Path(__file__))}"
     file = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
     if not file.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        np.save(file, compute(encoder, store, time_parts, pooling))
+        features = compute(encoder, store, time_parts, pooling)
+        with atomic_file(file) as temporary, temporary.open("wb") as stream:
+            np.save(stream, features)
     return np.load(file)
+
+
+@remember
+def code_checksum(*places: Path) -> str:
+    """Return a checksum of Python files, each of which may change the features.
+
+    It is computed once in a process, which imports a module once.
+
+    Args:
+        places: Files, and folders of packages.
+    """
+    code = hashlib.sha256()
+    for place in places:
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            code.update(f"{file.relative_to(place.parent).as_posix()}\n".encode())
+            code.update(hashlib.sha256(file.read_bytes()).digest())
+    return code.hexdigest()
+
+
+def identity(name: str) -> dict[str, str]:
+    """Return what tells which encoder a row of results belongs to, as fields of the row.
+
+    These are `weights`, the SHA-256 of the file, or `network`, the checksum of the settings of a network with
+    random weights (`network_checksum`); nothing for the coordinates.
+
+    Args:
+        name: As for `read`.
+    """
+    if name == RIDGE:
+        return {}
+    checkpoint = load(name).checkpoint
+    if name.startswith(UNTRAINED):
+        return {"network": network_checksum(checkpoint.header)}
+    assert checkpoint.path is not None
+    return {"weights": weights_checksum(checkpoint.path)}
 
 
 def load(name: str) -> SkeletonEncoder:

@@ -63,6 +63,8 @@ Reader = Callable[[], np.ndarray]
 def measure(encoder: str, path: Path, cache: Path, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Yield the results of an encoder on the default split of a store, or on all folds of it together.
 
+    A row says which weights it belongs to (`encoder_features.identity`).
+
     Args:
         encoder: Name or path of an encoder, `untrained NAME`, or `ridge`.
         path: The store.
@@ -92,14 +94,17 @@ def _measure(
     path: Path, store: SequenceStore, features: np.ndarray, name: str, encoder: str, fit: Fit
 ) -> Iterator[dict[str, Any]]:
     tasks = list(_tasks(path, store, features))
-    about = {"encoder": encoder, "set": path.name, "features": name}
+    about = {"encoder": encoder, "set": path.name, "features": name, **encoder_features.identity(encoder)}
     is_copy = np.concatenate([_copies(store, task) for task in tasks])
 
     def result(protocol: str, is_correct: np.ndarray) -> dict[str, Any]:
         without = float(is_correct[~is_copy].mean()) if is_copy.any() else None
         interval = wilson_interval(int(is_correct.sum()), len(is_correct))
         top1 = {"top1": float(is_correct.mean()), "interval": interval, "top1_without_copies": without}
-        return {**about, "protocol": protocol, **top1, "num_test": len(is_correct)}
+        clips = {"num_test": len(is_correct)} | (
+            {"num_without_copies": int((~is_copy).sum())} if is_copy.any() else {}
+        )
+        return {**about, "protocol": protocol, **top1, **clips}
 
     yield result("linear", np.concatenate([full(task, fit) for task in tasks]))
     if encoder != encoder_features.RIDGE:
@@ -163,6 +168,7 @@ def page(result: dict[str, Any]) -> str:
             tables.append(f"## {title}: {num_test:,} test clips\n\n{HEAD}\n" + "\n".join(lines))
     text = (__doc__ or "").split("\n\n", 2)[2]
     runs = "\n".join(f"- {run['date']}, commit {run['commit']}: `{run['command']}`" for run in result["runs"])
+    weights = "\n".join(_weights(result["rows"]))
     return f"""<!-- Written by benchmarks/encoders.py. -->
 # Frozen encoders
 
@@ -173,10 +179,31 @@ with the standard deviation over draws. The draws are the same for all rows. SBU
 view, the middle of a clip. The solution of a probe is unique, so it has no seed.
 
 {chr(10).join(f"{table}{chr(10)}" for table in tables)}
+## Weights
+
+The first digits of the SHA-256 of the file that was measured; a model card has the rows of its own weights alone.
+For an untrained network, the first digits of a checksum of its settings.
+
+{weights}
+
 ## Runs
 
 {runs}
 """
+
+
+def _weights(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each file that was measured, with what it was measured on if a name has several."""
+    found: dict[str, dict[str, dict[str, None]]] = {}
+    for row in rows:
+        if checksum := row.get("weights") or row.get("network"):
+            found.setdefault(row["encoder"], {}).setdefault(checksum, {})[f"{row['set']} ({row['features']})"] = (
+                None
+            )
+    for encoder, files in found.items():
+        for checksum, sets in files.items():
+            where = f" on {', '.join(sets)}" if len(files) > 1 else ""
+            yield f"- {encoder}: `{checksum[:12]}`{where}"
 
 
 HEAD = """| encoder | features | linear | without copies | nearest | 1 clip a class | 5 clips | 10 clips |

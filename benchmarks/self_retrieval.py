@@ -185,6 +185,7 @@ def page(result: dict[str, Any]) -> str:
         lines.append(f"| {change} | {' | '.join(cells)} |")
     runs = "\n".join(
         f"- {name}, {one['num_recordings']:,} recordings, {one['date']}, {one['commit']}: `{one['command']}`"
+        f"{_weights(one)}"
         for name, one in result["encoders"].items()
     )
     return f"""<!-- Written by benchmarks/self_retrieval.py. -->
@@ -202,6 +203,10 @@ median rank of a query's own recording, where 1 is the nearest. By chance, the s
 """
 
 
+def _weights(row: dict[str, Any]) -> str:
+    return f", SHA-256 of the weights `{row['weights'][:12]}`" if "weights" in row else ""
+
+
 def main() -> None:
     """Measure an encoder, and write the results and their page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -216,6 +221,7 @@ def main() -> None:
     recordings = read_recordings(options.stores)
     row = {
         **facts("OMP_NUM_THREADS=1"),
+        **encoder_features.identity(options.encoder),
         "num_recordings": len(recordings),
         "results": measure(encoder, recordings, options.pooling),
     }

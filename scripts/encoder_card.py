@@ -1,21 +1,34 @@
-"""The model card of a shipped encoder, in Markdown: data and terms, training, results, limits."""
+"""The model card of a shipped encoder, in Markdown: data and terms, training, results, limits.
+
+    python scripts/encoder_card.py small     # write the card again, after a measurement or a change of its text
+
+The card is made of the shipped file, of its facts (`small.card.json`), of the texts in `encoder_texts.py` and of
+the results that were measured with these weights.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from encoder_facts import CardFacts, read_facts
 from encoder_results import benchmark_section
-from encoder_texts import OTHER_SOURCES, TEXTS, Terms, Text
+from encoder_texts import NOT_MEASURED, OTHER_SOURCES, TEXTS, WEIGHTS_TEXTS, Terms, Text
 
-from skeletonmae.checkpoint import Checkpoint
+from skeletonmae.checkpoint import Checkpoint, Header, load_checkpoint
 from skeletonmae.datasets import DATASETS, Dataset
+from skeletonmae.encoders import find_shipped
+from skeletonmae.encoders.identity import network_checksum, weights_checksum
+from skeletonmae.encoders.shipped import FOLDER
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.cost import pretraining_duration
 from skeletonmae.evaluation.model_size import count_model_parameters
 from skeletonmae.evaluation.saved_results import SavedResults
+from skeletonmae.files import write_text
 from skeletonmae.inference.embed import default_pooling
 from skeletonmae.recipe import Recipe, Source
 from skeletonmae.sequences import SequenceStore
@@ -24,21 +37,13 @@ RIDGE = Path(__file__).parents[1] / "benchmarks" / "ridge.json"
 """Accuracies of a ridge classifier on the coordinates, by benchmarks/ridge.py."""
 
 
-def make_card(
-    name: str,
-    checkpoint: Checkpoint,
-    facts: dict[str, str],
-    results: Sequence[SavedResults],
-    untrained: Sequence[SavedResults],
-) -> str:
+def make_card(name: str, checkpoint: Checkpoint, facts: CardFacts) -> str:
     """Return the card of an encoder.
 
     Args:
         name: The name, a key of `TEXTS`.
-        checkpoint: The pre-trained model.
-        facts: What the checkpoint does not know, such as the commit: name of a row -> text.
-        results: Evaluations of the shipped encoder.
-        untrained: Evaluations of the same network with random weights.
+        checkpoint: The shipped file.
+        facts: What the file does not know.
     """
     text, header = TEXTS[name], checkpoint.header
     recipe = Recipe.model_validate(header.recipe)
@@ -54,11 +59,12 @@ def make_card(
         "epochs": str(training.epochs),
         "batch size, precision": f"{training.batch_size}, {training.precision}",
         "seed": str(training.seed),
-        **facts,
+        **facts.facts,
     }
     sources = recipe.data.pretrain_sources
     data = [
-        [(dataset := _dataset(source)).title, dataset.source, _used(source), dataset.license] for source in sources
+        [(dataset := _dataset(source)).title, dataset.source, facts.used[source.store.name], dataset.license]
+        for source in sources
     ]
     name_of_license = "\nlicense_name: research-and-non-commercial" if text.license_id == "other" else ""
     return f"""---
@@ -100,11 +106,12 @@ embeddings = encoder.embed("recordings/"{_pooling(checkpoint)})
 
 ## Results
 
-{_results(results, untrained) or benchmark_section(name) or "Not evaluated yet."}
+{_results(name, header, facts)}
 
 ## Limits
 
 {text.limits}
+{WEIGHTS_TEXTS.get(facts.weights, NOT_MEASURED)}
 
 ## Not tested
 
@@ -142,11 +149,25 @@ def training_hours(folder: Path, recipe: dict[str, Any]) -> str:
     return f"{seconds / 3600:.1f} hours"
 
 
-def _results(results: Sequence[SavedResults], untrained: Sequence[SavedResults]) -> str:
-    """Return the table of results, and what it means; empty if there are none."""
-    if not results:
-        return ""
-    lines = []
+def _results(name: str, header: Header, facts: CardFacts) -> str:
+    """Return the results that were measured with these weights, or that there are none."""
+    if facts.results:
+        return f"{EVALUATIONS}\n{_lines(facts.results)}"
+    compared = find_shipped("kinect20") if name != "kinect20" else None
+    section = benchmark_section(facts.weights, network_checksum(header), compared.sha256 if compared else "")
+    return section or "Not measured with these weights."
+
+
+def evaluation_rows(
+    results: Sequence[SavedResults], untrained: Sequence[SavedResults]
+) -> tuple[tuple[str, ...], ...]:
+    """Return the rows of the table of evaluations.
+
+    Args:
+        results: Evaluations of the shipped encoder.
+        untrained: Evaluations of the same network with random weights.
+    """
+    lines: list[tuple[str, ...]] = []
     by_set = {_test_side(one): one.by_name() for one in untrained}
     for evaluation in results:
         baseline = by_set.get(_test_side(evaluation), {})
@@ -157,9 +178,13 @@ def _results(results: Sequence[SavedResults], untrained: Sequence[SavedResults])
             copies = "" if run.top1_without_copies is None else _percent(run.top1_without_copies)
             random = _percent(baseline[key][0].top1) if key in baseline else ""
             ridge = _ridge(evaluation)
-            cells = [*_test_side(evaluation), f"{key[0]}{labels}", f"{run.num_train} / {run.num_test}"]
-            lines.append([*cells, f"{_percent(run.top1)} ({interval})", copies, random, ridge])
-    return f"""Top-1 accuracy in percent of the shipped file, frozen, with the 95 % confidence interval of the test
+            cells = (*_test_side(evaluation), f"{key[0]}{labels}", f"{run.num_train} / {run.num_test}")
+            lines.append((*cells, f"{_percent(run.top1)} ({interval})", copies, random, ridge))
+    return tuple(lines)
+
+
+EVALUATIONS = """\
+Top-1 accuracy in percent of the shipped file, frozen, with the 95 % confidence interval of the test
 side; one pre-training, one seed of the probe. A linear probe or a nearest neighbor is fitted on the training side
 and tested on the test side. "Without copies" leaves out test clips that are exact copies of training clips.
 "Untrained" is the same network with random weights. "Ridge" is a ridge classifier on the coordinates, the
@@ -167,8 +192,8 @@ positions and frame differences of 32 frames, with copies: of two scalings, the 
 (`benchmarks/ridge.md`).
 
 | dataset | test side | protocol | training / test clips | accuracy | without copies | untrained | ridge |
-|---|---|---|---|---|---|---|---|
-{_lines(lines)}"""
+|---|---|---|---|---|---|---|---|"""
+"""What the rows of `evaluation_rows` mean, and their heads."""
 
 
 def _ridge(evaluation: SavedResults) -> str:
@@ -196,7 +221,7 @@ def _dataset(source: Source) -> Dataset | Terms:
     return known[name]
 
 
-def _used(source: Source) -> str:
+def recordings_used(source: Source) -> str:
     """Return which recordings of a store were used, and how many if the store is here."""
     if source.use == "all":
         store = SequenceStore.open(source.store) if source.store.exists() else None
@@ -217,3 +242,41 @@ def _percent(share: float) -> str:
 
 def _lines(rows: Any) -> str:
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+
+
+def shipped_card(name: str, folder: Path = FOLDER) -> str:
+    """Return the card of a shipped encoder, made again.
+
+    Args:
+        name: The encoder.
+        folder: Where its files are.
+
+    Raises:
+        InputError: There is no such encoder, or its facts are those of other weights.
+    """
+    if name not in TEXTS:
+        raise InputError("there is no text for the card of this encoder", expected=", ".join(TEXTS), got=name)
+    file, facts = folder / f"{name}.safetensors", read_facts(name, folder)
+    if (found := weights_checksum(file)) != facts.weights:
+        raise InputError("the facts are those of other weights", where=file, expected=facts.weights, got=found)
+    return make_card(name, load_checkpoint(file), facts)
+
+
+def main() -> int:
+    """Read the command line, and write cards again."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="+", help="encoders whose cards are written again")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of the shipped files")
+    options = parser.parse_args()
+    try:
+        for name in options.names:
+            write_text(options.folder / f"{name}.md", shipped_card(name, options.folder))
+            print(options.folder / f"{name}.md")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

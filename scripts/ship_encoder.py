@@ -5,25 +5,30 @@
     skeletonmae evaluate recipes/nw_ucla/mamp.yaml --checkpoint kinect20 --out runs/kinect20
     python scripts/ship_encoder.py ... --results runs/kinect20 --untrained runs/kinect20-scratch
 
-The second call adds the results to the card; the file with the weights stays the same.
+The second call adds the results to the card; the file with the weights stays the same. `encoder_card.py`
+writes the card again without the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from encoder_card import TEXTS, make_card, training_hours
+from encoder_card import TEXTS, evaluation_rows, make_card, recordings_used, training_hours
+from encoder_facts import CardFacts, facts_file
 
 from skeletonmae.checkpoint import load_checkpoint, save_encoder
+from skeletonmae.encoders.identity import weights_checksum
 from skeletonmae.encoders.shipped import FOLDER, INDEX, Index, ShippedEncoder
 from skeletonmae.errors import InputError
 from skeletonmae.evaluation.saved_results import SavedResults
-from skeletonmae.files import write_text
+from skeletonmae.files import atomic_file
+from skeletonmae.recipe import Recipe
 
 TERMS = "TERMS.md"
 """Page with the terms of all encoders, one of the license files of the wheel."""
@@ -42,6 +47,8 @@ def ship(
 ) -> Path:
     """Write the files of an encoder and its entry of the index; return the file with the weights.
 
+    All of them are written under hidden names and then renamed, so that an error leaves everything as it was.
+
     Args:
         checkpoint: The folder of a run, or its model.safetensors.
         name: Name of the encoder.
@@ -50,6 +57,9 @@ def ship(
         untrained: Folders of evaluations of the same network with random weights.
         folder: Where to write.
         bridge_seconds: Longest gap that the shipped encoder bridges; by default that of the pre-training.
+
+    Raises:
+        InputError: There is no text for the card, or the encoder is too large.
     """
     if name not in TEXTS:
         raise InputError("there is no text for the card of this encoder", expected=", ".join(TEXTS), got=name)
@@ -63,28 +73,49 @@ def ship(
     commits = read_commits(model.path.parent) if model.path else []
     facts = {"commit": ", then ".join(commits) or "unknown", **facts}
     hours = {"duration": training_hours(model.path.parent, model.header.recipe)} if model.path else {}
-    evaluations, baselines = ([SavedResults.read(path) for path in paths] for paths in (results, untrained))
-    card = make_card(name, model, {**facts, **hours}, evaluations, baselines)
-    file = folder / f"{name}.safetensors"
-    text = TEXTS[name]
-    save_encoder(file, model, text.license)
-    content = file.read_bytes()
-    if len(content) > text.max_bytes:
-        file.unlink()
-        raise InputError(
-            "the encoder is too large", where=file, expected=f"{text.max_bytes} bytes", got=len(content)
+    sources = Recipe.model_validate(model.header.recipe).data.pretrain_sources
+    text, file = TEXTS[name], folder / f"{name}.safetensors"
+    with tempfile.TemporaryDirectory() as temporary:
+        draft = Path(temporary) / file.name
+        save_encoder(draft, model, text.license)
+        content = draft.read_bytes()
+        if len(content) > text.max_bytes:
+            expected = f"at most {text.max_bytes} bytes"
+            raise InputError("the encoder is too large", where=file, expected=expected, got=len(content))
+        known = CardFacts(
+            weights=weights_checksum(draft),
+            facts={**facts, **hours},
+            used={source.store.name: recordings_used(source) for source in sources},
+            results=evaluation_rows(
+                *([SavedResults.read(path) for path in paths] for paths in (results, untrained))
+            ),
         )
-    write_text(folder / f"{name}.md", card)
-    entry = ShippedEncoder(
-        name=name, sha256=hashlib.sha256(content).hexdigest(), license=text.license, summary=text.summary
-    )
-    index = folder / INDEX
+        card = make_card(name, load_checkpoint(draft), known)
+    entry = ShippedEncoder(name=name, sha256=known.weights, license=text.license, summary=text.summary)
+    index, terms = folder / INDEX, folder / TERMS
     others = Index.model_validate_json(index.read_bytes()).encoders if index.exists() else ()
     encoders = (*(one for one in others if one.name != name), entry)
-    write_text(index, Index(encoders=encoders).model_dump_json(indent=1) + "\n")
-    if (terms := folder / TERMS).exists():
-        write_text(terms, add_terms(terms.read_text(encoding="utf-8"), name, text.license))
+    contents = {
+        file: content,
+        folder / f"{name}.md": card.encode(),
+        facts_file(name, folder): f"{known.model_dump_json(indent=1)}\n".encode(),
+        index: f"{Index(encoders=encoders).model_dump_json(indent=1)}\n".encode(),
+    }
+    if terms.exists():
+        contents[terms] = add_terms(terms.read_text(encoding="utf-8"), name, text.license).encode()
+    write_together(contents)
     return file
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write several files: all of them, or none if one cannot be written.
+
+    Args:
+        contents: File -> its content.
+    """
+    with ExitStack() as stack:
+        for path, content in contents.items():
+            stack.enter_context(atomic_file(path)).write_bytes(content)
 
 
 def read_commits(run: Path) -> list[str]:

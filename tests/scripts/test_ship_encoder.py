@@ -14,6 +14,7 @@ import pytest
 
 from skeletonmae import datasets
 from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.encoders import find_shipped, shipped_encoders
 from skeletonmae.encoders.shipped import Index
 from skeletonmae.errors import InputError
 
@@ -78,7 +79,7 @@ def test_a_shipped_encoder_may_bridge_other_gaps_than_its_pretraining(
 
 def test_results(script: Any, tiny_run: Path, tmp_path: Path) -> None:
     without = script.ship(tiny_run, "tiny", {}, folder=tmp_path).read_bytes()
-    assert "Not evaluated yet." in (tmp_path / "tiny.md").read_text(encoding="utf-8")
+    assert "Not measured with these weights." in (tmp_path / "tiny.md").read_text(encoding="utf-8")
     file = script.ship(tiny_run, "tiny", {}, [tiny_run], [tiny_run], folder=tmp_path)
     assert file.read_bytes() == without
     rows = [line.split(" | ") for line in (tmp_path / "tiny.md").read_text(encoding="utf-8").splitlines()]
@@ -120,7 +121,87 @@ def test_a_large_encoder(script: Any, tiny_run: Path, tmp_path: Path, monkeypatc
     monkeypatch.setitem(card.TEXTS, "tiny", card.TEXTS["tiny"]._replace(max_bytes=1000))
     with pytest.raises(InputError, match="the encoder is too large"):
         script.ship(tiny_run, "tiny", {}, folder=tmp_path)
-    assert not (tmp_path / "index.json").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_that_cannot_be_shipped_leaves_the_old_one(
+    script: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.ship(tiny_run, "tiny", {"commit": "old"}, folder=tmp_path)
+    old = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert set(old) == {"tiny.safetensors", "tiny.md", "tiny.card.json", "index.json"}
+    card = importlib.import_module("encoder_card")
+    with monkeypatch.context() as context:
+        context.setitem(card.TEXTS, "tiny", card.TEXTS["tiny"]._replace(max_bytes=1000))
+        with pytest.raises(InputError, match="the encoder is too large"):
+            script.ship(tiny_run, "tiny", {"commit": "new"}, folder=tmp_path, bridge_seconds=0.5)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == old
+
+    def full_disk(path: Path, content: bytes) -> int:
+        if "index" in path.name:
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    write = Path.write_bytes
+    with monkeypatch.context() as context:
+        context.setattr(Path, "write_bytes", full_disk)
+        with pytest.raises(OSError, match="No space left"):
+            script.ship(tiny_run, "tiny", {"commit": "new"}, folder=tmp_path, bridge_seconds=0.5)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == old
+
+
+def test_a_card_is_made_again_from_what_was_shipped(
+    script: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = importlib.import_module("encoder_card")
+    file = script.ship(tiny_run, "tiny", {"commit": "abc"}, [tiny_run], folder=tmp_path)
+    shipped = (tmp_path / "tiny.md").read_text(encoding="utf-8")
+    (tmp_path / "tiny.md").unlink()
+    monkeypatch.setattr("sys.argv", ["encoder_card.py", "tiny", "--folder", str(tmp_path)])
+    assert card.main() == 0
+    assert (tmp_path / "tiny.md").read_text(encoding="utf-8") == shipped
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(InputError, match="the facts are those of other weights"):
+        card.shipped_card("tiny", tmp_path)
+    (tmp_path / "tiny.card.json").unlink()
+    assert card.main() == 1
+    with pytest.raises(InputError, match="there is no text for the card"):
+        card.shipped_card("unknown", tmp_path)
+
+
+def test_texts_and_results_of_other_weights_are_not_on_a_card(
+    script: Any, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prose about one training, and its rows, belong to these weights alone."""
+    card, results = (importlib.import_module(name) for name in ("encoder_card", "encoder_results"))
+    file = script.ship(tiny_run, "tiny", {}, folder=tmp_path)
+    weights = hashlib.sha256(file.read_bytes()).hexdigest()
+    row = {"encoder": "tiny", "set": "sbu", "features": "parts", "protocol": "linear", "top1": 0.5}
+    rows = [{**row, "interval": [0.4, 0.6], "num_test": 9, "weights": weights}]
+    benchmark = tmp_path / "encoders.json"
+    benchmark.write_text(json.dumps({"rows": rows}), encoding="utf-8")
+    monkeypatch.setattr(results, "BENCHMARK", benchmark)
+    monkeypatch.setitem(card.WEIGHTS_TEXTS, weights, "- It was stopped once.")
+    folder = tmp_path / "shipped"
+    script.ship(tiny_run, "tiny", {}, folder=folder)
+    text = (folder / "tiny.md").read_text(encoding="utf-8")
+    assert "- It was stopped once." in text
+    assert "| SBU Kinect Interaction | 9 |  | 50.0 (40.0 to 60.0) |" in text
+    assert "Not measured with these weights" not in text
+    script.ship(tiny_run, "tiny", {}, folder=folder, bridge_seconds=0.5)
+    text = (folder / "tiny.md").read_text(encoding="utf-8")
+    assert "- It was stopped once." not in text
+    assert "SBU" not in text
+    assert "\nNot measured with these weights.\n" in text
+    assert card.NOT_MEASURED in text
+
+
+@pytest.mark.parametrize("name", [encoder.name for encoder in shipped_encoders()])
+def test_the_cards_are_those_of_the_shipped_weights(script: Any, name: str) -> None:
+    """A text, a result or a card that was changed alone; `scripts/encoder_card.py NAME` writes the card again."""
+    encoder = find_shipped(name)
+    assert encoder is not None
+    assert importlib.import_module("encoder_card").shipped_card(name) == encoder.card
 
 
 def test_terms(script: Any, tiny_run: Path, tmp_path: Path) -> None:

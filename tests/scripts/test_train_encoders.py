@@ -42,7 +42,7 @@ def test_train_and_ship(script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     assert script.main() == 0
     files = sorted(file.name for file in (tmp_path / "out").iterdir())
-    assert files == ["free.md", "free.safetensors", "index.json"]
+    assert files == ["free.card.json", "free.md", "free.safetensors", "index.json"]
     (entry,) = Index.model_validate_json((tmp_path / "out" / "index.json").read_bytes()).encoders
     assert entry.license.startswith("Apache License 2.0")
     card = (tmp_path / "out" / "free.md").read_text(encoding="utf-8")
