@@ -1,10 +1,11 @@
-"""Pack the `state.pt` of a run into less than 16 MiB, and unpack it again to resume.
+"""Pack the `state.pt` of a run into two files of less than 16 MiB each, and unpack them again to resume.
 
-    python work/12/pack_state.py pack runs/encoders/small/state.pt work/12/small.pt
-    python work/12/pack_state.py unpack work/12/small.pt runs/encoders/small/state.pt
+    python work/12/pack_state.py pack runs/encoders/base/state.pt work/12/base
+    python work/12/pack_state.py unpack work/12/base runs/encoders/base/state.pt
 
-Weights stay in float32. The first moment becomes bfloat16, and the second moment 8 bits of its logarithm, in steps
-of 15 %: with betas of (0.9, 0.95), AdamW forgets both within some fifty steps.
+Weights become float16, in `base.weights.pt`. In `base.moments.pt`, the first moment has 8 bits (float8 of the share
+of the square root of the second), and the second the 8 bits of its logarithm, in steps of 15 %: with betas of (0.9,
+0.95), AdamW forgets both within some fifty steps. So a run that is resumed goes on nearly, but not exactly, as it was.
 """
 
 import sys
@@ -16,26 +17,42 @@ STEPS_PER_OCTAVE, LOWEST = 5, -48  # 2 ** (1 / 5) = 1.15 between steps, 256 of t
 
 
 def pack(state):
-    """Return the state with moments of fewer bits."""
-    for moments in state["optimizer"]["state"].values():
-        moments["exp_avg"] = moments["exp_avg"].bfloat16()
-        logarithm = moments["exp_avg_sq"].clamp(min=2.0**LOWEST).log2()
-        moments["exp_avg_sq"] = ((logarithm - LOWEST) * STEPS_PER_OCTAVE).round().clamp(0, 255).to(torch.uint8)
-    return state
+    """Return what is not in the optimizer, with weights of 16 bits, and the optimizer with moments of 8 bits."""
+    optimizer = state.pop("optimizer")
+    for moments in optimizer["state"].values():
+        variance = moments["exp_avg_sq"].clamp(min=2.0**LOWEST)
+        moments["exp_avg"] = (moments["exp_avg"] / variance.sqrt()).to(torch.float8_e4m3fn)
+        moments["exp_avg_sq"] = ((variance.log2() - LOWEST) * STEPS_PER_OCTAVE).round().clamp(0, 255).to(torch.uint8)
+    for name in ("model", "ema_model"):
+        if state[name]:
+            state[name] = {key: value.half() if value.is_floating_point() else value for key, value in state[name].items()}
+    return state, optimizer
 
 
-def unpack(state):
-    """Return the state with moments of 32 bits."""
-    for moments in state["optimizer"]["state"].values():
-        moments["exp_avg"] = moments["exp_avg"].float()
-        level = moments["exp_avg_sq"].float()
-        moments["exp_avg_sq"] = torch.where(level > 0, torch.exp2(level / STEPS_PER_OCTAVE + LOWEST), 0.0)
-    return state
+def unpack(state, optimizer):
+    """Return the state with weights and moments of 32 bits."""
+    for moments in optimizer["state"].values():
+        variance = torch.exp2(moments["exp_avg_sq"].float() / STEPS_PER_OCTAVE + LOWEST)
+        moments["exp_avg"], moments["exp_avg_sq"] = moments["exp_avg"].float() * variance.sqrt(), variance
+    for name in ("model", "ema_model"):
+        if state[name]:
+            state[name] = {key: value.float() if value.dtype == torch.half else value for key, value in state[name].items()}
+    return state | {"optimizer": optimizer}
+
+
+def load(path):
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 if __name__ == "__main__":
-    action, source, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    state = torch.load(source, map_location="cpu", weights_only=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"pack": pack, "unpack": unpack}[action](state), target)
-    print(f"{target}: step {state['step']}, {target.stat().st_size / 2**20:.1f} MiB")
+    action, source, target = sys.argv[1:]
+    if action == "pack":
+        for name, part in zip(("weights", "moments"), pack(load(source)), strict=True):
+            file = Path(f"{target}.{name}.pt")
+            torch.save(part, file)
+            print(f"{file}: {file.stat().st_size / 2**20:.1f} MiB")
+    else:
+        state = unpack(load(f"{source}.weights.pt"), load(f"{source}.moments.pt"))
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        torch.save(state, target)
+        print(f"{target}: step {state['step']}")
