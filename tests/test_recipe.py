@@ -438,6 +438,18 @@ def test_a_flipped_byte_in_the_store_is_found_before_training(
         Source(store=tmp_path / "store").open()
 
 
+def test_recordings_that_cannot_be_split_are_pretrained_on_only_if_all_are(
+    tmp_path: Path, make_recording: Any, make_store: Any
+) -> None:
+    store = make_store(
+        tmp_path, [make_recording(seed, label=label) for seed, label in enumerate("ab")], dataset="folder"
+    )
+    message = r"no training side \(.*cannot be split.*\); to pre-train on all of them, set `use: all`"
+    with pytest.raises(InputError, match=message):
+        Source(store=tmp_path).pretrain_index(store)
+    assert Source(store=tmp_path, use="all").pretrain_index(store).tolist() == [0, 1]
+
+
 def test_which_recordings_are_for_pretraining(tiny_store: Path) -> None:
     store = SequenceStore.open(tiny_store)
     camera = store.tag("camera")

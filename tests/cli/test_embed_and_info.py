@@ -70,6 +70,26 @@ def test_what_was_left_out(cli: Any, files: Path, tmp_path: Path, tiny_run: Path
     assert "terms" not in messages
 
 
+def test_recordings_of_one_name_are_said(cli: Any, tmp_path: Path, tiny_run: Path, write_sample: Any) -> None:
+    """Names are relative to the folder that is given, so that files of two folders may have the same."""
+    for number in range(2):
+        (tmp_path / "both" / str(number)).mkdir(parents=True)
+        for name in ("walk", "run"):
+            values = np.random.default_rng(number).normal(size=(9, 20, 3))
+            write_sample("nw_ucla", tmp_path / "both" / str(number) / f"{name}.json", values)
+    words = ("--encoder", tiny_run, "--out", tmp_path / "f.npz", "--device", "cpu", "--json")
+    both = tmp_path / "both"
+    notes = json.loads(cli("embed", both / "0", both / "1", *words)[1])["notes"]
+    advice = "names are relative to the folder that is given, so give a folder that holds all recordings"
+    assert f"2 rows have the name 'run', and 1 more names are repeated; {advice}" in notes
+    notes = json.loads(cli("embed", both / "0" / "run.json", both / "1" / "run.json", *words)[1])["notes"]
+    assert f"2 rows have the name 'run'; {advice}" in notes
+    assert not any("rows have the name" in note for note in json.loads(cli("embed", both, *words)[1])["notes"])
+    assert not any(
+        "rows have the name" in note for note in json.loads(cli("embed", both / "0", *words)[1])["notes"]
+    )
+
+
 def test_what_is_unusual_is_said(cli: Any, tmp_path: Path, tiny_run: Path) -> None:
     """Millimeters that are said to be meters, of a body that does not move, with half of the joints."""
     rng = np.random.default_rng(0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_module
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,6 +25,7 @@ from skeletonmae.config import Precision
 
 if TYPE_CHECKING:
     from skeletonmae.datasets import UnreadFile
+    from skeletonmae.inference import Embeddings
     from skeletonmae.sequences import SkeletonSequence
 
 RecordingPaths = Annotated[Positional[tuple[Path, ...]], arg(metavar="RECORDINGS")]
@@ -117,6 +120,7 @@ def embed(
         checks.add(recording)
 
     embeddings = model.embed_sources(recordings, settings, options, ignored.append, on_recording=on_recording)
+    embeddings = embeddings.with_notes(_name_notes(embeddings))
     warnings = describe_warnings(*checks.results())
     embeddings.save(out)
     num_rows, num_features = embeddings.features.shape
@@ -144,3 +148,15 @@ def embed(
     for line in group_reasons(embeddings.left_out):
         print_status(f"left out: {line}")
     return INCOMPLETE if embeddings.left_out else OK
+
+
+def _name_notes(embeddings: Embeddings) -> Iterator[str]:
+    """Say that rows have the same name, as of files of one name in several folders."""
+    numbers = Counter(zip(embeddings.names, embeddings.persons, strict=True))
+    if repeated := [(name, number) for (name, _), number in numbers.most_common() if number > 1]:
+        name, number = repeated[0]
+        more = f", and {len(repeated) - 1} more names are repeated" if len(repeated) > 1 else ""
+        yield (
+            f"{number} rows have the name {name!r}{more}; names are relative to the folder that is given, so give"
+            " a folder that holds all recordings"
+        )

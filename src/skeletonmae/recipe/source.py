@@ -73,13 +73,24 @@ class Source(Config):
                 not apply to it.
         """
         use_all = self.use == "all" or not (store.labels >= 0).any()  # without labels there is no test side
-        index = np.arange(len(store)) if use_all else self.split_rule(store).pretrain_index(store)
+        index = np.arange(len(store)) if use_all else self._train_index(store)
         if unknown := [name for name in self.exclude_classes if name not in store.classes]:
             where, expected = f"{self.store}: exclude_classes", ", ".join(store.classes)
             raise InputError("the store has no such class", where=where, expected=expected, got=", ".join(unknown))
         excluded = [store.classes.index(name) for name in self.exclude_classes]
         is_kept = (store.num_persons[index] > 0) & ~np.isin(store.labels[index], excluded)
         return index[is_kept & ~np.isin(index, self.excluded_index(store))]
+
+    def _train_index(self, store: SequenceStore) -> np.ndarray:
+        """Return the indices of the training side, `(recording,)`."""
+        rule = self.split_rule(store)
+        try:
+            return rule.pretrain_index(store)
+        except InputError as error:
+            advice = "to pre-train on all of them, set `use: all` for this store, such as data.evaluate.use=all"
+            raise InputError(
+                f"the recordings have no training side ({error}); {advice}", where=self.store
+            ) from error
 
     def excluded_index(self, store: SequenceStore) -> np.ndarray:
         """Return the indices of the recordings that `exclude` names, `(recording,)`, ascending.
