@@ -110,8 +110,8 @@ encoder knows the 20 joints of Kinect v1 by name, so it also reads other layouts
 `sbu15`, `ntu25`, `azure32`, `smpl24`, or your own. It does not use other joints.""",
         limits="""- 3D coordinates in meters, y up. 2D recordings are refused, and so are those in an unknown unit.
 - A clip is resampled to 64 frames, whatever its duration: the encoder does not see how fast a motion is.
-- A clip is centered on the center of the body (the spine, in the layouts of the Kinect). If this joint was never
-  observed, features depend on where the person stands.
+- A clip is centered on the center of the body (the spine, in the layouts of the Kinect); if this joint was never
+  observed, on the mean of the joints that were. The features are then others than with it.
 - At most two persons enter the features of a recording; with `per_person`, every person has features of its own.
 - It was trained on 20 joints. Layouts that have few of them, or that place a joint of the same name elsewhere on
   the body, give worse features.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from dataclasses import replace
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import skeletonmae
 from skeletonmae import SkeletonEncoder
+from skeletonmae.encoders import find_shipped
 from skeletonmae.recipe import read_recipe
 from skeletonmae.sequences import SequenceStore
 
@@ -68,6 +71,84 @@ def test_features_of_other_settings_are_others(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_features_of_other_code_are_computed_again(
+    encoders: Any, tiny_run: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, store = encoders.encoder_features, SequenceStore.open(tiny_store)
+    monkeypatch.setattr(features, "compute", lambda *_: np.zeros((len(store), 1), np.float32))
+    features.read(str(tiny_run), store, tmp_path)
+    asked = []
+    monkeypatch.setattr(features, "code_checksum", lambda *places: asked.append(places) or "changed")
+    monkeypatch.setattr(features, "compute", lambda *_: np.ones((len(store), 1), np.float32))
+    assert features.read(str(tiny_run), store, tmp_path).mean() == 1
+    assert asked == [(Path(skeletonmae.__file__).parent, Path(features.__file__))]
+
+
+def test_a_changed_or_renamed_file_is_other_code(encoders: Any, tmp_path: Path) -> None:
+    code_checksum = encoders.encoder_features.code_checksum.__wrapped__  # without what it remembers
+    folder, file = tmp_path / "package", tmp_path / "script.py"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "a.py").write_text("1")
+    file.write_text("1")
+    found = [code_checksum(folder, file)]
+    (folder / "inner" / "card.md").write_text("no code")
+    assert code_checksum(folder, file) == found[0]
+    (folder / "inner" / "a.py").write_text("2")
+    found.append(code_checksum(folder, file))
+    file.write_text("2")
+    found.append(code_checksum(folder, file))
+    (folder / "inner" / "a.py").rename(folder / "inner" / "b.py")
+    found.append(code_checksum(folder, file))
+    assert len(set(found)) == 4
+
+
+def test_features_that_were_not_written_completely_are_not_read(
+    encoders: Any, tiny_run: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, store = encoders.encoder_features, SequenceStore.open(tiny_store)
+    monkeypatch.setattr(features, "compute", lambda *_: np.zeros((len(store), 1), np.float32))
+
+    def stopped(stream: Any, _features: np.ndarray) -> None:
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(features.np, "save", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            features.read(str(tiny_run), store, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert features.read(str(tiny_run), store, tmp_path).shape == (len(store), 1)
+
+
+def test_untrained_networks_have_the_checksum_of_their_settings(encoders: Any) -> None:
+    identity = encoders.encoder_features.identity
+    small, free = identity("untrained small"), identity("untrained free")
+    assert small == free
+    assert set(small) == {"network"}
+    assert identity("small") == {"weights": find_shipped("small").sha256}
+    assert identity("ridge") == {}
+
+
+def test_the_page_says_which_rows_were_measured_with_which_weights(encoders: Any) -> None:
+    def row(weights: str, dataset: str) -> dict[str, Any]:
+        return {"encoder": "tiny", "weights": weights, "set": dataset, "features": "parts"}
+
+    lines = list(encoders._weights([row("a" * 64, "sbu"), row("b" * 64, "nw_ucla"), {"encoder": "ridge"}]))
+    assert lines == [f"- tiny: `{'a' * 12}` on sbu (parts)", f"- tiny: `{'b' * 12}` on nw_ucla (parts)"]
+
+
+def test_rows_without_copies_count_the_clips_that_are_left(encoders: Any) -> None:
+    found = json.loads(encoders.FILE.read_text(encoding="utf-8"))["rows"]
+    rows = [row for row in found if row.get("top1_without_copies") is not None]
+    assert {(row["set"], row["num_without_copies"]) for row in rows} == {("nw_ucla", 464 - 95)}
+
+
+def test_every_row_says_what_was_measured(encoders: Any) -> None:
+    for row in json.loads(encoders.FILE.read_text(encoding="utf-8"))["rows"]:
+        named = {"ridge": None}.get(row["encoder"], "network" if "untrained" in row["encoder"] else "weights")
+        assert [key for key in ("weights", "network") if key in row] == ([named] if named else [])
+
+
 def test_rows_and_page(
     encoders: Any, tiny_run: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,8 +170,12 @@ def test_rows_and_page(
     assert len(found) == len(result["rows"]) == 12
     row = found["tiny", "parts", "linear"]
     assert row["interval"][0] < row["top1"] < row["interval"][1]
+    weights = hashlib.sha256((tiny_run / "model.safetensors").read_bytes()).hexdigest()
+    assert {one.get("weights") for one in result["rows"] if one["encoder"] == "tiny"} == {weights}
+    assert all("weights" not in one for one in result["rows"] if one["encoder"] == "ridge")
     page = out.with_suffix(".md").read_text()
     assert f"| tiny | parts | {100 * row['top1']:.1f} (" in page
+    assert f"\n- tiny: `{weights[:12]}`\n" in page
     assert page.count("| ridge | coordinates, ") == 3
 
 

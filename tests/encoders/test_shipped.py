@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from skeletonmae import SkeletonEncoder
 from skeletonmae.checkpoint import load_checkpoint, save_encoder
 from skeletonmae.encoders import find_shipped, load_encoder, shipped, shipped_encoders
 from skeletonmae.errors import InputError
@@ -36,6 +39,25 @@ def test_what_is_shipped(encoder: shipped.ShippedEncoder) -> None:
     assert (header.role, header.license) == ("encoder", encoder.license)
     for store in header.recipe["data"]["pretrain"]:
         assert not Path(store["store"]).is_absolute()
+
+
+@pytest.mark.parametrize("encoder", SHIPPED, ids=lambda encoder: encoder.name)
+def test_without_the_center_of_the_body_features_do_not_depend_on_the_place(
+    encoder: shipped.ShippedEncoder, make_recording: Any
+) -> None:
+    """What cards and docs/encoders.md say of a center that was never observed, and of one that was."""
+    recording = replace(make_recording(), fps=30.0)
+    observed = recording.observed.copy()
+    observed[:, :, recording.skeleton.center_index] = False
+    model = SkeletonEncoder.from_pretrained(encoder.name)
+
+    def features(seen: np.ndarray, place: tuple[float, float, float]) -> np.ndarray:
+        moved = np.where(seen[..., None], recording.positions + np.float32(place), np.float32(0))
+        return model.embed([replace(recording, positions=moved, observed=seen)]).features
+
+    here = features(observed, (0, 0, 0))
+    np.testing.assert_allclose(features(observed, (3, 1, -4)), here, atol=3e-4)
+    assert np.abs(features(recording.observed, (0, 0, 0)) - here).max() > 0.01
 
 
 def test_names_are_unique() -> None:
