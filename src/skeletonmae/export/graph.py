@@ -12,7 +12,7 @@ from skeletonmae.export.resample import Clip, Resample
 from skeletonmae.export.steps import make_steps
 from skeletonmae.export.tokens import DescribedTokens, NamedTokens
 from skeletonmae.methods import Pooling
-from skeletonmae.methods.described_pooling import GROUPS, group_of_joint, pooled_layout
+from skeletonmae.methods.described_pooling import GROUPS, canonical_joints, group_of_joint, pooled_layout
 from skeletonmae.methods.pooling import pool_statistics, pool_sums, statistics_blocks, sum_time_parts
 from skeletonmae.models import JointPatchEncoder
 from skeletonmae.skeletons import Skeleton
@@ -68,7 +68,7 @@ class RecordingEncoder(nn.Module):
         if encoder.described:
             self.tokens = DescribedTokens(encoder, skeleton, has_depth=axes == 3)
             self.skeleton = pooled_layout(skeleton)
-            self.token_joints = self.model_joints = self.skeleton.joints
+            self.token_joints, self.model_joints = self.skeleton.joints, canonical_joints(self.skeleton)
         else:
             self.tokens = NamedTokens(encoder, skeleton)
             self.skeleton, self.token_joints = skeleton, self.tokens.joints
