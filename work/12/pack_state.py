@@ -3,9 +3,9 @@
     python work/12/pack_state.py pack runs/encoders/base/state.pt work/12/base
     python work/12/pack_state.py unpack work/12/base runs/encoders/base/state.pt
 
-Weights become float16, in `base.weights.pt`. In `base.moments.pt`, the first moment has 8 bits (float8 of the share
-of the square root of the second), and the second the 8 bits of its logarithm, in steps of 15 %: with betas of (0.9,
-0.95), AdamW forgets both within some fifty steps. So a run that is resumed goes on nearly, but not exactly, as it was.
+Weights become float16, in `base.weights.pt`. In `base.moments.pt`, the first moment has 8 bits (float8 of its share
+of the square root of the second), and the second the 8 bits of its logarithm, in steps of 15 %. AdamW forgets both
+within some fifty steps (betas of 0.9 and 0.95), so a run that is resumed goes on nearly as it was.
 """
 
 import sys
@@ -22,10 +22,12 @@ def pack(state):
     for moments in optimizer["state"].values():
         variance = moments["exp_avg_sq"].clamp(min=2.0**LOWEST)
         moments["exp_avg"] = (moments["exp_avg"] / variance.sqrt()).to(torch.float8_e4m3fn)
-        moments["exp_avg_sq"] = ((variance.log2() - LOWEST) * STEPS_PER_OCTAVE).round().clamp(0, 255).to(torch.uint8)
+        level = ((variance.log2() - LOWEST) * STEPS_PER_OCTAVE).round()
+        moments["exp_avg_sq"] = level.clamp(0, 255).to(torch.uint8)
     for name in ("model", "ema_model"):
         if state[name]:
-            state[name] = {key: value.half() if value.is_floating_point() else value for key, value in state[name].items()}
+            half = {key: value.half() for key, value in state[name].items() if value.is_floating_point()}
+            state[name] = state[name] | half
     return state, optimizer
 
 
@@ -36,11 +38,13 @@ def unpack(state, optimizer):
         moments["exp_avg"], moments["exp_avg_sq"] = moments["exp_avg"].float() * variance.sqrt(), variance
     for name in ("model", "ema_model"):
         if state[name]:
-            state[name] = {key: value.float() if value.dtype == torch.half else value for key, value in state[name].items()}
+            whole = {key: value.float() for key, value in state[name].items() if value.dtype == torch.half}
+            state[name] = state[name] | whole
     return state | {"optimizer": optimizer}
 
 
 def load(path):
+    """Return a tree of tensors from a file."""
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
