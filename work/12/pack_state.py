@@ -3,9 +3,9 @@
     python work/12/pack_state.py pack runs/encoders/base/state.pt work/12/base
     python work/12/pack_state.py unpack work/12/base runs/encoders/base/state.pt
 
-Weights become float16, in `base.weights.pt`. In `base.moments.pt`, the first moment has 8 bits (float8 of its share
-of the square root of the second), and the second the 8 bits of its logarithm, in steps of 15 %. AdamW forgets both
-within some fifty steps (betas of 0.9 and 0.95), so a run that is resumed goes on nearly as it was.
+Weights become float16, in `base.weights.pt`. In `base.moments.pt`, the first moment has 8 bits (float8 of its
+share of the square root of the second), and the second the 8 bits of its logarithm, in steps of 15 %. AdamW
+forgets both within some fifty steps (betas of 0.9 and 0.95), so a run goes on nearly as it was.
 """
 
 import sys
