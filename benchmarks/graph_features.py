@@ -4,8 +4,8 @@
 
 `teacher`: the target of a hidden joint is its feature from a moving average of the encoder, which sees the whole
 pose, minus the mean of that joint in the batch and divided by its spread, in place of its coordinates.
-`oracle`: the encoder is taken from an STRL that was trained with all labels of the part to fit on, so it bounds
-what any pre-training of this encoder can bring. Everything else is as in benchmarks/graph_proof.py, with the
+`oracle`: the encoder is taken from an STRL that was trained with all labels of the part to fit on, which says what
+this encoder can carry. Everything else is as in benchmarks/graph_proof.py, with the
 setting that was chosen there; both are compared with it on the validation parts, from one pre-training and four
 draws of a tenth of the labels. Nothing is chosen by them, and no test side is used.
 """

@@ -43,11 +43,10 @@ single fine-tuning does not have.
 ABLATED = """
 ## Ablations
 
-One change at a time of the setting of the proof, with 10 % of the labels on the test side of Penn Action: up to
-two pre-trainings, five draws each. Where the change concerns the classifier's network, it is trained from scratch
+One change at a time of the setting of the proof, with 10 % of the labels on the test side of Penn Action: two
+pre-trainings, five draws each. Where the change concerns the classifier's network, it is trained from scratch
 too; otherwise the value of the setting is repeated. `against the setting` compares pre-trainings and draws of the
-same seeds. With one pre-training an interval is over the draws alone: another pre-training may differ by more.
-Nothing is chosen here.
+same seeds; where two pre-trainings differ, its interval is wide. Nothing is chosen here.
 """
 
 

@@ -97,8 +97,8 @@ def remarks(recording: SkeletonSequence, max_persons: int) -> Iterator[str]:
         yield "one joint"
     if recording.unit == "image":
         yield "fractions"
-    seen = recording.positions[:max_persons][observed].astype(np.float64)
-    if np.abs(seen.mean(0)).max() > MAX_DISTANCE * seen.std(0).max() > 0:
+    joints = recording.positions[:max_persons][observed].astype(np.float64)
+    if np.abs(joints.mean(0)).max() > MAX_DISTANCE * joints.std(0).max() > 0:
         yield "far"
     if recording.positions.shape[3] == 3 and upright(recording) < MIN_UPRIGHT:
         yield "lying"
