@@ -55,6 +55,15 @@ TIME_PARTS = (1, 8)
 STATISTICS = "statistics"
 FILE = Path(__file__).with_suffix(".json")
 KEY = ("encoder", "set", "features", "protocol")
+TITLES = {
+    "encoder_ablations": (
+        "What matters in the pre-training of `small`",
+        """The jobs of `encoder_ablations.yaml` and `encoder_own_sets.yaml`: the network of `small` after a quarter
+of its schedule, 3,456 to 3,570 steps of 256 clips, on one GPU (NVIDIA H200, float32, up to 15 jobs at a time), one
+pre-training each. *Alone* is on the training side of that set, with the augmentation of `small`.""",
+    )
+}
+"""Title and introduction of the page of a results file, by its name; others have those of the shipped encoders."""
 
 
 Reader = Callable[[], np.ndarray]
@@ -147,8 +156,14 @@ def _features_name(time_parts: int) -> str:
     return "parts" if time_parts == 1 else f"parts, {time_parts} times"
 
 
-def page(result: dict[str, Any]) -> str:
-    """Return the page of the results, in Markdown: one table for each dataset."""
+def page(result: dict[str, Any], name: str = "encoders") -> str:
+    """Return the page of the results, in Markdown: one table for each dataset.
+
+    Args:
+        result: The content of the results file.
+        name: Its name without suffix.
+    """
+    heading, introduction = TITLES.get(name, ("Frozen encoders", ""))
     names = ["linear", "nearest", *(f"few {shots}" for shots in SHOTS)]
     tables = []
     for dataset in SETS:
@@ -170,9 +185,9 @@ def page(result: dict[str, Any]) -> str:
     runs = "\n".join(f"- {run['date']}, commit {run['commit']}: `{run['command']}`" for run in result["runs"])
     weights = "\n".join(_weights(result["rows"]))
     return f"""<!-- Written by benchmarks/encoders.py. -->
-# Frozen encoders
+# {heading}
 
-{text}
+{introduction}{chr(10) * 2 if introduction else ""}{text}
 Top-1 accuracy in percent on the test side: `linear` and `nearest` with the 95 % interval of that many clips, `few`
 with the standard deviation over draws. The draws are the same for all rows. SBU is tested in all of its folds.
 "Without copies" is `linear` without test clips that are exact copies of training clips. Features come from one
@@ -250,7 +265,7 @@ def main() -> None:
             for row in rows:
                 print(json.dumps(row), flush=True)
             options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    options.out.with_suffix(".md").write_text(page(result), encoding="utf-8")
+    options.out.with_suffix(".md").write_text(page(result, options.out.stem), encoding="utf-8")
 
 
 if __name__ == "__main__":

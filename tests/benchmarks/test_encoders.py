@@ -179,9 +179,12 @@ def test_rows_and_page(
     assert page.count("| ridge | coordinates, ") == 3
 
 
-def test_the_page_is_that_of_the_results(encoders: Any) -> None:
-    result = json.loads(encoders.FILE.read_text(encoding="utf-8"))
-    assert encoders.FILE.with_suffix(".md").read_text(encoding="utf-8") == encoders.page(result)
+@pytest.mark.parametrize("name", ["encoders", "encoder_ablations"])
+def test_the_page_is_that_of_the_results(encoders: Any, name: str) -> None:
+    file = encoders.FILE.with_name(f"{name}.json")
+    page = encoders.page(json.loads(file.read_text(encoding="utf-8")), name)
+    assert file.with_suffix(".md").read_text(encoding="utf-8") == page
+    assert ("What matters" in page.partition("\n\n")[0]) == (name == "encoder_ablations")
 
 
 def jobs_of(file: str) -> dict[str, Any]:
@@ -219,16 +222,20 @@ def test_the_ablations_change_one_thing_and_read_no_test_side(encoders: Any) -> 
 
 def test_the_networks_of_single_sets_are_tested_on_them(encoders: Any) -> None:
     small = read_recipe(Path(__file__).parents[2] / "recipes" / "encoders" / "small.yaml")
+    quarter = jobs_of("encoder_ablations.yaml")["small"]
     for name, job in jobs_of("encoder_own_sets.yaml").items():
         assert [str(source.store) for source in job.data.pretrain] == [f"stores/pool/{name}"]
         assert job.data.evaluate.store == Path("stores") / name
         dataset = encoders.DATASETS[name]
         assert job.data.evaluate.split == dataset.default_split
         assert (job.method, job.masking, job.data.augment) == (small.method, small.masking, small.data.augment)
-        # As many steps as small: 360 epochs of 144 batches, 4 of them to warm up.
-        batches = 51_840 / job.training.epochs
+        # As many steps as the job `small` of the ablations: 90 epochs of 39 batches, 4 of them to warm up.
+        batches = 3_510 / job.training.epochs
         assert batches == pytest.approx(round(batches), rel=1e-3)
-        assert job.training.warmup_epochs == pytest.approx(576 / batches, abs=0.5)
+        assert job.training.warmup_epochs == pytest.approx(156 / batches, abs=0.5)
+        assert job.training == quarter.training.model_copy(
+            update={"epochs": job.training.epochs, "warmup_epochs": job.training.warmup_epochs}
+        )
 
 
 def test_the_objectives_differ_from_small_in_the_method_alone(encoders: Any) -> None:
