@@ -15,7 +15,8 @@ regression; for `statistics` and `coordinates, linear`, that or linear discrimin
 with 1, 5 and 10 clips a class, in 20 draws. `nearest` takes the class of the nearest training clip. Kind and
 strength are chosen on the training side: in five folds by subject (by pair in SBU; at random where nobody is
 named), and for few clips in five draws from one half of the subjects, with the other half as the test. Those of
-the ridge classifier (`ridge.py`) are chosen likewise, for both of its scalings.
+the ridge classifier (`ridge.py`) are chosen likewise, for both of its scalings. *Turned coordinates* are those of
+bodies that are scaled to one size and, in 3D, face forward, as an encoder reads them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 
 import encoder_features
 import numpy as np
+import ridge
 from encoder_probes import (
     NUM_DRAWS,
     SHOTS,
@@ -49,6 +51,8 @@ from skeletonmae.evaluation.reliability import wilson_interval
 from skeletonmae.recipe import Source
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.copies import number_recordings
+from skeletonmae.transforms.geometry import Center, FaceForward
+from skeletonmae.transforms.size import NormalizeSize
 
 SETS = ("nw_ucla", "utd_mhad", "msr_action3d", "kinder_gator", "penn_action", "sbu", "pyskl_sample")
 TIME_PARTS = (1, 8)
@@ -91,12 +95,24 @@ def measure(encoder: str, path: Path, cache: Path, names: Sequence[str] | None =
     if encoder == encoder_features.RIDGE:
         fits = {"coordinates, each": ridge_each, "coordinates, all": ridge_all, "coordinates, linear": linear}
         kinds = {name: (read(), fit) for name, fit in fits.items()}
+        for name, fit in {"turned coordinates, each": ridge_each, "turned coordinates, all": ridge_all}.items():
+            kinds[name] = (lambda: turned_coordinates(store), fit)
     else:
         kinds = {_features_name(parts): (read(time_parts=parts), logistic) for parts in TIME_PARTS}
         kinds[STATISTICS] = (read(pooling=STATISTICS), linear)
     for name, (features, fit) in kinds.items():
         if names is None or name in names:
             yield from _measure(path, store, features(), name, encoder, fit)
+
+
+def turned_coordinates(store: SequenceStore) -> np.ndarray:
+    """Return coordinates of all recordings after what `small` does to a clip, `(recording, feature)`.
+
+    Bodies are scaled to one size and, in 3D, turned to face forward.
+    """
+    transforms = (NormalizeSize(), Center(), *([FaceForward(optional=True)] if store.axes == 3 else []))
+    clips = ridge.CLIPS.model_copy(update={"transforms": transforms})
+    return ridge.read_features(store, np.arange(len(store)), clips)
 
 
 def _measure(

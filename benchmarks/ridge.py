@@ -86,15 +86,15 @@ def fit(
     ]
 
 
-def read_features(store: SequenceStore, index: np.ndarray) -> np.ndarray:
+def read_features(store: SequenceStore, index: np.ndarray, clips: ClipConfig = CLIPS) -> np.ndarray:
     """Return the features of recordings, `(recording, feature)`; zeros where nothing is observed."""
     rows = []
-    for batch in CLIPS.loader(store, index, batch_size=256).epoch():
+    for batch in clips.loader(store, index, batch_size=256).epoch():
         moves = (batch.positions[:, :, 1:] - batch.positions[:, :, :-1]) * (
             batch.observed[:, :, 1:] & batch.observed[:, :, :-1]
         )[..., None]
         both = torch.cat([batch.positions, moves], dim=2)
-        both = pad(both, (0, 0, 0, 0, 0, 0, 0, CLIPS.max_persons - both.shape[1]))
+        both = pad(both, (0, 0, 0, 0, 0, 0, 0, clips.max_persons - both.shape[1]))
         rows.append(both.flatten(1).double().numpy())
     return np.concatenate(rows)
 
