@@ -51,7 +51,9 @@ ANY_LIMITS = """- It reads a recording as one action, resampled to a fixed numbe
 - Random, augmented views (`views`) can help or harm; choose by cross-validation.
 - It is a single pre-training; how much results vary from seed to seed was not measured.
 - The first person gives the place, size and direction of a clip: exchanging two persons changes the features.
-- It was not compared with the same network pre-trained on one of the sets alone."""
+- It is no substitute for recordings of one's own: at a quarter of the schedule of `small`, the same network,
+  pre-trained on the training side of one dataset alone, was as good on that dataset or better
+  (`benchmarks/encoder_ablations.md`)."""
 
 NW_UCLA_LIMITS = (
     """- Cameras 1 and 2 of NW-UCLA, which it saw without labels, show the performances that camera 3 tests."""
@@ -148,6 +150,13 @@ WEIGHTS_TEXTS = {
   from scratch: 65.2 %), which is no more than a discriminant analysis of its frozen features does: 71.0 %.
 - The first 9,471 steps were made by a learning rate that would have ended after 500 epochs, the rest by one that
   ends after 360; `make encoders` trains 360 from the start.""",
+    # base
+    "1c22d81e5553c8bce288568f6e86f94c2a29edd2cb5ca92be8d5354d28414f91": """\
+- The first 15,129 steps were made in bf16 by a learning rate that would have ended after 200 epochs, the last
+  2,151 in float32 by one that falls from 4.7e-4 to 0 along a half cosine; `make encoders` trains 120 epochs from
+  the start. In between, the store of Kinder-Gator was prepared again: 99,787 instead of 91,346 frames of the same
+  recordings.
+- Not measured with these weights: what lost frames cost, and fine-tuning.""",
     # kinect20
     "3a880b89a64ebdcad4adaf29def4cd15ed7cff10a2344f1190f1b37bf5dc987c": """\
 - Of the test recordings of NW-UCLA, a linear probe on `parts` (by L-BFGS) recognizes 87.1 %, with a tenth of the
