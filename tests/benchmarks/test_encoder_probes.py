@@ -48,6 +48,50 @@ def test_labels_of_the_test_side_do_not_change_a_choice(probes: Any, task: Any) 
         assert probes.choose_by_draws(task, fit, 5) == probes.choose_by_draws(other, fit, 5)
 
 
+@pytest.mark.parametrize("groups", ["known", "unknown"])
+def test_classifiers_are_fitted_to_the_training_side_alone(probes: Any, task: Any, groups: str) -> None:
+    """Each recording has its index as its feature, so that a fit says which recordings it got."""
+    task = task._replace(features=np.arange(120.0)[:, None])
+    if groups == "unknown":
+        task = task._replace(groups=np.full(120, ""))
+    fitted: list[set[int]] = []
+
+    def fit(features: Any, labels: Any, num_classes: int, settings: Any = range(2)) -> Any:
+        rows = features[:, 0].astype(int)
+        np.testing.assert_array_equal(labels, task.labels[rows])
+        assert len(set(rows)) == len(rows)
+        fitted.append(set(rows))
+        return [lambda rows: np.zeros(len(rows), int) for _ in settings]
+
+    train = set(task.train.tolist())
+    calls = {
+        "full": lambda: probes.full(task, fit),
+        "few_shot": lambda: probes.few_shot(task, fit, 5, 30),
+        "folds": lambda: probes.choose_by_folds(task, fit),
+        "draws": lambda: probes.choose_by_draws(task, fit, 5),
+    }
+    found = {}
+    for name, call in calls.items():
+        fitted.clear()
+        call()
+        assert fitted, name
+        assert all(rows <= train for rows in fitted), name
+        found[name] = list(fitted)
+    assert found["full"][-1] == train
+    assert all(len(rows) == 15 for rows in found["few_shot"])
+    assert all(rows < train for rows in found["folds"] + found["draws"])
+
+
+def test_the_nearest_clip_is_one_of_the_training_side(probes: Any, task: Any) -> None:
+    """Each test clip is close to one training clip, which has another class for 45 of the 60, and closest to itself."""
+    rng = np.random.default_rng(0)
+    labels, features = task.labels.copy(), rng.normal(size=(120, 6))
+    features[task.test] = features[task.train] + 0.01 * rng.normal(size=(60, 6))
+    labels[task.test] = labels[task.train]
+    labels[task.test[:45]] = (labels[task.test[:45]] + 1) % 3
+    assert probes.nearest(task._replace(features=features, labels=labels)).tolist() == [False] * 45 + [True] * 15
+
+
 def test_the_choice_follows_the_validation(probes: Any, task: Any) -> None:
     scores = {}
 

@@ -143,6 +143,34 @@ def test_rows_without_copies_count_the_clips_that_are_left(encoders: Any) -> Non
     assert {(row["set"], row["num_without_copies"]) for row in rows} == {("nw_ucla", 464 - 95)}
 
 
+def test_the_accuracy_without_copies_leaves_them_out(
+    encoders: Any, tiny_store: Path, tmp_path: Path, make_store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One test clip is a copy of a training clip; it and a third of the other test clips are recognized."""
+    source = SequenceStore.open(tiny_store)
+    split = encoders.default_task(tiny_store, source)
+    recordings = [source[number] for number in range(len(source))]
+    copy, original = split.test[0], recordings[split.train[0]]
+    recordings[copy] = replace(recordings[copy], positions=original.positions, observed=original.observed)
+    store = make_store(tmp_path / "synthetic", recordings, classes=source.classes, dataset="synthetic")
+    is_right = np.arange(len(store)) % 3 == 0
+    is_right[copy] = True
+    features = np.where(is_right, store.labels, -1)[:, None]
+
+    def fit(_features: Any, _labels: Any, _num_classes: int, settings: Any = (0,)) -> Any:
+        return [lambda rows: rows[:, 0] for _ in settings]
+
+    monkeypatch.setattr(encoders, "SHOTS", ())
+    (row,) = encoders._measure(tmp_path / "synthetic", store, features, "coordinates", "ridge", fit)
+    (task,) = encoders._tasks(tmp_path / "synthetic", store, features)
+    others = np.setdiff1d(task.test, [copy])
+    assert copy in task.test
+    assert (row["num_test"], row["num_without_copies"]) == (len(others) + 1, len(others))
+    assert row["top1"] == pytest.approx((is_right[others].sum() + 1) / (len(others) + 1))
+    assert row["top1_without_copies"] == pytest.approx(is_right[others].mean())
+    assert 0 < row["top1_without_copies"] < row["top1"] < 1
+
+
 def test_every_row_says_what_was_measured(encoders: Any) -> None:
     for row in json.loads(encoders.FILE.read_text(encoding="utf-8"))["rows"]:
         named = {"ridge": None}.get(row["encoder"], "network" if "untrained" in row["encoder"] else "weights")
