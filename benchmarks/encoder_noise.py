@@ -38,7 +38,7 @@ KEY = ("encoder", "features", "set", "millimeters")
 
 
 def measure(
-    encoder: SkeletonEncoder, path: Path, pooling: Pooling, millimeters: Sequence[int] = MILLIMETERS
+    encoder: SkeletonEncoder, path: Path, pooling: Pooling, millimeters: Sequence[float] = MILLIMETERS
 ) -> Iterator[dict[str, Any]]:
     """Yield the accuracy on the training side of a store in meters at each level of noise.
 
@@ -100,11 +100,34 @@ def features(encoder: SkeletonEncoder, recordings: list[SkeletonSequence], pooli
     return rows
 
 
+def weights_lines(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line for each file that was measured, and what it was measured on.
+
+    Args:
+        rows: Rows of results, with the fields of `encoder_features.identity` where the file is known.
+    """
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        checksum = row.get("weights") or row.get("network")
+        name = f"`{checksum[:12]}`" if checksum else "not known"
+        found.setdefault((row["encoder"], name), {})[row["set"]] = None
+    return [f"- {encoder}: {name} on {', '.join(sets)}" for (encoder, name), sets in found.items()]
+
+
+WEIGHTS = """## Weights
+
+The first digits of the SHA-256 of the file that was measured; for an untrained network, those of a checksum of its
+settings."""
+
+
 def page(result: dict[str, Any]) -> str:
     """Return the page of the results, in Markdown."""
     text = (__doc__ or "").split("\n\n", 2)[2]
     rows = result["rows"]
-    columns = list(dict.fromkeys((row["set"], row["millimeters"]) for row in rows))
+    sets = list(dict.fromkeys(row["set"] for row in rows))
+    columns = sorted(
+        {(row["set"], row["millimeters"]) for row in rows}, key=lambda one: (sets.index(one[0]), one[1])
+    )
     lines = []
     for encoder, pooling in dict.fromkeys((row["encoder"], row["features"]) for row in rows):
         found = {
@@ -115,7 +138,7 @@ def page(result: dict[str, Any]) -> str:
         lines.append(f"| {encoder} | {pooling} | {' | '.join(found.get(column, '') for column in columns)} |")
     num_clips = {row["set"]: row["num_clips"] for row in rows}
     clips = ", ".join(f"{DATASETS[name].title} {num} clips" for name, num in num_clips.items())
-    head = " | ".join(f"{DATASETS[name].title}, {level} mm" for name, level in columns)
+    head = " | ".join(f"{DATASETS[name].title}, {level:g} mm" for name, level in columns)
     runs = "\n".join(f"- {run['date']}, commit {run['commit']}: `{run['command']}`" for run in result["runs"])
     return f"""<!-- Written by benchmarks/encoder_noise.py. -->
 # Encoders and noise
@@ -126,6 +149,10 @@ Accuracy in percent; {clips}.
 | encoder | features | {head} |
 |---|---|{"---|" * len(columns)}
 {chr(10).join(lines)}
+
+{WEIGHTS}
+
+{chr(10).join(weights_lines(rows))}
 
 ## Runs
 
@@ -139,6 +166,9 @@ def main() -> None:
     parser.add_argument("encoders", nargs="*", help="names, checkpoints, folders of runs, or `untrained NAME`")
     parser.add_argument("--name", default="", help="what the first encoder is called in the results")
     parser.add_argument("--pooling", default="statistics", help="what the features are")
+    parser.add_argument(
+        "--millimeters", type=float, nargs="+", default=MILLIMETERS, help="standard deviations of the noise"
+    )
     parser.add_argument("--stores", type=Path, default=Path("stores"))
     parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--out", type=Path, default=FILE, help="JSON to add to; the page lies beside it")
@@ -149,9 +179,10 @@ def main() -> None:
         result["runs"].append(facts("OMP_NUM_THREADS=1"))
     for number, encoder in enumerate(options.encoders):
         name = options.name if options.name and number == 0 else encoder
+        about, model = {"encoder": name, **encoder_features.identity(encoder)}, encoder_features.load(encoder)
         for dataset in options.sets:
-            found = measure(encoder_features.load(encoder), options.stores / dataset, options.pooling)
-            rows = [{"encoder": name, **row} for row in found]
+            found = measure(model, options.stores / dataset, options.pooling, options.millimeters)
+            rows = [{**about, **row} for row in found]
             print(json.dumps(rows), flush=True)
             result = merge(result, rows, KEY)
             options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

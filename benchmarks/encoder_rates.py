@@ -21,7 +21,7 @@ from typing import Any
 
 import encoder_features
 import numpy as np
-from encoder_noise import features
+from encoder_noise import WEIGHTS, features, weights_lines
 from encoders import default_task, merge
 from environment import facts
 
@@ -128,6 +128,10 @@ in percent.
 |---|---|{"---|" * len(RATES)}
 {chr(10).join(lines)}
 
+{WEIGHTS}
+
+{chr(10).join(weights_lines(result["rows"]))}
+
 ## Runs
 
 {runs}
@@ -147,10 +151,11 @@ def main() -> None:
     if options.encoders:
         result["runs"].append(facts("OMP_NUM_THREADS=1"))
     for encoder in options.encoders:
+        named, model = {"encoder": encoder, **encoder_features.identity(encoder)}, encoder_features.load(encoder)
         for dataset in options.sets:
             recordings = read_recordings(options.stores / dataset)
-            about = {"encoder": encoder, "set": dataset, "own_rate": recordings[0].fps}
-            rows = [{**about, **row} for row in measure(encoder_features.load(encoder), recordings)]
+            about = {**named, "set": dataset, "own_rate": recordings[0].fps}
+            rows = [{**about, **row} for row in measure(model, recordings)]
             print(json.dumps(rows), flush=True)
             result = merge(result, rows, KEY)
             options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -24,6 +24,7 @@ from typing import Any, get_args
 import encoder_features
 import numpy as np
 import torch
+from encoder_noise import features
 from environment import facts
 
 from skeletonmae import SkeletonEncoder
@@ -102,7 +103,7 @@ def measure(
     encoder: SkeletonEncoder, recordings: list[SkeletonSequence], pooling: Pooling = "parts"
 ) -> dict[str, dict[str, float] | None]:
     """Return how often each change keeps a recording nearest to itself; None if the encoder cannot read it."""
-    gallery = _features(encoder, recordings, pooling)
+    gallery = features(encoder, recordings, pooling)
     return {name: _retrieve(encoder, gallery, recordings, changes, pooling) for name, changes in CHANGES.items()}
 
 
@@ -128,22 +129,11 @@ def _retrieve(
             recording = change(recording, rng)
         changed.append(recording)
     try:
-        rank = ranks(gallery, _features(encoder, changed, pooling))
+        rank = ranks(gallery, features(encoder, changed, pooling))
     except InputError:
         return None
     top = {f"top{count}": float((rank < count).mean()) for count in (1, 5)}
     return {**top, "median_rank": float(np.median(rank)) + 1}
-
-
-def _features(encoder: SkeletonEncoder, recordings: list[SkeletonSequence], pooling: Pooling) -> np.ndarray:
-    """Return a row for each recording; zeros for one that the encoder leaves out."""
-    embeddings = encoder.embed(recordings, pooling=pooling)
-    row = {name: index for index, name in enumerate(embeddings.names)}
-    features = np.zeros((len(recordings), embeddings.features.shape[1]), np.float32)
-    for index, recording in enumerate(recordings):
-        if recording.name in row:
-            features[index] = embeddings.features[row[recording.name]]
-    return features
 
 
 def read_recordings(stores: Path, num_recordings: int = NUM_RECORDINGS) -> list[SkeletonSequence]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,7 +77,59 @@ def test_rows_and_page(
     assert {row["num_clips"] for row in result["rows"]} == {num_train}
     assert 0 < num_train < 96, "the test side is left out"
     cells = " | ".join(f"{100 * row['top1']:.1f}" for row in result["rows"])
-    assert f"| tiny | parts | {cells} |" in out.with_suffix(".md").read_text()
+    text = out.with_suffix(".md").read_text()
+    assert f"| tiny | parts | {cells} |" in text
+    weights = hashlib.sha256((tiny_run / "model.safetensors").read_bytes()).hexdigest()
+    assert {row["weights"] for row in result["rows"]} == {weights}
+    assert f"\n- tiny: `{weights[:12]}` on synthetic\n" in text
+
+
+def test_other_levels_of_noise(
+    noise: Any, tiny_run: Path, stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Levels that were measured later stand in the order of the levels."""
+    out, added, add_noise = tmp_path / "found.json", set(), noise.add_noise
+    monkeypatch.setattr(
+        noise, "add_noise", lambda one, sigma, seed: added.add(sigma) or add_noise(one, sigma, seed)
+    )
+    words = [str(tiny_run), "--name", "tiny", "--stores", str(stores), "--sets", "synthetic", "--out", str(out)]
+    for levels in (["20", "7.5"], ["0", "10"]):
+        monkeypatch.setattr("sys.argv", ["encoder_noise.py", *words, "--millimeters", *levels])
+        noise.main()
+    assert added == {0.02, 0.0075, 0.0, 0.01}
+    assert [row["millimeters"] for row in json.loads(out.read_text())["rows"]] == [20, 7.5, 0, 10]
+    text = out.with_suffix(".md").read_text()
+    assert " | ".join(f"Synthetic motion, {level} mm" for level in ("0", "7.5", "10", "20")) in text
+
+
+def test_the_weights_of_rows(noise: Any) -> None:
+    rows = [
+        {"encoder": "small", "set": "cmu", "weights": "a" * 64},
+        {"encoder": "small", "set": "cmu", "weights": "a" * 64},
+        {"encoder": "small", "set": "sbu", "weights": "a" * 64},
+        {"encoder": "small", "set": "utd", "weights": "b" * 64},
+        {"encoder": "untrained small", "set": "cmu", "network": "c" * 64},
+        {"encoder": "gone", "set": "cmu"},
+    ]
+    assert noise.weights_lines(rows) == [
+        f"- small: `{'a' * 12}` on cmu, sbu",
+        f"- small: `{'b' * 12}` on utd",
+        f"- untrained small: `{'c' * 12}` on cmu",
+        "- gone: not known on cmu",
+    ]
+
+
+def test_a_recording_that_is_left_out_has_zeros(noise: Any, make_recording: Any) -> None:
+    """The encoder here returns the rows in another order; names that several recordings have do not matter."""
+
+    class Reversed:
+        def embed(self, recordings: list[Any], pooling: str) -> Any:
+            kept = [one for one in reversed(recordings) if one.num_frames > 5]
+            features = np.array([[one.num_frames, pooling == "parts"] for one in kept], np.float32)
+            return SimpleNamespace(features=features, names=[one.name for one in kept])
+
+    recordings = [replace(make_recording(frames=frames), name="same") for frames in (8, 3, 9)]
+    assert noise.features(Reversed(), recordings, "parts").tolist() == [[8, 1], [0, 0], [9, 1]]
 
 
 def test_the_page_is_that_of_the_results(noise: Any) -> None:

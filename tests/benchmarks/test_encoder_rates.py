@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from dataclasses import replace
@@ -87,6 +88,28 @@ def test_only_training_sides_are_read(rates: Any, tiny_store: Path, monkeypatch:
     assert {one.name for one in rates.read_recordings(tiny_store)} == names
 
 
+def test_rows_say_which_weights_were_measured(
+    rates: Any, tiny_run: Path, tiny_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stores").mkdir()
+    (tmp_path / "stores" / "synthetic").symlink_to(tiny_store)
+    monkeypatch.setattr(rates, "SETS", {"synthetic": "Synthetic"})
+    monkeypatch.setattr(rates, "NUM_RECORDINGS", 6)
+    out = tmp_path / "found.json"
+    words = [str(tiny_run), f"untrained {tiny_run}", "--stores", str(tmp_path / "stores"), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["encoder_rates.py", *words])
+    rates.main()
+    rows = json.loads(out.read_text())["rows"]
+    assert [(row["encoder"], row["rate"]) for row in rows] == [
+        (name, rate) for name in words[:2] for rate in rates.RATES
+    ]
+    weights = hashlib.sha256((tiny_run / "model.safetensors").read_bytes()).hexdigest()
+    assert [row.get("weights") for row in rows] == [weights] * 6 + [None] * 6
+    assert ["network" in row for row in rows] == [False] * 6 + [True] * 6
+    assert f"\n- {tiny_run}: `{weights[:12]}` on synthetic\n" in out.with_suffix(".md").read_text()
+
+
 def test_the_page_is_that_of_the_results(rates: Any) -> None:
     result = json.loads(rates.FILE.read_text(encoding="utf-8"))
     assert rates.FILE.with_suffix(".md").read_text(encoding="utf-8") == rates.page(result)
+    assert all(row.keys() & {"weights", "network"} for row in result["rows"])

@@ -63,6 +63,15 @@ def test_the_directions_of_a_camera(
     np.testing.assert_allclose(filmed[:, 0], expected, atol=2e-4)
 
 
+def test_half_the_rate_lasts_as_long(retrieval: Any, make_recording: Any) -> None:
+    recording = replace(make_recording(frames=31, lost=0.2), fps=30.0)
+    half = retrieval.half_rate(recording, np.random.default_rng(0))
+    assert (half.num_frames, half.fps) == (16, 15.0)
+    assert (half.num_frames - 1) / half.fps == (recording.num_frames - 1) / recording.fps
+    np.testing.assert_array_equal(half.positions, recording.positions[:, ::2])
+    np.testing.assert_array_equal(half.observed, recording.observed[:, ::2])
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_rotations(retrieval: Any, axis: int) -> None:
     rotation = retrieval._about(axis, np.pi / 2)
@@ -81,8 +90,8 @@ def test_another_pooling_is_another_column(
 ) -> None:
     recordings = [replace(make_recording(seed=seed), name=str(seed), fps=30.0, label=None) for seed in range(3)]
     monkeypatch.setattr(retrieval, "read_recordings", lambda stores: recordings)
-    out, asked, features = tmp_path / "found.json", [], retrieval._features
-    monkeypatch.setattr(retrieval, "_features", lambda *words: asked.append(words[2]) or features(*words))
+    out, asked, features = tmp_path / "found.json", [], retrieval.features
+    monkeypatch.setattr(retrieval, "features", lambda *words: asked.append(words[2]) or features(*words))
     for options in ([], ["--pooling", "statistics"]):
         words = [str(tiny_run), "--name", "tiny", "--out", str(out), *options]
         monkeypatch.setattr("sys.argv", ["self_retrieval.py", *words])
