@@ -29,7 +29,6 @@ from skeletonmae.evaluation.cost import pretraining_duration
 from skeletonmae.evaluation.model_size import count_model_parameters
 from skeletonmae.evaluation.saved_results import SavedResults
 from skeletonmae.files import write_text
-from skeletonmae.inference.embed import default_pooling
 from skeletonmae.recipe import Recipe, Source
 from skeletonmae.sequences import SequenceStore
 
@@ -83,7 +82,7 @@ tags: [skeleton, action-recognition, self-supervised-learning]
 from skeletonmae import SkeletonEncoder
 
 encoder = SkeletonEncoder.from_pretrained("{name}")
-embeddings = encoder.embed("recordings/"{_pooling(checkpoint)})
+embeddings = encoder.embed("recordings/")
 ```
 
 ## Intended use
@@ -117,12 +116,6 @@ embeddings = encoder.embed("recordings/"{_pooling(checkpoint)})
 
 {text.not_tested}
 """
-
-
-def _pooling(checkpoint: Checkpoint) -> str:
-    """Return the argument for the features that classify best, unless they are the default."""
-    pooling = default_pooling(checkpoint.header)
-    return f', pooling="{pooling}"' if pooling == "statistics" else ""
 
 
 def _axes(checkpoint: Checkpoint) -> str:
