@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import sys
+import textwrap
 import types
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -109,9 +113,26 @@ def default(field: FieldInfo) -> str:
     return f"`{text}`"
 
 
-def meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
+def docstrings(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstring below each setting of a group, or of the group that it inherits from.
+
+    Pydantic can find them as well, but reads the source of every group when it is imported, which is slow.
+    """
+    found: dict[str, str] = {}
+    bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
+    for base in bases:
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(definition, ast.ClassDef)
+        for setting, below in pairwise(definition.body):
+            match setting, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = inspect.cleandoc(text)
+    return found
+
+
+def meaning(model: type[BaseModel], name: str) -> str:
     """Return the description of a setting."""
-    text = field.description
+    text = docstrings(model).get(name)
     if text is None:
         raise SystemExit(f"{model.__name__}.{name} has no description; add a docstring below it")
     return " ".join(text.split())
@@ -124,7 +145,7 @@ def table(model: type[BaseModel], heading: str) -> str:
     for name, field in model.model_fields.items():
         if name != "kind":
             value = ", ".join([describe_type(field.annotation), *limits(field.metadata)])
-            rows.append([f"`{name}`", value, default(field), meaning(model, name, field)])
+            rows.append([f"`{name}`", value, default(field), meaning(model, name)])
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     if len(rows) == 2:
         lines = ["No settings."]
@@ -156,7 +177,7 @@ def tables() -> str:
         anchor = f'<a id="{model.__name__.lower()}"></a>'
         if section != (section := keys[0].split(".")[0]) and "kind" in model.model_fields:
             field = Recipe.model_fields[section]
-            default_text = (field.description or default(field)).removesuffix(".")
+            default_text = (docstrings(Recipe).get(section) or default(field)).removesuffix(".")
             parts.append(f"## {section}\n\nDefault: {default_text}.\n")
         shown = ", ".join(f"`{key}`" for key in keys)
         if "kind" in model.model_fields:

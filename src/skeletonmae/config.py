@@ -30,7 +30,6 @@ class Config(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         coerce_numbers_to_str=True,
-        use_attribute_docstrings=True,
     )
 
 

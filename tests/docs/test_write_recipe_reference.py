@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
+from skeletonmae.config import Config
+
 SCRIPT = Path(__file__).parents[2] / "docs" / "write_recipe_reference.py"
 
 
@@ -54,3 +56,28 @@ def test_a_page_that_is_out_of_date_fails_the_check_and_can_be_rewritten(
 )
 def test_describe_type(script: ModuleType, annotation: Any, text: str) -> None:
     assert script.describe_type(annotation) == text
+
+
+class Base(Config):
+    """Settings that another group inherits."""
+
+    width: int = 1
+    """How wide
+    it is."""
+    depth: int = 2
+    """How deep it is."""
+
+
+class Derived(Base):
+    """The docstring of the group belongs to no setting."""
+
+    depth: int = 3
+    """How deep it is here."""
+    bare: int = 4
+
+
+def test_the_docstrings_of_settings(script: ModuleType) -> None:
+    assert script.docstrings(Derived) == {"width": "How wide\nit is.", "depth": "How deep it is here."}
+    assert script.meaning(Derived, "width") == "How wide it is."
+    with pytest.raises(SystemExit, match=r"Derived\.bare has no description"):
+        script.meaning(Derived, "bare")

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 MIN_VARIANCE_SHARE = 1e-9
 """Principal axes with a smaller share of the largest variance hold rounding errors only."""
@@ -144,6 +143,8 @@ class ClassStatistics:
 
         With fewer clips than axes, the system of equations is that of the clips (the Woodbury identity).
         """
+        from scipy.linalg import cho_factor, cho_solve  # slow to import
+
         means = self.means.T
         if len(self.deviations) >= len(means):
             factor = cho_factor(self.shrunken_covariance(shrinkage), lower=True, overwrite_a=True)

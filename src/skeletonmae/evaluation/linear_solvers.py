@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from skeletonmae.evaluation.components import Components, linear_discriminants
+
 NORM_EPS = 1e-6
 """Added to the variance of features, as in the linear probe of MAE (He et al., CVPR 2022)."""
 
@@ -136,8 +138,6 @@ def fit_discriminant(
         shrinkages: Shares of a multiple of the identity in the covariance within classes, above 0 and below 1; one
             classifier is fitted with each.
     """
-    from skeletonmae.evaluation.components import Components, linear_discriminants  # imports scipy, which is slow
-
     classifier = LinearClassifier(features, num_classes)
     components = Components.of(classifier.norm(features).double().cpu().numpy())
     classifiers = []

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from skeletonmae.evaluation.components import (
     FAR_BELOW,
@@ -199,6 +198,8 @@ def _fit_neighbors(task: TrainingRows, strengths: Sequence[float]) -> list[AnyHe
 
 def _fit_ridge(task: TrainingRows, strengths: Sequence[float]) -> list[AnyHead]:
     """Ridge regression to +1 for the class and -1 for every other one; the intercept has no penalty."""
+    from scipy.linalg import cho_factor, cho_solve  # slow to import
+
     targets = np.where(task.labels[:, None] == np.arange(task.num_classes), 1.0, -1.0)
     bias = targets.mean(0)
     is_primal = task.rows.shape[1] < len(task.rows)  # the smaller of the two systems of equations

@@ -10,7 +10,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from scipy.spatial import cKDTree
 
 from skeletonmae.validation.near_duplicates.content_index import ContentIndex
 from skeletonmae.validation.near_duplicates.distance_series import (
@@ -177,6 +176,8 @@ def _candidate_tracks(
 
     A distance and its mirror image enter as their sum and absolute difference, which mirroring does not change.
     """
+    from scipy.spatial import cKDTree  # slow to import
+
     keys, other_keys = (np.concatenate([each.mean(1), each.std(1)], 1) for each in (values, other_values))
     known, other_known = (np.tile(each[:, 0] > 0, 2) for each in (values, other_values))
     typical = other_keys.sum(0) / np.maximum(other_known.sum(0), 1)  # unknown values are 0
