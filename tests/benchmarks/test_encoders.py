@@ -195,7 +195,7 @@ def test_rows_and_page(
     result = json.loads(out.read_text())
     assert len(result["runs"]) == 3
     found = {(row["encoder"], row["features"], row["protocol"]): row for row in result["rows"]}
-    assert len(found) == len(result["rows"]) == 12
+    assert len(found) == len(result["rows"]) == 16
     row = found["tiny", "parts", "linear"]
     assert row["interval"][0] < row["top1"] < row["interval"][1]
     weights = hashlib.sha256((tiny_run / "model.safetensors").read_bytes()).hexdigest()
@@ -205,6 +205,19 @@ def test_rows_and_page(
     assert f"| tiny | parts | {100 * row['top1']:.1f} (" in page
     assert f"\n- tiny: `{weights[:12]}`\n" in page
     assert page.count("| ridge | coordinates, ") == 3
+    assert page.count("| ridge | turned coordinates, ") == 2
+
+
+def test_turned_coordinates_do_not_depend_on_size_and_direction(
+    encoders: Any, make_recording: Any, make_store: Any, tmp_path: Path
+) -> None:
+    one, third = (make_recording(seed, lost=0.0) for seed in (0, 1))
+    turn = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32)
+    other = replace(one, name="other", positions=2 * one.positions @ turn)
+    store = make_store(tmp_path / "store", [one, other, third], axes=3, unit="m")
+    same, changed, different = encoders.turned_coordinates(store)
+    np.testing.assert_allclose(changed, same, atol=1e-4)
+    assert np.abs(different - same).max() > 0.1
 
 
 @pytest.mark.parametrize("name", ["encoders", "encoder_ablations"])
