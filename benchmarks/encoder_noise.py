@@ -6,7 +6,7 @@ Each encoder is frozen. Linear discriminant analysis (shrinkage 0.1) of its feat
 training subjects as they are, and tested on clips of the others in up to five folds, with white noise of so many
 millimeters on every coordinate of every joint in every frame. The encoders may have seen these clips, without
 labels: the numbers compare encoders with each other, so that objectives and settings are chosen by them. They are
-no results.
+no results. On NW-UCLA, 95 of the clips are exact copies of clips of the test side.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@
 Features are those of a block of the encoder: the mean over time and joints of each body part, and after it the
 standard deviation over time, without the final norm for all blocks but the last. Heads are fitted as `fit` fits
 them, in folds that keep the subjects of the training side apart; no test clip is read. Of several strengths, the
-best is shown, which is a little too good, for all rows alike.
+best is shown, which is a little too good, for all rows alike. Of the clips of NW-UCLA, 95 are exact copies of
+clips of the test side.
 """
 
 from __future__ import annotations
