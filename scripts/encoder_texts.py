@@ -158,8 +158,8 @@ WEIGHTS_TEXTS = {
   recordings.
 - It was trained with a third of the steps of `small`, and is behind it on most datasets.
 - White noise on the joints (training subjects of UTD-MHAD, seen without labels; `benchmarks/encoder_noise.md`):
-  with the pooling `statistics` 89.8 without noise, 89.6 at 1 mm, 91.0 at 2 mm, 88.2 at 5 mm, 71.5 at 10 mm. `small`
-  has 81.0 at 5 mm.
+  with the pooling `statistics` 89.8 without noise, 89.6 at 1 mm, 91.0 at 2 mm, 88.2 at 5 mm, 71.5 at 10 mm;
+  `small` has 81.0 at 5 mm.
 - Not measured with these weights: what lost frames cost, and fine-tuning.""",
     # free
     "36eb8c9810c3a1a6633094eeab2fc373cc883b5a2ab4a82a752b34aa112d62c5": """\
