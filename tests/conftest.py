@@ -47,6 +47,15 @@ SHAPED = (
 install_import_hook([f"skeletonmae.{folder}" for folder in SHAPED], f"{__name__}.checked")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let each process of `pytest -n` compute with one thread: more threads than cores wait for one another.
+
+    This is the process that starts the others; in those, a plugin imports NumPy before this file is read.
+    """
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def write_sample() -> Callable[[str, Path, np.ndarray], Path]:
     """Write (frame, joint of kinect20, axis) as a file of the named format; gives back the path."""

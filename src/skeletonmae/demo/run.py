@@ -30,8 +30,8 @@ from skeletonmae.validation import check_basics, describe_warnings
 
 LABEL_FRACTION = 0.05
 """Fraction of the training labels that fine-tuning uses."""
-SEEDS = (0, 1, 2)
-PRETRAINING_STEPS = 760
+SEEDS = (0, 1)
+PRETRAINING_STEPS = 500
 NUM_SYNTHETIC = 2400
 RESULT, REPORT = "result.json", "report.html"
 
@@ -92,7 +92,7 @@ def demo_recipe(store: SequenceStore, folder: Path, device: torch.device) -> Rec
     precision = "bf16" if uses_bf16("auto", device) else "float32"
     finetune = {
         "epochs": 20,
-        "min_steps": 150,
+        "min_steps": 100,
         "batch_size": 32,
         "lr": 2e-3,
         "final_lr": 1e-5,

@@ -10,6 +10,7 @@ import numpy as np
 from skeletonmae.inference.folds import Fold, make_folds
 from skeletonmae.inference.head_fitting import Candidate, fit_heads
 from skeletonmae.predictions.heads import softmax
+from skeletonmae.threads import with_one_blas_thread
 
 MAX_COMPARED = 2000
 """Heads are compared on about so many clips at most; see `choose_heads`."""
@@ -48,6 +49,7 @@ KnownScores = Mapping[tuple[Candidate, int], np.ndarray]
 """Candidate and number of a fold -> scores of its tested clips by that head, which was fitted to the others."""
 
 
+@with_one_blas_thread
 def choose_heads(
     features: Mapping[str, np.ndarray],
     labels: np.ndarray,

@@ -14,6 +14,7 @@ from skeletonmae.inference.folds import Fold, Grouping, make_folds
 from skeletonmae.inference.head_choice import KnownScores, choose_heads
 from skeletonmae.inference.head_fitting import Candidate, fit_heads
 from skeletonmae.predictions.heads import softmax
+from skeletonmae.threads import with_one_blas_thread
 
 SEED = 0
 CHOSEN = "chosen"
@@ -51,6 +52,7 @@ class NestedValidation:
         return {name: float(np.nanmean(hits)) for name, hits in rows.items() if np.isfinite(hits).any()}
 
 
+@with_one_blas_thread
 def validate_choice(
     data: FitData,
     grouping: Grouping,
