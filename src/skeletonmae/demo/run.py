@@ -31,7 +31,7 @@ from skeletonmae.validation import check_basics, describe_warnings
 LABEL_FRACTION = 0.05
 """Fraction of the training labels that fine-tuning uses."""
 SEEDS = (0, 1)
-PRETRAINING_STEPS = 500
+PRETRAINING_STEPS = 600
 NUM_SYNTHETIC = 2400
 RESULT, REPORT = "result.json", "report.html"
 
@@ -107,7 +107,7 @@ def demo_recipe(store: SequenceStore, folder: Path, device: torch.device) -> Rec
     tree: dict[str, Any] = {
         "data": {
             "evaluate": {"store": str(folder)},
-            "frames": 48,
+            "frames": 40,
             "transforms": transforms if store.unit == "m" else [*transforms, {"kind": "body_size"}],
             "augment": [{"kind": "mirror"}, {"kind": "scale"}, {"kind": "rotate", "degrees": max_degrees}],
         },
