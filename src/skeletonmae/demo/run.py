@@ -107,7 +107,7 @@ def demo_recipe(store: SequenceStore, folder: Path, device: torch.device) -> Rec
     tree: dict[str, Any] = {
         "data": {
             "evaluate": {"store": str(folder)},
-            "frames": 40,
+            "frames": 48,
             "transforms": transforms if store.unit == "m" else [*transforms, {"kind": "body_size"}],
             "augment": [{"kind": "mirror"}, {"kind": "scale"}, {"kind": "rotate", "degrees": max_degrees}],
         },
