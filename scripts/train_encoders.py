@@ -30,6 +30,7 @@ from skeletonmae.cli.console import training_progress
 from skeletonmae.encoders.shipped import FOLDER
 from skeletonmae.errors import InputError
 from skeletonmae.files import WEIGHTS, write_text
+from skeletonmae.processes import is_main_process
 from skeletonmae.recipe import Recipe, read_recipe
 from skeletonmae.training import TrainingStopped, init_distributed
 
@@ -123,7 +124,7 @@ def main() -> int:
         for name in names:
             print(f"{name}: training", flush=True)
             run = train(name, options.runs, options.device, overrides, options.num_synthetic, options.commit)
-            if os.environ.get("RANK", "0") != "0":  # of several processes of torchrun, the first one ships
+            if not is_main_process():
                 continue
             recipe = f"`recipes/encoders/{name}.yaml`{changes}"
             facts = {"recipe": recipe, "device": device_name(options.device)}

@@ -13,7 +13,7 @@ import skeletonmae
 
 ROOT = Path(skeletonmae.__file__).parent
 ORDER = (
-    "errors", "config", "renames", "files", "limits", "memory", "threads", "skeletons", "sequences", "formats", "pose", "datasets", "validation", "predictions", "runtime",
+    "errors", "config", "renames", "files", "limits", "memory", "processes", "threads", "skeletons", "sequences", "formats", "pose", "datasets", "validation", "predictions", "runtime",
     "batches", "transforms", "masking", "models", "methods", "training", "evaluation", "recipe", "pretraining_data", "checkpoint", "encoders", "compatibility", "runs",
     "inference", "estimators", "export", "plotting", "rendering", "live", "demo", "cli", "__main__",
 )  # fmt: skip

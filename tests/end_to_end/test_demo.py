@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from skeletonmae.cli import main
 from skeletonmae.demo import run as demo
@@ -138,10 +139,20 @@ def test_without_labels_there_is_nothing_to_show(
     assert "at least two actions" in capsys.readouterr().err
 
 
-def test_it_touches_only_what_it_made(tmp_path: Path, alone: Any) -> None:
+def test_it_touches_only_what_it_made(tmp_path: Path) -> None:
     precious = tmp_path / "pretrained" / "model.safetensors"
     precious.parent.mkdir()
     precious.write_text("precious")
     with pytest.raises(InputError, match="sub-folders that no demo made"):
-        demo.run_demo(tmp_path, None, alone, lambda *_: None, lambda _: None)
+        demo.run_demo(tmp_path, None, "cpu", lambda *_: None, lambda _: None)
     assert precious.read_text() == "precious"
+
+
+def test_the_cores_of_a_cpu_train_large_stores_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert demo._num_processes(range(1000), "cpu") == 2  # type: ignore[arg-type]
+    assert demo._num_processes(range(999), "cpu") == 1  # type: ignore[arg-type]
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert demo._num_processes(range(1000), "cpu") == 4  # type: ignore[arg-type]
+    monkeypatch.setattr(demo, "choose_device", lambda _: torch.device("cuda:0"))
+    assert demo._num_processes(range(1000), "auto") == 1  # type: ignore[arg-type]

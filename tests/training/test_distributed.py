@@ -127,6 +127,24 @@ def test_two_processes_equal_one(
     assert [row["loss"] for row in rows[1]] == pytest.approx([row["loss"] for row in rows[0]], rel=1e-5)
 
 
+def test_the_option_processes_starts_them(
+    tmp_path: Path, distributed_runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = str(distributed_runs / "ddp.yaml"), tmp_path / "run"
+    num_threads = torch.get_num_threads()
+    assert main(["pretrain", recipe, "--out", str(out), "--device", "cpu", "--processes", "2"]) == 0
+    assert capsys.readouterr().out == f"pre-trained model: {out / 'model.safetensors'}\n"
+    assert (out / ".lock-1").exists()  # of the second process
+    assert torch.get_num_threads() == num_threads
+    one, other = (flat(load_checkpoint(folder).method) for folder in (distributed_runs / "ddp", out))
+    assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_the_number_of_processes_is_positive(capsys: pytest.CaptureFixture[str], distributed_runs: Path) -> None:
+    assert main(["pretrain", str(distributed_runs / "ddp.yaml"), "--processes", "0"]) == 1
+    assert "number of processes is not positive; expected at least 1; got 0" in capsys.readouterr().err
+
+
 def test_divided_weights_give_the_same_loss_and_one_file_that_resumes_exactly(distributed_runs: Path) -> None:
     ddp, fsdp, killed = (distributed_runs / run for run in ("ddp", "fsdp", "killed"))
     losses = [[row["loss"] for row in read_log(run)] for run in (ddp, fsdp, killed)]
@@ -185,6 +203,16 @@ def test_the_allocator_of_a_gpu_grows_its_segments_unless_the_user_configures_it
         assert os.environ.get("PYTORCH_CUDA_ALLOC_CONF") == (
             None if name == "PYTORCH_ALLOC_CONF" else "backend:native"
         )
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_each_process_has_its_own_gpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "empty", lambda _, device: type("Tensor", (), {"device": torch.device(device)}))
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert choose_device(name) == torch.device("cuda:2")
+    monkeypatch.delenv("LOCAL_RANK")
+    assert choose_device(name) == torch.device("cuda:0")
 
 
 def test_auto_chooses_the_cpu_without_a_gpu() -> None:

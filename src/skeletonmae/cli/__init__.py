@@ -22,6 +22,7 @@ from skeletonmae.cli.info import info
 from skeletonmae.cli.live import live
 from skeletonmae.cli.predict import predict
 from skeletonmae.cli.prepare import prepare
+from skeletonmae.cli.processes import remember_arguments
 from skeletonmae.cli.render import render
 from skeletonmae.cli.repro import repro
 from skeletonmae.cli.segment import segment
@@ -29,6 +30,7 @@ from skeletonmae.cli.streams import streams
 from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
 from skeletonmae.memory import retain_freed_memory
+from skeletonmae.processes import is_main_process
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognize actions with few labels.
 
@@ -84,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return USAGE_ERROR
     if arguments and arguments[0] in TRAINING_COMMANDS:
         retain_freed_memory()  # page faults would take most of the time of a large step (benchmarks/graph.md)
+    remember_arguments(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM stops a command as Ctrl-C does
     try:
         status: int = tyro.extras.subcommand_cli_from_dict(
@@ -96,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_status(f"error: {_describe_error(error)}")
         return USER_ERROR
     except KeyboardInterrupt as interrupt:
-        if os.environ.get("RANK", "0") == "0":  # one line, also with `torchrun`
+        if is_main_process():  # one line, also with `torchrun`
             print_status(_describe_interrupt(arguments[0], interrupt))
         return INTERRUPTED
     return status

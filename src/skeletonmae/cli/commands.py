@@ -20,8 +20,10 @@ from skeletonmae.cli.console import (
 )
 from skeletonmae.cli.help_text import FromEncoder, RecipePath
 from skeletonmae.cli.input_options import DEFAULT_FLAGS, Up, read_options, video_options
+from skeletonmae.cli.processes import this_command
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
+from skeletonmae.processes import is_main_process, start_processes
 
 if TYPE_CHECKING:
     from skeletonmae.evaluation import Result
@@ -33,19 +35,19 @@ def pretrain(
     from_encoder: FromEncoder = None,
     out: Path | None = None,
     device: str = "auto",
+    processes: int = 1,
     json: bool = False,
 ) -> int:
     """Pre-train a model on unlabeled motion.
 
     Writes model.safetensors, the resolved recipe.yaml, log.csv and the training state. An interrupted run resumes
-    when the same command is run again. With several GPUs:
-    `torchrun --nproc-per-node 4 -m skeletonmae pretrain ...`.
+    when the same command is run again, also with another number of processes.
 
     For example::
 
         skeletonmae pretrain recipes/nw_ucla/mamp.yaml --out runs/mine
         skeletonmae pretrain recipes/nw_ucla/mamp.yaml data.stream=bone training.epochs=50
-        skeletonmae pretrain stores/mine --from kinect20 --out runs/mine
+        skeletonmae pretrain stores/mine --from kinect20 --out runs/mine --processes 2
 
     Args:
         recipe: Recipe, a YAML file; with --from also the folder of a store, the recordings to pre-train on.
@@ -54,6 +56,8 @@ def pretrain(
             settings where the recipe states no others.
         out: Folder of the run. By default runs/<folder and name of the recipe>.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        processes: Number of processes on this machine that divide each batch: one for each GPU or, on a CPU, for
+            each core, where two processes train small networks about twice as fast as one with two threads.
         json: Print the path of the model as JSON.
     """
     from skeletonmae import runs
@@ -64,7 +68,12 @@ def pretrain(
     defaults = settings_to_continue(from_encoder) if from_encoder else None
     settings = read_recipe(recipe, overrides, defaults)
     folder = out or Path("runs") / run_name(recipe)
-    with naming(recipe), init_distributed(device) as distributed, training_progress() as on_progress:
+    with (
+        naming(recipe),
+        start_processes(processes, this_command()),
+        init_distributed(device) as distributed,
+        training_progress() as on_progress,
+    ):
         model = runs.pretrain(settings, folder, distributed, on_progress, print_status)
         if distributed.is_main:
             if json:
@@ -82,6 +91,7 @@ def evaluate(
     out: Path | None = None,
     precision: Precision = "float32",
     device: str = "auto",
+    processes: int = 1,
     json: bool = False,
 ) -> int:
     """Evaluate a pre-trained model, or the same network from scratch, with the protocols of a recipe.
@@ -103,6 +113,7 @@ def evaluate(
         precision: Precision of features and logits: float32, bf16, or auto, which is bf16 where the device has
             instructions for it. Fine-tuning trains in the precision that the recipe states.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
+        processes: As for `pretrain`. Fine-tuning draws other random numbers for dropout than in one process.
         json: Print the results as JSON.
     """
     from skeletonmae import runs
@@ -115,7 +126,12 @@ def evaluate(
         raise InputError(problem, expected="either --checkpoint <run> or --from-scratch")
     settings = read_recipe(recipe, overrides)
     folder = out or _evaluation_folder(checkpoint, run_name(recipe))
-    with naming(recipe), init_distributed(device) as distributed, training_progress() as on_progress:
+    with (
+        naming(recipe),
+        start_processes(processes, this_command()),
+        init_distributed(device) as distributed,
+        training_progress() as on_progress,
+    ):
         model = load_encoder(checkpoint, distributed.device) if checkpoint else None
         results = runs.evaluate(
             settings, model, folder, distributed, on_progress, on_message=print_status, precision=precision
@@ -144,7 +160,8 @@ def demo(
     """Run everything once, in a few minutes: pre-train, fine-tune with few labels, evaluate, write a report.
 
     Uses built-in synthetic motion, or your labeled recordings with --data (sub-folders named after the actions
-    suffice as labels). Prints a table and writes result.json and report.html.
+    suffice as labels). Prints a table and writes result.json and report.html. On a CPU, up to four cores train
+    together, each in a process of its own, if there are at least 1,000 recordings.
 
     Args:
         out: Folder for all outputs.
@@ -159,12 +176,13 @@ def demo(
         json: Print result.json.
     """
     from skeletonmae.demo import run_demo
-    from skeletonmae.training import init_distributed
 
-    with init_distributed(device) as distributed, training_progress() as on_progress:
+    with training_progress() as on_progress:
         of_videos = video_options(DEFAULT_FLAGS, 2, out)
         options = read_options(layout, unit, fps, up=up, video=of_videos)
-        results = run_demo(out, data, distributed, on_progress, print_status, options)
+        results = run_demo(out, data, device, on_progress, print_status, options, this_command())
+    if not is_main_process():
+        return OK
     if json:
         print_output_json((out / "result.json").read_text(encoding="utf-8"))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +13,7 @@ from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from skeletonmae.errors import InputError
+from skeletonmae.processes import exit_with_parent
 
 T = TypeVar("T")
 Tick = Callable[[], None]
@@ -89,14 +89,7 @@ def _init_worker(counter: Any, stop: Any, parent: int) -> None:
     global _shared
     _shared = counter, stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
-
-
-def _exit_with_parent(parent: int) -> None:
-    """End this process when its parent has been killed; nothing else would."""
-    while os.getppid() == parent:
-        time.sleep(POLL_SECONDS)
-    os._exit(1)
+    threading.Thread(target=exit_with_parent, args=(parent,), daemon=True).start()
 
 
 def _run(job: Callable[[Tick], T]) -> T:

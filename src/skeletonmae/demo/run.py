@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Result, describe_reliability
 from skeletonmae.files import write_text
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
+from skeletonmae.processes import is_main_process, start_processes
 from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
-from skeletonmae.training import DistributedContext
+from skeletonmae.training import choose_device, init_distributed
 from skeletonmae.training.precision import uses_bf16
 from skeletonmae.validation import check_basics, describe_warnings
 
@@ -33,16 +34,20 @@ LABEL_FRACTION = 0.05
 SEEDS = (0, 1)
 PRETRAINING_STEPS = 600
 NUM_SYNTHETIC = 2400
+MAX_PROCESSES = 4
+MIN_RECORDINGS = 1000
+"""With fewer, the batches are too small to be divided over processes."""
 RESULT, REPORT = "result.json", "report.html"
 
 
 def run_demo(
     out: Path,
     data: Path | None,
-    distributed: DistributedContext,
+    device: str,
     on_progress: runs.ProgressCallback,
     on_status: Callable[[str], None],
     options: ReadOptions = DEFAULT_OPTIONS,
+    command: Sequence[str] = (),
 ) -> list[Result]:
     """Pre-train, fine-tune on few labels with and without pre-training, and write result.json and report.html.
 
@@ -51,23 +56,30 @@ def run_demo(
     Args:
         out: folder for all outputs.
         data: folder of labeled recordings; None for synthetic motion.
-        distributed: this process among those that run together, and its device.
+        device: cpu, cuda, cuda:1, mps or auto.
         on_progress: called with the progress of training.
         on_status: called with a message at the start of each stage.
         options: what the files of the recordings do not state, such as their unit.
+        command: what runs this demo in another process; with it, the cores of a CPU train together.
 
     Raises:
         InputError: no recording can be read, or there are no labels to evaluate with.
     """
-    store = _open_or_prepare_store(out, data, on_status, options)
-    recipe = demo_recipe(store, out / "store", distributed.device)
-    model = runs.pretrain(recipe, out / "pretrained", distributed, on_progress)
-    checkpoint = load_checkpoint(model, distributed.device)
-    results = runs.evaluate(recipe, checkpoint, out / "pretrained", distributed, on_progress, on_message=on_status)
-    results += runs.evaluate(recipe, None, out / "from_scratch", distributed, on_progress)
-    write_text(out / RESULT, json.dumps(_to_json(results, recipe, store), indent=1, ensure_ascii=False))
-    on_status("writing the report")
-    make_report(results, recipe, store, checkpoint.method, out, data).write(out / REPORT)
+    prepared = _open_or_prepare_store(out, data, on_status, options) if is_main_process() else None
+    num_processes = _num_processes(prepared, device) if prepared and command else 1
+    with start_processes(num_processes, command), init_distributed(device) as distributed:
+        store = prepared or SequenceStore.open(out / "store")
+        recipe = demo_recipe(store, out / "store", distributed.device)
+        model = runs.pretrain(recipe, out / "pretrained", distributed, on_progress)
+        checkpoint = load_checkpoint(model, distributed.device)
+        results = runs.evaluate(
+            recipe, checkpoint, out / "pretrained", distributed, on_progress, on_message=on_status
+        )
+        results += runs.evaluate(recipe, None, out / "from_scratch", distributed, on_progress)
+    if is_main_process():
+        write_text(out / RESULT, json.dumps(_to_json(results, recipe, store), indent=1, ensure_ascii=False))
+        on_status("writing the report")
+        make_report(results, recipe, store, checkpoint.method, out, data).write(out / REPORT)
     return results
 
 
@@ -140,6 +152,13 @@ def demo_recipe(store: SequenceStore, folder: Path, device: torch.device) -> Rec
         ],
     }
     return recipe_from(tree, "the demo's recipe")
+
+
+def _num_processes(store: SequenceStore, device: str) -> int:
+    """How many processes train together: on a CPU, one for each core."""
+    if choose_device(device).type != "cpu" or len(store) < MIN_RECORDINGS:
+        return 1
+    return min(MAX_PROCESSES, os.cpu_count() or 1)
 
 
 def _open_or_prepare_store(

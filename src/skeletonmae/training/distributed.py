@@ -1,4 +1,4 @@
-"""Several processes that train together, started by `torchrun`; a single process without it."""
+"""Several processes that train together, started by `start_processes` or `torchrun`; otherwise a single one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
 from skeletonmae.errors import InputError
+from skeletonmae.processes import RENDEZVOUS, announce_ready
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,21 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises:
         InputError: This machine has no such device.
     """
-    if name != "auto":
-        try:
-            return torch.empty(0, device=name).device
-        except (RuntimeError, AssertionError) as error:
-            problem = f"this machine has no such device ({str(error).splitlines()[0]})"
-            raise InputError(problem, expected="auto, cpu, or a GPU of this machine", got=name) from error
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if name == "auto":
+        name = "mps" if torch.backends.mps.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else name
+    if name == "cuda":  # one for each process
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        problem = f"this machine has no such device ({str(error).splitlines()[0]})"
+        raise InputError(problem, expected="auto, cpu, or a GPU of this machine", got=name) from error
 
 
 @contextmanager
 def init_distributed(device: str = "auto") -> Iterator[DistributedContext]:
-    """Join the process group of `torchrun`, if there is one, and leave it at the end of the block.
+    """Join the other processes of this command, if there are any, and leave them at the end of the block.
 
     On a GPU, torch's allocator is told to grow its segments: batches differ in their number of persons, so that
     nearly every step asks for other sizes, and segments of a fixed size would fragment the memory. The variable of
@@ -83,8 +86,19 @@ def init_distributed(device: str = "auto") -> Iterator[DistributedContext]:
         return
     if chosen_device.type == "cuda":
         torch.cuda.set_device(chosen_device)  # what torch's barriers and device meshes use
-    dist.init_process_group("nccl" if chosen_device.type == "cuda" else "gloo")
+    backend = "nccl" if chosen_device.type == "cuda" else "gloo"
+    num_threads = torch.get_num_threads()
+    if RENDEZVOUS in os.environ:
+        rank = int(os.environ["RANK"])
+        if rank:
+            announce_ready()
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        meeting_point = (Path(os.environ[RENDEZVOUS]) / "store").as_uri()
+        dist.init_process_group(backend, init_method=meeting_point, rank=rank, world_size=world_size)
+    else:
+        dist.init_process_group(backend)
     try:
         yield DistributedContext(dist.get_rank(), world_size, chosen_device)
     finally:
         dist.destroy_process_group()
+        torch.set_num_threads(num_threads)
