@@ -2,9 +2,9 @@
 
     python benchmarks/processes.py recipes/nw_ucla/mamp.yaml training.epochs=6 --repeats 3
 
-Every way is run in each round, so that they meet the same machine. The speed is that of `log.csv` after the last epoch,
-which leaves out the start of the program. Prints a Markdown table: the median, least and greatest ratio to one thread
-in the same round.
+Every way is run in each round, so that they meet the same machine. The speed is that of `log.csv` after the last
+epoch, which leaves out the start of the program. Prints a Markdown table: the median, least and greatest ratio to
+one thread in the same round.
 """
 
 from __future__ import annotations
