@@ -41,7 +41,7 @@ def pretrain(
     """Pre-train a model on unlabeled motion.
 
     Writes model.safetensors, the resolved recipe.yaml, log.csv and the training state. An interrupted run resumes
-    when the same command is run again, also with another number of processes.
+    when the same command is run again.
 
     For example::
 
@@ -57,7 +57,7 @@ def pretrain(
         out: Folder of the run. By default runs/<folder and name of the recipe>.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
         processes: Number of processes on this machine that divide each batch: one for each GPU or, on a CPU, for
-            each core, where two processes train small networks about twice as fast as one with two threads.
+            each core, where two processes train small networks faster than one with two threads does.
         json: Print the path of the model as JSON.
     """
     from skeletonmae import runs
@@ -160,8 +160,8 @@ def demo(
     """Run everything once, in a few minutes: pre-train, fine-tune with few labels, evaluate, write a report.
 
     Uses built-in synthetic motion, or your labeled recordings with --data (sub-folders named after the actions
-    suffice as labels). Prints a table and writes result.json and report.html. On a CPU, up to four cores train
-    together, each in a process of its own, if there are at least 1,000 recordings.
+    suffice as labels). Prints a table and writes result.json and report.html. On a CPU, two processes
+    train together if there are at least 1,000 recordings.
 
     Args:
         out: Folder for all outputs.

@@ -34,7 +34,8 @@ LABEL_FRACTION = 0.05
 SEEDS = (0, 1)
 PRETRAINING_STEPS = 600
 NUM_SYNTHETIC = 2400
-MAX_PROCESSES = 4
+MAX_PROCESSES = 2
+"""On every machine with two cores or more, so that they all draw the same random numbers."""
 MIN_RECORDINGS = 1000
 """With fewer, the batches are too small to be divided over processes."""
 RESULT, REPORT = "result.json", "report.html"
@@ -155,7 +156,7 @@ def demo_recipe(store: SequenceStore, folder: Path, device: torch.device) -> Rec
 
 
 def _num_processes(store: SequenceStore, device: str) -> int:
-    """How many processes train together: on a CPU, one for each core."""
+    """How many processes train together: two on a CPU that has the cores."""
     if choose_device(device).type != "cpu" or len(store) < MIN_RECORDINGS:
         return 1
     return min(MAX_PROCESSES, os.cpu_count() or 1)

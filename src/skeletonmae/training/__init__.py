@@ -1,4 +1,4 @@
-"""The training loop, on torch and `torchrun`."""
+"""The training loop, on torch, in one process or several."""
 
 from skeletonmae.training.config import TrainingConfig
 from skeletonmae.training.distributed import DistributedContext, choose_device, init_distributed
