@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -128,14 +129,26 @@ def test_two_processes_equal_one(
 
 
 def test_the_option_processes_starts_them(
-    tmp_path: Path, distributed_runs: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    distributed_runs: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (temporary := tmp_path / "temporary ü%20").mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", None)
     recipe, out = str(distributed_runs / "ddp.yaml"), tmp_path / "run"
     num_threads = torch.get_num_threads()
-    assert main(["pretrain", recipe, "--out", str(out), "--device", "cpu", "--processes", "2"]) == 0
-    assert capsys.readouterr().out == f"pre-trained model: {out / 'model.safetensors'}\n"
+    on_two = ["--device", "cpu", "--processes", "2"]
+    assert main(["pretrain", recipe, "--out", str(out), *on_two]) == 0
+    assert capfd.readouterr().out == f"pre-trained model: {out / 'model.safetensors'}\n"
     assert (out / ".lock-1").exists()  # of the second process
     assert torch.get_num_threads() == num_threads
+    assert not list(temporary.iterdir())
+    assert main(["evaluate", recipe, "--checkpoint", str(out), "--out", str(tmp_path / "evaluated"), *on_two]) == 0
+    results = json.loads((tmp_path / "evaluated" / "results.json").read_text(encoding="utf-8"))
+    assert results["processes"] == 2
+    assert len(results["results"]) == 3
     one, other = (flat(load_checkpoint(folder).method) for folder in (distributed_runs / "ddp", out))
     assert torch.allclose(one, other, atol=1e-4)
 
@@ -143,6 +156,18 @@ def test_the_option_processes_starts_them(
 def test_the_number_of_processes_is_positive(capsys: pytest.CaptureFixture[str], distributed_runs: Path) -> None:
     assert main(["pretrain", str(distributed_runs / "ddp.yaml"), "--processes", "0"]) == 1
     assert "number of processes is not positive; expected at least 1; got 0" in capsys.readouterr().err
+
+
+def test_there_is_a_gpu_for_each_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], distributed_runs: Path
+) -> None:
+    monkeypatch.setattr("skeletonmae.training.choose_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    recipe = str(distributed_runs / "ddp.yaml")
+    for device, processes, most in (("cuda", 3, 2), ("cuda:1", 2, 1)):
+        assert main(["pretrain", recipe, "--device", device, "--processes", str(processes)]) == 1
+        said = " ".join(capsys.readouterr().err.split())
+        assert f"GPU of its own; expected at most {most} processes on {device}; got {processes}" in said
 
 
 def test_divided_weights_give_the_same_loss_and_one_file_that_resumes_exactly(distributed_runs: Path) -> None:

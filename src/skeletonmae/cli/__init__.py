@@ -30,7 +30,7 @@ from skeletonmae.cli.streams import streams
 from skeletonmae.cli.validate import validate
 from skeletonmae.errors import InputError
 from skeletonmae.memory import retain_freed_memory
-from skeletonmae.processes import is_main_process
+from skeletonmae.processes import follow_main_process, is_main_process
 
 DESCRIPTION = """Self-supervised learning on skeletons: pre-train on motion, recognize actions with few labels.
 
@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments and arguments[0] in TRAINING_COMMANDS:
         retain_freed_memory()  # page faults would take most of the time of a large step (benchmarks/graph.md)
     remember_arguments(arguments)
+    follow_main_process()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM stops a command as Ctrl-C does
     try:
         status: int = tyro.extras.subcommand_cli_from_dict(

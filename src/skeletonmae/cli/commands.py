@@ -20,10 +20,10 @@ from skeletonmae.cli.console import (
 )
 from skeletonmae.cli.help_text import FromEncoder, RecipePath
 from skeletonmae.cli.input_options import DEFAULT_FLAGS, Up, read_options, video_options
-from skeletonmae.cli.processes import this_command
+from skeletonmae.cli.processes import further_processes, this_command
 from skeletonmae.config import Precision
 from skeletonmae.errors import InputError
-from skeletonmae.processes import is_main_process, start_processes
+from skeletonmae.processes import is_main_process
 
 if TYPE_CHECKING:
     from skeletonmae.evaluation import Result
@@ -70,7 +70,7 @@ def pretrain(
     folder = out or Path("runs") / run_name(recipe)
     with (
         naming(recipe),
-        start_processes(processes, this_command()),
+        further_processes(processes, device),
         init_distributed(device) as distributed,
         training_progress() as on_progress,
     ):
@@ -113,7 +113,8 @@ def evaluate(
         precision: Precision of features and logits: float32, bf16, or auto, which is bf16 where the device has
             instructions for it. Fine-tuning trains in the precision that the recipe states.
         device: cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one.
-        processes: As for `pretrain`. Fine-tuning draws other random numbers for dropout than in one process.
+        processes: Number of processes on this machine that divide each batch of fine-tuning; each computes all
+            features. Dropout draws other random numbers than in one process.
         json: Print the results as JSON.
     """
     from skeletonmae import runs
@@ -128,7 +129,7 @@ def evaluate(
     folder = out or _evaluation_folder(checkpoint, run_name(recipe))
     with (
         naming(recipe),
-        start_processes(processes, this_command()),
+        further_processes(processes, device),
         init_distributed(device) as distributed,
         training_progress() as on_progress,
     ):
@@ -160,8 +161,8 @@ def demo(
     """Run everything once, in a few minutes: pre-train, fine-tune with few labels, evaluate, write a report.
 
     Uses built-in synthetic motion, or your labeled recordings with --data (sub-folders named after the actions
-    suffice as labels). Prints a table and writes result.json and report.html. On a CPU, two processes
-    train together if there are at least 1,000 recordings.
+    suffice as labels). Prints a table and writes result.json and report.html. On a CPU with two cores or more,
+    two processes train together if there are at least 1,000 recordings.
 
     Args:
         out: Folder for all outputs.

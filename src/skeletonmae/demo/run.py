@@ -21,7 +21,7 @@ from skeletonmae.errors import InputError
 from skeletonmae.evaluation import Result, describe_reliability
 from skeletonmae.files import write_text
 from skeletonmae.formats import DEFAULT_OPTIONS, ReadOptions
-from skeletonmae.processes import is_main_process, start_processes
+from skeletonmae.processes import can_connect, is_main_process, num_cores, start_processes
 from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
@@ -35,7 +35,7 @@ SEEDS = (0, 1)
 PRETRAINING_STEPS = 600
 NUM_SYNTHETIC = 2400
 MAX_PROCESSES = 2
-"""On every machine with two cores or more, so that they all draw the same random numbers."""
+"""On any CPU with two cores or more, so that they all draw the same random numbers."""
 MIN_RECORDINGS = 1000
 """With fewer, the batches are too small to be divided over processes."""
 RESULT, REPORT = "result.json", "report.html"
@@ -159,7 +159,7 @@ def _num_processes(store: SequenceStore, device: str) -> int:
     """How many processes train together: two on a CPU that has the cores."""
     if choose_device(device).type != "cpu" or len(store) < MIN_RECORDINGS:
         return 1
-    return min(MAX_PROCESSES, os.cpu_count() or 1)
+    return min(MAX_PROCESSES, num_cores()) if can_connect() else 1
 
 
 def _open_or_prepare_store(

@@ -144,6 +144,7 @@ def evaluate(
         "groups": _groups(split_rule, store, task.split),
         "store_fingerprint": store.fingerprint,
         "device": str(distributed.device),
+        "processes": distributed.world_size,
         "precision": "bf16" if uses_bf16(precision, distributed.device) else "float32",
         "layout": store.skeleton.name,
         "unknown_joints": unknown_joints,

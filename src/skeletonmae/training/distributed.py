@@ -54,13 +54,14 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises:
         InputError: This machine has no such device.
     """
-    if name == "auto":
-        name = "mps" if torch.backends.mps.is_available() else "cpu"
-        name = "cuda" if torch.cuda.is_available() else name
-    if name == "cuda":  # one for each process
-        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    chosen = name
+    if chosen == "auto":
+        chosen = "mps" if torch.backends.mps.is_available() else "cpu"
+        chosen = "cuda" if torch.cuda.is_available() else chosen
+    if chosen == "cuda":  # one for each process
+        chosen = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     try:
-        return torch.empty(0, device=name).device
+        return torch.empty(0, device=chosen).device
     except (RuntimeError, AssertionError) as error:
         problem = f"this machine has no such device ({str(error).splitlines()[0]})"
         raise InputError(problem, expected="auto, cpu, or a GPU of this machine", got=name) from error
@@ -93,8 +94,8 @@ def init_distributed(device: str = "auto") -> Iterator[DistributedContext]:
         if rank:
             announce_ready()
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-        meeting_point = (Path(os.environ[RENDEZVOUS]) / "store").as_uri()
-        dist.init_process_group(backend, init_method=meeting_point, rank=rank, world_size=world_size)
+        store = dist.FileStore(str(Path(os.environ[RENDEZVOUS]) / "store"), world_size)  # type: ignore[attr-defined]
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world_size)
     else:
         dist.init_process_group(backend)
     try:
