@@ -1,7 +1,7 @@
 """Pack the `state.pt` of a run into two files of less than 16 MiB each, and unpack them again to resume.
 
-    python work/12/pack_state.py pack runs/encoders/base/state.pt work/12/base
-    python work/12/pack_state.py unpack work/12/base runs/encoders/base/state.pt
+    python work/pack_state.py pack runs/encoders/base/state.pt work/12/base
+    python work/pack_state.py unpack work/12/base runs/encoders/base/state.pt
 
 Weights become float16, in `base.weights.pt`. In `base.moments.pt`, the first moment has 8 bits (float8 of its
 share of the square root of the second), and the second the 8 bits of its logarithm, in steps of 15 %. AdamW
