@@ -149,12 +149,15 @@ def test_it_touches_only_what_it_made(tmp_path: Path) -> None:
 
 
 def test_the_cores_of_a_cpu_train_large_stores_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setattr(demo, "num_cores", lambda: 1)
     assert demo._num_processes(range(1000), "cpu") == 1  # type: ignore[arg-type]
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(demo, "num_cores", lambda: 2)
     assert demo._num_processes(range(1000), "cpu") == 2  # type: ignore[arg-type]
     assert demo._num_processes(range(999), "cpu") == 1  # type: ignore[arg-type]
-    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr(demo, "num_cores", lambda: 64)
     assert demo._num_processes(range(1000), "cpu") == 2  # type: ignore[arg-type]
     monkeypatch.setattr(demo, "choose_device", lambda _: torch.device("cuda:0"))
     assert demo._num_processes(range(1000), "auto") == 1  # type: ignore[arg-type]
+    monkeypatch.setattr(demo, "choose_device", lambda _: torch.device("cpu"))
+    monkeypatch.setattr(demo, "can_connect", lambda: False)
+    assert demo._num_processes(range(1000), "cpu") == 1  # type: ignore[arg-type]
