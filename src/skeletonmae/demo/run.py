@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from skeletonmae.processes import can_connect, is_main_process, num_cores, start
 from skeletonmae.recipe import Recipe, Source, recipe_from
 from skeletonmae.sequences import SequenceStore
 from skeletonmae.sequences.manifest import MANIFEST
-from skeletonmae.training import choose_device, init_distributed
+from skeletonmae.training import DistributedContext, choose_device, init_distributed
 from skeletonmae.training.precision import uses_bf16
 from skeletonmae.validation import check_basics, describe_warnings
 
@@ -35,7 +36,7 @@ SEEDS = (0, 1)
 PRETRAINING_STEPS = 600
 NUM_SYNTHETIC = 2400
 MAX_PROCESSES = 2
-"""On any CPU with two cores or more, so that they all draw the same random numbers."""
+"""They pre-train together; then one evaluates the pre-trained network, and one that from scratch."""
 MIN_RECORDINGS = 1000
 """With fewer, the batches are too small to be divided over processes."""
 RESULT, REPORT = "result.json", "report.html"
@@ -73,10 +74,17 @@ def run_demo(
         recipe = demo_recipe(store, out / "store", distributed.device)
         model = runs.pretrain(recipe, out / "pretrained", distributed, on_progress)
         checkpoint = load_checkpoint(model, distributed.device)
-        results = runs.evaluate(
-            recipe, checkpoint, out / "pretrained", distributed, on_progress, on_message=on_status
-        )
-        results += runs.evaluate(recipe, None, out / "from_scratch", distributed, on_progress)
+        alone = DistributedContext(0, 1, distributed.device)
+        from_scratch = partial(runs.evaluate, recipe, None, out / "from_scratch", alone, on_progress)
+        if distributed.is_main:
+            results = runs.evaluate(
+                recipe, checkpoint, out / "pretrained", alone, on_progress, on_message=on_status
+            )
+        else:  # at the same time
+            results = from_scratch()
+        distributed.barrier()
+        if distributed.is_main:
+            results += from_scratch(keep_complete=distributed.world_size > 1)
     if is_main_process():
         write_text(out / RESULT, json.dumps(_to_json(results, recipe, store), indent=1, ensure_ascii=False))
         on_status("writing the report")
