@@ -94,6 +94,8 @@ def follow_main_process() -> None:
     """If this is one of the further processes of a command, end it when the main process is killed."""
     if PARENT in os.environ and not is_main_process():
         parent, folder = int(os.environ[PARENT]), Path(os.environ[RENDEZVOUS])
+        if os.getppid() != parent:
+            exit_with_parent(parent, folder)
         threading.Thread(target=exit_with_parent, args=(parent, folder), daemon=True).start()
 
 
@@ -111,8 +113,9 @@ def exit_with_parent(parent: int, folder: Path | None = None) -> None:
     """
     while os.getppid() == parent:
         time.sleep(POLL_SECONDS)
-    if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+    for _ in range(3):  # the main thread may be writing to it
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
