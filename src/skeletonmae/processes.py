@@ -203,9 +203,9 @@ def _lost(process: subprocess.Popen[bytes], folder: Path, rank: int) -> ProcessL
         memory = "; fewer processes need less memory" if -status == signal.SIGKILL else ""
         reason = f"was killed by signal {-status}{memory}"
     else:
-        said = _error_file(folder, rank).read_text(encoding="utf-8", errors="replace").strip()
-        _, prefix, error = f"\n{said}".rpartition("\nerror: ")
-        last_line = said.splitlines()[-1] if said else f"exit status {status}"
+        output = _error_file(folder, rank).read_text(encoding="utf-8", errors="replace").strip()
+        _, prefix, error = f"\n{output}".rpartition("\nerror: ")
+        last_line = output.splitlines()[-1] if output else f"exit status {status}"
         reason = f"ended: {error if prefix else last_line}"
     return ProcessLostError(f"process {rank + 1} of this command {reason}; run the same command again to resume")
 

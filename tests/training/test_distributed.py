@@ -219,15 +219,14 @@ def test_the_allocator_of_a_gpu_grows_its_segments_unless_the_user_configures_it
     for variable in ("WORLD_SIZE", "PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"):
         monkeypatch.setenv(variable, "")  # so that it is restored
         monkeypatch.delenv(variable)
-    with init_distributed("cpu"):
-        assert os.environ["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
+    choose_device("cpu")
+    assert os.environ["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
     monkeypatch.delenv("PYTORCH_CUDA_ALLOC_CONF")
     monkeypatch.setenv(name, "backend:native")
-    with init_distributed("cpu"):
-        assert os.environ[name] == "backend:native"
-        assert os.environ.get("PYTORCH_CUDA_ALLOC_CONF") == (
-            None if name == "PYTORCH_ALLOC_CONF" else "backend:native"
-        )
+    choose_device("cpu")
+    assert os.environ[name] == "backend:native"
+    cuda = os.environ.get("PYTORCH_CUDA_ALLOC_CONF")
+    assert cuda == (None if name == "PYTORCH_ALLOC_CONF" else "backend:native")
 
 
 @pytest.mark.parametrize("name", ["auto", "cuda"])

@@ -51,9 +51,15 @@ class DistributedContext:
 def choose_device(name: str = "auto") -> torch.device:
     """Return the device called `name`; `auto` prefers a CUDA GPU, then an Apple GPU, then the CPU.
 
+    On a GPU, torch's allocator is told to grow its segments: batches differ in their number of persons, so that
+    nearly every step asks for other sizes, and segments of a fixed size would fragment the memory. The variable of
+    the environment that configures the allocator takes precedence.
+
     Raises:
         InputError: This machine has no such device.
     """
+    if "PYTORCH_ALLOC_CONF" not in os.environ:  # read when the first tensor is made on a GPU
+        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     chosen = name
     if chosen == "auto":
         chosen = "mps" if torch.backends.mps.is_available() else "cpu"
@@ -71,15 +77,9 @@ def choose_device(name: str = "auto") -> torch.device:
 def init_distributed(device: str = "auto") -> Iterator[DistributedContext]:
     """Join the other processes of this command, if there are any, and leave them at the end of the block.
 
-    On a GPU, torch's allocator is told to grow its segments: batches differ in their number of persons, so that
-    nearly every step asks for other sizes, and segments of a fixed size would fragment the memory. The variable of
-    the environment that configures the allocator takes precedence.
-
     Raises:
         InputError: This machine has no such device.
     """
-    if "PYTORCH_ALLOC_CONF" not in os.environ:  # read when the first tensor is made on a GPU
-        os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     chosen_device = choose_device(device)
     world_size = int(os.environ.get("WORLD_SIZE", 1))
     if world_size == 1:
