@@ -177,12 +177,14 @@ class JointPatchMAEConfig(MethodConfig):
         return self.depth
 
     def starting_from(self, pretrained: MethodConfig) -> Self:
-        """Return these settings, after a check that the encoder of a checkpoint has the same.
+        """Return these settings, after a check that the encoder of a checkpoint has the same, or fewer blocks.
 
         Raises:
-            InputError: The checkpoint has another kind of encoder, or an encoder with other settings.
+            InputError: The checkpoint has another kind of encoder, a deeper one, or one with other settings.
         """
-        settings_of_encoder(pretrained, self)
+        found = settings_of_encoder(pretrained, None)
+        depth = min(self.depth, found.depth)  # `deepened` adds the others
+        settings_of_encoder(pretrained, self.model_copy(update={"depth": depth}))
         return self
 
     def for_evaluation(self, recipe: MethodConfig) -> JointPatchMAEConfig:

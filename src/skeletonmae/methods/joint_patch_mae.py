@@ -42,6 +42,7 @@ from skeletonmae.methods.targets import (
     reconstruction_loss,
 )
 from skeletonmae.methods.teacher import Teacher, no_variances
+from skeletonmae.models.deeper import deepened
 from skeletonmae.models.joint_patch_transformer import JointPatchDecoder, JointPatchEncoder, track_joints
 
 
@@ -183,8 +184,12 @@ class JointPatchMAE(Method):
         return self.encoder
 
     def start_from(self, pretrained: Method) -> None:
-        """Take over the encoder of a checkpoint, and the decoder too if the method has the same settings."""
-        load_weights(self.encoder, encoder_of(pretrained))
+        """Take over the encoder of a checkpoint, and the decoder too if the method has the same settings.
+
+        If the encoder of the checkpoint has fewer blocks, `deepened` adds the others.
+        """
+        encoder = deepened(encoder_of(pretrained), len(self.encoder.blocks))
+        load_weights(self.encoder, encoder)
         if isinstance(pretrained, JointPatchMAE) and pretrained.config == self.config:
             load_weights(self.decoder, pretrained.decoder)
         if self.teacher:
