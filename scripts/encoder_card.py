@@ -135,11 +135,12 @@ def _of_code(text: Text) -> str:
 
 
 def training_hours(folder: Path, recipe: dict[str, Any]) -> str:
-    """Return how long a run took, by its log, such as `1.8 hours`."""
-    seconds = pretraining_duration(folder, recipe)
+    """Return how long a run took, by its log, such as `1.8 hours`, and after which training."""
+    seconds = pretraining_duration(folder, {**recipe, "init_from": None})
     if seconds is None:
         raise InputError("the run has no log", where=folder, expected="log.csv")
-    return f"{seconds / 3600:.1f} hours"
+    start = recipe.get("init_from")
+    return f"{seconds / 3600:.1f} hours" + (f", after the training of `{start}`" if start else "")
 
 
 def _results(name: str, header: Header, facts: CardFacts) -> str:

@@ -23,6 +23,7 @@ from encoder_card import TEXTS, evaluation_rows, make_card, recordings_used, tra
 from encoder_facts import CardFacts, facts_file
 
 from skeletonmae.checkpoint import load_checkpoint, save_encoder
+from skeletonmae.encoders import load_encoder
 from skeletonmae.encoders.identity import weights_checksum
 from skeletonmae.encoders.shipped import FOLDER, INDEX, Index, ShippedEncoder
 from skeletonmae.errors import InputError
@@ -73,7 +74,12 @@ def ship(
     commits = read_commits(model.path.parent) if model.path else []
     facts = {"commit": ", then ".join(commits) or "unknown", **facts}
     hours = {"duration": training_hours(model.path.parent, model.header.recipe)} if model.path else {}
-    sources = Recipe.model_validate(model.header.recipe).data.pretrain_sources
+    recipe = Recipe.model_validate(model.header.recipe)
+    sources = recipe.data.pretrain_sources
+    if recipe.init_from:
+        start = load_encoder(recipe.init_from).path
+        checksum = f" (SHA-256 {weights_checksum(start)[:12]})" if start else ""
+        facts = {"started from": f"`{recipe.init_from}`{checksum}", **facts}
     text, file = TEXTS[name], folder / f"{name}.safetensors"
     with tempfile.TemporaryDirectory() as temporary:
         draft = Path(temporary) / file.name

@@ -7,8 +7,9 @@
 
 The stores of the pool must exist (`encoder_pool.py stores`); the synthetic motion, which is the largest, is made
 here if it is missing. A run that was stopped resumes when the same command is run again, and one that is complete
-is shipped again. The card names the commits that the run was trained with, from `commits.txt` in its folder.
-Overrides are settings of the recipes, as for `skeletonmae pretrain`.
+is shipped again. `base` starts from the `small` that is in the package. The card names the commits that the run
+was trained with, from `commits.txt` in its folder. Overrides are settings of the recipes, as for
+`skeletonmae pretrain`.
 """
 
 from __future__ import annotations

@@ -737,6 +737,18 @@ def test_an_encoder_starts_only_from_one_with_its_settings(kind: str, name: str,
         config.starting_from(STTFormerMAEConfig())
 
 
+@pytest.mark.parametrize("kind", ["joint_patch", "contrastive"])
+def test_a_deeper_encoder_starts_from_a_shallower_one(make_batch: Make, kind: str) -> None:
+    pretrained = tiny()
+    config: Any = METHODS[kind].model_validate(TINY | {"depth": 4})
+    assert config.starting_from(pretrained.config) == config
+    method = config.build(pretrained.spec, RandomTokens())
+    method.start_from(pretrained)
+    batch = make_batch(frames=16)
+    assert len(method.encoder.blocks) == 4
+    assert torch.equal(method.eval().embed(batch), pretrained.eval().embed(batch))
+
+
 @pytest.mark.parametrize("kind", ["joint_patch", "order"])
 @pytest.mark.parametrize(
     ("target", "section"),

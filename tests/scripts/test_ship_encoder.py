@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from skeletonmae import datasets
+from skeletonmae import datasets, runs
 from skeletonmae.checkpoint import load_checkpoint
 from skeletonmae.encoders import find_shipped, shipped_encoders
 from skeletonmae.encoders.shipped import Index
 from skeletonmae.errors import InputError
+from skeletonmae.recipe import Recipe
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -53,6 +54,20 @@ def test_the_duration_counts_the_batches_of_accumulation(script: Any, tmp_path: 
     (tmp_path / "log.csv").write_text("step,batches_per_second\n3600,1\n", encoding="utf-8")
     recipe = {"training": {"gradient_accumulation_steps": 2}}
     assert importlib.import_module("encoder_card").training_hours(tmp_path, recipe) == "2.0 hours"
+
+
+def test_the_card_names_what_the_training_started_from(
+    script: Any, tiny_run: Path, tmp_path: Path, alone: Any
+) -> None:
+    recipe = load_checkpoint(tiny_run).header.recipe
+    recipe = Recipe.model_validate(recipe | {"init_from": str(tiny_run)})
+    run = runs.pretrain(recipe, tmp_path / "further", alone).parent
+    (tmp_path / "out").mkdir()
+    script.ship(run, "tiny", {}, folder=tmp_path / "out")
+    card = (tmp_path / "out" / "tiny.md").read_text(encoding="utf-8")
+    digest = hashlib.sha256((tiny_run / "model.safetensors").read_bytes()).hexdigest()
+    assert f"| started from | `{tiny_run}` (SHA-256 {digest[:12]}) |" in card
+    assert f"| duration | 0.0 hours, after the training of `{tiny_run}` |" in card
 
 
 def test_the_example_of_the_script_is_accepted(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
