@@ -25,12 +25,13 @@ from skeletonmae.encoders import find_shipped
 from skeletonmae.encoders.identity import network_checksum, weights_checksum
 from skeletonmae.encoders.shipped import FOLDER
 from skeletonmae.errors import InputError
-from skeletonmae.evaluation.cost import pretraining_duration
+from skeletonmae.evaluation.cost import logged_seconds
 from skeletonmae.evaluation.model_size import count_model_parameters
 from skeletonmae.evaluation.saved_results import SavedResults
 from skeletonmae.files import write_text
 from skeletonmae.recipe import Recipe, Source
 from skeletonmae.sequences import SequenceStore
+from skeletonmae.training.run_folder import read_log
 
 RIDGE = Path(__file__).parents[1] / "benchmarks" / "ridge.json"
 """Accuracies of a ridge classifier on the coordinates, by benchmarks/ridge.py."""
@@ -135,12 +136,12 @@ def _of_code(text: Text) -> str:
 
 
 def training_hours(folder: Path, recipe: dict[str, Any]) -> str:
-    """Return how long a run took, by its log, such as `1.8 hours`, and after which training."""
-    seconds = pretraining_duration(folder, {**recipe, "init_from": None})
+    """Return how long a run took, by its log, such as `1.8 hours`."""
+    accumulation_steps = int(recipe.get("training", {}).get("gradient_accumulation_steps", 1))
+    seconds = logged_seconds(read_log(folder), accumulation_steps)
     if seconds is None:
         raise InputError("the run has no log", where=folder, expected="log.csv")
-    start = recipe.get("init_from")
-    return f"{seconds / 3600:.1f} hours" + (f", after the training of `{start}`" if start else "")
+    return f"{seconds / 3600:.1f} hours"
 
 
 def _results(name: str, header: Header, facts: CardFacts) -> str:

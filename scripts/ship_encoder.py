@@ -23,7 +23,6 @@ from encoder_card import TEXTS, evaluation_rows, make_card, recordings_used, tra
 from encoder_facts import CardFacts, facts_file
 
 from skeletonmae.checkpoint import load_checkpoint, save_encoder
-from skeletonmae.encoders import load_encoder
 from skeletonmae.encoders.identity import weights_checksum
 from skeletonmae.encoders.shipped import FOLDER, INDEX, Index, ShippedEncoder
 from skeletonmae.errors import InputError
@@ -35,6 +34,8 @@ TERMS = "TERMS.md"
 """Page with the terms of all encoders, one of the license files of the wheel."""
 COMMITS = "commits.txt"
 """File in the folder of a run: the commits that it was trained with, one a line, in the order of their use."""
+START = "start.txt"
+"""File in the folder of a run: the encoder that it started from, in words."""
 
 
 def ship(
@@ -74,12 +75,9 @@ def ship(
     commits = read_commits(model.path.parent) if model.path else []
     facts = {"commit": ", then ".join(commits) or "unknown", **facts}
     hours = {"duration": training_hours(model.path.parent, model.header.recipe)} if model.path else {}
-    recipe = Recipe.model_validate(model.header.recipe)
-    sources = recipe.data.pretrain_sources
-    if recipe.init_from:
-        start = load_encoder(recipe.init_from).path
-        checksum = f" (SHA-256 {weights_checksum(start)[:12]})" if start else ""
-        facts = {"started from": f"`{recipe.init_from}`{checksum}", **facts}
+    sources = Recipe.model_validate(model.header.recipe).data.pretrain_sources
+    if model.path and (start := model.path.parent / START).exists():
+        facts = {"started from": start.read_text(encoding="utf-8").strip(), **facts}
     text, file = TEXTS[name], folder / f"{name}.safetensors"
     with tempfile.TemporaryDirectory() as temporary:
         draft = Path(temporary) / file.name

@@ -7,9 +7,9 @@
 
 The stores of the pool must exist (`encoder_pool.py stores`); the synthetic motion, which is the largest, is made
 here if it is missing. A run that was stopped resumes when the same command is run again, and one that is complete
-is shipped again. `base` starts from the `small` that is in the package. The card names the commits that the run
-was trained with, from `commits.txt` in its folder. Overrides are settings of the recipes, as for
-`skeletonmae pretrain`.
+is shipped again. `base` starts from the `small` in `--out`, by default that of the package. The card names the
+commits that the run was trained with, from `commits.txt` in its folder. Overrides are settings of the recipes, as
+for `skeletonmae pretrain`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from encoder_facts import facts_file, read_facts
 from encoder_pool import NUM_SYNTHETIC, write_synthetic
-from ship_encoder import COMMITS, read_commits, ship
+from ship_encoder import COMMITS, START, read_commits, ship
 
 from skeletonmae import runs
 from skeletonmae.cli.console import training_progress
+from skeletonmae.encoders import load_encoder
+from skeletonmae.encoders.identity import weights_checksum
 from skeletonmae.encoders.shipped import FOLDER
 from skeletonmae.errors import InputError
 from skeletonmae.files import WEIGHTS, write_text
@@ -48,8 +51,11 @@ def train(
     overrides: Sequence[str] = (),
     num_synthetic: int = NUM_SYNTHETIC,
     commit: str = "",
+    out: Path = FOLDER,
 ) -> Path:
     """Pre-train an encoder, or resume; return the folder of the run.
+
+    One that starts from another encoder starts from that in `out`, if it is there, and else from the shipped one.
 
     Args:
         name: Name of the encoder and of its recipe.
@@ -58,14 +64,18 @@ def train(
         overrides: Settings that override those of the recipe.
         num_synthetic: Number of synthetic recordings, if they must be made.
         commit: Commit of the code; by default that of the repository.
+        out: Where the encoders are shipped.
     """
     recipe = read_recipe(RECIPES / f"{name}.yaml", overrides)
+    if recipe.init_from and out != FOLDER and (start := out / f"{recipe.init_from}.safetensors").exists():
+        recipe = recipe.model_copy(update={"init_from": start})
     with init_distributed(device) as distributed, training_progress() as on_progress:
         if distributed.is_main:
             for store in _missing_synthetic(recipe):
                 write_synthetic(store, num_synthetic)
             if not (run_folder / name / WEIGHTS).exists():
                 record_commit(run_folder / name, commit or _commit())
+                record_start(run_folder / name, recipe)
         distributed.barrier()
         runs.pretrain(recipe, run_folder / name, distributed, on_progress)
     return run_folder / name
@@ -77,6 +87,19 @@ def record_commit(folder: Path, commit: str) -> None:
     if commits[-1:] != [commit]:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / COMMITS, "\n".join([*commits, commit]) + "\n")
+
+
+def record_start(folder: Path, recipe: Recipe) -> None:
+    """Write which encoder a run starts from, with its checksum and the duration of its training, only once."""
+    if recipe.init_from is None or (folder / START).exists():
+        return
+    start = load_encoder(recipe.init_from).path
+    assert start is not None
+    words = f"`{start.stem}` (SHA-256 {weights_checksum(start)[:12]})"
+    if facts_file(start.stem, start.parent).exists():
+        duration = read_facts(start.stem, start.parent).facts.get("duration", "unknown hours")
+        words += f", which was trained for {duration}"
+    write_text(folder / START, f"{words}\n")
 
 
 def device_name(device: str) -> str:
@@ -124,7 +147,9 @@ def main() -> int:
     try:
         for name in names:
             print(f"{name}: training", flush=True)
-            run = train(name, options.runs, options.device, overrides, options.num_synthetic, options.commit)
+            run = train(
+                name, options.runs, options.device, overrides, options.num_synthetic, options.commit, options.out
+            )
             if not is_main_process():
                 continue
             recipe = f"`recipes/encoders/{name}.yaml`{changes}"

@@ -737,16 +737,36 @@ def test_an_encoder_starts_only_from_one_with_its_settings(kind: str, name: str,
         config.starting_from(STTFormerMAEConfig())
 
 
-@pytest.mark.parametrize("kind", ["joint_patch", "contrastive"])
-def test_a_deeper_encoder_starts_from_a_shallower_one(make_batch: Make, kind: str) -> None:
-    pretrained = tiny()
-    config: Any = METHODS[kind].model_validate(TINY | {"depth": 4})
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("joint_patch", "position"), ("joint_patch", "teacher"), ("contrastive", "position"), ("order", "position")],
+)
+def test_a_deeper_encoder_starts_from_a_shallower_one(make_batch: Make, kind: str, target: str) -> None:
+    pretrained = tiny(token_frames=2)
+    config: Any = METHODS[kind].model_validate(TINY | {"token_frames": 2, "depth": 4, "target": target})
     assert config.starting_from(pretrained.config) == config
     method = config.build(pretrained.spec, RandomTokens())
     method.start_from(pretrained)
     batch = make_batch(frames=16)
     assert len(method.encoder.blocks) == 4
     assert torch.equal(method.eval().embed(batch), pretrained.eval().embed(batch))
+
+
+@pytest.mark.parametrize(("change", "is_taken"), [({"depth": 4}, True), ({"depth": 4, "target": "motion"}, False)])
+def test_the_decoder_is_taken_over_if_only_the_depth_differs(change: dict[str, Any], is_taken: bool) -> None:
+    pretrained = tiny()
+    with torch.no_grad():
+        pretrained.decoder.head.weight.add_(1.0)
+        pretrained.decoder.mask_token.add_(1.0)
+    method = tiny(**change)
+    method.start_from(pretrained)
+    assert torch.equal(method.decoder.mask_token, pretrained.decoder.mask_token) == is_taken
+    assert torch.equal(method.decoder.head.weight, pretrained.decoder.head.weight) == is_taken
+
+
+def test_an_encoder_with_fewer_blocks_than_the_checkpoint_is_refused() -> None:
+    with pytest.raises(InputError, match=r"the weights of the checkpoint do not fit the recipe"):
+        tiny().start_from(tiny(depth=3))
 
 
 @pytest.mark.parametrize("kind", ["joint_patch", "order"])

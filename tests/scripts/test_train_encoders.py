@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from skeletonmae.checkpoint import load_checkpoint
+from skeletonmae.compatibility import check_clips_fit_model
+from skeletonmae.encoders import load_encoder
 from skeletonmae.encoders.shipped import Index
 from skeletonmae.recipe import read_recipe
 
@@ -81,6 +85,39 @@ def test_the_card_names_the_commits_of_the_training(
     assert "| commit | first, then second |" in run("third")  # complete: it is only shipped again
     (tmp_path / "free" / "commits.txt").unlink()
     assert "| commit | unknown |" in run("third")
+
+
+def test_base_starts_from_the_encoder_in_the_folder_of_the_shipped_files(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool, out = tmp_path / "pool" / "synthetic", tmp_path / "out"
+    sources = f"data.pretrain=[{{store: {pool}, use: all, share: 1}}]"
+
+    def run(*words: str) -> Any:
+        common = ("--device", "cpu", "--runs", str(tmp_path), "--out", str(out), "--num-synthetic", "12", sources)
+        monkeypatch.setattr("sys.argv", ["train_encoders.py", *common, *TINY, *words])
+        return script.main()
+
+    assert run("small") == 0
+    first = (out / "small.safetensors").read_bytes()
+    assert run("base", "method.depth=2") == 0
+    base = load_checkpoint(out / "base.safetensors").header
+    assert (base.method.depth, base.recipe["init_from"]) == (2, str(out / "small.safetensors"))
+    digest = hashlib.sha256(first).hexdigest()[:12]
+    started = f"| started from | `small` (SHA-256 {digest}), which was trained for 0.0 hours |"
+    assert started in (out / "base.md").read_text(encoding="utf-8")
+    shutil.rmtree(tmp_path / "small")
+    assert run("small", "training.seed=1") == 0
+    assert (out / "small.safetensors").read_bytes() != first
+    assert run("base", "method.depth=2") == 1  # its run started from the other one
+    assert "the folder holds another run" in capsys.readouterr().err
+
+
+def test_the_recipe_of_base_fits_the_shipped_small(script: Any) -> None:
+    recipe, small = read_recipe(script.RECIPES / "base.yaml"), load_encoder("small").header
+    check_clips_fit_model(recipe, small)
+    assert recipe.method.starting_from(small.method) == recipe.method
+    assert recipe.method.depth == 2 * small.method.depth
 
 
 def test_a_wrong_setting(script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

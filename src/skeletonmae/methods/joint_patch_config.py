@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Interval = Annotated[int, Field(ge=1, le=10_000)]
 """Number of frames from one frame to the other."""
 ENCODER_SETTINGS = ("token_frames", "width", "depth", "heads", "mlp_ratio", "joint_embedding", "motion_scale")
-"""Settings that an encoder must share with one whose weights it takes over; some leave the shapes as they are."""
+"""Settings that an encoder shares with one whose weights it takes over; some leave the shapes as they are. Only
+`depth` may be larger: see `JointPatchMAEConfig.starting_from`."""
 
 
 class DescriptionConfig(Config):

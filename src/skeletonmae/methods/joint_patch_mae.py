@@ -186,12 +186,15 @@ class JointPatchMAE(Method):
     def start_from(self, pretrained: Method) -> None:
         """Take over the encoder of a checkpoint, and the decoder too if the method has the same settings.
 
-        If the encoder of the checkpoint has fewer blocks, `deepened` adds the others.
+        If the encoder of the checkpoint has fewer blocks, `deepened` adds the others, and `depth` does not
+        count as a setting.
         """
-        encoder = deepened(encoder_of(pretrained), len(self.encoder.blocks))
-        load_weights(self.encoder, encoder)
-        if isinstance(pretrained, JointPatchMAE) and pretrained.config == self.config:
-            load_weights(self.decoder, pretrained.decoder)
+        encoder, depth = encoder_of(pretrained), len(self.encoder.blocks)
+        load_weights(self.encoder, deepened(encoder, depth) if len(encoder.blocks) < depth else encoder)
+        if isinstance(pretrained, JointPatchMAE):
+            settings = pretrained.config.model_copy(update={"depth": depth})
+            if settings == self.config:
+                load_weights(self.decoder, pretrained.decoder)
         if self.teacher:
             load_weights(self.teacher.encoder, self.encoder)
 

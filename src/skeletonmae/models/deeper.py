@@ -11,17 +11,18 @@ from skeletonmae.models.transformer import Block
 
 
 def deepened(encoder: JointPatchEncoder, depth: int) -> JointPatchEncoder:
-    """Return an encoder with more blocks that computes the same features.
+    """Return an encoder with more blocks and the same output.
 
     The new blocks are spread evenly among the others. Each has the weights of the block before it, but both of its
     branches end in zeros, so that it returns its input. The last layer of a branch has a gradient all the same,
-    and the layers before it have one as soon as it has moved.
+    and the layers before it have one as soon as it has moved. Features of inner blocks may be those of others:
+    block `i` of `depth` starts with the output of block `i * len(encoder.blocks) // depth` of the encoder.
 
     Source: Wu et al., *LLaMA Pro: Progressive LLaMA with Block Expansion*, ACL 2024.
 
     Args:
         encoder: An encoder, which is not changed.
-        depth: Number of blocks; with as many as `encoder` has, the result is a copy of it.
+        depth: Number of blocks, those of `encoder` or more.
 
     Raises:
         ValueError: `encoder` has more blocks.

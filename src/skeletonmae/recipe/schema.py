@@ -34,8 +34,9 @@ class Recipe(Config):
     init_from: Path | None = None
     """Checkpoint, folder of a run, or name of a shipped encoder, whose weights pre-training starts from; by
     default they are random. A relative path is relative to the working directory. The clips must be those of the
-    checkpoint. `joint_patch` takes the encoder, and the decoder too if the settings of the method are equal (that
-    of a shipped encoder is untrained); `neighbor_tuning` needs a checkpoint."""
+    checkpoint. `joint_patch` takes the encoder, to which it adds blocks if `method.depth` is larger, and the
+    decoder too if the other settings of the method are equal (that of a shipped encoder is untrained);
+    `neighbor_tuning` needs a checkpoint."""
     evaluation: tuple[AnyProtocol, ...] = Field(
         (LinearProbe(), KNN(), Finetune(), Finetune(label_fraction=0.1)), validate_default=True
     )
